@@ -1,0 +1,59 @@
+# make demo    two real clips in, one swapped clip out: workspace/result.mp4      (about 40 minutes on two cores)
+# make test    checks and tests                                                  (about 10 minutes the first time)
+# make help    the other targets
+#
+# Everything is installed into .venv and weights/ beside this file; a second run reuses what is there.
+# On native Windows: scripts/*.bat do the same without make.
+
+PYTHON  ?= python3
+MINUTES ?= 25
+VENV    := .venv
+PY      := $(VENV)/bin/python
+SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help demo test check test-slow bench install weights clean-workspace
+
+help:
+	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
+	@echo "make test               lint, types and the whole test suite"
+	@echo "make check              lint and types only"
+	@echo "make test-slow          the tests that take minutes (50 kills of a training, ...)"
+	@echo "make bench              throughput and memory of every stage beside a plain baseline"
+	@echo "make install weights    only the environment, only the networks' weights"
+
+demo: install weights
+	@echo "== The demo: two clips in, one out. About 15 minutes plus $(MINUTES) minutes of training."
+	$(PY) scripts/demo.py --minutes $(MINUTES)
+
+test: check weights
+	@echo "== Tests: about 6 minutes on two cores."
+	$(PY) -m pytest -n 2 --dist loadfile
+
+check: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+test-slow: install weights
+	$(PY) -m pytest -m slow
+
+bench: install weights
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+install: $(VENV)/installed
+
+$(VENV)/installed: requirements-common.txt requirements-cpu.txt requirements-dev.txt
+	@echo "== Installing TensorFlow, OpenCV and the rest into $(VENV): about 4 minutes, 3 GB."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment. $(SYSTEM)"; exit 1; }
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-cpu.txt -r requirements-dev.txt
+	@$(PY) -c 'import cv2' || { echo "OpenCV lacks a system library. $(SYSTEM)"; exit 1; }
+	@touch $@
+
+weights: install
+	@$(PY) -m scripts.fetch_weights
+
+clean-workspace:
+	@echo "The workspace is yours: remove the folder workspace/ by hand."

@@ -1,0 +1,82 @@
+"""What a face is to the program: frozen records without behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # this file is imported by options modules, which must stay light
+    import numpy as np
+
+
+class FaceType(Enum):
+    """How much of the head an aligned picture shows, from least to most."""
+
+    HALF = "half_face"
+    FULL = "full_face"
+    HEAD = "head"
+    MARK_ONLY = "mark_only"  # no crop: the whole frame, with landmarks
+
+
+class Rect(NamedTuple):
+    """An axis-parallel rectangle in frame pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels; 0 for an empty rectangle."""
+        return max(0.0, self.width) * max(0.0, self.height)
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The middle, (x, y)."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What a detector found.
+
+    Attributes
+    ----------
+    rect : Rect, frame pixels; may reach beyond the frame
+    score : float, 0..1
+    points : (5, 2) float32 or None: eye, eye, nose, mouth corner, mouth corner; image-left first
+    """
+
+    rect: Rect
+    score: float
+    points: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face in a frame.
+
+    Attributes
+    ----------
+    rect : Rect, frame pixels
+    landmarks : (68, 2) float32, frame pixels, iBUG order, image-left first
+    score : float, the detector's confidence, 0..1
+    quality : float, the landmarker's own confidence (a logit: below 0 it is doubtful)
+    """
+
+    rect: Rect
+    landmarks: np.ndarray
+    score: float
+    quality: float = 0.0

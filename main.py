@@ -1,0 +1,182 @@
+"""The command line: chooses a stage, reads its options, selects the device, explains errors.
+
+Nothing heavy is imported before the options are known, so every `--help` answers at once.
+"""
+
+import argparse
+import errno
+import signal
+import sys
+import traceback
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, NamedTuple, NoReturn
+
+from utils import console, options
+from utils.errors import ExitStatus, Interrupted, UsageError, UserError
+
+
+class Stage(NamedTuple):
+    """One sub-command: its options class (or a function of argv that makes one) and its worker."""
+
+    options: str
+    run: str
+    help: str
+
+
+STAGES = {
+    "extract": Stage(
+        "extractor.options:ExtractOptions",
+        "extractor.extract:run",
+        "find the faces in footage and align them",
+    ),
+    "sort": Stage(
+        "sorter.options:SortOptions",
+        "sorter.sort:run",
+        "put faces in an order in which bad ones stand out",
+    ),
+    "train": Stage(
+        "trainer.options:for_arguments",
+        "trainer.train:run",
+        "train a model on the faces of two people",
+    ),
+    "convert": Stage(
+        "converters.options:ConvertOptions",
+        "converters.convert:run",
+        "put the face of src into the footage of dst",
+    ),
+    "evaluate": Stage(
+        "tools.options:EvaluateOptions", "tools.evaluate:run", "measure how good a swap is"
+    ),
+}
+ALIASES = {"merge": "convert"}
+USAGE = "usage: main.py STAGE [options]     (main.py STAGE --help lists a stage's options)"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence with a way out."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print and exit with."""
+        sentence = message.replace("argument ", "")
+        raise UsageError(f"{sentence}\nrun '{self.prog} --help' for the options")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    # The ancestor had this flag; TensorFlow's chatter is always off here.
+    argv = [word for word in argv if word != "--tf-suppress-std"]
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        return _dispatch(argv)
+    except (Interrupted, KeyboardInterrupt) as request:
+        console.say(str(request) or "Stopped; what was finished is kept.")
+        return ExitStatus.INTERRUPTED
+    except UsageError as problem:
+        console.error(str(problem))
+        return problem.status
+    except Exception as problem:  # noqa: BLE001 - the one place where any error becomes a sentence
+        if "--debug" in argv:
+            traceback.print_exc()
+        console.error(_sentence(problem))
+        return ExitStatus.FAILED
+
+
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        console.say(_overview())
+        return ExitStatus.DONE
+    name = ALIASES.get(argv[0], argv[0])
+    if name not in STAGES:
+        close = get_close_matches(name, STAGES, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise UsageError(f"unknown stage {name}{hint}\nExpected one of: {', '.join(STAGES)}")
+    stage = STAGES[name]
+    chosen = _read_options(name, stage, argv[1:])
+    if isinstance(chosen, options.DeviceOptions):
+        import_module("utils.device").select(chosen)
+    report: console.Report = _load(stage.run)(chosen)
+    text = str(report)
+    if text:
+        console.say(text)
+    done = report.status is ExitStatus.DONE
+    console.say("Done." if done else "Done, but not everything worked.")
+    return report.status
+
+
+def _overview() -> str:
+    lines = ["Put one person's face into another person's footage, in four steps.", "", USAGE, ""]
+    lines += [f"  {name:10}{stage.help}" for name, stage in STAGES.items()]
+    return "\n".join(lines)
+
+
+def _load(target: str) -> Any:  # noqa: ANN401 - a class or a function
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOptions:
+    """Merge defaults, an earlier run's settings, flags and answers into the stage's options."""
+    cls = _load(stage.options)
+    if not isinstance(cls, type):
+        cls = cls(argv)
+    given = _parse(name, stage, cls, argv)
+    saved = cls.saved(given)
+    chosen: options.StageOptions = options.resolve(cls, given, saved)
+    if not (chosen.ask and console.interactive()):
+        return chosen
+    if saved is not None and not _wants_changes():
+        return chosen
+    return options.ask(chosen, given, existing=saved is not None)
+
+
+def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any]:
+    parser = Parser(prog=f"main.py {name}", description=stage.help, allow_abbrev=False)
+    options.add_options(parser, cls)
+    # Seen before argparse's own check, so that a misspelt required flag is called misspelt.
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    for word in argv:
+        flag = word.split("=")[0]
+        if flag.startswith("--") and flag not in flags:
+            close = get_close_matches(flag, flags, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise UsageError(
+                f"unknown option {flag}{hint}\nrun 'main.py {name} --help' for the options"
+            )
+    return vars(parser.parse_args(argv))
+
+
+def _wants_changes() -> bool:
+    def read(text: str) -> bool:
+        if text.lower() not in options.TRUE | options.FALSE:
+            raise UsageError(f"Expected yes or no. Received: {text}")
+        return text.lower() in options.TRUE
+
+    explain = "the settings of the earlier run are kept otherwise"
+    return console.prompt("change some settings", read, False, "no", explain)
+
+
+def _sentence(problem: Exception) -> str:
+    """Say what went wrong and what to do."""
+    if isinstance(problem, UserError):
+        return str(problem)
+    if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+        where = f' while writing "{problem.filename}"' if problem.filename else ""
+        return f"the disk is full{where}; free some space and run this again"
+    if isinstance(problem, OSError) and problem.filename:
+        return f'{problem.strerror}: "{problem.filename}"'
+    if isinstance(problem, MemoryError):
+        return "out of memory; close other programs or choose a smaller size"
+    return (
+        f"{type(problem).__name__}: {problem}\n"
+        "This is a defect of the program; run it again with --debug for details"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Reading and writing pictures: any path, any kind, and no half-read file."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils import images
+from utils.errors import InputError
+
+RNG = np.random.default_rng(0)
+COLOUR = RNG.integers(0, 256, (9, 7, 3), np.uint8)
+
+
+def test_round_trip_at_a_unicode_path(tmp_path):
+    path = tmp_path / "漢字 🎬 folder" / "ä b.png"
+    images.write_image(path, COLOUR)
+    assert np.array_equal(images.read_image(path), COLOUR)
+
+
+def test_bgr_is_blue_first(tmp_path):
+    Image.fromarray(np.full((2, 2, 3), (255, 0, 0), np.uint8)).save(tmp_path / "red.png")
+    assert images.read_image(tmp_path / "red.png")[0, 0].tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize("kind", ["grey", "alpha", "sixteen", "palette"])
+def test_every_kind_becomes_three_channels_of_eight_bits(tmp_path, kind):
+    path = tmp_path / "x.png"
+    if kind == "grey":
+        cv2.imwrite(str(path), COLOUR[:, :, 0])
+    elif kind == "alpha":
+        cv2.imwrite(str(path), np.dstack([COLOUR, COLOUR[:, :, 0]]))
+    elif kind == "sixteen":
+        cv2.imwrite(str(path), COLOUR.astype(np.uint16) * 257)
+    else:
+        Image.fromarray(COLOUR).convert("P").save(path)
+    image = images.read_image(path)
+    assert image.shape == (9, 7, 3)
+    assert image.dtype == np.uint8
+    if kind in ("alpha", "sixteen"):
+        assert np.array_equal(image, COLOUR)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_what_is_no_picture_is_one_sentence(tmp_path, data):
+    path = tmp_path / "broken.png"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"broken\.png"):
+        images.read_image(path)
+
+
+def test_a_header_that_claims_too_much_is_refused_without_the_memory(tmp_path):
+    """A PNG of 100,000 x 100,000 pixels is 30 GB; OpenCV's own limit must become our sentence."""
+    data = bytearray(images.encode_image(COLOUR))
+    data[16:24] = (100_000).to_bytes(4) * 2
+    path = tmp_path / "huge.png"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"huge\.png"):
+        images.read_image(path)
+
+
+def test_a_missing_picture_names_the_path(tmp_path):
+    with pytest.raises(InputError, match="gone"):
+        images.read_image(tmp_path / "gone.png")
+
+
+def test_float_is_rounded_and_clipped_not_truncated():
+    values = np.array([[-0.5, 0.4999 / 255, 0.5001 / 255, 1.7]], np.float32)
+    assert images.to_uint8(values).tolist() == [[0, 0, 1, 255]]
+
+
+def test_every_level_survives_float_and_back():
+    levels = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(images.to_uint8(images.to_float(levels)), levels)

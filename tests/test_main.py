@@ -1,0 +1,88 @@
+"""The front door: help, unknown words, exit statuses, and nothing heavy before it is needed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import main
+from models import MODELS
+
+ROOT = Path(__file__).parent.parent
+HELPS = [["--help"], *([stage, "--help"] for stage in main.STAGES)]
+HELPS += [["train", "--model", model, "--help"] for model in MODELS]
+
+# A lazy module stands in sys.modules before it is loaded: look for what only loading brings.
+HEAVY = {"tensorflow.python", "keras.src", "numpy", "scipy", "cv2.gapi", "av.container", "skimage"}
+
+
+def run(*argv, **kwargs):
+    command = [sys.executable, str(ROOT / "main.py"), *argv]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, **kwargs)
+
+
+@pytest.mark.parametrize("argv", HELPS, ids=" ".join)
+def test_help_loads_nothing_heavy(argv):
+    code = f"import sys, main; sys.argv[1:] = {argv!r}\ntry: main.main()\nexcept SystemExit: pass\n"
+    code += "print('MODULES', *sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert "usage: main.py" in result.stdout
+    modules = set(result.stdout.split("MODULES", 1)[1].split())
+    assert not HEAVY & modules
+
+
+def test_no_stage_prints_the_overview():
+    result = run()
+    assert result.returncode == 0
+    assert all(stage in result.stdout for stage in main.STAGES)
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["extrct"], "did you mean extract?"),
+        (["sort", "--input-dri", "x"], "did you mean --input-dir?"),
+        (["sort", "--input-dir", "x", "--by", "blurr"], "did you mean blur?"),
+        (["sort"], "--input-dir"),
+        (["extract", "--input-dir", "x", "--output-dir", "y", "--image-size", "1"], "Received: 1"),
+        (["train", "--model", "H46"], "H64"),
+    ],
+)
+def test_usage_errors_are_one_sentence_and_status_2(argv, sentence):
+    result = run(*argv)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("stage", ["extract", "sort", "convert"])
+def test_a_missing_folder_is_one_sentence_and_status_1(stage, tmp_path):
+    here, gone = str(tmp_path), str(tmp_path / "not there")
+    argv = {
+        "extract": ["--input-dir", gone, "--output-dir", here],
+        "sort": ["--input-dir", gone],
+        "convert": ["--input-dir", gone, "--output-dir", here, "--aligned-dir", gone,
+                    "--model-dir", gone],
+    }[stage]  # fmt: skip
+    result = run(stage, *argv)
+    assert result.returncode == 1
+    assert "not there" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "defect" not in result.stderr
+
+
+def test_debug_adds_the_traceback(tmp_path):
+    result = run("sort", "--input-dir", str(tmp_path / "gone"), "--debug")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "cp1252", "utf-8"])
+def test_help_prints_in_any_console_encoding(encoding):
+    result = run("train", "--help", env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert result.returncode == 0

@@ -1,0 +1,154 @@
+"""Options declared once: flags, questions, saved values and docs all come from the field."""
+
+import argparse
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils import options
+from utils.errors import Interrupted, UsageError
+from utils.options import opt
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    folder: Path = opt(help="where")
+    count: int = opt(8, help="how many", low=1, high=64, ask=True)
+    share: float = opt(0.5, help="part", low=0.0, high=1.0)
+    flip: bool = opt(True, help="mirror 50 % of them", ask=True, fixed=True)
+    colour: Colour = opt(Colour.RED, help="paint")
+    mode: str = opt("fast", help="how", choices=("fast", "slow"), aliases=("--speed",))
+    gpu: int | None = opt(None, help="which")
+    files: tuple[Path, ...] = opt((), help="more")
+
+
+def parse(*argv):
+    parser = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
+    options.add_options(parser, Sample)
+    return vars(parser.parse_args(argv))
+
+
+def build(*argv, saved=None):
+    return options.resolve(Sample, parse("--folder", "x", *argv), saved)
+
+
+def test_flags_reach_their_fields():
+    sample = build("--count", "9", "--no-flip", "--colour", "blue", "--speed", "slow", "--gpu", "1")
+    assert (sample.count, sample.flip, sample.colour) == (9, False, Colour.BLUE)
+    assert (sample.mode, sample.gpu, sample.share) == ("slow", 1, 0.5)
+
+
+def test_only_given_flags_are_known_as_given():
+    assert set(parse("--folder", "x")) == {"folder"}
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--count", "0"), ("--count", "65"), ("--count", "many"), ("--share", "nan"),
+        ("--share", "inf"), ("--colour", "green"), ("--mode", "medium"), ("--count", "1.5"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_refused_with_what_was_expected(argv):
+    with pytest.raises(argparse.ArgumentError, match=r"Expected .*Received: " + argv[1]):
+        build(*argv)
+
+
+def test_precedence_defaults_saved_flags():
+    saved = {"count": 3, "share": 0.25, "mode": "slow"}
+    sample = build("--share", "0.75", saved=saved)
+    assert (sample.count, sample.share, sample.mode) == (3, 0.75, "slow")
+
+
+def test_a_fixed_option_cannot_change_and_both_values_are_named():
+    with pytest.raises(UsageError, match=r"made with no.*Received: yes"):
+        build("--flip", saved={"flip": False})
+    assert build("--no-flip", saved={"flip": False}).flip is False
+
+
+@pytest.mark.parametrize("value", ["sixty", [1], {"a": 1}, 0, None])
+def test_a_damaged_saved_value_is_refused(value):
+    with pytest.raises(UsageError, match="--count: Expected"):
+        build(saved={"count": value})
+
+
+def test_a_saved_false_stays_false():
+    assert build(saved={"flip": False}).flip is False  # bool("no") would be True
+
+
+def test_a_path_loses_the_quote_that_a_bat_file_leaves():
+    given = parse("--folder", 'C:\\my films\\workspace"')
+    assert not str(given["folder"]).endswith('"')
+
+
+def test_unicode_and_spaces_in_paths():
+    assert build("--files", "a b", "漢字 🎬").files[1].name == "漢字 🎬"
+
+
+@given(
+    count=st.integers(1, 64),
+    share=st.floats(0, 1),
+    flip=st.booleans(),
+    colour=st.sampled_from(Colour),
+    mode=st.sampled_from(["fast", "slow"]),
+    gpu=st.none() | st.integers(0, 9),
+    files=st.lists(st.just(Path("/a b")), max_size=3).map(tuple),
+)
+def test_json_round_trip(**values):
+    sample = Sample(folder=Path("/f"), **values)
+    assert options.from_json(Sample, options.to_json(sample)) == sample
+
+
+def test_unknown_saved_names_are_listed():
+    with pytest.raises(UsageError, match="colr"):
+        options.from_json(Sample, {"folder": "x", "colr": "red"})
+
+
+def test_questions_keep_explain_repeat_and_skip_what_a_flag_said(monkeypatch, capsys):
+    answers = iter(["?", "99", "12"])
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    given_flags = parse("--folder", "x", "--no-flip")
+    sample = options.ask(options.resolve(Sample, given_flags), given_flags)
+    printed = capsys.readouterr().out
+    assert (sample.count, sample.flip) == (12, False)
+    assert "how many" in printed
+    assert "from 1 to 64" in printed
+
+
+def test_enter_keeps_the_value_shown(monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda _: "")
+    sample = build("--count", "5")
+    assert options.ask(sample, {}) == sample
+
+
+def test_fixed_options_are_not_asked_again(monkeypatch):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "")
+    options.ask(build(), {}, existing=True)
+    assert [question.split(" ")[0] for question in asked] == ["count"]
+
+
+@pytest.mark.parametrize("accident", [EOFError, KeyboardInterrupt])
+def test_an_accident_is_no_answer(monkeypatch, accident):
+    def fail(_):
+        raise accident
+
+    monkeypatch.setattr("builtins.input", fail)
+    with pytest.raises(Interrupted):
+        options.ask(build(), {})
+
+
+def test_markdown_has_a_row_for_every_option():
+    table = options.to_markdown(Sample)
+    assert "| `--folder` | required | a path | where |" in table
+    assert "`--mode`, `--speed`" in table
+    assert table.count("\n") == 1 + 8

@@ -1,0 +1,52 @@
+"""The errors a person may see, as a tree, and the exit statuses they become.
+
+    UserError            exit 1: something went wrong; the message says what, which and what to do
+    +-- InputError       a given file or folder is missing, empty, unreadable or of the wrong kind
+    +-- WeightsError     a model's weight file is missing or damaged
+    +-- ModelError       a model folder is missing, damaged, or belongs to another model
+    +-- UsageError       exit 2: the command line or an option's value makes no sense
+    Interrupted          exit 130: Ctrl-C or SIGTERM; what was finished is kept
+
+Raise them with a whole sentence: `InputError(f'no image found in "{path}"; extract faces first')`.
+"""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What the program tells the shell."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+
+
+class UserError(Exception):
+    """An error whose message is a sentence for the person at the keyboard."""
+
+    status = ExitStatus.FAILED
+
+
+class InputError(UserError):
+    """A given file or folder is missing, empty, unreadable or of the wrong kind."""
+
+
+class WeightsError(UserError):
+    """A network's weight file is missing or not the one we know."""
+
+
+class ModelError(UserError):
+    """A model folder is missing, damaged, or belongs to another model."""
+
+
+class UsageError(UserError):
+    """The command line or an option's value makes no sense."""
+
+    status = ExitStatus.USAGE
+
+
+class Interrupted(Exception):  # noqa: N818 - it is a request to stop, not an error
+    """Somebody asked the program to stop; what was finished is kept."""
+
+    status = ExitStatus.INTERRUPTED
