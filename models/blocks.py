@@ -1,0 +1,55 @@
+"""The pieces all networks are made of: functions on Keras tensors, channels last, named layers.
+
+Layer sizes and activations are those of the classic face autoencoders (2018-2019): 5x5 convolutions
+with stride 2 on the way down, 3x3 convolutions with depth-to-space on the way up, LeakyReLU 0.1.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from utils import lazy
+
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = lazy.load("keras")
+
+Tensor = Any
+LEAK = 0.1
+
+
+def downscale(x: Tensor, channels: int, name: str) -> Tensor:
+    """(N, H, W, C) -> (N, H/2, W/2, channels): 5x5 convolution, stride 2, LeakyReLU."""
+    x = keras.layers.Conv2D(channels, 5, strides=2, padding="same", name=f"{name}_conv")(x)
+    return keras.layers.LeakyReLU(LEAK, name=f"{name}_leaky")(x)
+
+
+def upscale(x: Tensor, channels: int, name: str) -> Tensor:
+    """(N, H, W, C) -> (N, 2H, 2W, channels): 3x3 convolution, LeakyReLU, depth-to-space."""
+    x = keras.layers.Conv2D(4 * channels, 3, padding="same", name=f"{name}_conv")(x)
+    x = keras.layers.LeakyReLU(LEAK, name=f"{name}_leaky")(x)
+    return depth_to_space(x, name)
+
+
+def depth_to_space(x: Tensor, name: str) -> Tensor:
+    """(N, H, W, 4C) -> (N, 2H, 2W, C): channel (dy * 2 + dx) * C + k goes to pixel offset (dy, dx).
+
+    That is TensorFlow's channel order; PyTorch's pixel shuffle keeps the offsets innermost.
+    """
+    _, height, width, depth = x.shape
+    channels = depth // 4
+    x = keras.layers.Reshape((height, width, 2, 2, channels), name=f"{name}_split")(x)
+    x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{name}_weave")(x)
+    return keras.layers.Reshape((2 * height, 2 * width, channels), name=f"{name}_join")(x)
+
+
+def to_image(x: Tensor, channels: int, activation: str, name: str) -> Tensor:
+    """(N, H, W, C) -> (N, H, W, channels): the 5x5 convolution that ends a decoder."""
+    return keras.layers.Conv2D(channels, 5, padding="same", activation=activation, name=name)(x)
+
+
+def bottleneck(x: Tensor, code: int, side: int, channels: int, name: str) -> Tensor:
+    """(N, H, W, C) -> (N, side, side, channels) through a linear code of `code` numbers."""
+    x = keras.layers.Flatten(name=f"{name}_flatten")(x)
+    x = keras.layers.Dense(code, name=f"{name}_code")(x)
+    x = keras.layers.Dense(side * side * channels, name=f"{name}_dense")(x)
+    return keras.layers.Reshape((side, side, channels), name=f"{name}_reshape")(x)

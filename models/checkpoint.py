@@ -1,0 +1,253 @@
+"""A model folder: whole generations of weights, optimiser, options and history, newest first.
+
+    model/
+      generations/
+        000012000/            becomes visible in one rename, when every file in it is on the disk
+          weights.npz         "encoder/0", "encoder/1", ... float32, in the order Keras lists them
+          optimizer.npz       the optimiser's slots, so that training continues without a jump
+          history.npy         (iterations, losses) float32
+          options.json        the options it is trained with
+          state.json          {"version": 1, "model": "H64", "iteration": 12000, ...}
+          checksums.json      SHA-256 of the others
+        000011400/
+
+A generation that is damaged is skipped with a warning and the one before it is used. There is no
+pickle in it: arrays are read with `allow_pickle=False`.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import MODELS
+from models.base import ModelBase
+from utils import console, options
+from utils.errors import ModelError, UsageError
+from utils.files import sync
+
+VERSION = 1
+GENERATIONS = "generations"
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One saved state of a model; weights and optimiser are read when asked for."""
+
+    path: Path
+    state: dict[str, Any]
+    options: dict[str, Any]
+
+    @property
+    def model(self) -> str:
+        """The model's name in the registry."""
+        return str(self.state["model"])
+
+    @property
+    def iteration(self) -> int:
+        """How many steps it was trained."""
+        return int(self.state["iteration"])
+
+    def weights(self) -> dict[str, list[np.ndarray]]:
+        """Network name -> its arrays, in Keras' order."""
+        arrays = _read_arrays(self.path / "weights.npz")
+        networks: dict[str, list[np.ndarray]] = {}
+        for key in sorted(arrays, key=_network_and_number):
+            networks.setdefault(_network_and_number(key)[0], []).append(arrays[key])
+        return networks
+
+    def optimizer(self) -> Arrays:
+        """The optimiser's arrays."""
+        return _read_arrays(self.path / "optimizer.npz")
+
+    def history(self) -> np.ndarray:
+        """(iterations, losses) float32."""
+        return np.asarray(np.load(self.path / "history.npy", allow_pickle=False))
+
+
+def save_generation(
+    model_dir: Path,
+    *,
+    state: Mapping[str, Any],
+    options: Mapping[str, Any],
+    weights: Mapping[str, list[np.ndarray]],
+    optimizer: Mapping[str, np.ndarray],
+    history: np.ndarray,
+    keep: int,
+) -> Path:
+    """Write a generation, make it the newest in one rename, and remove all but the newest `keep`.
+
+    `state` must hold "model" and "iteration". An OSError (a full disk) leaves what was there.
+    """
+    folder = model_dir / GENERATIONS
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
+    temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
+    try:
+        flat = {f"{name}/{i}": a for name, arrays in weights.items() for i, a in enumerate(arrays)}
+        np.savez(temporary / "weights.npz", allow_pickle=False, **flat)
+        np.savez(temporary / "optimizer.npz", allow_pickle=False, **optimizer)
+        np.save(temporary / "history.npy", history.astype(np.float32), allow_pickle=False)
+        _write_json(temporary / "options.json", options)
+        _write_json(temporary / "state.json", {"version": VERSION, **state})
+        sums = {path.name: _checksum(path) for path in sorted(temporary.iterdir())}
+        _write_json(temporary / "checksums.json", sums)
+        for path in temporary.iterdir():
+            sync(path)
+        final = folder / f"{int(state['iteration']):09d}"
+        if final.exists():  # the same iteration saved twice: nothing was learnt in between
+            shutil.rmtree(final)
+        temporary.rename(final)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    for old in generations(model_dir)[max(keep, 1) :]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def generations(model_dir: Path) -> list[Path]:
+    """Return the folders of all whole generations, newest first."""
+    folder = model_dir / GENERATIONS
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()]
+    return sorted(found, key=lambda path: int(path.name), reverse=True)
+
+
+def load_newest(model_dir: Path) -> Generation | None:
+    """Return the newest undamaged generation, or None when there is no generation at all.
+
+    Raises
+    ------
+    ModelError
+        If there are generations and every one is damaged, or they were made by a newer program.
+    """
+    found = generations(model_dir)
+    for path in found:
+        try:
+            return _open(path)
+        except (OSError, ValueError, KeyError) as problem:
+            console.warn(f'"{path}" is damaged ({problem}); trying the generation before it')
+    if found:
+        raise ModelError(
+            f'no generation in "{model_dir}" can be read; restore a copy or use another --model-dir'
+        )
+    return None
+
+
+def load_model(model_dir: Path, name: str | None = None) -> ModelBase:
+    """Build the model saved in a folder and load its weights, for prediction.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no model, only damaged ones, or another model than `name`.
+    """
+    generation = load_newest(model_dir)
+    if generation is None:
+        raise ModelError(f'there is no trained model in "{model_dir}"; run train first')
+    check_name(generation, model_dir, name)
+    model = build_model(generation.model, generation.options)
+    set_weights(model, generation)
+    return model
+
+
+def check_name(generation: Generation, model_dir: Path, name: str | None) -> None:
+    """Raise a ModelError when the folder belongs to another model than the one asked for."""
+    if name is not None and name != generation.model:
+        raise ModelError(
+            f'"{model_dir}" holds a {generation.model} model, not {name}; '
+            f"use --model {generation.model} or another --model-dir"
+        )
+
+
+def build_model(name: str, values: Mapping[str, Any]) -> ModelBase:
+    """Build a model with those of `values` that are its own options."""
+    cls = MODELS.load(name)
+    own = {option.name for option in options.options_of(cls.Options)}
+    try:
+        chosen = options.from_json(cls.Options, {k: v for k, v in values.items() if k in own})
+    except UsageError as problem:
+        raise ModelError(f"the saved options of the {name} model are damaged: {problem}") from None
+    model: ModelBase = cls(chosen)
+    return model
+
+
+def set_weights(model: ModelBase, generation: Generation) -> None:
+    """Load a generation's weights into a model.
+
+    Raises
+    ------
+    ModelError
+        If they do not fit: the names of both are in the message.
+    """
+    saved = generation.weights()
+    if set(saved) != set(model.networks):
+        names, needed = ", ".join(sorted(saved)), ", ".join(sorted(model.networks))
+        raise ModelError(f'"{generation.path}" holds the networks {names}; the model has {needed}')
+    for name, network in model.networks.items():
+        try:
+            network.set_weights(saved[name])
+        except ValueError as problem:
+            raise ModelError(f'the weights in "{generation.path}" do not fit: {problem}') from None
+
+
+def _open(path: Path) -> Generation:
+    """Check and open a generation; ValueError, KeyError or OSError when it is damaged."""
+    sums = _read_json(path / "checksums.json")
+    for name, expected in sums.items():
+        if _checksum(path / Path(name).name) != expected:
+            raise ValueError(f"{name} has changed since it was saved")
+    state, values = _read_json(path / "state.json"), _read_json(path / "options.json")
+    if int(state["version"]) > VERSION:
+        raise ModelError(
+            f'"{path}" was made by a newer version of this program; update it. '
+            f"Expected: format {VERSION}. Received: {state['version']}"
+        )
+    generation = Generation(path, state, values)
+    _ = generation.model, generation.iteration
+    return generation
+
+
+def _read_arrays(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _network_and_number(key: str) -> tuple[str, int]:
+    name, _, number = key.rpartition("/")
+    return name, int(number)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"{path.name} is not a JSON object")
+    return value
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for path in _leftovers(folder):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _leftovers(folder: Path) -> Iterator[Path]:
+    """Folders that a save which was killed left behind; only one trainer writes here at a time."""
+    return folder.glob(".saving-*")

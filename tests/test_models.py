@@ -1,0 +1,279 @@
+"""Every model builds, counts, learns, saves and loads; blocks and losses are exact."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from skimage.metrics import structural_similarity
+
+from models import MODELS, acceleration, blocks, checkpoint, losses
+from models.base import Batch
+from models.h64 import H64, H64Options
+from utils import options
+from utils.errors import ModelError
+
+RNG = np.random.default_rng(7)
+
+# name, options, parameters; the layer tables of the classic models
+FULL_SIZE = [
+    ("H64", {}, 112_753_288),
+    ("H64", {"lightweight": True}, 44_507_144),
+]
+SMALL = {"H64": {"lightweight": True}}
+
+
+@pytest.fixture(scope="module", params=MODELS.names)
+def model(request):
+    cls = MODELS.load(request.param)
+    keras.utils.set_random_seed(3)
+    return cls(cls.Options(**SMALL[request.param]))
+
+
+def smooth_faces(count, side):
+    noise = RNG.random((count, 6, 6, 3), np.float32)
+    return tf.image.resize(noise, (side, side), "bicubic").numpy().clip(0, 1)
+
+
+def batch(model, count=2):
+    faces = smooth_faces(count, model.resolution)
+    mask = np.zeros((count, model.resolution, model.resolution, 1), np.float32)
+    mask[:, 8:-8, 8:-8] = 1
+    return Batch(*map(tf.constant, (np.roll(faces, 1, 1), faces, mask)))
+
+
+@pytest.mark.parametrize(("name", "chosen", "count"), FULL_SIZE)
+def test_full_size_parameter_count_is_exact(name, chosen, count):
+    cls = MODELS.load(name)
+    networks = cls(cls.Options(**chosen)).networks
+    assert sum(network.count_params() for network in networks.values()) == count
+
+
+def test_h64_layer_table():
+    networks = H64(H64Options()).networks
+    counted = [layer.count_params() for layer in networks["encoder"].layers if layer.weights]
+    assert counted == [9_728, 819_456, 3_277_312, 13_108_224, 16_778_240, 16_793_600, 18_876_416]
+    decoder = {layer.name: layer.count_params() for layer in networks["decoder_src"].layers}
+    rows = ("up1_conv", "up2_conv", "up3_conv", "image")
+    assert [decoder[row] for row in rows] == [9_439_232, 4_719_616, 1_180_160, 9_603]
+    rows = ("mask_up1_conv", "mask_up2_conv", "mask_up3_conv", "mask")
+    assert [decoder[row] for row in rows] == [4_719_616, 1_180_160, 295_168, 1_601]
+
+
+def test_predicts_faces_and_masks_in_range(model):
+    faces = smooth_faces(3, model.resolution)
+    image, mask = (np.asarray(part) for part in model.swap(tf.constant(faces)))
+    assert image.shape == faces.shape
+    assert mask.shape == (*faces.shape[:3], 1)
+    assert image.min() >= 0
+    assert image.max() <= 1
+    assert 0 <= mask.min() <= mask.max() <= 1
+
+
+def test_swap_is_the_src_path(model):
+    src, dst = batch(model), batch(model)
+    through_src, _ = model.reconstruct(dst.target, src.target)
+    assert np.allclose(through_src.image, model.swap(dst.target).image, atol=1e-5)
+
+
+def test_learns(model):
+    """The summed loss on one fixed batch falls in a few plain gradient steps."""
+    src, dst = batch(model), batch(model)
+    optimizer = keras.optimizers.Adam(2e-4)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            total = tf.add_n(list(model.losses(src, dst).values()))
+        gradients = tape.gradient(total, model.variables)
+        optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
+        return total
+
+    values = [float(step()) for _ in range(8)]
+    assert values[-1] < 0.9 * values[0]
+
+
+def test_every_variable_gets_a_gradient(model):
+    src, dst = batch(model), batch(model)
+    with tf.GradientTape() as tape:
+        total = tf.add_n(list(model.losses(src, dst).values()))
+    gradients = tape.gradient(total, [variable.value for variable in model.variables])
+    assert all(gradient is not None and np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_options_survive_json(model):
+    assert options.from_json(model.Options, options.to_json(model.options)) == model.options
+    assert dataclasses.is_dataclass(model.Options)
+
+
+def save(model, folder, iteration=12, keep=3):
+    return checkpoint.save_generation(
+        folder,
+        state={"model": next(n for n in MODELS if MODELS.load(n) is type(model)),
+               "iteration": iteration},
+        options=options.to_json(model.options),
+        weights={name: network.get_weights() for name, network in model.networks.items()},
+        optimizer={"m/0": np.ones(3, np.float32)},
+        history=np.ones((iteration, 2)),
+        keep=keep,
+    )  # fmt: skip
+
+
+def test_saved_and_loaded_it_gives_the_same_output(model, tmp_path):
+    save(model, tmp_path / "mödel")
+    faces = tf.constant(smooth_faces(2, model.resolution))
+    loaded = checkpoint.load_model(tmp_path / "mödel")
+    assert np.array_equal(loaded.swap(faces).image, model.swap(faces).image)
+
+
+class TestCheckpoint:
+    @staticmethod
+    def save(folder, iteration, keep=3, **state):
+        return checkpoint.save_generation(
+            folder,
+            state={"model": "H64", "iteration": iteration, **state},
+            options={"lightweight": True},
+            weights={"encoder": [np.full(4, iteration, np.float32)]},
+            optimizer={},
+            history=np.zeros((iteration, 2)),
+            keep=keep,
+        )
+
+    def test_the_newest_is_loaded_and_old_ones_go(self, tmp_path):
+        for iteration in (5, 20, 100, 101):
+            self.save(tmp_path, iteration, keep=2)
+        assert [path.name for path in checkpoint.generations(tmp_path)] == [
+            "000000101",
+            "000000100",
+        ]
+        generation = checkpoint.load_newest(tmp_path)
+        assert generation.iteration == 101
+        assert generation.history().shape == (101, 2)
+        assert np.array_equal(generation.weights()["encoder"][0], np.full(4, 101))
+
+    def test_more_than_ten_arrays_keep_their_order(self, tmp_path):
+        arrays = [np.full(1, number, np.float32) for number in range(12)]
+        checkpoint.save_generation(
+            tmp_path, state={"model": "H64", "iteration": 1}, options={}, optimizer={},
+            weights={"net": arrays}, history=np.zeros((1, 1)), keep=1,
+        )  # fmt: skip
+        loaded = checkpoint.load_newest(tmp_path).weights()["net"]
+        assert [int(array[0]) for array in loaded] == list(range(12))
+
+    @pytest.mark.parametrize("file", ["weights.npz", "state.json", "checksums.json", "history.npy"])
+    @pytest.mark.parametrize("harm", ["flip", "truncate", "remove"])
+    def test_a_damaged_generation_is_skipped(self, tmp_path, file, harm, capsys):
+        self.save(tmp_path, 1)
+        victim = self.save(tmp_path, 2) / file
+        data = bytearray(victim.read_bytes())
+        data[len(data) // 2] ^= 255
+        if harm == "remove":
+            victim.unlink()
+        else:
+            victim.write_bytes(data if harm == "flip" else data[: len(data) // 2])
+        assert checkpoint.load_newest(tmp_path).iteration == 1
+        assert "damaged" in capsys.readouterr().err
+
+    def test_only_damaged_ones_is_an_error(self, tmp_path):
+        (self.save(tmp_path, 1) / "weights.npz").write_bytes(b"")
+        with pytest.raises(ModelError, match="restore a copy"):
+            checkpoint.load_newest(tmp_path)
+
+    def test_a_newer_format_says_to_update(self, tmp_path):
+        self.save(tmp_path, 1, version=99)
+        with pytest.raises(ModelError, match="update"):
+            checkpoint.load_newest(tmp_path)
+
+    def test_no_model_and_another_model_are_errors(self, tmp_path):
+        with pytest.raises(ModelError, match="run train first"):
+            checkpoint.load_model(tmp_path)
+        self.save(tmp_path, 1)
+        with pytest.raises(ModelError, match="holds a H64 model, not SAE"):
+            checkpoint.load_model(tmp_path, "SAE")
+
+    def test_weights_that_do_not_fit_are_an_error(self, tmp_path):
+        self.save(tmp_path, 1)
+        with pytest.raises(ModelError, match="decoder_src"):
+            checkpoint.load_model(tmp_path)
+
+    def test_a_pickle_in_the_weights_is_not_run(self, tmp_path):
+        """An .npy whose header claims Python objects is damage, not code."""
+        folder = self.save(tmp_path, 1)
+        np.savez(folder / "weights.npz", **{"encoder/0": np.array([object()])})
+        with pytest.raises(ValueError, match="allow_pickle"):
+            checkpoint.Generation(folder, {}, {}).weights()
+
+    def test_a_save_that_fails_leaves_what_was_there(self, tmp_path, monkeypatch):
+        self.save(tmp_path, 1)
+
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(checkpoint, "sync", full)
+        with pytest.raises(OSError, match="space"):
+            self.save(tmp_path, 2)
+        assert [path.name for path in (tmp_path / "generations").iterdir()] == ["000000001"]
+
+
+def test_depth_to_space_is_tensorflows():
+    x = RNG.random((2, 3, 5, 12), np.float32)
+    inputs = keras.Input((3, 5, 12))
+    network = keras.Model(inputs, blocks.depth_to_space(inputs, "shuffle"))
+    assert np.array_equal(network(x), tf.nn.depth_to_space(x, 2))
+
+
+@pytest.mark.parametrize("side", [16, 64])
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.5])
+def test_dssim_is_skimages(side, noise):
+    first = smooth_faces(1, side)
+    second = (first + noise * RNG.standard_normal(first.shape)).clip(0, 1).astype(np.float32)
+    full = structural_similarity(
+        first[0], second[0], channel_axis=2, data_range=1.0, gaussian_weights=True, sigma=1.5,
+        use_sample_covariance=False, full=True,
+    )[1]  # fmt: skip
+    expected = (1 - full[5:-5, 5:-5].mean()) / 2
+    assert float(losses.dssim(first, second)[0]) == pytest.approx(expected, abs=2e-6)
+
+
+def test_dssim_is_tensorflows_for_other_ranges():
+    first, second = 2 * smooth_faces(4, 32), 2 * smooth_faces(4, 32)
+    expected = (1 - tf.image.ssim(first, second, 2.0)) / 2
+    assert np.allclose(losses.dssim(first, second, 2.0), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "depth", "kernel", "stride"),
+    [
+        (8, 24, 40, 5, 2),
+        (4, 32, 16, 3, 1),
+        (8, 16, 32, 3, 1),
+        (16, 16, 16, 3, 1),
+        (4, 16, 16, 5, 2),
+    ],
+)
+def test_accelerated_convolutions_are_the_plain_ones(size, channels, depth, kernel, stride):
+    inputs = keras.Input((size, size, channels))
+    layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
+    network = keras.Model(inputs, layer(inputs))
+    x = tf.constant(RNG.standard_normal((3, size, size, channels)), tf.float32)
+
+    def outputs():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = network(x, training=True)
+            total = tf.reduce_sum(y * tf.cos(y))
+        return y, *tape.gradient(total, [x, layer.kernel.value, layer.bias.value])
+
+    plain = outputs()
+    acceleration.accelerate([network])
+    assert "convolution_op" in vars(layer)
+    for fast, slow in zip(outputs(), plain, strict=True):
+        assert np.allclose(fast, slow, atol=2e-5 * float(tf.reduce_max(tf.abs(slow))))
+
+
+def test_acceleration_leaves_layers_with_few_channels_alone():
+    inputs = keras.Input((8, 8, 3))
+    layer = keras.layers.Conv2D(8, 5, strides=2, padding="same")
+    acceleration.accelerate([keras.Model(inputs, layer(inputs))])
+    assert "convolution_op" not in vars(layer)
