@@ -1,0 +1,10 @@
+@echo off
+rem Called by the numbered scripts: where things are. The workspace is beside the scripts folder.
+set "ROOT=%~dp0.."
+set "WORKSPACE=%ROOT%\workspace"
+set "PYTHON=%ROOT%\.venv\Scripts\python.exe"
+if not exist "%PYTHON%" (
+  echo Run 1_install.bat first.
+  exit /b 1
+)
+cd /d "%ROOT%"

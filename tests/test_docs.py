@@ -1,0 +1,76 @@
+"""The docs say what the code says. `python -m tests.test_docs` writes docs/options.md anew."""
+
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import main
+from models import MODELS
+from utils import options
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "options.md"
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+SCRIPTS = sorted((ROOT / "scripts").glob("*.bat"))
+
+
+def options_class(stage, model="H64"):
+    module, _, name = main.STAGES[stage].options.partition(":")
+    target = getattr(import_module(module), name)
+    return target if isinstance(target, type) else target(["--model", model])
+
+
+def options_page():
+    parts = [
+        "# Options\n\nWritten by `python -m tests.test_docs` from the code; a test compares them.\n"
+    ]
+    for stage, entry in main.STAGES.items():
+        if stage == "train":
+            tables = [(f"train --model {name}", options_class(stage, name)) for name in MODELS]
+        else:
+            tables = [(stage, options_class(stage))]
+        for title, cls in tables:
+            parts.append(f"## {title}\n\n{entry.help.capitalize()}.\n\n{options.to_markdown(cls)}\n")
+    return "\n".join(parts)
+
+
+def flags(stage):
+    return {
+        flag for o in options.options_of(options_class(stage))
+        for flag in (o.flag, o.flag.replace("--", "--no-"), *o.meta["aliases"])
+    }  # fmt: skip
+
+
+def commands():
+    """Every main.py command in the docs and the .bat files: (where, words)."""
+    for path in DOCS + SCRIPTS:
+        for line in path.read_text(encoding="utf-8").replace("^\n", " ").splitlines():
+            found = re.search(r"main\.py\"? +(.+)", line)
+            if found and found[1].split()[0] in main.STAGES:
+                words = shlex.split(found[1].strip("` ").replace("\\", "/"))
+                yield pytest.param(words, id=f"{path.name}: {' '.join(words)[:60]}")
+
+
+def test_options_page_is_what_the_code_says():
+    assert PAGE.read_text(encoding="utf-8") == options_page(), "run: python -m tests.test_docs"
+
+
+@pytest.mark.parametrize("words", commands())
+def test_commands_in_docs_and_scripts_exist(words):
+    stage, *rest = words
+    used = {word.split("=")[0] for word in rest if word.startswith("--")}
+    assert used <= flags(stage) | {"--help"}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+        if not target.startswith(("http:", "https:")):
+            assert (path.parent / target).exists(), target
+
+
+if __name__ == "__main__":
+    PAGE.write_text(options_page(), encoding="utf-8")
