@@ -1,0 +1,241 @@
+"""What a face file knows about its face, as a record and as checked, versioned JSON.
+
+The JSON comes out of files that anybody may have made, so nothing in it is believed: every value is
+checked for type, count and range before it is used.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from facelib.types import FaceType, Rect
+from utils.errors import InputError
+
+VERSION = 1
+MAX_SIDE = 16_384  # pixels; the largest picture a face file may hold
+FARTHEST = 1_000_000  # pixels; no landmark of a real frame lies further out
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+ELSEWHERE = re.compile(
+    r"[/\\]|^[A-Za-z]:"
+)  # what makes a name lead out of its folder, on any system
+
+
+@dataclass(frozen=True, eq=False)
+class FaceInfo:
+    """Everything later stages need to know about an aligned face.
+
+    Attributes
+    ----------
+    face_type : FaceType
+    size : int, side of the aligned picture in pixels; the longer side for MARK_ONLY
+    landmarks : (68, 2) float32, in the aligned picture
+    source_landmarks : (68, 2) float32, in the frame
+    source_rect : Rect, what the detector found, in the frame
+    source_name : str, name of the frame: its file name, or the one a video's frame would have
+    source : str, name of the folder or video the frame is from
+    frame_index : int, from 0
+    time : float or None, seconds; None for a frame from a folder
+    face_index : int, from 0: the largest face of the frame
+    detector, landmarker : str, their names in the registries
+    score : float, the detector's confidence, 0..1
+    quality : float, the landmarker's confidence (a logit: below 0 it is doubtful)
+    matrix : (2, 3) float64, frame -> aligned picture
+    """
+
+    face_type: FaceType
+    size: int
+    landmarks: np.ndarray
+    source_landmarks: np.ndarray
+    source_rect: Rect
+    source_name: str
+    source: str
+    frame_index: int
+    time: float | None
+    face_index: int
+    detector: str
+    landmarker: str
+    score: float
+    quality: float
+    matrix: np.ndarray
+
+
+def to_json(info: FaceInfo, name: str) -> bytes:
+    """Return the record as JSON; numbers are rounded to their worth, landmarks to 0.001 pixel.
+
+    Raises
+    ------
+    InputError
+        If reading it back would fail; `name` says whose record it is.
+    """
+    record = {
+        "version": VERSION,
+        "face_type": info.face_type.value,
+        "size": int(info.size),
+        "landmarks": _rounded(info.landmarks),
+        "source_landmarks": _rounded(info.source_landmarks),
+        "source_rect": _rounded(info.source_rect),
+        "source_name": info.source_name,
+        "source": info.source,
+        "frame_index": int(info.frame_index),
+        "time": None if info.time is None else round(float(info.time), 6),
+        "face_index": int(info.face_index),
+        "detector": info.detector,
+        "landmarker": info.landmarker,
+        "score": round(float(info.score), 6),
+        "quality": round(float(info.quality), 6),
+        "matrix": [[float(f"{number:.10g}") for number in row] for row in info.matrix.tolist()],
+    }
+    data = json.dumps(record, separators=(",", ":")).encode()
+    from_json(data, name)
+    return data
+
+
+def _rounded(numbers: np.ndarray | Rect) -> list[Any]:
+    # as float64, because a rounded float32 prints with all its binary digits
+    return np.asarray(numbers, np.float64).round(3).tolist()
+
+
+def from_json(data: bytes, name: str) -> FaceInfo:
+    """Read a record back, trusting nothing.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole and sane record of a known version; `name` says whose it is.
+    """
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _damaged(name, "it is not JSON") from None
+    if not isinstance(record, dict):
+        raise _damaged(name, "it is not a JSON object")
+    version = record.get("version")
+    if type(version) is not int or version < 1:
+        raise _damaged(name, "version: expected a whole number from 1")
+    if version > VERSION:
+        raise InputError(
+            f'"{name}" was written by a newer version of this program; update the program to use it'
+        )
+    values = {}
+    for key, read in _READERS.items():
+        try:
+            values[key] = read(record.get(key))
+        except _Unfit as problem:
+            raise _damaged(name, f"{key}: expected {problem}") from None
+    return FaceInfo(**values)
+
+
+class _Unfit(Exception):  # noqa: N818 - it never leaves this file
+    """A value is not what was expected; the message says what was."""
+
+
+def _damaged(name: str, reason: str) -> InputError:
+    return InputError(f'the face data in "{name}" is damaged ({reason}); extract this face again')
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        # `type` and not `isinstance`: True is no number here
+        if type(value) is not int or not low <= value <= high:
+            raise _Unfit(f"a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def _number(low: float, high: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        # NaN fails the comparison, and an integer of any length survives it
+        if (type(value) is not int and type(value) is not float) or not low <= value <= high:
+            raise _Unfit(f"a number from {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
+def _text(longest: int) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or len(value) > longest or CONTROL.search(value):
+            raise _Unfit(f"text of up to {longest} characters")
+        return value
+
+    return read
+
+
+def _file_name(value: object) -> str:
+    name = _text(255)(value)
+    # the name becomes part of paths that are written to, so it must not lead anywhere else
+    if name in {"", ".", ".."} or ELSEWHERE.search(name):
+        raise _Unfit("the name of a file, without a folder")
+    return name
+
+
+def _table(rows: int, columns: int, farthest: float) -> Callable[[object], np.ndarray]:
+    read_number = _number(-farthest, farthest)
+
+    def read(value: object) -> np.ndarray:
+        expected = f"{rows} rows of {columns} numbers"
+        if not isinstance(value, list) or len(value) != rows:
+            raise _Unfit(expected)
+        if any(not isinstance(row, list) or len(row) != columns for row in value):
+            raise _Unfit(expected)
+        return np.array([[read_number(number) for number in row] for row in value], np.float64)
+
+    return read
+
+
+def _landmarks(value: object) -> np.ndarray:
+    points = _table(68, 2, FARTHEST)(value)
+    if np.ptp(points, axis=0).max() < 1e-3:
+        raise _Unfit("68 points that are not all the same")
+    return points.astype(np.float32)
+
+
+def _matrix(value: object) -> np.ndarray:
+    matrix = _table(2, 3, 1e9)(value)
+    if not 1e-6 < np.linalg.det(matrix[:, :2]) < 1e6:
+        raise _Unfit("a matrix that can be inverted and does not mirror")
+    return matrix
+
+
+def _rect(value: object) -> Rect:
+    if not isinstance(value, list) or len(value) != 4:
+        raise _Unfit("left, top, right and bottom")
+    rect = Rect(*(_number(-FARTHEST, FARTHEST)(number) for number in value))
+    if rect.width < 0 or rect.height < 0:
+        raise _Unfit("left, top, right and bottom")
+    return rect
+
+
+def _face_type(value: object) -> FaceType:
+    names = [member.value for member in FaceType]
+    if value not in names:
+        raise _Unfit("one of " + ", ".join(names))
+    return FaceType(value)
+
+
+def _time(value: object) -> float | None:
+    return None if value is None else _number(-1e9, 1e9)(value)
+
+
+_READERS: dict[str, Callable[[object], Any]] = {
+    "face_type": _face_type,
+    "size": _whole(1, MAX_SIDE),
+    "landmarks": _landmarks,
+    "source_landmarks": _landmarks,
+    "source_rect": _rect,
+    "source_name": _file_name,
+    "source": _text(255),
+    "frame_index": _whole(0, 2**40),
+    "time": _time,
+    "face_index": _whole(0, 100_000),
+    "detector": _text(64),
+    "landmarker": _text(64),
+    "score": _number(-1000, 1000),
+    "quality": _number(-1e6, 1e6),
+    "matrix": _matrix,
+}

@@ -1,0 +1,261 @@
+"""Faces on disk: an aligned picture as PNG with its record in a chunk of its own; a folder of them.
+
+Records are read by walking from chunk to chunk and stepping over the pixels, so thousands of files
+open in a second. They may come from anybody: nothing is read before its length is known.
+"""
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, overload
+
+import numpy as np
+
+from facelib.faceinfo import MAX_SIDE, FaceInfo, from_json, to_json
+from facelib.types import FaceType
+from utils.errors import InputError
+from utils.files import list_images, write_bytes
+from utils.images import decode_image, encode_image
+from utils.parallel import Failure, cores, ordered_map
+
+__all__ = [
+    "FaceInfo",
+    "Faceset",
+    "embed",
+    "extract_info",
+    "held_out",
+    "read_face",
+    "read_info",
+    "write_face",
+]
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Lower-case f: other programs may ignore it; s: private; t: kept by those that change the picture.
+CHUNK = b"fsMt"
+MAX_PAYLOAD = 64 * 1024
+MAX_FILE = 1 << 30
+MAX_CHUNKS = 1 << 16  # libpng writes 8 kB chunks: enough for half a gigabyte
+
+HELD_OUT = 0.05
+
+
+def write_face(path: Path, image: np.ndarray, info: FaceInfo) -> None:
+    """Write an aligned picture (H, W, 3) uint8 BGR with its record as PNG, atomically.
+
+    Raises
+    ------
+    InputError
+        If the record is not sane or does not fit the picture.
+    """
+    write_bytes(path, embed(encode_image(image, ".png"), info, path.name))
+
+
+def read_face(path: Path) -> tuple[np.ndarray, FaceInfo]:
+    """Read an aligned picture (H, W, 3) uint8 BGR and its record.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or not one of ours.
+    """
+    info = read_info(path)
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise _unreadable(path, problem) from None
+    _check_sums(data, path.name)
+    return decode_image(data, path.name), info
+
+
+def read_info(path: Path) -> FaceInfo:
+    """Read the record of a face file without its pixels.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or not one of ours.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f'"{path.name}" is not a file')  # a pipe would be waited for
+        with path.open("rb", buffering=0) as file:
+            return _read(file, path.name)
+    except OSError as problem:
+        raise _unreadable(path, problem) from None
+
+
+def _unreadable(path: Path, problem: OSError) -> InputError:
+    return InputError(f'cannot read "{path}": {problem.strerror}')
+
+
+def extract_info(png: bytes, name: str) -> FaceInfo:
+    """Read the record out of the bytes of a face file; `name` is for messages."""
+    return _read(io.BytesIO(png), name)
+
+
+def embed(png: bytes, info: FaceInfo, name: str = "a face") -> bytes:
+    """Put a record into a PNG, in place of an older one; no pixel changes.
+
+    Raises
+    ------
+    InputError
+        If the record is not sane or does not fit the picture, or the bytes are no PNG.
+    """
+    payload = to_json(info, name)
+    parts = [SIGNATURE]
+    for kind, start, length in _chunks(io.BytesIO(png), name):
+        if kind != CHUNK:
+            parts.append(png[start : start + 12 + length])
+        if kind == b"IHDR":  # right behind the header, where reading finds it first
+            body = CHUNK + payload
+            parts += [struct.pack(">I", len(payload)), body, struct.pack(">I", zlib.crc32(body))]
+    embedded = b"".join(parts)
+    _read(io.BytesIO(embedded), name)
+    return embedded
+
+
+def _chunks(file: BinaryIO, name: str) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (type, start, length of the data) of each chunk of a PNG, reading only the heads."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(8) != SIGNATURE:
+        raise InputError(f'"{name}" is not a PNG, so it holds no face data')
+    if end > MAX_FILE:
+        raise InputError(f'"{name}" is larger than a face picture can be')
+    start = 8
+    for _ in range(MAX_CHUNKS):
+        file.seek(start)
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        length, kind = struct.unpack(">I4s", head)
+        if start + 12 + length > end:
+            break
+        if (kind == b"IHDR") != (start == 8):
+            break
+        yield kind, start, length
+        start += 12 + length
+        if kind == b"IEND":
+            return
+    raise InputError(f'"{name}" is truncated or damaged; extract this face again')
+
+
+def _content(file: BinaryIO, start: int, length: int, name: str) -> bytes:
+    """Return the data of the chunk at `start`, its checksum checked."""
+    file.seek(start + 4)
+    body = file.read(4 + length)
+    if file.read(4) != struct.pack(">I", zlib.crc32(body)):
+        raise InputError(f'"{name}" is damaged (a checksum is wrong); extract this face again')
+    return body[4:]
+
+
+def _read(file: BinaryIO, name: str) -> FaceInfo:
+    sides = (0, 0)
+    payload = None
+    for kind, start, length in _chunks(file, name):
+        if kind == b"IHDR" and length == 13:
+            sides = struct.unpack(">II", _content(file, start, length, name)[:8])
+        if kind != CHUNK:
+            continue
+        if payload is not None:
+            raise InputError(f'"{name}" holds face data twice; extract this face again')
+        if length > MAX_PAYLOAD:
+            raise InputError(
+                f'"{name}" holds more face data than a face has; extract this face again'
+            )
+        payload = _content(file, start, length, name)
+    if payload is None:
+        raise InputError(
+            f'"{name}" holds no face data: extract did not write it, or a program removed it'
+        )
+    info = from_json(payload, name)
+    _check_sides(sides, info, name)
+    return info
+
+
+def _check_sides(sides: tuple[int, ...], info: FaceInfo, name: str) -> None:
+    """A picture that was scaled or cropped by another program no longer fits its landmarks."""
+    square = sides[0] == sides[1] or info.face_type is FaceType.MARK_ONLY
+    if max(sides) > MAX_SIDE or max(sides) != info.size or min(sides) < 1 or not square:
+        raise InputError(
+            f'"{name}" is {sides[0]}x{sides[1]} pixels, but its face data is for {info.size}; '
+            "extract this face again"
+        )
+
+
+def _check_sums(png: bytes, name: str) -> None:
+    """Check every checksum: the decoder may show a damaged picture as if nothing were wrong."""
+    file = io.BytesIO(png)
+    for _, start, length in _chunks(file, name):
+        _content(file, start, length, name)
+
+
+class Faceset(Sequence[tuple[Path, FaceInfo]]):
+    """The faces of a folder in natural order: paths and records; pictures are read when wanted.
+
+    Attributes
+    ----------
+    folder : Path
+    skipped : list of str, a sentence for each picture that is no readable face file
+    """
+
+    def __init__(
+        self, folder: Path, faces: Sequence[tuple[Path, FaceInfo]], skipped: Sequence[str] = ()
+    ) -> None:
+        self.folder = folder
+        self.skipped = list(skipped)
+        self._faces = list(faces)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Faceset":
+        """Read the records of all face files in a folder.
+
+        Raises
+        ------
+        InputError
+            If there is no such folder, or no face in it.
+        """
+        faces: list[tuple[Path, FaceInfo]] = []
+        skipped = []
+        paths = list_images(folder)
+        for path, found in zip(paths, ordered_map(read_info, paths, workers=cores()), strict=True):
+            if isinstance(found, Failure):
+                skipped.append(str(found.error))
+            else:
+                faces.append((path, found))
+        if not faces:
+            raise InputError(
+                f'"{folder}" holds no face; extract faces into it first ({skipped[0]})'
+            )
+        return cls(folder, faces, skipped)
+
+    def __len__(self) -> int:
+        return len(self._faces)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Path, FaceInfo]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Faceset": ...
+    def __getitem__(self, index: int | slice) -> "tuple[Path, FaceInfo] | Faceset":
+        if isinstance(index, slice):
+            return Faceset(self.folder, self._faces[index])
+        return self._faces[index]
+
+    def by_frame(self) -> dict[str, list[FaceInfo]]:
+        """Return the faces of each frame, keyed by the stem of its name, ordered by face index."""
+        frames: dict[str, list[FaceInfo]] = {}
+        for _, info in self:
+            frames.setdefault(PurePosixPath(info.source_name).stem, []).append(info)
+        for faces in frames.values():
+            faces.sort(key=lambda info: info.face_index)
+        return frames
+
+
+def held_out(info: FaceInfo) -> bool:
+    """Tell whether a face is kept from training to evaluate with: always the same 5 % or so."""
+    name = f"{info.source_name}\0{info.face_index}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(name, digest_size=8).digest()) < HELD_OUT * 2**64

@@ -1,0 +1,173 @@
+"""From landmarks to the aligned picture and back: mean face, similarity fit, crops, warping.
+
+A crop is a (2, 3) matrix from frame pixels to the pixels of a square picture. Whatever its size, it
+maps the mean face's unit square to the same part of the picture, so the crop at another size is the
+matrix times a number. Pixel centres are whole numbers.
+"""
+
+import cv2
+import numpy as np
+from skimage.transform import SimilarityTransform
+
+from facelib.pose import Pose as Pose
+from facelib.pose import pose as pose
+from facelib.types import FaceType
+from utils.errors import InputError
+
+# fmt: off
+MEAN_FACE = np.array([
+    (0.000213256, 0.106454), (0.0752622, 0.038915), (0.18113, 0.0187482), (0.29077, 0.0344891),
+    (0.393397, 0.0773906), (0.586856, 0.0773906), (0.689483, 0.0344891), (0.799124, 0.0187482),
+    (0.904991, 0.038915), (0.98004, 0.106454), (0.490127, 0.203352), (0.490127, 0.307009),
+    (0.490127, 0.409805), (0.490127, 0.515625), (0.36688, 0.587326), (0.426036, 0.609345),
+    (0.490127, 0.628106), (0.554217, 0.609345), (0.613373, 0.587326), (0.121737, 0.216423),
+    (0.187122, 0.178758), (0.265825, 0.179852), (0.334606, 0.231733), (0.260918, 0.245099),
+    (0.182743, 0.244077), (0.645647, 0.231733), (0.714428, 0.179852), (0.793132, 0.178758),
+    (0.858516, 0.216423), (0.79751, 0.244077), (0.719335, 0.245099), (0.254149, 0.780233),
+    (0.340985, 0.745405), (0.428858, 0.727388), (0.490127, 0.742578), (0.551395, 0.727388),
+    (0.639268, 0.745405), (0.726104, 0.780233), (0.642159, 0.864805), (0.556721, 0.902192),
+    (0.490127, 0.909281), (0.423532, 0.902192), (0.338094, 0.864805), (0.290379, 0.784792),
+    (0.428096, 0.778746), (0.490127, 0.785343), (0.552157, 0.778746), (0.689874, 0.784792),
+    (0.553364, 0.824182), (0.490127, 0.831803), (0.42689, 0.824182),
+])
+# fmt: on
+"""(51, 2) float64: landmarks 17..67 (all but the jaw) of the mean face, in the unit square.
+
+The mean of the faces dlib's landmarker was trained on.
+"""
+
+JAW_POINTS = 17
+# The border around the unit square, as a part of the picture's side.
+BORDERS = {FaceType.HALF: 0.0, FaceType.FULL: 12 / 64, FaceType.HEAD: 24 / 64}
+# Pixels. Reached where 90 become one; it only keeps a senseless matrix from costing minutes.
+WIDEST_BLUR = 32.0
+
+
+def fit_similarity(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Fit rotation, one scale and shift by least squares (Umeyama 1991); it never mirrors.
+
+    Parameters
+    ----------
+    points, reference : (n, 2) float
+
+    Returns
+    -------
+    matrix : (2, 3) float64, points -> reference
+
+    Raises
+    ------
+    InputError
+        If the points lie in one point or are not finite.
+    """
+    points = np.asarray(points, np.float64)
+    if not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1e-6:
+        raise InputError("the landmarks of this face lie in one point, so it cannot be aligned")
+    fit = SimilarityTransform.from_estimate(points, np.asarray(reference, np.float64))
+    if not fit:
+        raise InputError("the landmarks of this face are no face, so it cannot be aligned")
+    return np.asarray(fit.params[:2], np.float64)
+
+
+def crop_matrix(
+    landmarks: np.ndarray, size: int, face_type: FaceType, scale: float = 1.0
+) -> np.ndarray:
+    """Return the matrix from the picture that holds `landmarks` to an aligned picture.
+
+    With the landmarks of an aligned picture it leads from there to another face type or size.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) float, pixels
+    size : side of the aligned picture in pixels
+    face_type : how much it shows; MARK_ONLY is the whole frame: the identity, whatever `size`
+    scale : above 1 the crop covers more of the frame, about its own centre
+
+    Returns
+    -------
+    matrix : (2, 3) float64
+    """
+    if face_type is FaceType.MARK_ONLY:
+        return np.eye(2, 3)
+    border = size * BORDERS[face_type]
+    matrix = fit_similarity(landmarks[JAW_POINTS:], MEAN_FACE) * (size - 2 * border)
+    matrix[:, 2] += border
+    matrix /= scale
+    matrix[:, 2] += size * (1 - 1 / scale) / 2
+    return matrix
+
+
+def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Map points (n, 2) through a (2, 3) matrix; (n, 2) float32."""
+    mapped = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return mapped.astype(np.float32)
+
+
+def invert(matrix: np.ndarray) -> np.ndarray:
+    """Return the (2, 3) float64 matrix that leads back."""
+    return cv2.invertAffineTransform(np.asarray(matrix, np.float64))
+
+
+def resize_matrix(matrix: np.ndarray, old_size: int, new_size: int) -> np.ndarray:
+    """Return the matrix of the same crop at another size, as `crop_matrix` gives it there."""
+    return np.asarray(matrix, np.float64) * (new_size / old_size)
+
+
+def crop_side(matrix: np.ndarray, size: int) -> float:
+    """Return the side of the crop square in frame pixels."""
+    return size / _zoom(matrix)
+
+
+def crop_corners(matrix: np.ndarray, size: int) -> np.ndarray:
+    """Return the crop's outer corners in the frame, (4, 2) float32, clockwise from the top left."""
+    low, high = -0.5, size - 0.5  # the edge of a pixel lies half a pixel from its centre
+    return apply(invert(matrix), np.array([(low, low), (high, low), (high, high), (low, high)]))
+
+
+def _zoom(matrix: np.ndarray) -> float:
+    """How many picture pixels one frame pixel becomes."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def warp_face(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Cut the aligned picture out of a frame: cubic, black outside the frame.
+
+    When it shrinks, the frame is blurred first by as much as an average over each new pixel's area
+    would blur it, so fine patterns turn grey instead of into false ones.
+
+    Parameters
+    ----------
+    image : (H, W, C) uint8 or float32 in 0..1, C from 1 to 4
+    matrix : (2, 3) float64, frame -> aligned pixels
+    size : side of the result
+
+    Returns
+    -------
+    face : (size, size, C), of the image's dtype and within its range
+    """
+    zoom = _zoom(matrix)
+    # Deviation of a Gaussian that passes as much of the finest detail kept as the area average does
+    # (sinc(1/2) = 0.64); it fades out towards zoom 1, so sharpness does not jump there.
+    sigma = min(0.35 * np.sqrt(max(0.0, 1 / zoom**2 - 1)), WIDEST_BLUR)
+    window, matrix = _window(image, matrix, size, margin=int(4 * sigma) + 4)
+    if window.size == 0:
+        return np.zeros((size, size, image.shape[2]), image.dtype)
+    if sigma > 0:
+        window = cv2.GaussianBlur(window, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    face = cv2.warpAffine(window, matrix, (size, size), flags=cv2.INTER_CUBIC)
+    if face.dtype != np.uint8:
+        face = np.clip(face, 0, 1)  # the cubic kernel overshoots at edges
+    return face.reshape(size, size, image.shape[2])
+
+
+def _window(
+    image: np.ndarray, matrix: np.ndarray, size: int, margin: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of the image that a crop needs, and the matrix for that part."""
+    corners = crop_corners(matrix, size).astype(np.float64)
+    height, width = image.shape[:2]
+    limit = np.array([width, height])
+    low = np.clip(np.floor(corners.min(axis=0)) - margin, 0, limit).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + margin, 0, limit).astype(int)
+    moved = np.asarray(matrix, np.float64).copy()
+    moved[:, 2] += matrix[:, :2] @ low
+    return image[low[1] : high[1], low[0] : high[0]], moved

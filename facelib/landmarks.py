@@ -1,0 +1,152 @@
+"""The 68 landmarks: which is which, masks, mirror image, drawing, openings of mouth and eyes.
+
+"Right" is the person's right, which is image-left; the numbers follow iBUG.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from utils.errors import InputError
+
+JAW = np.arange(17)
+RIGHT_BROW = np.arange(17, 22)
+LEFT_BROW = np.arange(22, 27)
+NOSE = np.arange(27, 36)
+RIGHT_EYE = np.arange(36, 42)
+LEFT_EYE = np.arange(42, 48)
+MOUTH = np.arange(48, 68)
+
+# Three convex parts cover the face below the brows.
+HULLS = (
+    np.r_[JAW, MOUTH],
+    np.r_[27:31, 33],
+    np.r_[RIGHT_BROW, LEFT_BROW, 0, 27, 16, 33],
+)
+EYES = (RIGHT_EYE, LEFT_EYE)
+
+# Each row lists points from image-left to image-right, so its reverse is its mirror image.
+_SYMMETRIC = (
+    JAW,
+    np.r_[RIGHT_BROW, LEFT_BROW],
+    np.r_[31:36],
+    np.r_[36:40, 42:46],
+    np.r_[41, 40, 47, 46],
+    np.r_[48:55],
+    np.r_[59, 58, 57, 56, 55],
+    np.r_[60:65],
+    np.r_[67, 66, 65],
+)
+
+
+def _mirror_table() -> np.ndarray:
+    table = np.arange(68)
+    for row in _SYMMETRIC:
+        table[row] = row[::-1]
+    return table
+
+
+MIRROR = _mirror_table()
+"""(68,) int: landmark i of the mirror image is landmark MIRROR[i] of the picture."""
+
+FRACTION_BITS = 4  # drawing knows 1/16 of a pixel
+FARTHEST = 100_000  # pixels; keeps a wild landmark from overflowing the drawing's integers
+
+
+def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Fill the face from the brows to the chin.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) float, pixels
+    shape : (height, width)
+
+    Returns
+    -------
+    mask : (height, width, 1) float32, 1 inside and 0 outside
+    """
+    return _fill(landmarks, HULLS, shape)
+
+
+def eye_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Fill both eyes; arguments and result as `hull_mask`."""
+    return _fill(landmarks, EYES, shape)
+
+
+def _fill(
+    landmarks: np.ndarray, parts: tuple[np.ndarray, ...], shape: tuple[int, int]
+) -> np.ndarray:
+    mask = np.zeros(shape[:2], np.uint8)
+    points = _fixed_point(landmarks)
+    for part in parts:
+        cv2.fillConvexPoly(mask, cv2.convexHull(points[part]), 1, shift=FRACTION_BITS)
+    return mask[..., None].astype(np.float32)
+
+
+def _fixed_point(points: np.ndarray) -> np.ndarray:
+    """Points as the whole numbers of 1/16 pixel that OpenCV draws with."""
+    points = np.asarray(points, np.float64)
+    if not np.isfinite(points).all():
+        raise InputError("the landmarks of this face are not numbers, so it cannot be drawn")
+    scaled = np.clip(points, -FARTHEST, FARTHEST) * (1 << FRACTION_BITS)
+    return np.rint(scaled).astype(np.int32)
+
+
+def mirror(landmarks: np.ndarray, width: int) -> np.ndarray:
+    """Return the landmarks (68, 2) of the mirrored picture, whose width is `width`."""
+    mirrored = landmarks[MIRROR].copy()
+    mirrored[:, 0] = width - 1 - mirrored[:, 0]
+    return mirrored
+
+
+def draw(
+    image: np.ndarray, landmarks: np.ndarray, color: tuple[int, int, int] = (0, 255, 0)
+) -> np.ndarray:
+    """Draw the landmarks on a copy of a picture: lines along every part, and dots.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 BGR
+    landmarks : (68, 2) float, pixels
+    color : BGR
+
+    Returns
+    -------
+    image : (H, W, 3) uint8 BGR, a new one
+    """
+    drawn = image.copy()
+    points = _fixed_point(landmarks)
+    style: dict[str, Any] = {"color": color, "lineType": cv2.LINE_AA, "shift": FRACTION_BITS}
+    lines = [points[part] for part in (RIGHT_BROW, JAW, LEFT_BROW, np.r_[NOSE, 30])]
+    rings = [points[part] for part in (RIGHT_EYE, LEFT_EYE, MOUTH)]
+    cv2.polylines(drawn, lines, isClosed=False, **style)
+    cv2.polylines(drawn, rings, isClosed=True, **style)
+    for number, point in enumerate(points):
+        radius = 2 if number < len(JAW) else 1  # the jaw is the least certain part: easier to see
+        cv2.circle(drawn, point.tolist(), radius << FRACTION_BITS, **style)
+    return drawn
+
+
+def inter_ocular(landmarks: np.ndarray) -> float:
+    """Return the distance of the outer eye corners in pixels."""
+    return _mean_distance(landmarks, [36], [45])
+
+
+def mouth_opening(landmarks: np.ndarray) -> float:
+    """Return the mean gap between the inner lips, in distances of the outer eye corners."""
+    return _opening(landmarks, [61, 62, 63], [67, 66, 65])
+
+
+def eye_opening(landmarks: np.ndarray) -> float:
+    """Return the mean gap between the lids of both eyes, in distances of the outer eye corners."""
+    return _opening(landmarks, [37, 38, 43, 44], [41, 40, 47, 46])
+
+
+def _opening(landmarks: np.ndarray, upper: list[int], lower: list[int]) -> float:
+    return _mean_distance(landmarks, upper, lower) / max(inter_ocular(landmarks), 1e-6)
+
+
+def _mean_distance(landmarks: np.ndarray, one: list[int], other: list[int]) -> float:
+    apart = np.asarray(landmarks, np.float64)[one] - np.asarray(landmarks, np.float64)[other]
+    return float(np.hypot(apart[:, 0], apart[:, 1]).mean())

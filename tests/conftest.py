@@ -1,0 +1,28 @@
+"""Fixtures that several test files use."""
+
+import pytest
+import skimage.data
+from synthetic import make_faceset
+
+from facelib.faceset import Faceset
+
+
+@pytest.fixture(scope="session")
+def astronaut():
+    """A photograph with one frontal face near (222, 115): (512, 512, 3) uint8 BGR, read-only."""
+    image = skimage.data.astronaut()[..., ::-1].copy()
+    image.setflags(write=False)
+    return image
+
+
+@pytest.fixture(scope="session")
+def _faceset_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces") / "aligned"
+    make_faceset(folder, count=12)
+    return folder
+
+
+@pytest.fixture
+def faceset(_faceset_folder):
+    """Twelve synthetic full faces of one person, 128 px. The folder is shared: do not change it."""
+    return Faceset.open(_faceset_folder)
