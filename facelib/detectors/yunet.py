@@ -1,0 +1,78 @@
+"""YuNet (Wu, Peng, Yu 2023), a small convolutional detector, run by OpenCV."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+
+import cv2
+import numpy as np
+
+from facelib.detectors.scale import largest_first, shrink, to_frame
+from facelib.types import Detection
+from facelib.weights import weight_file
+
+LONG_SIDE = 640
+"""The first look: faces from about 1/40 of the long side up to the whole picture."""
+SECOND_LOOKS = (320, 160, 1280)
+"""Further long sides when nothing was found: from farther away for a face that fills the picture
+and more, then closer for a small one (24 pixels in full HD). Only frames without a face pay for
+them."""
+OVERLAP = 0.3  # boxes that overlap more than this are one face
+MOST = 500  # candidates that are compared with each other
+
+
+class YuNet:
+    """Finds faces with YuNet (int8 weights).
+
+    Parameters
+    ----------
+    min_score : 0..1, default 0.65: textures that look like faces reach about 0.6, faces rarely
+        less than 0.75
+    cpu_only : unused, OpenCV runs it on the CPU anyway
+    """
+
+    def __init__(self, *, min_score: float | None = None, cpu_only: bool = False) -> None:
+        threshold = 0.65 if min_score is None else min_score
+        weights = str(weight_file("yunet"))
+        size = (LONG_SIDE, LONG_SIDE)
+        with _quiet():
+            self._net = cv2.FaceDetectorYN.create(weights, "", size, threshold, OVERLAP, MOST)
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        """Find the faces of each (H, W, 3) uint8 BGR image, largest first."""
+        return [self._detect(image) for image in images]
+
+    def _detect(self, image: np.ndarray) -> list[Detection]:
+        long_side = max(image.shape[:2])
+        further = (side for side in SECOND_LOOKS if side < long_side or long_side > LONG_SIDE)
+        for side in chain([LONG_SIDE], further):
+            found = self._look(image, side)
+            if found:
+                return largest_first(found)
+        return []
+
+    def _look(self, image: np.ndarray, long_side: int) -> list[Detection]:
+        small, factor = shrink(image, long_side)
+        self._net.setInputSize((small.shape[1], small.shape[0]))
+        _, rows = self._net.detect(small)
+        return [_detection(row, factor) for row in rows] if rows is not None else []
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep OpenCV 5 from warning that it ignores the choice of a device, which nobody made."""
+    logging = getattr(cv2.utils, "logging", None)  # OpenCV 4 has neither this nor the warning
+    if logging is None:
+        yield
+        return
+    level = logging.setLogLevel(logging.LOG_LEVEL_ERROR)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(level)
+
+
+def _detection(row: np.ndarray, factor: float) -> Detection:
+    """Read x, y, width, height, five points (image-left first) and the score."""
+    corners = np.concatenate([row[:2], row[:2] + row[2:4]])
+    return to_frame(corners, row[14], factor, row[4:14].reshape(5, 2))
