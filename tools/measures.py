@@ -1,0 +1,212 @@
+"""What `evaluate` measures: pure functions on arrays. NaN stands for "cannot be said".
+
+Time series hold one row for each measured frame. `shots` gives the frames of one uninterrupted take
+one number; `runs` does so for frames that are direct neighbours in time as well.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+from skimage.metrics import structural_similarity
+
+from facelib.landmarks import inter_ocular
+
+INNER = slice(17, 68)  # brows, nose, eyes, mouth: what a swap draws; the jaw line is mostly dst's
+EYE_CORNERS = (36, 45)
+
+# dst must move by more than the landmarker's own noise, or its correlation is one of noise
+LEAST_MOVEMENT = 0.008  # of the inter-ocular distance, standard deviation within shots
+LEAST_FRAMES = 10  # fewer say nothing about following
+
+CUT_DIFFERENCE = 25  # mean absolute grey difference of neighbouring thumbnails that makes a cut
+CUT_JUMP = 2.0  # ... or the followed face jumps this many inter-ocular distances
+
+# The band of detail that counts as sharpness, as standard deviations of two Gaussians in shares of
+# the crop's side: finer is noise and what a 64 pixel model cannot draw, coarser is shading.
+FINE, COARSE = 0.005, 0.015
+
+
+def label_shots(thumbnails: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Number the takes of a clip: a new one where the picture changes or the face jumps.
+
+    Parameters
+    ----------
+    thumbnails : (n, h, w) uint8, small grey pictures of the whole frames
+    landmarks : (n, 68, 2), the followed face
+
+    Returns
+    -------
+    (n,) int, from 0, never falling
+    """
+    change = np.abs(np.diff(thumbnails.astype(np.float32), axis=0)).mean(axis=(1, 2))
+    jump = np.linalg.norm(np.diff(landmarks.mean(axis=1), axis=0), axis=1)
+    cuts = (change > CUT_DIFFERENCE) | (jump > CUT_JUMP * eye_distances(landmarks)[:-1])
+    return np.concatenate([[0], np.cumsum(cuts)]).astype(int)[: len(landmarks)]
+
+
+def label_runs(indices: np.ndarray, shots: np.ndarray) -> np.ndarray:
+    """Number the stretches of a shot in which no frame is missing; `indices` are frame numbers."""
+    breaks = (np.diff(indices) != 1) | (np.diff(shots) != 0)
+    return np.concatenate([[0], np.cumsum(breaks)]).astype(int)[: len(indices)]
+
+
+def eye_distances(landmarks: np.ndarray) -> np.ndarray:
+    """Return the inter-ocular distance of each of (n, 68, 2) faces, (n,) float."""
+    return np.array([inter_ocular(face) for face in landmarks], float)
+
+
+def within_shots(values: np.ndarray, shots: np.ndarray) -> np.ndarray:
+    """Return `values` less the mean of their shot.
+
+    Pooled over shots, only movement counts then: two shots with a wide and a closed mouth would
+    otherwise give a high correlation to a result that never moves.
+    """
+    values = np.asarray(values, float)
+    means = np.array([values[shots == shot].mean() for shot in range(shots.max(initial=0) + 1)])
+    return values - means[shots]
+
+
+def following(result: np.ndarray, dst: np.ndarray, shots: np.ndarray) -> tuple[float, float]:
+    """Say how a movement of dst is followed: Pearson correlation, and gain (1 = as far as dst).
+
+    Both are NaN when there are too few frames or dst does not move; a result that does not move
+    at all follows with correlation 0.
+    """
+    if len(dst) < LEAST_FRAMES:
+        return np.nan, np.nan
+    ours, theirs = within_shots(result, shots), within_shots(dst, shots)
+    if theirs.std() < LEAST_MOVEMENT:
+        return np.nan, np.nan
+    if ours.std() < 1e-9:  # rounding leaves a little even of a constant
+        return 0.0, 0.0
+    shared = float((ours * theirs).mean())
+    return shared / float(ours.std() * theirs.std()), shared / float(theirs.var())
+
+
+def pose_error(result: np.ndarray, dst: np.ndarray) -> np.ndarray:
+    """Return the angle by which one head must turn to look like the other, (n,) degrees.
+
+    Parameters
+    ----------
+    result, dst : (n, 3) pitch, yaw, roll in degrees, as `facelib.geometry.pose` gives them
+    """
+    # pose() takes Rz(roll) Ry(yaw) Rx(pitch) apart
+    turns = [Rotation.from_euler("ZYX", angles[:, ::-1], degrees=True) for angles in (result, dst)]
+    return np.degrees((turns[0].inv() * turns[1]).magnitude())
+
+
+def offsets(result: np.ndarray, dst: np.ndarray) -> np.ndarray:
+    """Return how far result's inner landmarks lie from dst's, seen from dst's face.
+
+    Dividing by the vector from eye to eye (as a complex number) takes out the size and the roll.
+
+    Returns
+    -------
+    (n, 51) complex, in inter-ocular distances; real along the line of the eyes
+    """
+    points = _complex(dst)
+    eyes = points[:, EYE_CORNERS[1]] - points[:, EYE_CORNERS[0]]
+    return (_complex(result) - points)[:, INNER] / eyes[:, None]
+
+
+def _complex(points: np.ndarray) -> np.ndarray:
+    return points[..., 0].astype(float) + 1j * points[..., 1].astype(float)
+
+
+def landmark_error(result: np.ndarray, dst: np.ndarray) -> np.ndarray:
+    """Return the mean distance of result's inner landmarks from dst's, (n,) % of inter-ocular."""
+    return 100 * np.abs(offsets(result, dst)).mean(axis=1)
+
+
+def movement_error(result: np.ndarray, dst: np.ndarray, shots: np.ndarray) -> np.ndarray:
+    """Return `landmark_error` less what is constant in a shot, (n,) % of inter-ocular.
+
+    What is constant is mostly the other person's shape of face, which a swap is meant to bring.
+    """
+    away = offsets(result, dst)
+    for shot in np.unique(shots):
+        here = away[shots == shot]
+        usual = np.median(here.real, axis=0) + 1j * np.median(here.imag, axis=0)
+        away[shots == shot] = here - usual
+    return 100 * np.abs(away).mean(axis=1)
+
+
+def jitter(landmarks: np.ndarray, runs: np.ndarray) -> float:
+    """Return the shaking of landmarks in % of the inter-ocular distance; NaN without 3 neighbours.
+
+    For each frame the root mean square of the second difference over time, divided by sqrt(6), and
+    the mean of that over the frames. The second difference p[t-1] - 2 p[t] + p[t+1] of white noise
+    has 1 + 4 + 1 times its variance, so noise of standard deviation s reads s; steady movement
+    reads 0.
+    """
+    whole = runs[2:] == runs[:-2]
+    if not whole.any():
+        return np.nan
+    second = (landmarks[:-2] - 2.0 * landmarks[1:-1] + landmarks[2:])[whole]
+    shaking = np.sqrt((second**2).mean(axis=(1, 2)) / 6)
+    return 100 * float((shaking / eye_distances(landmarks)[1:-1][whole]).mean())
+
+
+def flicker(colors: np.ndarray, runs: np.ndarray) -> float:
+    """Return the mean change between neighbouring frames of (n, 3) Lab colours; NaN without any."""
+    steps = np.linalg.norm(np.diff(colors.astype(float), axis=0), axis=1)
+    whole = np.diff(runs) == 0
+    return float(steps[whole].mean()) if whole.any() else np.nan
+
+
+def mean_lab(face: np.ndarray, hull: np.ndarray) -> np.ndarray:
+    """Return the mean CIE Lab colour, (3,), of an (H, W, 3) float32 BGR picture inside a hull."""
+    return cv2.cvtColor(face, cv2.COLOR_BGR2Lab)[hull > 0].mean(axis=0)
+
+
+def sharpness(face: np.ndarray, hull: np.ndarray) -> float:
+    """Return the mean strength of fine detail inside a hull; NaN if nothing of it is left.
+
+    The detail is a difference of Gaussians on grey values. The hull is shrunk first, so that the
+    seam where a face was blended in does not count.
+
+    Parameters
+    ----------
+    face : (S, S, 3) float32 BGR, 0..1, an aligned crop
+    hull : (S, S) float32, 1 inside
+    """
+    side = face.shape[0]
+    grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
+    band = cv2.GaussianBlur(grey, (0, 0), FINE * side) - cv2.GaussianBlur(
+        grey, (0, 0), COARSE * side
+    )
+    reach = 2 * round(2 * COARSE * side) + 1
+    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    inside = cv2.erode(hull, shape, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    return float(np.abs(band[inside]).mean()) if inside.any() else np.nan
+
+
+def masked_ssim(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> float:
+    """Return the mean SSIM (Wang 2004: Gaussian of 1.5 pixels) of two pictures inside a mask.
+
+    What is outside is set to black in both first, so that it counts for nothing at the edge either.
+
+    Parameters
+    ----------
+    first, second : (H, W, 3) float32, 0..1
+    mask : (H, W), 1 inside
+    """
+    inside = mask[..., None] > 0
+    _, ssim = structural_similarity(
+        first * inside, second * inside, data_range=1.0, channel_axis=2, full=True,
+        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+    )  # fmt: skip
+    return float(ssim[mask > 0].mean()) if inside.any() else np.nan
+
+
+def medoid(vectors: np.ndarray, distance: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
+    """Return the row that is nearest to all the others: a typical one, whatever the distance is."""
+    sums = [sum(distance(row, other) for other in vectors) for row in vectors]
+    return np.asarray(vectors[int(np.argmin(sums))])
+
+
+def spread_out(count: int, most: int) -> np.ndarray:
+    """Return at most `most` indices below `count`, evenly spread from the first to the last."""
+    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))
