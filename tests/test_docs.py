@@ -33,7 +33,9 @@ def options_page():
         else:
             tables = [(stage, options_class(stage))]
         for title, cls in tables:
-            parts.append(f"## {title}\n\n{entry.help.capitalize()}.\n\n{options.to_markdown(cls)}\n")
+            parts.append(
+                f"## {title}\n\n{entry.help.capitalize()}.\n\n{options.to_markdown(cls)}\n"
+            )
     return "\n".join(parts)
 
 
@@ -58,7 +60,7 @@ def test_options_page_is_what_the_code_says():
     assert PAGE.read_text(encoding="utf-8") == options_page(), "run: python -m tests.test_docs"
 
 
-@pytest.mark.parametrize("words", commands())
+@pytest.mark.parametrize("words", list(commands()))
 def test_commands_in_docs_and_scripts_exist(words):
     stage, *rest = words
     used = {word.split("=")[0] for word in rest if word.startswith("--")}

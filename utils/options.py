@@ -25,6 +25,7 @@ from utils.errors import UsageError
 
 T = TypeVar("T")
 MISSING = dataclasses.MISSING
+COMMON_GROUPS = GENERAL, DEVICE = "General", "Device"
 TRUE, FALSE = {"y", "yes", "true", "1", "on"}, {"n", "no", "false", "0", "off"}
 
 
@@ -166,9 +167,10 @@ def _word(value: object) -> str:
 
 
 def options_of(cls: type) -> list[Option]:
-    """Return the options a dataclass declares, base classes first."""
+    """Return the options a dataclass declares; those that every stage has come last."""
     hints = typing.get_type_hints(cls)
-    return [Option(field, hints[field.name]) for field in dataclasses.fields(cls)]
+    declared = [Option(field, hints[field.name]) for field in dataclasses.fields(cls)]
+    return sorted(declared, key=lambda option: option.meta["group"] in COMMON_GROUPS)
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type) -> None:
@@ -293,7 +295,8 @@ def to_markdown(cls: type) -> str:
     """Return the options as a Markdown table: flag, default, allowed values, meaning."""
     rows = ["| option | default | allowed | meaning |", "|---|---|---|---|"]
     for option in options_of(cls):
-        flags = ", ".join(f"`{flag}`" for flag in (option.flag, *option.meta["aliases"]))
+        negation = (option.flag.replace("--", "--no-"),) if option.type is bool else ()
+        flags = ", ".join(f"`{f}`" for f in (option.flag, *negation, *option.meta["aliases"]))
         default = "required" if option.required else f"`{_show(option.default)}`"
         rows.append(f"| {flags} | {default} | {option.describe()} | {option.meta['help']} |")
     return "\n".join(rows)
@@ -306,11 +309,9 @@ class StageOptions:
     debug: bool = opt(
         False,
         help="show what happens inside, and a traceback when something fails",
-        group="General",
+        group=GENERAL,
     )
-    ask: bool = opt(
-        True, help="ask for settings when a person sits at the terminal", group="General"
-    )
+    ask: bool = opt(True, help="ask for settings when a person sits at the terminal", group=GENERAL)
 
     @classmethod
     def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -322,7 +323,5 @@ class StageOptions:
 class DeviceOptions(StageOptions):
     """Options of the stages that run networks."""
 
-    cpu_only: bool = opt(False, help="do not use a GPU", group="Device")
-    force_gpu_idx: int | None = opt(
-        None, help="use this GPU, counted from 0", group="Device", low=0
-    )
+    cpu_only: bool = opt(False, help="do not use a GPU", group=DEVICE)
+    force_gpu_idx: int | None = opt(None, help="use this GPU, counted from 0", group=DEVICE, low=0)
