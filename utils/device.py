@@ -1,0 +1,82 @@
+"""Which processor TensorFlow uses and how: chosen before it is imported, tuned once it is.
+
+This file imports nothing heavy, so the command line can decide before anything does.
+"""
+
+import ctypes
+import os
+import sys
+from contextlib import suppress
+
+from utils import lazy
+from utils.errors import UsageError
+from utils.options import DeviceOptions
+
+# mallopt's parameter numbers (glibc's malloc.h)
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+
+
+def select(options: DeviceOptions) -> None:
+    """Choose the device by environment variables; call it before TensorFlow is imported.
+
+    A CUDA_VISIBLE_DEVICES that the user has set is respected: `--force-gpu-idx` counts within it.
+
+    Raises
+    ------
+    UsageError
+        When CUDA_VISIBLE_DEVICES leaves no GPU of that number.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if options.debug else "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    # NVML, nvidia-smi and people count GPUs in the order of the bus
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    if options.cpu_only:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    elif options.force_gpu_idx is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = _visible(options.force_gpu_idx)
+
+
+def _visible(index: int) -> str:
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    if listed == [""]:
+        return str(index)
+    if index >= len(listed):
+        raise UsageError(
+            f"--force-gpu-idx: CUDA_VISIBLE_DEVICES leaves {len(listed)} GPU(s). "
+            f"Expected a number below that. Received: {index}"
+        )
+    return listed[index].strip()
+
+
+def tune() -> bool:
+    """Prepare TensorFlow for long work and return whether it has a GPU.
+
+    On a CPU one operation at a time gets all cores: those of our networks are large enough to be
+    split well, and two at once only compete for caches.
+    """
+    lazy.load("keras").config.backend()  # first: TensorFlow looks for Keras while it is half loaded
+    tf = lazy.load("tensorflow")
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    keep_freed_memory()
+    # This rewriting trips over gradients (it says so and gives up) and is worth nothing here.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
+    with suppress(RuntimeError):  # it is already at work in this process; its threads stay
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    return False
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc's malloc to keep large blocks for reuse; False where there is no glibc.
+
+    A training step frees and asks again for the same few hundred megabytes; mapping them anew each
+    time costs page faults that are up to 4 % of the step.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    settings = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: 256 << 20}
+    return sum(mallopt(name, value) for name, value in settings.items()) == len(settings)

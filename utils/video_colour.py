@@ -1,0 +1,174 @@
+"""Decoded pictures to upright BGR and back: colour matrix, range, HDR, rotation.
+
+Matrices, primaries and transfer curves go by the code points of ITU-T H.273, as in the files.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
+
+from utils.errors import InputError
+from utils.images import Image
+
+BT709, UNSAID, BT601, BT2020, BT2020_CONSTANT = 1, 2, 6, 9, 10
+PRIMARIES = frozenset(int(known) for known in ColorPrimaries)
+CURVES = frozenset(int(known) for known in ColorTrc)
+HDR_CURVES = frozenset({int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)})  # PQ and HLG
+
+SWSCALE_MATRIX = {BT709: 1, 4: 4, 5: 5, BT601: 5, 7: 7, BT2020: 9, BT2020_CONSTANT: 9}
+"""H.273 matrix -> libswscale's own number; it has one for both code points of BT.601."""
+QUALITY = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""Without the two flags a picture comes back 1 to 3 levels darker, each time it is copied."""
+
+EXPANDED = np.rint(np.clip((np.arange(256) - 16) * 255 / 219, 0, 255)).astype(np.uint8)
+"""Limited range to full range, for grey pictures: libswscale takes their values as they are."""
+
+
+class Colour(NamedTuple):
+    """How the numbers of a video stand for colours."""
+
+    matrix: int
+    primaries: int
+    transfer: int
+
+
+def usual_colour(width: int, height: int) -> Colour:
+    """Return what players assume where nothing is said: BT.601 up to PAL size, BT.709 above."""
+    return Colour(BT709 if width >= 1280 or height > 576 else BT601, UNSAID, UNSAID)
+
+
+# The upper left 2 x 2 of a display matrix: where the x axis goes, where the y axis goes.
+TURNS: dict[tuple[int, int, int, int], Callable[[Image], Image]] = {
+    (1, 0, 0, 1): lambda image: image,
+    (0, -1, 1, 0): lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+    (-1, 0, 0, -1): lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    (0, 1, -1, 0): lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    (-1, 0, 0, 1): lambda image: cv2.flip(image, 1),
+    (1, 0, 0, -1): lambda image: cv2.flip(image, 0),
+    (0, 1, 1, 0): cv2.transpose,
+    (0, -1, -1, 0): lambda image: cv2.flip(cv2.transpose(image), -1),
+}
+UPRIGHT, *_ = TURNS
+
+
+def display_turn(picture: Any) -> tuple[int, int, int, int]:  # noqa: ANN401 - a frame of PyAV
+    """Return how a decoded picture is turned for display, a key of `TURNS`; a slant is ignored."""
+    try:
+        data = picture.side_data.get(Type.DISPLAYMATRIX)
+    except ValueError:  # side data of a kind PyAV cannot name; it still tells the angle
+        quarters = round(picture.rotation / 90) % 4  # anticlockwise, as the first four of TURNS
+        return list(TURNS)[quarters]
+    if data is None:
+        return UPRIGHT
+    numbers = np.frombuffer(bytes(data), np.int32)[[0, 1, 3, 4]]
+    a, b, c, d = np.rint(numbers / max(1, np.abs(numbers).max())).astype(int).tolist()
+    return (a, b, c, d) if (a, b, c, d) in TURNS else UPRIGHT
+
+
+class ToBgr:
+    """Turns decoded pictures into (H, W, 3) uint8 BGR as a viewer sees them.
+
+    Colours, turn and size are those of the `first` picture; one of another size is scaled to it.
+    HDR (PQ or HLG) becomes ordinary BT.709, tone-mapped by libswscale (2 s to begin with, then
+    several times the usual time). Alpha is dropped.
+    An instance is used by one thread at a time.
+
+    Attributes
+    ----------
+    size : width and height of the upright picture
+    quarter_turn : whether width and height change places
+    colour : how a video with these very colours would be written
+    """
+
+    def __init__(self, first: Any) -> None:  # noqa: ANN401 - a frame of PyAV
+        self._shape = first.width, first.height
+        turn = display_turn(first)
+        self._upright = TURNS[turn]
+        self.quarter_turn = turn[0] == 0
+        self.size = self._shape[::-1] if self.quarter_turn else self._shape
+        self._hdr = first.color_trc in HDR_CURVES
+        self.colour = _colour(first)
+        self._matrix = None if first.format.is_rgb else SWSCALE_MATRIX[self.colour.matrix]
+        if self._hdr:
+            self.colour = Colour(BT709, BT709, BT709)
+        limited = first.color_range == ColorRange.MPEG
+        self._expand = limited and first.format.name.startswith("gray")
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, picture: Any) -> Image:  # noqa: ANN401 - a frame of PyAV
+        """Convert one picture; InputError if libswscale cannot."""
+        try:
+            bgr = self._reformatter.reformat(
+                picture,
+                *self._shape,
+                "bgr24",
+                src_colorspace=self._matrix,
+                dst_colorspace=self._matrix,
+                dst_color_range=ColorRange.JPEG,
+                interpolation=QUALITY,
+                dst_color_trc=ColorTrc.BT709 if self._hdr else None,
+                dst_color_primaries=ColorPrimaries.BT709 if self._hdr else None,
+            )
+        except av.FFmpegError:
+            raise InputError(
+                f"no way is known to convert frames of the format {picture.format.name} to BGR"
+            ) from None
+        image = bgr.to_ndarray()
+        if self._expand:
+            image = cv2.LUT(image, EXPANDED)
+        return np.ascontiguousarray(self._upright(image))
+
+
+def _colour(picture: Any) -> Colour:  # noqa: ANN401 - a frame of PyAV
+    """Return what a picture says of its colours, and what is usual where it says nothing."""
+    colour = usual_colour(picture.width, picture.height)
+    primaries, transfer = picture.color_primaries, picture.color_trc
+    if picture.colorspace in SWSCALE_MATRIX:
+        # the other form of BT.2020 is not used in practice, and libswscale knows but one
+        code = BT2020 if picture.colorspace == BT2020_CONSTANT else picture.colorspace
+        colour = colour._replace(matrix=code)
+    elif primaries == ColorPrimaries.BT2020:
+        colour = colour._replace(matrix=BT2020)
+    if primaries in PRIMARIES:
+        colour = colour._replace(primaries=primaries)
+    if transfer in CURVES:
+        colour = colour._replace(transfer=transfer)
+    return colour
+
+
+class FromBgr:
+    """Turns (H, W, 3) uint8 BGR into pictures for a video encoder: 4:2:0, 8 bits, limited range.
+
+    4:2:0 needs even sides; an odd one gets its last row or column twice.
+    An instance is used by one thread at a time.
+    """
+
+    def __init__(self, matrix: int) -> None:
+        self._matrix = SWSCALE_MATRIX[matrix]
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, image: Image) -> Any:  # noqa: ANN401 - a frame of PyAV
+        """Convert one picture."""
+        height, width = image.shape[:2]
+        if height % 2 or width % 2:
+            border = (0, height % 2, 0, width % 2)
+            image = cv2.copyMakeBorder(image, *border, cv2.BORDER_REPLICATE)
+        bgr = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="bgr24")
+        return self._reformatter.reformat(
+            bgr,
+            format="yuv420p",
+            dst_colorspace=self._matrix,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=QUALITY,
+        )

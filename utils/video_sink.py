@@ -1,0 +1,261 @@
+"""Writing footage: a folder of PNGs, or an H.264 video with the source's times and sound."""
+
+import errno
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.codec.context import Flags
+from av.video.reformatter import ColorRange
+
+from utils.errors import InputError, UsageError, UserError
+from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
+from utils.images import encode_image
+from utils.video_audio import AudioCopy
+from utils.video_colour import FromBgr, usual_colour
+from utils.video_decoder import footage
+from utils.video_source import Frame, FrameSource
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""Where H.264 with free timestamps can go, as FFmpeg names it."""
+DEFAULT_RATE = Fraction(25)
+FINEST_TICK = Fraction(1, 1_000_000)
+START_SCALE = 48_000
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class FrameSink(ABC):
+    """Takes frames in order; what it writes has its final name only when it is whole.
+
+        with open_sink(path, source) as sink:
+            sink.write(frame)
+
+    Attributes
+    ----------
+    path : the folder or file
+    remarks : sentences about what could not be kept as it was, such as a sound track
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.remarks: list[str] = []
+
+    @abstractmethod
+    def write(self, frame: Frame) -> None:
+        """Write one frame; InputError concerns this frame only, any other UserError the whole."""
+
+    @abstractmethod
+    def __enter__(self) -> Self: ...
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def open_sink(
+    path: Path,
+    source: FrameSource,
+    *,
+    tags: Mapping[str, str] | None = None,
+    mark: Callable[[bytes], bytes] | None = None,
+    crf: int = 18,
+    rate: Fraction | None = None,
+) -> FrameSink:
+    """Return where results go: a video when `path` has a video's suffix, else a folder.
+
+    Parameters
+    ----------
+    source : where the frames come from; a video gives its timestamps, colours and sound
+    tags : container tags of a video
+    mark : what each PNG's bytes pass through
+    crf : quality of a video, 0 lossless .. 51 bad; 18 looks like the original
+    rate : frames a second where frames have no time (default: the source's, else 25)
+
+    Raises
+    ------
+    UserError
+        If the container cannot hold H.264 with free timestamps, or the source would be overwritten.
+    """
+    if path.resolve() == source.path.resolve():
+        raise UsageError(f'"{path}" is also the input; name another place for the result')
+    suffix = path.suffix.lower()
+    if suffix not in VIDEO_SUFFIXES:
+        return FolderSink(path, mark)
+    if suffix not in CONTAINERS:
+        names = ", ".join(CONTAINERS)
+        raise UsageError(f"a video is written as one of: {names}. Received: {path.name}")
+    return VideoSink(path, source, tags=tags or {}, crf=crf, rate=rate)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while writing into a sentence."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in DISK_FULL:
+            message = f'the disk is full: "{path}" could not be written; make room and start again'
+        else:
+            message = f'cannot write "{path}": {problem.strerror or problem}'
+        raise UserError(message) from problem
+    except av.FFmpegError as problem:
+        raise UserError(f'cannot write "{path}": {problem.strerror}') from problem
+
+
+class FolderSink(FrameSink):
+    """Writes `<stem of the frame's name>.png`; several threads may write at once."""
+
+    def __init__(self, path: Path, mark: Callable[[bytes], bytes] | None = None) -> None:
+        super().__init__(path)
+        self._mark = mark
+
+    def __enter__(self) -> Self:
+        with _writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Write one picture, (H, W, 3) or (H, W, 4) uint8; afterwards it is whole on the disk."""
+        data = encode_image(frame.image)
+        file = self.path / f"{Path(frame.name).stem}.png"
+        with _writing(file):
+            write_bytes(file, self._mark(data) if self._mark else data)
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class VideoSink(FrameSink):
+    """Writes H.264 (4:2:0, 8 bits) with the frames' times, and the source's sound beside it.
+
+    The first frame sets the size; an odd side gets its last row or column twice. Frames are given
+    in order, by one thread at a time. Sound is copied as it is (see `AudioCopy`); subtitles, data
+    and the source's own tags, which may name a place or a person, are not.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source: FrameSource,
+        *,
+        tags: Mapping[str, str],
+        crf: int,
+        rate: Fraction | None,
+    ) -> None:
+        super().__init__(path)
+        self._source, self._tags, self._crf = source, tags, crf
+        self._rate = Fraction(rate or source.rate or DEFAULT_RATE)
+        self._tick = max(source.signal.tick or 1 / self._rate, FINEST_TICK)
+        self._size: tuple[int, int] | None = None
+        self._last: int | None = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack, _writing(self.path):
+            temporary = stack.enter_context(write_atomic(self.path))
+            name = CONTAINERS[self.path.suffix.lower()]
+            self._output = av.open(
+                str(temporary.absolute()),
+                "w",
+                format=name,
+                container_options=self._options(name),
+            )
+            stack.push(self._close)
+            self._output.metadata.update(self._tags)
+            quality = {"crf": str(self._crf)}
+            self._video = self._output.add_stream("libx264", rate=self._rate, options=quality)
+            self._audio = AudioCopy(self._output)
+            if self._source.is_video:
+                sound, _ = stack.enter_context(footage(self._source.path))
+                self._audio.take(sound, self._source.signal.origin, self.remarks)
+            self._stack = stack.pop_all()
+        return self
+
+    def _options(self, name: str) -> dict[str, str]:
+        if name == "matroska":
+            # sound may begin before 0 (what a decoder discards); all times would be moved for it
+            return {"avoid_negative_ts": "disabled"}
+        # MP4 keeps only tags it knows without the flag, and counts a late start in thousandths
+        denominator = self._tick.denominator
+        scale = denominator * max(1, START_SCALE // denominator)
+        return {"movflags": "use_metadata_tags", "movie_timescale": str(scale)}
+
+    def write(self, frame: Frame) -> None:
+        """Write one frame, (H, W, 3) uint8; any alpha is dropped.
+
+        Raises
+        ------
+        InputError
+            If its size is not that of the frames before it; the others can still be written.
+        UserError
+            If nothing more can be written.
+        """
+        image = frame.image[..., :3]
+        height, width = image.shape[:2]
+        with _writing(self.path):
+            if self._size is None:
+                self._start(width, height)
+            elif (width, height) != self._size:
+                was = "{} x {}".format(*self._size)
+                raise InputError(
+                    f'"{frame.name}" is {width} x {height}, but the video it goes into is {was}'
+                )
+            picture = self._from_bgr(image)
+            picture.pts, picture.time_base = self._pts(frame), self._tick
+            if frame.duration is not None:
+                picture.duration = round(frame.duration / self._tick)
+            self._mux(self._video.encode(picture))
+
+    def _start(self, width: int, height: int) -> None:
+        signal, context = self._source.signal, self._video.codec_context
+        colour = signal.colour or usual_colour(width, height)
+        self._size = width, height
+        self._from_bgr = FromBgr(colour.matrix)
+        context.width, context.height = width + width % 2, height + height % 2
+        context.time_base = self._video.time_base = self._tick
+        context.flags |= Flags.frame_duration.value  # or the last frame is shown too briefly
+        context.color_range = ColorRange.MPEG
+        context.colorspace, context.color_primaries, context.color_trc = colour
+        if signal.aspect:
+            context.sample_aspect_ratio = signal.aspect
+
+    def _pts(self, frame: Frame) -> int:
+        time = frame.index / self._rate if frame.time is None else frame.time
+        pts = round(time / self._tick)
+        self._last = pts if self._last is None else max(pts, self._last + 1)
+        return self._last
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            self._audio.until(packet.dts * packet.time_base)
+            self._output.mux(packet)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with _writing(self.path), self._stack:
+            if self._size is None:
+                raise InputError(f'"{self.path}" was not written: there was no frame to write')
+            self._mux(self._video.encode(None))
+            self._audio.rest()
+
+    def _close(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._output.close()
+            return
+        with suppress(OSError, av.FFmpegError):  # what went wrong first is what matters
+            self._output.close()

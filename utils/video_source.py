@@ -1,0 +1,133 @@
+"""What every source of frames is, and the simplest one: a folder of pictures."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+from utils.errors import InputError
+from utils.files import list_images
+from utils.images import Image, read_image
+from utils.parallel import Failure, cores, ordered_map
+from utils.video_colour import Colour
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of the footage.
+
+    Attributes
+    ----------
+    image : (H, W, 3) uint8 BGR
+    index : its place in the footage, from 0
+    name : the file's name in a folder; in a video the name it would have as a picture
+    time : seconds; None in a folder
+    duration : seconds for which it is shown; None if not said
+    """
+
+    image: Image
+    index: int
+    name: str
+    time: Fraction | None
+    duration: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What a sink must know of a video to write one like it.
+
+    Attributes
+    ----------
+    tick : the unit its timestamps are counted in, seconds; None in a folder
+    origin : seconds at which its clock starts; already taken off `Frame.time`
+    colour : how its numbers stand for colours; None in a folder
+    aspect : width : height of one pixel; None if square
+    """
+
+    tick: Fraction | None = None
+    origin: Fraction = Fraction(0)
+    colour: Colour | None = None
+    aspect: Fraction | None = None
+
+
+class FrameSource(ABC):
+    """Frames of a folder or a video, in order; iterated again it starts anew.
+
+    Attributes
+    ----------
+    path : the folder or file
+    is_video : whether frames have times
+    count : how many frames; of a video, what it says itself or an estimate; None if unknown
+    rate : frames a second on average; None in a folder
+    signal : what a sink needs to write alike
+    failures : a sentence for everything the last iteration could not read; it gave all the rest
+    """
+
+    is_video: bool
+    count: int | None = None
+    rate: Fraction | None = None
+    signal: Signal = Signal()
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.failures: list[str] = []
+
+    @property
+    @abstractmethod
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the upright frames; in a folder, of its first readable picture."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+class FolderSource(FrameSource):
+    """The pictures of a folder in natural order.
+
+    A picture that cannot be read is passed over and named in `failures`, and so is one whose name
+    differs from an earlier one's by the suffix only: the stem ties faces and results to a frame.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or holds no picture.
+    """
+
+    is_video = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._files = list_images(path)
+        self.count = len(self._files)
+
+    @cached_property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the first picture that can be read."""
+        for file in self._files:
+            try:
+                height, width = read_image(file).shape[:2]
+            except InputError:
+                continue
+            return width, height
+        return None
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.failures.clear()
+        named: dict[str, str] = {}
+        wanted: list[tuple[int, Path]] = []
+        for index, file in enumerate(self._files):
+            first = named.setdefault(file.stem, file.name)
+            if first == file.name:
+                wanted.append((index, file))
+            else:
+                self.failures.append(
+                    f'"{file.name}" was passed over: but for the suffix it is named like "{first}"'
+                )
+        images = ordered_map(lambda item: read_image(item[1]), wanted, workers=min(4, cores()))
+        for (index, file), image in zip(wanted, images, strict=True):
+            if isinstance(image, Failure):
+                self.failures.append(str(image.error))
+            else:
+                yield Frame(image, index, file.name, None)
