@@ -1,0 +1,96 @@
+"""From a frame and its faces to files: aligned pictures with their metadata, and debug pictures."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from extractor.frames import Pending
+from extractor.journal import debug_dir
+from extractor.options import ExtractOptions
+from facelib import geometry, landmarks
+from facelib.faceset import FaceInfo, read_info, write_face
+from facelib.types import Face, FaceType
+from utils.errors import InputError
+from utils.images import write_image
+
+BLUE, GREEN, RED = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+DEBUG_QUALITY = 75  # JPEG: to look at, not to work with
+
+
+class FaceWriter:
+    """Writes what was found in the frames of one source; may be used by several threads at once."""
+
+    def __init__(self, options: ExtractOptions, source: str) -> None:
+        self._options = options
+        self._source = source
+
+    def write(self, frame: Pending, image: np.ndarray, faces: list[Face]) -> None:
+        """Write the faces of a frame, and the annotated frame if the options ask for it."""
+        infos = [self._info(frame, image, face, index) for index, face in enumerate(faces)]
+        for info in infos:
+            aligned = image
+            if info.face_type is not FaceType.MARK_ONLY:
+                aligned = geometry.warp_face(image, info.matrix, info.size)
+            write_face(self._place(info), aligned, info)
+        if self._options.debug:
+            folder = debug_dir(self._options.output_dir)
+            write_image(
+                folder / f"{Path(frame.name).stem}.jpg", annotate(image, infos), DEBUG_QUALITY
+            )
+
+    def _info(self, frame: Pending, image: np.ndarray, face: Face, index: int) -> FaceInfo:
+        options = self._options
+        whole = options.face_type is FaceType.MARK_ONLY
+        size = max(image.shape[:2]) if whole else options.image_size
+        matrix = geometry.crop_matrix(face.landmarks, size, options.face_type)
+        return FaceInfo(
+            face_type=options.face_type,
+            size=size,
+            landmarks=geometry.apply(matrix, face.landmarks),
+            source_landmarks=np.asarray(face.landmarks, np.float32),
+            source_rect=face.rect,
+            source_name=frame.name,
+            source=self._source,
+            frame_index=frame.index,
+            time=None if frame.time is None else float(frame.time),
+            face_index=index,
+            detector=options.detector,
+            landmarker=options.landmarker,
+            score=face.score,
+            quality=face.quality,
+            matrix=matrix,
+        )
+
+    def _place(self, info: FaceInfo) -> Path:
+        """Return where a face goes: never over a file that is not this very face."""
+        stem = f"{Path(info.source_name).stem}_{info.face_index}"
+        path = self._options.output_dir / f"{stem}.png"
+        number = 0
+        while path.exists() and not _same_face(path, info):
+            number += 1
+            path = path.with_name(f"{stem}_{number}.png")
+        return path
+
+
+def _same_face(path: Path, info: FaceInfo) -> bool:
+    """Whether a file holds this face already, from a run that stopped within the frame."""
+    try:
+        old = read_info(path)
+    except InputError:
+        return False
+    one, other = ((face.source, face.source_name, face.face_index) for face in (old, info))
+    return one == other
+
+
+def annotate(image: np.ndarray, infos: list[FaceInfo]) -> np.ndarray:
+    """Draw on a copy of a frame what was found: rectangle blue, landmarks green, crop red."""
+    drawn = image.copy()
+    for info in infos:
+        left, top, right, bottom = (round(value) for value in info.source_rect)
+        cv2.rectangle(drawn, (left, top), (right, bottom), BLUE, 2)
+        drawn = landmarks.draw(drawn, info.source_landmarks, GREEN)
+        if info.face_type is not FaceType.MARK_ONLY:
+            square = np.rint(geometry.crop_corners(info.matrix, info.size)).astype(np.int32)
+            cv2.polylines(drawn, [square], isClosed=True, color=RED, thickness=2)
+    return drawn
