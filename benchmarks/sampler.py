@@ -1,0 +1,185 @@
+"""How many training samples a second: ours beside the plain way, in one run.
+
+    python -m benchmarks.sampler [--resolution 64] [--size 256] [--seconds 10]
+
+A sample is a warped picture, its target and its mask, in a finished batch. The plain way is that of
+2019: the picture is read from disk for every sample, and each of the three outputs is bent, moved
+and cut out by Lanczos warps of its own, in float32 at full size. Variants run in turn, in processes
+of their own; the median of the rounds is printed.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import skimage.data
+
+from facelib import landmarks as marks
+from facelib.faceset import FaceInfo, Faceset, read_face, write_face
+from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
+from facelib.types import FaceType, Rect
+from trainer import augment
+from trainer.sampler import Feed, Sampler, Settings
+from utils.images import to_float
+
+BATCH, FACES, ROUNDS = 16, 64, 3
+KIND = FaceType.HALF
+
+
+def main() -> None:
+    """Run every variant in turn and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--resolution", type=int, default=64, help="side of the samples")
+    parser.add_argument("--size", type=int, default=256, help="side of the aligned pictures")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long to measure a variant")
+    parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.variant:
+        print(json.dumps(measure(options)))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        write_faces(Path(name), options.size)
+        results = {variant: [] for variant in VARIANTS}
+        for _ in range(ROUNDS):
+            for variant, found in results.items():
+                found.append(in_a_process(variant, Path(name), options))
+    report(results, options)
+
+
+def in_a_process(variant: str, folder: Path, options: argparse.Namespace) -> dict[str, float]:
+    """Measure a variant in a fresh process, so that memory and caches are its own."""
+    command = [sys.executable, "-m", "benchmarks.sampler", "--variant", variant]
+    command += ["--folder", str(folder), "--resolution", str(options.resolution)]
+    command += ["--seconds", str(options.seconds / ROUNDS)]
+    one_core = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=one_core)
+    return json.loads(done.stdout)
+
+
+def report(results: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> None:
+    """Print the medians and the ratios to the plain way."""
+    print(f"pictures {options.size} px, samples {options.resolution} px, batches of {BATCH}")
+    print(f"{'':28}{'samples/s':>10}{'per core':>10}{'ratio':>8}{'peak MB':>9}")
+    plain = median(round_["per_core"] for round_ in results["plain"])
+    for variant, rounds in results.items():
+        wall, core, peak = (median(r[k] for r in rounds) for k in ("wall", "per_core", "peak"))
+        name = VARIANTS[variant][0]
+        print(f"{name:28}{wall:10.0f}{core:10.0f}{core / plain:7.1f}x{peak:9.0f}")
+
+
+def measure(options: argparse.Namespace) -> dict[str, float]:
+    """Make batches for a while: samples per second and per CPU second, peak memory in MB."""
+    cv2.setNumThreads(1)
+    make = VARIANTS[options.variant][1](Faceset.open(options.folder), options.resolution)
+    for _ in range(FACES // BATCH):  # the first round reads the pictures, which happens once
+        make()
+    start, cpu, count = time.perf_counter(), time.process_time(), 0
+    while time.perf_counter() - start < options.seconds:
+        make()
+        count += BATCH
+    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"wall": count / wall, "per_core": count / cpu, "peak": peak}
+
+
+def write_faces(folder: Path, size: int) -> None:
+    """Write aligned full faces of a photograph, each a little different."""
+    image = skimage.data.astronaut()[..., ::-1]
+    angles = np.linspace(np.pi, 0, 17)
+    jaw = np.stack([0.49 + 0.56 * np.cos(angles), 0.2 + 0.9 * np.sin(angles)], axis=1)
+    shape = np.concatenate([jaw, MEAN_FACE])
+    for number in range(FACES):
+        landmarks = (shape * (90 + number / 8) + (180, 70)).astype(np.float32)
+        matrix = crop_matrix(landmarks, size, FaceType.FULL)
+        info = FaceInfo(
+            face_type=FaceType.FULL,
+            size=size,
+            landmarks=apply(matrix, landmarks),
+            source_landmarks=landmarks,
+            source_rect=Rect(160, 60, 300, 220),
+            source_name=f"{number:06d}.png",
+            source="frames",
+            frame_index=number,
+            time=None,
+            face_index=0,
+            detector="none",
+            landmarker="none",
+            score=1.0,
+            quality=0.0,
+            matrix=matrix,
+        )
+        write_face(folder / f"{number:06d}_0.png", warp_face(image, matrix, size), info)
+
+
+def ours(faces: Faceset, resolution: int):  # noqa: ANN201 - a function that makes a batch
+    """Make batches as training does, without threads."""
+    sampler = Sampler(faces, Settings(KIND, resolution), (1,))
+    numbers = iter(range(1 << 30))
+    return lambda: sampler.batch(next(numbers), BATCH)
+
+
+def fed(faces: Faceset, resolution: int):  # noqa: ANN201
+    """Make batches as training does, in background threads; half of them of each side."""
+    src, dst = (Sampler(faces, Settings(KIND, resolution), (side,)) for side in (0, 1))
+    feed = Feed(src, dst, BATCH // 2).__enter__()
+    return feed.next
+
+
+def plain(faces: Faceset, resolution: int):  # noqa: ANN201
+    """Make batches the plain way."""
+    rng = np.random.default_rng(1)
+
+    def batch() -> list[np.ndarray]:
+        picks = rng.integers(len(faces), size=BATCH)
+        samples = [plain_sample(faces[int(i)][0], resolution, rng) for i in picks]
+        return [np.stack(parts) for parts in zip(*samples, strict=True)]
+
+    return batch
+
+
+def plain_sample(path: Path, resolution: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return warped, target and mask, each by warps of its own."""
+    image, info = read_face(path)
+    picture, size = to_float(image), info.size
+    jitter = augment.draw(rng, size)
+    cell = size // (len(jitter.nodes) + 1)
+    steps = np.arange(0, size + 1, cell, dtype=np.float32)
+    maps = []
+    for axis, grid in enumerate(np.meshgrid(steps, steps)):
+        grid[1:-1, 1:-1] += jitter.nodes[..., axis]
+        large = cv2.resize(grid, (size + cell, size + cell))
+        maps.append(large[cell // 2 : -cell // 2, cell // 2 : -cell // 2])
+    crop = crop_matrix(info.landmarks, resolution, KIND)
+    outputs = []
+    for kind in ("warped", "target", "mask"):
+        out = picture
+        if kind == "mask":
+            out = np.dstack([picture, marks.hull_mask(info.landmarks, (size, size))])
+        if kind == "warped":
+            out = cv2.remap(out, *maps, cv2.INTER_LANCZOS4)
+        out = cv2.warpAffine(out, jitter.matrix, (size, size), flags=cv2.INTER_LANCZOS4)
+        if jitter.flip:
+            out = out[:, ::-1]
+        out = cv2.warpAffine(out, crop, (resolution, resolution), flags=cv2.INTER_LANCZOS4)
+        outputs.append(out[..., 3:] if kind == "mask" else out)
+    return outputs
+
+
+VARIANTS = {
+    "plain": ("plain, from disk", plain),
+    "ours": ("ours", ours),
+    "fed": ("ours, two threads", fed),
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,468 @@
+"""The trainer: optimiser, step, saving, continuing, stopping, what goes wrong, what it tells."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from filelock import FileLock
+from synthetic import make_faceset
+from toy_model import ENTRY, Toy, ToyOptions
+
+from facelib.faceset import Faceset
+from models import MODELS, checkpoint
+from models.base import Batch
+from trainer import preview, summary, train
+from trainer.interrupt import stop_requests
+from trainer.optimizer import Adam
+from trainer.options import for_arguments, options_class, saved_options
+from trainer.progress import Every, Progress, duration
+from trainer.session import Session
+from trainer.step import Step
+from utils import options
+from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch):
+    """The toy model among the others; another name for it makes a second model."""
+    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
+    monkeypatch.setitem(MODELS._entries, "OTHER", ENTRY)
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory):
+    """Two folders of 24 faces, of two persons."""
+    folder = tmp_path_factory.mktemp("people")
+    for identity, side in enumerate(("src", "dst")):
+        make_faceset(folder / side, 24, identity=identity)
+    return folder
+
+
+@pytest.fixture
+def settings(people, tmp_path):
+    """Makes options for a short training in a model folder of this test."""
+
+    def make(**changes):
+        values = {
+            "training_data_src_dir": people / "src",
+            "training_data_dst_dir": people / "dst",
+            "model_dir": tmp_path / "model",
+            "model": "TOY",
+            "batch_size": 4,
+            "seed": 5,
+            "learning_rate": 0.01,
+            "preview_minutes": 0.0,
+        } | changes
+        return options_class("TOY")(**values)
+
+    return make
+
+
+def random_batch(rng, size=4):
+    shapes = [(size, 16, 16, channels) for channels in (3, 3, 1)]
+    return Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes))
+
+
+def newest(model_dir):
+    return checkpoint.load_newest(model_dir)
+
+
+def weights_of(model):
+    return [array for network in model.networks.values() for array in network.get_weights()]
+
+
+# --- optimiser and step
+
+
+def adam_oracle(weights, gradients, rate, steps):
+    m = v = np.zeros_like(weights)
+    for step in range(1, steps + 1):
+        m = 0.5 * m + 0.5 * gradients[step - 1]
+        v = 0.999 * v + 0.001 * gradients[step - 1] ** 2
+        corrected = rate * np.sqrt(1 - 0.999**step) / (1 - 0.5**step)
+        weights = weights - corrected * m / (np.sqrt(v) + 1e-7)
+    return weights
+
+
+def test_adam_is_the_published_formula_and_continues_from_its_saved_state():
+    rng = np.random.default_rng(1)
+    weights, gradients = rng.normal(size=(5, 7)), rng.normal(size=(12, 5, 7))
+    first = keras.Variable(weights.astype(np.float32))
+    adam = Adam([first], 0.01)
+    for gradient in gradients[:6]:
+        adam.apply([tf.constant(gradient, tf.float32)])
+    second = keras.Variable(first.numpy())  # a new process
+    continued = Adam([second], 0.01)
+    continued.restore(adam.state())
+    for gradient in gradients[6:]:
+        continued.apply([tf.constant(gradient, tf.float32)])
+    oracle = adam_oracle(weights, gradients, 0.01, 12)
+    np.testing.assert_allclose(second.numpy(), oracle, rtol=1e-5, atol=1e-6)
+
+
+def test_adam_refuses_the_state_of_another_model():
+    small, large = (Adam([keras.Variable(tf.zeros(n))], 0.1) for n in (2, 3))
+    with pytest.raises(ModelError, match="does not fit"):
+        small.restore(large.state())
+
+
+def test_a_step_minimises_the_sum_of_the_losses():
+    rng = np.random.default_rng(2)
+    model = Toy(ToyOptions())
+    step = Step(model, 0.01)
+    src, dst = random_batch(rng), random_batch(rng)
+    before = {name: float(loss) for name, loss in model.losses(*map(floats, (src, dst))).items()}
+    first = step(src, dst)
+    assert first.finite
+    assert first.losses == pytest.approx(before, rel=1e-4)
+    for _ in range(60):
+        last = step(src, dst)
+    assert sum(last.losses.values()) < 0.9 * sum(first.losses.values())
+
+
+def floats(batch):
+    return Batch(*(array.astype(np.float32) / 255 for array in batch))
+
+
+def test_a_step_that_is_not_finite_changes_nothing():
+    rng = np.random.default_rng(3)
+    model = Toy(ToyOptions())
+    step = Step(model, 0.01)
+    step(random_batch(rng), random_batch(rng))
+    poisoned = model.networks["decoder_dst"].trainable_variables[0]
+    poisoned.assign(tf.fill(poisoned.shape, np.nan))
+    before, state = weights_of(model), step.optimizer.state()
+    assert not step(random_batch(rng), random_batch(rng)).finite
+    for one, other in zip(before, weights_of(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for name, array in step.optimizer.state().items():
+        np.testing.assert_array_equal(array, state[name])
+
+
+# --- a whole training
+
+
+def test_training_learns_saves_and_shows(settings):
+    report = train.run(settings(target_iter=150, preview_minutes=10.0, preview_history=True))
+    assert not report.failures
+    assert report.counts == {"iterations": 150}
+    folder = settings().model_dir
+    generation = newest(folder)
+    assert generation.iteration == 150
+    assert generation.state["loss_names"] == ["src", "dst", "src_mask", "dst_mask"]
+    assert set(generation.state["versions"]) >= {"python", "tensorflow", "keras", "numpy"}
+    history = generation.history()
+    assert history.shape == (150, 4)
+    assert history[-20:].mean() < 0.8 * history[:20].mean()
+    assert (folder / "preview.png").exists()
+    assert len(list((folder / "preview_history").iterdir())) == 2  # the first and the last
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_a_continued_training_is_the_same_as_one_without_a_pause(settings, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train.run(settings(model_dir=whole, target_iter=60))
+    for target in (25, 60):
+        train.run(settings(model_dir=parts, target_iter=target))
+    one, other = newest(whole), newest(parts)
+    np.testing.assert_allclose(one.history(), other.history(), rtol=1e-3)
+    assert one.optimizer()["steps"] == other.optimizer()["steps"] == 60
+    for name, arrays in one.weights().items():
+        for array, again in zip(arrays, other.weights()[name], strict=True):
+            np.testing.assert_allclose(array, again, atol=1e-3)
+    assert other.state["seconds"] > 0
+
+
+def test_a_target_that_is_reached_already_trains_no_further(settings):
+    train.run(settings(target_iter=3))
+    assert train.run(settings(target_iter=3)).counts == {"iterations": 0}
+    assert newest(settings().model_dir).iteration == 3
+
+
+def test_training_time_counts_all_runs(settings):
+    train.run(settings(target_minutes=0.02))
+    first = newest(settings().model_dir)
+    assert 1.2 <= first.state["seconds"] < 30
+    train.run(settings(target_minutes=0.02))
+    assert newest(settings().model_dir).iteration == first.iteration
+
+
+def test_only_the_newest_generations_are_kept(settings):
+    train.run(settings(target_iter=200, save_minutes=0.001, keep=2))
+    assert len(checkpoint.generations(settings().model_dir)) == 2
+
+
+def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, settings):
+    session = Session(settings())
+    faceset = Faceset.open(people / "src")
+    few = Faceset(people / "src", list(faceset)[:19])
+    assert len(train._sampler(session, few, 0).faces) == 19
+    trained = train._sampler(session, faceset, 0).faces
+    assert 18 <= len(trained) <= 24
+    assert not any(train.held_out(info) for _, info in trained)
+
+
+def test_debug_shows_samples_and_trains_nothing(settings):
+    report = train.run(settings(debug=True, target_iter=5))
+    folder = settings().model_dir
+    assert (folder / "debug_samples.png").exists()
+    assert not checkpoint.generations(folder)
+    assert report.counts == {"samples": 24}
+
+
+# --- what goes wrong
+
+
+@pytest.mark.parametrize("side", ["src", "dst"])
+def test_folders_without_faces_are_named(settings, tmp_path, side):
+    folder = tmp_path / "nothing here"
+    changes = {f"training_data_{side}_dir": folder}
+    with pytest.raises(InputError, match="nothing here"):
+        train.run(settings(**changes))
+    folder.mkdir()
+    with pytest.raises(InputError, match="nothing here"):
+        train.run(settings(**changes))
+    (folder / "face.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="holds no face"):
+        train.run(settings(**changes))
+
+
+def test_the_folder_of_another_model_is_refused_naming_both(settings):
+    train.run(settings(target_iter=1))
+    with pytest.raises(ModelError, match=r"TOY.*OTHER"):
+        train.run(settings(model="OTHER"))
+
+
+def test_two_trainers_in_one_folder_are_refused(settings):
+    settings().model_dir.mkdir()
+    with FileLock(settings().model_dir / ".train.lock"), pytest.raises(ModelError, match="another"):
+        train.run(settings(target_iter=1))
+
+
+def test_a_model_folder_that_is_a_file_is_refused(settings, tmp_path):
+    (tmp_path / "model").write_text("")
+    with pytest.raises(InputError, match="cannot make the folder"):
+        train.run(settings())
+
+
+def test_files_that_are_no_faces_are_reported_and_the_rest_is_trained_on(
+    people, settings, tmp_path
+):
+    folder = shutil.copytree(people / "src", tmp_path / "some")
+    (folder / "holiday.png").write_bytes(b"\x89PNG")
+    report = train.run(settings(training_data_src_dir=folder, target_iter=2))
+    assert report.counts == {"iterations": 2}
+    assert "holiday.png" in report.remarks["files that are no faces"][0]
+
+
+def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
+    train.run(settings(target_iter=4))
+    session = Session(settings())
+    rng = np.random.default_rng(1)
+    session.train(random_batch(rng), random_batch(rng))
+    saved = weights_of(Session(settings()).model)
+    variable = session.model.variables[0]
+    for _ in range(3):
+        variable.assign(tf.fill(variable.shape, np.nan))
+        assert not session.train(random_batch(rng), random_batch(rng)).finite
+        session.roll_back()
+        assert session.iteration == 4 == len(session.history)
+        for one, other in zip(saved, weights_of(session.model), strict=True):
+            np.testing.assert_array_equal(one, other)
+    with pytest.raises(UserError, match="lower --learning-rate"):
+        session.roll_back()
+
+
+def test_a_training_that_cannot_go_well_ends_with_a_sentence(settings):
+    with pytest.raises(UserError, match="stops being a number"):
+        train.run(settings(learning_rate=1e38, target_iter=50))
+
+
+def test_what_was_learnt_is_saved_before_an_error_ends_the_training(settings):
+    session = Session(settings())
+    rng = np.random.default_rng(1)
+
+    def fail():
+        with train._saving_first(session, Progress(session)):
+            session.train(random_batch(rng), random_batch(rng))
+            raise InputError("no face is left")
+
+    with pytest.raises(InputError, match="no face is left"):
+        fail()
+    assert newest(settings().model_dir).iteration == 1
+
+
+@pytest.fixture
+def no_room():
+    """Call it to have every write of more than a few bytes fail, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size=1000: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
+def test_a_full_disk_keeps_the_last_save_and_the_training(settings, no_room, capsys):
+    train.run(settings(target_iter=2))
+    session = Session(settings())
+    rng = np.random.default_rng(1)
+    session.train(random_batch(rng), random_batch(rng))
+    no_room()
+    train._try_to_save(session, Progress(session))
+    assert "iteration 2 is saved" in capsys.readouterr().err
+    assert newest(settings().model_dir).iteration == 2
+    with pytest.raises(UserError, match="cannot save into"):
+        train.run(settings(target_iter=20))
+    no_room(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+    train._try_to_save(session, Progress(session))
+    assert newest(settings().model_dir).iteration == 3
+
+
+def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
+    with stop_requests() as stop:
+        assert not stop.made
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.made
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_interrupted_training_is_saved(settings):
+    previous = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, 3)
+    try:
+        with pytest.raises(Interrupted, match="saved at iteration"):
+            train.run(settings())
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert newest(settings().model_dir).iteration > 0
+
+
+# --- options
+
+
+def test_the_options_are_those_of_the_trainer_and_of_the_model(tmp_path):
+    cls = for_arguments(["--model", "TOY", "--model-dir", str(tmp_path)])
+    names = {option.name for option in options.options_of(cls)}
+    assert {"width", "batch_size", "cpu_only", "debug"} <= names
+    assert "lightweight" not in names
+    assert "lightweight" in {o.name for o in options.options_of(for_arguments([]))}
+    assert for_arguments(["--model"]) is not None  # the real parser says what is wrong
+    assert for_arguments(["--model", "NOSUCH"]) is not None
+
+
+def test_a_saved_model_brings_its_options_but_not_its_folders(settings, tmp_path):
+    train.run(settings(target_iter=1, batch_size=3, width=4))
+    folder = str(settings().model_dir)
+    cls = for_arguments(["--model-dir", folder + '"'])  # as "C:\\path\\" of a .bat file arrives
+    assert "width" in {option.name for option in options.options_of(cls)}
+    saved = cls.saved({"model_dir": settings().model_dir})
+    assert saved["model"] == "TOY"
+    assert (saved["batch_size"], saved["width"]) == (3, 4)
+    assert not {"training_data_src_dir", "model_dir", "debug", "ask", "target_iter"} & set(saved)
+    assert str(tmp_path) not in json.dumps(saved)
+    given = {
+        "model_dir": settings().model_dir,
+        "training_data_src_dir": tmp_path,
+        "training_data_dst_dir": tmp_path,
+    }
+    with pytest.raises(UsageError, match="--width cannot change"):
+        options.resolve(options_class("TOY"), given | {"width": 5}, {"width": 4})
+
+
+def test_damaged_saved_options_fall_back_to_the_save_before(settings):
+    train.run(settings(target_iter=1))
+    train.run(settings(target_iter=2, batch_size=2))
+    folder = settings().model_dir
+    assert saved_options(folder)["batch_size"] == 2
+    (checkpoint.generations(folder)[0] / "options.json").write_text("{")
+    assert saved_options(folder)["batch_size"] == 4
+    assert saved_options(folder / "nowhere") is None
+
+
+# --- what it tells
+
+
+def samplers_of(session, people):
+    facesets = [Faceset.open(people / side) for side in ("src", "dst")]
+    return [train._sampler(session, faceset, side) for side, faceset in enumerate(facesets)]
+
+
+def test_the_console_line_has_speed_losses_and_the_time_left(settings):
+    session = Session(settings(target_iter=1000))
+    progress = Progress(session)
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        session.train(random_batch(rng), random_batch(rng))
+        progress.show(waited=0.0)
+    line = progress.line()
+    for part in ("[#000005]", " ms", "src 0.", "dst 0.", "samples/s", "to target"):
+        assert part in line
+    assert "mask" not in line
+
+
+def test_losses_shown_are_means_since_the_newest_save(settings):
+    session = Session(settings())
+    rng = np.random.default_rng(1)
+    results = [session.train(random_batch(rng), random_batch(rng)) for _ in range(6)]
+    session.save()
+    results += [session.train(random_batch(rng), random_batch(rng)) for _ in range(3)]
+    expected = np.mean([result.losses["dst"] for result in results[6:]])
+    assert session.mean_losses()["dst"] == pytest.approx(expected)
+    assert set(session.mean_losses()) == {"src", "dst"}
+
+
+def test_durations_are_said_in_words():
+    assert [duration(s) for s in (5, 600, 3 * 3600 + 300)] == ["5 s", "10 min", "3 h 05 min"]
+
+
+def test_every_is_due_once_a_period_and_never_for_zero():
+    assert not Every(0).due()
+    assert not Every(10).due()
+    always = Every(1e-12)
+    assert always.due()
+
+
+def test_the_summary_counts_parameters(people, settings):
+    session = Session(settings())
+    samplers = samplers_of(session, people)
+    text = summary.describe(session, *samplers)
+    assert "1,424 parameters" in text  # 4*4*3*8+8 and twice 4*4*4*8+4
+    assert "a new model" in text
+    assert f"src {len(samplers[0].faces)}" in text
+
+
+def test_a_preview_shows_the_same_faces_every_time(people, settings):
+    session = Session(settings())
+    samplers = samplers_of(session, people)
+    history = np.linspace(1, 0.5, 100)[:, None]
+    draw = preview.Preview(session.model, *samplers).draw
+    image = draw(history, ["src"], "iteration 100")
+    again = preview.Preview(session.model, *samplers).draw(history, ["src"], "iteration 100")
+    assert image.dtype == np.uint8
+    assert (image == again).all()
+    first = samplers[0].plain(0)[..., :3]
+    tile = image[20 : 20 + preview.TILE, : preview.TILE]
+    assert np.abs(tile[4::8, 4::8].astype(int) - first).mean() < 12
+
+
+def test_the_curve_is_as_high_as_the_losses():
+    history = np.full((1000, 2), 0.25, np.float32)
+    history[500:, 0] = 0.5
+    image = preview.curve(history, ["src", "src_mask"], "", width=400)
+    rows, columns = np.nonzero((image == preview.COLORS[0]).all(axis=-1))
+    body = rows > 20  # below the legend
+    middle = preview.CURVE_HEIGHT - 1
+    top = 2 * history[200:, 0].mean()
+    for half, loss in ((columns < 190, 0.25), (columns > 210, 0.5)):
+        expected = middle * (1 - loss / top)
+        assert np.abs(rows[body & half] - expected).max() <= 1
+    assert (image[:, :, :] == preview.COLORS[1]).all(axis=-1).sum() == 0  # masks are not shown

@@ -1,0 +1,126 @@
+"""kill -9 at random moments of training: the model can always be continued, its loss goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic import make_faceset
+
+from models import checkpoint
+
+ROOT = Path(__file__).parent.parent
+TARGET = 100_000  # not reached: the training is always killed
+
+
+class Trainee:
+    """A training of the toy model in a process of its own."""
+
+    def __init__(self, people, model_dir):
+        self.model_dir = model_dir
+        self.command = [
+            sys.executable, str(ROOT / "tests" / "toy_model.py"), "train", "--model", "TOY",
+            "--training-data-src-dir", str(people / "src"),
+            "--training-data-dst-dir", str(people / "dst"),
+            "--model-dir", str(model_dir), "--batch-size", "2", "--seed", "5", "--no-ask",
+            "--learning-rate", "0.001", "--save-minutes", "0.001", "--preview-minutes", "0.002",
+        ]  # fmt: skip
+
+    def start(self, target=TARGET):
+        return subprocess.Popen(
+            [*self.command, "--target-iter", str(target)],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def kill_after(self, seconds):
+        """Start, wait until a save was made, kill after `seconds` more; return what was printed."""
+        process = self.start()
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("saved"):
+                break
+        time.sleep(seconds)
+        process.kill()
+        rest = process.communicate()[0]
+        assert process.returncode == -signal.SIGKILL, "".join(lines) + rest
+        return "".join(lines) + rest
+
+    def finish(self, more):
+        """Train `more` iterations beyond the newest save and return the generation."""
+        target = checkpoint.load_newest(self.model_dir).iteration + more
+        process = self.start(target)
+        printed = process.communicate()[0]
+        assert process.returncode == 0, printed
+        generation = checkpoint.load_newest(self.model_dir)
+        assert generation.iteration == target
+        return generation
+
+
+@pytest.fixture
+def people(tmp_path):
+    for identity, side in enumerate(("src", "dst")):
+        make_faceset(tmp_path / side, 6, identity=identity)
+    return tmp_path
+
+
+def kill_and_continue(people, kills):
+    """Kill a training again and again, checking what is on the disk each time, and finish it."""
+    rng = np.random.default_rng(11)
+    trainee = Trainee(people, people / "model")
+    reached = 0
+    for _ in range(kills):
+        printed = trainee.kill_after(rng.uniform(0, 0.6))
+        assert "damaged" not in printed
+        generation = checkpoint.load_newest(people / "model")
+        assert generation.iteration > reached
+        reached = generation.iteration
+        history = generation.history()
+        assert history.shape == (reached, 4)
+        assert generation.optimizer()["steps"] == reached
+        assert all(np.isfinite(a).all() for arrays in generation.weights().values() for a in arrays)
+    return trainee.finish(50).history()
+
+
+def assert_goes_on_as_if_never_killed(people, history):
+    """Compare with a training that nobody disturbed: the samples depend on the iteration only."""
+    calm = Trainee(people, people / "calm")
+    process = calm.start(len(history))
+    printed = process.communicate()[0]
+    assert process.returncode == 0, printed
+    expected = checkpoint.load_newest(people / "calm").history()
+    assert expected.shape == history.shape
+    # sums are made in another order from run to run, nothing more
+    np.testing.assert_allclose(history, expected, rtol=0.02, atol=1e-4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_training_goes_on(people):
+    history = kill_and_continue(people, kills=3)
+    assert_goes_on_as_if_never_killed(people, history)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_training_killed_fifty_times_goes_on(people):
+    history = kill_and_continue(people, kills=50)
+    assert_goes_on_as_if_never_killed(people, history)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_sigterm_saves_and_leaves_with_130(people):
+    trainee = Trainee(people, people / "model")
+    process = trainee.start()
+    for line in process.stdout:
+        if line.startswith("saved"):
+            break
+    process.terminate()
+    printed = process.communicate()[0]
+    assert process.returncode == 130, printed
+    iteration = checkpoint.load_newest(people / "model").iteration
+    assert f"Stopped; the model is saved at iteration {iteration}." in printed

@@ -1,0 +1,37 @@
+"""Ctrl-C and SIGTERM while training: remembered, so that a step is finished and saved first."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Whether somebody asked to stop; a second request no longer waits."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if self.made:
+            raise KeyboardInterrupt
+        self.made = True
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Collect requests to stop inside the block; only the main thread may receive signals."""
+    request = StopRequest()
+    if current_thread() is not main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, request) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,126 @@
+"""The options of `train`: those of the trainer and those of the chosen model, in one class."""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from models import MODELS
+from utils.options import DeviceOptions, opt, options_of, to_json
+
+DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
+NOT_KEPT = frozenset({
+    # where things are today, and what is one run's business
+    "training_data_src_dir", "training_data_dst_dir", "model_dir",
+    "debug", "ask", "cpu_only", "force_gpu_idx", "target_iter", "target_minutes",
+})  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainOptions(DeviceOptions):
+    """Options of the trainer, whatever the model."""
+
+    training_data_src_dir: Path = opt(help="aligned faces of src, the identity put in", group=DATA)
+    training_data_dst_dir: Path = opt(help="aligned faces of dst, the footage changed", group=DATA)
+    model_dir: Path = opt(help="folder of the model; made if it does not exist", group=DATA)
+    model: str = opt(
+        MODELS.names[0], help="model to train", choices=MODELS.names, fixed=True, group=TRAINING
+    )
+    batch_size: int = opt(
+        8,
+        help="faces of src and as many of dst per iteration; more learn smoother and need memory",
+        low=1, high=1024, ask=True, group=TRAINING,
+    )  # fmt: skip
+    learning_rate: float = opt(
+        5e-5, help="step size of the optimiser", low=1e-8, high=0.1, group=TRAINING
+    )
+    target_iter: int = opt(
+        0,
+        help="stop when the model has had this many iterations (0: go on until stopped)",
+        low=0, ask=True, aliases=("--target-epoch",), group=TRAINING,
+    )  # fmt: skip
+    target_minutes: float = opt(
+        0.0,
+        help="stop after this many minutes of training, earlier runs included (0: no limit)",
+        low=0, group=TRAINING,
+    )  # fmt: skip
+    seed: int | None = opt(None, help="makes the samples repeatable", low=0, group=TRAINING)
+    random_flip: bool = opt(
+        True,
+        help="mirror faces at random; more natural without if src looks in all directions of dst",
+        ask=True, group=SAMPLES,
+    )  # fmt: skip
+    src_scale: int = opt(
+        0,
+        help="make src faces so many percent larger; below 0 when src's face is wider than dst's",
+        low=-30, high=30, ask=True, group=SAMPLES,
+    )  # fmt: skip
+    save_minutes: float = opt(10.0, help="save this often", low=0.001, group=OUTPUT)
+    keep: int = opt(3, help="saved generations of the model that are kept", low=1, group=OUTPUT)
+    preview_minutes: float = opt(
+        1.0,
+        help="write preview.png into the model's folder this often (0: never)",
+        low=0,
+        group=OUTPUT,
+    )
+    preview_history: bool = opt(
+        False, help="keep every preview in <model dir>/preview_history", ask=True, group=OUTPUT
+    )
+
+    @classmethod
+    def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the settings of the model in `--model-dir`, or None when there is none yet."""
+        folder = given.get("model_dir")
+        return None if folder is None else saved_options(Path(folder))
+
+
+def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
+    """Return the options class for a command line.
+
+    The model is that of `--model`, else the one saved in `--model-dir`, else the first in
+    the registry.
+    """
+    given = _glance(argv)
+    name = given.model
+    if name is None and given.model_dir is not None:
+        name = (saved_options(given.model_dir) or {}).get("model")
+    return options_class(name if name in MODELS.names else MODELS.names[0])
+
+
+def options_class(model: str) -> type[TrainOptions]:
+    """Return `TrainOptions` and the options of one model merged into one class."""
+    base = MODELS.load(model).Options
+    cls = type(f"Train{model}Options", (base, TrainOptions), {"__module__": __name__})
+    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+
+def _glance(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the two flags that decide what the others are; the real parser finds what is wrong."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--model")
+    read_path = next(o.parse for o in options_of(TrainOptions) if o.name == "model_dir")
+    parser.add_argument("--model-dir", type=read_path)
+    try:
+        return parser.parse_known_args(argv)[0]
+    except argparse.ArgumentError:
+        return argparse.Namespace(model=None, model_dir=None)
+
+
+def saved_options(model_dir: Path) -> dict[str, Any] | None:
+    """Return the newest options that can be read in a model folder; None when there are none."""
+    folders = [path for path in model_dir.glob("generations/*") if path.name.isdigit()]
+    for folder in sorted(folders, key=lambda path: int(path.name), reverse=True):
+        try:
+            values = json.loads((folder / "options.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if name not in NOT_KEPT}
+    return None
+
+
+def to_save(options: TrainOptions) -> dict[str, Any]:
+    """Return what a model remembers of its options, as JSON values."""
+    return {name: value for name, value in to_json(options).items() if name not in NOT_KEPT}

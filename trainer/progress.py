@@ -1,0 +1,91 @@
+"""What training tells while it runs: one line with speed, losses and the time that is left."""
+
+import sys
+import time
+from collections import deque
+
+from trainer.session import Session
+from utils import console
+
+TERMINAL_SECONDS, LOG_SECONDS = 0.2, 60.0  # between two lines
+WINDOW = 20  # iterations over which the speed is averaged
+
+
+class Every:
+    """Something that is due again and again: `due` is true once in `minutes` (0: never)."""
+
+    def __init__(self, minutes: float) -> None:
+        self._seconds = minutes * 60
+        self._last = time.perf_counter()
+
+    def due(self) -> bool:
+        """Whether it is time; if so, the next period begins."""
+        now = time.perf_counter()
+        if not self._seconds or now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+
+class Progress:
+    """The console line: overwritten on a terminal, elsewhere a new one about once a minute."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.options = session, session.options
+        self._terminal = sys.stdout.isatty()
+        self._times: deque[tuple[float, float]] = deque(maxlen=WINDOW + 1)
+        self._shown = 0.0
+
+    def show(self, waited: float) -> None:
+        """Call after each iteration with the seconds it has waited for samples so far, in all."""
+        now = time.perf_counter()
+        self._times.append((now, waited))
+        pause = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
+        if len(self._times) > 2 and (not self._shown or now - self._shown >= pause):
+            self._shown = now
+            console.status(self.line())
+
+    def restart(self) -> None:
+        """Measure the speed anew: something else than training has just taken its time."""
+        self._times.clear()
+
+    def line(self) -> str:
+        """Return iteration, ms, mean losses since the newest save, samples/s, waiting and rest."""
+        (start, waited_before), (end, waited) = self._times[0], self._times[-1]
+        seconds = max((end - start) / (len(self._times) - 1), 1e-9)
+        parts = [f"[#{self.session.iteration:06d}] {seconds * 1000:.0f} ms"]
+        parts += [f"{name} {mean:.4f}" for name, mean in self.session.mean_losses().items()]
+        parts.append(f"{2 * self.options.batch_size / seconds:.1f} samples/s")
+        if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
+            parts.append(f"{share:.0%} of the time waiting for samples")
+        if (left := self._left(seconds)) is not None:
+            parts.append(f"{duration(left)} to target")
+        return "  ".join(parts)
+
+    def say(self, text: str) -> None:
+        """Print a message on a line of its own."""
+        console.say(f"\n{text}" if self._terminal and self._shown else text)
+
+    def end(self) -> None:
+        """Print the line a last time."""
+        if len(self._times) > 1:
+            console.status(self.line())
+        if self._terminal and self._shown:
+            console.say()
+
+    def _left(self, seconds: float) -> float | None:
+        """Seconds until the nearer target, None without one."""
+        left = []
+        if self.options.target_iter:
+            left.append((self.options.target_iter - self.session.iteration) * seconds)
+        if self.options.target_minutes:
+            left.append(self.options.target_minutes * 60 - self.session.seconds)
+        return max(min(left), 0.0) if left else None
+
+
+def duration(seconds: float) -> str:
+    """Say a duration: "45 s", "12 min", "3 h 05 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,151 @@
+"""A model in training: networks, optimiser, history, clock, and their way to disk and back."""
+
+import math
+import platform
+import secrets
+import time
+from array import array
+
+import numpy as np
+
+from models import checkpoint
+from models.base import Batch, ModelBase
+from models.checkpoint import Generation
+from trainer.options import TrainOptions, to_save
+from trainer.step import Result, Step
+from utils import lazy
+from utils.errors import UserError
+from utils.options import to_json
+
+MAX_ROLLBACKS = 3  # without a healthy save between them
+
+
+class Session:
+    """What is trained and how far it has come.
+
+    Attributes
+    ----------
+    model : ModelBase
+    seed : where this run's randomness comes from
+    iteration : steps done in all runs
+    steps_done : steps done in this run
+    loss_names : columns of `history`, known after the first step
+    saved_iteration : iteration of the newest generation on disk, -1 before the first
+    """
+
+    def __init__(self, options: TrainOptions) -> None:
+        generation = checkpoint.load_newest(options.model_dir)
+        if generation is not None:
+            checkpoint.check_name(generation, options.model_dir, options.model)
+        self.seed = secrets.randbits(32) if options.seed is None else options.seed
+        lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
+        self.options = options
+        self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
+        self.step = Step(self.model, options.learning_rate)
+        self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
+        self.loss_names: list[str] = []
+        self._losses = array("f")
+        self._earlier, self._started = 0.0, math.inf
+        self._rollbacks = 0
+        if generation is not None:
+            self._restore(generation)
+            self._earlier = float(generation.state.get("seconds", 0.0))
+
+    @property
+    def seconds(self) -> float:
+        """How long the model has been trained, all runs together."""
+        return self._earlier + max(0.0, time.perf_counter() - self._started)
+
+    @property
+    def history(self) -> np.ndarray:
+        """(iterations, losses) float32, columns as `loss_names`."""
+        columns = max(len(self.loss_names), 1)
+        return np.array(self._losses, np.float32).reshape(-1, columns)
+
+    def start_clock(self) -> None:
+        """Count training time from now on; what came before was preparation."""
+        self._started = time.perf_counter()
+
+    def finished(self) -> bool:
+        """Whether a target is reached."""
+        return 0 < self.options.target_iter <= self.iteration or (
+            0 < self.options.target_minutes * 60 <= self.seconds
+        )
+
+    def train(self, src: Batch, dst: Batch) -> Result:
+        """Do one step and record its losses; a step that was not finite is not recorded."""
+        result = self.step(src, dst)
+        if result.finite:
+            self.loss_names = list(result.losses)
+            self._losses.extend(result.losses.values())
+            self.iteration += 1
+            self.steps_done += 1
+        return result
+
+    def mean_losses(self) -> dict[str, float]:
+        """Return the mean since the newest save of each loss a person wants to see."""
+        columns = max(len(self.loss_names), 1)
+        since = min(max(self.saved_iteration, 0), self.iteration - 1)
+        rows = np.array(self._losses[since * columns :], np.float32).reshape(-1, columns)
+        means = zip(self.loss_names, rows.mean(axis=0).tolist(), strict=True)
+        return {name: mean for name, mean in means if "mask" not in name}
+
+    def save(self) -> None:
+        """Write a generation; nothing happens when nothing was learnt since the newest one.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written, such as on a full disk; older generations are not touched.
+        """
+        if self.iteration == self.saved_iteration:
+            return
+        checkpoint.save_generation(
+            self.options.model_dir,
+            state={
+                "model": self.options.model,
+                "iteration": self.iteration,
+                "seconds": round(self.seconds, 3),
+                "loss_names": self.loss_names,
+                "versions": _versions(),
+            },
+            options=to_save(self.options),
+            weights={name: net.get_weights() for name, net in self.model.networks.items()},
+            optimizer=self.step.optimizer.state(),
+            history=self.history,
+            keep=self.options.keep,
+        )
+        self.saved_iteration = self.iteration
+        self._rollbacks = 0
+
+    def roll_back(self) -> None:
+        """Return to the newest generation after a step that was not finite.
+
+        Raises
+        ------
+        UserError
+            When that has happened too often, or there is nothing to return to.
+        """
+        self._rollbacks += 1
+        generation = checkpoint.load_newest(self.options.model_dir)
+        if generation is None or self._rollbacks > MAX_ROLLBACKS:
+            raise UserError(
+                f"the loss stops being a number again and again after iteration {self.iteration}; "
+                f"lower --learning-rate (it is {self.options.learning_rate:g}) or look for broken "
+                f"faces with --debug. The model as of iteration {self.saved_iteration} is safe"
+            )
+        self._restore(generation)
+
+    def _restore(self, generation: Generation) -> None:
+        checkpoint.set_weights(self.model, generation)
+        self.step.optimizer.restore(generation.optimizer())
+        self.iteration = self.saved_iteration = generation.iteration
+        self.loss_names = [str(name) for name in generation.state.get("loss_names", [])]
+        self._losses = array("f", generation.history().ravel().tolist())
+
+
+def _versions() -> dict[str, str]:
+    modules = {name: lazy.load(name) for name in ("tensorflow", "keras", "numpy", "cv2")}
+    return {"python": platform.python_version()} | {
+        name: str(module.__version__) for name, module in modules.items()
+    }

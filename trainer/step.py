@@ -1,0 +1,67 @@
+"""One training step: uint8 samples in, weights moved, losses out; one graph for both sides."""
+
+from typing import Any, NamedTuple
+
+from models.base import Batch, ModelBase
+from trainer.optimizer import Adam
+from utils import lazy
+
+tf = lazy.load("tensorflow")
+
+Tensor = Any
+
+
+class Result(NamedTuple):
+    """What a step gave: the losses by name, and whether they and all gradients were finite.
+
+    When they were not, no weight was changed.
+    """
+
+    losses: dict[str, float]
+    finite: bool
+
+
+class Step:
+    """The joint training step of a model.
+
+    All losses are minimised together by one optimiser, in one forward and one backward pass.
+    """
+
+    def __init__(self, model: ModelBase, learning_rate: float) -> None:
+        self.model = model
+        self.optimizer = Adam(model.variables, learning_rate)
+        self._names: list[str] = []
+        self._graph = tf.function(self._step)
+
+    def __call__(self, src: Batch, dst: Batch) -> Result:
+        """Train on two uint8 batches."""
+        losses, finite = self._graph(tensors(src), tensors(dst))
+        return Result(dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite))
+
+    def _step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
+        variables = self.optimizer.variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            losses = self.model.losses(as_float(src), as_float(dst))
+            total = tf.add_n(list(losses.values()))
+        gradients = tape.gradient(total, variables)
+        self._names = list(losses)
+        # the norm is not finite when any element of any gradient is not
+        norm = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
+        finite = tf.math.is_finite(total) & tf.math.is_finite(norm)
+        tf.cond(finite, lambda: self._apply(gradients), lambda: False)
+        return tf.stack(list(losses.values())), finite
+
+    def _apply(self, gradients: list[Tensor]) -> bool:
+        self.optimizer.apply(gradients)
+        return True
+
+
+def tensors(batch: Batch) -> Batch:
+    """Return a NumPy batch as tensors of the same type."""
+    return Batch(*(tf.convert_to_tensor(array) for array in batch))
+
+
+def as_float(batch: Batch) -> Batch:
+    """Return uint8 0..255 tensors as float32 0..1."""
+    return Batch(*(tf.cast(tensor, tf.float32) * (1 / 255) for tensor in batch))
