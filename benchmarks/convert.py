@@ -1,0 +1,260 @@
+"""Conversion: blending in a box against blending whole frames, and the pipeline from end to end.
+
+    python benchmarks/convert.py [--face 300] [--frames 48] [--light] [--blend-only]
+
+The baseline is the converter of 2019, written plainly: every step on the whole frame in float32,
+the mask in three channels, Lanczos everywhere, sizes from the box around the thresholded mask. Both
+ways get the same frame and the same prediction and run turn by turn, with one OpenCV thread; each
+runs once more in a process of its own for its peak memory. Quote the ratios, not the milliseconds.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from utils import device
+
+device.select(device.DeviceOptions(cpu_only=True))
+
+import cv2
+import numpy as np
+from synthetic import draw_face, make_info, make_landmarks, make_video
+
+from converters.blend import Blender
+from converters.mask import Swap, hull_mask
+from converters.options import Look
+from converters.pipeline import Pipeline
+from converters.predictor import Predictor, of_model
+from converters.region import Crop
+from facelib import geometry
+from facelib.types import FaceType
+from models.h64 import H64, H64Options
+from utils.video import Frame, FrameSource, open_sink, open_source
+
+SIZE, ERODE, BLUR = 64, 100, 100  # H64's
+MODES = ("overlay", "seamless", "hist-match")
+LANCZOS = {"flags": cv2.WARP_INVERSE_MAP | cv2.INTER_LANCZOS4}
+
+
+def classic(frame: np.ndarray, swap: Swap, mode: str) -> np.ndarray:
+    """Convert one face the way it was done in 2019: (H, W, 3) uint8 -> (H, W, 3) uint8."""
+    image = frame.astype(np.float32) / 255
+    size = image.shape[1::-1]
+    matrix = geometry.crop_matrix(swap.landmarks, SIZE, FaceType.HALF)
+    face = classic_match(swap) if mode == "hist-match" else swap.face
+    mask = np.repeat(np.where(swap.mask < 0.001, 0, swap.mask), 3, axis=2)
+    mask = np.clip(cv2.warpAffine(mask, matrix, size, **LANCZOS), 0, 1)
+    mask[mask <= 0.1] = 0
+    full = mask.copy()
+    full[full > 0.9] = 1
+    blending, center = classic_blending(mask, full)
+    border = cv2.BORDER_TRANSPARENT
+    out = cv2.warpAffine(face, matrix, size, image.copy(), borderMode=border, **LANCZOS)
+    if mode == "seamless":
+        out = np.clip(image * (1 - mask) + out * mask, 0, 1)
+        eight = [(picture * 255).astype(np.uint8) for picture in (out, image, full)]
+        out = cv2.seamlessClone(*eight, center, cv2.NORMAL_CLONE).astype(np.float32) / 255
+    out = np.clip(image * (1 - blending) + out * blending, 0, 1)
+    return (out * 255).astype(np.uint8)
+
+
+def classic_blending(mask: np.ndarray, full: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return the eroded and blurred mask and the middle of the region."""
+    points = np.argwhere(full == 1)
+    (top, left), (bottom, right) = points.min(axis=0)[:2], points.max(axis=0)[:2]
+    center = (int(left + (right - left) // 2), int(top + (bottom - top) // 2))
+    shorter = min(right - left, bottom - top)
+    eroded = int(shorter * (0.126 - 0.00004551365 * shorter) * 0.01 * ERODE)
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (eroded, eroded))
+    blurred = int(shorter * 0.10 * 0.01 * BLUR)
+    mask = cv2.blur(cv2.erode(mask, element, iterations=1), (blurred, blurred))
+    return np.clip(mask, 0, 1), center
+
+
+def classic_match(swap: Swap) -> np.ndarray:
+    """Match histograms channel by channel, white outside the mask."""
+    source, target = (image * swap.mask + 1 - swap.mask for image in (swap.face, swap.crop))
+    matched = np.empty_like(source)
+    for channel in range(3):
+        shape = source[..., channel].shape
+        _, inverse, counts = np.unique(
+            source[..., channel].ravel(), return_inverse=True, return_counts=True
+        )
+        values, wanted = np.unique(target[..., channel].ravel(), return_counts=True)
+        quantiles = np.cumsum(counts) / counts.sum()
+        new = np.interp(quantiles, np.cumsum(wanted) / wanted.sum(), values)
+        matched[..., channel] = new[inverse].reshape(shape)
+    return matched
+
+
+def place_face(width: int, height: int, side: int, shift: float = 0.0) -> np.ndarray:
+    """Landmarks of a face in the middle of the frame whose half crop is `side` pixels wide."""
+    center = (width / 2 + shift, height / 2)
+    probe = make_landmarks(8, 3, 6, center=center, width=side)
+    wide = side * side / Crop.of(probe, SIZE, FaceType.HALF).side
+    return make_landmarks(8, 3, 6, center=center, width=wide)
+
+
+def make_swap(frame: np.ndarray, landmarks: np.ndarray) -> Swap:
+    """A prediction for a face: its crop in other colours, and the mask of its hull."""
+    crop = Crop.of(landmarks, SIZE, FaceType.HALF).cut(frame, SIZE).astype(np.float32) / 255
+    blank = np.ones((SIZE, SIZE, 1), np.float32)
+    face = np.clip(crop * np.float32([0.9, 1.0, 0.8]), 0, 1)
+    swap = Swap(landmarks, crop, face, blank, FaceType.HALF)
+    mask = cv2.resize(hull_mask(swap), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return Swap(landmarks, crop, face, mask[..., None], FaceType.HALF)
+
+
+def ways(mode: str, frame: np.ndarray, swap: Swap) -> dict[str, Callable[[], np.ndarray]]:
+    """Both ways of making one frame."""
+    ours = Blender(Look(mode=mode), ERODE, BLUR)
+    return {
+        "classic": lambda: classic(frame, swap, mode),
+        "ours": lambda: ours(frame, [swap]).image,
+    }
+
+
+def measure_blending(args: argparse.Namespace) -> None:
+    """Print milliseconds and peak memory of both ways for each mode."""
+    landmarks = place_face(args.width, args.height, args.face)
+    frame = draw_face(landmarks, (args.height, args.width), blur=1.5)
+    swap = make_swap(frame, landmarks)
+    print(f"blending at {args.width}x{args.height}, face of {args.face} pixels, one thread")
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Path(folder) / "scene.npz"
+        np.savez(scene, frame=frame, landmarks=landmarks)
+        for mode in MODES:
+            times: dict[str, list[float]] = {"classic": [], "ours": []}
+            for _ in range(args.repeat + 1):
+                for name, way in ways(mode, frame, swap).items():
+                    start = time.perf_counter()
+                    way()
+                    times[name].append(1000 * (time.perf_counter() - start))
+            middle = {name: median(values[1:]) for name, values in times.items()}
+            memory = {name: peak(scene, mode, name) for name in times}
+            print(
+                f"  {mode:11} classic {middle['classic']:7.1f} ms {memory['classic']:5.0f} MB   "
+                f"ours {middle['ours']:6.1f} ms {memory['ours']:5.0f} MB   "
+                f"{middle['classic'] / middle['ours']:5.1f} times as fast"
+            )
+    cv2.setNumThreads(-1)
+
+
+def peak(scene: Path, mode: str, name: str) -> float:
+    """Run one way in a process of its own; the megabytes by which it raised the peak."""
+    command = [sys.executable, __file__, "--peak", str(scene), mode, name]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def print_peak(scene: str, mode: str, name: str) -> None:
+    """Print how much one frame raises this process's peak memory, in MB."""
+    with np.load(scene) as file:
+        frame, landmarks = file["frame"], file["landmarks"]
+    swap = make_swap(frame, landmarks)
+    cv2.setNumThreads(1)
+    before = highest()
+    ways(mode, frame, swap)[name]()
+    print(highest() - before)
+
+
+def highest() -> float:
+    """Return this process's peak memory in MB (Linux).
+
+    `getrusage` gives the parent's where that was higher: it survives fork and exec.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def measure_pipeline(args: argparse.Namespace) -> None:
+    """Print frames per second from video to video, and of each stage alone, with H64."""
+    device.tune()
+    predictor = of_model(H64(H64Options(lightweight=args.light)), "untrained")
+    predictor([np.zeros((SIZE, SIZE, 3), np.float32)] * args.batch_size, args.batch_size)
+    marks = [place_face(args.width, args.height, args.face, 3 * i) for i in range(args.frames)]
+    with tempfile.TemporaryDirectory() as folder:
+        clip, result = Path(folder) / "clip.mp4", Path(folder) / "result.mp4"
+        shape = (args.height, args.width)
+        make_video(clip, [draw_face(points, shape, blur=1.5) for points in marks])
+        source = open_source(clip)
+        print(f"video to video, {args.frames} frames, H64{' light' if args.light else ''}")
+        # a hull, because the mask of an untrained model is no mask
+        blender = Blender(Look(mask_type="hull"), ERODE, BLUR)
+        pipeline = Pipeline(predictor, blender, args.batch_size)
+
+        def convert() -> None:
+            jobs = ((frame, [make_info(marks[frame.index])]) for frame in source)
+            encode(result, source, (done.frame for done in pipeline.run(jobs)))
+
+        timed("convert", args.frames, convert)
+        print(f"  peak memory {highest():.0f} MB, clip and network included")
+        measure_stages(args, predictor, blender, source, marks)
+
+
+def measure_stages(
+    args: argparse.Namespace,
+    predictor: Predictor,
+    blender: Blender,
+    source: FrameSource,
+    marks: list[np.ndarray],
+) -> None:
+    """Print how fast each stage is alone."""
+    frames = list(source)
+    swaps = [make_swap(frame.image, points) for frame, points in zip(frames, marks, strict=True)]
+    crops = [swap.crop for swap in swaps]
+    again = source.path.with_name("again.mp4")
+    timed("decode", args.frames, lambda: sum(1 for _ in source))
+    timed("predict", args.frames, lambda: predictor(crops, args.batch_size))
+    timed(
+        "blend",
+        args.frames,
+        lambda: [blender(frame.image, [s]) for frame, s in zip(frames, swaps, strict=True)],
+    )
+    timed("encode", args.frames, lambda: encode(again, source, frames))
+
+
+def encode(path: Path, source: FrameSource, frames: Iterable[Frame]) -> None:
+    """Write frames as convert does."""
+    with open_sink(path, source) as sink:
+        for frame in frames:
+            sink.write(frame)
+
+
+def timed(what: str, count: int, work: Callable[[], object]) -> None:
+    """Print how many frames a second `work` does, and the processor time of one."""
+    start, cpu = time.perf_counter(), time.process_time()
+    work()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    print(f"  {what:8} {count / seconds:6.1f} frames/s {1000 * cpu / count:7.1f} CPU-ms a frame")
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in (("width", 1920), ("height", 1080), ("face", 300), ("frames", 48)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--repeat", type=int, default=9)
+    parser.add_argument("--light", action="store_true", help="the lightweight H64")
+    parser.add_argument("--blend-only", action="store_true")
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.peak:
+        print_peak(*args.peak)
+        return
+    measure_blending(args)
+    if not args.blend_only:
+        measure_pipeline(args)
+
+
+if __name__ == "__main__":
+    main()

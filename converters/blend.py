@@ -1,0 +1,184 @@
+"""Blending: the steps common to all modes, and the plainest mode.
+
+A mode is a `Blend`: it may change the predicted face's colours, say what picture is to be seen
+where the mask is 1, and where that mask is. `Blender` does the rest, face by face, each from the
+untouched frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from converters import BLENDS, MASKS
+from converters.mask import MASK_SIDE, Swap, blur, blur_size, erode, erode_size, face_length, fade
+from converters.options import Look
+from converters.region import Box, Crop, enlarge
+from utils.errors import InputError, ModelError, UserError
+
+Trace = Callable[[int, str, np.ndarray], None]
+"""Is given intermediate pictures: number of the face, what it is, the picture."""
+
+FACE_ERRORS = (UserError, cv2.error, ArithmeticError, ValueError)
+"""What a single face may fail with; the rest of its frame is done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A face on its way into the frame. Masks are (MASK_SIDE, MASK_SIDE) float32 in the crop.
+
+    Attributes
+    ----------
+    frame : (H, W, 3) uint8, untouched; never written to
+    swap : what went into the model and came out
+    face : (n, n, 3) float32 0..1, the prediction in its final colours, enlarged
+    crop : where in the frame it goes (face scale included)
+    length : size of the face in frame pixels
+    soft : the mask as it came, but fading out before the crop's border
+    mask : eroded and blurred: what the face is blended with
+    look : the settings
+    """
+
+    frame: np.ndarray
+    swap: Swap
+    face: np.ndarray
+    crop: Crop
+    length: float
+    soft: np.ndarray
+    mask: np.ndarray
+    look: Look
+
+    def in_mask(self, pixels: float) -> float:
+        """Turn a length in frame pixels into mask pixels."""
+        return pixels * MASK_SIDE / self.crop.side
+
+
+class Blend:
+    """Mode overlay, and the base of all others: the predicted face is laid over the frame."""
+
+    def recolor(self, swap: Swap, soft: np.ndarray, look: Look) -> np.ndarray:
+        """Return the predicted face (R, R, 3) in its final colours; `soft` is its mask."""
+        return swap.face
+
+    def canvas(self, frame: np.ndarray, look: Look) -> np.ndarray:
+        """Return the picture the faces are put on: a new array (H, W, C) uint8."""
+        return frame.copy()
+
+    def coverage(self, work: Work) -> np.ndarray:
+        """Return the mask the picture is put on the canvas with."""
+        return work.mask
+
+    def picture(self, work: Work, box: Box) -> np.ndarray:
+        """Return what is to be seen in a box where the coverage is 1.
+
+        (box height, box width, C) float32 0..1, with as many channels as the canvas.
+        """
+        return work.crop.place(work.face, box)
+
+
+class Blended(NamedTuple):
+    """A converted frame (H, W, C) uint8, how many faces it has, and what failed, in words."""
+
+    image: np.ndarray
+    faces: int
+    failures: list[str]
+
+
+class Blender:
+    """Puts faces into frames: a pure function of the frame, its faces and the look.
+
+    Parameters
+    ----------
+    look : the settings
+    base_erode, base_blur : what suits the model, in percent; the look's modifiers are added
+    """
+
+    def __init__(self, look: Look, base_erode: float = 0, base_blur: float = 0) -> None:
+        self.look = look
+        self.mode: Blend = BLENDS.load(look.mode)()
+        self.find_mask: Callable[[Swap], np.ndarray] = MASKS.load(look.mask_type)
+        self.erode = base_erode + look.erode_modifier
+        self.blur = base_blur + look.blur_modifier
+        self.fade = fade()
+
+    def __call__(
+        self, frame: np.ndarray, swaps: Iterable[Swap], trace: Trace | None = None
+    ) -> Blended:
+        """Convert a frame.
+
+        Each face is made from the untouched frame. Where faces overlap, they are laid over one
+        another by their masks, the largest one last: it is the nearest to the camera.
+
+        Parameters
+        ----------
+        frame : (H, W, 3) uint8 BGR; not changed
+        swaps : its faces
+        trace : is given the intermediate pictures
+        """
+        canvas = self.mode.canvas(frame, self.look)
+        works, failures = [], []
+        for swap in swaps:
+            try:
+                works.append(self._prepare(frame, swap))
+            except FACE_ERRORS as problem:
+                failures.append(f"face {swap.index}: {problem}")
+        done = 0
+        for work in sorted(works, key=lambda work: work.crop.side):
+            try:
+                box = self._put(canvas, work)
+            except FACE_ERRORS as problem:
+                failures.append(f"face {work.swap.index}: {problem}")
+                continue
+            done += 1
+            if trace is not None:
+                _show(trace, work, canvas[box.area])
+        return Blended(canvas, done, failures)
+
+    def _prepare(self, frame: np.ndarray, swap: Swap) -> Work:
+        size = swap.face.shape[0]
+        scale = 1 + self.look.face_scale / 100
+        crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
+        crop.check(frame)
+        if not (np.isfinite(swap.face).all() and np.isfinite(swap.mask).all()):
+            raise ModelError("the model predicts no numbers for it; its training has diverged")
+        length = face_length(crop.side, swap.face_type)
+        soft = self.find_mask(swap) * self.fade
+        face = enlarge(self.mode.recolor(swap, soft, self.look), crop.side)
+        per_pixel = MASK_SIDE / crop.side
+        mask = erode(soft, erode_size(length, self.erode) * per_pixel)
+        mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
+        return Work(frame, swap, face, crop, length, soft, mask, self.look)
+
+    def _put(self, canvas: np.ndarray, work: Work) -> Box:
+        """Blend one face onto the canvas, which is changed in one box only; return that box."""
+        coverage = self.mode.coverage(work)
+        if not coverage.any():
+            raise InputError("its mask is empty; try another mask type or a smaller erode modifier")
+        box = work.crop.support(coverage).within(canvas)
+        if box.empty:  # only the empty rim of the crop lies in the picture
+            return box
+        picture = self.mode.picture(work, box)
+        mask = work.crop.place_mask(coverage, box)[..., None]
+        below = canvas[box.area].astype(np.float32)
+        mixed = below + (picture * np.float32(255) - below) * mask
+        canvas[box.area] = np.rint(mixed)
+        return box
+
+
+def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:
+    pictures = {
+        "crop": work.swap.crop,
+        "prediction": work.swap.face,
+        "prediction_mask": work.swap.mask,
+        "recolored": work.face,
+        "mask": work.soft,
+        "blend_mask": work.mask,
+        "blended": blended,
+    }
+    for number, (what, picture) in enumerate(pictures.items()):
+        if picture.size:
+            trace(work.swap.index, f"{number}_{what}", picture)

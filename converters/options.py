@@ -1,0 +1,98 @@
+"""Options of `convert`. Light: `--help` imports nothing else."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from converters import BLENDS, MASKS
+from models import MODELS
+from utils.options import DeviceOptions, opt
+
+RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footage(DeviceOptions):
+    """What `convert` reads and writes."""
+
+    input_dir: Path = opt(help="the footage of dst: a folder of frames or a video", group="Files")
+    output_dir: Path = opt(
+        help="where the result goes: a folder, or a video such as result.mp4", group="Files"
+    )
+    aligned_dir: Path = opt(
+        help="the faces extracted from that footage; a face that is missing there is left as it is",
+        group="Files",
+    )
+    model_dir: Path = opt(help="the trained model", group="Files")
+    model: str | None = opt(
+        None, help="refuse a model folder that holds another model", choices=MODELS.names,
+        group="Files",
+    )  # fmt: skip
+    overwrite: bool = opt(
+        False,
+        help="start anew: replace an existing video; move what is in an existing folder to "
+        "<folder>_trash. Without it a folder is continued",
+        group="Files",
+    )
+    rate: float = opt(
+        25.0, help="frames per second when a folder of frames becomes a video; 29.97 and the like "
+        "mean 30000/1001", low=1, high=1000, group="Output",
+    )  # fmt: skip
+    crf: int = opt(
+        18, help="quality of a video: 0 is lossless, 18 looks like the source, 28 is small",
+        low=0, high=51, group="Output",
+    )  # fmt: skip
+    batch_size: int = opt(
+        8, help="faces the model predicts at once", low=1, high=256, group="Device"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a face is blended in: all that decides what one converted frame looks like."""
+
+    mode: str = opt(
+        "overlay",
+        help="how the face is blended in: "
+        + "; ".join(f"{name}: {entry.help}" for name, entry in BLENDS.items()),
+        choices=BLENDS.names, group="Look", ask=True,
+    )  # fmt: skip
+    raw_mode: str = opt(
+        "rgb+mask",
+        help="what mode raw writes: the frame with the whole predicted square; the same with the "
+        "mask as alpha channel; the mask; the predicted square on black",
+        choices=RAW_MODES, group="Look",
+    )  # fmt: skip
+    mask_type: str = opt(
+        "predicted",
+        help="where the mask comes from: "
+        + "; ".join(f"{name}: {entry.help}" for name, entry in MASKS.items()),
+        choices=MASKS.names, group="Look", ask=True,
+    )  # fmt: skip
+    erode_modifier: int = opt(
+        0, help="make the mask smaller (above 0) or larger, on top of what suits the model, in "
+        "percent of an eighth of the face", low=-200, high=200, group="Look", ask=True,
+    )  # fmt: skip
+    blur_modifier: int = opt(
+        0, help="make the mask's edge softer (above 0) or harder, on top of what suits the model, "
+        "in percent of a tenth of the face", low=-200, high=200, group="Look", ask=True,
+    )  # fmt: skip
+    face_scale: int = opt(
+        0, help="make the pasted face larger or smaller, in percent",
+        low=-50, high=50, group="Look", ask=True,
+    )  # fmt: skip
+    seamless_erode_modifier: int = opt(
+        0, help="mode seamless: make the area whose edge meets the frame's colours smaller "
+        "(above 0) or larger", low=-100, high=100, group="Look",
+    )  # fmt: skip
+    masked_hist_match: bool = opt(
+        True, help="mode hist-match: count only what lies inside the mask", group="Look"
+    )
+    hist_match_threshold: int = opt(
+        255, help="mode hist-match: below 255 the bright end is held back",
+        low=0, high=255, group="Look",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions(Look, Footage):
+    """Options of `convert`."""

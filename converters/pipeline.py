@@ -1,0 +1,146 @@
+"""From frames to converted frames: cut the faces out, predict them in batches, blend.
+
+Each of the three steps works in threads of its own while the caller reads and writes. Frames stay
+in order, and each step holds only a few of them.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TypeVar
+
+import numpy as np
+
+from converters.blend import Blender, Trace
+from converters.mask import Swap
+from converters.predictor import Predictor
+from converters.region import Crop
+from facelib.faceset import FaceInfo
+from utils.errors import UserError
+from utils.images import to_float
+from utils.parallel import Failure, cores, ordered_map
+from utils.video import Frame
+
+T = TypeVar("T")
+R = TypeVar("R")
+Results = Generator[R, None, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A frame on its way.
+
+    Attributes
+    ----------
+    frame : as it came
+    infos : its faces that are still in the race
+    crops : their aligned pictures (R, R, 3) float32 0..1, once cut
+    swaps : and what the model made of them, once predicted
+    failures : what went wrong so far, in words
+    """
+
+    frame: Frame
+    infos: list[FaceInfo]
+    crops: list[np.ndarray] = field(default_factory=list)
+    swaps: list[Swap] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Converted:
+    """A finished frame: the picture, how many faces were put in, and what failed, in words."""
+
+    frame: Frame
+    faces: int
+    failures: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """Converts frames.
+
+    Attributes
+    ----------
+    predictor, blender : what makes the faces and what puts them in
+    batch_size : faces predicted at once
+    trace : gives the receiver of intermediate pictures for a frame, or None
+    save : is given each finished frame in the thread that blended it, out of order, or None
+    """
+
+    predictor: Predictor
+    blender: Blender
+    batch_size: int = 8
+    trace: Callable[[Frame], Trace] | None = None
+    save: Callable[[Frame], None] | None = None
+
+    def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
+        """Convert frames with their faces, lazily and in order."""
+        workers = cores()
+        jobs = (Job(frame, infos) for frame, infos in frames)
+        with ExitStack() as stack:  # left early, the last step stops first
+
+            def step(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
+                return stack.enter_context(closing(_results(function, items, workers)))
+
+            cut = step(self._cut, jobs, workers)
+            predicted = step(self._predict, self._batches(cut), 1)
+            yield from step(self._blend, chain.from_iterable(predicted), workers)
+
+    def _cut(self, job: Job) -> Job:
+        """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
+        size, face_type = self.predictor.resolution, self.predictor.face_type
+        infos, crops, failures = [], [], []
+        for info in job.infos:
+            try:
+                crop = Crop.of(info.source_landmarks, size, face_type)
+                crop.check(job.frame.image)
+            except UserError as problem:
+                failures.append(f"face {info.face_index}: {problem}")
+                continue
+            infos.append(info)
+            crops.append(to_float(crop.cut(job.frame.image, size)))
+        return replace(job, infos=infos, crops=crops, failures=failures)
+
+    def _batches(self, jobs: Iterable[Job]) -> Iterator[list[Job]]:
+        """Group frames until they hold a batch of faces; frames without any do not pile up."""
+        batch: list[Job] = []
+        for job in jobs:
+            batch.append(job)
+            faces = sum(len(job.crops) for job in batch)
+            if faces >= self.batch_size or len(batch) >= 2 * self.batch_size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _predict(self, batch: list[Job]) -> list[Job]:
+        crops = [crop for job in batch for crop in job.crops]
+        made = iter(self.predictor(crops, self.batch_size))
+        face_type = self.predictor.face_type
+        done = []
+        for job in batch:
+            swaps = [
+                Swap(info.source_landmarks, crop, *next(made), face_type, info.face_index)
+                for info, crop in zip(job.infos, job.crops, strict=True)
+            ]
+            done.append(replace(job, crops=[], swaps=swaps))
+        return done
+
+    def _blend(self, job: Job) -> Converted:
+        trace = self.trace(job.frame) if self.trace else None
+        image, faces, failures = self.blender(job.frame.image, job.swaps, trace)
+        name = job.frame.name
+        told = [f"{name}: {failure}" for failure in [*job.failures, *failures]]
+        frame = replace(job.frame, image=image)
+        if self.save:
+            self.save(frame)
+        return Converted(frame, faces, told)
+
+
+def _results(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
+    """Map in threads, in order; an exception is raised here, at its turn."""
+    for result in ordered_map(function, items, workers=workers, ahead=2 * workers, catch=()):
+        if isinstance(result, Failure):
+            raise result.error
+        yield result

@@ -1,0 +1,87 @@
+"""What turns aligned dst faces into src faces: a saved model behind a plain function."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facelib.types import FaceType
+from models import checkpoint
+from models.base import ModelBase
+from utils import device, lazy
+from utils.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+else:
+    tf = lazy.load("tensorflow")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A face swapper.
+
+    Attributes
+    ----------
+    swap : (N, R, R, 3) float32 0..1 -> (N, R, R, 3) faces and (N, R, R, 1) masks, float32
+    resolution : R
+    face_type : how much of the head it takes and gives
+    base_erode, base_blur : the mask settings that suit it, in percent
+    name : which weights these are, for messages and for telling runs apart
+    """
+
+    swap: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    resolution: int
+    face_type: FaceType
+    base_erode: int = 0
+    base_blur: int = 0
+    name: str = "unnamed"
+
+    def __call__(
+        self, crops: Sequence[np.ndarray], batch_size: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Swap (R, R, 3) float32 faces, `batch_size` at a time; a face and mask, 0..1, for each."""
+        swapped: list[tuple[np.ndarray, np.ndarray]] = []
+        for start in range(0, len(crops), batch_size):
+            faces, masks = self.swap(np.stack(crops[start : start + batch_size]))
+            swapped += zip(np.clip(faces, 0, 1), np.clip(masks, 0, 1), strict=True)
+        return swapped
+
+
+def load(model_dir: Path, name: str | None = None) -> Predictor:
+    """Load the newest model of a folder.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no model, only damaged ones, or another model than `name`.
+    """
+    device.tune()
+    model = checkpoint.load_model(model_dir, name)
+    iteration = int(checkpoint.generations(model_dir)[0].name)
+    return of_model(model, f"{type(model).__name__} at iteration {iteration}")
+
+
+def of_model(model: ModelBase, name: str) -> Predictor:
+    """Make a predictor of a model that is built and has its weights."""
+    side = model.resolution
+
+    # One trace serves batches of any size.
+    @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32)])
+    def graph(dst: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+        face, mask = model.swap(dst)
+        return face, mask
+
+    def swap(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            face, mask = graph(tf.constant(crops))
+            return face.numpy(), mask.numpy()
+        except tf.errors.ResourceExhaustedError:
+            raise UserError(
+                f"the device has too little memory for {len(crops)} faces at once; "
+                "use a smaller --batch-size, or --cpu-only"
+            ) from None
+
+    return Predictor(swap, side, model.face_type, model.base_erode, model.base_blur, name)

@@ -1,0 +1,557 @@
+"""The convert stage: folders and videos, batches, failures, resuming, bad input."""
+
+import subprocess
+import sys
+import textwrap
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic import make_frames, make_info, make_landmarks, make_video
+from toy_model import ENTRY
+
+from converters import convert, predictor
+from converters.blend import Blender
+from converters.convert import exact_rate
+from converters.options import ConvertOptions, Look
+from converters.pipeline import Pipeline
+from converters.predictor import Predictor
+from facelib import geometry, landmarks
+from facelib.faceset import write_face
+from facelib.types import FaceType
+from models import MODELS, checkpoint
+from utils.errors import ExitStatus, InputError, ModelError, UsageError, UserError
+from utils.files import list_images
+from utils.images import read_image, write_image
+from utils.options import from_json, to_json
+from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
+from utils.video import Frame
+
+SIZE = 64
+
+
+def mean_hull(size=SIZE, face_type=FaceType.FULL):
+    """The mask of a frontal face: near enough to that of any face in its crop."""
+    frontal = make_landmarks()
+    points = geometry.apply(geometry.crop_matrix(frontal, size, face_type), frontal)
+    return landmarks.hull_mask(points, (size, size))
+
+
+def make_predictor(change=lambda crops: crops, name="identity"):
+    mask = mean_hull()
+
+    def swap(crops):
+        return change(crops), np.repeat(mask[None], len(crops), axis=0)
+
+    return Predictor(swap, SIZE, FaceType.FULL, 10, 10, name)
+
+
+IDENTITY = make_predictor()
+INVERT = make_predictor(lambda crops: 1 - crops, "negative")
+
+
+def write_footage(folder, count=6, faceless=(), video=None):
+    """Frames of a moving head as PNGs or a video, and its aligned faces; the frames' pictures."""
+    frames = make_frames(count)
+    (folder / "aligned").mkdir(parents=True, exist_ok=True)
+    for index, (image, points) in enumerate(frames):
+        name = f"{index:06d}.png"
+        if video is None:
+            write_image(folder / "frames" / name, image)
+        if index in faceless:
+            continue
+        source = "frames" if video is None else video
+        info = make_info(points, 64, source_name=name, frame_index=index, source=source)
+        face = geometry.warp_face(image, info.matrix, 64)
+        write_face(folder / "aligned" / f"{index:06d}_0.png", face, info)
+    if video is not None:
+        make_video(folder / video, [image for image, _ in frames])
+    return [image for image, _ in frames]
+
+
+def options(folder, output="result", **changes):
+    values = {
+        "input_dir": folder / "frames",
+        "aligned_dir": folder / "aligned",
+        "model_dir": folder / "model",
+        "output_dir": folder / output,
+        "ask": False,
+    }
+    return ConvertOptions(**(values | changes))
+
+
+def difference(one, other):
+    return np.abs(one.astype(int) - other.astype(int))
+
+
+def read_folder(folder):
+    return [read_image(path) for path in list_images(folder)]
+
+
+def test_a_folder_becomes_a_folder(tmp_path):
+    frames = write_footage(tmp_path, faceless=(2, 5))
+    report = convert.run(options(tmp_path), INVERT)
+    assert report.counts == {"frames": 6, "converted faces": 4, "frames without a face": 2}
+    assert report.remarks["no face in"] == ["000002.png", "000005.png"]
+    assert report.status is ExitStatus.DONE
+    results = list_images(tmp_path / "result")
+    assert [path.name for path in results] == [f"{i:06d}.png" for i in range(6)]
+    assert all(read_mark(path) == DIGITAL_SOURCE_TYPE for path in results)
+    for index, (before, after) in enumerate(
+        zip(frames, read_folder(tmp_path / "result"), strict=True)
+    ):
+        changed = difference(before, after).any(axis=2).mean()
+        assert changed == 0 if index in (2, 5) else 0.05 < changed < 0.5
+
+
+@pytest.mark.parametrize("mode", ["overlay", "seamless"])
+@pytest.mark.parametrize("mask_type", ["hull", "predicted"])
+def test_the_identity_leaves_the_footage(mode, mask_type, tmp_path):
+    write_footage(tmp_path)
+    soft = tmp_path / "soft"
+    for path in list_images(tmp_path / "frames"):
+        write_image(soft / path.name, cv2.GaussianBlur(read_image(path), (0, 0), 3))
+    chosen = options(tmp_path, input_dir=soft, mode=mode, mask_type=mask_type)
+    convert.run(chosen, IDENTITY)
+    for before, after in zip(read_folder(soft), read_folder(tmp_path / "result"), strict=True):
+        # 8 bits in and 8 bits out: once in some ten thousand values the roundings add up to 3
+        change = difference(before, after)
+        assert change.max() <= 3
+        assert np.count_nonzero(change > 2) < 5
+
+
+def packets(path, kind):
+    with av.open(str(path)) as container:
+        stream = next(iter(getattr(container.streams, kind)))
+        return [
+            (bytes(packet), packet.pts * stream.time_base)
+            for packet in container.demux(stream)
+            if packet.pts is not None
+        ]
+
+
+@pytest.mark.parametrize("name", ["result.mp4", "result.mkv"])
+def test_a_video_keeps_its_times_and_its_sound(name, tmp_path):
+    write_footage(tmp_path, count=9, faceless=(3,))
+    clip = tmp_path / "clip 1.mp4"
+    make_video(clip, [image for image, _ in make_frames(9)], rate=Fraction(30000, 1001))
+    result = tmp_path / name
+    report = convert.run(options(tmp_path, name, input_dir=clip), INVERT)
+    assert report.counts["frames"] == 9
+    assert report.status is ExitStatus.DONE
+    before, after = ([time for _, time in packets(path, "video")] for path in (clip, result))
+    assert len(after) == 9
+    assert max(abs(a - b) for a, b in zip(sorted(before), sorted(after), strict=True)) <= 0.001
+    sounds = [[data for data, _ in packets(path, "audio")] for path in (clip, result)]
+    assert sounds[0] == sounds[1]
+    assert read_mark(result) == DIGITAL_SOURCE_TYPE
+
+
+def test_a_video_becomes_a_folder_and_a_folder_a_video(tmp_path):
+    write_footage(tmp_path, count=5, video="clip.mp4")
+    clip, folder, again = tmp_path / "clip.mp4", tmp_path / "pictures", tmp_path / "again.mp4"
+    convert.run(options(tmp_path, "pictures", input_dir=clip), INVERT)
+    assert [path.name for path in list_images(folder)] == [f"{i:06d}.png" for i in range(5)]
+    convert.run(options(tmp_path, "again.mp4", input_dir=folder, rate=29.97), IDENTITY)
+    with av.open(str(again)) as container:
+        assert container.streams.video[0].average_rate == Fraction(30000, 1001)
+        pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert len(pictures) == 5
+    for picture, source in zip(pictures, read_folder(folder), strict=True):
+        assert difference(picture, source).mean() < 6  # colour is stored at half the resolution
+
+
+def test_raw_pictures_have_an_alpha_channel(tmp_path):
+    write_footage(tmp_path, count=2, faceless=(1,))
+    convert.run(options(tmp_path, mode="raw", raw_mode="rgb+mask"), IDENTITY)
+    shown = [
+        cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in list_images(tmp_path / "result")
+    ]
+    assert [image.shape for image in shown] == [(120, 160, 4)] * 2
+    assert shown[0][..., 3].max() == 255
+    assert not shown[1][..., 3].any()
+
+
+def test_several_faces_in_a_frame(tmp_path):
+    image = np.full((200, 400, 3), 90, np.uint8)
+    write_image(tmp_path / "frames" / "a.png", image)
+    (tmp_path / "aligned").mkdir()
+    for index, x in enumerate((90, 210, 320)):
+        points = make_landmarks(center=(x, 100), width=80)
+        info = make_info(points, 64, source_name="a.png", source="frames", face_index=index)
+        write_face(tmp_path / "aligned" / f"{index}.png", np.zeros((64, 64, 3), np.uint8), info)
+    report = convert.run(options(tmp_path), INVERT)
+    assert report.counts["converted faces"] == 3
+    result = read_image(tmp_path / "result" / "a.png")
+    assert [result[100, x].max() > 120 for x in (20, 90, 210, 320, 390)] == [0, 1, 1, 1, 0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(faces=st.lists(st.integers(0, 5), min_size=0, max_size=25), batch_size=st.integers(1, 8))
+def test_every_frame_comes_out_once_in_order_whatever_its_faces(faces, batch_size):
+    sizes = []
+
+    def note(crops):
+        sizes.append(len(crops))
+        return crops
+
+    info = make_info(make_landmarks(center=(40, 40), width=40))
+    blank = np.zeros((80, 80, 3), np.uint8)
+    footage = [(Frame(blank, i, f"{i}.png", None), [info] * n) for i, n in enumerate(faces)]
+    pipeline = Pipeline(make_predictor(note), Blender(Look()), batch_size)
+    done = list(pipeline.run(iter(footage)))
+    assert [result.frame.index for result in done] == list(range(len(faces)))
+    assert [result.faces for result in done] == faces
+    assert sum(sizes) == sum(faces)
+    assert max(sizes, default=0) <= batch_size
+
+
+@pytest.mark.parametrize("faces", [0, 1])
+def test_only_a_few_frames_are_held_at_a_time(faces):
+    read = 0
+    infos = [make_info(make_landmarks(center=(40, 40), width=40))] * faces
+
+    def footage():
+        nonlocal read
+        for index in range(300):
+            read += 1
+            yield Frame(np.zeros((80, 80, 3), np.uint8), index, f"{index}.png", None), infos
+
+    ahead = []
+    for number, _ in enumerate(Pipeline(IDENTITY, Blender(Look()), 4).run(footage())):
+        ahead.append(read - number)
+    assert number == 299
+    assert max(ahead) < 80
+
+
+def test_the_predictor_gets_the_aligned_face(tmp_path):
+    frames = write_footage(tmp_path, count=1)
+    seen = []
+    convert.run(options(tmp_path), make_predictor(lambda crops: seen.append(crops) or crops))
+    points = make_frames(1)[0][1]
+    matrix = geometry.crop_matrix(points, SIZE, FaceType.FULL)
+    aligned = geometry.warp_face(frames[0], matrix, SIZE)
+    inside = mean_hull()[..., 0] > 0
+    assert seen[0].dtype == np.float32
+    assert difference(np.rint(seen[0][0] * 255), aligned)[inside].max() <= 1
+
+
+def test_a_face_that_fails_costs_that_face(tmp_path):
+    write_footage(tmp_path)
+    info = make_info(make_landmarks(center=(900, 900)), source_name="000001.png", face_index=1)
+    write_face(tmp_path / "aligned" / "x.png", np.zeros((128, 128, 3), np.uint8), info)
+    report = convert.run(options(tmp_path), INVERT)
+    assert report.counts["converted faces"] == 6
+    assert [f for f in report.failures if f.startswith("000001.png: face 1:")] == report.failures
+    assert report.status is ExitStatus.FAILED
+    assert len(list_images(tmp_path / "result")) == 6
+
+
+def test_a_model_that_has_diverged_is_reported_by_frame(tmp_path):
+    frames = write_footage(tmp_path, count=2)
+    report = convert.run(options(tmp_path), make_predictor(lambda crops: crops * np.nan))
+    assert [failure.split(":")[0] for failure in report.failures] == ["000000.png", "000001.png"]
+    for before, after in zip(frames, read_folder(tmp_path / "result"), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_an_unreadable_frame_is_reported_and_the_rest_is_done(tmp_path):
+    write_footage(tmp_path)
+    damaged = tmp_path / "frames" / "000003.png"
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    report = convert.run(options(tmp_path), INVERT)
+    assert report.counts["frames"] == 5
+    assert "000003.png" in report.failures[0]
+    assert report.remarks["faces without their frame"] == ["000003"]
+    assert report.status is ExitStatus.FAILED
+
+
+def test_foreign_pictures_among_the_faces_are_ignored_and_named(tmp_path):
+    write_footage(tmp_path)
+    write_image(tmp_path / "aligned" / "holiday.png", np.zeros((8, 8, 3), np.uint8))
+    report = convert.run(options(tmp_path), INVERT)
+    assert "holiday.png" in report.remarks["no face files, ignored"][0]
+    assert report.counts["converted faces"] == 6
+
+
+def test_faces_of_other_footage_are_refused_with_both_names(tmp_path):
+    write_footage(tmp_path)
+    for path in list_images(tmp_path / "frames"):
+        path.rename(path.with_name(f"shot_{path.name}"))
+    with pytest.raises(InputError, match=r'"000000".*"shot_000000"'):
+        convert.run(options(tmp_path), INVERT)
+
+
+def test_faces_of_another_video_are_warned_about(tmp_path, capsys):
+    write_footage(tmp_path, count=2, video="clip.mp4")
+    (tmp_path / "clip.mp4").rename(tmp_path / "other.mp4")
+    convert.run(options(tmp_path, input_dir=tmp_path / "other.mp4"), INVERT)
+    assert 'found in "clip.mp4", the footage is "other.mp4"' in capsys.readouterr().err
+
+
+def test_a_video_too_short_for_its_faces_is_a_failure(tmp_path):
+    write_footage(tmp_path, count=8, faceless=(0, 1, 2), video="clip.mp4")
+    make_video(tmp_path / "clip.mp4", [image for image, _ in make_frames(3)])
+    report = convert.run(options(tmp_path, input_dir=tmp_path / "clip.mp4"), INVERT)
+    assert report.failures == ["no frame had a face: are these the faces of this footage?"]
+
+
+@pytest.mark.parametrize("what", ["input_dir", "aligned_dir"])
+def test_missing_and_empty_folders_are_refused(what, tmp_path):
+    write_footage(tmp_path, count=1)
+    (tmp_path / "empty").mkdir()
+    for name, words in (("gone", "gone"), ("empty", "no image")):
+        with pytest.raises(InputError, match=words):
+            convert.run(options(tmp_path, **{what: tmp_path / name}), INVERT)
+    assert not (tmp_path / "result").exists()
+
+
+def test_aligned_pictures_without_faces_are_refused(tmp_path):
+    write_footage(tmp_path, count=1)
+    chosen = options(tmp_path, aligned_dir=tmp_path / "frames")
+    with pytest.raises(InputError, match="no face"):
+        convert.run(chosen, INVERT)
+
+
+@pytest.mark.parametrize("name", ["input_dir", "aligned_dir", "model_dir"])
+def test_an_output_that_is_an_input_is_refused(name, tmp_path):
+    write_footage(tmp_path, count=1)
+    chosen = options(tmp_path)
+    chosen = options(tmp_path, output_dir=getattr(chosen, name))
+    with pytest.raises(UsageError, match=name.replace("_", "-")):
+        convert.run(chosen, INVERT)
+
+
+def test_outputs_that_cannot_be_are_refused(tmp_path):
+    write_footage(tmp_path, count=1)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="no video"):
+        convert.run(options(tmp_path, "notes.txt"), INVERT)
+    with pytest.raises(UsageError, match="alpha"):
+        convert.run(options(tmp_path, "x.mp4", mode="raw", raw_mode="rgb+mask"), INVERT)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_finished_video_is_replaced_only_when_asked_to(tmp_path):
+    write_footage(tmp_path, count=2)
+    video = tmp_path / "result.mp4"
+    video.write_bytes(b"precious")
+    with pytest.raises(InputError, match="--overwrite"):
+        convert.run(options(tmp_path, "result.mp4"), INVERT)
+    assert video.read_bytes() == b"precious"
+    convert.run(options(tmp_path, "result.mp4", overwrite=True), INVERT)
+    assert read_mark(video) == DIGITAL_SOURCE_TYPE
+
+
+class StopsAt:
+    """Inverts until the face of that number, then somebody presses Ctrl-C."""
+
+    def __init__(self, limit):
+        self.left = limit
+
+    def __call__(self, crops):
+        self.left -= len(crops)
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return 1 - crops
+
+
+def test_after_an_interruption_a_folder_is_continued(tmp_path):
+    write_footage(tmp_path, count=20, faceless=(4,))
+    stops = make_predictor(StopsAt(9), "negative")
+    with pytest.raises(KeyboardInterrupt):
+        convert.run(options(tmp_path, batch_size=1), stops)
+    kept = {path: path.stat().st_mtime_ns for path in list_images(tmp_path / "result")}
+    assert 5 <= len(kept) <= 10
+    assert not list((tmp_path / "result").glob(".0*"))  # no half-written picture
+    predicted = []
+    count = make_predictor(lambda crops: predicted.append(len(crops)) or 1 - crops, "negative")
+    report = convert.run(options(tmp_path, batch_size=3), count)
+    finished = report.counts["frames finished before"]
+    assert finished >= 5
+    assert report.counts["frames"] + finished == 20
+    assert sum(predicted) + finished in (19, 20)
+    whole = convert.run(options(tmp_path, "whole"), INVERT)
+    assert whole.counts["frames"] == 20
+    for one, other in zip(
+        read_folder(tmp_path / "result"), read_folder(tmp_path / "whole"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_interrupted_video_leaves_nothing(tmp_path):
+    write_footage(tmp_path, count=20)
+    before = set(tmp_path.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        convert.run(options(tmp_path, "result.mp4"), make_predictor(StopsAt(9)))
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_picture_that_was_removed_is_made_again(tmp_path):
+    write_footage(tmp_path)
+    convert.run(options(tmp_path), INVERT)
+    (tmp_path / "result" / "000002.png").unlink()
+    report = convert.run(options(tmp_path), INVERT)
+    assert report.counts["frames"] == 1
+    assert len(list_images(tmp_path / "result")) == 6
+
+
+@pytest.mark.parametrize("change", ["look", "model", "faces", "not ours"])
+def test_two_runs_are_not_mixed_in_one_folder(change, tmp_path):
+    write_footage(tmp_path)
+    chosen, model = options(tmp_path), INVERT
+    if change == "not ours":
+        write_image(tmp_path / "result" / "000001.png", np.zeros((8, 8, 3), np.uint8))
+    else:
+        convert.run(chosen, INVERT)
+    if change == "look":
+        chosen = options(tmp_path, blur_modifier=50)
+    elif change == "model":
+        model = IDENTITY
+    elif change == "faces":
+        (tmp_path / "aligned" / "000003_0.png").unlink()
+    before = sorted(path.read_bytes() for path in list_images(tmp_path / "result"))
+    with pytest.raises(InputError, match="--overwrite"):
+        convert.run(chosen, model)
+    assert sorted(path.read_bytes() for path in list_images(tmp_path / "result")) == before
+    values = to_json(chosen) | {"overwrite": True}
+    report = convert.run(from_json(ConvertOptions, values), model)
+    assert report.counts["frames"] == 6
+    trashed = sorted(path.read_bytes() for path in list_images(tmp_path / "result_trash"))
+    assert trashed == before
+
+
+def test_debug_writes_what_happens_to_each_face(tmp_path):
+    write_footage(tmp_path, count=2, faceless=(1,))
+    convert.run(options(tmp_path, "film.mp4", debug=True), INVERT)
+    names = [path.name for path in list_images(tmp_path / "film_debug")]
+    assert len(names) == 7
+    assert {name[:8] for name in names} == {"000000_0"}
+    crop, face = (
+        read_image(tmp_path / "film_debug" / f"000000_0_{what}.png")
+        for what in ("0_crop", "1_prediction")
+    )
+    assert difference(255 - crop, face).max() <= 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+@pytest.mark.parametrize("output", ["result", "result.mp4"])
+def test_a_full_disk_is_one_sentence_and_nothing_half(output, tmp_path):
+    # Files may grow to 4 kB only: what a write meets then is what it meets on a full disk.
+    write_footage(tmp_path)
+    code = f"""
+        import resource, sys
+        sys.path[:0] = {sys.path!r}
+        from pathlib import Path
+        from test_convert import INVERT, convert, options
+        from utils.errors import UserError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        try:
+            convert.run(options(Path({str(tmp_path)!r}), {output!r}), INVERT)
+        except UserError as problem:
+            print(problem)
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60
+    )
+    assert "disk is full" in result.stdout, result.stderr
+    assert not list(tmp_path.glob("*.mp4"))
+    assert not list(tmp_path.rglob("result/*.png"))
+
+
+@pytest.fixture
+def toy_model(tmp_path, monkeypatch):
+    """A small model, untrained, in a model folder; what it predicts for grey faces."""
+    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
+    cls = MODELS.load("TOY")
+    model = cls(cls.Options())
+    checkpoint.save_generation(
+        tmp_path / "model",
+        state={"model": "TOY", "iteration": 7},
+        options={"width": 8},
+        weights={name: network.get_weights() for name, network in model.networks.items()},
+        optimizer={},
+        history=np.zeros((0, 2)),
+        keep=1,
+    )
+    return model
+
+
+def test_a_saved_model_predicts_what_it_did_before(toy_model, tmp_path):
+    loaded = predictor.load(tmp_path / "model")
+    assert (loaded.name, loaded.resolution) == ("Toy at iteration 7", 16)
+    assert loaded.face_type is FaceType.HALF
+    crops = np.random.default_rng(0).uniform(0, 1, (7, 16, 16, 3)).astype(np.float32)
+    face, mask = (np.asarray(tensor) for tensor in toy_model.swap(crops))
+    for batch_size in (1, 3, 7, 16):
+        made = loaded(list(crops), batch_size)
+        np.testing.assert_allclose([f for f, _ in made], face, atol=1e-5)
+        np.testing.assert_allclose([m for _, m in made], mask, atol=1e-5)
+
+
+def test_a_model_folder_converts_footage(toy_model, tmp_path):
+    write_footage(tmp_path, count=3)
+    report = convert.run(options(tmp_path, model="TOY", mask_type="hull"))
+    assert report.counts["converted faces"] == 3
+
+
+def test_a_folder_without_the_model_is_refused(toy_model, tmp_path):
+    write_footage(tmp_path, count=1)
+    with pytest.raises(ModelError, match="TOY"):
+        convert.run(options(tmp_path, model="H64"))
+    with pytest.raises(ModelError, match="train"):
+        convert.run(options(tmp_path, model_dir=tmp_path / "aligned"))
+    assert not (tmp_path / "result").exists()
+
+
+@pytest.mark.parametrize(
+    ("rate", "exact"),
+    [
+        (25, Fraction(25)),
+        (29.97, Fraction(30000, 1001)),
+        (23.976, Fraction(24000, 1001)),
+        (59.94, Fraction(60000, 1001)),
+        (30, Fraction(30)),
+        (12.5, Fraction(25, 2)),
+        (29.5, Fraction(59, 2)),
+    ],
+)
+def test_rates_mean_what_film_people_mean(rate, exact):
+    assert exact_rate(float(rate)) == exact
+
+
+def test_options_survive_json(tmp_path):
+    chosen = options(tmp_path, mode="seamless", erode_modifier=-200, model="H64")
+    assert from_json(ConvertOptions, to_json(chosen)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("erode_modifier", -200, 200),
+        ("blur_modifier", -200, 200),
+        ("seamless_erode_modifier", -100, 100),
+        ("face_scale", -50, 50),
+        ("hist_match_threshold", 0, 255),
+    ],
+)
+def test_ranges_are_the_classic_ones_and_nothing_is_clipped(name, low, high, tmp_path):
+    values = to_json(options(tmp_path))
+    for value in (low, high):
+        assert getattr(from_json(ConvertOptions, values | {name: value}), name) == value
+    for value in (low - 1, high + 1):
+        with pytest.raises(UserError, match=f"from {low} to {high}. Received: {value}"):
+            from_json(ConvertOptions, values | {name: value})
+
+
+def test_paths_with_spaces_and_umlauts(tmp_path):
+    folder = tmp_path / "Büro 1" / "日本"
+    write_footage(folder, count=2)
+    report = convert.run(options(folder, "Ergebnis ü"), INVERT)
+    assert report.counts["converted faces"] == 2
+    assert len(list(Path(folder / "Ergebnis ü").glob("*.png"))) == 2
