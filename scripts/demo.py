@@ -27,8 +27,8 @@ CACHE = ROOT / ".cache" / "clips"
 
 # The settings of the demo; `main.py train --help` and its like explain each.
 MODEL = "H64"
-BATCH_SIZE = 8
-LEARNING_RATE = 5e-5
+BATCH_SIZE = 4
+LEARNING_RATE = 2e-4
 TRAINING = (
     "--model", MODEL, "--lightweight", "--batch-size", str(BATCH_SIZE),
     "--learning-rate", str(LEARNING_RATE),
