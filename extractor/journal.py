@@ -46,7 +46,7 @@ def begin(options: ExtractOptions, source: FrameSource) -> Manifest:
         raise InputError(f'"{options.output_dir}" is a file; a folder for the faces was expected')
     if options.output_dir == options.input_dir:
         raise InputError(
-            f'"{options.output_dir}" holds the frames, and another run would take faces for frames; '
+            f'"{options.output_dir}" holds the frames, and the next run would find faces there; '
             "choose another --output-dir"
         )
     if options.overwrite:

@@ -30,7 +30,7 @@ from models import MODELS
 from models.base import ModelBase
 from utils import console, options
 from utils.errors import ModelError, UsageError
-from utils.files import sync
+from utils.files import sync, sync_folder, umask
 
 VERSION = 1
 GENERATIONS = "generations"
@@ -102,12 +102,15 @@ def save_generation(
         for path in temporary.iterdir():
             sync(path)
         final = folder / f"{int(state['iteration']):09d}"
-        if final.exists():  # the same iteration saved twice: nothing was learnt in between
-            shutil.rmtree(final)
+        if final.exists():  # the same iteration once more: the old one steps aside
+            final.rename(temporary.with_name(f"{temporary.name}-replaced"))
+        temporary.chmod(0o777 & ~umask())  # mkdtemp makes folders private
         temporary.rename(final)
+        sync_folder(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    _remove_leftovers(folder)
     for old in generations(model_dir)[max(keep, 1) :]:
         shutil.rmtree(old, ignore_errors=True)
     return final

@@ -26,7 +26,7 @@ def picture(index, width=160, height=120):
 
 
 def make_clip(path, times=STEADY, *, sound="aac", tracks=1, seconds=None, size=(160, 120), **how):
-    """Write a clip; `how`: codec, pix_fmt, rate, tick, turn, aspect, sound_start, options."""
+    """Write a clip; `how`: draw, codec, pix_fmt, rate, tick, turn, aspect, sound_start, options."""
     tick = how.get("tick", Fraction(1, 90000))
     with av.open(str(path), "w", container_options=how.get("options", {})) as container:
         video = container.add_stream(how.get("codec", "libx264"), rate=how.get("rate", NTSC))
@@ -39,7 +39,8 @@ def make_clip(path, times=STEADY, *, sound="aac", tracks=1, seconds=None, size=(
             video.codec_context.sample_aspect_ratio = how["aspect"]
         voices = [container.add_stream(sound, rate=48000) for _ in range(tracks if sound else 0)]
         for index, time in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(picture(index, *size), format="bgr24")
+            image = how.get("draw", picture)(index, *size)
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = round(time / tick), tick
             container.mux(video.encode(frame))
         container.mux(video.encode(None))

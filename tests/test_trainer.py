@@ -437,6 +437,9 @@ def test_the_summary_counts_parameters(people, settings):
     text = summary.describe(session, *samplers)
     assert "1,424 parameters" in text  # 4*4*3*8+8 and twice 4*4*4*8+4
     assert "a new model" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["random", "flip", "yes"] in lines
+    assert ["src", "scale", "0"] in lines
     assert f"src {len(samplers[0].faces)}" in text
 
 

@@ -33,7 +33,9 @@ def describe(session: Session, src: Sampler, dst: Sampler) -> str:
 
 
 def _word(value: object) -> str:
-    return {True: "yes", False: "no", None: "none"}.get(value, str(value))  # type: ignore[call-overload]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def estimate_memory(model: ModelBase, batch_size: int) -> int:

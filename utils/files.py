@@ -70,13 +70,14 @@ def write_atomic(path: Path) -> Iterator[Path]:
         yield temporary
         sync(temporary)
         # mkstemp makes files private; a result is as readable as any other new file
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the process's mask for the permissions of new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -86,6 +87,17 @@ def sync(path: Path) -> None:
     """Flush a file to the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename in it survives a power cut."""
+    if os.name == "nt":  # Windows cannot open folders, and needs no such thing
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -1,27 +1,32 @@
 """Modules that are imported on first use, so that `--help` never waits for TensorFlow."""
 
-import importlib.util
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 from utils.errors import UserError
 
 
+class _Lazy(ModuleType):
+    """Stands in for a module and imports it when one of its attributes is first asked for.
+
+    It is not put into sys.modules: others who import the module there must get the real one.
+    """
+
+    def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401
+        return getattr(import_module(self.__name__), attribute)
+
+
 def load(name: str) -> ModuleType:
-    """Return module `name`, executed only when one of its attributes is first touched.
+    """Return a stand-in for module `name`.
 
     Raises
     ------
     UserError
         At once, if the module is not installed.
     """
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
+    if name not in sys.modules and find_spec(name) is None:
         raise UserError(f"{name} is not installed; run: pip install -r requirements-cpu.txt")
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    return _Lazy(name)

@@ -1,0 +1,93 @@
+"""The four steps and `evaluate` from the command line, on clips of the public-domain astronaut."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import clips
+import cv2
+import pytest
+import skimage.data
+
+from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
+
+ROOT = Path(__file__).parent.parent
+CLIPS = {
+    "29.97": {"times": clips.STEADY[:16]},
+    "uneven": {"times": clips.UNEVEN[:16]},
+    "turned": {"times": clips.STEADY[:16], "turn": {"degrees": 90}},
+}
+
+
+def astronaut(index, width, height):
+    """The astronaut's face, moving and nodding a little from frame to frame."""
+    image = skimage.data.astronaut()[:320, 60:380, ::-1]
+    matrix = cv2.getRotationMatrix2D((160, 120), index - 8, height / 320)
+    matrix[:, 2] += (width / 2 - 160 + index, height / 2 - 140)
+    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+
+
+def astronaut_on_her_side(index, width, height):
+    return cv2.rotate(astronaut(index, height, width), cv2.ROTATE_90_CLOCKWISE)
+
+
+def run(*words):
+    """Run main.py with the toy model registered; the last lines of a failure are shown."""
+    command = [sys.executable, "tests/toy_model.py", *map(str, words), "--no-ask"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """A folder with a space and an umlaut: three dst clips, src's faces and a trained model."""
+    folder = tmp_path_factory.mktemp("wörk space")
+    for name, how in CLIPS.items():
+        draw = astronaut_on_her_side if "turn" in how else astronaut
+        size = (240, 320) if "turn" in how else (320, 240)
+        clips.make_clip(folder / f"{name}.mp4", **how, draw=draw, size=size)
+    run("extract", "--input-dir", folder / "29.97.mp4", "--output-dir", folder / "src")
+    run("sort", "--input-dir", folder / "src", "--by", "hist")
+    run(
+        "train", "--training-data-src-dir", folder / "src", "--training-data-dst-dir",
+        folder / "src", "--model-dir", folder / "model", "--model", "TOY", "--target-iter", "30",
+    )  # fmt: skip
+    return folder
+
+
+def test_training_left_a_state_with_its_iteration(workspace):
+    (generation,) = (path for path in (workspace / "model" / "generations").iterdir()
+                     if path.name == "000000030")  # fmt: skip
+    assert json.loads((generation / "state.json").read_text())["iteration"] == 30
+    assert (workspace / "model" / "preview.png").exists()
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_a_clip_keeps_its_times_its_sound_and_its_uprightness(workspace, name):
+    clip, result = workspace / f"{name}.mp4", workspace / f"{name} result.mp4"
+    faces = workspace / f"{name} faces"
+    assert "16 faces" in run("extract", "--input-dir", clip, "--output-dir", faces)
+    printed = run(
+        "convert", "--input-dir", clip, "--output-dir", result, "--aligned-dir", faces,
+        "--model-dir", workspace / "model",
+    )  # fmt: skip
+    assert "16 converted faces" in printed
+    clips.assert_times_kept(clips.times_of(clip), clips.times_of(result))
+    clips.assert_sound_kept(clip, result)
+    assert clips.first_image(result).shape == clips.first_image(clip).shape
+    assert read_mark(result) == DIGITAL_SOURCE_TYPE
+
+
+def test_evaluate_measures_a_result(workspace):
+    clip, faces = workspace / "29.97.mp4", workspace / "src"
+    output = workspace / "evaluation.json"
+    run(
+        "evaluate", "--dst", clip, "--result", clip, "--src-aligned", faces, "--output", output,
+        "--every", "4",
+    )  # fmt: skip
+    figures = json.loads(output.read_text())["figures"]["result"]
+    assert figures["landmark_error"] == pytest.approx(0, abs=0.1)
