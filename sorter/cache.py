@@ -92,9 +92,10 @@ def _nothing(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
 
 def _load(file: Path, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with np.load(file, allow_pickle=False) as saved:  # a zip: its checksums are verified
+        # a zip: its checksums are verified; a pickle is refused
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
             keys, table = saved["keys"], saved["table"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError):
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, MemoryError):
         return _nothing(dtype)
     if keys.dtype != KEY or table.dtype != dtype or keys.shape != table.shape or keys.ndim != 1:
         return _nothing(dtype)

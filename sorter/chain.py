@@ -8,6 +8,7 @@ decided by the exact distance among the most promising; memory and time stay nea
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
 from sorter.metrics import Metric
 from utils import console
@@ -96,8 +97,11 @@ def reduced(vectors: np.ndarray) -> np.ndarray:
         return vectors - vectors.mean(axis=0)
     sample = vectors[:: -(-len(vectors) // 20_000)]
     mean = sample.mean(axis=0)
-    _, axes = np.linalg.eigh(np.cov(sample - mean, rowvar=False))
-    return (vectors - mean) @ axes[:, -DIMENSIONS:].astype(np.float32)
+    wide = vectors.shape[1]
+    _, axes = eigh(
+        np.cov(sample - mean, rowvar=False), subset_by_index=(wide - DIMENSIONS, wide - 1)
+    )
+    return (vectors - mean) @ axes.astype(np.float32)
 
 
 class Cells:

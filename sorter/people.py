@@ -53,7 +53,8 @@ def cluster(vectors: np.ndarray, same_below: float) -> tuple[np.ndarray, np.ndar
             break
         people = moved
     people = _largest_first(people)
-    return people, 1 - np.einsum("ij,ij->i", vectors, _means(vectors, people)[people])
+    similarity = np.einsum("ij,ij->i", vectors, _means(vectors, people)[people])
+    return people, np.maximum(1 - similarity, 0)
 
 
 def _leaders(vectors: np.ndarray, same_below: float) -> np.ndarray:
