@@ -77,10 +77,16 @@ def detail(image: np.ndarray, points: np.ndarray) -> tuple[float, float]:
     focus, motion : float, at least 0: the root of the energy of all, and of the poorest direction
     """
     side = max(image.shape[:2])
-    inside = cv2.erode(_hull(points, image), np.ones((3, 3)), iterations=max(1, side // 64)) > 0
-    if not inside.any():
+    hull = cv2.erode(_hull(points, image), np.ones((3, 3)), iterations=max(1, side // 64))
+    left, top, width, height = cv2.boundingRect(hull)
+    if width == 0:
         return 0.0, 0.0
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    reach = side // 16  # four deviations of the wider blur
+    part = np.s_[
+        max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach
+    ]
+    inside = hull[part].astype(np.float32)
+    grey = cv2.cvtColor(image[part], cv2.COLOR_BGR2GRAY).astype(np.float32)
     fine = cv2.GaussianBlur(grey, (0, 0), 0.8)  # single noisy pixels are no detail
     coarse = cv2.GaussianBlur(grey, (0, 0), side / 64)
     tensor = _structure(fine - coarse, inside)
@@ -90,10 +96,10 @@ def detail(image: np.ndarray, points: np.ndarray) -> tuple[float, float]:
 
 
 def _structure(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return the mean structure tensor (2, 2) float64."""
-    slopes = np.stack([cv2.Scharr(picture, cv2.CV_32F, 1, 0)[inside],
-                       cv2.Scharr(picture, cv2.CV_32F, 0, 1)[inside]])  # fmt: skip
-    return (slopes @ slopes.T).astype(np.float64) / slopes.shape[1]
+    """Return the mean structure tensor (2, 2) float64 where `inside` (float32, 0 or 1) is 1."""
+    x, y = (cv2.Scharr(picture, cv2.CV_32F, dx, 1 - dx) * inside for dx in (1, 0))
+    tensor = np.array([[np.vdot(x, x), np.vdot(x, y)], [np.vdot(x, y), np.vdot(y, y)]], np.float64)
+    return tensor / np.count_nonzero(inside)
 
 
 def mean_hue(image: np.ndarray) -> float:
@@ -101,15 +107,15 @@ def mean_hue(image: np.ndarray) -> float:
 
     All pixels count alike. See Mardia and Jupp, "Directional Statistics" (2000), 2.2.1.
     """
-    hue = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)[..., 0]  # in units of two degrees
-    counts = np.bincount(hue.ravel(), minlength=180)
+    hue = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)  # in units of two degrees
+    counts = cv2.calcHist([hue], [0], None, [180], [0, 180]).ravel().astype(np.float64)
     mean = (counts * np.exp(2j * np.pi * np.arange(180) / 180)).sum()
     return float(np.degrees(np.angle(mean)) % 360)
 
 
 def brightness(image: np.ndarray) -> float:
     """Return the mean V of HSV, which is the largest of the three channels, 0..255."""
-    return float(image.max(axis=2).mean())
+    return cv2.mean(cv2.cvtColor(image, cv2.COLOR_BGR2HSV))[2]
 
 
 def black(image: np.ndarray) -> int:

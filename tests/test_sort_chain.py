@@ -70,7 +70,7 @@ def test_rows_are_the_distances_of_compare_hist(colours, monkeypatch):
     rows = metric.rows(20, 60)
     for i in range(20, 60, 7):
         expected = [compare(colours[i], other) for other in colours]
-        np.testing.assert_allclose(rows[i - 20], expected, atol=metric.tolerance / 2)
+        np.testing.assert_allclose(rows[i - 20], expected[20:], atol=metric.tolerance / 2)
         np.testing.assert_allclose(metric.exact(i, np.arange(len(colours))), expected, atol=1e-7)
 
 
