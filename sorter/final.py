@@ -16,6 +16,7 @@ EDGES = np.linspace(-255, 255, 128)
 QUOTA = 15
 TIMES_SHARP, TIMES_MOST = 2, 10
 UNITS = 256 * (1 - 2 * 12 / 64)  # pixels of the unit square in a full face of 256 pixels
+WEDGE = 32  # of yaw numbers, that form a group
 PITCHES = 10  # degrees that count as one pitch
 
 
@@ -42,10 +43,15 @@ def final(job: Job) -> list[Placed]:
         dropped += [(i, number) for i in sorted(set(members.tolist()) - set(chosen))]
     keys = looks["sharpness"].tolist()
     return [
-        Placed(faces[i][0], keys[i], f"yaw {-EDGES[number]:+.0f}", keep)
+        Placed(faces[i][0], keys[i], _group(number), keep)
         for part, keep in ((kept, True), (dropped, False))
         for i, number in part
     ]
+
+
+def _group(number: int) -> str:
+    """Name the group of a bin; for people, the 128 bins are too many."""
+    return f"yaw {-round(EDGES[number] / WEDGE) * WEDGE:+d}"
 
 
 def yaw_number(info: FaceInfo) -> float:

@@ -41,11 +41,11 @@ figure.cut img { opacity: .45; }
 """
 
 SCRIPT = """
-const faces = Array.from(document.querySelectorAll("figure"));
+const faces = Array.from(document.querySelectorAll("figure[data-name]"));
 const said = document.querySelector("output");
 let first = -1;
 document.body.addEventListener("click", event => {
-  const face = event.target.closest("figure");
+  const face = event.target.closest("figure[data-name]");
   if (!face) return;
   const clicked = faces.indexOf(face);
   first = clicked === first ? -1 : clicked;
@@ -102,7 +102,7 @@ def _body(base: Path, faces: Sequence[tuple[Placed, str]]) -> Iterator[str]:
         for start in range(0, len(members), SECTION):
             yield "<section>"
             for item, place in members[start : start + SECTION]:
-                yield _figure(_address(item.path, base), Path(place).name, show_key(item.key))
+                yield _figure(item, _address(item.path, base), Path(place).name)
             yield "</section>"
 
 
@@ -110,10 +110,11 @@ def _heading(item: Placed) -> str:
     return item.group if item.keep else TRASH
 
 
-def _figure(address: str, name: str, key: str) -> str:
-    name, key = html.escape(name), html.escape(key)
+def _figure(item: Placed, address: str, name: str) -> str:
+    name, key = html.escape(name), html.escape(show_key(item.key))
+    counted = f' data-name="{name}"' if item.keep else ""
     return (
-        f'<figure data-name="{name}"><img loading="lazy" decoding="async" alt="" '
+        f'<figure{counted}><img loading="lazy" decoding="async" alt="" '
         f'src="{html.escape(address)}"><figcaption>{name}<br><small>{key}</small></figcaption>'
         "</figure>"
     )
