@@ -90,9 +90,7 @@ def take_out_covered(faces: Path) -> None:
     for path in covered:
         move_to_trash(path)
     if covered:
-        say(
-            f"\n== {len(covered)} faces of src are half hidden by a hand: moved to {trash_dir(faces)}"
-        )
+        say(f"\n== A hand hides {len(covered)} faces of src: moved to {trash_dir(faces)}")
 
 
 def run_step(step: Step) -> int:
