@@ -1,5 +1,5 @@
 # make demo    two real clips in, one swapped clip out: workspace/result.mp4      (about 40 minutes on two cores)
-# make test    checks and tests                                                  (about 10 minutes the first time)
+# make test    checks and tests                                                  (about 10 minutes)
 # make help    the other targets
 #
 # Everything is installed into .venv and weights/ beside this file; a second run reuses what is there.
@@ -24,7 +24,7 @@ help:
 	@echo "make install weights    only the environment, only the networks' weights"
 
 demo: install weights
-	@echo "== The demo: two clips in, one out. About 15 minutes plus $(MINUTES) minutes of training."
+	@echo "== The demo: two clips in, one out. About 10 minutes plus $(MINUTES) minutes of training."
 	$(PY) scripts/demo.py --minutes $(MINUTES)
 
 test: check weights
@@ -40,7 +40,7 @@ test-slow: install weights
 	$(PY) -m pytest -m slow
 
 bench: install weights
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+	@for name in training_step sampler extract convert; do echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 install: $(VENV)/installed
 

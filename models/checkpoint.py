@@ -17,8 +17,8 @@ pickle in it: arrays are read with `allow_pickle=False`.
 
 import hashlib
 import json
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from models import MODELS
 from models.base import ModelBase
 from utils import console, options
 from utils.errors import ModelError, UsageError
-from utils.files import sync, sync_folder, umask
+from utils.files import sync, sync_folder
 
 VERSION = 1
 GENERATIONS = "generations"
@@ -89,7 +89,8 @@ def save_generation(
     folder = model_dir / GENERATIONS
     folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
-    temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
+    temporary = folder / f".saving-{secrets.token_hex(4)}"
+    temporary.mkdir()
     try:
         flat = {f"{name}/{i}": a for name, arrays in weights.items() for i, a in enumerate(arrays)}
         np.savez(temporary / "weights.npz", allow_pickle=False, **flat)
@@ -104,7 +105,6 @@ def save_generation(
         final = folder / f"{int(state['iteration']):09d}"
         if final.exists():  # the same iteration once more: the old one steps aside
             final.rename(temporary.with_name(f"{temporary.name}-replaced"))
-        temporary.chmod(0o777 & ~umask())  # mkdtemp makes folders private
         temporary.rename(final)
         sync_folder(folder)
     except BaseException:

@@ -16,10 +16,12 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from facelib.faceset import Faceset
 from scripts.before_after import draw_sheet
 from scripts.fetch_clips import fetch
 from utils.console import error, say
 from utils.errors import ExitStatus, UserError
+from utils.files import move_to_trash, trash_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSPACE = ROOT / "workspace"
@@ -34,6 +36,7 @@ TRAINING = (
     "--learning-rate", str(LEARNING_RATE),
 )  # fmt: skip
 SORT_BY = "hist"
+COVERED = range(60, 232)  # frames of src in which a hand is before the face
 LOOK = ("--mode", "overlay")
 
 
@@ -81,6 +84,15 @@ def steps(workspace: Path, minutes: float) -> Iterator[Step]:
     )  # fmt: skip
 
 
+def take_out_covered(faces: Path) -> None:
+    """Do for src's faces what a person does in the sorted folder: take out the bad ones."""
+    covered = [path for path, info in Faceset.open(faces) if info.frame_index in COVERED]
+    for path in covered:
+        move_to_trash(path)
+    if covered:
+        say(f"\n== A hand hides {len(covered)} faces of src: moved to {trash_dir(faces)}")
+
+
 def run_step(step: Step) -> int:
     """Run one call of main.py and return its exit status."""
     command = [sys.executable, str(ROOT / "main.py"), *step.arguments]
@@ -105,6 +117,8 @@ def demo(workspace: Path, minutes: float) -> int:
     say("== Fetch two clips (a few seconds; 10 MB the first time)")
     fetch(workspace, CACHE)
     for step in steps(workspace, minutes):
+        if step.arguments[0] == "train":
+            take_out_covered(workspace / "data_src" / "aligned")
         status = run_step(step)
         if status == ExitStatus.INTERRUPTED:
             say("stopped; run the demo again to go on")

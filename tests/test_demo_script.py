@@ -5,11 +5,14 @@ import zipfile
 
 import numpy as np
 import pytest
+import synthetic
 
 import main
+from facelib.faceset import Faceset
 from scripts import before_after, demo, fetch_clips
 from utils import options
 from utils.errors import ExitStatus, InputError
+from utils.files import trash_dir
 from utils.images import read_image, write_image
 
 
@@ -34,6 +37,16 @@ def test_a_step_that_fails_stops_the_demo(tmp_path, capfd):
     assert status == ExitStatus.FAILED
     assert "the step `extract` failed" in shown.err
     assert "train" not in shown.out
+
+
+def test_covered_faces_are_taken_out_and_kept_in_the_trash(tmp_path, monkeypatch):
+    folder = tmp_path / "aligned"
+    paths = synthetic.make_faceset(folder, count=4)
+    monkeypatch.setattr(demo, "COVERED", range(1, 3))
+    for _ in range(2):  # the second time there is nothing left to do
+        demo.take_out_covered(folder)
+    assert [info.frame_index for _, info in Faceset.open(folder)] == [0, 3]
+    assert len(list(trash_dir(folder).iterdir())) == len(paths) - 2
 
 
 def test_shown_commands_can_be_typed_at_the_top_of_the_repository():

@@ -48,6 +48,17 @@ def test_choosing_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_loading_tensorflow_and_litert_says_nothing():
+    code = (
+        "from utils import device; from utils.options import DeviceOptions; "
+        "device.select(DeviceOptions(cpu_only=True)); device.tune(); "
+        "from facelib.landmarkers.mesh import Mesh; Mesh(); "
+        "import sys; print('still here', file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert result.stderr.split() == [b"still", b"here"]
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
 def test_the_allocator_accepts_its_settings():
     code = "from utils import device; assert device.keep_freed_memory()"

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,14 @@ def test_new_files_have_ordinary_permissions(tmp_path):
     (tmp_path / "plain").touch()
     files.write_bytes(tmp_path / "ours", b"")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_threads_do_not_disturb_one_another_s_permissions(tmp_path):
+    paths = [tmp_path / f"{number}" for number in range(200)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda path: files.write_bytes(path, b"x"), paths))
+    (tmp_path / "plain").touch()
+    assert {path.stat().st_mode for path in paths} == {(tmp_path / "plain").stat().st_mode}
 
 
 def test_trash_keeps_every_file(tmp_path):

@@ -21,7 +21,7 @@ from tools import figures, measures
 from tools.baseline import AverageFace
 from tools.options import EvaluateOptions
 from tools.watching import Observation, Watcher, centers_in, pair_frames
-from utils import console
+from utils import console, device
 from utils.console import Report
 from utils.errors import InputError, UsageError
 from utils.files import write_json
@@ -163,6 +163,7 @@ def _rebuild(model_dir: Path, faceset: Faceset, report: Report) -> dict[str, Any
     kept_out = [face for face in faceset if held_out(face[1])]
     if not kept_out:
         return {"ssim": np.nan, "faces": 0}
+    device.tune()
     model = load_model(model_dir)
     chosen = _read_faces(kept_out, HELD_OUT_FACES, report)
     cut = [_cut(*face, model.resolution, model.face_type) for face in chosen]

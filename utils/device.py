@@ -6,7 +6,8 @@ This file imports nothing heavy, so the command line can decide before anything 
 import ctypes
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from utils import lazy
 from utils.errors import UsageError
@@ -55,8 +56,10 @@ def tune() -> bool:
     On a CPU one operation at a time gets all cores: those of our networks are large enough to be
     split well, and two at once only compete for caches.
     """
-    lazy.load("keras").config.backend()  # first: TensorFlow looks for Keras while it is half loaded
     tf = lazy.load("tensorflow")
+    with no_greeting():
+        tf.config.list_physical_devices()
+        lazy.load("keras").config.backend()
     if tf.config.list_physical_devices("GPU"):
         return True
     keep_freed_memory()
@@ -65,6 +68,27 @@ def tune() -> bool:
     with suppress(RuntimeError):  # it is already at work in this process; its threads stay
         tf.config.threading.set_inter_op_parallelism_threads(1)
     return False
+
+
+@contextmanager
+def no_greeting() -> Iterator[None]:
+    """Keep from the terminal what TensorFlow's and LiteRT's libraries say when they are loaded.
+
+    They write to the descriptor itself before they look at any setting; errors are exceptions.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":  # --debug
+        yield
+        return
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
 
 
 def keep_freed_memory() -> bool:

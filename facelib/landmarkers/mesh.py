@@ -21,6 +21,7 @@ from facelib.landmarkers.mesh68 import EYE_CORNERS, MESH_68
 from facelib.landmarkers.region import Region, region_of, roll_of, turned
 from facelib.types import Detection
 from facelib.weights import weight_file
+from utils.device import no_greeting
 
 MEMBER = "face_landmarks_detector.tflite"  # in the .task file, which is a zip archive
 SIZE = 256  # side of the network's input
@@ -51,8 +52,9 @@ class Mesh:
     def __init__(self) -> None:
         with zipfile.ZipFile(weight_file("mesh")) as archive:
             network = archive.read(MEMBER)
-        self._net = Interpreter(model_content=network, num_threads=1)
-        self._net.allocate_tensors()
+        with no_greeting():
+            self._net = Interpreter(model_content=network, num_threads=1)
+            self._net.allocate_tensors()
         self._input = self._net.get_input_details()[0]["index"]
         outputs = {each["name"]: each["index"] for each in self._net.get_output_details()}
         self._points, self._logit = outputs["Identity"], outputs["Identity_1"]
