@@ -44,7 +44,7 @@ def main() -> None:
     """Run the chosen parts and print a table of each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=PARTS, action="append", help="default: all")
-    parser.add_argument("--faces", type=int, nargs="+", default=[4_000, 20_000, 100_000])
+    parser.add_argument("--faces", type=int, nargs="+", default=[4_000, 20_000])
     parser.add_argument("--size", type=int, default=256, help="side of the faces")
     parser.add_argument("--by", nargs="+", default=["hist", "face", "blur", "final"])
     parser.add_argument("--whole", action="store_true", help="time the pair loops to their end")
