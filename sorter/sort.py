@@ -6,7 +6,14 @@ lost: `--undo` takes the last sort back, and because each face carries the name 
 names, and no face takes one that is in use.
 """
 
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from facelib.faceset import Faceset
 from sorter import METHODS
@@ -19,7 +26,9 @@ from sorter.sheet import check_sheet, write_sheet
 from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError
-from utils.files import natural_key
+from utils.files import list_images, natural_key
+
+LOCK = "lock"
 
 
 def run(options: SortOptions) -> Report:
@@ -32,13 +41,17 @@ def run(options: SortOptions) -> Report:
     UserError
         If a file cannot be moved.
     """
-    folder = options.input_dir
+    # ".." is resolved here, because the trash is named after the folder
+    options = replace(options, input_dir=Path(os.path.normpath(options.input_dir.absolute())))
     _check(options)
-    if finish_interrupted(folder):
-        console.say("completed an earlier sort that was interrupted")
-    if options.undo:
-        back, gone = undo(folder)
-        return Report({"faces put back": back, **({"gone since": gone} if gone else {})})
+    with _alone(options.input_dir):
+        if finish_interrupted(options.input_dir):
+            console.say("completed an earlier sort that was interrupted")
+        return _undo(options.input_dir) if options.undo else _sort(options)
+
+
+def _sort(options: SortOptions) -> Report:
+    folder = options.input_dir
     faces, skipped = open_faces(folder)
     job = Job(faces, store=folder / STATE, target=options.target)
     order = arrange(job, options)
@@ -50,6 +63,33 @@ def run(options: SortOptions) -> Report:
         rename_all(folder, pairs)
     _show(options, order, pairs)
     return _summarise(job.report, options, order, pairs, skipped)
+
+
+def _undo(folder: Path) -> Report:
+    back, gone = undo(folder)
+    return Report({"faces put back": back, **({"gone since": gone} if gone else {})})
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder: two sorts at once would rename what the other has renamed."""
+    if not folder.is_dir():
+        list_images(folder)  # says what is wrong with it
+    state = folder / STATE
+    state.mkdir(exist_ok=True)
+    lock = FileLock(state / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f'another sort of "{folder}" is under way; wait until it ends') from None
+    try:
+        for left_behind in state.glob(".*"):  # half-written files of a sort that was killed
+            left_behind.unlink()
+        yield
+    finally:
+        lock.release()
+        if all(path.name == LOCK for path in state.iterdir()):  # nothing was sorted here
+            shutil.rmtree(state)
 
 
 def _check(options: SortOptions) -> None:

@@ -5,6 +5,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sorting import contents, frames_in_order, names_by, order_of, sort, write
@@ -262,6 +263,27 @@ def test_a_dry_run_renames_nothing_and_says_what_would_be(folder, tmp_path):
 def contents_of(before, name):
     (data,) = [data for path, data in before.items() if path.endswith(name)]
     return data
+
+
+def test_two_sorts_of_one_folder_do_not_meet(folder):
+    before = contents(folder)
+    sort(folder, "blur", dry_run=True)
+    with FileLock(folder / ".sort" / "lock"), pytest.raises(InputError, match="another sort"):
+        sort(folder, "blur")
+    assert contents(folder) == before
+
+
+def test_a_folder_without_faces_is_left_as_it_was(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match="holds no image"):
+        sort(tmp_path, "blur")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_trash_of_a_folder_with_dots_is_beside_it(folder):
+    (folder / "inside").mkdir()
+    sort(folder / "inside" / "..", "final", target=4)
+    assert len(contents(folder.with_name(folder.name + "_trash"))) == 5
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -221,6 +222,29 @@ def test_kill_9_in_the_middle_of_the_stage_can_be_undone(tmp_path):
     sort(folder, undo=True)
     assert contents(folder) == before
     assert not contents(trash)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_full_disk_while_the_plan_is_written_loses_nothing(failing, tmp_path, monkeypatch):
+    for name in NAMES:
+        (tmp_path / name).write_text(name)
+    fsync, calls = os.fsync, []
+
+    def full(handle):
+        if not stat.S_ISDIR(os.fstat(handle).st_mode):
+            calls.append(handle)
+            if len(calls) == failing:
+                raise OSError(28, "No space left on device")
+        return fsync(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            rename_all(tmp_path, list(zip(NAMES, PLANS["in a circle"], strict=True)))
+    assert sorted(texts(tmp_path).values()) == NAMES
+    assert finish_interrupted(tmp_path) == (failing == 2)
+    new = NAMES if failing == 1 else PLANS["in a circle"]
+    assert texts(tmp_path) == dict(zip(new, NAMES, strict=True))
 
 
 def test_undo_files_do_not_pile_up(tmp_path):
