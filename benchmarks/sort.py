@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import skimage.data
 
-from facelib.faceset import FaceInfo, Faceset, read_face, write_face
+from facelib.faceset import FaceInfo, Faceset, embed, read_face
 from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType, Rect
@@ -33,6 +33,7 @@ from sorter.job import Job
 from sorter.metrics import Bhattacharyya, CityBlock, bhattacharyya_sums, shape_of
 from sorter.options import SortOptions
 from sorter.sort import run
+from utils.images import encode_image
 
 ROOT = Path(__file__).parent.parent
 KIND = FaceType.FULL
@@ -85,6 +86,8 @@ def make_block(block: tuple[Path, range, int]) -> None:
     jaw_angles = np.pi - np.pi * np.arange(17) / 16
     jaw = np.stack([0.49 + 0.56 * np.cos(jaw_angles), 0.2 + 0.9 * np.sin(jaw_angles)], axis=1)
     mean = np.concatenate([jaw, MEAN_FACE])
+    noise = np.random.default_rng(numbers.start).normal(0, 2.5, (16, size, size, 1))
+    noise = noise.astype(np.float32)
     for number in numbers:
         rng = np.random.default_rng(number)
         # a slow walk through poses and lights, as footage has it, with some noise on top
@@ -95,12 +98,13 @@ def make_block(block: tuple[Path, range, int]) -> None:
         frame_points = (points * SIDE + [LEFT, TOP] + rng.normal(0, 2, 2)).astype(np.float32)
         matrix = crop_matrix(frame_points, size, KIND)
         gain = 1 + 0.35 * np.sin(number / 400 + np.arange(3)) + rng.normal(0, 0.02)
-        face = warp_face(astronaut, matrix, size) * gain + rng.normal(0, 2.5, (size, size, 1))
+        face = warp_face(astronaut, matrix, size) * gain.astype(np.float32)
+        face += noise[rng.integers(len(noise))]
         face = cv2.GaussianBlur(face, (0, 0), 0.3 + rng.exponential(0.6))
-        picture = np.clip(np.rint(face), 0, 255).astype(np.uint8)
-        write_face(
-            folder / f"{number:06d}_0.png", picture, record(number, frame_points, matrix, size)
-        )
+        picture = np.clip(face, 0, 255, out=face).astype(np.uint8)
+        info = record(number, frame_points, matrix, size)
+        # not write_face, which waits for the disk
+        (folder / f"{number:06d}_0.png").write_bytes(embed(encode_image(picture), info))
 
 
 def record(number: int, points: np.ndarray, matrix: np.ndarray, size: int) -> FaceInfo:
