@@ -105,7 +105,7 @@ def groups(folder: Path) -> list[Path]:
     if not numbers:
         return []
     _, moves, _ = _read_plan(_undo_file(folder, numbers[-1]))
-    parents = dict.fromkeys(place(folder, new).parent for _, _, new in moves)
+    parents = _parents(folder, (new for _, _, new in moves))
     return [parent for parent in parents if parent.parent == folder and parent.is_dir()]
 
 
@@ -117,6 +117,12 @@ def place(folder: Path, where: str) -> Path:
     return folder.joinpath(*parts)
 
 
+def _parents(folder: Path, places: Iterable[str]) -> list[Path]:
+    """Return the folders that some places are in, each once."""
+    heads = dict.fromkeys(where.rpartition("/")[0] for where in places)
+    return [place(folder, head) if head else folder for head in heads]
+
+
 def _carry_out(folder: Path, phase: str, moves: Moves, undoes: int | None) -> None:
     if phase == GATHER:
         for old, interim, _ in moves:
@@ -124,11 +130,12 @@ def _carry_out(folder: Path, phase: str, moves: Moves, undoes: int | None) -> No
                 _move(place(folder, old), folder / interim)
         _sync(folder, moves)
         _write_plan(folder, HAND_OUT, moves, undoes)
-    _make_folders(place(folder, new).parent for _, _, new in moves)
+    _make_folders(_parents(folder, (new for _, _, new in moves)))
     for _, interim, new in moves:
         _move(folder / interim, place(folder, new))
     _sync(folder, moves)
-    _remove_empty({place(folder, old).parent for old, _, _ in moves} - {folder, trash_dir(folder)})
+    emptied = _parents(folder, (old for old, _, _ in moves))
+    _remove_empty(parent for parent in emptied if parent.parent == folder)
     _close(folder, undoes)
 
 
@@ -162,7 +169,7 @@ def _move(old: Path, new: Path) -> None:
 
 
 def _make_folders(folders: Iterable[Path]) -> None:
-    for folder in dict.fromkeys(folders):
+    for folder in folders:
         try:
             folder.mkdir(exist_ok=True)
         except OSError as problem:
@@ -184,8 +191,8 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 def _sync(folder: Path, moves: Moves) -> None:
     """Flush all folders that files were moved out of or into."""
-    places = {place(folder, where).parent for old, _, new in moves for where in (old, new)}
-    for parent in {folder, *places}:
+    parents = _parents(folder, (where for old, _, new in moves for where in (old, new)))
+    for parent in dict.fromkeys([folder, *parents]):
         if parent.is_dir():
             sync_folder(parent)
 
