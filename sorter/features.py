@@ -37,29 +37,28 @@ class Feature:
     prepare: Callable[[], Callable[[Path, FaceInfo], Any]]
 
 
-def sharpness(image: np.ndarray, points: np.ndarray) -> int:
+def sharpness(grey: np.ndarray, hull: np.ndarray) -> int:
     """Sum the absolute differences of horizontal and of vertical neighbours, face hull only.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8 BGR
-    points : (68, 2) float, landmarks in the picture
+    grey : (H, W) uint8
+    hull : (H, W) uint8, 1 within the face hull and 0 outside
 
     Returns
     -------
     int
-        On the grey 8-bit picture, black outside the hull: a large contrasty face scores higher
-        than a small dull one of the same focus, as it always has in this kind of tool.
+        Of the picture made black outside the hull: a large contrasty face scores higher than a
+        small dull one of the same focus, as it always has in this kind of tool.
     """
-    mask = _hull(points, image)
-    grey = np.where(mask > 0, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8(0))
+    grey = grey * hull
     # the L1 norm of a difference is the sum we want; OpenCV adds 8-bit values up exactly
     across = cv2.norm(grey[:, 1:], grey[:, :-1], cv2.NORM_L1) if grey.shape[1] > 1 else 0
     down = cv2.norm(grey[1:], grey[:-1], cv2.NORM_L1) if grey.shape[0] > 1 else 0
     return int(across) + int(down)
 
 
-def detail(image: np.ndarray, points: np.ndarray) -> tuple[float, float]:
+def detail(grey: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
     """Measure how much fine detail a face has, in all directions and in the poorest one.
 
     The structure tensor (Bigun and Granlund 1987) of the fine detail, averaged over the inside of
@@ -69,15 +68,15 @@ def detail(image: np.ndarray, points: np.ndarray) -> tuple[float, float]:
 
     Parameters
     ----------
-    image : (H, W, 3) uint8 BGR
-    points : (68, 2) float, landmarks in the picture
+    grey : (H, W) uint8
+    hull : (H, W) uint8, 1 within the face hull and 0 outside
 
     Returns
     -------
     focus, motion : float, at least 0: the root of the energy of all, and of the poorest direction
     """
-    side = max(image.shape[:2])
-    hull = cv2.erode(_hull(points, image), np.ones((3, 3)), iterations=max(1, side // 64))
+    side = max(grey.shape)
+    hull = cv2.erode(hull, np.ones((3, 3)), iterations=max(1, side // 64))
     left, top, width, height = cv2.boundingRect(hull)
     if width == 0:
         return 0.0, 0.0
@@ -86,9 +85,9 @@ def detail(image: np.ndarray, points: np.ndarray) -> tuple[float, float]:
         max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach
     ]
     inside = hull[part].astype(np.float32)
-    grey = cv2.cvtColor(image[part], cv2.COLOR_BGR2GRAY).astype(np.float32)
-    fine = cv2.GaussianBlur(grey, (0, 0), 0.8)  # single noisy pixels are no detail
-    coarse = cv2.GaussianBlur(grey, (0, 0), side / 64)
+    picture = grey[part].astype(np.float32)
+    fine = cv2.GaussianBlur(picture, (0, 0), 0.8)  # single noisy pixels are no detail
+    coarse = cv2.GaussianBlur(picture, (0, 0), side / 64)
     tensor = _structure(fine - coarse, inside)
     around = np.trace(_structure(coarse, inside)) + 1e-3
     poorest = max(float(np.linalg.eigvalsh(tensor)[0]), 0.0)
@@ -102,20 +101,21 @@ def _structure(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return tensor / np.count_nonzero(inside)
 
 
-def mean_hue(image: np.ndarray) -> float:
+def mean_hue(hsv: np.ndarray) -> float:
     """Return the mean hue in degrees, 0..360, as an angle: red is red on both sides of 0.
+
+    `hsv` is (H, W, 3) uint8 as OpenCV makes it, its hue in units of two degrees.
 
     All pixels count alike. See Mardia and Jupp, "Directional Statistics" (2000), 2.2.1.
     """
-    hue = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)  # in units of two degrees
-    counts = cv2.calcHist([hue], [0], None, [180], [0, 180]).ravel().astype(np.float64)
+    counts = cv2.calcHist([hsv], [0], None, [180], [0, 180]).ravel().astype(np.float64)
     mean = (counts * np.exp(2j * np.pi * np.arange(180) / 180)).sum()
     return float(np.degrees(np.angle(mean)) % 360)
 
 
-def brightness(image: np.ndarray) -> float:
+def brightness(hsv: np.ndarray) -> float:
     """Return the mean V of HSV, which is the largest of the three channels, 0..255."""
-    return cv2.mean(cv2.cvtColor(image, cv2.COLOR_BGR2HSV))[2]
+    return cv2.mean(hsv)[2]
 
 
 def black(image: np.ndarray) -> int:
@@ -131,24 +131,25 @@ def histogram(picture: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray
     ])
 
 
-def _hull(points: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Return the face's mask (H, W) uint8."""
+def face_hull(points: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return the mask of the face, (H, W) uint8 0 or 1, by its landmarks (68, 2) in the picture."""
     return landmarks.hull_mask(points, image.shape[:2])[..., 0].astype(np.uint8)
 
 
 def _look(path: Path, info: FaceInfo) -> tuple[Any, ...]:
     image = read_face(path)[0]
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    mask = _hull(info.landmarks, image)
+    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
+    hull = face_hull(info.landmarks, image)
     return (
-        sharpness(image, info.landmarks),
+        sharpness(grey, hull),
         black(image),
-        *detail(image, info.landmarks),
-        brightness(image),
-        mean_hue(image),
+        *detail(grey, hull),
+        brightness(hsv),
+        mean_hue(hsv),
         histogram(image),
         histogram(grey)[0],
-        histogram(grey, mask)[0],
+        histogram(grey, hull)[0],
     )
 
 

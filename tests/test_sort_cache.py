@@ -103,7 +103,7 @@ def test_what_is_measured_before_a_stop_is_kept(folder, monkeypatch):
 
     def stopped(*args):
         calls.append(args)
-        if len(calls) > 12:
+        if len(calls) > 7:
             raise KeyboardInterrupt
         return hsv(*args)
 
