@@ -42,19 +42,23 @@ class Job:
     report : takes the faces that could not be measured, and remarks
     store : folder that measurements are kept in, None to keep nothing
     target : how many faces to keep, for methods that choose; None for their default
+    measured : what `measure` has found, by the feature's name
     """
 
     faces: Faces
     report: Report = field(default_factory=Report)
     store: Path | None = None
     target: int | None = None
+    measured: dict[str, tuple[Faces, np.ndarray]] = field(default_factory=dict)
 
     def measure(self, feature: Feature) -> tuple[Faces, np.ndarray]:
         """Return the faces that can be measured, and their (n,) records; report the others."""
-        table, failures = cache.measure(self.faces, feature, self.store)
-        for path, sentence in failures.items():
-            line = f'"{path.name}": {sentence}'
-            if line not in self.report.failures:
-                self.report.failures.append(line)
-        faces = [face for face in self.faces if face[0] not in failures]
-        return faces, table
+        if feature.name not in self.measured:
+            table, failures = cache.measure(self.faces, feature, self.store)
+            for path, sentence in failures.items():
+                line = f'"{path.name}": {sentence}'
+                if line not in self.report.failures:  # another feature failed for the same reason
+                    self.report.failures.append(line)
+            faces = [face for face in self.faces if face[0] not in failures]
+            self.measured[feature.name] = faces, table
+        return self.measured[feature.name]
