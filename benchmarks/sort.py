@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ from sorter import chain, features
 from sorter.job import Job
 from sorter.metrics import Bhattacharyya, CityBlock, bhattacharyya_sums, shape_of
 from sorter.options import SortOptions
+from sorter.rename import STATE
 from sorter.sort import run
 from utils.images import encode_image
 
@@ -49,6 +51,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="side of the faces")
     parser.add_argument("--by", nargs="+", default=["hist", "face", "blur", "final"])
     parser.add_argument("--whole", action="store_true", help="time the pair loops to their end")
+    parser.add_argument("--folder", type=Path, help="where to make the faces, and keep them")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -56,7 +59,7 @@ def main() -> None:
         return
     parts = options.part or PARTS
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "faces"
+        folder = options.folder or Path(name) / "faces"
         if "blur" in parts:
             blur(make(folder, 200, options.size))
         if "pairs" in parts:
@@ -70,7 +73,8 @@ def main() -> None:
 
 def make(folder: Path, count: int, size: int) -> Path:
     """Bring a folder to `count` faces; what is there already is kept."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / STATE, ignore_errors=True)
     numbers = range(len(list(folder.glob("*.png"))), count)
     blocks = [(folder, numbers[start : start + 500], size) for start in range(0, len(numbers), 500)]
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
