@@ -19,8 +19,8 @@ from facelib import geometry
 from facelib.faceset import FaceInfo
 from facelib.types import FaceType
 
-COLUMNS = 1024  # distances are computed in tiles of so many columns, which stay in the CPU's cache
-UNIT_SQUARE = slice(17, 68)  # the landmarks that the mean face has
+STRIP = 32  # rows that are worked on at a time: they stay in the CPU's cache
+FEW = 8  # items that are compared one by one, because that is as fast
 
 
 class Metric(Protocol):
@@ -64,20 +64,22 @@ class Bhattacharyya:
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Return distances (stop - start, n - start) float32."""
-        n = len(self)
-        distances = np.zeros((stop - start, n - start), np.float32)
-        for left in range(start, n, COLUMNS):
-            tile = distances[:, left - start : left - start + COLUMNS]
-            for roots in self._roots:
-                similarity = roots[start:stop] @ roots[left : left + COLUMNS].T
-                np.subtract(1, similarity, out=similarity)
-                np.maximum(similarity, 0, out=similarity)
-                tile += np.sqrt(similarity, out=similarity)
-        return distances
+        total = np.zeros((stop - start, len(self) - start), np.float32)
+        for roots in self._roots:
+            products = roots[start:stop] @ roots[start:].T
+            for top in range(0, len(products), STRIP):
+                strip = products[top : top + STRIP]
+                np.subtract(1, strip, out=strip)
+                np.maximum(strip, 0, out=strip)
+                total[top : top + STRIP] += np.sqrt(strip, out=strip)
+        return total
 
     def exact(self, here: int, others: np.ndarray) -> np.ndarray:
         """Return distances (m,) float64; the smallest are `cv2.compareHist`'s to the last bit."""
-        mine, theirs = self._histograms[here].astype(np.float64), self._histograms[others]
+        theirs = self._histograms[others]
+        if len(others) <= FEW:
+            return np.array([compare(self._histograms[here], other) for other in theirs])
+        mine = self._histograms[here].astype(np.float64)
         totals = np.sqrt(self._totals[here] * self._totals[others])
         overlap = np.sqrt(mine * theirs).sum(axis=2) / np.where(totals > 0, totals, 1)
         distances = np.sqrt(np.maximum(1 - overlap, 0)).sum(axis=1)

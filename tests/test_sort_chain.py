@@ -65,7 +65,7 @@ def test_the_exact_walk_is_that_of_a_loop_over_pairs(colours):
 
 
 def test_rows_are_the_distances_of_compare_hist(colours, monkeypatch):
-    monkeypatch.setattr("sorter.metrics.COLUMNS", 48)
+    monkeypatch.setattr("sorter.metrics.STRIP", 7)
     metric = Bhattacharyya(colours)
     rows = metric.rows(20, 60)
     for i in range(20, 60, 7):
