@@ -64,8 +64,8 @@ def interrupted(folder: Path) -> bool:
     return (folder / STATE / PLAN).is_file()
 
 
-def finish_interrupted(folder: Path) -> bool:
-    """Complete a renaming that was stopped half-way; return whether there was one.
+def finish_interrupted(folder: Path) -> str:
+    """Complete a renaming that was stopped half-way; return "sort", "undo", or "" for none.
 
     Raises
     ------
@@ -75,9 +75,10 @@ def finish_interrupted(folder: Path) -> bool:
         If a file cannot be moved.
     """
     if not interrupted(folder):
-        return False
-    _carry_out(folder, *_read_plan(folder / STATE / PLAN))
-    return True
+        return ""
+    phase, moves, undoes = _read_plan(folder / STATE / PLAN)
+    _carry_out(folder, phase, moves, undoes)
+    return "sort" if undoes is None else "undo"
 
 
 def undo(folder: Path) -> tuple[int, int]:

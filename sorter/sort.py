@@ -45,9 +45,12 @@ def run(options: SortOptions) -> Report:
     options = replace(options, input_dir=Path(os.path.normpath(options.input_dir.absolute())))
     _check(options)
     with _alone(options.input_dir):
-        if finish_interrupted(options.input_dir):
-            console.say("completed an earlier sort that was interrupted")
-        return _undo(options.input_dir) if options.undo else _sort(options)
+        finished = finish_interrupted(options.input_dir)
+        if finished:
+            console.say(f"completed an earlier {finished} that was interrupted")
+        if not options.undo:
+            return _sort(options)
+        return Report() if finished == "undo" else _undo(options.input_dir)
 
 
 def _sort(options: SortOptions) -> Report:

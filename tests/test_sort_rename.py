@@ -242,9 +242,26 @@ def test_a_full_disk_while_the_plan_is_written_loses_nothing(failing, tmp_path, 
         with pytest.raises(OSError, match="No space"):
             rename_all(tmp_path, list(zip(NAMES, PLANS["in a circle"], strict=True)))
     assert sorted(texts(tmp_path).values()) == NAMES
-    assert finish_interrupted(tmp_path) == (failing == 2)
+    assert finish_interrupted(tmp_path) == ("sort" if failing == 2 else "")
     new = NAMES if failing == 1 else PLANS["in a circle"]
     assert texts(tmp_path) == dict(zip(new, NAMES, strict=True))
+
+
+def test_an_undo_that_was_stopped_is_completed_and_not_another_one_begun(tmp_path, monkeypatch):
+    folder = tmp_path / "faces"
+    make_faceset(folder, count=3)
+    before = contents(folder)
+    sort(folder, "blur")
+    between = contents(folder)
+    sort(folder, "brightness")
+    with monkeypatch.context() as patch:
+        stop_after(2, patch)
+        with pytest.raises(Stopped):
+            sort(folder, undo=True)
+    sort(folder, undo=True)
+    assert contents(folder) == between
+    sort(folder, undo=True)
+    assert contents(folder) == before
 
 
 def test_undo_files_do_not_pile_up(tmp_path):
