@@ -44,5 +44,5 @@ METHODS = Registry(
     },
 )
 
-GROUPINGS = ("identity", "hist", "face-yaw", "face-pitch", "oneface", "final")
-"""The methods that name groups."""
+GROUPINGS = ("identity", "hist", "face", "face-yaw", "face-pitch", "oneface", "final")
+"""The methods whose groups can become sub-folders."""
