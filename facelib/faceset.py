@@ -20,7 +20,6 @@ from facelib.types import FaceType
 from utils.errors import InputError
 from utils.files import list_images, write_bytes
 from utils.images import decode_image, encode_image
-from utils.parallel import Failure, cores, ordered_map
 
 __all__ = [
     "FaceInfo",
@@ -243,12 +242,12 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
         """
         faces: list[tuple[Path, FaceInfo]] = []
         skipped = []
-        paths = list_images(folder)
-        for path, found in zip(paths, ordered_map(read_info, paths, workers=cores()), strict=True):
-            if isinstance(found, Failure):
-                skipped.append(str(found.error))
-            else:
-                faces.append((path, found))
+        # not in threads: it is the interpreter's own work, which they would only slow down
+        for path in list_images(folder):
+            try:
+                faces.append((path, read_info(path)))
+            except InputError as problem:
+                skipped.append(str(problem))
         if not faces:
             raise InputError(
                 f'"{folder}" holds no face; extract faces into it first ({skipped[0]})'

@@ -9,11 +9,13 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from facelib.faceset import FaceInfo, fingerprint
 from sorter.features import Feature
 from utils import console, parallel
+from utils.errors import InputError
 from utils.files import write_atomic
 
 KEY = np.dtype("V16")
@@ -61,14 +63,12 @@ def _fingerprints(
     faces: Sequence[tuple[Path, FaceInfo]], failures: dict[Path, str]
 ) -> dict[Path, bytes]:
     """Return the content's key of every face; what cannot be read goes to `failures`."""
-    paths = [path for path, _ in faces]
     keys = {}
-    found = parallel.ordered_map(fingerprint, paths, workers=parallel.cores())
-    for path, key in zip(paths, found, strict=True):
-        if isinstance(key, parallel.Failure):
-            failures[path] = str(key.error)
-        else:
-            keys[path] = key
+    for path, _ in faces:  # not in threads: it is the interpreter's own work
+        try:
+            keys[path] = fingerprint(path)
+        except InputError as problem:
+            failures[path] = str(problem)
     return keys
 
 
@@ -83,7 +83,13 @@ def _computed(
         lambda index: compute(*faces[index]), indices, workers=parallel.cores()
     )
     caption = f"Measuring {feature.name}"
-    yield from zip(indices, console.progress(results, len(indices), caption, "face"), strict=True)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # every core has a face of its own: OpenCV's threads would be in the way
+    try:
+        measured = console.progress(results, len(indices), caption, "face")
+        yield from zip(indices, measured, strict=True)
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _nothing(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
