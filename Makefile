@@ -40,7 +40,7 @@ test-slow: install weights
 	$(PY) -m pytest -m slow
 
 bench: install weights
-	@for name in training_step sampler extract convert; do echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
+	@for name in training_step sampler extract convert sort; do echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 install: $(VENV)/installed
 

@@ -1,84 +1,135 @@
 """Sort methods that give each face a key of its own."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-import cv2
 import numpy as np
 
-from facelib import geometry, landmarks
-from facelib.faceset import FaceInfo, read_face
-from utils import console, parallel
-from utils.console import Report
+from facelib import geometry
+from facelib.faceset import FaceInfo
+from facelib.types import FaceType
+from sorter.features import LOOK, POSE, Feature
+from sorter.job import Faces, Job, Placed
 from utils.files import natural_key
 
-T = TypeVar("T")
-Faces = Sequence[tuple[Path, FaceInfo]]
+WEDGE = 15
+"""Degrees of yaw or pitch that form a group."""
 
 
-def blur(faces: Faces, report: Report) -> list[tuple[Path, int]]:
-    """Order by `sharpness`, sharpest first."""
-    keys = measured(faces, lambda image, info: sharpness(image, info.landmarks), report)
-    return sorted(keys, key=lambda item: -item[1])
+def blur(job: Job) -> list[Placed]:
+    """Order by `features.sharpness`, sharpest first."""
+    return _largest_first(job, LOOK, "sharpness")
 
 
-def face_yaw(faces: Faces, report: Report) -> list[tuple[Path, float]]:
+def focus(job: Job) -> list[Placed]:
+    """Order by the focus of `features.detail`, sharpest first."""
+    return _largest_first(job, LOOK, "focus")
+
+
+def motion_blur(job: Job) -> list[Placed]:
+    """Order by the motion of `features.detail`, smeared ones last."""
+    return _largest_first(job, LOOK, "motion")
+
+
+def brightness(job: Job) -> list[Placed]:
+    """Order by the mean V of HSV, brightest first."""
+    return _largest_first(job, LOOK, "brightness")
+
+
+def black(job: Job) -> list[Placed]:
+    """Order by the count of channel entries that are zero, fewest first."""
+    faces, table = job.measure(LOOK)
+    return in_order(faces, table["black"].tolist(), table["black"])
+
+
+def hue(job: Job) -> list[Placed]:
+    """Order by the mean hue in degrees, downwards, around the circle.
+
+    The circle is cut where its widest gap is, so that reds on both sides of 0 stay together; faces
+    whose hues do not lie around 0 come largest hue first.
+    """
+    faces, table = job.measure(LOOK)
+    hues = table["hue"]
+    return in_order(faces, hues.tolist(), (circle_start(hues) - hues) % 360)
+
+
+def circle_start(angles: np.ndarray) -> float:
+    """Return the angle in degrees below the widest gap of some angles (n,); 360 for none."""
+    if not len(angles):
+        return 360.0
+    rising = np.unique(angles)
+    gaps = np.diff(rising, append=rising[0] + 360)
+    return float(rising[int(np.argmax(gaps))])
+
+
+def face_yaw(job: Job) -> list[Placed]:
     """Order by the head's yaw in degrees, largest first: nose from image-left to right."""
-    keys = computed(faces, lambda path, info: geometry.pose(info.landmarks).yaw, report)
-    return sorted(keys, key=lambda item: -item[1])
+    return _by_angle(job, "yaw")
 
 
-def origname(faces: Faces, report: Report) -> list[tuple[Path, str]]:
+def face_pitch(job: Job) -> list[Placed]:
+    """Order by the head's pitch in degrees, largest first: from looking down to looking up."""
+    return _by_angle(job, "pitch")
+
+
+def _by_angle(job: Job, name: str) -> list[Placed]:
+    faces, table = job.measure(POSE)
+    angles = table[name]
+    wedges = np.rint(angles / WEDGE).astype(int) * WEDGE
+    groups = [f"{name} {wedge:+d}" for wedge in wedges]
+    return in_order(faces, angles.tolist(), -angles, groups)
+
+
+def origname(job: Job) -> list[Placed]:
     """Order by the frame a face comes from, then by its number in the frame."""
 
     def place(face: tuple[Path, FaceInfo]) -> tuple[Any, ...]:
         info = face[1]
         return natural_key(info.source_name), info.face_index, natural_key(info.source)
 
-    return [(path, info.source_name) for path, info in sorted(faces, key=place)]
+    return [Placed(path, info.source_name) for path, info in sorted(job.faces, key=place)]
 
 
-def sharpness(image: np.ndarray, points: np.ndarray) -> int:
-    """Sum the absolute differences of horizontal and of vertical neighbours, face hull only.
+def oneface(job: Job) -> list[Placed]:
+    """Put the faces of frames with more than one face last; the key is how many there are."""
 
-    Parameters
-    ----------
-    image : (H, W, 3) uint8 BGR
-    points : (68, 2) float, landmarks in the picture
+    def frame(info: FaceInfo) -> tuple[str, str]:
+        return info.source, PurePosixPath(info.source_name).stem
 
-    Returns
-    -------
-    int
-        On the grey 8-bit picture, black outside the hull: a large contrasty face scores higher
-        than a small dull one of the same focus, as it always has in this kind of tool.
+    counts = Counter(frame(info) for _, info in job.faces)
+    keys = [counts[frame(info)] for _, info in job.faces]
+    several = [count > 1 for count in keys]
+    groups = ["several faces" if more else "one face" for more in several]
+    return in_order(job.faces, keys, several, groups)
+
+
+def source_size(job: Job) -> list[Placed]:
+    """Order by the size of the face in its frame, largest first.
+
+    The key is the side of the mean face's square in frame pixels: from brows to chin.
     """
-    mask = landmarks.hull_mask(points, image.shape[:2]).reshape(image.shape[:2])
-    grey = np.where(mask > 0, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8(0))
-    # the L1 norm of a difference is the sum we want; OpenCV adds 8-bit values up exactly
-    across = cv2.norm(grey[:, 1:], grey[:, :-1], cv2.NORM_L1) if grey.shape[1] > 1 else 0
-    down = cv2.norm(grey[1:], grey[:-1], cv2.NORM_L1) if grey.shape[0] > 1 else 0
-    return int(across) + int(down)
+
+    def side(_: Path, info: FaceInfo) -> float:
+        return geometry.crop_side(geometry.crop_matrix(info.source_landmarks, 1, FaceType.HALF), 1)
+
+    faces, table = job.measure(Feature("source-size-1", np.dtype("<f8"), lambda: side))
+    return in_order(faces, table.tolist(), -table)
 
 
-def measured(
-    faces: Faces, measure: Callable[[np.ndarray, FaceInfo], T], report: Report
-) -> Iterator[tuple[Path, T]]:
-    """Yield (path, measure(picture, info)) for every readable picture, computed on all cores."""
-    return computed(faces, lambda path, info: measure(read_face(path)[0], info), report)
+def _largest_first(job: Job, feature: Feature, name: str) -> list[Placed]:
+    faces, table = job.measure(feature)
+    return in_order(faces, table[name].tolist(), -table[name])
 
 
-def computed(
-    faces: Faces, compute: Callable[[Path, FaceInfo], T], report: Report
-) -> Iterator[tuple[Path, T]]:
-    """Yield (path, compute(path, info)) in order, and report the faces that raise a UserError."""
-
-    def work(face: tuple[Path, FaceInfo]) -> tuple[Path, T]:
-        return face[0], compute(*face)
-
-    results = parallel.ordered_map(work, faces, workers=parallel.cores())
-    for result in console.progress(results, len(faces), "Measuring", "face"):
-        if isinstance(result, parallel.Failure):
-            report.failures.append(f'"{result.item[0].name}": {result.error}')
-        else:
-            yield result
+def in_order(
+    faces: Faces,
+    keys: Sequence[float | int | str],
+    ranks: Sequence[Any] | np.ndarray,
+    groups: Sequence[str] | None = None,
+) -> list[Placed]:
+    """Return the faces by rising rank, equal ranks in the order they came; keys are for people."""
+    order = np.argsort(np.asarray(ranks), kind="stable")
+    named = groups or [""] * len(faces)
+    return [Placed(faces[i][0], keys[i], named[i]) for i in order.tolist()]

@@ -1,115 +1,245 @@
-"""Renaming many files at once so that a crash at any moment loses none.
+"""Moving many files at once so that a crash at any moment loses none, and the way back.
 
-The plan is written to `.sort.json` first. Then every file gets a name that nobody uses, the plan is
-marked, and every file gets its new name; last, the plan is removed. Whatever stops this half-way,
-`finish_interrupted` completes it: before the mark a file has its old or its interim name, after it
-its interim or its new one, so that no file can be taken for another.
+Everything is kept in the folder `.sort` inside the folder of faces. The plan is written there, to
+`plan.json`, before the first file moves. Then every file gets a name that nobody uses, the plan is
+marked, and every file goes where it belongs; last, the plan becomes the undo file. Whatever stops
+this half-way, `finish_interrupted` completes it: before the mark a file has its old or its interim
+name, after it its interim or its new one, so that no file can be taken for another.
+
+A file's place is written as its name, as `group/name` for one in a sub-folder, and as `:trash/name`
+for one in the trash beside the folder.
 """
 
+import errno
 import json
-import os
-from collections.abc import Sequence
-from pathlib import Path
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 
 from utils.errors import InputError, Interrupted, UserError
-from utils.files import free_name, write_bytes
+from utils.files import free_name, sync_folder, trash_dir, write_atomic, write_bytes
 
-JOURNAL = ".sort.json"
+STATE = ".sort"
+PLAN = "plan.json"
+TRASH = ":trash"
 GATHER, HAND_OUT = "gather", "hand out"
+UNDOABLE = 10  # sorts
+
+Moves = list[tuple[str, str, str]]  # old place, interim name, new place
 
 
-def rename_all(folder: Path, pairs: Sequence[tuple[str, str]]) -> None:
-    """Rename files of a folder; old and new names may overlap in any way.
+def rename_all(folder: Path, pairs: Sequence[tuple[str, str]], undoes: int | None = None) -> None:
+    """Move files of a folder; old and new places may overlap in any way.
 
     Parameters
     ----------
-    folder : where the files are
-    pairs : (old name, new name); no two alike, and no new name that a file outside the plan has
+    folder : the folder of faces
+    pairs : (old place, new place); no two alike, and none that a file outside the plan has
+    undoes : the number of the undo file that these moves use up; None to write a new one
 
     Raises
     ------
     UserError
-        If a file cannot be renamed; every file still exists, and the next sort completes the rest.
+        If a file cannot be moved; every file still exists, and the next sort completes the rest.
     """
     pairs = [pair for pair in pairs if pair[0] != pair[1]]
-    if not pairs:
-        return
-    token = _free_token(folder)
-    moves = [(old, f"{token}{i:06d}{Path(new).suffix}", new) for i, (old, new) in enumerate(pairs)]
-    _write_plan(folder, GATHER, moves)
-    try:
-        _carry_out(folder, GATHER, moves)
-    except (KeyboardInterrupt, Interrupted):
-        finish_interrupted(folder)  # it takes a moment; then nobody sees interim names
-        raise
+    if pairs:
+        token = _free_token(folder)
+        moves = [
+            (old, f"{token}{i:06d}{PurePosixPath(new).suffix}", new)
+            for i, (old, new) in enumerate(pairs)
+        ]
+        _write_plan(folder, GATHER, moves, undoes)
+        try:
+            _carry_out(folder, GATHER, moves, undoes)
+        except (KeyboardInterrupt, Interrupted):
+            finish_interrupted(folder)  # it takes a moment; then nobody sees interim names
+            raise
+    elif undoes is not None:
+        _undo_file(folder, undoes).unlink(missing_ok=True)
 
 
-def finish_interrupted(folder: Path) -> bool:
-    """Complete a renaming that was stopped half-way; return whether there was one.
+def interrupted(folder: Path) -> bool:
+    """Tell whether a sort of this folder was stopped half-way."""
+    return (folder / STATE / PLAN).is_file()
+
+
+def finish_interrupted(folder: Path) -> str:
+    """Complete a renaming that was stopped half-way; return "sort", "undo", or "" for none.
 
     Raises
     ------
     InputError
         If the plan in the folder is not one of ours.
     UserError
-        If a file cannot be renamed.
+        If a file cannot be moved.
     """
-    journal = folder / JOURNAL
-    if not journal.is_file():
-        return False
-    phase, moves = _read_plan(journal)
-    _carry_out(folder, phase, moves)
-    return True
+    if not interrupted(folder):
+        return ""
+    phase, moves, undoes = _read_plan(folder / STATE / PLAN)
+    _carry_out(folder, phase, moves, undoes)
+    return "sort" if undoes is None else "undo"
 
 
-def _carry_out(folder: Path, phase: str, moves: list[tuple[str, str, str]]) -> None:
+def undo(folder: Path) -> tuple[int, int]:
+    """Put the files of the last sort back; return how many, and how many are gone since.
+
+    Raises
+    ------
+    InputError
+        If there is no sort to undo, or its undo file is not one of ours.
+    UserError
+        If a file cannot be moved.
+    """
+    numbers = _undo_numbers(folder)
+    if not numbers:
+        raise InputError(f'there is no sort to undo in "{folder}"')
+    _, moves, _ = _read_plan(_undo_file(folder, numbers[-1]))
+    pairs = [(new, old) for old, _, new in moves if place(folder, new).is_file()]
+    rename_all(folder, pairs, undoes=numbers[-1])
+    return len(pairs), len(moves) - len(pairs)
+
+
+def groups(folder: Path) -> list[Path]:
+    """Return the sub-folders that the last sort made and that are still there."""
+    numbers = _undo_numbers(folder)
+    if not numbers:
+        return []
+    _, moves, _ = _read_plan(_undo_file(folder, numbers[-1]))
+    parents = _parents(folder, (new for _, _, new in moves))
+    return [parent for parent in parents if parent.parent == folder and parent.is_dir()]
+
+
+def place(folder: Path, where: str) -> Path:
+    """Return the path of a place such as `00001.png`, `group/00001.png` or `:trash/00001.png`."""
+    parts = where.split("/")
+    if parts[0] == TRASH:
+        return trash_dir(folder).joinpath(*parts[1:])
+    return folder.joinpath(*parts)
+
+
+def _parents(folder: Path, places: Iterable[str]) -> list[Path]:
+    """Return the folders that some places are in, each once."""
+    heads = dict.fromkeys(where.rpartition("/")[0] for where in places)
+    return [place(folder, head) if head else folder for head in heads]
+
+
+def _carry_out(folder: Path, phase: str, moves: Moves, undoes: int | None) -> None:
     if phase == GATHER:
         for old, interim, _ in moves:
             if not (folder / interim).exists():  # or it was moved before the crash
-                _move(folder / old, folder / interim)
-        _write_plan(folder, HAND_OUT, moves)
+                _move(place(folder, old), folder / interim)
+        _sync(folder, moves)
+        _write_plan(folder, HAND_OUT, moves, undoes)
+    _make_folders(_parents(folder, (new for _, _, new in moves)))
     for _, interim, new in moves:
-        _move(folder / interim, folder / new)
-    _sync_folder(folder)
-    (folder / JOURNAL).unlink()
+        _move(folder / interim, place(folder, new))
+    _sync(folder, moves)
+    emptied = _parents(folder, (old for old, _, _ in moves))
+    _remove_empty(parent for parent in emptied if parent.parent == folder)
+    _close(folder, undoes)
+
+
+def _close(folder: Path, undoes: int | None) -> None:
+    """Turn the finished plan into an undo file, or take away that and the one it has undone."""
+    plan = folder / STATE / PLAN
+    if undoes is None:
+        numbers = _undo_numbers(folder)
+        plan.replace(_undo_file(folder, numbers[-1] + 1 if numbers else 1))
+        for number in numbers[: -(UNDOABLE - 1)]:
+            _undo_file(folder, number).unlink()
+    else:
+        _undo_file(folder, undoes).unlink(missing_ok=True)
+        plan.unlink()
+    sync_folder(folder / STATE)
 
 
 def _move(old: Path, new: Path) -> None:
-    """Rename one file; a missing one was moved before the crash, or deleted since."""
+    """Move one file; a missing one was moved before the crash, or deleted since."""
     if not old.exists():
         return
+    target = free_name(new)  # somebody may have put a file there meanwhile
     try:
-        old.rename(free_name(new))  # free_name: somebody may have put a file there meanwhile
+        old.rename(target)
     except OSError as problem:
-        raise UserError(
-            f'cannot rename "{old.name}" in "{old.parent}": {problem.strerror}; no face is lost, '
-            "but some have interim names: close what uses the folder and run the same sort again"
-        ) from None
+        if problem.errno != errno.EXDEV:
+            raise _stuck(old, problem) from None
+        with write_atomic(target) as temporary:  # the trash is on another disk
+            shutil.copyfile(old, temporary)
+        old.unlink()
 
 
-def _write_plan(folder: Path, phase: str, moves: Sequence[tuple[str, str, str]]) -> None:
-    _sync_folder(folder)  # what the plan takes as done must be on the disk before it
+def _make_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as problem:
+            raise _stuck(folder, problem) from None
+
+
+def _stuck(path: Path, problem: OSError) -> UserError:
+    return UserError(
+        f'cannot move "{path.name}" in "{path.parent}": {problem.strerror}; no face is lost, '
+        "but some have interim names: mend the cause and run the same sort again"
+    )
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _sync(folder: Path, moves: Moves) -> None:
+    """Flush all folders that files were moved out of or into."""
+    parents = _parents(folder, (where for old, _, new in moves for where in (old, new)))
+    for parent in dict.fromkeys([folder, *parents]):
+        if parent.is_dir():
+            sync_folder(parent)
+
+
+def _write_plan(folder: Path, phase: str, moves: Moves, undoes: int | None) -> None:
+    plan = {"version": 1, "phase": phase, "undoes": undoes, "moves": moves}
     # ASCII, because a name on Linux may hold bytes that are no text
-    plan = json.dumps({"version": 1, "phase": phase, "moves": moves}, ensure_ascii=True)
-    write_bytes(folder / JOURNAL, plan.encode())
-    _sync_folder(folder)
+    write_bytes(folder / STATE / PLAN, json.dumps(plan, ensure_ascii=True).encode())
+    sync_folder(folder / STATE)
+    sync_folder(folder)
 
 
-def _read_plan(journal: Path) -> tuple[str, list[tuple[str, str, str]]]:
-    """Read a plan and believe nothing of it: a name must not lead out of the folder."""
+def _read_plan(file: Path) -> tuple[str, Moves, int | None]:
+    """Read a plan and believe nothing of it: a place must not lead out of the folder."""
     try:
-        plan = json.loads(journal.read_bytes())
+        plan = json.loads(file.read_bytes())
         moves = [(str(old), str(interim), str(new)) for old, interim, new in plan["moves"]]
-        valid = plan["version"] == 1 and plan["phase"] in (GATHER, HAND_OUT)
+        phase, undoes = plan["phase"], plan["undoes"]
+        valid = plan["version"] == 1 and phase in (GATHER, HAND_OUT)
+        valid = valid and (undoes is None or type(undoes) is int)
     except (ValueError, TypeError, KeyError, RecursionError):
-        moves, valid = [], False
-    if not valid or not all(_plain(name) for move in moves for name in move):
-        raise InputError(f'"{journal}" is not the plan of an interrupted sort; move it away')
-    return plan["phase"], moves
+        valid = False
+    if not valid or not all(_safe(old) and _safe(new) and _plain(mid) for old, mid, new in moves):
+        raise InputError(f'"{file}" is not the plan of an interrupted sort; move it away')
+    return phase, moves, undoes
+
+
+def _safe(where: str) -> bool:
+    parts = where.split("/")
+    if parts[0] == TRASH:
+        return len(parts) == 2 and _plain(parts[1])
+    return len(parts) <= 2 and all(_plain(part) for part in parts)
 
 
 def _plain(name: str) -> bool:
     return name not in ("", ".", "..") and Path(name).name == name and "\0" not in name
+
+
+def _undo_file(folder: Path, number: int) -> Path:
+    return folder / STATE / f"undo-{number:06d}.json"
+
+
+def _undo_numbers(folder: Path) -> list[int]:
+    """Return the numbers of the undo files, oldest first."""
+    stems = [path.stem.removeprefix("undo-") for path in (folder / STATE).glob("undo-*.json")]
+    return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdecimal())
 
 
 def _free_token(folder: Path) -> str:
@@ -119,14 +249,3 @@ def _free_token(folder: Path) -> str:
     while any(name.startswith(f"sorting{number}_") for name in names):
         number += 1
     return f"sorting{number}_"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush a folder's names to the disk, where the system can (Windows cannot and need not)."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

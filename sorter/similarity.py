@@ -1,111 +1,105 @@
-"""Sort methods that chain similar faces: after each face comes the nearest one that is left."""
+"""Sort methods that compare faces with one another: chains of similar ones, and the unusual."""
 
-from collections.abc import Callable
-from pathlib import Path
+from itertools import pairwise
 
-import cv2
 import numpy as np
 
-from facelib.faceset import FaceInfo
-from sorter.keys import Faces, measured
-from utils.console import Report
+from sorter.chain import Chain, chain, quality
+from sorter.features import LOOK
+from sorter.job import Faces, Job, Placed
+from sorter.keys import in_order
+from sorter.metrics import (
+    Bhattacharyya,
+    CityBlock,
+    Metric,
+    bhattacharyya_sums,
+    city_block_sums,
+    shape_of,
+)
 
-MATRIX_FACES = 16_000
-"""Up to so many faces all distances are held at once (4 bytes each, 1 GB)."""
-BLOCK = 1024
-
-# How far a float32 distance may be from the exact one: near 0 the square root turns an error of
-# 3e-7 in the products into 5e-4, in each of three channels, above or below.
-TOLERANCE = 4e-3
+LEAP = 4.0
+"""A step so many times the median one begins another group."""
 
 
-def hist(faces: Faces, report: Report) -> list[tuple[Path, float]]:
+def hist(job: Job) -> list[Placed]:
     """Chain by colour, from the first face on; the key is the distance to the face before.
 
     The distance is the sum of the Bhattacharyya distances of the blue, green and red histograms
     (256 bins, whole picture), and the order is the one a loop over `cv2.compareHist` finds.
     """
-
-    def channels(image: np.ndarray, info: FaceInfo) -> np.ndarray:
-        return np.stack([
-            cv2.calcHist([image], [c], None, [256], [0, 256]).ravel() for c in range(3)
-        ])
-
-    measures = list(measured(faces, channels, report))
-    if not measures:
+    faces, table = job.measure(LOOK)
+    if not faces:
         return []
-    histograms = np.stack([histogram for _, histogram in measures])
-    order, steps = chain(histograms, bhattacharyya)
-    return [(measures[i][0], step) for i, step in zip(order, steps, strict=True)]
+    return _chained(faces, _walk(job, Bhattacharyya(table["colour"])), "colours")
 
 
-def bhattacharyya(a: np.ndarray, b: np.ndarray) -> float:
-    """Add up the Bhattacharyya distances of two sets of histograms, (channels, bins) float32."""
-    return sum(cv2.compareHist(x, y, cv2.HISTCMP_BHATTACHARYYA) for x, y in zip(a, b, strict=True))
+def hist_blur(job: Job) -> list[Placed]:
+    """Order by sharpness within the groups of `hist`; the groups stay in its order."""
+    faces, table = job.measure(LOOK)
+    if not faces:
+        return []
+    walk = _walk(job, Bhattacharyya(table["colour"]))
+    rank = np.empty(len(faces), int)
+    rank[walk.order] = group_numbers(walk.steps)
+    sharpness = table["sharpness"]
+    order = np.lexsort((-sharpness, rank))  # stable: equal ones by the place they came from
+    return [Placed(faces[i][0], int(sharpness[i]), _label("colours", rank[i])) for i in order]
 
 
-def chain(
-    histograms: np.ndarray, distance: Callable[[np.ndarray, np.ndarray], float]
-) -> tuple[list[int], list[float]]:
-    """Walk from item 0 to the nearest item not yet visited, until none is left.
+def hist_dissim(job: Job) -> list[Placed]:
+    """Order by the sum of the distances to all others, most unusual first.
 
-    A float32 matrix product proposes the nearest items; `distance` decides between those that it
-    cannot tell apart, so that the walk is the one `distance` alone would make. Of equally near
-    items the first is taken.
-
-    Parameters
-    ----------
-    histograms : (n, channels, bins) float32
-    distance : the exact distance of two items
-
-    Returns
-    -------
-    order : the indices in the order visited
-    steps : the distance to the item before, 0 for the first
+    The distance is that of Bhattacharyya of the grey histograms (256 bins) within the face hull.
     """
-    rows = _Rows(histograms)
-    visited = np.zeros(len(histograms), np.float32)  # infinity where the walk has been
-    order, steps = [0], [0.0]
-    for _ in range(1, len(histograms)):
-        here = order[-1]
-        visited[here] = np.inf
-        estimates = rows[here] + visited
-        close = np.flatnonzero(estimates <= estimates.min() + TOLERANCE)
-        exact = [distance(histograms[here], histograms[i]) for i in close]
-        best = int(np.argmin(exact))
-        order.append(int(close[best]))
-        steps.append(exact[best])
-    return order, steps
+    faces, table = job.measure(LOOK)
+    sums = bhattacharyya_sums(table["face_grey"]).round(6)  # equal faces have equal sums
+    return in_order(faces, sums.tolist(), -sums)
 
 
-class _Rows:
-    """Rows of the matrix of distances: all made at once while they fit in memory, else one by one.
+def face(job: Job) -> list[Placed]:
+    """Chain by landmarks; the key is the distance to the face before.
 
-    With p, q square roots of histograms that sum to 1, the Bhattacharyya distance is
-    sqrt(1 - p . q): all distances of a channel are one matrix product.
+    The distance is the sum of the absolute differences of all coordinates in the aligned face.
     """
+    shapes = np.stack([shape_of(info) for _, info in job.faces])
+    return _chained(job.faces, _walk(job, CityBlock(shapes)), "shapes")
 
-    def __init__(self, histograms: np.ndarray) -> None:
-        total = np.maximum(histograms.sum(2, keepdims=True), 1)
-        roots = np.sqrt(histograms / total)
-        self._roots = np.ascontiguousarray(roots.transpose(1, 0, 2))  # (channels, n, bins)
-        n = len(histograms)
-        self._matrix: np.ndarray | None = None
-        if n <= MATRIX_FACES:
-            self._matrix = np.empty((n, n), np.float32)
-            for start in range(0, n, BLOCK):
-                self._matrix[start : start + BLOCK] = self._distances(slice(start, start + BLOCK))
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        if self._matrix is not None:
-            return self._matrix[index]
-        return self._distances(slice(index, index + 1))[0]
+def face_dissim(job: Job) -> list[Placed]:
+    """Order by the sum of the landmark distances of `face` to all others, most unusual first."""
+    sums = city_block_sums(np.stack([shape_of(info) for _, info in job.faces])).round(9)
+    return in_order(job.faces, sums.tolist(), -sums)
 
-    def _distances(self, items: slice) -> np.ndarray:
-        total = np.zeros((1, self._roots.shape[1]), np.float32)
-        for roots in self._roots:
-            similarity = roots[items] @ roots.T
-            np.subtract(1, similarity, out=similarity)
-            np.maximum(similarity, 0, out=similarity)
-            total = total + np.sqrt(similarity, out=similarity)
-        return total
+
+def _walk(job: Job, metric: Metric) -> Chain:
+    """Chain the items and say in the report how good the chain is."""
+    walk = chain(metric)
+    remark = f"{walk.mean_step:.4f}, by the exact walk from each face to the nearest left"
+    if not walk.exact:
+        exact, cells = quality(metric)
+        remark = (
+            f"{walk.mean_step:.4f}, by a fast walk (on a sample its mean is {cells:.4f}, "
+            f"that of the exact walk {exact:.4f})"
+        )
+    job.report.remarks["mean distance of neighbours"] = [remark]
+    return walk
+
+
+def _chained(faces: Faces, walk: Chain, what: str) -> list[Placed]:
+    numbers = group_numbers(walk.steps)
+    return [
+        Placed(faces[i][0], step, _label(what, number))
+        for i, step, number in zip(walk.order, walk.steps.tolist(), numbers, strict=True)
+    ]
+
+
+def _label(what: str, number: int) -> str:
+    return f"{what} {number + 1:03d}"
+
+
+def group_numbers(steps: np.ndarray) -> np.ndarray:
+    """Cut a chain where a step is far longer than usual: (n,) int, 0 for the first group on."""
+    if len(steps) < 3:
+        return np.zeros(len(steps), int)
+    usual = float(np.median(steps[1:]))
+    return np.cumsum([0, *(step > LEAP * usual > 0 for _, step in pairwise(steps))])

@@ -1,0 +1,198 @@
+"""What is measured of a face: pure functions of its picture and its record, each measured once.
+
+Everything that needs the picture, but no network, is measured together, because reading a picture
+takes longer than measuring it.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from facelib import geometry, landmarks
+from facelib.faceset import FaceInfo, read_face
+from facelib.recognizers import RECOGNIZERS
+
+BINS = 256
+RECOGNIZER = "sface"
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """Something measured of every face.
+
+    Attributes
+    ----------
+    name : of the file it is kept in; it carries a version, to be raised when the numbers change
+    dtype : of one face's record
+    prepare : returns the function (path, info) -> record; it is called from several threads
+    """
+
+    name: str
+    dtype: np.dtype
+    prepare: Callable[[], Callable[[Path, FaceInfo], Any]]
+
+
+def sharpness(grey: np.ndarray, hull: np.ndarray) -> int:
+    """Sum the absolute differences of horizontal and of vertical neighbours, face hull only.
+
+    Parameters
+    ----------
+    grey : (H, W) uint8
+    hull : (H, W) uint8, 1 within the face hull and 0 outside
+
+    Returns
+    -------
+    int
+        Of the picture made black outside the hull: a large contrasty face scores higher than a
+        small dull one of the same focus, as it always has in this kind of tool.
+    """
+    grey = grey * hull
+    # the L1 norm of a difference is the sum we want; OpenCV adds 8-bit values up exactly
+    across = cv2.norm(grey[:, 1:], grey[:, :-1], cv2.NORM_L1) if grey.shape[1] > 1 else 0
+    down = cv2.norm(grey[1:], grey[:-1], cv2.NORM_L1) if grey.shape[0] > 1 else 0
+    return int(across) + int(down)
+
+
+def detail(grey: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
+    """Measure how much fine detail a face has, in all directions and in the poorest one.
+
+    The structure tensor (Bigun and Granlund 1987) of the fine detail, averaged over the inside of
+    the face, has as eigenvalues the energy along the richest and along the poorest direction.
+    Defocus lowers both, a movement of head or camera only the one along it. Both are divided by the
+    energy of the coarse detail, so that contrast does not count; the outline does not count either.
+
+    Parameters
+    ----------
+    grey : (H, W) uint8
+    hull : (H, W) uint8, 1 within the face hull and 0 outside
+
+    Returns
+    -------
+    focus, motion : float, at least 0: the root of the energy of all, and of the poorest direction
+    """
+    side = max(grey.shape)
+    hull = cv2.erode(hull, np.ones((3, 3)), iterations=max(1, side // 64))
+    left, top, width, height = cv2.boundingRect(hull)
+    if width == 0:
+        return 0.0, 0.0
+    reach = side // 16  # four deviations of the wider blur
+    part = np.s_[
+        max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach
+    ]
+    inside = hull[part].astype(np.float32)
+    picture = grey[part].astype(np.float32)
+    fine = cv2.GaussianBlur(picture, (0, 0), 0.8)  # single noisy pixels are no detail
+    coarse = cv2.GaussianBlur(picture, (0, 0), side / 64)
+    tensor = _structure(fine - coarse, inside)
+    around = np.trace(_structure(coarse, inside)) + 1e-3
+    poorest = max(float(np.linalg.eigvalsh(tensor)[0]), 0.0)
+    return float(np.sqrt(np.trace(tensor) / around)), float(np.sqrt(poorest / around))
+
+
+def _structure(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the mean structure tensor (2, 2) float64 where `inside` (float32, 0 or 1) is 1."""
+    x, y = (cv2.Scharr(picture, cv2.CV_32F, dx, 1 - dx) * inside for dx in (1, 0))
+    tensor = np.array([[np.vdot(x, x), np.vdot(x, y)], [np.vdot(x, y), np.vdot(y, y)]], np.float64)
+    return tensor / np.count_nonzero(inside)
+
+
+def mean_hue(hsv: np.ndarray) -> float:
+    """Return the mean hue in degrees, 0..360, as an angle: red is red on both sides of 0.
+
+    `hsv` is (H, W, 3) uint8 as OpenCV makes it, its hue in units of two degrees.
+
+    All pixels count alike. See Mardia and Jupp, "Directional Statistics" (2000), 2.2.1.
+    """
+    counts = cv2.calcHist([hsv], [0], None, [180], [0, 180]).ravel().astype(np.float64)
+    mean = (counts * np.exp(2j * np.pi * np.arange(180) / 180)).sum()
+    return float(np.degrees(np.angle(mean)) % 360)
+
+
+def brightness(hsv: np.ndarray) -> float:
+    """Return the mean V of HSV, which is the largest of the three channels, 0..255."""
+    return cv2.mean(hsv)[2]
+
+
+def black(image: np.ndarray) -> int:
+    """Count the channel entries that are zero; (H, W, 3) has three for each pixel."""
+    return image.size - int(np.count_nonzero(image))
+
+
+def histogram(picture: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """Count the values of each channel: (channels, 256) float32; `mask` (H, W) uint8 selects."""
+    channels = picture.shape[2] if picture.ndim == 3 else 1
+    return np.stack([
+        cv2.calcHist([picture], [c], mask, [BINS], [0, BINS]).ravel() for c in range(channels)
+    ])
+
+
+def face_hull(points: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return the mask of the face, (H, W) uint8 0 or 1, by its landmarks (68, 2) in the picture."""
+    return landmarks.hull_mask(points, image.shape[:2])[..., 0].astype(np.uint8)
+
+
+def _look(path: Path, info: FaceInfo) -> tuple[Any, ...]:
+    image = read_face(path)[0]
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
+    hull = face_hull(info.landmarks, image)
+    return (
+        sharpness(grey, hull),
+        black(image),
+        *detail(grey, hull),
+        brightness(hsv),
+        mean_hue(hsv),
+        histogram(image),
+        histogram(grey)[0],
+        histogram(grey, hull)[0],
+    )
+
+
+LOOK = Feature(
+    "look-1",
+    np.dtype([
+        ("sharpness", "<i8"),
+        ("black", "<i8"),
+        ("focus", "<f4"),
+        ("motion", "<f4"),
+        ("brightness", "<f8"),
+        ("hue", "<f8"),
+        ("colour", "<f4", (3, BINS)),
+        ("grey", "<f4", (BINS,)),
+        ("face_grey", "<f4", (BINS,)),
+    ]),
+    lambda: _look,
+)
+"""Everything measured of the picture; `face_grey` is the grey histogram of the face hull alone."""
+
+
+def _pose(path: Path, info: FaceInfo) -> tuple[float, ...]:
+    return tuple(geometry.pose(info.landmarks))
+
+
+POSE = Feature(
+    "pose-1", np.dtype([("pitch", "<f8"), ("yaw", "<f8"), ("roll", "<f8")]), lambda: _pose
+)
+"""The head's rotation in degrees, see `facelib.pose`."""
+
+
+def _embedder() -> Callable[[Path, FaceInfo], Any]:
+    recognizer = RECOGNIZERS.load(RECOGNIZER)
+    recognizer()  # a missing weight file is one error, not one for every face
+    own = threading.local()  # an instance is used by one thread at a time
+
+    def embed(path: Path, info: FaceInfo) -> tuple[np.ndarray]:
+        if not hasattr(own, "recognizer"):
+            own.recognizer = recognizer()
+        return (own.recognizer.embed(read_face(path)[0], info.landmarks),)
+
+    return embed
+
+
+IDENTITY = Feature(f"identity-{RECOGNIZER}-1", np.dtype([("vector", "<f4", (128,))]), _embedder)
+"""The recogniser's vector, of length 1."""

@@ -1,0 +1,100 @@
+"""Which name and which sub-folder each sorted face gets; no face takes a name that is in use."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from facelib.faceset import FaceInfo
+from sorter.job import Placed
+from sorter.rename import TRASH
+from utils.files import trash_dir
+
+FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]' if os.name == "nt" else r"[/\x00]")
+LONGEST_STEM = 240  # bytes: with the face's number it is within the usual 255
+
+
+def places(
+    folder: Path, order: Sequence[Placed], infos: Mapping[Path, FaceInfo] | None, grouped: bool
+) -> list[tuple[str, str]]:
+    """Return (old place, new place) of every face, in order; see `rename.place`.
+
+    Parameters
+    ----------
+    folder : the folder of faces
+    order : all sorted faces
+    infos : the record of each face, to give it the name that extract gave; None to number them
+    grouped : whether groups become sub-folders
+    """
+    kept = [item for item in order if item.keep]
+    dropped = [item for item in order if not item.keep]
+    folders = group_folders([item.group for item in kept] if grouped else [])
+    sorted_ones = {item.path for item in order}
+    inside = [folder, *(folder / name for name in folders.values())]
+    in_use = [path.name for path in _content(inside) if path not in sorted_ones]
+    if infos is None:
+        names = numbered_names(len(kept), in_use)
+    else:
+        names = original_names([infos[item.path] for item in kept], in_use)
+    taken = {path.name.casefold() for path in _content([trash_dir(folder)])}
+    new = [
+        f"{folders[item.group]}/{name}" if grouped else name
+        for item, name in zip(kept, names, strict=True)
+    ]
+    new += [f"{TRASH}/{_claim(item.path.stem, item.path.suffix, taken)}" for item in dropped]
+    old = [item.path.relative_to(folder).as_posix() for item in (*kept, *dropped)]
+    return list(zip(old, new, strict=True))
+
+
+def group_folders(groups: Sequence[str]) -> dict[str, str]:
+    """Return a folder name for each group, numbered in the order in which the groups come."""
+    names = list(dict.fromkeys(groups))
+    digits = max(2, len(str(len(names))))
+    return {
+        name: f"{number:0{digits}d}_{FORBIDDEN.sub('_', name).replace(' ', '_')}"
+        for number, name in enumerate(names, 1)
+    }
+
+
+def numbered_names(count: int, in_use: Iterable[str]) -> list[str]:
+    """Return `count` names 00000.png, 00001.png, ..., leaving out those in use."""
+    taken = {name.casefold() for name in in_use}  # some file systems do not tell case apart
+    digits = max(5, len(str(count + len(taken))))
+    numbers = (f"{number:0{digits}d}.png" for number in range(count + len(taken)))
+    return [name for name in numbers if name not in taken][:count]
+
+
+def original_names(infos: Sequence[FaceInfo], in_use: Iterable[str]) -> list[str]:
+    """Return the names that extract gave, `<frame stem>_<face index>.png`.
+
+    Where two faces claim one name (sets of two videos in one folder), or a file that is no face has
+    it, the first claim counts and the others become `<name>_1.png`, `<name>_2.png`, ...
+    """
+    taken = {name.casefold() for name in in_use}
+    wanted = [f"{_file_stem(info.source_name)}_{info.face_index}" for info in infos]
+    names: list[str | None] = []
+    for stem in wanted:
+        free = f"{stem}.png".casefold() not in taken
+        taken.add(f"{stem}.png".casefold())
+        names.append(f"{stem}.png" if free else None)
+    return [name or _claim(stem, ".png", taken) for name, stem in zip(names, wanted, strict=True)]
+
+
+def _claim(stem: str, suffix: str, taken: set[str]) -> str:
+    """Return a name that is not taken, and take it."""
+    name, number = f"{stem}{suffix}", 0
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}_{number}{suffix}"
+    taken.add(name.casefold())
+    return name
+
+
+def _content(folders: Iterable[Path]) -> list[Path]:
+    return [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+
+
+def _file_stem(source_name: str) -> str:
+    """Return the stem of a name from metadata, which may come from anywhere, as a file name."""
+    data = Path(source_name).stem.encode(errors="replace")[:LONGEST_STEM]
+    return FORBIDDEN.sub("_", data.decode(errors="ignore")) or "face"
