@@ -11,6 +11,7 @@ import numpy as np
 from extractor.options import ExtractOptions
 from extractor.people import PersonFilter
 from facelib.detectors import DETECTORS
+from facelib.geometry import apply
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import Detection, Face, Rect
 from utils import device, parallel
@@ -97,14 +98,12 @@ def _turned_back(face: Face, turn: int, image: np.ndarray) -> Face:
     turn : quarter turns by which np.rot90 turned the picture
     image : (H, W, 3), the picture before the turn
     """
-    corners = np.array([face.rect[:2], face.rect[2:]])
-    (x0, y0), (x1, y1) = (_point_back(corner, turn, image) for corner in corners)
-    rect = Rect(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-    points = np.stack(_point_back(face.landmarks.T, turn, image), axis=-1)
-    return Face(rect, np.asarray(points, np.float32), face.score, face.quality)
-
-
-def _point_back(point: np.ndarray, turn: int, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     right, bottom = image.shape[1] - 1, image.shape[0] - 1
-    x, y = point
-    return {1: (right - y, x), 2: (right - x, bottom - y), 3: (y, bottom - x)}[turn]
+    back = {
+        1: np.array([(0.0, -1.0, right), (1.0, 0.0, 0.0)]),
+        2: np.array([(-1.0, 0.0, right), (0.0, -1.0, bottom)]),
+        3: np.array([(0.0, 1.0, 0.0), (-1.0, 0.0, bottom)]),
+    }[turn]
+    corners = apply(back, np.array([face.rect[:2], face.rect[2:]]))
+    rect = Rect(*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+    return Face(rect, apply(back, face.landmarks), face.score, face.quality)

@@ -31,8 +31,8 @@ class ExtractOptions(DeviceOptions):
     )
     min_score: float | None = opt(
         None,
-        help="least score of a face; lower finds more faces and more that are none (default: what "
-        "suits the detector)",
+        help="least score of a face; lower finds more faces and more that are none; none: what "
+        "suits the detector",
         low=0,
         high=1,
         group=SEARCH,

@@ -42,7 +42,10 @@ class PersonFilter:
     def keeps(self, image: np.ndarray, face: Face) -> bool:
         """Whether a face in a picture (H, W, 3) uint8 BGR stays."""
         vector = self._net.embed(image, face.landmarks)
-        wanted, unwanted = self._nearest(vector, self._wanted), self._nearest(vector, self._unwanted)
+        wanted, unwanted = (
+            self._nearest(vector, self._wanted),
+            self._nearest(vector, self._unwanted),
+        )
         if self._wanted:
             return wanted < min(self._net.same_below, unwanted)
         return unwanted >= self._net.same_below

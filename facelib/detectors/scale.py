@@ -20,9 +20,7 @@ def shrink(image: np.ndarray, long_side: int) -> tuple[np.ndarray, float]:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), factor
 
 
-def long_side(
-    image: np.ndarray, usual: int, most: int, smallest: float, min_size: float
-) -> int:
+def long_side(image: np.ndarray, usual: int, most: int, smallest: float, min_size: float) -> int:
     """Return how long the picture has to be looked at to find faces of `min_size`.
 
     Parameters

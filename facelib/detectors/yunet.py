@@ -19,8 +19,8 @@ and more, then closer for a small one (24 pixels in full HD). Only frames withou
 them."""
 CLOSEST = 1920
 """The long side at which faces are sought that the first look is too far away for."""
-SMALLEST = 16
-"""Pixels of a face that it finds, in the picture it looks at."""
+SMALLEST = 20
+"""Pixels of a face that it finds well, in the picture it looks at."""
 OVERLAP = 0.3  # boxes that overlap more than this are one face
 MOST = 500  # candidates that are compared with each other
 
