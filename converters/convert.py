@@ -10,6 +10,7 @@ import numpy as np
 
 from converters import predictor as predictors
 from converters.blend import Blender, Trace
+from converters.looks import Blenders, Looks
 from converters.options import ConvertOptions
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
@@ -129,13 +130,14 @@ def _convert(
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
     report.remarks = {"no face in": []}
     matched: set[str] = set()
-    blender = Blender(options, predictor.base_erode, predictor.base_blur)
+    erode, blur = predictor.base_erode, predictor.base_blur
+    blenders = Blenders(Looks.all_alike(options), lambda look: Blender(look, erode, blur))
     trace = (lambda frame: _tracer(options.output_dir, frame)) if options.debug else None
     with ExitStack() as stack:
         sink = stack.enter_context(_sink(options, source))
         # pictures may be written out of order, by several threads; a video may not
         save = None if journal is None else sink.write
-        pipeline = Pipeline(predictor, blender, options.batch_size, trace, save)
+        pipeline = Pipeline(predictor, blenders, options.batch_size, trace, save)
         wanted = _wanted(source, faces, journal, matched)
         results = stack.enter_context(closing(pipeline.run(wanted)))
         for done in console.progress(results, _remaining(source, journal), "convert"):

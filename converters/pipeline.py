@@ -62,14 +62,15 @@ class Pipeline:
 
     Attributes
     ----------
-    predictor, blender : what makes the faces and what puts them in
+    predictor : what makes the faces
+    blender : gives for a frame what puts them in
     batch_size : faces predicted at once
     trace : gives the receiver of intermediate pictures for a frame, or None
     save : is given each finished frame in the thread that blended it, out of order, or None
     """
 
     predictor: Predictor
-    blender: Blender
+    blender: Callable[[Frame], Blender]
     batch_size: int = 8
     trace: Callable[[Frame], Trace] | None = None
     save: Callable[[Frame], None] | None = None
@@ -129,7 +130,7 @@ class Pipeline:
 
     def _blend(self, job: Job) -> Converted:
         trace = self.trace(job.frame) if self.trace else None
-        image, faces, failures = self.blender(job.frame.image, job.swaps, trace)
+        image, faces, failures = self.blender(job.frame)(job.frame.image, job.swaps, trace)
         name = job.frame.name
         told = [f"{name}: {failure}" for failure in [*job.failures, *failures]]
         frame = replace(job.frame, image=image)

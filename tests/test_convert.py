@@ -203,7 +203,7 @@ def test_every_frame_comes_out_once_in_order_whatever_its_faces(faces, batch_siz
     info = make_info(make_landmarks(center=(40, 40), width=40))
     blank = np.zeros((80, 80, 3), np.uint8)
     footage = [(Frame(blank, i, f"{i}.png", None), [info] * n) for i, n in enumerate(faces)]
-    pipeline = Pipeline(make_predictor(note), Blender(Look()), batch_size)
+    pipeline = Pipeline(make_predictor(note), lambda _: Blender(Look()), batch_size)
     done = list(pipeline.run(iter(footage)))
     assert [result.frame.index for result in done] == list(range(len(faces)))
     assert [result.faces for result in done] == faces
@@ -223,7 +223,8 @@ def test_only_a_few_frames_are_held_at_a_time(faces):
             yield Frame(np.zeros((80, 80, 3), np.uint8), index, f"{index}.png", None), infos
 
     ahead = []
-    for number, _ in enumerate(Pipeline(IDENTITY, Blender(Look()), 4).run(footage())):
+    blender = Blender(Look())
+    for number, _ in enumerate(Pipeline(IDENTITY, lambda _: blender, 4).run(footage())):
         ahead.append(read - number)
     assert number == 299
     assert max(ahead) < 80
