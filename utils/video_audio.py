@@ -26,7 +26,7 @@ class AudioCopy:
         self._remarks: list[str] = []
         self._refused = 0
 
-    def take(  # noqa: PLR0913 - what is copied, and which part of it
+    def take(
         self,
         container: Any,  # noqa: ANN401 - PyAV's container
         origin: Fraction,

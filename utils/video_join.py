@@ -14,7 +14,7 @@ from utils.files import write_atomic
 from utils.video_audio import AudioCopy
 from utils.video_coding import Coding, container_of
 from utils.video_decoder import footage
-from utils.video_sink import open_container, tick_of, writing
+from utils.video_sink import open_container, writing
 from utils.video_source import FrameSource
 
 
@@ -91,11 +91,6 @@ def join(
             output.mux(packet)
         audio.rest()
     return remarks
-
-
-def tick_for(source: FrameSource, rate: Fraction) -> Fraction:
-    """Return the unit in which `join` is to count the times of frames from this source."""
-    return tick_of(source, rate)
 
 
 def _times(parts: Sequence[Part], tick: Fraction) -> list[int]:

@@ -138,9 +138,13 @@ class FolderSink(FrameSink):
     def write(self, frame: Frame) -> None:
         """Write one picture, (H, W, 3 or 4) uint8 or uint16; afterwards it is whole on the disk."""
         data = encode_image(frame.image if frame.deep is None else frame.deep)
-        file = self.path / f"{Path(frame.name).stem}.png"
+        file = self.file_of(frame.name)
         with writing(file):
             write_bytes(file, self._mark(data) if self._mark else data)
+
+    def file_of(self, name: str) -> Path:
+        """Return where the frame of that name goes."""
+        return self.path / f"{Path(name).stem}.png"
 
     def __exit__(self, *_: object) -> None:
         pass

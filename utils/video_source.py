@@ -7,7 +7,8 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
-from utils.errors import InputError
+from utils import timecode
+from utils.errors import InputError, UsageError
 from utils.files import list_images
 from utils.images import Image, read_image
 from utils.parallel import Failure, cores, ordered_map
@@ -104,6 +105,21 @@ class Span:
 
 
 WHOLE = Span()
+
+
+def span_between(first: str | None, last: str | None) -> Span:
+    """Return the span that the options --from and --to describe.
+
+    Raises
+    ------
+    UsageError
+        If one is written wrongly, or the end comes before the beginning.
+    """
+    begin = None if first is None else timecode.position(first, "--from")
+    end = None if last is None else timecode.position(last, "--to")
+    if type(begin) is type(end) and begin is not None and end is not None and end < begin:
+        raise UsageError(f"--to: Expected an end after --from {first}. Received: {last}")
+    return Span(begin, end)
 
 
 class FrameSource(ABC):
