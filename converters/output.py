@@ -82,7 +82,7 @@ class FolderOutput(Output):
             self.span = span if first == begin else replace(span, first=first)
 
     def __contains__(self, name: str) -> bool:
-        mask = self._masks and self._masks.file_of(name)
+        mask = self._masks.file_of(name) if self._masks else None
         return name in self._journal and (mask is None or mask.exists())
 
     def _save(self, done: Converted) -> None:
