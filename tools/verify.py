@@ -58,7 +58,7 @@ def examine(path: Path) -> tuple[list[str], str]:
         if stated is None:
             return lines, "says nothing about where its pictures come from"
         return lines, "marked, but not signed (or the signature was removed)"
-    lines.append(f"signed{where} by {_signer(credential)}")
+    lines.append(f"it is signed{where} by {_signer(credential)}")
     if credential.source_type:
         lines.append(f"what was signed states: {_in_words(credential.source_type)}")
     if not credential.intact:
@@ -82,6 +82,8 @@ def _mark_if_readable(path: Path) -> str | None:
 
 
 def _signer(credential: Credential) -> str:
+    if not credential.intact:
+        return f'"{credential.signer}", so it says'
     if credential.own:
         return f"this machine ({credential.signer})"
     return f'"{credential.signer}", a certificate that is not this machine\'s and proves no person'

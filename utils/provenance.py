@@ -135,10 +135,13 @@ def _mark_in_video(path: Path) -> str | None:
 
 
 def _mark_in_png(path: Path) -> str | None:
-    for kind, body, _ in _chunks(path.read_bytes(), f'"{path}"'):
-        if _is_xmp(kind, body) and (mark := _mark_in_xmp(_text(body))):
-            return mark
-    return None
+    found = None
+    for kind, body, whole in _chunks(path.read_bytes(), f'"{path}"'):
+        if struct.unpack(">I", whole[-4:])[0] != zlib.crc32(whole[4:-4]):
+            raise InputError(f'"{path}" is damaged: a checksum in it is wrong')
+        if _is_xmp(kind, body):
+            found = found or _mark_in_xmp(_text(body))
+    return found
 
 
 def _mark_in_jpeg(path: Path) -> str | None:
