@@ -73,9 +73,10 @@ def read_file(path: Path) -> bytes:
 
 
 def encode_image(image: Image, suffix: str = ".png", quality: int = 95) -> bytes:
-    """Encode (H, W, C) uint8 BGR(A) or float32 0..1 as PNG or JPEG bytes."""
+    """Encode (H, W, C) BGR(A) as PNG (uint8, uint16 or float32 0..1) or JPEG bytes."""
     settings = {".png": PNG_SETTINGS, ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality]}
-    done, data = cv2.imencode(suffix, to_uint8(image), settings.get(suffix, []))
+    image = image if image.dtype == np.uint16 else to_uint8(image)
+    done, data = cv2.imencode(suffix, image, settings.get(suffix, []))
     if not done:
         raise InputError(f"cannot encode a picture of shape {image.shape} as {suffix}")
     return data.tobytes()
