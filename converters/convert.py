@@ -46,6 +46,8 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     check_names(options, source, faces)
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)
+    if options.mask_type == "predicted" and not predictor.has_mask:
+        console.warn("this model has learned no mask; the hull of the landmarks is used instead")
     with ExitStack() as stack:
         journal = None
         if not is_video(options.output_dir):
