@@ -106,7 +106,11 @@ class Blender:
         self.fade = fade()
 
     def __call__(
-        self, frame: np.ndarray, swaps: Iterable[Swap], trace: Trace | None = None
+        self,
+        frame: np.ndarray,
+        swaps: Iterable[Swap],
+        trace: Trace | None = None,
+        cover: np.ndarray | None = None,
     ) -> Blended:
         """Convert a frame.
 
@@ -118,6 +122,7 @@ class Blender:
         frame : (H, W, 3) uint8 BGR; not changed
         swaps : its faces
         trace : is given the intermediate pictures
+        cover : (H, W) uint8, all 0; is filled with how much of each pixel is face, 255 all of it
         """
         canvas = self.mode.canvas(frame, self.look)
         works, failures = [], []
@@ -129,7 +134,7 @@ class Blender:
         done = 0
         for work in sorted(works, key=lambda work: work.crop.side):
             try:
-                box = self._put(canvas, work)
+                box = self._put(canvas, work, cover)
             except FACE_ERRORS as problem:
                 failures.append(f"face {work.swap.index}: {problem}")
                 continue
@@ -154,7 +159,7 @@ class Blender:
         mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
         return Work(frame, swap, face, crop, length, soft, mask, self.look)
 
-    def _put(self, canvas: np.ndarray, work: Work) -> Box:
+    def _put(self, canvas: np.ndarray, work: Work, cover: np.ndarray | None) -> Box:
         """Blend one face onto the canvas, which is changed in one box only; return that box."""
         coverage = self.mode.coverage(work)
         if not coverage.any():
@@ -164,6 +169,8 @@ class Blender:
             return box
         picture = self.mode.picture(work, box)
         mask = work.crop.place_mask(coverage, box)[..., None]
+        if cover is not None:
+            cover[box.area] = np.maximum(cover[box.area], np.rint(mask[..., 0] * 255))
         below = canvas[box.area].astype(np.float32)
         mixed = below + (picture * np.float32(255) - below) * mask
         canvas[box.area] = np.rint(mixed)

@@ -13,10 +13,11 @@ import cv2
 
 from extractor import journal
 from extractor.doubts import Mark, doubtful
-from extractor.finder import FaceFinder
+from extractor.finder import FaceFinder, make_finders
 from extractor.frames import Pending, pending
 from extractor.options import ExtractOptions
 from extractor.writer import FaceWriter
+from facelib.detectors import DETECTORS
 from utils import console, parallel
 from utils.console import Report
 from utils.errors import UserError
@@ -36,8 +37,10 @@ def run(options: ExtractOptions) -> Report:
     """
     source = open_source(options.input_dir)
     finders: queue.SimpleQueue[FaceFinder] = queue.SimpleQueue()
-    for _ in range(parallel.cores()):
-        finders.put(FaceFinder(options))  # before anything is written: weights may be missing
+    for finder in make_finders(options):  # before anything is written: weights may be missing
+        finders.put(finder)
+    if options.cpu_only:
+        console.say(f"Detector: {options.detector} ({DETECTORS[options.detector].help})")
     report = Report()
     with journal.begin(options, source) as manifest:
         before = len(journal.frames_of(manifest))
@@ -71,11 +74,12 @@ def _work_through(
 
     if journal.complete(manifest):
         return
-    frames = pending(source, manifest.done, report.failures)
+    frames = pending(source, options.every, manifest.done, report.failures)
     results = parallel.ordered_map(
         work, frames, workers=parallel.cores(), catch=(UserError, cv2.error)
     )
-    left = None if source.count is None else max(0, source.count - len(manifest.done))
+    wanted = None if source.count is None else -(-source.count // options.every)
+    left = None if wanted is None else max(0, wanted - len(manifest.done))
     for result in console.progress(results, left, "Extracting"):
         if isinstance(result, parallel.Failure):
             report.failures.append(f'"{result.item.name}": {result.error}')

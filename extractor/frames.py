@@ -36,22 +36,26 @@ class Pending:
         return read_image(self.picture) if isinstance(self.picture, Path) else self.picture
 
 
-def pending(source: FrameSource, done: Container[str], failures: list[str]) -> Iterator[Pending]:
-    """Yield the frames of a source that are not done yet, in order.
+def pending(
+    source: FrameSource, every: int, done: Container[str], failures: list[str]
+) -> Iterator[Pending]:
+    """Yield each `every`-th frame of a source that is not done yet, in order.
 
     Pictures that are done are not even opened. Frames of a video have to be decoded one after the
     other, but those that are done go no further. What cannot be used is named in `failures`.
     """
     if not source.is_video:
-        yield from _of_folder(source.path, done, failures)
+        yield from _of_folder(source.path, every, done, failures)
         return
     for frame in source:
-        if frame.name not in done:
+        if frame.index % every == 0 and frame.name not in done:
             yield Pending(frame.image, frame.index, frame.name, frame.time)
     failures += source.failures
 
 
-def _of_folder(folder: Path, done: Container[str], failures: list[str]) -> Iterator[Pending]:
+def _of_folder(
+    folder: Path, every: int, done: Container[str], failures: list[str]
+) -> Iterator[Pending]:
     stems: dict[str, str] = {}
     for index, path in enumerate(list_images(folder)):
         first = stems.setdefault(path.stem, path.name)
@@ -62,5 +66,5 @@ def _of_folder(folder: Path, done: Container[str], failures: list[str]) -> Itera
             )
         elif not path.name.isprintable():
             failures.append(f"{path.name!a} was passed over: its name is no text; rename it")
-        elif path.name not in done:
+        elif index % every == 0 and path.name not in done:
             yield Pending(path, index, path.name, None)

@@ -48,6 +48,15 @@ class Rect(NamedTuple):
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
+def overlap(a: Rect, b: Rect) -> float:
+    """Intersection over union of two rectangles, 0..1."""
+    width = min(a.right, b.right) - max(a.left, b.left)
+    height = min(a.bottom, b.bottom) - max(a.top, b.top)
+    shared = max(0.0, width) * max(0.0, height)
+    union = a.area + b.area - shared
+    return shared / union if union > 0 else 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """What a detector found.

@@ -17,7 +17,7 @@ from toy_model import ENTRY
 
 from converters import convert, predictor
 from converters.blend import Blender
-from converters.convert import exact_rate
+from converters.film import exact_rate
 from converters.options import ConvertOptions, Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
@@ -383,14 +383,6 @@ def test_after_an_interruption_a_folder_is_continued(tmp_path):
         read_folder(tmp_path / "result"), read_folder(tmp_path / "whole"), strict=True
     ):
         np.testing.assert_array_equal(one, other)
-
-
-def test_an_interrupted_video_leaves_nothing(tmp_path):
-    write_footage(tmp_path, count=20)
-    before = set(tmp_path.iterdir())
-    with pytest.raises(KeyboardInterrupt):
-        convert.run(options(tmp_path, "result.mp4"), make_predictor(StopsAt(9)))
-    assert set(tmp_path.iterdir()) == before
 
 
 def test_a_picture_that_was_removed_is_made_again(tmp_path):

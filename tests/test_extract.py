@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from synthetic import make_faceset, make_video
 
-from extractor.doubts import Mark, doubtful, overlap
+from extractor.doubts import Mark, doubtful
 from extractor.extract import run
 from extractor.journal import JOURNAL
 from extractor.options import ExtractOptions
 from facelib import geometry
 from facelib.faceset import Faceset, read_face, read_info
-from facelib.types import FaceType, Rect
+from facelib.types import FaceType, Rect, overlap
 from sorter.options import SortOptions
 from sorter.sort import run as sort
 from utils.errors import ExitStatus, InputError, WeightsError

@@ -75,7 +75,8 @@ class Option:
         self.name = field.name
         self.meta: Mapping[str, Any] = field.metadata
         self.positional: bool = self.meta["positional"]
-        self.flag = field.name.upper() if self.positional else "--" + field.name.replace("_", "-")
+        word = field.name.rstrip("_")  # `from_`: the flag's name is a word of the language
+        self.flag = word.upper() if self.positional else "--" + word.replace("_", "-")
         self.default = field.default
         args = [a for a in typing.get_args(hint) if a not in (type(None), Ellipsis)]
         self.optional = isinstance(hint, types.UnionType) and len(args) == 1
