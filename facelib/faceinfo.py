@@ -44,6 +44,7 @@ class FaceInfo:
     score : float, the detector's confidence, 0..1
     quality : float, the landmarker's confidence (a logit: below 0 it is doubtful)
     matrix : (2, 3) float64, frame -> aligned picture
+    smoothed : bool, whether the landmarks were smoothed over the frames around
     """
 
     face_type: FaceType
@@ -61,6 +62,7 @@ class FaceInfo:
     score: float
     quality: float
     matrix: np.ndarray
+    smoothed: bool = False
 
 
 def to_json(info: FaceInfo, name: str) -> bytes:
@@ -88,6 +90,7 @@ def to_json(info: FaceInfo, name: str) -> bytes:
         "score": round(float(info.score), 6),
         "quality": round(float(info.quality), 6),
         "matrix": [[float(f"{number:.10g}") for number in row] for row in info.matrix.tolist()],
+        "smoothed": bool(info.smoothed),
     }
     data = json.dumps(record, separators=(",", ":")).encode()
     from_json(data, name)
@@ -222,6 +225,12 @@ def _time(value: object) -> float | None:
     return None if value is None else _number(-1e9, 1e9)(value)
 
 
+def _flag(value: object) -> bool:
+    if value is not None and not isinstance(value, bool):  # records of version 0.1.0 have none
+        raise _Unfit("true or false")
+    return bool(value)
+
+
 _READERS: dict[str, Callable[[object], Any]] = {
     "face_type": _face_type,
     "size": _whole(1, MAX_SIDE),
@@ -238,4 +247,5 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "score": _number(-1000, 1000),
     "quality": _number(-1e6, 1e6),
     "matrix": _matrix,
+    "smoothed": _flag,
 }
