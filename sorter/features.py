@@ -105,7 +105,7 @@ def _structure(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return the mean structure tensor (2, 2) float64 where `inside` (float32, 0 or 1) is 1."""
     x, y = (cv2.Scharr(picture, cv2.CV_32F, dx, 1 - dx) * inside for dx in (1, 0))
     tensor = np.array([[np.vdot(x, x), np.vdot(x, y)], [np.vdot(x, y), np.vdot(y, y)]], np.float64)
-    return tensor / max(1, np.count_nonzero(inside))
+    return tensor / max(1, int(np.count_nonzero(inside)))
 
 
 def mean_hue(hsv: np.ndarray) -> float:
