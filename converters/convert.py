@@ -56,6 +56,8 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     marker = Marker() if options.provenance else None
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)
+    if options.mask_type == "predicted" and not predictor.has_mask:
+        console.warn("this model has learned no mask; the hull of the landmarks is used instead")
     header = run_header(options, faceset, predictor.name)
     output = open_output(options, source, span, header, marker)
     log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
