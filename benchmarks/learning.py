@@ -1,7 +1,7 @@
 """Train on two folders of faces and record how well held-out faces are rebuilt, against CPU time.
 
     python -m benchmarks.learning workspace/data_src/aligned workspace/data_dst/aligned \
-        --output curves/ours.json --iterations 3000 [--learning-rate 2e-4] [...]
+        --output curves/ours.json --iterations 3000 --option lightweight=true [--learning-rate 2e-4] [...]
 
 Two blocks of neighbouring frames of each person are kept out (neighbours of a trained frame are
 almost trained on). Measured: SSIM inside the hull of the face, mean over both persons. CPU seconds
@@ -12,8 +12,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -71,27 +72,11 @@ class Judge:
         ]  # fmt: skip
 
 
-def main() -> None:
-    """Read the command line, train, and write the curve after every measurement."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("src", type=Path)
-    parser.add_argument("dst", type=Path)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--model", default="H64", choices=MODELS.names)
-    parser.add_argument("--option", nargs=2, action="append", default=[], help="of the model")
-    parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--learning-rate", type=float, default=5e-5)
-    parser.add_argument("--iterations", type=int, default=3000)
-    parser.add_argument("--every", type=int, default=100)
-    parser.add_argument("--plain", action="store_true", help="TensorFlow's own convolutions")
-    parser.add_argument("--seed", type=int, default=1)
-    chosen = parser.parse_args()
-
+def train(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Train and yield what each measurement showed."""
     keras.utils.set_random_seed(chosen.seed)
     cls = MODELS.load(chosen.model)
-    options = {"lightweight": True} if chosen.model.startswith("H") else {}
-    options |= {name: json.loads(value) for name, value in chosen.option}
-    model = cls(cls.Options(**options))
+    model = cls(cls.Options(**dict(chosen.option)))
     if not chosen.plain:
         acceleration.accelerate(model.networks.values())
     step = Step(model, chosen.learning_rate)
@@ -101,29 +86,51 @@ def main() -> None:
     src, dst = (
         Sampler(trained, settings, (chosen.seed, side)) for side, (trained, _) in enumerate(parts)
     )
-    curve: dict[str, list] = {"iteration": [], "cpu_seconds": [], "ssim": [], "losses": []}
-    used, losses = 0.0, []
+    used = 0.0
+    losses: list[list[float]] = []
     with Feed(src, dst, chosen.batch_size) as feed:
         step(*feed.next())  # traces; not counted
         for iteration in range(1, chosen.iterations + 1):
             started = time.process_time()
-            result = step(*feed.next())
+            losses.append(list(step(*feed.next()).losses.values()))
             used += time.process_time() - started
-            losses.append(list(result.losses.values()))
-            if not result.finite:
-                print("not finite at", iteration)
-                break
             if iteration % chosen.every == 0:
-                curve["iteration"].append(iteration)
-                curve["cpu_seconds"].append(round(used, 1))
-                curve["ssim"].append(judge())
-                curve["losses"].append(np.mean(losses, axis=0).tolist())
+                yield {
+                    "iteration": iteration,
+                    "cpu_seconds": round(used, 1),
+                    "ssim": judge(),
+                    "losses": np.mean(losses, axis=0).tolist(),
+                }
                 losses.clear()
-                print(iteration, f"{used:.0f} CPU-s", np.round(curve["ssim"][-1], 4),
-                      np.round(curve["losses"][-1], 4), flush=True)  # fmt: skip
-                chosen.output.parent.mkdir(parents=True, exist_ok=True)
-                given = {k: str(v) for k, v in vars(chosen).items()}
-                chosen.output.write_text(json.dumps({"options": given, **curve}))
+
+
+def option(text: str) -> tuple[str, Any]:
+    """Read NAME=JSON."""
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
+
+
+def main() -> None:
+    """Read the command line, train, and write the curve after every measurement."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("src", type=Path)
+    parser.add_argument("dst", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--model", default="H64", choices=MODELS.names)
+    parser.add_argument("--option", type=option, action="append", default=[], metavar="NAME=JSON")
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--learning-rate", type=float, default=5e-5)
+    parser.add_argument("--iterations", type=int, default=3000)
+    parser.add_argument("--every", type=int, default=100)
+    parser.add_argument("--plain", action="store_true", help="TensorFlow's own convolutions")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    curve = []
+    for point in train(chosen):
+        curve.append(point)
+        chosen.output.write_text(json.dumps(curve))
+        print(*(f"{name} {np.round(value, 4)}" for name, value in point.items()), flush=True)
 
 
 if __name__ == "__main__":

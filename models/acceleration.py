@@ -23,7 +23,8 @@ from models import winograd
 
 Tensor = Any
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
-FEW_PIXELS = 1024  # outputs of a batch up to which the weights cost more than the pixels
+# kernel size -> outputs of a batch up to which transforming the weights costs more than it saves
+FEW_PIXELS = {3: 512, 5: 1024}
 AVX_512 = 13  # CPU_AVX_512F in OpenCV's header
 SMALL_INPUT = {5: 8, 3: 4}  # kernel size -> largest side at which AVX-512 gains from a product
 
@@ -65,7 +66,7 @@ def _choose(x: Tensor, kernel: Tensor, stride: int) -> Callable[[Tensor, Tensor]
     product, plain = partial(_product, stride=stride), partial(_plain, stride=stride)
     if cv2.checkHardwareSupport(AVX_512):  # plain convolutions are twice as fast with it
         return product if x.shape[1] <= SMALL_INPUT[side] else plain
-    if count * (x.shape[1] // stride) ** 2 <= FEW_PIXELS:
+    if count * (x.shape[1] // stride) ** 2 <= FEW_PIXELS[side]:
         return product
     return winograd.convolve if stride == 1 else winograd.convolve_stride_2
 

@@ -261,7 +261,9 @@ def test_accelerated_convolutions_are_the_plain_ones(
     size, channels, depth, kernel, stride, wide, monkeypatch
 ):
     monkeypatch.setattr(acceleration.cv2, "checkHardwareSupport", lambda _: wide)
-    monkeypatch.setattr(acceleration, "FEW_PIXELS", 200)  # so that both forms have their turn
+    monkeypatch.setattr(
+        acceleration, "FEW_PIXELS", {3: 200, 5: 200}
+    )  # so that both forms have their turn
     inputs = keras.Input((size, size, channels))
     layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
     network = keras.Model(inputs, layer(inputs))
