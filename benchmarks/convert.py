@@ -189,7 +189,7 @@ def measure_pipeline(args: argparse.Namespace) -> None:
         print(f"video to video, {args.frames} frames, H64{' light' if args.light else ''}")
         # a hull, because the mask of an untrained model is no mask
         blender = Blender(Look(mask_type="hull"), ERODE, BLUR)
-        pipeline = Pipeline(predictor, blender, args.batch_size)
+        pipeline = Pipeline(predictor, lambda _: blender, args.batch_size)
 
         def convert() -> None:
             jobs = ((frame, [make_info(marks[frame.index])]) for frame in source)

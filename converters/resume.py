@@ -7,7 +7,7 @@ from types import TracebackType
 from converters.options import ConvertOptions, Look
 from facelib.faceset import Faceset
 from utils.errors import InputError
-from utils.files import IMAGE_SUFFIXES, Manifest, move_to_trash, trash_dir
+from utils.files import IMAGE_SUFFIXES, Manifest, move_to_trash, remove_leftovers, trash_dir
 from utils.options import options_of, to_json
 
 JOURNAL = ".convert.jsonl"
@@ -23,9 +23,8 @@ class Journal:
         something else made; unless `options.overwrite`, which moves them to the folder's trash.
     """
 
-    def __init__(self, options: ConvertOptions, faceset: Faceset, model: str) -> None:
+    def __init__(self, options: ConvertOptions, header: dict[str, object]) -> None:
         self.folder = options.output_dir
-        header = _header(options, faceset, model)
         if options.overwrite:
             self._clear()
         self._manifest = Manifest(self.folder / JOURNAL, header)
@@ -41,6 +40,7 @@ class Journal:
         self.finished = len(self._done)
 
     def __enter__(self) -> "Journal":
+        remove_leftovers(self.folder)
         self._manifest.__enter__()
         return self
 
@@ -74,8 +74,8 @@ class Journal:
         (self.folder / JOURNAL).unlink(missing_ok=True)
 
 
-def _header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[str, object]:
-    """All that decides what the frames look like."""
+def run_header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[str, object]:
+    """Return all that decides what the frames look like; runs that differ are never mixed."""
     values = to_json(options)
     look = {option.name: values[option.name] for option in options_of(Look)}
     seen = blake2b(digest_size=8)
@@ -87,4 +87,5 @@ def _header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[str, 
         "input": options.input_dir.name,
         "faces": seen.hexdigest(),
         "model": model,
+        "files": f"{options.image_format}, {'marked' if options.provenance else 'not marked'}",
     }

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from utils import files
@@ -23,6 +23,7 @@ def test_natural_order():
 
 
 @given(st.lists(st.text(max_size=8)))
+@example(["a²", "a2", "٣"])  # a digit that is no number, and one of another script
 def test_natural_order_can_compare_any_names(names):
     assert len(sorted(names, key=files.natural_key)) == len(names)
 
@@ -57,6 +58,18 @@ def test_write_atomic_replaces_only_on_success(tmp_path):
         fail_half_way()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    kept = [".hidden", ".a.b.png", "a.deadbeef.png", ".extract.jsonl", "b.png"]
+    for name in kept:
+        (tmp_path / name).touch()
+    with files.write_atomic(tmp_path / "c d.tar.png") as temporary:
+        left = temporary.name
+    (tmp_path / "c d.tar.png").rename(tmp_path / left)  # as if it had been killed before the end
+    files.remove_leftovers(tmp_path)
+    files.remove_leftovers(tmp_path / "missing")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(kept)
 
 
 def test_write_atomic_on_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
