@@ -1,7 +1,8 @@
 """Train on two folders of faces and record how well held-out faces are rebuilt, against CPU time.
 
     python -m benchmarks.learning workspace/data_src/aligned workspace/data_dst/aligned \
-        --output curves/ours.json --iterations 3000 --option lightweight=true [--learning-rate 2e-4] [...]
+        --output curves/ours.json --iterations 3000 \
+        --option lightweight=true [...]
 
 Two blocks of neighbouring frames of each person are kept out (neighbours of a trained frame are
 almost trained on). Measured: SSIM inside the hull of the face, mean over both persons. CPU seconds
