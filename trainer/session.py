@@ -5,16 +5,17 @@ import platform
 import secrets
 import time
 from array import array
+from pathlib import Path
 
 import numpy as np
 
-from models import checkpoint
+from models import checkpoint, transfer
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
 from trainer.options import TrainOptions, to_save
 from trainer.step import Result, Step
-from utils import lazy
-from utils.errors import UserError
+from utils import console, lazy
+from utils.errors import UsageError, UserError
 from utils.options import to_json
 
 MAX_ROLLBACKS = 3  # without a healthy save between them
@@ -26,6 +27,7 @@ class Session:
     Attributes
     ----------
     model : ModelBase
+    batch_size : faces of each side per step; set it before training when the options say 0
     seed : where this run's randomness comes from
     iteration : steps done in all runs
     steps_done : steps done in this run
@@ -41,7 +43,10 @@ class Session:
         self.seed = secrets.randbits(32) if options.seed is None else options.seed
         lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
         self.options = options
+        self.batch_size = options.batch_size
         self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
+        if options.load_weights is not None:
+            self._begin_with(options.load_weights, generation)
         self.step = Step(self.model, options.learning_rate, options.clip_gradients)
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
@@ -55,6 +60,15 @@ class Session:
             self.exchanged_until = int(generation.state.get("exchanged_until", 0))
         if options.swap_sides:
             self.exchanged_until = self.iteration + options.swap_sides
+
+    def _begin_with(self, other: Path, existing: Generation | None) -> None:
+        """Take over weights of another model; only a new model may do so."""
+        if existing is not None:
+            raise UsageError(
+                f'--load-weights begins a new model, but "{self.options.model_dir}" holds one at '
+                f"iteration {existing.iteration}; leave the flag out, or use another --model-dir"
+            )
+        console.say(transfer.describe(transfer.load_weights(self.model, other)))
 
     @property
     def seconds(self) -> float:

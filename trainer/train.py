@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from facelib.faceset import Faceset
+from trainer import memory
 from trainer.feed import Feed
 from trainer.interrupt import stop_requests
 from trainer.options import TrainOptions
@@ -45,7 +46,8 @@ def run(options: TrainOptions) -> Report:
             return _show_samples(options, src, dst)
         if not has_gpu:
             lazy.load("models.acceleration").accelerate(session.model.networks.values())
-        console.say(describe(session, src, dst))
+        session.batch_size = memory.choose_batch(session.model, options.batch_size, has_gpu)
+        console.say(describe(session, src, dst, has_gpu))
         if session.finished():
             console.say("the target is reached already; set a higher one to train on")
         _train(session, src, dst)
@@ -65,7 +67,7 @@ def _train(session: Session, src: Sampler, dst: Sampler) -> None:
     preview, progress = Preview(session.model, src, dst), Progress(session)
     _save(session)  # that this works is better known before hours are spent
     session.start_clock()
-    feed = Feed(src, dst, options.batch_size, first=session.iteration)
+    feed = Feed(src, dst, session.batch_size, first=session.iteration)
     with stop_requests() as stop:
         with feed, _saving_first(session, progress):
             while not (session.finished() or stop.made):
