@@ -176,3 +176,8 @@ class Look:
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions(Look, Footage):
     """Options of `convert`."""
+
+
+def has_alpha(look: Look) -> bool:
+    """Whether the pictures have a fourth channel."""
+    return look.raw_mode == "rgb+mask" if look.mode == "raw" else look.alpha
