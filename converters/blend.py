@@ -148,7 +148,8 @@ class Blender:
         scale = 1 + self.look.face_scale / 100
         crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
         crop.check(frame)
-        if not (np.isfinite(swap.face).all() and np.isfinite(swap.mask).all()):
+        made = [swap.face] if swap.mask is None else [swap.face, swap.mask]
+        if not all(np.isfinite(picture).all() for picture in made):
             raise ModelError("the model predicts no numbers for it; its training has diverged")
         length = face_length(crop.side, swap.face_type)
         soft = self.find_mask(swap) * self.fade
@@ -187,5 +188,5 @@ def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:
         "blended": blended,
     }
     for number, (what, picture) in enumerate(pictures.items()):
-        if picture.size:
+        if picture is not None and picture.size:
             trace(work.swap.index, f"{number}_{what}", picture)

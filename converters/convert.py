@@ -1,8 +1,10 @@
 """`convert`: put the predicted faces into the footage, frame by frame, and write the result."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +21,17 @@ from converters.resume import run_header
 from facelib.faceset import FaceInfo, Faceset
 from utils import console
 from utils.console import Report
+from utils.credentials import Marker
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, list_images
 from utils.images import write_image
+from utils.options import to_json
 from utils.video import WHOLE, Coding, Frame, FrameSource, Span, open_source
 from utils.video_coding import CODECS, container_of
 from utils.video_source import span_between
 
 Faces = dict[str, list[FaceInfo]]
+UNMARKED = "not marked as synthetic and not signed: --no-provenance"
 VIDEO_FRAME = re.compile(r"\d{6,}")  # how frames of a video are called
 
 
@@ -48,13 +53,20 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     faceset = Faceset.open(options.aligned_dir)
     faces = faceset.by_frame()
     check_names(options, source, faces)
+    marker = Marker() if options.provenance else None
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)
+    if options.mask_type == "predicted" and not predictor.has_mask:
+        console.warn("this model has learned no mask; the hull of the landmarks is used instead")
     header = run_header(options, faceset, predictor.name)
-    output = open_output(options, source, span, header)
+    output = open_output(options, source, span, header, marker)
+    log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
         report = _convert(options, predictor, source, faces, output)
-    report.remarks["the result"] = output.remarks
+    report.remarks["the result"] = output.remarks + ([] if marker else [UNMARKED])
+    marked = "marked and signed" if marker else UNMARKED
+    log(options.output_dir, "finished", provenance=marked, failed=len(report.failures),
+        **report.counts)  # fmt: skip
     if faceset.skipped:
         report.remarks["no face files, ignored"] = faceset.skipped
     return report
@@ -86,6 +98,8 @@ def check_output(options: ConvertOptions) -> None:
             "--mask-output: Expected a folder if the result is one, else a video, and not the same "
             f"one. Received: {mask}"
         )
+    if options.image_format == "jpg" and (options.mode, options.raw_mode) == ("raw", "rgb+mask"):
+        raise UsageError("a JPEG has no alpha channel: for --raw-mode rgb+mask use png")
     if is_video(output):
         for place in filter(None, (output, mask)):
             check_video(place, options)
@@ -152,9 +166,13 @@ def check_names(options: ConvertOptions, source: FrameSource, faces: Faces) -> N
 
 
 def open_output(
-    options: ConvertOptions, source: FrameSource, span: Span, header: dict[str, object]
+    options: ConvertOptions,
+    source: FrameSource,
+    span: Span,
+    header: dict[str, object],
+    marker: Marker | None = None,
 ) -> Output:
-    """Return the place for the results of the run that `header` describes.
+    """Return the place for the results of the run that `header` describes; `marker` marks them.
 
     Raises
     ------
@@ -162,7 +180,7 @@ def open_output(
         If it holds another run's results.
     """
     kind = VideoOutput if is_video(options.output_dir) else FolderOutput
-    return kind(options, source, span, header)
+    return kind(options, source, span, header, marker)
 
 
 def _convert(
@@ -214,6 +232,14 @@ def _count(report: Report, done: Converted) -> None:
     if not done.faces and not done.failures:
         report.counts["frames without a face"] += 1
         report.remarks["no face in"].append(done.frame.name)
+
+
+def log(output: Path, event: str, **facts: object) -> None:
+    """Add a line to the log of an output's runs, `<output>_log.jsonl` beside it."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with output.with_name(output.name + "_log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False) + "\n")
 
 
 def _tracer(output: Path, frame: Frame) -> Trace:

@@ -87,4 +87,5 @@ def run_header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[st
         "input": options.input_dir.name,
         "faces": seen.hexdigest(),
         "model": model,
+        "files": f"{options.image_format}, {'marked' if options.provenance else 'not marked'}",
     }

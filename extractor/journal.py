@@ -26,8 +26,8 @@ from utils.video import FrameSource
 JOURNAL = ".extract.jsonl"
 END = "*"  # no name of a frame
 DECISIVE = (
-    "face_type", "image_size", "every", "detector", "landmarker", "min_score", "rotated_search",
-    "min_face_size", "max_faces", "debug",
+    "face_type", "image_size", "every", "detector", "landmarker", "smooth", "min_score",
+    "rotated_search", "min_face_size", "max_faces", "debug",
 )  # fmt: skip
 PICTURES = ("person", "not_person")  # decisive is what they show, not where they lie
 

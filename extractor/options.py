@@ -36,6 +36,11 @@ class ExtractOptions(DeviceOptions):
         choices=LANDMARKERS.names,
         group=SEARCH,
     )
+    smooth: bool = opt(
+        True,
+        help="smooth landmarks over neighbouring frames where the face moves evenly",
+        group=SEARCH,
+    )
     min_score: float | None = opt(
         None,
         help="least score of a face; lower finds more faces and more that are none; none: what "

@@ -1,5 +1,6 @@
 """From a frame and its faces to files: aligned pictures with their metadata, and debug pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -25,11 +26,16 @@ class FaceWriter:
         self._options = options
         self._source = source
 
+<<<<<<< HEAD
     def write(self, frame: Pending, image: np.ndarray, faces: list[Face]) -> list[Path]:
         """Write the faces of a frame, and the annotated frame if the options ask for it.
 
         Return the paths of the face files.
         """
+=======
+    def write(self, frame: Pending, image: np.ndarray, faces: Sequence[Face]) -> None:
+        """Write the faces of a frame, and the annotated frame if the options ask for it."""
+>>>>>>> main
         infos = [self._info(frame, image, face, index) for index, face in enumerate(faces)]
         paths = []
         for info in infos:
@@ -66,6 +72,7 @@ class FaceWriter:
             score=face.score,
             quality=face.quality,
             matrix=matrix,
+            smoothed=face.smoothed,
         )
 
     def _place(self, info: FaceInfo) -> Path:

@@ -83,9 +83,11 @@ class Face:
     landmarks : (68, 2) float32, frame pixels, iBUG order, image-left first
     score : float, the detector's confidence, 0..1
     quality : float, the landmarker's own confidence (a logit: below 0 it is doubtful)
+    smoothed : bool, whether the landmarks were smoothed over time
     """
 
     rect: Rect
     landmarks: np.ndarray
     score: float
     quality: float = 0.0
+    smoothed: bool = False

@@ -493,6 +493,17 @@ def test_a_model_folder_converts_footage(toy_model, tmp_path):
     assert report.counts["converted faces"] == 3
 
 
+def test_a_model_without_a_mask_gets_the_hull_and_says_so_once(tmp_path, capsys):
+    write_footage(tmp_path, 3)
+    maskless = Predictor(lambda crops: (1 - crops, None), SIZE, FaceType.FULL, has_mask=False)
+    convert.run(options(tmp_path, mask_type="predicted", debug=True), maskless)
+    assert capsys.readouterr().err.count("learned no mask") == 1
+    convert.run(options(tmp_path, "hull", mask_type="hull"), maskless)
+    assert "learned no mask" not in capsys.readouterr().err
+    results = zip(read_folder(tmp_path / "result"), read_folder(tmp_path / "hull"), strict=True)
+    assert all(np.array_equal(predicted, hull) for predicted, hull in results)
+
+
 def test_a_folder_without_the_model_is_refused(toy_model, tmp_path):
     write_footage(tmp_path, count=1)
     with pytest.raises(ModelError, match="TOY"):
