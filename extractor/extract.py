@@ -9,11 +9,8 @@ length of the footage, and each is decoded once.
 import queue
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-<<<<<<< HEAD
 from dataclasses import replace
-=======
 from typing import Any
->>>>>>> main
 
 import cv2
 
@@ -22,12 +19,8 @@ from extractor.byhand import session
 from extractor.doubts import Mark, doubtful
 from extractor.finder import FaceFinder, make_finders
 from extractor.frames import Pending, pending
-<<<<<<< HEAD
 from extractor.options import MANUAL, ExtractOptions
-=======
-from extractor.options import ExtractOptions
 from extractor.smoothing import Found, Result, smoothed
->>>>>>> main
 from extractor.writer import FaceWriter
 from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS

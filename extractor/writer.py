@@ -26,16 +26,11 @@ class FaceWriter:
         self._options = options
         self._source = source
 
-<<<<<<< HEAD
-    def write(self, frame: Pending, image: np.ndarray, faces: list[Face]) -> list[Path]:
+    def write(self, frame: Pending, image: np.ndarray, faces: Sequence[Face]) -> list[Path]:
         """Write the faces of a frame, and the annotated frame if the options ask for it.
 
         Return the paths of the face files.
         """
-=======
-    def write(self, frame: Pending, image: np.ndarray, faces: Sequence[Face]) -> None:
-        """Write the faces of a frame, and the annotated frame if the options ask for it."""
->>>>>>> main
         infos = [self._info(frame, image, face, index) for index, face in enumerate(faces)]
         paths = []
         for info in infos:

@@ -401,7 +401,8 @@ def clip(tmp_path_factory):
 
 def test_a_video_goes_forwards_and_back_with_little_memory(clip, monkeypatch):
     monkeypatch.setattr("extractor.byhand.reel.MOST_BYTES", 3 * 48 * 64 * 3)
-    reel = Reel(open_source(clip), 1, lambda name: name != "000007.png")
+    options = ExtractOptions(input_dir=clip, output_dir=clip)
+    reel = Reel(open_source(clip), options, lambda name: name != "000007.png")
     wanted = [index for index in range(20) if index != 7]
     for position in (0, 1, 2, 1, 12, 11, 3, 18, 0, 18):
         frame = reel.at(position)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from screen import wait_until
 
+from extractor.byhand.picture import CYAN, GREEN, YELLOW
 from extractor.extract import run
 from extractor.options import ExtractOptions
 from facelib.faceset import Faceset, read_info
@@ -68,14 +70,29 @@ class Program:
         rows = [json.loads(line) for line in lines[1:]]
         return {row["item"]: len(row["faces"]) for row in rows}
 
-    def locked(self, picture):
-        """Wait until the points of a locked face are seen, and keep a picture of the screen."""
+    def seen(self, colour, picture=None):
+        """Wait until a face in this colour is seen; keep a picture of the screen.
 
-        def seen():
+        Keys and clicks that come too fast for a busy program lose their order.
+        """
+
+        def there():
             shown = self.screen.picture(picture)
-            return np.all(shown == (255, 255, 0), axis=2).sum() > 150
+            off = np.abs(shown.astype(int) - colour).max(axis=2)
+            return (off < 60).sum() > 60
 
-        wait_until(seen, "the points of a locked face are seen")
+        wait_until(there, f"a face in {colour} is seen")
+
+    def press(self, *keys):
+        """Press keys, each when the screen shows what the one before it did."""
+        for key in keys:
+            before = self.screen.picture()
+            self.screen.key(key)
+            wait_until(partial(self.changed, before), f"{key} does something")
+
+    def changed(self, before):
+        """Whether the screen no longer shows what it did before."""
+        return (self.screen.picture() != before).any()
 
     def recorded(self, name, count):
         wait_until(lambda: self.faces().get(name) == count, f"{name} has {count} faces")
@@ -109,28 +126,34 @@ def first_sitting(program, out, pictures):
     for index in range(3):
         program.click(center(index))
         if index == 0:
-            screen.key("h")
-            program.locked(pictures / "locked.png")
-        screen.key("Return")
+            program.press("h")
+            program.seen(CYAN, pictures / "locked.png")
+        program.press("Return")
         program.recorded(f"{index:06d}.png", 1)
-    screen.key("space")
+    program.press("space")
     program.recorded("000003.png", 0)
 
     # back over the empty frame to the third one: move the tip of the chin there
-    screen.key("comma", "comma")
+    program.seen(GREEN)
+    program.press("comma", "comma")
+    program.seen(CYAN)
     moved = out / "000002_0.png"
     chin = read_info(moved).source_landmarks[8]
     screen.drag(program.window, chin * ZOOM, np.add(chin, (0, 12)) * ZOOM)
-    program.locked(pictures / "dragged.png")
-    screen.key("Return")
+    program.seen(CYAN, pictures / "dragged.png")
+    program.press("Return")
     wait_until(lambda: read_info(moved).source_landmarks[8, 1] > chin[1] + 10, "the chin moves")
 
     # on to the fifth, which has two faces
+    program.seen(GREEN)
     program.click(center(4))
-    screen.key("a")
+    program.seen(CYAN)
+    program.press("a")
+    program.point((252, 135))
+    program.seen(YELLOW)
     program.click((252, 135))
-    program.locked(pictures / "two.png")
-    screen.key("Return")
+    program.seen(CYAN, pictures / "two.png")
+    program.press("Return")
     program.recorded("000004.png", 2)
 
 
@@ -146,8 +169,8 @@ def test_a_sitting_that_is_killed_and_continued(screen, frames, tmp_path):
     program = Program(screen, frames, out, "--detector", "manual", "--image-size", "64")
     program.point((10, 120))
     program.click(center(5))
-    program.locked(tmp_path / "continued.png")
-    screen.key("Return")
+    program.seen(CYAN, tmp_path / "continued.png")
+    program.press("Return")
     assert program.process.wait(60) == 0, program.log.read_text()
     assert "6 frames, 6 faces" in program.log.read_text()
 
@@ -178,10 +201,10 @@ def test_zoom_shows_a_small_face_large(screen, astronaut, tmp_path):
     program.point((10, 10))
     program.point(face)
     program.size(22, 5)
-    screen.key("h")
+    program.press("h")
     program.click(face)
-    screen.key("z")
-    program.locked(tmp_path / "zoomed.png")
+    program.press("z")
+    program.seen(CYAN, tmp_path / "zoomed.png")
     screen.key("q")
     assert program.process.wait(60) == 0
     info = read_info(out / "0_0.png")

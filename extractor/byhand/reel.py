@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from extractor.frames import Pending, pending
+from extractor.options import ExtractOptions
 from utils.video import FrameSource
 
 MOST_BYTES = 256 << 20  # of decoded frames kept for going back; about 40 of 1080p
@@ -21,9 +22,11 @@ class Reel:
     wanted : whether the frame of a name is to be looked at
     """
 
-    def __init__(self, source: FrameSource, every: int, wanted: Callable[[str], bool]) -> None:
+    def __init__(
+        self, source: FrameSource, options: ExtractOptions, wanted: Callable[[str], bool]
+    ) -> None:
         self.failures: list[str] = []
-        self._source, self._every, self._wanted = source, every, wanted
+        self._source, self._options, self._wanted = source, options, wanted
         self._kept: OrderedDict[int, Pending] = OrderedDict()
         self._bytes = 0
         self._frames = self._rewound()
@@ -45,7 +48,7 @@ class Reel:
 
     def _rewound(self) -> Iterator[Pending]:
         self.failures.clear()
-        frames = pending(self._source, self._every, (), self.failures)
+        frames = pending(self._source, self._options, (), self.failures)
         return (frame for frame in frames if self._wanted(frame.name))
 
     def _keep(self, position: int, frame: Pending) -> None:

@@ -62,7 +62,7 @@ def work_through(
     if names is not None and names <= decided:
         console.say("no frame is left to be done by hand")
         return
-    reel = Reel(source, options.every, lambda name: names is None or name in names)
+    reel = Reel(source, options, lambda name: names is None or name in names)
     total = source.count and -(-source.count // options.every) if names is None else len(names)
     store = Store(options, source.path.name, manifest)
     session = _Session(options, reel, store, decided, total)

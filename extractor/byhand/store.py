@@ -43,7 +43,8 @@ class Store:
                 info = read_info(path)
             except InputError:  # deleted or damaged since
                 continue
-            faces.append(Face(info.source_rect, info.source_landmarks, info.score, info.quality))
+            rect, points = info.source_rect, info.source_landmarks
+            faces.append(Face(rect, points, info.score, info.quality, info.smoothed))
         return tuple(faces)
 
     def before(self, frame: Pending) -> Faces:
