@@ -351,9 +351,20 @@ def test_dssim_is_tensorflows_for_other_ranges():
         (8, 16, 32, 3, 1),
         (16, 16, 16, 3, 1),
         (4, 16, 16, 5, 2),
+        (20, 24, 16, 3, 1),
+        (40, 16, 24, 5, 2),
+        (12, 20, 3, 5, 1),
+        (6, 16, 1, 3, 1),
     ],
 )
-def test_accelerated_convolutions_are_the_plain_ones(size, channels, depth, kernel, stride):
+@pytest.mark.parametrize("wide", [False, True])
+def test_accelerated_convolutions_are_the_plain_ones(
+    size, channels, depth, kernel, stride, wide, monkeypatch
+):
+    monkeypatch.setattr(acceleration.cv2, "checkHardwareSupport", lambda _: wide)
+    monkeypatch.setattr(
+        acceleration, "FEW_PIXELS", {3: 200, 5: 200}
+    )  # so that both forms have their turn
     inputs = keras.Input((size, size, channels))
     layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
     network = keras.Model(inputs, layer(inputs))
