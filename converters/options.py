@@ -7,7 +7,7 @@ from converters import BLENDS, COLORS, MASKS
 from models import MODELS
 from utils import timecode
 from utils.options import DeviceOptions, opt
-from utils.video_coding import CODECS, DEPTHS, PRESETS
+from utils.video_options import CodingOptions
 
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
 HIST_MODES = tuple(name for name in BLENDS if name.startswith(("hist-match", "seamless-hist")))
@@ -54,23 +54,6 @@ class Footage(DeviceOptions):
     rate: float = opt(
         25.0, help="frames per second when a folder of frames becomes a video; 29.97 and the like "
         "mean 30000/1001", low=1, high=1000, group="Output",
-    )  # fmt: skip
-    codec: str = opt(
-        "h264", help="how a video is coded: h264 plays everywhere; h265 is smaller and keeps 10 "
-        "bits; prores (.mov, 10 bits), ffv1 (.mkv, .mp4) and png (.mov) are for further work and "
-        "keep an alpha channel; the last two lose nothing", choices=CODECS, group="Output",
-    )  # fmt: skip
-    crf: int = opt(
-        18, help="quality of h264 and h265: 0 is the best, 18 looks like the source, 28 is small",
-        low=0, high=51, group="Output",
-    )  # fmt: skip
-    preset: str = opt(
-        "medium", help="effort of h264 and h265: slower makes smaller files",
-        choices=PRESETS, group="Output",
-    )  # fmt: skip
-    bit_depth: str = opt(
-        "auto", help="bits a channel of the result; auto: 10 if the footage has more than 8 and "
-        "the codec is not h264, of which few players show 10", choices=DEPTHS, group="Output",
     )  # fmt: skip
     image_format: str = opt(
         "png", help="what pictures in a folder are written as; png loses nothing",
@@ -174,7 +157,7 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertOptions(Look, Footage):
+class ConvertOptions(Look, CodingOptions, Footage):
     """Options of `convert`."""
 
 

@@ -17,7 +17,6 @@ from toy_model import ENTRY
 
 from converters import convert, predictor
 from converters.blend import Blender
-from converters.film import exact_rate
 from converters.options import ConvertOptions, Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
@@ -30,6 +29,7 @@ from utils.files import list_images
 from utils.images import read_image, write_image
 from utils.options import ask, from_json, to_json
 from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
+from utils.timecode import exact_rate
 from utils.video import Frame
 
 SIZE = 64
