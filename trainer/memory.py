@@ -77,15 +77,15 @@ def fitting_batch(model: ModelBase, room: int, has_gpu: bool = False) -> int:
     return next((b for b in batches if estimate(model, b, has_gpu).total <= room), 0)
 
 
-def choose_batch(model: ModelBase, wanted: int, has_gpu: bool) -> int:
-    """Return the batch size to train with; 0 wants the one that fits.
+def choose_batch(model: ModelBase, wanted: int, has_gpu: bool, devices: int = 1) -> int:
+    """Return the batch size to train with, shared by `devices`; 0 wants the one that fits.
 
     What does not fit is tried all the same, after a warning: it is an estimate.
     """
     room = available(has_gpu)
-    fitting = fitting_batch(model, room, has_gpu)
-    batch = wanted or max(fitting, 1)
-    needed = estimate(model, batch, has_gpu).total
+    fitting = devices * fitting_batch(model, room, has_gpu)
+    batch = wanted or fitting or devices
+    needed = estimate(model, batch // devices, has_gpu).total
     if needed > room:
         advice = f"a batch size of {fitting} would fit" if fitting else "a smaller model would fit"
         console.warn(

@@ -31,7 +31,7 @@ class Progress:
     """The console line: overwritten on a terminal, elsewhere a new one about once a minute."""
 
     def __init__(self, session: Session) -> None:
-        self.session, self.options = session, session.options
+        self.session = session
         self._terminal = sys.stdout.isatty()
         self._times: deque[tuple[float, float]] = deque(maxlen=WINDOW + 1)
         self._shown = 0.0
@@ -76,10 +76,10 @@ class Progress:
     def _left(self, seconds: float) -> float | None:
         """Seconds until the nearer target, None without one."""
         left = []
-        if self.options.target_iter:
-            left.append((self.options.target_iter - self.session.iteration) * seconds)
-        if self.options.target_minutes:
-            left.append(self.options.target_minutes * 60 - self.session.seconds)
+        if self.session.options.target_iter:
+            left.append((self.session.options.target_iter - self.session.iteration) * seconds)
+        if self.session.options.target_minutes:
+            left.append(self.session.options.target_minutes * 60 - self.session.seconds)
         return max(min(left), 0.0) if left else None
 
 

@@ -1,5 +1,6 @@
 """A model in training: networks, optimiser, history, clock, and their way to disk and back."""
 
+import dataclasses
 import math
 import platform
 import secrets
@@ -13,12 +14,13 @@ from models import checkpoint, transfer
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
 from trainer.options import TrainOptions, to_save
+from trainer.processors import Processors
 from trainer.step import Result, Step
 from utils import console, lazy
 from utils.errors import UsageError, UserError
 from utils.options import to_json
 
-MAX_ROLLBACKS = 3  # without a healthy save between them
+MAX_ROLLBACKS = 3  # to the same generation
 
 
 class Session:
@@ -27,7 +29,7 @@ class Session:
     Attributes
     ----------
     model : ModelBase
-    batch_size : faces of each side per step; set it before training when the options say 0
+    batch_size : faces of each side per step; 0 until it is set, when the options leave it open
     seed : where this run's randomness comes from
     iteration : steps done in all runs
     steps_done : steps done in this run
@@ -44,15 +46,22 @@ class Session:
         lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
         self.options = options
         self.batch_size = options.batch_size
-        self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
-        if options.load_weights is not None:
-            self._begin_with(options.load_weights, generation)
-        self.step = Step(self.model, options.learning_rate, options.clip_gradients)
+        self.processors = Processors(options)
+        with self.processors.scope():
+            self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
+            if options.load_weights is not None:
+                self._begin_with(options.load_weights, generation)
+            self.step = Step(
+                self.model,
+                options.learning_rate,
+                options.clip_gradients,
+                self.processors.strategy,
+            )
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
         self._losses = array("f")
         self._earlier, self._started = 0.0, math.inf
-        self._rollbacks = 0
+        self._rollbacks, self._rolled_back_to = 0, -1
         self.exchanged_until = 0
         if generation is not None:
             self._restore(generation)
@@ -141,25 +150,34 @@ class Session:
             keep=self.options.keep,
         )
         self.saved_iteration = self.iteration
-        self._rollbacks = 0
 
-    def roll_back(self) -> None:
-        """Return to the newest generation after a step that was not finite.
+    def roll_back(self, healthy: int) -> None:
+        """Return to the newest generation of iteration `healthy` or before; newer ones are removed.
 
         Raises
         ------
         UserError
             When that has happened too often, or there is nothing to return to.
         """
-        self._rollbacks += 1
-        generation = checkpoint.load_newest(self.options.model_dir)
+        generation = checkpoint.load_newest(self.options.model_dir, healthy)
+        again = generation is not None and generation.iteration <= self._rolled_back_to
+        self._rollbacks = self._rollbacks + 1 if again else 1
+        if generation is not None:
+            checkpoint.remove_newer(self.options.model_dir, generation.iteration)
+            self._rolled_back_to = generation.iteration
+            self._restore(generation)
         if generation is None or self._rollbacks > MAX_ROLLBACKS:
             raise UserError(
-                f"the loss stops being a number again and again after iteration {self.iteration}; "
-                f"lower --learning-rate (it is {self.options.learning_rate:g}) or look for broken "
-                f"faces with --debug. The model as of iteration {self.saved_iteration} is safe"
+                f"training breaks down again and again after iteration {self.saved_iteration}, "
+                f"which is saved: lower --learning-rate (it is {self.options.learning_rate:g}), "
+                f"give --clip-gradients 1, or look for broken faces with --debug"
             )
-        self._restore(generation)
+
+    def set_batch_size(self, size: int) -> None:
+        """Train with batches of another size from now on; it is saved with the model."""
+        self.batch_size = size
+        if self.options.batch_size:  # 0 stays: what fits depends on the device
+            self.options = dataclasses.replace(self.options, batch_size=size)
 
     def _restore(self, generation: Generation) -> None:
         checkpoint.set_weights(self.model, generation)
