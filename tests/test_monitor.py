@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from screen import wait_until
-from synthetic import make_faceset
+from synthetic import make_faceset, make_info, make_landmarks
 from toy_model import ENTRY
 
-from facelib.faceset import Faceset
+from facelib.faceset import Faceset, write_face
+from facelib.geometry import warp_face
+from facelib.types import FaceType
 from models import MODELS, checkpoint
 from models.base import Faces
 from trainer import exam, plots, preview, train, viewer
 from trainer.exam import Exam, Record
 from trainer.options import options_class
 from trainer.predicting import CHUNK, Predicted, Predictor
+from trainer.sampler import Sampler, Settings
 from trainer.sampling import sides_of
 from trainer.session import Session
 from utils.images import read_image, to_float
@@ -92,22 +95,31 @@ def events(folder):
     return scalars, images
 
 
-def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(sides, people):
-    session, _ = sides
-    session.model.resolution = 64  # faces that a recogniser can tell apart
-    facesets = [Faceset.open(people / side) for side in ("src", "dst")]
-    src, dst, src_rest, dst_rest = sides_of(session, *facesets)
-    measured = Exam(src_rest, dst_rest, src, dst)
+def photographs(folder, astronaut):
+    """Write four crops of one photographed face."""
+    landmarks = make_landmarks(center=(222, 125), width=120)
+    for number in range(4):
+        info = make_info(landmarks + number, 128)
+        write_face(folder / f"{number}.png", warp_face(astronaut, info.matrix, 128), info)
+    return Faceset.open(folder)
+
+
+def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_path, astronaut):
+    settings = Settings(FaceType.HALF, 64)
+    src = Sampler(Faceset.open(people / "src")[:6], settings, (1,))
+    dst = Sampler(photographs(tmp_path, astronaut), settings, (2,))
+    measured = Exam(src, dst, src, dst)
     copies = [Faces(faces[..., :3], faces[..., 3:]) for faces in (measured._src, measured._dst)]
     values = measured.measure([Predicted(*copies, copies[1])])
     assert values["ssim_src"] == pytest.approx(1)
     assert values["ssim_dst"] == pytest.approx(1)
     assert values["mask_overlap"] == 1
-    assert values["to_dst"] < values["to_src"]
+    assert values["to_dst"] < 0.2 < 0.6 < values["to_src"]
     wrong = Faces(1 - copies[1].image, None)
     values = measured.measure([Predicted(copies[0], wrong, copies[0])])
     assert values["ssim_dst"] < 0.5
     assert np.isnan(values["mask_overlap"])
+    assert values["to_src"] < 0.3 < values["to_dst"]
 
 
 def test_predictions_in_parts_are_those_of_the_model(sides):
@@ -120,9 +132,8 @@ def test_predictions_in_parts_are_those_of_the_model(sides):
     assert sum(len(m.src.image) for m in made) == len(faces)
 
 
-def test_without_weights_of_a_recogniser_the_rest_is_measured(sides, monkeypatch, tmp_path, capsys):
+def test_without_weights_of_a_recogniser_the_rest_is_measured(sides, monkeypatch, capsys):
     _, (src, dst, _, dst_rest) = sides
-    monkeypatch.setattr("facelib.weights.FOLDER", tmp_path, raising=False)
     monkeypatch.setattr("facelib.recognizers.sface.weight_file", _no_file)
     measured = Exam(None, dst_rest, src, dst)
     faces = Faces(measured._dst[..., :3], measured._dst[..., 3:])
@@ -205,6 +216,7 @@ def trainee(screen, people, tmp_path):
         )  # fmt: skip
     window = screen.window(viewer.TITLE, process)
     wait_until(lambda: screen.picture()[400:600, :600].any(), "the preview is shown")
+    wait_until(lambda: (model_dir / "preview.png").exists(), "the preview is written")
     yield process, window, model_dir, log.read_text
     process.kill()
     process.wait()
