@@ -31,7 +31,8 @@ from facelib.faceset import Faceset
 from models import MODELS, acceleration
 from models.base import ModelBase
 from tools.measures import masked_ssim
-from trainer.sampler import Feed, Sampler, Settings
+from trainer.feed import Feed
+from trainer.sampler import Sampler, Settings
 from trainer.step import Step
 
 KEPT_OUT = ((0.28, 0.36), (0.64, 0.72))  # of the frames, in order

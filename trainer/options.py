@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models import MODELS
+from trainer.presets import PRESETS, Preset
 from utils.options import DeviceOptions, opt, options_of, to_json
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
@@ -34,9 +35,15 @@ class TrainOptions(DeviceOptions):
         help="faces of src and as many of dst per iteration; more learn smoother and need memory",
         low=1, high=1024, ask=True, group=TRAINING,
     )  # fmt: skip
+    preset: str = opt(
+        "fast",
+        help="how weights begin and how long the steps are; ancestor: as in 2019, learns slower",
+        choices=tuple(PRESETS), group=TRAINING,
+    )  # fmt: skip
     learning_rate: float = opt(
-        5e-5, help="step size of the optimiser", low=1e-8, high=0.1, group=TRAINING
-    )
+        0.0, help="step size of the optimiser (0: that of the preset)", low=0, high=0.1,
+        group=TRAINING,
+    )  # fmt: skip
     clip_gradients: float = opt(
         0.0,
         help="shorten a step whose gradient is longer than this (0: never); 1 tames a model that "
@@ -87,6 +94,12 @@ class TrainOptions(DeviceOptions):
     preview_history: bool = opt(
         False, help="keep every preview in <model dir>/preview_history", ask=True, group=OUTPUT
     )
+
+    @property
+    def way(self) -> Preset:
+        """The preset, with the learning rate that is to be used."""
+        chosen = PRESETS[self.preset]
+        return chosen._replace(learning_rate=self.learning_rate or chosen.learning_rate)
 
     @classmethod
     def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:

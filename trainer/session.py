@@ -42,7 +42,10 @@ class Session:
         lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
         self.options = options
         self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
-        self.step = Step(self.model, options.learning_rate, options.clip_gradients)
+        way = options.way
+        if generation is None and way.own_start:
+            lazy.load("models.initial").begin(self.model.networks.values(), self.seed)
+        self.step = Step(self.model, way.learning_rate, options.clip_gradients, way.warm_up)
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
         self._losses = array("f")
@@ -139,10 +142,11 @@ class Session:
         """
         self._rollbacks += 1
         generation = checkpoint.load_newest(self.options.model_dir)
+        rate = self.options.way.learning_rate
         if generation is None or self._rollbacks > MAX_ROLLBACKS:
             raise UserError(
                 f"the loss stops being a number again and again after iteration {self.iteration}; "
-                f"lower --learning-rate (it is {self.options.learning_rate:g}) or look for broken "
+                f"lower --learning-rate (it is {rate:g}) or look for broken "
                 f"faces with --debug. The model as of iteration {self.saved_iteration} is safe"
             )
         self._restore(generation)

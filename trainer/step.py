@@ -28,12 +28,15 @@ class Step:
 
     Parameters
     ----------
+    warm_up : steps over which the learning rate grows to its size
     clip : a gradient longer than this, all variables together, is shortened to it (0: never)
     """
 
-    def __init__(self, model: ModelBase, learning_rate: float, clip: float = 0.0) -> None:
+    def __init__(
+        self, model: ModelBase, learning_rate: float, clip: float = 0.0, warm_up: int = 0
+    ) -> None:
         self.model, self.clip = model, clip
-        self.optimizer = Adam(model.variables, learning_rate)
+        self.optimizer = Adam(model.variables, learning_rate, warm_up)
         self._names: list[str] = []
         self._graph = tf.function(self._step)
 
