@@ -44,7 +44,7 @@ class Adam:
         step = tf.cast(self.steps.assign_add(1), tf.float64)
         power1 = tf.cast(tf.constant(BETA1, tf.float64) ** step, tf.float32)
         power2 = tf.cast(tf.constant(BETA2, tf.float64) ** step, tf.float32)
-        grown = tf.cast(tf.minimum(1.0, step / self.warm_up), tf.float32)
+        grown = tf.cast(tf.minimum(step / self.warm_up, 1.0), tf.float32)
         rate = self.rate.read_value() * grown
         for variable, m, v, gradient in zip(self.variables, self.m, self.v, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(
