@@ -1,5 +1,6 @@
 """A model in training: networks, optimiser, history, clock, and their way to disk and back."""
 
+import dataclasses
 import math
 import platform
 import secrets
@@ -12,12 +13,13 @@ from models import checkpoint
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
 from trainer.options import TrainOptions, to_save
+from trainer.processors import Processors
 from trainer.step import Result, Step
 from utils import lazy
 from utils.errors import UserError
 from utils.options import to_json
 
-MAX_ROLLBACKS = 3  # without a healthy save between them
+MAX_ROLLBACKS = 3  # to the same generation
 
 
 class Session:
@@ -41,16 +43,24 @@ class Session:
         self.seed = secrets.randbits(32) if options.seed is None else options.seed
         lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
         self.options = options
-        self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
+        self.processors = Processors(options)
         way = options.way
-        if generation is None and way.own_start:
-            lazy.load("models.initial").begin(self.model.networks.values(), self.seed)
-        self.step = Step(self.model, way.learning_rate, options.clip_gradients, way.warm_up)
+        with self.processors.scope():
+            self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
+            if generation is None and way.own_start:
+                lazy.load("models.initial").begin(self.model.networks.values(), self.seed)
+            self.step = Step(
+                self.model,
+                way.learning_rate,
+                options.clip_gradients,
+                self.processors.strategy,
+                way.warm_up,
+            )
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
         self._losses = array("f")
         self._earlier, self._started = 0.0, math.inf
-        self._rollbacks = 0
+        self._rollbacks, self._rolled_back_to = 0, -1
         self.exchanged_until = 0
         if generation is not None:
             self._restore(generation)
@@ -130,26 +140,33 @@ class Session:
             keep=self.options.keep,
         )
         self.saved_iteration = self.iteration
-        self._rollbacks = 0
 
-    def roll_back(self) -> None:
-        """Return to the newest generation after a step that was not finite.
+    def roll_back(self, healthy: int) -> None:
+        """Return to the newest generation of iteration `healthy` or before; newer ones are removed.
 
         Raises
         ------
         UserError
             When that has happened too often, or there is nothing to return to.
         """
-        self._rollbacks += 1
-        generation = checkpoint.load_newest(self.options.model_dir)
-        rate = self.options.way.learning_rate
+        generation = checkpoint.load_newest(self.options.model_dir, healthy)
+        again = generation is not None and generation.iteration <= self._rolled_back_to
+        self._rollbacks = self._rollbacks + 1 if again else 1
+        if generation is not None:
+            checkpoint.remove_newer(self.options.model_dir, generation.iteration)
+            self._rolled_back_to = generation.iteration
+            self._restore(generation)
         if generation is None or self._rollbacks > MAX_ROLLBACKS:
             raise UserError(
-                f"the loss stops being a number again and again after iteration {self.iteration}; "
-                f"lower --learning-rate (it is {rate:g}) or look for broken "
-                f"faces with --debug. The model as of iteration {self.saved_iteration} is safe"
+                f"training breaks down again and again after iteration {self.saved_iteration}, "
+                "which is saved: lower --learning-rate "
+                f"(it is {self.options.way.learning_rate:g}), "
+                "give --clip-gradients 1, or look for broken faces with --debug"
             )
-        self._restore(generation)
+
+    def set_batch_size(self, size: int) -> None:
+        """Train with batches of another size from now on; it is saved with the model."""
+        self.options = dataclasses.replace(self.options, batch_size=size)
 
     def _restore(self, generation: Generation) -> None:
         checkpoint.set_weights(self.model, generation)
