@@ -19,6 +19,6 @@ class Preset(NamedTuple):
 
 
 PRESETS = {
-    "fast": Preset(5e-4, 100, own_start=True),
+    "fast": Preset(2e-4, 100, own_start=True),
     "ancestor": Preset(5e-5, 0, own_start=False),
 }
