@@ -36,7 +36,7 @@ class TrainOptions(DeviceOptions):
         low=1, high=1024, ask=True, group=TRAINING,
     )  # fmt: skip
     preset: str = opt(
-        "fast",
+        "ancestor",
         help="how weights begin and how long the steps are; ancestor: as in 2019, learns slower",
         choices=tuple(PRESETS), group=TRAINING,
     )  # fmt: skip
