@@ -54,6 +54,11 @@ STAGES = {
     "evaluate": Stage(
         "tools.options:EvaluateOptions", "tools.evaluate:run", "measure how good a swap is"
     ),
+    "util export": Stage(
+        "tools.options:ExportOptions",
+        "tools.export:run",
+        "write a model's swap network for other programs, as .keras or .onnx",
+    ),
     "video extract": Stage(
         "tools.video_options:ExtractOptions",
         "tools.video_extract:run",

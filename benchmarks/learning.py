@@ -27,9 +27,9 @@ device.tune()
 import numpy as np
 
 from facelib.faceset import Faceset
+from facelib.likeness import masked_ssim
 from models import MODELS, acceleration
 from models.base import ModelBase
-from tools.measures import masked_ssim
 from trainer.feed import Feed
 from trainer.options import options_class
 from trainer.sampler import Sampler, Settings

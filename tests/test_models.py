@@ -13,6 +13,7 @@ from converters import predictor
 from models import MODELS, acceleration, blocks, checkpoint, initial, losses
 from models.base import Batch
 from models.classic import Sizes
+from tools import export
 from trainer.optimizer import Adam
 from utils import options
 from utils.errors import ModelError, UsageError
@@ -201,6 +202,18 @@ def test_the_converter_can_use_it(model):
     swapped = made(faces, 2)
     assert made.has_mask == (swapped[0][1] is not None)
     assert [face.shape for face, _ in swapped] == [face.shape for face in faces]
+
+
+def test_it_can_be_exported(model, tmp_path):
+    """As one plain network that Keras alone can load."""
+    path, faces = tmp_path / "swap.keras", smooth_faces(3, model.resolution)
+    export.write(export.swap_network(model), path)
+    outputs = keras.saving.load_model(path, safe_mode=True)(faces)
+    image, mask = model.swap(tf.constant(faces))
+    assert np.allclose(outputs["swapped"], image, atol=1e-6)
+    assert ("mask" in outputs) == (mask is not None)
+    if mask is not None:
+        assert np.allclose(outputs["mask"], mask, atol=1e-6)
 
 
 def test_options_survive_json(model):

@@ -451,6 +451,12 @@ def test_a_saved_model_brings_its_options_but_not_its_folders(settings, tmp_path
         options.resolve(options_class("TOY"), given | {"width": 5}, {"width": 4})
 
 
+def test_a_batch_size_that_fits_is_chosen_anew_by_each_run(settings, tmp_path, capsys):
+    train.run(settings(target_iter=1, batch_size=0))
+    assert "at a batch size of 8" in capsys.readouterr().out
+    assert saved_options(tmp_path / "model")["batch_size"] == 0
+
+
 def test_damaged_saved_options_fall_back_to_the_save_before(settings):
     train.run(settings(target_iter=1))
     train.run(settings(target_iter=2, batch_size=2))

@@ -85,7 +85,7 @@ class Guard:
         self._progress.say(f"went back to iteration {self._session.iteration}")
 
     def _halve(self) -> None:
-        size = self._session.options.batch_size
+        size = self._session.batch_size
         if size == 1:
             raise UserError(
                 "there is not enough memory for a batch of one face of each side; close other "

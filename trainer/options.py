@@ -16,7 +16,7 @@ NOT_KEPT = frozenset({
     # where things are today, and what is one run's business
     "training_data_src_dir", "training_data_dst_dir", "model_dir",
     "debug", "ask", "cpu_only", "force_gpu_idx", "multi_gpu", "mixed_precision",
-    "target_iter", "target_minutes", "swap_sides", "preview",
+    "target_iter", "target_minutes", "swap_sides", "preview", "load_weights",
 })  # fmt: skip
 
 
@@ -30,10 +30,16 @@ class TrainOptions(DeviceOptions):
     model: str = opt(
         MODELS.names[0], help="model to train", choices=MODELS.names, fixed=True, group=TRAINING
     )
+    load_weights: Path | None = opt(
+        None,
+        help="begin a new model with what the model in this folder has learnt, as far as it fits",
+        group=TRAINING,
+    )
     batch_size: int = opt(
         8,
-        help="faces of src and as many of dst per iteration; more learn smoother and need memory",
-        low=1, high=1024, ask=True, group=TRAINING,
+        help="faces of src and as many of dst per iteration; more learn smoother and need memory "
+        "(0: what fits)",
+        low=0, high=1024, ask=True, group=TRAINING,
     )  # fmt: skip
     preset: str = opt(
         "ancestor",

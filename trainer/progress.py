@@ -55,7 +55,7 @@ class Progress:
         seconds = max((end - start) / (len(self._times) - 1), 1e-9)
         parts = [f"[#{self.session.iteration:06d}] {seconds * 1000:.0f} ms"]
         parts += [f"{name} {mean:.4f}" for name, mean in self.session.mean_losses().items()]
-        parts.append(f"{2 * self.session.options.batch_size / seconds:.1f} samples/s")
+        parts.append(f"{2 * self.session.batch_size / seconds:.1f} samples/s")
         if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
             parts.append(f"{share:.0%} of the time waiting for samples")
         if (left := self._left(seconds)) is not None:

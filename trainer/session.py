@@ -6,17 +6,18 @@ import platform
 import secrets
 import time
 from array import array
+from pathlib import Path
 
 import numpy as np
 
-from models import checkpoint
+from models import checkpoint, transfer
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
 from trainer.options import TrainOptions, to_save
 from trainer.processors import Processors
 from trainer.step import Result, Step
-from utils import lazy
-from utils.errors import UserError
+from utils import console, lazy
+from utils.errors import UsageError, UserError
 from utils.options import to_json
 
 MAX_ROLLBACKS = 3  # to the same generation
@@ -28,6 +29,7 @@ class Session:
     Attributes
     ----------
     model : ModelBase
+    batch_size : faces of each side per step; 0 until it is set, when the options leave it open
     seed : where this run's randomness comes from
     iteration : steps done in all runs
     steps_done : steps done in this run
@@ -43,12 +45,15 @@ class Session:
         self.seed = secrets.randbits(32) if options.seed is None else options.seed
         lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
         self.options = options
+        self.batch_size = options.batch_size
         self.processors = Processors(options)
         way = options.way
         with self.processors.scope():
             self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
             if generation is None and way.own_start:
                 lazy.load("models.initial").begin(self.model.networks.values(), self.seed)
+            if options.load_weights is not None:
+                self._begin_with(options.load_weights, generation)
             self.step = Step(
                 self.model,
                 way.learning_rate,
@@ -68,6 +73,15 @@ class Session:
             self.exchanged_until = int(generation.state.get("exchanged_until", 0))
         if options.swap_sides:
             self.exchanged_until = self.iteration + options.swap_sides
+
+    def _begin_with(self, other: Path, existing: Generation | None) -> None:
+        """Take over weights of another model; only a new model may do so."""
+        if existing is not None:
+            raise UsageError(
+                f'--load-weights begins a new model, but "{self.options.model_dir}" holds one at '
+                f"iteration {existing.iteration}; leave the flag out, or use another --model-dir"
+            )
+        console.say(transfer.describe(transfer.load_weights(self.model, other)))
 
     @property
     def seconds(self) -> float:
@@ -166,7 +180,9 @@ class Session:
 
     def set_batch_size(self, size: int) -> None:
         """Train with batches of another size from now on; it is saved with the model."""
-        self.options = dataclasses.replace(self.options, batch_size=size)
+        self.batch_size = size
+        if self.options.batch_size:  # 0 stays: what fits depends on the device
+            self.options = dataclasses.replace(self.options, batch_size=size)
 
     def _restore(self, generation: Generation) -> None:
         checkpoint.set_weights(self.model, generation)

@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from facelib.faceset import Faceset
-from trainer import monitor, saving
+from trainer import memory, monitor, saving
 from trainer.debugging import show_samples
 from trainer.exam import Exam
 from trainer.feed import Feed
@@ -46,7 +46,11 @@ def run(options: TrainOptions) -> Report:
             return show_samples(options, sides.src, sides.dst)
         if not has_gpu:
             lazy.load("models.acceleration").accelerate(session.model.networks.values())
-        console.say(describe(session, sides.src, sides.dst))
+        size = memory.choose_batch(
+            session.model, options.batch_size, has_gpu, session.processors.count
+        )
+        session.set_batch_size(size)
+        console.say(describe(session, sides.src, sides.dst, has_gpu))
         if session.finished():
             console.say("the target is reached already; set a higher one to train on")
         _train(session, sides)
@@ -64,7 +68,7 @@ def _train(session: Session, sides: Sides) -> None:
     options = session.options
     saving.save(session)  # that this works is better known before hours are spent
     progress, save_due = Progress(session), Every(options.save_minutes)
-    feed = Feed(sides.src, sides.dst, options.batch_size, first=session.iteration)
+    feed = Feed(sides.src, sides.dst, session.batch_size, first=session.iteration)
     watch = Monitor(session, progress, Sitters(sides.src, sides.dst), _exam(session, sides))
     guard = Guard(session, feed, progress)
     wishes: set[str] = set()
