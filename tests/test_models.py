@@ -15,7 +15,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from converters import predictor
-from models import MODELS, acceleration, blocks, checkpoint, losses
+from models import MODELS, acceleration, blocks, checkpoint, initial, losses
 from models.base import Batch
 from models.classic import Sizes
 from tools import export
@@ -507,3 +507,19 @@ def test_acceleration_leaves_layers_with_few_channels_alone():
     layer = keras.layers.Conv2D(8, 5, strides=2, padding="same")
     acceleration.accelerate([keras.Model(inputs, layer(inputs))])
     assert "convolution_op" not in vars(layer)
+
+
+def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_chequerboard():
+    model = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
+    initial.begin(model.networks.values(), seed=3)
+    faces = RNG.standard_normal((2, 64, 64, 3)).astype(np.float32)
+    codes = model.networks["encoder"](faces).numpy()
+    assert 0.5 < codes.std() / faces.std() < 2
+    decoder = model.networks["decoder_src"]
+    after = keras.Model(decoder.input, decoder.get_layer("up1_join").output)
+    blocks = after(codes).numpy().reshape(2, 8, 2, 8, 2, -1)
+    np.testing.assert_array_equal(blocks[:, :, 0, :, 0], blocks[:, :, 1, :, 1])
+    other = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
+    initial.begin(other.networks.values(), seed=3)
+    pairs = zip(model.variables, other.variables, strict=True)
+    assert all(np.array_equal(one.numpy(), two.numpy()) for one, two in pairs)
