@@ -1,8 +1,11 @@
 """`convert`: put the predicted faces into the footage, frame by frame, and write the result."""
 
+import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,9 @@ from converters import predictor as predictors
 from converters.blend import Blender, Trace
 from converters.film import VideoOutput
 from converters.looks import Blenders, Looks
-from converters.options import ConvertOptions
+from converters.motion import find_ways
+from converters.obstruction import Obstructions
+from converters.options import ConvertOptions, color_lead, has_alpha
 from converters.output import FolderOutput, Output
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
@@ -19,14 +24,17 @@ from converters.resume import run_header
 from facelib.faceset import FaceInfo, Faceset
 from utils import console
 from utils.console import Report
+from utils.credentials import Marker
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, list_images
 from utils.images import write_image
+from utils.options import to_json
 from utils.video import WHOLE, Coding, Frame, FrameSource, Span, open_source
 from utils.video_coding import CODECS, container_of
 from utils.video_source import span_between
 
 Faces = dict[str, list[FaceInfo]]
+UNMARKED = "not marked as synthetic and not signed: --no-provenance"
 VIDEO_FRAME = re.compile(r"\d{6,}")  # how frames of a video are called
 
 
@@ -48,13 +56,20 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     faceset = Faceset.open(options.aligned_dir)
     faces = faceset.by_frame()
     check_names(options, source, faces)
+    marker = Marker() if options.provenance else None
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)
+    if options.mask_type == "predicted" and not predictor.has_mask:
+        console.warn("this model has learned no mask; the hull of the landmarks is used instead")
     header = run_header(options, faceset, predictor.name)
-    output = open_output(options, source, span, header)
+    output = open_output(options, source, span, header, marker)
+    log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
         report = _convert(options, predictor, source, faces, output)
-    report.remarks["the result"] = output.remarks
+    report.remarks["the result"] = output.remarks + ([] if marker else [UNMARKED])
+    marked = "marked and signed" if marker else UNMARKED
+    log(options.output_dir, "finished", provenance=marked, failed=len(report.failures),
+        **report.counts)  # fmt: skip
     if faceset.skipped:
         report.remarks["no face files, ignored"] = faceset.skipped
     return report
@@ -72,6 +87,8 @@ def check_output(options: ConvertOptions) -> None:
     ------
     UsageError, InputError
     """
+    if options.mask_dir:
+        list_images(options.mask_dir)
     output, mask = options.output_dir, options.mask_output
     for place in filter(None, (output, mask)):
         for name in ("input_dir", "aligned_dir", "model_dir"):
@@ -86,6 +103,8 @@ def check_output(options: ConvertOptions) -> None:
             "--mask-output: Expected a folder if the result is one, else a video, and not the same "
             f"one. Received: {mask}"
         )
+    if options.image_format == "jpg" and has_alpha(options):
+        raise UsageError("a JPEG has no alpha channel: for --alpha or --raw-mode rgb+mask use png")
     if is_video(output):
         for place in filter(None, (output, mask)):
             check_video(place, options)
@@ -100,11 +119,12 @@ def check_video(path: Path, options: ConvertOptions) -> None:
     """
     coding = Coding(options.codec)
     container_of(path.suffix, coding, path.name)
-    if (options.mode, options.raw_mode) == ("raw", "rgb+mask") and not coding.kind.has_alpha:
+    if has_alpha(options) and not coding.kind.has_alpha:
         fitting = ", ".join(name for name, kind in CODECS.items() if kind.has_alpha)
         raise UsageError(
-            f"{options.codec} has no alpha channel: for --raw-mode rgb+mask, --output-dir must be "
-            f"a folder, or --codec one of: {fitting}"
+            f"{options.codec} has no alpha channel: for --alpha or --raw-mode rgb+mask, "
+            "--output-dir must be a "
+            f"folder, or --codec one of: {fitting}"
         )
     if path.exists() and not options.overwrite:
         raise InputError(f'"{path}" exists already; use --overwrite or another name')
@@ -152,9 +172,13 @@ def check_names(options: ConvertOptions, source: FrameSource, faces: Faces) -> N
 
 
 def open_output(
-    options: ConvertOptions, source: FrameSource, span: Span, header: dict[str, object]
+    options: ConvertOptions,
+    source: FrameSource,
+    span: Span,
+    header: dict[str, object],
+    marker: Marker | None = None,
 ) -> Output:
-    """Return the place for the results of the run that `header` describes.
+    """Return the place for the results of the run that `header` describes; `marker` marks them.
 
     Raises
     ------
@@ -162,7 +186,7 @@ def open_output(
         If it holds another run's results.
     """
     kind = VideoOutput if is_video(options.output_dir) else FolderOutput
-    return kind(options, source, span, header)
+    return kind(options, source, span, header, marker)
 
 
 def _convert(
@@ -176,12 +200,20 @@ def _convert(
     report.remarks = {"no face in": []}
     matched: set[str] = set()
     erode, blur = predictor.base_erode, predictor.base_blur
-    blenders = Blenders(Looks.all_alike(options), lambda look: Blender(look, erode, blur))
-    trace = (lambda frame: _tracer(options.output_dir, frame)) if options.debug else None
-    covers = options.mask_output is not None
-    pipeline = Pipeline(predictor, blenders, options.batch_size, trace, output.save, covers)
+    looks = Looks.all_alike(options)
+    blenders = Blenders(looks, lambda look: Blender(look, erode, blur))
+    pipeline = Pipeline(
+        predictor, blenders, options.batch_size,
+        trace=(lambda frame: _tracer(options.output_dir, frame)) if options.debug else None,
+        save=output.save,
+        covers=options.mask_output is not None,
+        free=Obstructions(options.mask_dir) if options.mask_dir else None,
+        ways=find_ways(info for infos in faces.values() for info in infos),
+        context=lambda frame: _finished(frame, output),
+    )  # fmt: skip
+    lead = max(color_lead(look) for look in looks.own.values())
     total = output.span.count(source.count, source.rate)
-    with closing(pipeline.run(_wanted(source, faces, output, matched))) as results:
+    with closing(pipeline.run(_wanted(source, faces, output, matched, lead))) as results:
         for done in console.progress(results, total, "convert"):
             output.add(done)
             _count(report, done)
@@ -196,15 +228,28 @@ def _convert(
 
 
 def _wanted(
-    source: FrameSource, faces: Faces, output: Output, matched: set[str]
+    source: FrameSource, faces: Faces, output: Output, matched: set[str], lead: int
 ) -> Iterator[tuple[Frame, list[FaceInfo]]]:
-    """Yield the frames that are not finished yet, with their faces; note which names had faces."""
-    for frame in source.frames(output.span):
+    """Yield the frames that are not finished yet, with their faces; note which names had faces.
+
+    Before each come up to `lead` frames that are finished: its colours depend on them.
+    """
+    earlier: deque[tuple[Frame, list[FaceInfo]]] = deque(maxlen=lead)
+    for frame in source.frames(output.span.begun_earlier(lead, source.rate)):
         stem = Path(frame.name).stem
         if stem in faces:
             matched.add(stem)
-        if frame.name not in output:
-            yield frame, faces.get(stem, [])
+        item = frame, faces.get(stem, [])
+        if _finished(frame, output):
+            earlier.append(item)
+            continue
+        yield from earlier
+        earlier.clear()
+        yield item
+
+
+def _finished(frame: Frame, output: Output) -> bool:
+    return output.span.before(frame.index, frame.time) or frame.name in output
 
 
 def _count(report: Report, done: Converted) -> None:
@@ -214,6 +259,14 @@ def _count(report: Report, done: Converted) -> None:
     if not done.faces and not done.failures:
         report.counts["frames without a face"] += 1
         report.remarks["no face in"].append(done.frame.name)
+
+
+def log(output: Path, event: str, **facts: object) -> None:
+    """Add a line to the log of an output's runs, `<output>_log.jsonl` beside it."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with output.with_name(output.name + "_log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False) + "\n")
 
 
 def _tracer(output: Path, frame: Frame) -> Trace:

@@ -13,8 +13,10 @@ from typing import TypeVar
 import numpy as np
 
 from converters.blend import Blender, Trace
+from converters.color.memory import Memory
 from converters.depth import deepen
 from converters.mask import Swap
+from converters.motion import Ways
 from converters.predictor import Predictor
 from converters.region import Crop
 from facelib.faceset import FaceInfo
@@ -39,6 +41,7 @@ class Job:
     crops : their aligned pictures (R, R, 3) float32 0..1, once cut
     swaps : and what the model made of them, once predicted
     failures : what went wrong so far, in words
+    free : (H, W) uint8, 0 where something is before the faces; None if nothing is
     """
 
     frame: Frame
@@ -46,6 +49,7 @@ class Job:
     crops: list[np.ndarray] = field(default_factory=list)
     swaps: list[Swap] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    free: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,9 @@ class Pipeline:
     trace : gives the receiver of intermediate pictures for a frame, or None
     save : is given each finished frame in the thread that blended it, out of order, or None
     covers : whether finished frames say where their faces are
+    free : gives for a frame where nothing is before the faces, or None; see `Job.free`
+    ways : how faces move from frame to frame
+    context : says of a frame that it is only looked at, for the colours of those after it
     """
 
     predictor: Predictor
@@ -86,6 +93,9 @@ class Pipeline:
     trace: Callable[[Frame], Trace] | None = None
     save: Callable[[Converted], None] | None = None
     covers: bool = False
+    free: Callable[[Frame], np.ndarray | None] | None = None
+    ways: Ways = field(default_factory=dict)
+    context: Callable[[Frame], bool] | None = None
 
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
@@ -98,12 +108,17 @@ class Pipeline:
 
             cut = step(self._cut, jobs, workers)
             predicted = step(self._predict, self._batches(cut), 1)
-            yield from step(self._blend, chain.from_iterable(predicted), workers)
+            remembered = self._remember(chain.from_iterable(predicted))
+            yield from step(self._blend, remembered, workers)
 
     def _cut(self, job: Job) -> Job:
         """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
         infos, crops, failures = [], [], []
+        try:
+            free = self.free(job.frame) if self.free else None
+        except UserError as problem:
+            return replace(job, infos=[], failures=[str(problem)])
         for info in job.infos:
             try:
                 crop = Crop.of(info.source_landmarks, size, face_type)
@@ -113,7 +128,7 @@ class Pipeline:
                 continue
             infos.append(info)
             crops.append(to_float(crop.cut(job.frame.image, size)))
-        return replace(job, infos=infos, crops=crops, failures=failures)
+        return replace(job, infos=infos, crops=crops, failures=failures, free=free)
 
     def _batches(self, jobs: Iterable[Job]) -> Iterator[list[Job]]:
         """Group frames until they hold a batch of faces; frames without any do not pile up."""
@@ -130,22 +145,39 @@ class Pipeline:
     def _predict(self, batch: list[Job]) -> list[Job]:
         crops = [crop for job in batch for crop in job.crops]
         made = iter(self.predictor(crops, self.batch_size))
-        face_type = self.predictor.face_type
         done = []
         for job in batch:
-            swaps = [
-                Swap(info.source_landmarks, crop, *next(made), face_type, info.face_index)
-                for info, crop in zip(job.infos, job.crops, strict=True)
-            ]
+            pairs = zip(job.infos, job.crops, strict=True)
+            swaps = [self._swap(info, crop, *next(made)) for info, crop in pairs]
             done.append(replace(job, crops=[], swaps=swaps))
         return done
+
+    def _swap(
+        self, info: FaceInfo, crop: np.ndarray, face: np.ndarray, mask: np.ndarray | None
+    ) -> Swap:
+        kind, way = self.predictor.face_type, self.ways.get(info, (0.0, 0.0))
+        return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
+
+    def _remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Average what is measured of colours over the frames, which come in order.
+
+        Frames that are only looked at end here.
+        """
+        memory = Memory()
+        for job in jobs:
+            blender = self.blender(job.frame)
+            matches = [blender.measure(swap, job.free) for swap in job.swaps]
+            frames = blender.look.color_frames
+            swaps = memory.add(job.frame.index, job.swaps, matches, frames)
+            if self.context is None or not self.context(job.frame):
+                yield replace(job, swaps=swaps)
 
     def _blend(self, job: Job) -> Converted:
         before = job.frame.image
         trace = self.trace(job.frame) if self.trace else None
         cover = np.zeros(before.shape[:2], np.uint8) if self.covers else None
         blender = self.blender(job.frame)
-        image, faces, failures = blender(before, job.swaps, trace, cover)
+        image, faces, failures = blender(before, job.swaps, trace, cover, job.free)
         deep = None if job.frame.deep is None else deepen(job.frame.deep, before, image)
         name = job.frame.name
         told = [f"{name}: {failure}" for failure in [*job.failures, *failures]]

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -178,15 +179,21 @@ def _file_name(value: object) -> str:
 
 
 def _table(rows: int, columns: int, farthest: float) -> Callable[[object], np.ndarray]:
-    read_number = _number(-farthest, farthest)
-
     def read(value: object) -> np.ndarray:
-        expected = f"{rows} rows of {columns} numbers"
-        if not isinstance(value, list) or len(value) != rows:
+        expected = f"{rows} rows of {columns} numbers from {-farthest:g} to {farthest:g}"
+        if type(value) is not list or len(value) != rows or {list} != set(map(type, value)):
             raise _Unfit(expected)
-        if any(not isinstance(row, list) or len(row) != columns for row in value):
+        # looked at together and not one by one: many thousand records are opened at a time
+        numbers = list(chain.from_iterable(value))
+        if {columns} != set(map(len, value)) or not {int, float}.issuperset(map(type, numbers)):
             raise _Unfit(expected)
-        return np.array([[read_number(number) for number in row] for row in value], np.float64)
+        # before an integer of any length becomes a float; a NaN that this overlooks is found below
+        if not -farthest <= min(numbers) <= max(numbers) <= farthest:
+            raise _Unfit(expected)
+        table = np.array(numbers, np.float64).reshape(rows, columns)
+        if np.isnan(table).any():
+            raise _Unfit(expected)
+        return table
 
     return read
 

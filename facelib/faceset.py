@@ -29,6 +29,7 @@ __all__ = [
     "held_out",
     "read_face",
     "read_info",
+    "read_picture",
     "write_face",
 ]
 
@@ -59,12 +60,23 @@ def read_face(path: Path) -> tuple[np.ndarray, FaceInfo]:
         If the file is missing, damaged, or not one of ours.
     """
     info = read_info(path)
+    return read_picture(path), info
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Read an aligned picture (H, W, 3) uint8 BGR whose record is known already.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged.
+    """
     try:
         data = path.read_bytes()
     except OSError as problem:
         raise _unreadable(path, problem) from None
     check_sums(data, path.name)
-    return decode_image(data, path.name), info
+    return decode_image(data, path.name)
 
 
 def read_info(path: Path) -> FaceInfo:

@@ -17,7 +17,6 @@ from toy_model import ENTRY
 
 from converters import convert, predictor
 from converters.blend import Blender
-from converters.film import exact_rate
 from converters.options import ConvertOptions, Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
@@ -28,9 +27,10 @@ from models import MODELS, checkpoint
 from utils.errors import ExitStatus, InputError, ModelError, UsageError, UserError
 from utils.files import list_images
 from utils.images import read_image, write_image
-from utils.options import from_json, to_json
+from utils.options import ask, from_json, to_json
 from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
-from utils.video import Frame
+from utils.timecode import exact_rate
+from utils.video import Frame, open_source
 
 SIZE = 64
 
@@ -166,6 +166,21 @@ def test_a_video_becomes_a_folder_and_a_folder_a_video(tmp_path):
         assert difference(picture, source).mean() < 6  # colour is stored at half the resolution
 
 
+def test_alpha_pictures_are_a_layer_that_makes_the_result(tmp_path):
+    frames = write_footage(tmp_path, count=2, faceless=(1,))
+    convert.run(options(tmp_path, "plain", blur_modifier=50), INVERT)
+    convert.run(options(tmp_path, blur_modifier=50, alpha=True), INVERT)
+    with pytest.raises(UsageError, match="--alpha"):
+        convert.run(options(tmp_path, "result.mp4", alpha=True), INVERT)
+    plain = read_folder(tmp_path / "plain")
+    for frame, file, expected in zip(frames, list_images(tmp_path / "result"), plain, strict=True):
+        layer = cv2.imread(str(file), cv2.IMREAD_UNCHANGED).astype(float)
+        alpha = layer[..., 3:] / 255
+        composed = layer[..., :3] * alpha + frame * (1 - alpha)
+        assert np.abs(composed - expected).max() <= 2
+        assert alpha.max() == (0 if np.array_equal(frame, expected) else 1)
+
+
 def test_raw_pictures_have_an_alpha_channel(tmp_path):
     write_footage(tmp_path, count=2, faceless=(1,))
     convert.run(options(tmp_path, mode="raw", raw_mode="rgb+mask"), IDENTITY)
@@ -175,6 +190,29 @@ def test_raw_pictures_have_an_alpha_channel(tmp_path):
     assert [image.shape for image in shown] == [(120, 160, 4)] * 2
     assert shown[0][..., 3].max() == 255
     assert not shown[1][..., 3].any()
+
+
+def test_masks_beside_the_frames_keep_what_is_before_a_face(tmp_path):
+    frames = write_footage(tmp_path, count=3)
+    for name, side in (("000000", slice(None, 80)), ("000001", slice(None))):
+        mask = np.full((120, 160, 3), 255, np.uint8)
+        mask[:, side] = 0
+        write_image(tmp_path / "masks" / f"{name}.png", mask)
+    write_image(tmp_path / "masks" / "000002.png", mask[:50])
+    report = convert.run(options(tmp_path, mask_dir=tmp_path / "masks"), INVERT)
+    half, none, failed = (
+        difference(*pair).any(axis=2)
+        for pair in zip(frames, read_folder(tmp_path / "result"), strict=True)
+    )
+    assert not half[:, :80].any()
+    assert half[:, 80:].any()
+    assert not none.any()
+    assert not failed.any()
+    assert "Expected 160 x 120. Received: 160 x 50" in report.failures[0]
+    # other masks make other pictures: they are not mixed
+    (tmp_path / "masks" / "000002.png").unlink()
+    with pytest.raises(InputError, match="another run"):
+        convert.run(options(tmp_path, mask_dir=tmp_path / "masks"), INVERT)
 
 
 def test_several_faces_in_a_frame(tmp_path):
@@ -385,6 +423,29 @@ def test_after_an_interruption_a_folder_is_continued(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("name", ["result", "result.mp4"])
+def test_a_continued_run_has_the_colours_of_a_whole_one(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("converters.film.PART_FRAMES", 5)
+    write_footage(tmp_path, count=16)
+
+    def tint(crops):
+        return np.clip(crops * (0.4 + crops[:, 32:33, 32:33]), 0, 1)
+
+    chosen = {"color_transfer": "mkl", "batch_size": 1, "color_frames": 4, "crf": 0}
+    convert.run(options(tmp_path, f"whole{Path(name).suffix}", **chosen), make_predictor(tint))
+    stops = StopsAt(10)
+    stopping = make_predictor(lambda crops: tint(crops + 0 * stops(crops)))
+    with pytest.raises(KeyboardInterrupt):
+        convert.run(options(tmp_path, name, **chosen), stopping)
+    report = convert.run(options(tmp_path, name, **chosen), make_predictor(tint))
+    assert report.counts["frames finished before"] > 3
+    for one, other in zip(
+        open_source(tmp_path / f"whole{Path(name).suffix}"), open_source(tmp_path / name),
+        strict=True,
+    ):  # fmt: skip
+        assert difference(one.image, other.image).mean() < (0.3 if name.endswith("mp4") else 1e-9)
+
+
 def test_a_picture_that_was_removed_is_made_again(tmp_path):
     write_footage(tmp_path)
     convert.run(options(tmp_path), INVERT)
@@ -423,7 +484,7 @@ def test_debug_writes_what_happens_to_each_face(tmp_path):
     write_footage(tmp_path, count=2, faceless=(1,))
     convert.run(options(tmp_path, "film.mp4", debug=True), INVERT)
     names = [path.name for path in list_images(tmp_path / "film_debug")]
-    assert len(names) == 7
+    assert len(names) == 8
     assert {name[:8] for name in names} == {"000000_0"}
     crop, face = (
         read_image(tmp_path / "film_debug" / f"000000_0_{what}.png")
@@ -493,6 +554,17 @@ def test_a_model_folder_converts_footage(toy_model, tmp_path):
     assert report.counts["converted faces"] == 3
 
 
+def test_a_model_without_a_mask_gets_the_hull_and_says_so_once(tmp_path, capsys):
+    write_footage(tmp_path, 3)
+    maskless = Predictor(lambda crops: (1 - crops, None), SIZE, FaceType.FULL, has_mask=False)
+    convert.run(options(tmp_path, mask_type="predicted", debug=True), maskless)
+    assert capsys.readouterr().err.count("learned no mask") == 1
+    convert.run(options(tmp_path, "hull", mask_type="hull"), maskless)
+    assert "learned no mask" not in capsys.readouterr().err
+    results = zip(read_folder(tmp_path / "result"), read_folder(tmp_path / "hull"), strict=True)
+    assert all(np.array_equal(predicted, hull) for predicted, hull in results)
+
+
 def test_a_folder_without_the_model_is_refused(toy_model, tmp_path):
     write_footage(tmp_path, count=1)
     with pytest.raises(ModelError, match="TOY"):
@@ -531,6 +603,7 @@ def test_options_survive_json(tmp_path):
         ("seamless_erode_modifier", -100, 100),
         ("face_scale", -50, 50),
         ("hist_match_threshold", 0, 255),
+        ("color_degrade", 0, 100),
     ],
 )
 def test_ranges_are_the_classic_ones_and_nothing_is_clipped(name, low, high, tmp_path):
@@ -540,6 +613,30 @@ def test_ranges_are_the_classic_ones_and_nothing_is_clipped(name, low, high, tmp
     for value in (low - 1, high + 1):
         with pytest.raises(UserError, match=f"from {low} to {high}. Received: {value}"):
             from_json(ConvertOptions, values | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked"),
+    [
+        ("overlay", "erode blur scale transfer sharpen motion degrade alpha"),
+        ("hist-match", "masked hist erode blur scale transfer sharpen motion degrade alpha"),
+        ("seamless", "erode blur seamless scale transfer sharpen motion degrade alpha"),
+        ("raw", "raw scale"),
+    ],
+)
+def test_only_what_matters_to_the_mode_is_asked(mode, asked, tmp_path, monkeypatch):
+    questions = []
+
+    def answer(question):
+        questions.append(question)
+        return mode if question.startswith("mode ") else ""
+
+    monkeypatch.setattr("builtins.input", answer)
+    chosen = ask(options(tmp_path), {"mask_type": "hull"})
+    assert chosen.mode == mode
+    assert len(questions) == 1 + len(asked.split())
+    for word, question in zip(asked.split(), questions[1:], strict=True):
+        assert word in question
 
 
 def test_paths_with_spaces_and_umlauts(tmp_path):

@@ -1,34 +1,107 @@
 """Every model builds, counts, learns, saves and loads; blocks and losses are exact."""
 
+import ast
 import dataclasses
+import importlib.util
+import re
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from models import MODELS, acceleration, blocks, checkpoint, losses
+from converters import predictor
+from models import MODELS, acceleration, blocks, checkpoint, initial, losses
 from models.base import Batch
-from models.h64 import H64, H64Options
+from models.classic import Sizes
+from tools import export
+from trainer.optimizer import Adam
 from utils import options
-from utils.errors import ModelError
+from utils.errors import ModelError, UsageError
+from utils.registry import Entry
 
+PAGE = Path(__file__).parent.parent / "docs" / "adding-a-model.md"
 RNG = np.random.default_rng(7)
 
 # name, options, parameters; the layer tables of the classic models
 FULL_SIZE = [
     ("H64", {}, 112_753_288),
     ("H64", {"lightweight": True}, 44_507_144),
+    ("H128", {}, 138_400_520),
+    ("H128", {"lightweight": True}, 55_918_600),
+    ("DF", {}, 138_400_520),
+    ("LIAEF128", {}, 136_056_068),
+    ("SAE", {}, 116_648_760),
+    ("SAE", {"lighter_encoder": True}, 100_667_802),
+    ("SAE", {"resolution": 64}, 79_268_664),
+    ("SAE", {"learn_mask": False}, 106_110_562),
+    ("SAE", {"multiscale_decoder": False}, 116_648_760 - 2 * (37_803 + 18_903 + 5_601 + 2_801)),
+    ("SAE", {"archi": "liae"}, 119_195_382),
+    ("SAE", {"archi": "liae", "lighter_encoder": True}, 106_256_316),
+    ("SAE", {"archi": "liae", "resolution": 64}, 81_790_710),
+    ("SAE", {"archi": "liae", "learn_mask": False}, 109_797_515),
 ]
-SMALL = {"H64": {"lightweight": True}}
+SMALL_SAE = {"resolution": 64, "ae_dims": 32, "ed_ch_dims": 10}
+# Models without an entry are tested with their own options. The classic ones have no size to
+# choose: their tables are divided by SHRINK.
+VARIANTS = {
+    "SAE": [
+        SMALL_SAE,
+        SMALL_SAE | {"archi": "liae", "face_style_power": 10.0, "bg_style_power": 10.0},
+        SMALL_SAE | {"learn_mask": False, "multiscale_decoder": False, "lighter_encoder": True},
+        SMALL_SAE | {"archi": "liae", "resolution": 80, "face_type": "half", "pixel_loss": True},
+    ],
+    "H64": [{"lightweight": True}, {"pixel_loss": True}],
+}
+SHRINK = 16
 
 
-@pytest.fixture(scope="module", params=MODELS.names)
-def model(request):
-    cls = MODELS.load(request.param)
+def shrunk(sizes):
+    def divide(value):
+        return tuple(map(divide, value)) if isinstance(value, tuple) else value // SHRINK
+
+    fields = {name: divide(value) for name, value in vars(sizes).items()}
+    return dataclasses.replace(sizes, **fields | {"side": sizes.side})
+
+
+def page_model(folder):
+    """The model of docs/adding-a-model.md as module `models.tiny`, and its registry entry."""
+    code, line = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    path = folder / "tiny.py"
+    path.write_text(code, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("models.tiny", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    ((name, entry),) = ast.literal_eval("{" + line + "}").items()
+    return module, {name: Entry(*entry)}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        *((name, chosen) for name in MODELS for chosen in VARIANTS.get(name, [{}])),
+        ("TINY", {}),
+    ],
+    ids=lambda param: "-".join([param[0], *(f"{key}={value}" for key, value in param[1].items())]),
+)
+def model(request, tmp_path_factory):
+    name, chosen = request.param
     keras.utils.set_random_seed(3)
-    return cls(cls.Options(**SMALL[request.param]))
+    with pytest.MonkeyPatch.context() as patch:
+        if name == "TINY":
+            module, entries = page_model(tmp_path_factory.mktemp("page"))
+            patch.setitem(sys.modules, "models.tiny", module)
+            patch.setattr(MODELS, "_entries", MODELS._entries | entries)
+        cls = MODELS.load(name)
+        module = sys.modules[cls.__module__]
+        for constant, value in list(vars(module).items()):
+            if isinstance(value, Sizes):
+                patch.setattr(module, constant, shrunk(value))
+        yield cls(cls.Options(**chosen))
 
 
 def smooth_faces(count, side):
@@ -45,15 +118,30 @@ def batch(model, count=2):
 
 @pytest.mark.parametrize(("name", "chosen", "count"), FULL_SIZE)
 def test_full_size_parameter_count_is_exact(name, chosen, count):
-    cls = MODELS.load(name)
-    networks = cls(cls.Options(**chosen)).networks
+    networks = unallocated(name, chosen).networks
     assert sum(network.count_params() for network in networks.values()) == count
 
 
+def unallocated(name, chosen):
+    """Build a model whose weights have shapes but take no memory."""
+    cls = MODELS.load(name)
+    with keras.StatelessScope(initialize_variables=False):
+        return cls(cls.Options(**chosen))
+
+
+def counted(network):
+    return [layer.count_params() for layer in network.layers if layer.weights]
+
+
+def test_every_model_has_a_parameter_count():
+    assert {name for name, *_ in FULL_SIZE} == set(MODELS)
+
+
 def test_h64_layer_table():
-    networks = H64(H64Options()).networks
-    counted = [layer.count_params() for layer in networks["encoder"].layers if layer.weights]
-    assert counted == [9_728, 819_456, 3_277_312, 13_108_224, 16_778_240, 16_793_600, 18_876_416]
+    networks = unallocated("H64", {}).networks
+    assert counted(networks["encoder"]) == [
+        9_728, 819_456, 3_277_312, 13_108_224, 16_778_240, 16_793_600, 18_876_416,
+    ]  # fmt: skip
     decoder = {layer.name: layer.count_params() for layer in networks["decoder_src"].layers}
     rows = ("up1_conv", "up2_conv", "up3_conv", "image")
     assert [decoder[row] for row in rows] == [9_439_232, 4_719_616, 1_180_160, 9_603]
@@ -61,45 +149,97 @@ def test_h64_layer_table():
     assert [decoder[row] for row in rows] == [4_719_616, 1_180_160, 295_168, 1_601]
 
 
+def test_liaef128_layer_table():
+    networks = unallocated("LIAEF128", {}).networks
+    assert counted(networks["encoder"]) == [9_728, 819_456, 3_277_312, 13_108_224]
+    for name in ("inter_B", "inter_AB"):
+        assert counted(networks[name]) == [16_777_472, 8_421_376, 9_439_232]
+    assert sorted(counted(networks["decoder"])) == sorted([
+        18_876_416, 4_719_616, 1_180_160, 9_603, 18_876_416, 4_719_616, 1_180_160, 3_201,
+    ])  # fmt: skip
+
+
+def test_sae_layer_tables():
+    liae, df = (unallocated("SAE", {"archi": archi}).networks for archi in ("liae", "df"))
+    downs = [9_576, 794_052, 3_175_704, 12_701_808]
+    assert counted(liae["encoder"]) == downs
+    assert counted(df["encoder"]) == [*downs, 33_030_656, 16_809_984, 9_439_232]
+    assert counted(liae["inter_B"]) == [16_515_328, 8_421_376, 9_439_232]
+    image, mask = [37_803, 4_573_296, 18_903, 1_143_576, 9_453], [5_601, 903_616, 2_801, 226_016]
+    assert sorted(counted(liae["decoder"])) == sorted([18_581_472, *image])
+    assert sorted(counted(liae["decoderm"])) == sorted([8_258_432, *mask, 1_401])
+    for side in ("src", "dst"):
+        assert sorted(counted(df[f"decoder_{side}"])) == sorted([9_291_744, *image])
+        assert sorted(counted(df[f"decoder_{side}m"])) == sorted([4_129_664, *mask, 1_401])
+        shapes = [output.shape for output in df[f"decoder_{side}"].outputs]
+        assert shapes == [(None, n, n, 3) for n in (32, 64, 128)]
+
+
+@pytest.mark.parametrize("resolution", [60, 72, 272])
+def test_sae_resolutions_are_multiples_of_16(resolution):
+    with pytest.raises(UsageError, match="steps of 16"):
+        options.from_json(MODELS.load("SAE").Options, {"resolution": resolution})
+
+
 def test_predicts_faces_and_masks_in_range(model):
     faces = smooth_faces(3, model.resolution)
-    image, mask = (np.asarray(part) for part in model.swap(tf.constant(faces)))
+    image, mask = model.swap(tf.constant(faces))
     assert image.shape == faces.shape
-    assert mask.shape == (*faces.shape[:3], 1)
-    assert image.min() >= 0
-    assert image.max() <= 1
-    assert 0 <= mask.min() <= mask.max() <= 1
+    assert 0 <= np.min(image) <= np.max(image) <= 1
+    assert (mask is None) == (getattr(model.options, "learn_mask", True) is False)
+    if mask is not None:
+        assert mask.shape == (*faces.shape[:3], 1)
+        assert 0 <= np.min(mask) <= np.max(mask) <= 1
 
 
 def test_swap_is_the_src_path(model):
-    src, dst = batch(model), batch(model)
+    src, dst = batch(model, 3), batch(model)
     through_src, _ = model.reconstruct(dst.target, src.target)
     assert np.allclose(through_src.image, model.swap(dst.target).image, atol=1e-5)
 
 
-def test_learns(model):
-    """The summed loss on one fixed batch falls in a few plain gradient steps."""
-    src, dst = batch(model), batch(model)
-    optimizer = keras.optimizers.Adam(2e-4)
+def test_each_side_is_reconstructed_alone(model):
+    """What goes through a network together does not mix."""
+    src, dst = batch(model, 3), batch(model)
+    of_src, of_dst = model.reconstruct(src.target, dst.target)
+    other_src, other_dst = model.reconstruct(src.target[:1], dst.target[1:])
+    assert np.allclose(of_src.image[:1], other_src.image, atol=1e-5)
+    assert np.allclose(of_dst.image[1:], other_dst.image, atol=1e-5)
 
-    @tf.function
-    def step():
+
+def test_learns(model):
+    """Every variable gets a finite gradient, and the loss on one batch falls in a few steps."""
+    src, dst = batch(model), batch(model)
+    optimizer = Adam(model.variables, 2e-3)
+    values = []
+    for _ in range(6):
         with tf.GradientTape() as tape:
             total = tf.add_n(list(model.losses(src, dst).values()))
-        gradients = tape.gradient(total, model.variables)
-        optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
-        return total
-
-    values = [float(step()) for _ in range(8)]
+        gradients = tape.gradient(total, optimizer.variables)
+        assert all(gradient is not None and np.isfinite(gradient).all() for gradient in gradients)
+        optimizer.apply(gradients)
+        values.append(float(total))
     assert values[-1] < 0.9 * values[0]
 
 
-def test_every_variable_gets_a_gradient(model):
-    src, dst = batch(model), batch(model)
-    with tf.GradientTape() as tape:
-        total = tf.add_n(list(model.losses(src, dst).values()))
-    gradients = tape.gradient(total, [variable.value for variable in model.variables])
-    assert all(gradient is not None and np.isfinite(gradient).all() for gradient in gradients)
+def test_the_converter_can_use_it(model):
+    made = predictor.of_model(model, "test")
+    faces = list(smooth_faces(3, model.resolution))
+    swapped = made(faces, 2)
+    assert made.has_mask == (swapped[0][1] is not None)
+    assert [face.shape for face, _ in swapped] == [face.shape for face in faces]
+
+
+def test_it_can_be_exported(model, tmp_path):
+    """As one plain network that Keras alone can load."""
+    path, faces = tmp_path / "swap.keras", smooth_faces(3, model.resolution)
+    export.write(export.swap_network(model), path)
+    outputs = keras.saving.load_model(path, safe_mode=True)(faces)
+    image, mask = model.swap(tf.constant(faces))
+    assert np.allclose(outputs["swapped"], image, atol=1e-6)
+    assert ("mask" in outputs) == (mask is not None)
+    if mask is not None:
+        assert np.allclose(outputs["mask"], mask, atol=1e-6)
 
 
 def test_options_survive_json(model):
@@ -242,6 +382,85 @@ def test_dssim_is_tensorflows_for_other_ranges():
     assert np.allclose(losses.dssim(first, second, 2.0), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("sigma", [1, 2, 4])
+def test_blur_is_scipys_away_from_the_border(sigma):
+    x = RNG.random((2, 40, 48, 3), np.float32)
+    made = np.asarray(losses.gaussian_blur(x, sigma))
+    # cut off at twice sigma
+    expected = ndimage.gaussian_filter(x, (0, sigma, sigma, 0), radius=(0, 2 * sigma, 2 * sigma, 0))
+    inside = np.s_[:, 2 * sigma : -2 * sigma, 2 * sigma : -2 * sigma]
+    assert np.allclose(made[inside], expected[inside], atol=1e-6)
+
+
+def test_blur_moves_nothing_and_gives_no_weight_to_borders():
+    """Two faults of the ancestor: its kernel was off-centre, and empty borders became face."""
+    mask = np.zeros((1, 33, 33, 1), np.float32)
+    mask[0, 12:21, 12:21] = 1
+    blurred = np.asarray(losses.gaussian_blur(mask, 2.0))[0, ..., 0]
+    rows, columns = np.indices(blurred.shape)
+    weight = blurred.sum()
+    assert (rows * blurred).sum() / weight == pytest.approx(16, abs=1e-4)
+    assert (columns * blurred).sum() / weight == pytest.approx(16, abs=1e-4)
+    assert blurred[0].max() == blurred[:, -1].max() == 0
+    ones = np.ones((1, 20, 20, 1), np.float32)
+    assert np.allclose(losses.gaussian_blur(ones, 4), 1, atol=1e-6)
+
+
+def test_style_is_the_distance_of_means_and_deviations():
+    first, second = smooth_faces(3, 24), smooth_faces(3, 24)
+    expected = [
+        np.sum((a.mean((0, 1)) - b.mean((0, 1))) ** 2 + (a.std((0, 1)) - b.std((0, 1))) ** 2)
+        for a, b in zip(first, second, strict=True)
+    ]
+    assert np.allclose(losses.style(first, second), expected, atol=1e-4)
+    assert np.allclose(losses.style(first[1:2], second[1:2]), expected[1], atol=1e-4)
+
+
+def test_pyramid_is_of_means():
+    x = RNG.random((2, 16, 16, 3), np.float32)
+    quarter, half, whole = (np.asarray(level) for level in losses.pyramid(x, 3))
+    assert np.allclose(half, x.reshape(2, 8, 2, 8, 2, 3).mean((2, 4)))
+    assert np.allclose(quarter, x.reshape(2, 4, 4, 4, 4, 3).mean((2, 4)), atol=1e-6)
+    assert np.array_equal(whole, x)
+
+
+@pytest.mark.parametrize("pixel_loss", [False, True])
+def test_sae_losses_are_the_published_sums(pixel_loss):
+    """Against tf.image.ssim on the ancestor's 0..2 pictures, and SciPy's blur."""
+    chosen = SMALL_SAE | {"multiscale_decoder": False, "pixel_loss": pixel_loss}
+    powers = {"face_style_power": 10.0, "bg_style_power": 20.0}
+    model = MODELS.load("SAE")(MODELS.load("SAE").Options(**chosen, **powers))
+    src, dst = batch(model), batch(model)
+    of_src, of_dst = model.reconstruct(src.warped, dst.warped)
+    swapped = model.swap(dst.warped)
+
+    def blur(x, sigma):
+        return ndimage.gaussian_filter(x, (0, sigma, sigma, 0), radius=(0, 2 * sigma, 2 * sigma, 0))
+
+    def difference(side, image, soft):
+        wanted, made = 2 * side.target * soft, 2 * image * soft
+        if pixel_loss:
+            return 100 * np.mean((wanted - made) ** 2)
+        return 100 * np.mean(((1 - tf.image.ssim(wanted, made, 2.0)) / 2) ** 2)
+
+    soft_src, soft_dst = blur(src.mask, 2), blur(dst.mask, 2)
+    faces = [blur(2 * x * soft_dst, 8) for x in (swapped.image, dst.target)]
+    style = sum(
+        np.mean((f(faces[0], (1, 2)) - f(faces[1], (1, 2))) ** 2) * 3 for f in (np.mean, np.std)
+    )
+    expected = {
+        "src": difference(src, of_src.image, soft_src) + 10 / 100 * style
+        + 20 / 100 * difference(dst, swapped.image, 1 - soft_dst),
+        "dst": difference(dst, of_dst.image, soft_dst),
+        "src_mask": np.mean((2 * src.mask - 2 * of_src.mask) ** 2),
+        "dst_mask": np.mean((2 * dst.mask - 2 * of_dst.mask) ** 2),
+    }  # fmt: skip
+    made = model.losses(src, dst)
+    assert set(made) == set(expected)
+    for name, value in expected.items():
+        assert float(made[name]) == pytest.approx(float(value), rel=2e-3), name
+
+
 @pytest.mark.parametrize(
     ("size", "channels", "depth", "kernel", "stride"),
     [
@@ -250,9 +469,20 @@ def test_dssim_is_tensorflows_for_other_ranges():
         (8, 16, 32, 3, 1),
         (16, 16, 16, 3, 1),
         (4, 16, 16, 5, 2),
+        (20, 24, 16, 3, 1),
+        (40, 16, 24, 5, 2),
+        (12, 20, 3, 5, 1),
+        (6, 16, 1, 3, 1),
     ],
 )
-def test_accelerated_convolutions_are_the_plain_ones(size, channels, depth, kernel, stride):
+@pytest.mark.parametrize("wide", [False, True])
+def test_accelerated_convolutions_are_the_plain_ones(
+    size, channels, depth, kernel, stride, wide, monkeypatch
+):
+    monkeypatch.setattr(acceleration.cv2, "checkHardwareSupport", lambda _: wide)
+    monkeypatch.setattr(
+        acceleration, "FEW_PIXELS", {3: 200, 5: 200}
+    )  # so that both forms have their turn
     inputs = keras.Input((size, size, channels))
     layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
     network = keras.Model(inputs, layer(inputs))
@@ -277,3 +507,19 @@ def test_acceleration_leaves_layers_with_few_channels_alone():
     layer = keras.layers.Conv2D(8, 5, strides=2, padding="same")
     acceleration.accelerate([keras.Model(inputs, layer(inputs))])
     assert "convolution_op" not in vars(layer)
+
+
+def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_chequerboard():
+    model = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
+    initial.begin(model.networks.values(), seed=3)
+    faces = RNG.standard_normal((2, 64, 64, 3)).astype(np.float32)
+    codes = model.networks["encoder"](faces).numpy()
+    assert 0.5 < codes.std() / faces.std() < 2
+    decoder = model.networks["decoder_src"]
+    after = keras.Model(decoder.input, decoder.get_layer("up1_join").output)
+    blocks = after(codes).numpy().reshape(2, 8, 2, 8, 2, -1)
+    np.testing.assert_array_equal(blocks[:, :, 0, :, 0], blocks[:, :, 1, :, 1])
+    other = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
+    initial.begin(other.networks.values(), seed=3)
+    pairs = zip(model.variables, other.variables, strict=True)
+    assert all(np.array_equal(one.numpy(), two.numpy()) for one, two in pairs)

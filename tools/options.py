@@ -34,10 +34,28 @@ class EvaluateOptions(DeviceOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExportOptions(StageOptions):
+    """What `util export` writes."""
+
+    model_dir: Path = opt(help="folder of the trained model")
+    output: Path = opt(help="file to write; its suffix chooses the format: .keras or .onnx")
+    overwrite: bool = opt(False, help="replace the file if it exists")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportOptions(StageOptions):
     """Where the ancestor's faces are."""
 
     input_dir: Path = opt(help="folder of faces that DeepFaceLab extracted, PNG or JPEG")
     output_dir: Path | None = opt(
         None, help="folder the faces go to (default: the input's name with _imported)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(StageOptions):
+    """Options of `verify`."""
+
+    files: tuple[Path, ...] = opt(
+        help="pictures and videos, or folders of them", group="Files", positional=True
     )

@@ -37,10 +37,12 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     choices: Iterable[str] | None = None,
     low: float | None = None,
     high: float | None = None,
+    step: int | None = None,
     ask: bool = False,
     fixed: bool = False,
     aliases: tuple[str, ...] = (),
     positional: bool = False,
+    when: Mapping[str, Iterable[str]] | None = None,
 ) -> Any:  # noqa: ANN401 - it stands where a value of the field's type stands
     """Declare an option; without a default it is required.
 
@@ -51,17 +53,20 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     group : heading under which the flag is listed
     choices : allowed values of a str field (an Enum brings its own)
     low, high : inclusive range of a number
+    step : only low, low + step, low + 2 step, ... are allowed
     ask : whether a person at a terminal is asked
     fixed : whether it can no longer change once a model exists
     aliases : further flags, such as "--target-epoch"
     positional : whether the value stands alone, without a flag: `verify FILE FILE`
+    when : name of another option -> its values with which this one is asked
     """
     return dataclasses.field(
         default=default,
         metadata={
             "help": help, "group": group, "choices": tuple(choices) if choices else None,
-            "low": low, "high": high, "ask": ask, "fixed": fixed, "aliases": aliases,
-            "positional": positional,
+            "low": low, "high": high, "step": step, "ask": ask, "fixed": fixed,
+            "aliases": aliases, "positional": positional,
+            "when": {name: tuple(values) for name, values in (when or {}).items()},
         },
     )  # fmt: skip
 
@@ -104,7 +109,8 @@ class Option:
             hint = f"; did you mean {close[0]}?" if close else ""
             raise UsageError(self._expected(text) + hint)
         low, high = self.meta["low"], self.meta["high"]
-        if (low is not None and value < low) or (high is not None and value > high):
+        between = self.meta["step"] and (value - low) % self.meta["step"]
+        if (low is not None and value < low) or (high is not None and value > high) or between:
             raise UsageError(self._expected(text))
         return value
 
@@ -162,7 +168,8 @@ class Option:
                 if high is not None
                 else ""
             )
-        return words[self.type] + bounds
+        steps = f" in steps of {self.meta['step']}" if self.meta["step"] else ""
+        return words[self.type] + bounds + steps
 
 
 def _word(value: object) -> str:
@@ -263,11 +270,15 @@ def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | N
 def ask(options: T, given: Mapping[str, Any], existing: bool = False) -> T:
     """Ask for every `ask` option that no flag has set; Enter keeps the value shown, `?` explains.
 
+    One that makes no difference with the answers so far (`when`) is left out.
     `existing` leaves out what is fixed because the model exists already.
     """
     answers: dict[str, Any] = {}
     for option in options_of(type(options)):
         if not option.meta["ask"] or option.name in given or (existing and option.meta["fixed"]):
+            continue
+        chosen = {name: answers.get(name, getattr(options, name)) for name in option.meta["when"]}
+        if any(chosen[name] not in values for name, values in option.meta["when"].items()):
             continue
         current = getattr(options, option.name)
         explain = f"{option.meta['help']}; {option.describe()}"

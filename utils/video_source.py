@@ -90,6 +90,13 @@ class Span:
             return time is not None and time >= self.last
         return self.last is not None and index > self.last
 
+    def begun_earlier(self, frames: int, rate: Fraction | None) -> "Span":
+        """Return the span that begins so many frames earlier."""
+        if isinstance(self.first, Fraction):
+            back = Fraction(frames) / (rate or 25)
+            return Span(max(self.first - back, Fraction(0)), self.last)
+        return self if self.first is None else Span(max(self.first - frames, 0), self.last)
+
     def count(self, total: int | None, rate: Fraction | None) -> int | None:
         """Return about how many frames it has of `total`; None if that cannot be known."""
         if total is None:
@@ -157,6 +164,10 @@ class FrameSource(ABC):
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
+
+    def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
+        """Yield name, time and duration of all frames of a video."""
+        raise NotImplementedError
 
 
 class FolderSource(FrameSource):

@@ -1,0 +1,144 @@
+"""Train for so many CPU seconds and record how well faces that were kept out are rebuilt.
+
+    python -m benchmarks.learning workspace --model-dir model --output curve.json \
+        --cpu-seconds 600 --model H64 --option lightweight=true --option 'preset="ancestor"'
+
+Two blocks of neighbouring frames of each person are kept out (neighbours of a trained frame are
+almost trained on). Measured: SSIM inside the hull of the face, mean over up to 12 faces of each
+person. CPU seconds are those of the steps alone, so they bear sharing the machine. The model is
+saved at the end and can be converted and evaluated.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from utils import device
+
+device.select(device.DeviceOptions(cpu_only=True))
+device.tune()
+
+import numpy as np
+
+from facelib.faceset import Faceset
+from facelib.likeness import masked_ssim
+from models import MODELS, acceleration
+from models.base import ModelBase
+from trainer.feed import Feed
+from trainer.options import options_class
+from trainer.sampler import Sampler, Settings
+from trainer.session import Session
+
+KEPT_OUT = ((0.28, 0.36), (0.64, 0.72))  # of the frames, in order
+Point = dict[str, Any]
+MOST = 12  # faces of a person that are measured
+
+
+def split(folder: Path) -> tuple[list, list]:
+    """Return the faces to train on and those to measure with."""
+    faces = sorted(Faceset.open(folder), key=lambda face: face[1].frame_index or 0)
+    places = np.linspace(0, 1, len(faces))
+    kept = [any(low <= place < high for low, high in KEPT_OUT) for place in places]
+    trained = [face for face, out in zip(faces, kept, strict=True) if not out]
+    measured = [face for face, out in zip(faces, kept, strict=True) if out]
+    chosen = np.linspace(0, len(measured) - 1, min(MOST, len(measured))).round().astype(int)
+    return trained, [measured[index] for index in chosen]
+
+
+class Judge:
+    """Measures how well a model rebuilds the faces that were kept out."""
+
+    def __init__(self, model: ModelBase, faces: Sequence[list]) -> None:
+        settings = Settings(model.face_type, model.resolution)
+        samplers = [Sampler(side, settings, (0,)) for side in faces]
+        pictures = [[s.plain(i) for i in range(len(s.faces))] for s in samplers]
+        self.pictures = [np.stack(side).astype(np.float32) / 255 for side in pictures]
+        self.model = model
+
+    def __call__(self) -> list[float]:
+        """Return the SSIM of src and of dst."""
+        count = min(map(len, self.pictures))
+        src, dst = (side[:count, ..., :3] for side in self.pictures)
+        rebuilt = self.model.reconstruct(src, dst)
+        return [
+            float(np.mean([
+                masked_ssim(face[..., :3], np.asarray(out), face[..., 3])
+                for face, out in zip(side, faces.image, strict=False)
+            ]))
+            for side, faces in zip(self.pictures, rebuilt, strict=True)
+        ]  # fmt: skip
+
+
+def train(session: Session, folders: Sequence[Path], budget: float, every: int) -> Iterator[Point]:
+    """Train until the CPU seconds are used up and yield what each measurement showed."""
+    model, size = session.model, session.options.batch_size
+    parts = [split(folder) for folder in folders]
+    judge = Judge(model, [measured for _, measured in parts])
+    settings = Settings(model.face_type, model.resolution)
+    src, dst = (
+        Sampler(trained, settings, (session.seed, side)) for side, (trained, _) in enumerate(parts)
+    )
+    used = 0.0
+    losses: list[list[float]] = []
+    with Feed(src, dst, size, first=session.iteration) as feed:
+        session.train(*feed.next())  # traces; not counted
+        while used < budget:
+            batches = feed.next()
+            started = time.process_time()
+            losses.append(list(session.train(*batches).losses.values()))
+            used += time.process_time() - started
+            if session.iteration % every == 0 or used >= budget:
+                yield {
+                    "iteration": session.iteration,
+                    "cpu_seconds": round(used, 1),
+                    "ssim": judge(),
+                    "losses": np.mean(losses, axis=0).tolist(),
+                }
+                losses.clear()
+
+
+def option(text: str) -> tuple[str, Any]:
+    """Read NAME=JSON."""
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
+
+
+def main() -> None:
+    """Read the command line, train, and write the curve after every measurement."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("workspace", type=Path, help="with data_src/aligned and data_dst/aligned")
+    parser.add_argument("--model-dir", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="the curve")
+    parser.add_argument("--model", default="H64", choices=MODELS.names)
+    parser.add_argument("--option", type=option, action="append", default=[], metavar="NAME=JSON")
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--cpu-seconds", type=float, default=600)
+    parser.add_argument("--every", type=int, default=50, help="iterations between measurements")
+    parser.add_argument("--plain", action="store_true", help="TensorFlow's own convolutions")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    folders = [chosen.workspace / side / "aligned" for side in ("data_src", "data_dst")]
+    options = options_class(chosen.model)(
+        training_data_src_dir=folders[0], training_data_dst_dir=folders[1],
+        model_dir=chosen.model_dir, model=chosen.model, batch_size=chosen.batch_size,
+        seed=chosen.seed, **dict(chosen.option),
+    )  # fmt: skip
+    session = Session(options)
+    if not chosen.plain:
+        acceleration.accelerate(session.model.networks.values())
+    curve = []
+    for point in train(session, folders, chosen.cpu_seconds, chosen.every):
+        curve.append(point)
+        chosen.output.write_text(json.dumps(curve))
+        print(*(f"{name} {np.round(value, 4)}" for name, value in point.items()), flush=True)
+    session.save()
+
+
+if __name__ == "__main__":
+    main()
