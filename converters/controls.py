@@ -1,0 +1,129 @@
+"""The keys of an interactive conversion, declared once.
+
+What a key does, the help on the screen and the table in the docs all come from `CONTROLS`. Letters
+are those of DeepFaceLab's merger where it has the same setting; Shift makes a slider's step larger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from converters import desk
+from converters.desk import Step
+
+SMALL, LARGE = 1, 5
+
+
+class Control(NamedTuple):
+    """Keys with one meaning.
+
+    Attributes
+    ----------
+    group : heading under which it is listed
+    keys : characters, or names of keys such as "Esc"; all do the same
+    help : what it does, in a few words
+    step : and as a function
+    """
+
+    group: str
+    keys: tuple[str, ...]
+    help: str
+    step: Step
+
+
+class Slider(NamedTuple):
+    """Two letters that move a number of the look up and down."""
+
+    name: str
+    up: str
+    down: str
+
+    def steps(self) -> Iterator[tuple[str, Step]]:
+        """Yield what its keys do, with Shift too."""
+        for key, sign in ((self.up, 1), (self.down, -1)):
+            yield key, desk.slide(self.name, sign * SMALL)
+            yield SHIFTED.get(key, key.upper()), desk.slide(self.name, sign * LARGE)
+
+
+SHIFTED = {";": ":"}
+GO, LOOK, COPY, SHOW, END = "Go to", "Settings", "Copy settings", "Show", "Finish"
+MODES = {
+    "1": ("overlay", None),
+    "2": ("hist-match", None),
+    "3": ("seamless", None),
+    "5": ("raw", "rgb"),
+    "6": ("raw", "predicted"),
+}
+SLIDERS = (
+    Slider("hist_match_threshold", "q", "a"),
+    Slider("erode_modifier", "w", "s"),
+    Slider("blur_modifier", "e", "d"),
+    Slider("seamless_erode_modifier", "t", "g"),
+    Slider("face_scale", "u", "j"),
+)
+CYCLES = {"z": "masked_hist_match", "x": "mask_type"}
+
+CONTROLS = (
+    Control(GO, (".", "Right"), "next frame", desk.step(1)),
+    Control(GO, (",", "Left"), "previous frame", desk.step(-1)),
+    Control(GO, ("PageDown",), "25 frames on", desk.step(25)),
+    Control(GO, ("PageUp",), "25 frames back", desk.step(-25)),
+    Control(GO, ("<", "Home"), "first frame", desk.first),
+    Control(GO, ("End",), "last frame", desk.last),
+    Control(GO, ("]",), "next frame with a face", desk.next_face),
+    Control(GO, ("[",), "previous frame with a face", desk.previous_face),
+    Control(GO, ("}",), "next change of settings", desk.next_change),
+    Control(GO, ("{",), "previous change of settings", desk.previous_change),
+    Control(GO, ("Enter",), "frame by number: digits, then Enter", desk.ask_number),
+    Control(COPY, ("/",), "to the next frame, and go there", desk.copy_on),
+    Control(COPY, ("m",), "to the previous frame, and go there", desk.copy_back),
+    Control(COPY, ("?",), "to all later frames", desk.copy_to_the_end),
+    Control(COPY, ("M",), "to all earlier frames", desk.copy_to_the_start),
+    Control(COPY, ("b",), "changes are for: this frame on / only this frame", desk.toggle_alone),
+    Control(COPY, ("Delete",), "no own settings: as the frames before", desk.follow),
+    Control(COPY, ("Backspace",), "undo the last change", desk.undo),
+    Control(SHOW, ("`", "Space"), "original / result", desk.toggle_view("original")),
+    Control(SHOW, ("0",), "mask / result", desk.toggle_view("mask")),
+    Control(SHOW, ("9",), "zoom to the face / whole frame", desk.toggle_zoom),
+    Control(SHOW, ("Tab", "F1"), "these keys", desk.toggle_help),
+    Control(END, (">",), "render everything (press it twice)", desk.render),
+    Control(END, ("Esc",), "quit; the session is kept", desk.leave),
+)
+
+
+def steps() -> dict[str, Step]:
+    """Return what each key does."""
+    table = {key: control.step for control in CONTROLS for key in control.keys}
+    for key, (mode, raw) in MODES.items():
+        table[key] = desk.choose(mode=mode, raw_mode=raw) if raw else desk.choose(mode=mode)
+    for slider in SLIDERS:
+        table.update(slider.steps())
+    table.update({key: desk.cycle(name) for key, name in CYCLES.items()})
+    return table
+
+
+def listed() -> dict[str, list[tuple[str, str]]]:
+    """Return all keys with what they do, in groups, for people."""
+    rows: dict[str, list[tuple[str, str]]] = {GO: [], LOOK: [], COPY: [], SHOW: [], END: []}
+    for key, (mode, raw) in MODES.items():
+        rows[LOOK].append((key, f"mode {mode}{f' ({raw})' if raw else ''}"))
+    for slider in SLIDERS:
+        rows[LOOK].append((f"{slider.up} {slider.down}", f"{desk.words(slider.name)} + -"))
+    rows[LOOK] += [(key, desk.words(name)) for key, name in CYCLES.items()]
+    for control in CONTROLS:
+        rows[control.group].append((" ".join(control.keys), control.help))
+    return rows
+
+
+def to_markdown() -> str:
+    """Return the table of the docs."""
+    lines = ["| key | does |", "|---|---|"]
+    for group, rows in listed().items():
+        lines.append(f"| **{group}** | |")
+        lines += [f"| {_code(keys)} | {help} |" for keys, help in rows]
+    return "\n".join(lines)
+
+
+def _code(keys: str) -> str:
+    return ", ".join(f"`` {key} ``" if key == "`" else f"`{key}`" for key in keys.split(" "))
