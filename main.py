@@ -17,7 +17,10 @@ from utils.errors import ExitStatus, Interrupted, UsageError, UserError
 
 
 class Stage(NamedTuple):
-    """One sub-command: its options class (or a function of argv that makes one) and its worker."""
+    """One sub-command: its options class (or a function of argv that makes one) and its worker.
+
+    Small tools that belong together have names of two words, such as "video cut".
+    """
 
     options: str
     run: str
@@ -91,13 +94,12 @@ def _dispatch(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         console.say(_overview())
         return ExitStatus.DONE
-    name = ALIASES.get(argv[0], argv[0])
-    if name not in STAGES:
-        close = get_close_matches(name, STAGES, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise UsageError(f"unknown stage {name}{hint}\nExpected one of: {', '.join(STAGES)}")
+    name = find_stage(argv)
+    if name is None:
+        console.say(_overview(argv[0]))
+        return ExitStatus.DONE
     stage = STAGES[name]
-    chosen = _read_options(name, stage, argv[1:])
+    chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.device").select(chosen)
     report: console.Report = _load(stage.run)(chosen)
@@ -109,10 +111,41 @@ def _dispatch(argv: list[str]) -> int:
     return report.status
 
 
-def _overview() -> str:
-    lines = ["Put one person's face into another person's footage, in four steps.", "", USAGE, ""]
-    lines += [f"  {name:10}{stage.help}" for name, stage in STAGES.items()]
-    return "\n".join(lines)
+def find_stage(argv: list[str]) -> str | None:
+    """Return the name of the stage that a command line begins with.
+
+    None when only the first word of tools of two words is there, or help on them is asked for.
+
+    Raises
+    ------
+    UsageError
+        If there is no such stage.
+    """
+    first = ALIASES.get(argv[0], argv[0])
+    two = " ".join([first, *argv[1:2]])
+    for name in (first, two):
+        if name in STAGES:
+            return name
+    family = [name for name in STAGES if name.startswith(first + " ")]
+    if family and argv[1:2] in ([], ["-h"], ["--help"]):
+        return None
+    name, known = (two, family) if family else (first, list(STAGES))
+    close = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise UsageError(f"unknown stage {name}{hint}\nExpected one of: {', '.join(known)}")
+
+
+def _overview(family: str = "") -> str:
+    """List the stages, or only those whose names begin with the word `family`."""
+    about = ["Put one person's face into another person's footage, in four steps.", ""]
+    shown = {n: s.help for n, s in STAGES.items() if not family or n.startswith(family + " ")}
+    width = max(map(len, shown)) + 2
+    return "\n".join([
+        *(about if not family else []),
+        USAGE,
+        "",
+        *(f"  {name:{width}}{text}" for name, text in shown.items()),
+    ])
 
 
 def _load(target: str) -> Any:  # noqa: ANN401 - a class or a function

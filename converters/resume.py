@@ -7,7 +7,7 @@ from types import TracebackType
 from converters.options import ConvertOptions, Look
 from facelib.faceset import Faceset
 from utils.errors import InputError
-from utils.files import IMAGE_SUFFIXES, Manifest, move_to_trash, trash_dir
+from utils.files import IMAGE_SUFFIXES, Manifest, move_to_trash, remove_leftovers, trash_dir
 from utils.options import options_of, to_json
 
 JOURNAL = ".convert.jsonl"
@@ -41,6 +41,7 @@ class Journal:
         self.finished = len(self._done)
 
     def __enter__(self) -> "Journal":
+        remove_leftovers(self.folder)
         self._manifest.__enter__()
         return self
 

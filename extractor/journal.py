@@ -18,7 +18,7 @@ from extractor.options import ExtractOptions
 from facelib.faceset import Faceset
 from facelib.types import Rect
 from utils.errors import InputError
-from utils.files import Manifest, move_to_trash
+from utils.files import Manifest, move_to_trash, remove_leftovers
 from utils.options import to_json
 from utils.video import FrameSource
 
@@ -53,6 +53,8 @@ def begin(options: ExtractOptions, source: FrameSource) -> Manifest:
         _discard(options.output_dir, path, {str(header["source"])})
     else:
         _check(options.output_dir, path, header)
+    for folder in (options.output_dir, debug_dir(options.output_dir)):
+        remove_leftovers(folder)
     return Manifest(path, header)
 
 

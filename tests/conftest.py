@@ -2,6 +2,7 @@
 
 import pytest
 import skimage.data
+from screen import screen  # noqa: F401 - a fixture, for the tests of windows
 from synthetic import make_faceset
 
 from facelib.faceset import Faceset

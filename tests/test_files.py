@@ -59,6 +59,18 @@ def test_write_atomic_replaces_only_on_success(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    kept = [".hidden", ".a.b.png", "a.deadbeef.png", ".extract.jsonl", "b.png"]
+    for name in kept:
+        (tmp_path / name).touch()
+    with files.write_atomic(tmp_path / "c d.tar.png") as temporary:
+        left = temporary.name
+    (tmp_path / "c d.tar.png").rename(tmp_path / left)  # as if it had been killed before the end
+    files.remove_leftovers(tmp_path)
+    files.remove_leftovers(tmp_path / "missing")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(kept)
+
+
 def test_write_atomic_on_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     files.write_bytes(path, b"old")

@@ -11,7 +11,7 @@ import main
 from models import MODELS
 
 ROOT = Path(__file__).parent.parent
-HELPS = [["--help"], *([stage, "--help"] for stage in main.STAGES)]
+HELPS = [["--help"], *([*stage.split(), "--help"] for stage in main.STAGES)]
 HELPS += [["train", "--model", model, "--help"] for model in MODELS]
 
 # A lazy module stands in sys.modules before it is loaded: look for what only loading brings.
@@ -86,3 +86,32 @@ def test_debug_adds_the_traceback(tmp_path):
 def test_help_prints_in_any_console_encoding(encoding):
     result = run("train", "--help", env={**os.environ, "PYTHONIOENCODING": encoding})
     assert result.returncode == 0
+
+
+@pytest.fixture
+def two_words(monkeypatch):
+    monkeypatch.setitem(main.STAGES, "tools sort", main.STAGES["sort"])
+    monkeypatch.setitem(main.STAGES, "tools look", main.STAGES["sort"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["sort", "--by", "x"], "sort"), (["merge"], "convert"), (["tools", "look"], "tools look"),
+        (["tools"], None), (["tools", "--help"], None),
+    ],
+)  # fmt: skip
+def test_names_of_stages_have_one_word_or_two(argv, name, two_words):
+    assert main.find_stage(argv) == name
+
+
+def test_a_family_of_tools_is_listed(two_words, capsys):
+    assert main.main(["tools"]) == 0
+    listed = capsys.readouterr().out
+    assert "tools look" in listed
+    assert "extract" not in listed
+
+
+def test_a_misspelt_second_word_is_a_usage_error(two_words, capsys):
+    assert main.main(["tools", "loook"]) == 2
+    assert "did you mean tools look?" in capsys.readouterr().err

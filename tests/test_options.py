@@ -152,3 +152,22 @@ def test_markdown_has_a_row_for_every_option():
     assert "| `--folder` | required | a path | where |" in table
     assert "`--mode`, `--speed`" in table
     assert table.count("\n") == 1 + 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Positional:
+    files: tuple[Path, ...] = opt(help="which", positional=True)
+    strict: bool = opt(False, help="whether")
+
+
+def test_a_positional_option_needs_no_flag():
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    options.add_options(parser, Positional)
+    parsed = vars(parser.parse_args(["a b.png", "--strict"]))
+    chosen = options.resolve(Positional, parsed)
+    assert chosen.strict
+    assert [path.name for path in chosen.files] == ["a b.png"]
+    assert "FILES" in parser.format_help()
+    assert "`FILES ...`" in options.to_markdown(Positional)
+    with pytest.raises(SystemExit):
+        parser.parse_args([])

@@ -26,6 +26,10 @@ VIDEO_SUFFIXES = frozenset({
 })
 
 
+TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}(\.\w+)?", re.DOTALL)
+"""The names that `write_atomic` gives to what is not whole yet."""
+
+
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key under which "frame9" comes before "frame10"."""
     parts = re.split(r"(\d+)", name.casefold())
@@ -70,6 +74,17 @@ def write_atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed left half-written in a folder; there may be no folder.
+
+    Only for a folder in which nobody is writing now.
+    """
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

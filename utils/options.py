@@ -40,6 +40,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     ask: bool = False,
     fixed: bool = False,
     aliases: tuple[str, ...] = (),
+    positional: bool = False,
 ) -> Any:  # noqa: ANN401 - it stands where a value of the field's type stands
     """Declare an option; without a default it is required.
 
@@ -53,12 +54,14 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     ask : whether a person at a terminal is asked
     fixed : whether it can no longer change once a model exists
     aliases : further flags, such as "--target-epoch"
+    positional : whether the value stands alone, without a flag: `verify FILE FILE`
     """
     return dataclasses.field(
         default=default,
         metadata={
             "help": help, "group": group, "choices": tuple(choices) if choices else None,
             "low": low, "high": high, "ask": ask, "fixed": fixed, "aliases": aliases,
+            "positional": positional,
         },
     )  # fmt: skip
 
@@ -68,8 +71,9 @@ class Option:
 
     def __init__(self, field: dataclasses.Field[Any], hint: Any) -> None:  # noqa: ANN401
         self.name = field.name
-        self.flag = "--" + field.name.replace("_", "-")
         self.meta: Mapping[str, Any] = field.metadata
+        self.positional: bool = self.meta["positional"]
+        self.flag = field.name.upper() if self.positional else "--" + field.name.replace("_", "-")
         self.default = field.default
         args = [a for a in typing.get_args(hint) if a not in (type(None), Ellipsis)]
         self.optional = isinstance(hint, types.UnionType) and len(args) == 1
@@ -179,16 +183,14 @@ def add_options(parser: argparse.ArgumentParser, cls: type) -> None:
     for option in options_of(cls):
         title = option.meta["group"]
         group = groups.setdefault(title, parser.add_argument_group(title))
-        group.add_argument(
-            option.flag, *option.meta["aliases"], dest=option.name, default=argparse.SUPPRESS,
-            help=_help(option), **_shape(option),
-        )  # fmt: skip
+        names = [option.name] if option.positional else [option.flag, *option.meta["aliases"]]
+        group.add_argument(*names, default=argparse.SUPPRESS, help=_help(option), **_shape(option))
 
 
 def _shape(option: Option) -> dict[str, Any]:
     """What argparse must know of an option's type."""
     if option.type is bool:
-        return {"action": argparse.BooleanOptionalAction}
+        return {"action": argparse.BooleanOptionalAction, "dest": option.name}
 
     def read(text: str) -> object:
         try:
@@ -199,8 +201,12 @@ def _shape(option: Option) -> dict[str, Any]:
     shape: dict[str, Any] = {"type": read, "metavar": _metavar(option)}
     if option.many:
         shape["nargs"] = "+"
-    if option.required:
-        shape["required"] = True
+    if option.positional:
+        shape["metavar"] = option.flag
+        if not option.required:
+            shape["nargs"] = "*" if option.many else "?"
+    else:
+        shape |= {"required": option.required, "dest": option.name}
     return shape
 
 
@@ -296,7 +302,8 @@ def to_markdown(cls: type) -> str:
     rows = ["| option | default | allowed | meaning |", "|---|---|---|---|"]
     for option in options_of(cls):
         negation = (option.flag.replace("--", "--no-"),) if option.type is bool else ()
-        flags = ", ".join(f"`{f}`" for f in (option.flag, *negation, *option.meta["aliases"]))
+        flag = f"{option.flag} ..." if option.positional and option.many else option.flag
+        flags = ", ".join(f"`{f}`" for f in (flag, *negation, *option.meta["aliases"]))
         default = "required" if option.required else f"`{_show(option.default)}`"
         rows.append(f"| {flags} | {default} | {option.describe()} | {option.meta['help']} |")
     return "\n".join(rows)
