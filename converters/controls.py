@@ -1,18 +1,16 @@
 """The keys of an interactive conversion, declared once.
 
 What a key does, the help on the screen and the table in the docs all come from `CONTROLS`. Letters
-are those of DeepFaceLab's merger where it has the same setting; Shift makes a slider's step larger.
+are those of DeepFaceLab's merger where it has the same setting. Shift cannot make a slider's step
+larger as it does there, because not every system tells it of letters: a key held down does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from converters import desk
 from converters.desk import Step
-
-SMALL, LARGE = 1, 5
 
 
 class Control(NamedTuple):
@@ -21,7 +19,7 @@ class Control(NamedTuple):
     Attributes
     ----------
     group : heading under which it is listed
-    keys : characters, or names of keys such as "Esc"; all do the same
+    keys : as `utils.window.Key` names them; all do the same
     help : what it does, in a few words
     step : and as a function
     """
@@ -33,20 +31,13 @@ class Control(NamedTuple):
 
 
 class Slider(NamedTuple):
-    """Two letters that move a number of the look up and down."""
+    """Two keys that move a number of the look up and down."""
 
     name: str
     up: str
     down: str
 
-    def steps(self) -> Iterator[tuple[str, Step]]:
-        """Yield what its keys do, with Shift too."""
-        for key, sign in ((self.up, 1), (self.down, -1)):
-            yield key, desk.slide(self.name, sign * SMALL)
-            yield SHIFTED.get(key, key.upper()), desk.slide(self.name, sign * LARGE)
 
-
-SHIFTED = {";": ":"}
 GO, LOOK, COPY, SHOW, END = "Go to", "Settings", "Copy settings", "Show", "Finish"
 MODES = {
     "1": ("overlay", None),
@@ -65,30 +56,30 @@ SLIDERS = (
 CYCLES = {"z": "masked_hist_match", "x": "mask_type"}
 
 CONTROLS = (
-    Control(GO, (".", "Right"), "next frame", desk.step(1)),
-    Control(GO, (",", "Left"), "previous frame", desk.step(-1)),
-    Control(GO, ("PageDown",), "25 frames on", desk.step(25)),
-    Control(GO, ("PageUp",), "25 frames back", desk.step(-25)),
-    Control(GO, ("<", "Home"), "first frame", desk.first),
-    Control(GO, ("End",), "last frame", desk.last),
+    Control(GO, (".", "right"), "next frame", desk.step(1)),
+    Control(GO, (",", "left"), "previous frame", desk.step(-1)),
+    Control(GO, ("page down",), "25 frames on", desk.step(25)),
+    Control(GO, ("page up",), "25 frames back", desk.step(-25)),
+    Control(GO, ("<", "home"), "first frame", desk.first),
+    Control(GO, ("end",), "last frame", desk.last),
     Control(GO, ("]",), "next frame with a face", desk.next_face),
     Control(GO, ("[",), "previous frame with a face", desk.previous_face),
     Control(GO, ("}",), "next change of settings", desk.next_change),
     Control(GO, ("{",), "previous change of settings", desk.previous_change),
-    Control(GO, ("Enter",), "frame by number: digits, then Enter", desk.ask_number),
+    Control(GO, ("enter",), "frame by number: digits, then Enter", desk.ask_number),
     Control(COPY, ("/",), "to the next frame, and go there", desk.copy_on),
     Control(COPY, ("m",), "to the previous frame, and go there", desk.copy_back),
     Control(COPY, ("?",), "to all later frames", desk.copy_to_the_end),
-    Control(COPY, ("M",), "to all earlier frames", desk.copy_to_the_start),
+    Control(COPY, ("|",), "to all earlier frames", desk.copy_to_the_start),
     Control(COPY, ("b",), "changes are for: this frame on / only this frame", desk.toggle_alone),
-    Control(COPY, ("Delete",), "no own settings: as the frames before", desk.follow),
-    Control(COPY, ("Backspace",), "undo the last change", desk.undo),
-    Control(SHOW, ("`", "Space"), "original / result", desk.toggle_view("original")),
+    Control(COPY, ("delete",), "no own settings: as the frames before", desk.follow),
+    Control(COPY, ("backspace",), "undo the last change", desk.undo),
+    Control(SHOW, ("`", "space"), "original / result", desk.toggle_view("original")),
     Control(SHOW, ("0",), "mask / result", desk.toggle_view("mask")),
     Control(SHOW, ("9",), "zoom to the face / whole frame", desk.toggle_zoom),
-    Control(SHOW, ("Tab", "F1"), "these keys", desk.toggle_help),
+    Control(SHOW, ("tab",), "these keys", desk.toggle_help),
     Control(END, (">",), "render everything (press it twice)", desk.render),
-    Control(END, ("Esc",), "quit; the session is kept", desk.leave),
+    Control(END, ("escape",), "quit; the session is kept", desk.leave),
 )
 
 
@@ -98,7 +89,8 @@ def steps() -> dict[str, Step]:
     for key, (mode, raw) in MODES.items():
         table[key] = desk.choose(mode=mode, raw_mode=raw) if raw else desk.choose(mode=mode)
     for slider in SLIDERS:
-        table.update(slider.steps())
+        table[slider.up] = desk.slide(slider.name, 1)
+        table[slider.down] = desk.slide(slider.name, -1)
     table.update({key: desk.cycle(name) for key, name in CYCLES.items()})
     return table
 

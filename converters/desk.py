@@ -7,7 +7,7 @@ seen; `converters.controls` says which key does what.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ View = Literal["result", "original", "mask"]
 End = Literal["", "quit", "render"]
 Step = Callable[["Desk"], "Desk"]
 
+SMALL, LARGE = 1, 5
+"""By how much a slider moves at a press of its key, and while the key is held down."""
 UNDO_STEPS = 200
 LONGEST_NUMBER = 9  # digits
 
@@ -49,6 +51,7 @@ class Desk:
     end : how the work ends, if it does
     message : what there is to say about the last key
     past : earlier settings, to go back to
+    step : how far a slider moves
     """
 
     scene: Scene
@@ -63,6 +66,7 @@ class Desk:
     end: End = ""
     message: str = ""
     past: tuple[Looks, ...] = ()
+    step: int = SMALL
 
     @property
     def look(self) -> Look:
@@ -128,9 +132,7 @@ def with_looks(desk: Desk, looks: Looks, message: str) -> Desk:
     """Change the settings, so that the change can be undone."""
     if looks == desk.looks:
         return replace(desk, message=message)
-    return replace(
-        desk, looks=looks, message=message, past=(*desk.past, desk.looks)[-UNDO_STEPS:]
-    )
+    return replace(desk, looks=looks, message=message, past=(*desk.past, desk.looks)[-UNDO_STEPS:])
 
 
 def undo(desk: Desk) -> Desk:
@@ -155,13 +157,13 @@ def choose(**values: object) -> Step:
     return lambda desk: set_look(desk, words, **values)
 
 
-def slide(name: str, by: int) -> Step:
-    """Move a number of the look, within its range."""
+def slide(name: str, sign: int) -> Step:
+    """Move a number of the look up or down, within its range."""
     option = option_of(name)
     low, high = option.meta["low"], option.meta["high"]
 
     def move(desk: Desk) -> Desk:
-        value = min(max(getattr(desk.look, name) + by, low), high)
+        value = min(max(getattr(desk.look, name) + sign * desk.step, low), high)
         return set_look(desk, f"{words(name)} {value}", **{name: value})
 
     return move
@@ -258,22 +260,23 @@ def render(desk: Desk) -> Desk:
     return replace(desk, asked=True, message="press the same key again to render everything")
 
 
-def press(desk: Desk, key: str, steps: dict[str, Step]) -> Desk:
+def press(desk: Desk, key: str, steps: Mapping[str, Step], held: bool = False) -> Desk:
     """Return the state after a key; one without a meaning changes nothing.
 
     Parameters
     ----------
-    key : a character, or the name of a key such as "Esc"
+    key : as `utils.window.Key` names it
     steps : what each key does
+    held : whether it comes from a key that is held down
     """
     if desk.typed is not None:
         return _type(desk, key)
     if key not in steps:
         return desk
-    if desk.help and key == "Esc":  # what a person expects who wants to get rid of the list
+    if desk.help and key == "escape":  # what a person expects who wants to get rid of the list
         return replace(desk, help=False)
-    after = steps[key](desk)
-    return after if not desk.asked else replace(after, asked=False)
+    after = steps[key](replace(desk, step=LARGE if held else SMALL))
+    return replace(after, asked=False) if desk.asked else after
 
 
 def _type(desk: Desk, key: str) -> Desk:
@@ -281,10 +284,10 @@ def _type(desk: Desk, key: str) -> Desk:
     typed = desk.typed or ""
     if key.isascii() and key.isdigit():
         return replace(desk, typed=(typed + key)[:LONGEST_NUMBER])
-    if key == "Backspace":
+    if key == "backspace":
         return replace(desk, typed=typed[:-1])
     done = replace(desk, typed=None)
-    return go(done, int(typed)) if key == "Enter" and typed else done
+    return go(done, int(typed)) if key == "enter" and typed else done
 
 
 def option_of(name: str) -> Option:
