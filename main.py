@@ -51,6 +51,11 @@ STAGES = {
     "evaluate": Stage(
         "tools.options:EvaluateOptions", "tools.evaluate:run", "measure how good a swap is"
     ),
+    "util import-dfl": Stage(
+        "tools.options:ImportOptions",
+        "tools.import_dfl:run",
+        "take over faces that DeepFaceLab extracted",
+    ),
 }
 ALIASES = {"merge": "convert"}
 USAGE = "usage: main.py STAGE [options]     (main.py STAGE --help lists a stage's options)"

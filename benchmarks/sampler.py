@@ -28,7 +28,8 @@ from facelib.faceset import FaceInfo, Faceset, read_face, write_face
 from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
 from facelib.types import FaceType, Rect
 from trainer import augment
-from trainer.sampler import Feed, Sampler, Settings
+from trainer.feed import Feed
+from trainer.sampler import Sampler, Settings
 from utils.images import to_float
 
 BATCH, FACES, ROUNDS = 16, 64, 3

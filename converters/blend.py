@@ -106,7 +106,11 @@ class Blender:
         self.fade = fade()
 
     def __call__(
-        self, frame: np.ndarray, swaps: Iterable[Swap], trace: Trace | None = None
+        self,
+        frame: np.ndarray,
+        swaps: Iterable[Swap],
+        trace: Trace | None = None,
+        cover: np.ndarray | None = None,
     ) -> Blended:
         """Convert a frame.
 
@@ -118,6 +122,7 @@ class Blender:
         frame : (H, W, 3) uint8 BGR; not changed
         swaps : its faces
         trace : is given the intermediate pictures
+        cover : (H, W) uint8, all 0; is filled with how much of each pixel is face, 255 all of it
         """
         canvas = self.mode.canvas(frame, self.look)
         works, failures = [], []
@@ -129,7 +134,7 @@ class Blender:
         done = 0
         for work in sorted(works, key=lambda work: work.crop.side):
             try:
-                box = self._put(canvas, work)
+                box = self._put(canvas, work, cover)
             except FACE_ERRORS as problem:
                 failures.append(f"face {work.swap.index}: {problem}")
                 continue
@@ -143,7 +148,8 @@ class Blender:
         scale = 1 + self.look.face_scale / 100
         crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
         crop.check(frame)
-        if not (np.isfinite(swap.face).all() and np.isfinite(swap.mask).all()):
+        made = [swap.face] if swap.mask is None else [swap.face, swap.mask]
+        if not all(np.isfinite(picture).all() for picture in made):
             raise ModelError("the model predicts no numbers for it; its training has diverged")
         length = face_length(crop.side, swap.face_type)
         soft = self.find_mask(swap) * self.fade
@@ -153,7 +159,7 @@ class Blender:
         mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
         return Work(frame, swap, face, crop, length, soft, mask, self.look)
 
-    def _put(self, canvas: np.ndarray, work: Work) -> Box:
+    def _put(self, canvas: np.ndarray, work: Work, cover: np.ndarray | None) -> Box:
         """Blend one face onto the canvas, which is changed in one box only; return that box."""
         coverage = self.mode.coverage(work)
         if not coverage.any():
@@ -163,6 +169,8 @@ class Blender:
             return box
         picture = self.mode.picture(work, box)
         mask = work.crop.place_mask(coverage, box)[..., None]
+        if cover is not None:
+            cover[box.area] = np.maximum(cover[box.area], np.rint(mask[..., 0] * 255))
         below = canvas[box.area].astype(np.float32)
         mixed = below + (picture * np.float32(255) - below) * mask
         canvas[box.area] = np.rint(mixed)
@@ -180,5 +188,5 @@ def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:
         "blended": blended,
     }
     for number, (what, picture) in enumerate(pictures.items()):
-        if picture.size:
+        if picture is not None and picture.size:
             trace(work.swap.index, f"{number}_{what}", picture)

@@ -2,26 +2,29 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from fractions import Fraction
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from converters import predictor as predictors
 from converters.blend import Blender, Trace
+from converters.film import VideoOutput
 from converters.looks import Blenders, Looks
 from converters.options import ConvertOptions
+from converters.output import FolderOutput, Output
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
-from converters.resume import Journal
+from converters.resume import run_header
 from facelib.faceset import FaceInfo, Faceset
-from utils import console, provenance
+from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, list_images
 from utils.images import write_image
-from utils.video import Frame, FrameSink, FrameSource, open_sink, open_source
+from utils.video import WHOLE, Coding, Frame, FrameSource, Span, open_source
+from utils.video_coding import CODECS, container_of
+from utils.video_source import span_between
 
 Faces = dict[str, list[FaceInfo]]
 VIDEO_FRAME = re.compile(r"\d{6,}")  # how frames of a video are called
@@ -41,16 +44,19 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     """
     check_output(options)
     source = open_source(options.input_dir)
+    span = span_of(options, source)
     faceset = Faceset.open(options.aligned_dir)
     faces = faceset.by_frame()
     check_names(options, source, faces)
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)
-    with ExitStack() as stack:
-        journal = None
-        if not is_video(options.output_dir):
-            journal = stack.enter_context(Journal(options, faceset, predictor.name))
-        report = _convert(options, predictor, source, faces, journal)
+    if options.mask_type == "predicted" and not predictor.has_mask:
+        console.warn("this model has learned no mask; the hull of the landmarks is used instead")
+    header = run_header(options, faceset, predictor.name)
+    output = open_output(options, source, span, header)
+    with output:
+        report = _convert(options, predictor, source, faces, output)
+    report.remarks["the result"] = output.remarks
     if faceset.skipped:
         report.remarks["no face files, ignored"] = faceset.skipped
     return report
@@ -68,22 +74,56 @@ def check_output(options: ConvertOptions) -> None:
     ------
     UsageError, InputError
     """
-    output = options.output_dir
-    for name in ("input_dir", "aligned_dir", "model_dir"):
-        if output.resolve() == getattr(options, name).resolve():
-            raise UsageError(f"--output-dir is the same as --{name.replace('_', '-')}: {output}")
-    if not is_video(output):
-        if output.exists() and not output.is_dir():
+    output, mask = options.output_dir, options.mask_output
+    for place in filter(None, (output, mask)):
+        for name in ("input_dir", "aligned_dir", "model_dir"):
+            if place.resolve() == getattr(options, name).resolve():
+                raise UsageError(f"{place} is also the --{name.replace('_', '-')}")
+        if not is_video(place) and place.exists() and not place.is_dir():
             raise InputError(
-                f'"{output}" is a file, but no video (such as result.mp4); use another --output-dir'
+                f'"{place}" is a file, but no video (such as result.mp4); name another place'
             )
-        return
-    if (options.mode, options.raw_mode) == ("raw", "rgb+mask"):
+    if mask is not None and (is_video(mask) != is_video(output) or mask == output):
         raise UsageError(
-            "a video has no alpha channel: for --raw-mode rgb+mask, --output-dir must be a folder"
+            "--mask-output: Expected a folder if the result is one, else a video, and not the same "
+            f"one. Received: {mask}"
         )
-    if output.exists() and not options.overwrite:
-        raise InputError(f'"{output}" exists already; use --overwrite or another --output-dir')
+    if is_video(output):
+        for place in filter(None, (output, mask)):
+            check_video(place, options)
+
+
+def check_video(path: Path, options: ConvertOptions) -> None:
+    """Refuse a video that exists or cannot be written with these options.
+
+    Raises
+    ------
+    UsageError, InputError
+    """
+    coding = Coding(options.codec)
+    container_of(path.suffix, coding, path.name)
+    if (options.mode, options.raw_mode) == ("raw", "rgb+mask") and not coding.kind.has_alpha:
+        fitting = ", ".join(name for name, kind in CODECS.items() if kind.has_alpha)
+        raise UsageError(
+            f"{options.codec} has no alpha channel: for --raw-mode rgb+mask, --output-dir must be "
+            f"a folder, or --codec one of: {fitting}"
+        )
+    if path.exists() and not options.overwrite:
+        raise InputError(f'"{path}" exists already; use --overwrite or another name')
+
+
+def span_of(options: ConvertOptions, source: FrameSource) -> Span:
+    """Return which part of the footage is wanted.
+
+    Raises
+    ------
+    UsageError
+        If it is written wrongly, is empty, or is in seconds although the footage is a folder.
+    """
+    span = span_between(options.from_, options.to)
+    if span.uses_seconds and not source.is_video:
+        raise UsageError("pictures in a folder have no times; give --from and --to as numbers")
+    return span
 
 
 def check_names(options: ConvertOptions, source: FrameSource, faces: Faces) -> None:
@@ -113,11 +153,18 @@ def check_names(options: ConvertOptions, source: FrameSource, faces: Faces) -> N
         )
 
 
-def exact_rate(rate: float) -> Fraction:
-    """Return the frame rate that is meant: 29.97 is 30000/1001, 25 is 25."""
-    ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
-    meant = not rate.is_integer() and abs(rate - ntsc) < 0.005
-    return ntsc if meant else Fraction(str(rate))
+def open_output(
+    options: ConvertOptions, source: FrameSource, span: Span, header: dict[str, object]
+) -> Output:
+    """Return the place for the results of the run that `header` describes.
+
+    Raises
+    ------
+    InputError
+        If it holds another run's results.
+    """
+    kind = VideoOutput if is_video(options.output_dir) else FolderOutput
+    return kind(options, source, span, header)
 
 
 def _convert(
@@ -125,7 +172,7 @@ def _convert(
     predictor: Predictor,
     source: FrameSource,
     faces: Faces,
-    journal: Journal | None,
+    output: Output,
 ) -> Report:
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
     report.remarks = {"no face in": []}
@@ -133,38 +180,32 @@ def _convert(
     erode, blur = predictor.base_erode, predictor.base_blur
     blenders = Blenders(Looks.all_alike(options), lambda look: Blender(look, erode, blur))
     trace = (lambda frame: _tracer(options.output_dir, frame)) if options.debug else None
-    with ExitStack() as stack:
-        sink = stack.enter_context(_sink(options, source))
-        # pictures may be written out of order, by several threads; a video may not
-        save = None if journal is None else sink.write
-        pipeline = Pipeline(predictor, blenders, options.batch_size, trace, save)
-        wanted = _wanted(source, faces, journal, matched)
-        results = stack.enter_context(closing(pipeline.run(wanted)))
-        for done in console.progress(results, _remaining(source, journal), "convert"):
-            if journal is None:
-                sink.write(done.frame)
-            elif not done.failures:  # what failed is tried again by the next run
-                journal.add(done.frame.name, faces=done.faces)
+    covers = options.mask_output is not None
+    pipeline = Pipeline(predictor, blenders, options.batch_size, trace, output.save, covers)
+    total = output.span.count(source.count, source.rate)
+    with closing(pipeline.run(_wanted(source, faces, output, matched))) as results:
+        for done in console.progress(results, total, "convert"):
+            output.add(done)
             _count(report, done)
-    if journal is not None and journal.finished:
-        report.counts["frames finished before"] = journal.finished
-    report.remarks["faces without their frame"] = sorted(faces.keys() - matched)
-    report.remarks["the result"] = sink.remarks
-    report.failures += source.failures
-    if not matched:
+    if output.finished:
+        report.counts["frames finished before"] = output.finished
+    if output.span == WHOLE:
+        report.remarks["faces without their frame"] = sorted(faces.keys() - matched)
+    report.failures += output.failures + source.failures
+    if not matched and not output.finished:
         report.failures.append("no frame had a face: are these the faces of this footage?")
     return report
 
 
 def _wanted(
-    source: FrameSource, faces: Faces, journal: Journal | None, matched: set[str]
+    source: FrameSource, faces: Faces, output: Output, matched: set[str]
 ) -> Iterator[tuple[Frame, list[FaceInfo]]]:
     """Yield the frames that are not finished yet, with their faces; note which names had faces."""
-    for frame in source:
+    for frame in source.frames(output.span):
         stem = Path(frame.name).stem
         if stem in faces:
             matched.add(stem)
-        if journal is None or frame.name not in journal:
+        if frame.name not in output:
             yield frame, faces.get(stem, [])
 
 
@@ -175,20 +216,6 @@ def _count(report: Report, done: Converted) -> None:
     if not done.faces and not done.failures:
         report.counts["frames without a face"] += 1
         report.remarks["no face in"].append(done.frame.name)
-
-
-def _sink(options: ConvertOptions, source: FrameSource) -> FrameSink:
-    rate = None if source.is_video else exact_rate(options.rate)
-    return open_sink(
-        options.output_dir, source, tags=provenance.video_tags(), mark=provenance.mark_png,
-        crf=options.crf, rate=rate,
-    )  # fmt: skip
-
-
-def _remaining(source: FrameSource, journal: Journal | None) -> int | None:
-    if source.count is None:
-        return None
-    return max(0, source.count - (journal.finished if journal else 0))
 
 
 def _tracer(output: Path, frame: Frame) -> Trace:

@@ -36,7 +36,7 @@ class Swap:
     landmarks : (68, 2) float32, frame pixels
     crop : (R, R, 3) float32 0..1, the aligned dst face that went into the model
     face : (R, R, 3) float32 0..1, what came out
-    mask : (R, R, 1) float32 0..1, and its mask
+    mask : (R, R, 1) float32 0..1, and its mask; None when the model makes none
     face_type : how much of the head they show
     index : number of the face in its frame
     """
@@ -44,7 +44,7 @@ class Swap:
     landmarks: np.ndarray
     crop: np.ndarray
     face: np.ndarray
-    mask: np.ndarray
+    mask: np.ndarray | None
     face_type: FaceType
     index: int = 0
 
@@ -80,8 +80,10 @@ def predicted_mask(swap: Swap) -> np.ndarray:
     """Return the model's mask, enlarged: (MASK_SIDE, MASK_SIDE) float32.
 
     Below 0.1 it counts as outside, above 0.9 as inside, with a ramp between, so that a faint veil
-    over the background vanishes without an edge.
+    over the background vanishes without an edge. A model without a mask gets the hull.
     """
+    if swap.mask is None:
+        return hull_mask(swap)
     large = cv2.resize(swap.mask[..., 0], (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_CUBIC)
     return np.clip((large - 0.1) / 0.8, 0, 1)
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from converters import BLENDS, MASKS
 from models import MODELS
+from utils import timecode
 from utils.options import DeviceOptions, opt
+from utils.video_coding import CODECS, DEPTHS, PRESETS
 
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
 
@@ -30,16 +32,41 @@ class Footage(DeviceOptions):
     overwrite: bool = opt(
         False,
         help="start anew: replace an existing video; move what is in an existing folder to "
-        "<folder>_trash. Without it a folder is continued",
+        "<folder>_trash. Without it a folder is continued. An unfinished video is always continued "
+        "if it is the same run",
         group="Files",
     )
+    from_: str | None = opt(
+        None, help=f"where to begin: {timecode.HELP}", group="Output",
+    )  # fmt: skip
+    to: str | None = opt(
+        None, help="where to end: the last frame's number, or the time that is not shown any more",
+        group="Output",
+    )  # fmt: skip
     rate: float = opt(
         25.0, help="frames per second when a folder of frames becomes a video; 29.97 and the like "
         "mean 30000/1001", low=1, high=1000, group="Output",
     )  # fmt: skip
+    codec: str = opt(
+        "h264", help="how a video is coded: h264 plays everywhere; h265 is smaller and keeps 10 "
+        "bits; prores (.mov, 10 bits), ffv1 (.mkv, .mp4) and png (.mov) are for further work and "
+        "keep an alpha channel; the last two lose nothing", choices=CODECS, group="Output",
+    )  # fmt: skip
     crf: int = opt(
-        18, help="quality of a video: 0 is lossless, 18 looks like the source, 28 is small",
+        18, help="quality of h264 and h265: 0 is the best, 18 looks like the source, 28 is small",
         low=0, high=51, group="Output",
+    )  # fmt: skip
+    preset: str = opt(
+        "medium", help="effort of h264 and h265: slower makes smaller files",
+        choices=PRESETS, group="Output",
+    )  # fmt: skip
+    bit_depth: str = opt(
+        "auto", help="bits a channel of the result; auto: 10 if the footage has more than 8 and "
+        "the codec is not h264, of which few players show 10", choices=DEPTHS, group="Output",
+    )  # fmt: skip
+    mask_output: Path | None = opt(
+        None, help="write the masks the faces were blended with as well: a folder, or a video if "
+        "the result is one", group="Output",
     )  # fmt: skip
     batch_size: int = opt(
         8, help="faces the model predicts at once", low=1, high=256, group="Device"

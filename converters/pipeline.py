@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from converters.blend import Blender, Trace
+from converters.depth import deepen
 from converters.mask import Swap
 from converters.predictor import Predictor
 from converters.region import Crop
@@ -49,11 +50,20 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Converted:
-    """A finished frame: the picture, how many faces were put in, and what failed, in words."""
+    """A finished frame.
+
+    Attributes
+    ----------
+    frame : with its new picture
+    faces : how many were put in
+    failures : what went wrong, in words
+    cover : (H, W) uint8, how much of each pixel is face; None if not asked for
+    """
 
     frame: Frame
     faces: int
     failures: list[str]
+    cover: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +77,15 @@ class Pipeline:
     batch_size : faces predicted at once
     trace : gives the receiver of intermediate pictures for a frame, or None
     save : is given each finished frame in the thread that blended it, out of order, or None
+    covers : whether finished frames say where their faces are
     """
 
     predictor: Predictor
     blender: Callable[[Frame], Blender]
     batch_size: int = 8
     trace: Callable[[Frame], Trace] | None = None
-    save: Callable[[Frame], None] | None = None
+    save: Callable[[Converted], None] | None = None
+    covers: bool = False
 
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
@@ -129,14 +141,18 @@ class Pipeline:
         return done
 
     def _blend(self, job: Job) -> Converted:
+        before = job.frame.image
         trace = self.trace(job.frame) if self.trace else None
-        image, faces, failures = self.blender(job.frame)(job.frame.image, job.swaps, trace)
+        cover = np.zeros(before.shape[:2], np.uint8) if self.covers else None
+        blender = self.blender(job.frame)
+        image, faces, failures = blender(before, job.swaps, trace, cover)
+        deep = None if job.frame.deep is None else deepen(job.frame.deep, before, image)
         name = job.frame.name
         told = [f"{name}: {failure}" for failure in [*job.failures, *failures]]
-        frame = replace(job.frame, image=image)
+        done = Converted(replace(job.frame, image=image, deep=deep), faces, told, cover)
         if self.save:
-            self.save(frame)
-        return Converted(frame, faces, told)
+            self.save(done)
+        return done
 
 
 def _results(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:

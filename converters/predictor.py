@@ -25,28 +25,32 @@ class Predictor:
 
     Attributes
     ----------
-    swap : (N, R, R, 3) float32 0..1 -> (N, R, R, 3) faces and (N, R, R, 1) masks, float32
+    swap : (N, R, R, 3) float32 0..1 -> (N, R, R, 3) faces and (N, R, R, 1) masks, float32; the
+        masks may be None
     resolution : R
     face_type : how much of the head it takes and gives
     base_erode, base_blur : the mask settings that suit it, in percent
     name : which weights these are, for messages and for telling runs apart
+    has_mask : whether it makes masks
     """
 
-    swap: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    swap: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
     resolution: int
     face_type: FaceType
     base_erode: int = 0
     base_blur: int = 0
     name: str = "unnamed"
+    has_mask: bool = True
 
     def __call__(
         self, crops: Sequence[np.ndarray], batch_size: int
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    ) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Swap (R, R, 3) float32 faces, `batch_size` at a time; a face and mask, 0..1, for each."""
-        swapped: list[tuple[np.ndarray, np.ndarray]] = []
+        swapped: list[tuple[np.ndarray, np.ndarray | None]] = []
         for start in range(0, len(crops), batch_size):
             faces, masks = self.swap(np.stack(crops[start : start + batch_size]))
-            swapped += zip(np.clip(faces, 0, 1), np.clip(masks, 0, 1), strict=True)
+            clipped = [None] * len(faces) if masks is None else np.clip(masks, 0, 1)
+            swapped += zip(np.clip(faces, 0, 1), clipped, strict=True)
         return swapped
 
 
@@ -70,18 +74,21 @@ def of_model(model: ModelBase, name: str) -> Predictor:
 
     # One trace serves batches of any size.
     @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32)])
-    def graph(dst: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+    def graph(dst: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor | None"]:
         face, mask = model.swap(dst)
         return face, mask
 
-    def swap(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def swap(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         try:
             face, mask = graph(tf.constant(crops))
-            return face.numpy(), mask.numpy()
+            return face.numpy(), None if mask is None else mask.numpy()
         except tf.errors.ResourceExhaustedError:
             raise UserError(
                 f"the device has too little memory for {len(crops)} faces at once; "
                 "use a smaller --batch-size, or --cpu-only"
             ) from None
 
-    return Predictor(swap, side, model.face_type, model.base_erode, model.base_blur, name)
+    _, mask = graph.get_concrete_function().structured_outputs
+    return Predictor(
+        swap, side, model.face_type, model.base_erode, model.base_blur, name, mask is not None
+    )

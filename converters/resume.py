@@ -23,9 +23,8 @@ class Journal:
         something else made; unless `options.overwrite`, which moves them to the folder's trash.
     """
 
-    def __init__(self, options: ConvertOptions, faceset: Faceset, model: str) -> None:
+    def __init__(self, options: ConvertOptions, header: dict[str, object]) -> None:
         self.folder = options.output_dir
-        header = _header(options, faceset, model)
         if options.overwrite:
             self._clear()
         self._manifest = Manifest(self.folder / JOURNAL, header)
@@ -75,8 +74,8 @@ class Journal:
         (self.folder / JOURNAL).unlink(missing_ok=True)
 
 
-def _header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[str, object]:
-    """All that decides what the frames look like."""
+def run_header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[str, object]:
+    """Return all that decides what the frames look like; runs that differ are never mixed."""
     values = to_json(options)
     look = {option.name: values[option.name] for option in options_of(Look)}
     seen = blake2b(digest_size=8)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import dist
 from typing import NamedTuple
 
-from facelib.types import Rect
+from facelib.types import Rect, overlap
 
 LOW_SCORE = 0.75  # a face in plain view scores more with every detector here
 SAME_PLACE = 0.5  # intersection over union of two faces that are one, found twice
@@ -62,15 +62,6 @@ def _jumps(before: Sequence[Mark], here: Sequence[Mark], after: Sequence[Mark]) 
     return not any(
         _ratio(a, mark.rect) < JUMP_SIZE and _shift(a, mark.rect) < JUMP_SHIFT for mark in here
     )
-
-
-def overlap(a: Rect, b: Rect) -> float:
-    """Intersection over union of two rectangles, 0..1."""
-    width = min(a.right, b.right) - max(a.left, b.left)
-    height = min(a.bottom, b.bottom) - max(a.top, b.top)
-    shared = max(0.0, width) * max(0.0, height)
-    union = a.area + b.area - shared
-    return shared / union if union > 0 else 0.0
 
 
 def _ratio(a: Rect, b: Rect) -> float:

@@ -1,27 +1,34 @@
 """The `extract` stage: finds the faces in footage, aligns them, and writes a picture of each.
 
-One stream from the decoder to the disk: this thread decodes video and keeps the record, and one
-worker a core reads a picture, finds its faces and writes them. Only a few frames are in memory at
-any time, whatever the length of the footage, and each is decoded once.
+One stream from the decoder to the disk: this thread decodes video, puts what was found in order,
+smooths the landmarks over time and keeps the record; one worker a core reads pictures and finds
+faces, and as many align and write them. Only a few frames are in memory at any time, whatever the
+length of the footage, and each is decoded once.
 """
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 
 from extractor import journal
 from extractor.doubts import Mark, doubtful
-from extractor.finder import FaceFinder
+from extractor.finder import FaceFinder, make_finders
 from extractor.frames import Pending, pending
 from extractor.options import ExtractOptions
+from extractor.smoothing import Found, Result, smoothed
 from extractor.writer import FaceWriter
+from facelib.detectors import DETECTORS
+from facelib.landmarkers import LANDMARKERS
 from utils import console, parallel
 from utils.console import Report
 from utils.errors import UserError
 from utils.files import Manifest, natural_key
 from utils.video import FrameSource, open_source
+
+MOST_IN_A_ROW = 20
 
 
 def run(options: ExtractOptions) -> Report:
@@ -36,8 +43,10 @@ def run(options: ExtractOptions) -> Report:
     """
     source = open_source(options.input_dir)
     finders: queue.SimpleQueue[FaceFinder] = queue.SimpleQueue()
-    for _ in range(parallel.cores()):
-        finders.put(FaceFinder(options))  # before anything is written: weights may be missing
+    for finder in make_finders(options):  # before anything is written: weights may be missing
+        finders.put(finder)
+    if options.cpu_only:
+        console.say(f"Detector: {options.detector} ({DETECTORS[options.detector].help})")
     report = Report()
     with journal.begin(options, source) as manifest:
         before = len(journal.frames_of(manifest))
@@ -57,32 +66,66 @@ def _work_through(
     report: Report,
 ) -> None:
     """Do every frame that is not done and record it."""
+    if journal.complete(manifest):
+        return
     writer = FaceWriter(options, source.path.name)
 
-    def work(frame: Pending) -> tuple[str, list[Mark]]:
+    def find(frame: Pending) -> Found:
         finder = finders.get()  # there are as many as workers
         try:
             image = frame.image()
-            faces = finder.find(image)
-            writer.write(frame, image, faces)
+            return Found(frame, image, finder.find(image))
         finally:
             finders.put(finder)
-        return frame.name, [Mark(face.rect, face.score, face.quality) for face in faces]
 
-    if journal.complete(manifest):
-        return
-    frames = pending(source, manifest.done, report.failures)
+    def write(result: Result) -> Result | tuple[str, list[Mark]]:
+        if not isinstance(result, Found):
+            return result
+        writer.write(result.frame, result.image, result.faces)
+        marks = [Mark(face.rect, face.score, face.quality) for face in result.faces]
+        return result.frame.name, marks
+
+    workers = parallel.cores()
+    frames = pending(source, options, manifest.done, report.failures)
+    # whatever goes wrong while a frame is looked at costs that frame only
+    found: Iterable[Result] = parallel.ordered_map(find, frames, workers=workers, catch=Exception)
+    if options.smooth:
+        found = smoothed(found, options.every, LANDMARKERS.load(options.landmarker).noise)
     results = parallel.ordered_map(
-        work, frames, workers=parallel.cores(), catch=(UserError, cv2.error)
+        write, found, workers=workers, ahead=workers, catch=(UserError, cv2.error)
     )
-    left = None if source.count is None else max(0, source.count - len(manifest.done))
-    for result in console.progress(results, left, "Extracting"):
-        if isinstance(result, parallel.Failure):
-            report.failures.append(f'"{result.item.name}": {result.error}')
-        else:
-            journal.record(manifest, *result)
+    wanted = None if source.count is None else -(-source.count // options.every)
+    left = None if wanted is None else max(0, wanted - len(manifest.done))
+    _record(console.progress(results, left, "Extracting"), manifest, report)
     if source.is_video and not report.failures:
         journal.mark_complete(manifest)
+
+
+def _record(results: Iterable[Any], manifest: Manifest, report: Report) -> None:
+    """Keep the record of what is finished and what failed.
+
+    Raises
+    ------
+    UserError
+        If frame after frame fails for a reason that is not in the frame.
+    """
+    in_a_row = 0
+    for result in results:
+        if not isinstance(result, parallel.Failure):
+            in_a_row = 0
+            journal.record(manifest, *result)
+            continue
+        error = result.error
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        sentence = f"{kind}{error}"
+        frame = result.item.frame if isinstance(result.item, Found) else result.item
+        report.failures.append(f'"{frame.name}": {sentence}')
+        in_a_row = 0 if isinstance(error, UserError) else in_a_row + 1
+        if in_a_row == MOST_IN_A_ROW:
+            raise UserError(
+                f"{in_a_row} frames in a row could not be looked at, the last one because of "
+                f"{sentence}; what was finished is kept"
+            )
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """The frames that are still to be done: pictures of a folder by path, frames of a video decoded."""
 
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from extractor.options import ExtractOptions
+from facelib.steady import REACH
 from utils.files import list_images
 from utils.images import Image, read_image
 from utils.video import FrameSource
@@ -18,12 +21,14 @@ class Pending:
     ----------
     picture : its path, for a worker to read, or (H, W, 3) uint8 BGR
     index, name, time : as in `utils.video.Frame`
+    wanted : False for one that is done, and only looked at for the sake of its neighbours
     """
 
     picture: Path | Image
     index: int
     name: str
     time: Fraction | None
+    wanted: bool = True
 
     def image(self) -> Image:
         """Return the picture, (H, W, 3) uint8 BGR.
@@ -36,22 +41,27 @@ class Pending:
         return read_image(self.picture) if isinstance(self.picture, Path) else self.picture
 
 
-def pending(source: FrameSource, done: Container[str], failures: list[str]) -> Iterator[Pending]:
+def pending(
+    source: FrameSource, options: ExtractOptions, done: Container[str], failures: list[str]
+) -> Iterator[Pending]:
     """Yield the frames of a source that are not done yet, in order.
 
-    Pictures that are done are not even opened. Frames of a video have to be decoded one after the
-    other, but those that are done go no further. What cannot be used is named in `failures`.
+    Where landmarks are smoothed, those around them come once more, `wanted=False`. Other pictures
+    that are done are not even opened; frames of a video have to be decoded one after the other, but
+    those that are done go no further. What cannot be used is named in `failures`.
     """
-    if not source.is_video:
-        yield from _of_folder(source.path, done, failures)
-        return
-    for frame in source:
-        if frame.name not in done:
-            yield Pending(frame.image, frame.index, frame.name, frame.time)
+    frames = _of_video(source) if source.is_video else _of_folder(source.path, failures)
+    regular = (frame for frame in frames if frame.index % options.every == 0)
+    yield from _with_neighbours(regular, done, REACH if options.smooth else 0)
     failures += source.failures
 
 
-def _of_folder(folder: Path, done: Container[str], failures: list[str]) -> Iterator[Pending]:
+def _of_video(source: FrameSource) -> Iterator[Pending]:
+    for frame in source:
+        yield Pending(frame.image, frame.index, frame.name, frame.time)
+
+
+def _of_folder(folder: Path, failures: list[str]) -> Iterator[Pending]:
     stems: dict[str, str] = {}
     for index, path in enumerate(list_images(folder)):
         first = stems.setdefault(path.stem, path.name)
@@ -62,5 +72,24 @@ def _of_folder(folder: Path, done: Container[str], failures: list[str]) -> Itera
             )
         elif not path.name.isprintable():
             failures.append(f"{path.name!a} was passed over: its name is no text; rename it")
-        elif path.name not in done:
+        else:
             yield Pending(path, index, path.name, None)
+
+
+def _with_neighbours(
+    frames: Iterable[Pending], done: Container[str], reach: int
+) -> Iterator[Pending]:
+    """Yield the frames that are not done, and as `wanted=False` those within reach of them."""
+    before: deque[Pending] = deque(maxlen=reach)
+    after = 0
+    for frame in frames:
+        if frame.name not in done:
+            yield from before
+            before.clear()
+            yield frame
+            after = reach
+        elif after:
+            yield replace(frame, wanted=False)
+            after -= 1
+        else:
+            before.append(replace(frame, wanted=False))

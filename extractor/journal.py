@@ -9,6 +9,7 @@ What `--overwrite` discards goes to `<output-dir>_trash`: the face files whose m
 same source, whatever they are called by now, and their debug pictures. Nothing else is touched.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,7 +25,11 @@ from utils.video import FrameSource
 
 JOURNAL = ".extract.jsonl"
 END = "*"  # no name of a frame
-DECISIVE = ("face_type", "image_size", "max_faces", "detector", "landmarker", "debug")
+DECISIVE = (
+    "face_type", "image_size", "every", "detector", "landmarker", "smooth", "min_score",
+    "rotated_search", "min_face_size", "max_faces", "debug",
+)  # fmt: skip
+PICTURES = ("person", "not_person")  # decisive is what they show, not where they lie
 
 
 def debug_dir(output_dir: Path) -> Path:
@@ -63,7 +68,14 @@ def _header(options: ExtractOptions, source: FrameSource) -> dict[str, object]:
     # of a folder only the name: frames may be added to it and extracted by another run
     size = source.path.stat().st_size if source.is_video else 0
     decisive = {name.replace("_", "-"): values[name] for name in DECISIVE}
+    for name in PICTURES:
+        decisive[name.replace("_", "-")] = [_signature(path) for path in getattr(options, name)]
     return {"version": 1, "source": source.path.name, "bytes": size, **decisive}
+
+
+def _signature(path: Path) -> str:
+    """Return a picture's name and the beginning of its SHA-256."""
+    return f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:8]})"
 
 
 def _check(folder: Path, path: Path, header: dict[str, object]) -> None:

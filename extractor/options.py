@@ -6,7 +6,9 @@ from pathlib import Path
 from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import FaceType
-from utils.options import DeviceOptions, opt
+from utils.options import DEVICE, DeviceOptions, opt
+
+SEARCH, FILTER = "What is looked for", "Which faces are kept"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +20,51 @@ class ExtractOptions(DeviceOptions):
     overwrite: bool = opt(False, help="start anew: what this run wrote before goes to the trash")
     face_type: FaceType = opt(FaceType.FULL, help="how much of the head a face picture shows")
     image_size: int = opt(256, help="side of a face picture in pixels", low=64, high=2048)
-    max_faces: int = opt(0, help="largest faces to take from a frame; 0 takes all", low=0)
-    detector: str = opt("yunet", help="what finds faces", choices=DETECTORS.names)
+    every: int = opt(1, help="look at every Nth frame only", low=1)
+
+    detector: str = opt("yunet", help="what finds faces", choices=DETECTORS.names, group=SEARCH)
     landmarker: str = opt(
-        LANDMARKERS.names[0], help="what finds the 68 landmarks", choices=LANDMARKERS.names
+        LANDMARKERS.names[0],
+        help="what finds the 68 landmarks",
+        choices=LANDMARKERS.names,
+        group=SEARCH,
+    )
+    smooth: bool = opt(
+        True,
+        help="smooth landmarks over neighbouring frames where the face moves evenly",
+        group=SEARCH,
+    )
+    min_score: float | None = opt(
+        None,
+        help="least score of a face; lower finds more faces and more that are none; none: what "
+        "suits the detector",
+        low=0,
+        high=1,
+        group=SEARCH,
+    )
+    rotated_search: bool = opt(
+        True,
+        help="turn a frame in which nothing is found by 90, 180 and 270 degrees and look again",
+        group=SEARCH,
+    )
+
+    min_face_size: int = opt(
+        0,
+        help="leave out faces smaller than this, pixels from hairline to chin, and look closely "
+        "enough to find that small ones; 0 takes what is found",
+        low=0,
+        group=FILTER,
+    )
+    max_faces: int = opt(
+        0, help="largest faces to take from a frame; 0 takes all", low=0, group=FILTER
+    )
+    person: tuple[Path, ...] = opt(
+        (), help="pictures of a person, one face each: take only faces of that person", group=FILTER
+    )
+    not_person: tuple[Path, ...] = opt(
+        (), help="pictures of people, one face each: leave out their faces", group=FILTER
+    )
+
+    multi_gpu: bool = opt(
+        False, help="share the detection out among all GPUs (detector mt)", group=DEVICE
     )

@@ -1,5 +1,6 @@
 """From a frame and its faces to files: aligned pictures with their metadata, and debug pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -25,7 +26,7 @@ class FaceWriter:
         self._options = options
         self._source = source
 
-    def write(self, frame: Pending, image: np.ndarray, faces: list[Face]) -> None:
+    def write(self, frame: Pending, image: np.ndarray, faces: Sequence[Face]) -> None:
         """Write the faces of a frame, and the annotated frame if the options ask for it."""
         infos = [self._info(frame, image, face, index) for index, face in enumerate(faces)]
         for info in infos:
@@ -60,6 +61,7 @@ class FaceWriter:
             score=face.score,
             quality=face.quality,
             matrix=matrix,
+            smoothed=face.smoothed,
         )
 
     def _place(self, info: FaceInfo) -> Path:

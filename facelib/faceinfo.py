@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class FaceInfo:
     score : float, the detector's confidence, 0..1
     quality : float, the landmarker's confidence (a logit: below 0 it is doubtful)
     matrix : (2, 3) float64, frame -> aligned picture
+    smoothed : bool, whether the landmarks were smoothed over the frames around
     """
 
     face_type: FaceType
@@ -61,6 +63,7 @@ class FaceInfo:
     score: float
     quality: float
     matrix: np.ndarray
+    smoothed: bool = False
 
 
 def to_json(info: FaceInfo, name: str) -> bytes:
@@ -88,6 +91,7 @@ def to_json(info: FaceInfo, name: str) -> bytes:
         "score": round(float(info.score), 6),
         "quality": round(float(info.quality), 6),
         "matrix": [[float(f"{number:.10g}") for number in row] for row in info.matrix.tolist()],
+        "smoothed": bool(info.smoothed),
     }
     data = json.dumps(record, separators=(",", ":")).encode()
     from_json(data, name)
@@ -175,15 +179,21 @@ def _file_name(value: object) -> str:
 
 
 def _table(rows: int, columns: int, farthest: float) -> Callable[[object], np.ndarray]:
-    read_number = _number(-farthest, farthest)
-
     def read(value: object) -> np.ndarray:
-        expected = f"{rows} rows of {columns} numbers"
-        if not isinstance(value, list) or len(value) != rows:
+        expected = f"{rows} rows of {columns} numbers from {-farthest:g} to {farthest:g}"
+        if type(value) is not list or len(value) != rows or {list} != set(map(type, value)):
             raise _Unfit(expected)
-        if any(not isinstance(row, list) or len(row) != columns for row in value):
+        # looked at together and not one by one: many thousand records are opened at a time
+        numbers = list(chain.from_iterable(value))
+        if {columns} != set(map(len, value)) or not {int, float}.issuperset(map(type, numbers)):
             raise _Unfit(expected)
-        return np.array([[read_number(number) for number in row] for row in value], np.float64)
+        # before an integer of any length becomes a float; a NaN that this overlooks is found below
+        if not -farthest <= min(numbers) <= max(numbers) <= farthest:
+            raise _Unfit(expected)
+        table = np.array(numbers, np.float64).reshape(rows, columns)
+        if np.isnan(table).any():
+            raise _Unfit(expected)
+        return table
 
     return read
 
@@ -222,6 +232,12 @@ def _time(value: object) -> float | None:
     return None if value is None else _number(-1e9, 1e9)(value)
 
 
+def _flag(value: object) -> bool:
+    if value is not None and not isinstance(value, bool):  # records of version 0.1.0 have none
+        raise _Unfit("true or false")
+    return bool(value)
+
+
 _READERS: dict[str, Callable[[object], Any]] = {
     "face_type": _face_type,
     "size": _whole(1, MAX_SIDE),
@@ -238,4 +254,5 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "score": _number(-1000, 1000),
     "quality": _number(-1e6, 1e6),
     "matrix": _matrix,
+    "smoothed": _flag,
 }

@@ -5,10 +5,8 @@ open in a second. They may come from anybody: nothing is read before its length 
 """
 
 import io
-import os
 import struct
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, overload
@@ -16,6 +14,7 @@ from typing import BinaryIO, overload
 import numpy as np
 
 from facelib.faceinfo import MAX_SIDE, FaceInfo, from_json, to_json
+from facelib.png import SIGNATURE, check_sums, chunk, chunks, content
 from facelib.types import FaceType
 from utils.errors import InputError
 from utils.files import list_images, write_bytes
@@ -30,15 +29,13 @@ __all__ = [
     "held_out",
     "read_face",
     "read_info",
+    "read_picture",
     "write_face",
 ]
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Lower-case f: other programs may ignore it; s: private; t: kept by those that change the picture.
 CHUNK = b"fsMt"
 MAX_PAYLOAD = 64 * 1024
-MAX_FILE = 1 << 30
-MAX_CHUNKS = 1 << 16  # libpng writes 8 kB chunks: enough for half a gigabyte
 
 HELD_OUT = 0.05
 
@@ -63,12 +60,23 @@ def read_face(path: Path) -> tuple[np.ndarray, FaceInfo]:
         If the file is missing, damaged, or not one of ours.
     """
     info = read_info(path)
+    return read_picture(path), info
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Read an aligned picture (H, W, 3) uint8 BGR whose record is known already.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged.
+    """
     try:
         data = path.read_bytes()
     except OSError as problem:
         raise _unreadable(path, problem) from None
-    _check_sums(data, path.name)
-    return decode_image(data, path.name), info
+    check_sums(data, path.name)
+    return decode_image(data, path.name)
 
 
 def read_info(path: Path) -> FaceInfo:
@@ -101,7 +109,7 @@ def fingerprint(path: Path) -> bytes:
     digest = blake2b(digest_size=16)
     try:
         with path.open("rb", buffering=0) as file:
-            for kind, start, length in _chunks(file, path.name):
+            for kind, start, length in chunks(file, path.name):
                 file.seek(start + 8 + length)
                 digest.update(struct.pack(">4sI", kind, length) + file.read(4))
     except OSError as problem:
@@ -128,58 +136,22 @@ def embed(png: bytes, info: FaceInfo, name: str = "a face") -> bytes:
     """
     payload = to_json(info, name)
     parts = [SIGNATURE]
-    for kind, start, length in _chunks(io.BytesIO(png), name):
+    for kind, start, length in chunks(io.BytesIO(png), name):
         if kind != CHUNK:
             parts.append(png[start : start + 12 + length])
         if kind == b"IHDR":  # right behind the header, where reading finds it first
-            body = CHUNK + payload
-            parts += [struct.pack(">I", len(payload)), body, struct.pack(">I", zlib.crc32(body))]
+            parts.append(chunk(CHUNK, payload))
     embedded = b"".join(parts)
     _read(io.BytesIO(embedded), name)
     return embedded
 
 
-def _chunks(file: BinaryIO, name: str) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (type, start, length of the data) of each chunk of a PNG, reading only the heads."""
-    end = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    if file.read(8) != SIGNATURE:
-        raise InputError(f'"{name}" is not a PNG, so it holds no face data')
-    if end > MAX_FILE:
-        raise InputError(f'"{name}" is larger than a face picture can be')
-    start = 8
-    for _ in range(MAX_CHUNKS):
-        file.seek(start)
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        length, kind = struct.unpack(">I4s", head)
-        if start + 12 + length > end:
-            break
-        if (kind == b"IHDR") != (start == 8):
-            break
-        yield kind, start, length
-        start += 12 + length
-        if kind == b"IEND":
-            return
-    raise InputError(f'"{name}" is truncated or damaged; extract this face again')
-
-
-def _content(file: BinaryIO, start: int, length: int, name: str) -> bytes:
-    """Return the data of the chunk at `start`, its checksum checked."""
-    file.seek(start + 4)
-    body = file.read(4 + length)
-    if file.read(4) != struct.pack(">I", zlib.crc32(body)):
-        raise InputError(f'"{name}" is damaged (a checksum is wrong); extract this face again')
-    return body[4:]
-
-
 def _read(file: BinaryIO, name: str) -> FaceInfo:
     sides = (0, 0)
     payload = None
-    for kind, start, length in _chunks(file, name):
+    for kind, start, length in chunks(file, name):
         if kind == b"IHDR" and length == 13:
-            sides = struct.unpack(">II", _content(file, start, length, name)[:8])
+            sides = struct.unpack(">II", content(file, start, length, name)[:8])
         if kind != CHUNK:
             continue
         if payload is not None:
@@ -188,7 +160,7 @@ def _read(file: BinaryIO, name: str) -> FaceInfo:
             raise InputError(
                 f'"{name}" holds more face data than a face has; extract this face again'
             )
-        payload = _content(file, start, length, name)
+        payload = content(file, start, length, name)
     if payload is None:
         raise InputError(
             f'"{name}" holds no face data: extract did not write it, or a program removed it'
@@ -206,13 +178,6 @@ def _check_sides(sides: tuple[int, ...], info: FaceInfo, name: str) -> None:
             f'"{name}" is {sides[0]}x{sides[1]} pixels, but its face data is for {info.size}; '
             "extract this face again"
         )
-
-
-def _check_sums(png: bytes, name: str) -> None:
-    """Check every checksum: the decoder may show a damaged picture as if nothing were wrong."""
-    file = io.BytesIO(png)
-    for _, start, length in _chunks(file, name):
-        _content(file, start, length, name)
 
 
 class Faceset(Sequence[tuple[Path, FaceInfo]]):

@@ -48,6 +48,15 @@ class Rect(NamedTuple):
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
+def overlap(a: Rect, b: Rect) -> float:
+    """Intersection over union of two rectangles, 0..1."""
+    width = min(a.right, b.right) - max(a.left, b.left)
+    height = min(a.bottom, b.bottom) - max(a.top, b.top)
+    shared = max(0.0, width) * max(0.0, height)
+    union = a.area + b.area - shared
+    return shared / union if union > 0 else 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """What a detector found.
@@ -74,9 +83,11 @@ class Face:
     landmarks : (68, 2) float32, frame pixels, iBUG order, image-left first
     score : float, the detector's confidence, 0..1
     quality : float, the landmarker's own confidence (a logit: below 0 it is doubtful)
+    smoothed : bool, whether the landmarks were smoothed over time
     """
 
     rect: Rect
     landmarks: np.ndarray
     score: float
     quality: float = 0.0
+    smoothed: bool = False

@@ -6,5 +6,12 @@ MODELS = Registry(
     "model",
     {
         "H64": ("models.h64:H64", "half face, 64 pixels: the lightest, trains on a CPU"),
+        "H128": ("models.h128:H128", "half face, 128 pixels: H64 with more detail"),
+        "DF": ("models.df:DF", "full face, 128 pixels: natural where the two heads are alike"),
+        "LIAEF128": (
+            "models.liaef128:LIAEF128",
+            "full face, 128 pixels: makes up for heads of different shape",
+        ),
+        "SAE": ("models.sae:SAE", "full or half face, 64 to 256 pixels: sizes as one chooses"),
     },
 )

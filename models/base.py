@@ -40,10 +40,13 @@ class Batch(NamedTuple):
 
 
 class Faces(NamedTuple):
-    """What a decoder makes: (N, R, R, 3) pictures and their (N, R, R, 1) masks, both 0..1."""
+    """What a decoder makes: (N, R, R, 3) pictures and their (N, R, R, 1) masks, both 0..1.
+
+    `mask` is None when the model learns none.
+    """
 
     image: Tensor
-    mask: Tensor
+    mask: Tensor | None
 
 
 class ModelBase(ABC):
@@ -59,9 +62,9 @@ class ModelBase(ABC):
     """
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
-    face_type: ClassVar[FaceType] = FaceType.FULL
-    base_erode: ClassVar[int] = 30
-    base_blur: ClassVar[int] = 0
+    face_type: FaceType = FaceType.FULL
+    base_erode: int = 30
+    base_blur: int = 0
     resolution: int
 
     def __init__(self, options: ModelOptions) -> None:

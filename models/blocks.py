@@ -17,9 +17,13 @@ Tensor = Any
 LEAK = 0.1
 
 
-def downscale(x: Tensor, channels: int, name: str) -> Tensor:
-    """(N, H, W, C) -> (N, H/2, W/2, channels): 5x5 convolution, stride 2, LeakyReLU."""
-    x = keras.layers.Conv2D(channels, 5, strides=2, padding="same", name=f"{name}_conv")(x)
+def downscale(x: Tensor, channels: int, name: str, *, separable: bool = False) -> Tensor:
+    """(N, H, W, C) -> (N, H/2, W/2, channels): 5x5 convolution, stride 2, LeakyReLU.
+
+    A separable convolution looks at space and channels one after the other: a tenth of the weights.
+    """
+    kind = keras.layers.SeparableConv2D if separable else keras.layers.Conv2D
+    x = kind(channels, 5, strides=2, padding="same", name=f"{name}_conv")(x)
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_leaky")(x)
 
 
@@ -48,8 +52,18 @@ def to_image(x: Tensor, channels: int, activation: str, name: str) -> Tensor:
 
 
 def bottleneck(x: Tensor, code: int, side: int, channels: int, name: str) -> Tensor:
-    """(N, H, W, C) -> (N, side, side, channels) through a linear code of `code` numbers."""
-    x = keras.layers.Flatten(name=f"{name}_flatten")(x)
+    """(N, ...) -> (N, side, side, channels) through a linear code of `code` numbers."""
+    if len(x.shape) > 2:
+        x = keras.layers.Flatten(name=f"{name}_flatten")(x)
     x = keras.layers.Dense(code, name=f"{name}_code")(x)
     x = keras.layers.Dense(side * side * channels, name=f"{name}_dense")(x)
     return keras.layers.Reshape((side, side, channels), name=f"{name}_reshape")(x)
+
+
+def intermediate(
+    name: str, features: int, code: int, side: int, inner: int, out: int
+) -> "keras.Model":
+    """Make a network from (N, features) through a code to (N, 2 * side, 2 * side, out)."""
+    inputs = keras.Input((features,), name="features")
+    x = bottleneck(inputs, code, side, inner, "inter")
+    return keras.Model(inputs, upscale(x, out, "inter_up"), name=name)

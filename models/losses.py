@@ -13,6 +13,7 @@ else:
 
 Tensor = Any
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
+VARIANCE_FLOOR = 2.5e-6  # keeps the root's gradient finite where a channel is flat
 
 
 def dssim(target: Tensor, predicted: Tensor, max_value: float = 1.0) -> Tensor:
@@ -23,7 +24,9 @@ def dssim(target: Tensor, predicted: Tensor, max_value: float = 1.0) -> Tensor:
     applied as two matrix products to all four statistics at once.
     """
     stacked = [target, predicted, target * target + predicted * predicted, target * predicted]
-    blurred = _blur(keras.ops.concatenate(stacked, axis=-1))
+    _, height, width, _ = target.shape
+    stack = keras.ops.concatenate(stacked, axis=-1)
+    blurred = _filter(stack, _ssim_matrix(height), _ssim_matrix(width))
     mean_t, mean_p, squares, product = keras.ops.split(blurred, 4, axis=-1)
     c1, c2 = (K1 * max_value) ** 2, (K2 * max_value) ** 2
     both, means = mean_t * mean_p, mean_t * mean_t + mean_p * mean_p
@@ -37,22 +40,66 @@ def mean_absolute(target: Tensor, predicted: Tensor) -> Tensor:
     return keras.ops.mean(keras.ops.abs(target - predicted))
 
 
-def _blur(x: Tensor) -> Tensor:
-    """Blur (N, H, W, C) with the SSIM window, without padding: (N, H - 10, W - 10, C)."""
+def mean_square(target: Tensor, predicted: Tensor) -> Tensor:
+    """Return the mean squared difference of all elements, a scalar."""
+    return keras.ops.mean(keras.ops.square(target - predicted))
+
+
+def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
+    """Blur (N, H, W, C) with a Gaussian of `sigma` pixels, cut off at twice that.
+
+    Beyond the border there is nothing: there the weights of what is inside add up to one.
+    """
+    _, height, width, _ = x.shape
+    radius = math.ceil(2 * sigma)
+    return _filter(x, _blur_matrix(height, sigma, radius), _blur_matrix(width, sigma, radius))
+
+
+def style(first: Tensor, second: Tensor) -> Tensor:
+    """Return the distance in colour and contrast of each sample, (N,).
+
+    The squared differences of the channels' means and of their standard deviations, added up.
+    """
+    mean1, variance1 = keras.ops.moments(first, axes=(1, 2))
+    mean2, variance2 = keras.ops.moments(second, axes=(1, 2))
+    spread1, spread2 = (keras.ops.sqrt(v + VARIANCE_FLOOR) for v in (variance1, variance2))
+    difference = keras.ops.square(mean1 - mean2) + keras.ops.square(spread1 - spread2)
+    return keras.ops.sum(difference, axis=-1)
+
+
+def pyramid(x: Tensor, count: int) -> list[Tensor]:
+    """Return (N, H, W, C) and its means over 2 x 2 pixels, over 4 x 4 ...: the smallest first."""
+    levels = [x]
+    for _ in range(count - 1):
+        levels.append(keras.ops.average_pool(levels[-1], 2, 2))
+    return levels[::-1]
+
+
+def _filter(x: Tensor, rows: list[list[float]], columns: list[list[float]]) -> Tensor:
+    """Apply a (H', H) matrix to the rows and a (W', W) one to the columns of (N, H, W, C)."""
     _, height, width, channels = x.shape
-    rows, columns = _band(height), _band(width)
     x = keras.ops.matmul(rows, keras.ops.reshape(x, (-1, height, width * channels)))
     x = keras.ops.matmul(columns, keras.ops.reshape(x, (-1, width, channels)))
-    return keras.ops.reshape(x, (-1, height - WINDOW + 1, width - WINDOW + 1, channels))
+    return keras.ops.reshape(x, (-1, len(rows), len(columns), channels))
 
 
 @cache
-def _band(size: int) -> list[list[float]]:
-    """The (size - 10, size) matrix whose rows are the shifted, normalised Gaussian window."""
-    middle = WINDOW // 2
-    weights = [math.exp(-((i - middle) ** 2) / (2 * SIGMA**2)) for i in range(WINDOW)]
-    total = sum(weights)
-    rows = range(size - WINDOW + 1)
-    return [
-        [weights[j - i] / total if 0 <= j - i < WINDOW else 0.0 for j in range(size)] for i in rows
-    ]
+def _ssim_matrix(size: int) -> list[list[float]]:
+    """The (size - 10, size) matrix whose rows are the shifted, normalised SSIM window."""
+    return _band(size, range(WINDOW // 2, size - WINDOW // 2), SIGMA, WINDOW // 2)
+
+
+@cache
+def _blur_matrix(size: int, sigma: float, radius: int) -> list[list[float]]:
+    """The (size, size) matrix that blurs; its rows are normalised at the borders too."""
+    return _band(size, range(size), sigma, radius)
+
+
+def _band(size: int, middles: range, sigma: float, radius: int) -> list[list[float]]:
+    """One row per middle: a Gaussian around it, cut off at `radius`, with the sum 1."""
+    rows = []
+    for middle in middles:
+        distances = [abs(place - middle) for place in range(size)]
+        row = [math.exp(-((d / sigma) ** 2) / 2) if d <= radius else 0.0 for d in distances]
+        rows.append([weight / sum(row) for weight in row])
+    return rows

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from facelib import geometry, landmarks
-from facelib.faceset import FaceInfo, read_face
+from facelib.faceset import FaceInfo, read_picture
 from facelib.recognizers import RECOGNIZERS
 
 BINS = 256
@@ -65,6 +65,7 @@ def detail(grey: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
     the face, has as eigenvalues the energy along the richest and along the poorest direction.
     Defocus lowers both, a movement of head or camera only the one along it. Both are divided by the
     energy of the coarse detail, so that contrast does not count; the outline does not count either.
+    What is coarse is measured on a picture of about 64 pixels.
 
     Parameters
     ----------
@@ -87,9 +88,15 @@ def detail(grey: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
     inside = hull[part].astype(np.float32)
     picture = grey[part].astype(np.float32)
     fine = cv2.GaussianBlur(picture, (0, 0), 0.8)  # single noisy pixels are no detail
-    coarse = cv2.GaussianBlur(picture, (0, 0), side / 64)
-    tensor = _structure(fine - coarse, inside)
-    around = np.trace(_structure(coarse, inside)) + 1e-3
+    height, width = picture.shape
+    step = max(1, side // 64)
+    small = (-(-width // step), -(-height // step))
+    coarse = cv2.GaussianBlur(
+        cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (0, 0), side / 64 / step
+    )
+    tensor = _structure(fine - cv2.resize(coarse, (width, height)), inside)
+    inside = cv2.resize(inside, small, interpolation=cv2.INTER_NEAREST)
+    around = np.trace(_structure(coarse, inside)) / step**2 + 1e-3
     poorest = max(float(np.linalg.eigvalsh(tensor)[0]), 0.0)
     return float(np.sqrt(np.trace(tensor) / around)), float(np.sqrt(poorest / around))
 
@@ -98,7 +105,7 @@ def _structure(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return the mean structure tensor (2, 2) float64 where `inside` (float32, 0 or 1) is 1."""
     x, y = (cv2.Scharr(picture, cv2.CV_32F, dx, 1 - dx) * inside for dx in (1, 0))
     tensor = np.array([[np.vdot(x, x), np.vdot(x, y)], [np.vdot(x, y), np.vdot(y, y)]], np.float64)
-    return tensor / np.count_nonzero(inside)
+    return tensor / max(1, int(np.count_nonzero(inside)))
 
 
 def mean_hue(hsv: np.ndarray) -> float:
@@ -137,7 +144,7 @@ def face_hull(points: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 def _look(path: Path, info: FaceInfo) -> tuple[Any, ...]:
-    image = read_face(path)[0]
+    image = read_picture(path)
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     hull = face_hull(info.landmarks, image)
@@ -154,7 +161,7 @@ def _look(path: Path, info: FaceInfo) -> tuple[Any, ...]:
 
 
 LOOK = Feature(
-    "look-1",
+    "look-2",
     np.dtype([
         ("sharpness", "<i8"),
         ("black", "<i8"),
@@ -189,7 +196,7 @@ def _embedder() -> Callable[[Path, FaceInfo], Any]:
     def embed(path: Path, info: FaceInfo) -> tuple[np.ndarray]:
         if not hasattr(own, "recognizer"):
             own.recognizer = recognizer()
-        return (own.recognizer.embed(read_face(path)[0], info.landmarks),)
+        return (own.recognizer.embed(read_picture(path), info.landmarks),)
 
     return embed
 

@@ -17,7 +17,7 @@ from toy_model import ENTRY
 
 from converters import convert, predictor
 from converters.blend import Blender
-from converters.convert import exact_rate
+from converters.film import exact_rate
 from converters.options import ConvertOptions, Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
@@ -385,14 +385,6 @@ def test_after_an_interruption_a_folder_is_continued(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_an_interrupted_video_leaves_nothing(tmp_path):
-    write_footage(tmp_path, count=20)
-    before = set(tmp_path.iterdir())
-    with pytest.raises(KeyboardInterrupt):
-        convert.run(options(tmp_path, "result.mp4"), make_predictor(StopsAt(9)))
-    assert set(tmp_path.iterdir()) == before
-
-
 def test_a_picture_that_was_removed_is_made_again(tmp_path):
     write_footage(tmp_path)
     convert.run(options(tmp_path), INVERT)
@@ -499,6 +491,17 @@ def test_a_model_folder_converts_footage(toy_model, tmp_path):
     write_footage(tmp_path, count=3)
     report = convert.run(options(tmp_path, model="TOY", mask_type="hull"))
     assert report.counts["converted faces"] == 3
+
+
+def test_a_model_without_a_mask_gets_the_hull_and_says_so_once(tmp_path, capsys):
+    write_footage(tmp_path, 3)
+    maskless = Predictor(lambda crops: (1 - crops, None), SIZE, FaceType.FULL, has_mask=False)
+    convert.run(options(tmp_path, mask_type="predicted", debug=True), maskless)
+    assert capsys.readouterr().err.count("learned no mask") == 1
+    convert.run(options(tmp_path, "hull", mask_type="hull"), maskless)
+    assert "learned no mask" not in capsys.readouterr().err
+    results = zip(read_folder(tmp_path / "result"), read_folder(tmp_path / "hull"), strict=True)
+    assert all(np.array_equal(predicted, hull) for predicted, hull in results)
 
 
 def test_a_folder_without_the_model_is_refused(toy_model, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 import main
 from models import MODELS
+from trainer.options import TrainOptions
 from utils import options
 
 ROOT = Path(__file__).parent.parent
@@ -28,20 +29,21 @@ def options_page():
         "# Options\n\nWritten by `python -m tests.test_docs` from the code; a test compares them.\n"
     ]
     for stage, entry in main.STAGES.items():
+        cls = TrainOptions if stage == "train" else options_class(stage)
+        parts.append(f"## {stage}\n\n{entry.help.capitalize()}.\n\n{options.to_markdown(cls)}\n")
         if stage == "train":
-            tables = [(f"train --model {name}", options_class(stage, name)) for name in MODELS]
-        else:
-            tables = [(stage, options_class(stage))]
-        for title, cls in tables:
-            parts.append(
-                f"## {title}\n\n{entry.help.capitalize()}.\n\n{options.to_markdown(cls)}\n"
-            )
+            parts += [
+                f"### train --model {name}\n\n{name}: {model.help}. Besides the options above:"
+                f"\n\n{options.to_markdown(MODELS.load(name).Options)}\n"
+                for name, model in MODELS.items()
+            ]
     return "\n".join(parts)
 
 
 def flags(stage):
+    classes = {options_class(stage, model) for model in MODELS}
     return {
-        flag for o in options.options_of(options_class(stage))
+        flag for cls in classes for o in options.options_of(cls)
         for flag in (o.flag, o.flag.replace("--", "--no-"), *o.meta["aliases"])
     }  # fmt: skip
 

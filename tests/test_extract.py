@@ -13,16 +13,18 @@ import numpy as np
 import pytest
 from synthetic import make_faceset, make_video
 
-from extractor.doubts import Mark, doubtful, overlap
+from extractor.doubts import Mark, doubtful
 from extractor.extract import run
 from extractor.journal import JOURNAL
 from extractor.options import ExtractOptions
 from facelib import geometry
+from facelib.detectors.yunet import YuNet
 from facelib.faceset import Faceset, read_face, read_info
-from facelib.types import FaceType, Rect
+from facelib.steady import REACH
+from facelib.types import FaceType, Rect, overlap
 from sorter.options import SortOptions
 from sorter.sort import run as sort
-from utils.errors import ExitStatus, InputError, WeightsError
+from utils.errors import ExitStatus, InputError, UserError, WeightsError
 from utils.files import trash_dir
 
 ROOT = Path(__file__).parent.parent
@@ -213,6 +215,44 @@ def test_what_cannot_be_used_costs_only_itself(pictures, frames, out):
     assert report.remarks["frames without a face"] == ["frame4.png", "tiny.png"]
 
 
+@pytest.mark.parametrize("smooth", [True, False])
+def test_a_frame_that_breaks_the_detector_costs_only_itself(pictures, out, monkeypatch, smooth):
+    write_picture(pictures / "frame4.png", np.full((240, 320, 3), 90, np.uint8))
+    detect = YuNet.detect
+
+    def break_down(self, images):
+        if images[0].std() == 0:
+            raise RuntimeError("a tensor has no shape")
+        return detect(self, images)
+
+    monkeypatch.setattr(YuNet, "detect", break_down)
+    report = extract(pictures, out, smooth=smooth)
+    assert report.status is ExitStatus.FAILED
+    assert report.failures == ['"frame4.png": RuntimeError: a tensor has no shape']
+    assert report.counts == {"frames": COUNT - 1, "faces": COUNT - 1}
+    monkeypatch.undo()
+    assert extract(pictures, out, smooth=smooth).status is ExitStatus.DONE
+
+
+def test_a_detector_that_breaks_on_everything_ends_the_run(long_footage, out, monkeypatch):
+    monkeypatch.setattr(YuNet, "detect", lambda self, images: 1 / 0)
+    with pytest.raises(UserError, match=r"20 frames in a row .* ZeroDivisionError"):
+        extract(long_footage["folder"], out)
+
+
+def test_landmarks_are_smoothed_and_the_face_says_so(video, out, tmp_path):
+    extract(video, out)
+    extract(video, tmp_path / "raw", smooth=False)
+    smooth, raw = ([info for _, info in Faceset.open(path)] for path in (out, tmp_path / "raw"))
+    assert [info.smoothed for info in smooth] == [2 <= index < COUNT - 2 for index in range(COUNT)]
+    assert not any(info.smoothed for info in raw)
+    trembles = []
+    for infos in (smooth, raw):
+        track = np.stack([info.source_landmarks for info in infos])
+        trembles.append(np.abs(np.diff(track, 2, axis=0))[3:-3].mean())
+    assert trembles[0] < 0.5 * trembles[1]
+
+
 def test_a_picture_that_is_mended_is_done_by_the_next_run(pictures, frames, out):
     (pictures / "frame1.png").write_bytes(b"")
     assert extract(pictures, out).status is ExitStatus.FAILED
@@ -332,7 +372,7 @@ def test_a_stopped_run_is_continued_exactly(kind, how, long_footage, out, tmp_pa
     assert all(f"{Path(name).stem}_0.png" in before for name in done)
     if kind == "folder":  # what is done is not even opened again
         source = shutil.copytree(source, tmp_path / "frames")
-        for name in done:
+        for name in sorted(done)[:-REACH]:  # those are the neighbours of what is missing
             (source / name).write_bytes(b"no longer a picture")
     report = extract(source, out, debug=True)
     assert report.status is ExitStatus.DONE

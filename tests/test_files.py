@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from utils import files
@@ -23,6 +23,7 @@ def test_natural_order():
 
 
 @given(st.lists(st.text(max_size=8)))
+@example(["a²", "a2", "٣"])  # a digit that is no number, and one of another script
 def test_natural_order_can_compare_any_names(names):
     assert len(sorted(names, key=files.natural_key)) == len(names)
 

@@ -1,6 +1,7 @@
 """Every model builds, counts, learns, saves and loads; blocks and losses are exact."""
 
 import dataclasses
+import sys
 
 import keras
 import numpy as np
@@ -8,11 +9,13 @@ import pytest
 import tensorflow as tf
 from skimage.metrics import structural_similarity
 
+from converters import predictor
 from models import MODELS, acceleration, blocks, checkpoint, losses
 from models.base import Batch
-from models.h64 import H64, H64Options
+from models.classic import Sizes
+from trainer.optimizer import Adam
 from utils import options
-from utils.errors import ModelError
+from utils.errors import ModelError, UsageError
 
 RNG = np.random.default_rng(7)
 
@@ -20,15 +23,58 @@ RNG = np.random.default_rng(7)
 FULL_SIZE = [
     ("H64", {}, 112_753_288),
     ("H64", {"lightweight": True}, 44_507_144),
+    ("H128", {}, 138_400_520),
+    ("H128", {"lightweight": True}, 55_918_600),
+    ("DF", {}, 138_400_520),
+    ("LIAEF128", {}, 136_056_068),
+    ("SAE", {}, 116_648_760),
+    ("SAE", {"lighter_encoder": True}, 100_667_802),
+    ("SAE", {"resolution": 64}, 79_268_664),
+    ("SAE", {"learn_mask": False}, 106_110_562),
+    ("SAE", {"multiscale_decoder": False}, 116_648_760 - 2 * (37_803 + 18_903 + 5_601 + 2_801)),
+    ("SAE", {"archi": "liae"}, 119_195_382),
+    ("SAE", {"archi": "liae", "lighter_encoder": True}, 106_256_316),
+    ("SAE", {"archi": "liae", "resolution": 64}, 81_790_710),
+    ("SAE", {"archi": "liae", "learn_mask": False}, 109_797_515),
 ]
-SMALL = {"H64": {"lightweight": True}}
+SMALL_SAE = {"resolution": 64, "ae_dims": 32, "ed_ch_dims": 10}
+# Models without an entry are tested with their own options. The classic ones have no size to
+# choose: their tables are divided by SHRINK.
+VARIANTS = {
+    "SAE": [
+        SMALL_SAE,
+        SMALL_SAE | {"archi": "liae", "face_style_power": 10.0, "bg_style_power": 10.0},
+        SMALL_SAE | {"learn_mask": False, "multiscale_decoder": False, "lighter_encoder": True},
+        SMALL_SAE | {"archi": "liae", "resolution": 80, "face_type": "half", "pixel_loss": True},
+    ],
+    "H64": [{"lightweight": True}, {"pixel_loss": True}],
+}
+SHRINK = 16
 
 
-@pytest.fixture(scope="module", params=MODELS.names)
+def shrunk(sizes):
+    def divide(value):
+        return tuple(map(divide, value)) if isinstance(value, tuple) else value // SHRINK
+
+    fields = {name: divide(value) for name, value in vars(sizes).items()}
+    return dataclasses.replace(sizes, **fields | {"side": sizes.side})
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(name, chosen) for name in MODELS for chosen in VARIANTS.get(name, [{}])],
+    ids=lambda param: "-".join([param[0], *(f"{key}={value}" for key, value in param[1].items())]),
+)
 def model(request):
-    cls = MODELS.load(request.param)
+    name, chosen = request.param
+    cls = MODELS.load(name)
     keras.utils.set_random_seed(3)
-    return cls(cls.Options(**SMALL[request.param]))
+    with pytest.MonkeyPatch.context() as patch:
+        module = sys.modules[cls.__module__]
+        for constant, value in list(vars(module).items()):
+            if isinstance(value, Sizes):
+                patch.setattr(module, constant, shrunk(value))
+        yield cls(cls.Options(**chosen))
 
 
 def smooth_faces(count, side):
@@ -45,15 +91,30 @@ def batch(model, count=2):
 
 @pytest.mark.parametrize(("name", "chosen", "count"), FULL_SIZE)
 def test_full_size_parameter_count_is_exact(name, chosen, count):
-    cls = MODELS.load(name)
-    networks = cls(cls.Options(**chosen)).networks
+    networks = unallocated(name, chosen).networks
     assert sum(network.count_params() for network in networks.values()) == count
 
 
+def unallocated(name, chosen):
+    """Build a model whose weights have shapes but take no memory."""
+    cls = MODELS.load(name)
+    with keras.StatelessScope(initialize_variables=False):
+        return cls(cls.Options(**chosen))
+
+
+def counted(network):
+    return [layer.count_params() for layer in network.layers if layer.weights]
+
+
+def test_every_model_has_a_parameter_count():
+    assert {name for name, *_ in FULL_SIZE} == set(MODELS)
+
+
 def test_h64_layer_table():
-    networks = H64(H64Options()).networks
-    counted = [layer.count_params() for layer in networks["encoder"].layers if layer.weights]
-    assert counted == [9_728, 819_456, 3_277_312, 13_108_224, 16_778_240, 16_793_600, 18_876_416]
+    networks = unallocated("H64", {}).networks
+    assert counted(networks["encoder"]) == [
+        9_728, 819_456, 3_277_312, 13_108_224, 16_778_240, 16_793_600, 18_876_416,
+    ]  # fmt: skip
     decoder = {layer.name: layer.count_params() for layer in networks["decoder_src"].layers}
     rows = ("up1_conv", "up2_conv", "up3_conv", "image")
     assert [decoder[row] for row in rows] == [9_439_232, 4_719_616, 1_180_160, 9_603]
@@ -61,45 +122,85 @@ def test_h64_layer_table():
     assert [decoder[row] for row in rows] == [4_719_616, 1_180_160, 295_168, 1_601]
 
 
+def test_liaef128_layer_table():
+    networks = unallocated("LIAEF128", {}).networks
+    assert counted(networks["encoder"]) == [9_728, 819_456, 3_277_312, 13_108_224]
+    for name in ("inter_B", "inter_AB"):
+        assert counted(networks[name]) == [16_777_472, 8_421_376, 9_439_232]
+    assert sorted(counted(networks["decoder"])) == sorted([
+        18_876_416, 4_719_616, 1_180_160, 9_603, 18_876_416, 4_719_616, 1_180_160, 3_201,
+    ])  # fmt: skip
+
+
+def test_sae_layer_tables():
+    liae, df = (unallocated("SAE", {"archi": archi}).networks for archi in ("liae", "df"))
+    downs = [9_576, 794_052, 3_175_704, 12_701_808]
+    assert counted(liae["encoder"]) == downs
+    assert counted(df["encoder"]) == [*downs, 33_030_656, 16_809_984, 9_439_232]
+    assert counted(liae["inter_B"]) == [16_515_328, 8_421_376, 9_439_232]
+    image, mask = [37_803, 4_573_296, 18_903, 1_143_576, 9_453], [5_601, 903_616, 2_801, 226_016]
+    assert sorted(counted(liae["decoder"])) == sorted([18_581_472, *image])
+    assert sorted(counted(liae["decoderm"])) == sorted([8_258_432, *mask, 1_401])
+    for side in ("src", "dst"):
+        assert sorted(counted(df[f"decoder_{side}"])) == sorted([9_291_744, *image])
+        assert sorted(counted(df[f"decoder_{side}m"])) == sorted([4_129_664, *mask, 1_401])
+        shapes = [output.shape for output in df[f"decoder_{side}"].outputs]
+        assert shapes == [(None, n, n, 3) for n in (32, 64, 128)]
+
+
+@pytest.mark.parametrize("resolution", [60, 72, 272])
+def test_sae_resolutions_are_multiples_of_16(resolution):
+    with pytest.raises(UsageError, match="steps of 16"):
+        options.from_json(MODELS.load("SAE").Options, {"resolution": resolution})
+
+
 def test_predicts_faces_and_masks_in_range(model):
     faces = smooth_faces(3, model.resolution)
-    image, mask = (np.asarray(part) for part in model.swap(tf.constant(faces)))
+    image, mask = model.swap(tf.constant(faces))
     assert image.shape == faces.shape
-    assert mask.shape == (*faces.shape[:3], 1)
-    assert image.min() >= 0
-    assert image.max() <= 1
-    assert 0 <= mask.min() <= mask.max() <= 1
+    assert 0 <= np.min(image) <= np.max(image) <= 1
+    assert (mask is None) == (getattr(model.options, "learn_mask", True) is False)
+    if mask is not None:
+        assert mask.shape == (*faces.shape[:3], 1)
+        assert 0 <= np.min(mask) <= np.max(mask) <= 1
 
 
 def test_swap_is_the_src_path(model):
-    src, dst = batch(model), batch(model)
+    src, dst = batch(model, 3), batch(model)
     through_src, _ = model.reconstruct(dst.target, src.target)
     assert np.allclose(through_src.image, model.swap(dst.target).image, atol=1e-5)
 
 
-def test_learns(model):
-    """The summed loss on one fixed batch falls in a few plain gradient steps."""
-    src, dst = batch(model), batch(model)
-    optimizer = keras.optimizers.Adam(2e-4)
+def test_each_side_is_reconstructed_alone(model):
+    """What goes through a network together does not mix."""
+    src, dst = batch(model, 3), batch(model)
+    of_src, of_dst = model.reconstruct(src.target, dst.target)
+    other_src, other_dst = model.reconstruct(src.target[:1], dst.target[1:])
+    assert np.allclose(of_src.image[:1], other_src.image, atol=1e-5)
+    assert np.allclose(of_dst.image[1:], other_dst.image, atol=1e-5)
 
-    @tf.function
-    def step():
+
+def test_learns(model):
+    """Every variable gets a finite gradient, and the loss on one batch falls in a few steps."""
+    src, dst = batch(model), batch(model)
+    optimizer = Adam(model.variables, 2e-3)
+    values = []
+    for _ in range(6):
         with tf.GradientTape() as tape:
             total = tf.add_n(list(model.losses(src, dst).values()))
-        gradients = tape.gradient(total, model.variables)
-        optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
-        return total
-
-    values = [float(step()) for _ in range(8)]
+        gradients = tape.gradient(total, optimizer.variables)
+        assert all(gradient is not None and np.isfinite(gradient).all() for gradient in gradients)
+        optimizer.apply(gradients)
+        values.append(float(total))
     assert values[-1] < 0.9 * values[0]
 
 
-def test_every_variable_gets_a_gradient(model):
-    src, dst = batch(model), batch(model)
-    with tf.GradientTape() as tape:
-        total = tf.add_n(list(model.losses(src, dst).values()))
-    gradients = tape.gradient(total, [variable.value for variable in model.variables])
-    assert all(gradient is not None and np.isfinite(gradient).all() for gradient in gradients)
+def test_the_converter_can_use_it(model):
+    made = predictor.of_model(model, "test")
+    faces = list(smooth_faces(3, model.resolution))
+    swapped = made(faces, 2)
+    assert made.has_mask == (swapped[0][1] is not None)
+    assert [face.shape for face, _ in swapped] == [face.shape for face in faces]
 
 
 def test_options_survive_json(model):

@@ -15,7 +15,8 @@ from facelib.faceset import Faceset, read_face, write_face
 from facelib.geometry import apply, crop_matrix, invert, warp_face
 from facelib.types import FaceType
 from trainer import augment
-from trainer.sampler import Feed, Sampler, Settings
+from trainer.feed import Feed
+from trainer.sampler import Sampler, Settings
 from utils.errors import InputError, UserError
 
 HALF_64 = Settings(FaceType.HALF, 64)
@@ -187,7 +188,7 @@ def test_a_sample_depends_only_on_the_seed_and_its_number(faceset):
 
 def test_every_face_is_shown_once_in_each_round(faceset):
     sampler = Sampler(faceset, HALF_64, (1,))
-    shown = np.concatenate([sampler._order(first, 5) for first in range(0, 60, 5)])
+    shown = np.concatenate([sampler.picks(first, 5) for first in range(0, 60, 5)])[:, 0].astype(int)
     rounds = shown.reshape(5, 12)
     assert (np.sort(rounds, axis=1) == np.arange(12)).all()
     assert len({tuple(r) for r in rounds}) == 5

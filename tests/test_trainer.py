@@ -15,7 +15,7 @@ from filelock import FileLock
 from synthetic import make_faceset
 from toy_model import ENTRY, Toy, ToyOptions
 
-from facelib.faceset import Faceset
+from facelib.faceset import Faceset, held_out
 from models import MODELS, checkpoint
 from models.base import Batch
 from trainer import preview, summary, train
@@ -23,6 +23,7 @@ from trainer.interrupt import stop_requests
 from trainer.optimizer import Adam
 from trainer.options import for_arguments, options_class, saved_options
 from trainer.progress import Every, Progress, duration
+from trainer.sampling import samplers
 from trainer.session import Session
 from trainer.step import Step
 from utils import options
@@ -127,6 +128,22 @@ def test_a_step_minimises_the_sum_of_the_losses():
     assert sum(last.losses.values()) < 0.9 * sum(first.losses.values())
 
 
+def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
+    rng = np.random.default_rng(3)
+    src, dst = random_batch(rng), random_batch(rng)
+    received = {}
+    for clip in (0.0, 1e-3, 1e3):
+        keras.utils.set_random_seed(1)
+        step = Step(Toy(ToyOptions()), 0.01, clip)
+        step.optimizer.apply = lambda gradients, clip=clip: received.update({clip: gradients})
+        step._step(*(Batch(*map(tf.constant, batch)) for batch in (src, dst)))
+    plain, short, same = (np.concatenate([g.numpy().ravel() for g in gradients]) for gradients in
+                          (received[0.0], received[1e-3], received[1e3]))  # fmt: skip
+    assert np.linalg.norm(short) == pytest.approx(1e-3, rel=1e-4)
+    np.testing.assert_allclose(short / np.linalg.norm(short), plain / np.linalg.norm(plain), 1e-4)
+    np.testing.assert_array_equal(same, plain)
+
+
 def floats(batch):
     return Batch(*(array.astype(np.float32) / 255 for array in batch))
 
@@ -203,10 +220,35 @@ def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, setting
     session = Session(settings())
     faceset = Faceset.open(people / "src")
     few = Faceset(people / "src", list(faceset)[:19])
-    assert len(train._sampler(session, few, 0).faces) == 19
-    trained = train._sampler(session, faceset, 0).faces
+    assert len(samplers(session, few, few)[0].faces) == 19
+    trained = samplers(session, faceset, faceset)[0].faces
     assert 18 <= len(trained) <= 24
-    assert not any(train.held_out(info) for _, info in trained)
+    assert not any(held_out(info) for _, info in trained)
+
+
+def test_sides_are_exchanged_for_a_while_also_after_a_restart(settings, monkeypatch):
+    fed = []
+    step = Step.__call__
+    monkeypatch.setattr(
+        Step, "__call__", lambda self, *sides: (fed.append(sides), step(self, *sides))[1]
+    )
+    train.run(settings(target_iter=3, swap_sides=5))
+    train.run(settings(target_iter=8))
+    exchanged, fed[:] = list(fed), []
+    train.run(settings(target_iter=8, model_dir=settings().model_dir / "plain"))
+    for number, ((src, dst), (one, other)) in enumerate(zip(exchanged, fed, strict=True)):
+        expected = (other, one) if number < 5 else (one, other)
+        np.testing.assert_array_equal(src.warped, expected[0].warped)
+        np.testing.assert_array_equal(dst.warped, expected[1].warped)
+
+
+def test_sorted_by_yaw_only_src_depends_on_the_other_side(people, settings):
+    facesets = [Faceset.open(people / side) for side in ("src", "dst")]
+    plain = samplers(Session(settings()), *facesets)
+    sorted_by_yaw = samplers(Session(settings(sort_by_yaw=True)), *facesets)
+    np.testing.assert_array_equal(plain[1].batch(0, 9).target, sorted_by_yaw[1].batch(0, 9).target)
+    assert (plain[0].batch(0, 9).target != sorted_by_yaw[0].batch(0, 9).target).any()
+    assert train.run(settings(sort_by_yaw=True, target_iter=2)).counts == {"iterations": 2}
 
 
 def test_debug_shows_samples_and_trains_nothing(settings):
@@ -392,8 +434,7 @@ def test_damaged_saved_options_fall_back_to_the_save_before(settings):
 
 
 def samplers_of(session, people):
-    facesets = [Faceset.open(people / side) for side in ("src", "dst")]
-    return [train._sampler(session, faceset, side) for side, faceset in enumerate(facesets)]
+    return samplers(session, *(Faceset.open(people / side) for side in ("src", "dst")))
 
 
 def test_the_console_line_has_speed_losses_and_the_time_left(settings):

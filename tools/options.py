@@ -6,7 +6,7 @@ from pathlib import Path
 from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.recognizers import RECOGNIZERS
-from utils.options import DeviceOptions, opt
+from utils.options import DeviceOptions, StageOptions, opt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +31,13 @@ class EvaluateOptions(DeviceOptions):
     detector: str = opt("yunet", help="what finds the faces", choices=DETECTORS.names)
     landmarker: str = opt("mesh", help="what finds the landmarks", choices=LANDMARKERS.names)
     recognizer: str = opt("sface", help="what judges identity", choices=RECOGNIZERS.names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions(StageOptions):
+    """Where the ancestor's faces are."""
+
+    input_dir: Path = opt(help="folder of faces that DeepFaceLab extracted, PNG or JPEG")
+    output_dir: Path | None = opt(
+        None, help="folder the faces go to (default: the input's name with _imported)"
+    )

@@ -14,7 +14,8 @@ DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and pr
 NOT_KEPT = frozenset({
     # where things are today, and what is one run's business
     "training_data_src_dir", "training_data_dst_dir", "model_dir",
-    "debug", "ask", "cpu_only", "force_gpu_idx", "target_iter", "target_minutes",
+    "debug", "ask", "cpu_only", "force_gpu_idx",
+    "target_iter", "target_minutes", "swap_sides",
 })  # fmt: skip
 
 
@@ -36,6 +37,18 @@ class TrainOptions(DeviceOptions):
     learning_rate: float = opt(
         5e-5, help="step size of the optimiser", low=1e-8, high=0.1, group=TRAINING
     )
+    clip_gradients: float = opt(
+        0.0,
+        help="shorten a step whose gradient is longer than this (0: never); 1 tames a model that "
+        "collapses",
+        low=0, group=TRAINING,
+    )  # fmt: skip
+    swap_sides: int = opt(
+        0,
+        help="train this many iterations with src and dst exchanged, then go back to normal; "
+        "for a model that is stuck",
+        low=0, group=TRAINING,
+    )  # fmt: skip
     target_iter: int = opt(
         0,
         help="stop when the model has had this many iterations (0: go on until stopped)",
@@ -52,6 +65,12 @@ class TrainOptions(DeviceOptions):
         help="mirror faces at random; more natural without if src looks in all directions of dst",
         ask=True, group=SAMPLES,
     )  # fmt: skip
+    sort_by_yaw: bool = opt(
+        False,
+        help="give each dst face a src face that looks the same way, mirrored where that fits; "
+        "src directions that dst lacks are not learnt",
+        ask=True, group=SAMPLES,
+    )  # fmt: skip
     src_scale: int = opt(
         0,
         help="make src faces so many percent larger; below 0 when src's face is wider than dst's",
@@ -61,10 +80,10 @@ class TrainOptions(DeviceOptions):
     keep: int = opt(3, help="saved generations of the model that are kept", low=1, group=OUTPUT)
     preview_minutes: float = opt(
         1.0,
-        help="write preview.png into the model's folder this often (0: never)",
-        low=0,
-        group=OUTPUT,
-    )
+        help="draw the preview this often, in the window and as preview.png in the model's folder "
+        "(0: never)",
+        low=0, group=OUTPUT,
+    )  # fmt: skip
     preview_history: bool = opt(
         False, help="keep every preview in <model dir>/preview_history", ask=True, group=OUTPUT
     )

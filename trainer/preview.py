@@ -55,7 +55,9 @@ def _split(samples: Image) -> tuple[Image, Image]:
 
 
 def _arrays(faces: Faces) -> tuple[Image, Image]:
-    return np.asarray(faces.image), np.asarray(faces.mask)
+    """Return pictures and masks; a model without masks darkens nothing."""
+    image = np.asarray(faces.image)
+    return image, np.ones_like(image[..., :1]) if faces.mask is None else np.asarray(faces.mask)
 
 
 def _grid(columns: Sequence[Image]) -> Image:

@@ -5,10 +5,7 @@ order, a seed repeats a run, and a continued run goes on where it stopped.
 """
 
 import math
-import time
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -51,6 +48,13 @@ class Picture(NamedTuple):
     mirrored_crop: Array
 
 
+class Pick(NamedTuple):
+    """Which face a sample shows, and whether mirrored (None: by chance)."""
+
+    face: int
+    flip: bool | None = None
+
+
 class Settings(NamedTuple):
     """What samples are wanted: for which network, and how they may be changed."""
 
@@ -68,6 +72,8 @@ class Sampler:
     ----------
     faces : the faceset, or part of it
     seed : numbers from 0 on; the same numbers give the same samples
+    picks : (first, count) -> what samples first..first + count show; by default every face once in
+        each round, in a new order
     cache_bytes : pictures are kept up to this much; the others are read again at each use. Nothing
         is ever thrown out for something newer: samples come in shuffled rounds, so the one used
         longest ago is the next one needed.
@@ -83,11 +89,13 @@ class Sampler:
         settings: Settings,
         seed: Sequence[int],
         cache_bytes: int = CACHE_BYTES,
+        picks: Callable[[int, int], Sequence[Pick]] | None = None,
     ) -> None:
         check_face_types(faces, settings.face_type)
         self.faces = faces
         self.settings = settings
         self.seed = tuple(seed)
+        self.picks = picks or self._shuffled
         self.failures: list[str] = []
         self._unreadable: set[int] = set()
         self._cache: dict[int, Picture] = {}
@@ -96,11 +104,11 @@ class Sampler:
 
     def batch(self, number: int, size: int) -> Batch:
         """Return batch `number` of `size` samples as uint8 arrays; a mask is 0..255."""
-        picks = self._order(number * size, size)
+        picks = self.picks(number * size, size)
         resolution = self.settings.resolution
         batch = Batch(*(np.empty((size, resolution, resolution, c), np.uint8) for c in (3, 3, 1)))
         for i, pick in enumerate(picks):
-            warped, straight = self._sample(number * size + i, int(pick))
+            warped, straight = self._sample(number * size + i, pick)
             batch.warped[i] = cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR)  # drops the mask
             batch.target[i] = cv2.cvtColor(straight, cv2.COLOR_BGRA2BGR)
             batch.mask[i, ..., 0] = cv2.extractChannel(straight, 3)
@@ -113,30 +121,42 @@ class Sampler:
         nodes, resolution = augment.STILL.nodes, self.settings.resolution
         return augment.sample(picture.pixels, matrix, nodes, resolution, picture.size)[1]
 
-    def _order(self, first: int, count: int) -> Array:
+    def shown(self, first: int, count: int) -> list[tuple[int, bool]]:
+        """Return which face each sample shows, and whether mirrored; reads no picture."""
+        return [
+            (pick.face, self._jitter(first + i, pick, size=1).flip)
+            for i, pick in enumerate(self.picks(first, count))
+        ]
+
+    def _shuffled(self, first: int, count: int) -> list[Pick]:
         """Return which faces samples first..first + count show: every face once in each round."""
         total = len(self.faces)
         rounds = range(first // total, (first + count - 1) // total + 1)
         shuffled = np.concatenate([self._rng(ORDER, i).permutation(total) for i in rounds])
         start = first % total
-        return shuffled[start : start + count]
+        return [Pick(int(index)) for index in shuffled[start : start + count]]
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([*self.seed, purpose, number])
 
-    def _sample(self, number: int, index: int) -> tuple[Array, Array]:
-        picture = self._readable(index)
+    def _jitter(self, number: int, pick: Pick, size: int) -> augment.Jitter:
+        """Draw the changes of sample `number`; if it is mirrored does not depend on `size`."""
         settings = self.settings
         jitter = augment.draw(
             self._rng(CHANGE, number),
-            picture.size,
+            size,
             flip=settings.random_flip,
             scale_shift=settings.scale_shift,
         )
+        return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
+
+    def _sample(self, number: int, pick: Pick) -> tuple[Array, Array]:
+        picture = self._readable(pick.face)
+        jitter = self._jitter(number, pick, picture.size)
         crop = picture.mirrored_crop if jitter.flip else picture.crop
         matrix = augment.output_to_picture(jitter, crop, picture.size)
         return augment.sample(
-            picture.pixels, matrix, jitter.nodes, settings.resolution, picture.size
+            picture.pixels, matrix, jitter.nodes, self.settings.resolution, picture.size
         )
 
     def _readable(self, index: int) -> Picture:
@@ -207,48 +227,3 @@ def check_face_types(faces: Faces, wanted: FaceType) -> None:
                 f'"{path.name}" in "{path.parent}" was extracted as {info.face_type.value}, the '
                 f"model needs more; extract these faces again with --face-type {wanted.value}"
             )
-
-
-class Feed:
-    """The next batches of both sides, made by background threads while a step runs.
-
-    OpenCV and NumPy release the interpreter while they compute, so threads suffice. What goes wrong
-    in one is raised by `next` in its turn.
-
-    Attributes
-    ----------
-    waited : seconds for which `next` had to wait, in all
-    """
-
-    def __init__(
-        self, src: Sampler, dst: Sampler, size: int, *, first: int = 0, workers: int = 2
-    ) -> None:
-        self.src, self.dst, self.size = src, dst, size
-        self.number = first
-        self.waited = 0.0
-        self._workers = workers
-        self._pending: deque[Future[tuple[Batch, Batch]]] = deque()
-
-    def __enter__(self) -> "Feed":
-        self._pool = ThreadPoolExecutor(self._workers, "sampler")
-        for _ in range(2 * self._workers):
-            self._submit()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def next(self) -> tuple[Batch, Batch]:
-        """Return the next batch of src and of dst."""
-        started = time.perf_counter()
-        batches = self._pending.popleft().result()
-        self.waited += time.perf_counter() - started
-        self._submit()
-        return batches
-
-    def _submit(self) -> None:
-        self._pending.append(self._pool.submit(self._make, self.number))
-        self.number += 1
-
-    def _make(self, number: int) -> tuple[Batch, Batch]:
-        return self.src.batch(number, self.size), self.dst.batch(number, self.size)

@@ -31,6 +31,7 @@ class Session:
     steps_done : steps done in this run
     loss_names : columns of `history`, known after the first step
     saved_iteration : iteration of the newest generation on disk, -1 before the first
+    exchanged_until : up to this iteration src is fed as dst and dst as src
     """
 
     def __init__(self, options: TrainOptions) -> None:
@@ -41,15 +42,19 @@ class Session:
         lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
         self.options = options
         self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
-        self.step = Step(self.model, options.learning_rate)
+        self.step = Step(self.model, options.learning_rate, options.clip_gradients)
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
         self._losses = array("f")
         self._earlier, self._started = 0.0, math.inf
         self._rollbacks = 0
+        self.exchanged_until = 0
         if generation is not None:
             self._restore(generation)
             self._earlier = float(generation.state.get("seconds", 0.0))
+            self.exchanged_until = int(generation.state.get("exchanged_until", 0))
+        if options.swap_sides:
+            self.exchanged_until = self.iteration + options.swap_sides
 
     @property
     def seconds(self) -> float:
@@ -61,6 +66,11 @@ class Session:
         """(iterations, losses) float32, columns as `loss_names`."""
         columns = max(len(self.loss_names), 1)
         return np.array(self._losses, np.float32).reshape(-1, columns)
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether src and dst are exchanged at present."""
+        return self.iteration < self.exchanged_until
 
     def start_clock(self) -> None:
         """Count training time from now on; what came before was preparation."""
@@ -74,7 +84,7 @@ class Session:
 
     def train(self, src: Batch, dst: Batch) -> Result:
         """Do one step and record its losses; a step that was not finite is not recorded."""
-        result = self.step(src, dst)
+        result = self.step(dst, src) if self.exchanged else self.step(src, dst)
         if result.finite:
             self.loss_names = list(result.losses)
             self._losses.extend(result.losses.values())
@@ -107,6 +117,7 @@ class Session:
                 "iteration": self.iteration,
                 "seconds": round(self.seconds, 3),
                 "loss_names": self.loss_names,
+                "exchanged_until": self.exchanged_until,
                 "versions": _versions(),
             },
             options=to_save(self.options),

@@ -25,10 +25,14 @@ class Step:
     """The joint training step of a model.
 
     All losses are minimised together by one optimiser, in one forward and one backward pass.
+
+    Parameters
+    ----------
+    clip : a gradient longer than this, all variables together, is shortened to it (0: never)
     """
 
-    def __init__(self, model: ModelBase, learning_rate: float) -> None:
-        self.model = model
+    def __init__(self, model: ModelBase, learning_rate: float, clip: float = 0.0) -> None:
+        self.model, self.clip = model, clip
         self.optimizer = Adam(model.variables, learning_rate)
         self._names: list[str] = []
         self._graph = tf.function(self._step)
@@ -49,6 +53,9 @@ class Step:
         # the norm is not finite when any element of any gradient is not
         norm = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
         finite = tf.math.is_finite(total) & tf.math.is_finite(norm)
+        if self.clip:  # tf.nn.l2_loss is half of the square
+            factor = tf.minimum(1.0, self.clip / tf.sqrt(2 * norm))
+            gradients = [gradient * factor for gradient in gradients]
         tf.cond(finite, lambda: self._apply(gradients), lambda: False)
         return tf.stack(list(losses.values())), finite
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from facelib.faceset import Faceset, held_out
+from facelib.faceset import Faceset
+from trainer.feed import Feed
 from trainer.interrupt import stop_requests
 from trainer.options import TrainOptions
 from trainer.preview import Preview, write_samples
 from trainer.progress import Every, Progress
-from trainer.sampler import Faces, Feed, Sampler, Settings
+from trainer.sampler import Sampler
+from trainer.sampling import samplers
 from trainer.session import Session
 from trainer.summary import describe
 from utils import console, device, lazy
@@ -19,7 +21,6 @@ from utils.console import Report
 from utils.errors import InputError, Interrupted, ModelError, UserError
 from utils.images import write_image
 
-HOLD_OUT_FROM = 20  # faces; fewer are all trained on
 DEBUG_SAMPLES = 12
 
 
@@ -39,7 +40,7 @@ def run(options: TrainOptions) -> Report:
     with _only_trainer(options.model_dir):
         has_gpu = device.tune()
         session = Session(options)
-        src, dst = (_sampler(session, faceset, side) for side, faceset in enumerate(facesets))
+        src, dst = samplers(session, *facesets)
         if options.debug:
             return _show_samples(options, src, dst)
         if not has_gpu:
@@ -139,22 +140,6 @@ def _write_preview(session: Session, preview: Preview) -> None:
             write_image(path, image)
     except OSError as problem:
         console.warn(f'cannot write a preview into "{options.model_dir}": {problem.strerror}')
-
-
-def _sampler(session: Session, faceset: Faceset, side: int) -> Sampler:
-    """Make the sampler of src (side 0) or dst (side 1)."""
-    options, model = session.options, session.model
-    faces: Faces = faceset
-    if len(faceset) >= HOLD_OUT_FROM:
-        faces = [(path, info) for path, info in faceset if not held_out(info)]
-    settings = Settings(
-        model.face_type,
-        model.resolution,
-        options.random_flip,
-        options.src_scale / 100 if side == 0 else 0.0,
-        options.debug,
-    )
-    return Sampler(faces, settings, (session.seed, side))
 
 
 def _show_samples(options: TrainOptions, src: Sampler, dst: Sampler) -> Report:

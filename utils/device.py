@@ -104,3 +104,9 @@ def keep_freed_memory() -> bool:
         return False
     settings = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: 256 << 20}
     return sum(mallopt(name, value) for name, value in settings.items()) == len(settings)
+
+
+def gpus() -> list[str]:
+    """Return TensorFlow's names of the GPUs it may use: ["GPU:0", "GPU:1"]."""
+    tf = lazy.load("tensorflow")
+    return [f"GPU:{index}" for index, _ in enumerate(tf.config.list_logical_devices("GPU"))]

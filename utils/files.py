@@ -33,7 +33,7 @@ TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}(\.\w+)?", re.DOTALL)
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key under which "frame9" comes before "frame10"."""
     parts = re.split(r"(\d+)", name.casefold())
-    return [(1, int(part), part) if part.isdigit() else (0, 0, part) for part in parts]
+    return [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts]
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Images at any path: uint8 at the file's edge, float32 where something computes. Always BGR."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,10 @@ from utils.files import write_bytes
 # Run lengths only: photographs come out within 5 % of OpenCV's default size in 60-80 % of its time.
 PNG_SETTINGS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 PNG_SETTINGS += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+
+MAX_BYTES = 1 << 29
+"""A larger file is no picture that could be used here: 100 million pixels of 5 bytes."""
+LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"  # set in utils/__init__.py
 
 Image = np.ndarray
 """An (H, W, C) array: uint8 0..255 or float32 0..1; BGR, one channel for a mask."""
@@ -27,7 +32,11 @@ def decode_image(data: bytes, name: str) -> Image:
     buffer = np.frombuffer(data, np.uint8)
     try:
         image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if buffer.size else None
-    except cv2.error:  # such as a header that claims more pixels than OpenCV allows
+    except cv2.error as problem:
+        if "MAX_IMAGE" in str(problem):
+            raise InputError(
+                f'"{name}" claims more pixels than are allowed ({LIMIT} is {os.environ[LIMIT]})'
+            ) from None
         image = None
     if image is None:
         raise InputError(f'"{name}" is not a readable picture; it may be truncated')
@@ -42,17 +51,32 @@ def read_image(path: Path) -> Image:
     InputError
         If the file is missing, empty or not a picture.
     """
+    return decode_image(read_file(path), path.name)
+
+
+def read_file(path: Path) -> bytes:
+    """Read the bytes of a picture's file.
+
+    Raises
+    ------
+    InputError
+        If it is missing, no file (a pipe would be waited for), or larger than a picture can be.
+    """
     try:
-        data = path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise InputError(f'"{path.name}" is not a file')
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f'"{path.name}" is larger than any picture can be')
+        return path.read_bytes()
     except OSError as problem:
         raise InputError(f'cannot read "{path}": {problem.strerror}') from None
-    return decode_image(data, path.name)
 
 
 def encode_image(image: Image, suffix: str = ".png", quality: int = 95) -> bytes:
-    """Encode (H, W, C) uint8 BGR(A) or float32 0..1 as PNG or JPEG bytes."""
+    """Encode (H, W, C) BGR(A) as PNG (uint8, uint16 or float32 0..1) or JPEG bytes."""
     settings = {".png": PNG_SETTINGS, ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality]}
-    done, data = cv2.imencode(suffix, to_uint8(image), settings.get(suffix, []))
+    image = image if image.dtype == np.uint16 else to_uint8(image)
+    done, data = cv2.imencode(suffix, image, settings.get(suffix, []))
     if not done:
         raise InputError(f"cannot encode a picture of shape {image.shape} as {suffix}")
     return data.tobytes()

@@ -37,6 +37,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     choices: Iterable[str] | None = None,
     low: float | None = None,
     high: float | None = None,
+    step: int | None = None,
     ask: bool = False,
     fixed: bool = False,
     aliases: tuple[str, ...] = (),
@@ -51,6 +52,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     group : heading under which the flag is listed
     choices : allowed values of a str field (an Enum brings its own)
     low, high : inclusive range of a number
+    step : only low, low + step, low + 2 step, ... are allowed
     ask : whether a person at a terminal is asked
     fixed : whether it can no longer change once a model exists
     aliases : further flags, such as "--target-epoch"
@@ -60,8 +62,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         default=default,
         metadata={
             "help": help, "group": group, "choices": tuple(choices) if choices else None,
-            "low": low, "high": high, "ask": ask, "fixed": fixed, "aliases": aliases,
-            "positional": positional,
+            "low": low, "high": high, "step": step, "ask": ask, "fixed": fixed,
+            "aliases": aliases, "positional": positional,
         },
     )  # fmt: skip
 
@@ -73,7 +75,8 @@ class Option:
         self.name = field.name
         self.meta: Mapping[str, Any] = field.metadata
         self.positional: bool = self.meta["positional"]
-        self.flag = field.name.upper() if self.positional else "--" + field.name.replace("_", "-")
+        word = field.name.rstrip("_")  # `from_`: the flag's name is a word of the language
+        self.flag = word.upper() if self.positional else "--" + word.replace("_", "-")
         self.default = field.default
         args = [a for a in typing.get_args(hint) if a not in (type(None), Ellipsis)]
         self.optional = isinstance(hint, types.UnionType) and len(args) == 1
@@ -103,7 +106,8 @@ class Option:
             hint = f"; did you mean {close[0]}?" if close else ""
             raise UsageError(self._expected(text) + hint)
         low, high = self.meta["low"], self.meta["high"]
-        if (low is not None and value < low) or (high is not None and value > high):
+        between = self.meta["step"] and (value - low) % self.meta["step"]
+        if (low is not None and value < low) or (high is not None and value > high) or between:
             raise UsageError(self._expected(text))
         return value
 
@@ -161,7 +165,8 @@ class Option:
                 if high is not None
                 else ""
             )
-        return words[self.type] + bounds
+        steps = f" in steps of {self.meta['step']}" if self.meta["step"] else ""
+        return words[self.type] + bounds + steps
 
 
 def _word(value: object) -> str:

@@ -8,16 +8,20 @@ with open_sink(Path("result.mp4"), source := open_source(Path("clip.mov"))) as s
 from pathlib import Path
 
 from utils.errors import InputError
+from utils.video_coding import Coding
 from utils.video_decoder import VideoSource
 from utils.video_sink import FolderSink, FrameSink, VideoSink, open_sink
-from utils.video_source import FolderSource, Frame, FrameSource
+from utils.video_source import WHOLE, FolderSource, Frame, FrameSource, Span
 
 __all__ = [
+    "WHOLE",
+    "Coding",
     "FolderSink",
     "FolderSource",
     "Frame",
     "FrameSink",
     "FrameSource",
+    "Span",
     "VideoSink",
     "VideoSource",
     "open_sink",

@@ -21,12 +21,26 @@ class AudioCopy:
         self._packets: Any = iter(())
         self._next: Any = None
         self._origin = Fraction(0)
+        self._last: Fraction | None = None
+        self._cut = False
         self._remarks: list[str] = []
         self._refused = 0
 
-    def take(self, container: Any, origin: Fraction, remarks: list[str]) -> None:  # noqa: ANN401
-        """Add the tracks of `container`, whose clock starts at `origin` seconds."""
-        self._origin, self._remarks = origin, remarks
+    def take(
+        self,
+        container: Any,  # noqa: ANN401 - PyAV's container
+        origin: Fraction,
+        remarks: list[str],
+        first: Fraction = Fraction(0),
+        last: Fraction | None = None,
+    ) -> None:
+        """Add the tracks of `container`, whose clock starts at `origin` seconds.
+
+        Of what lies before second `first` nothing is taken, nor from `last` on; `first` becomes 0.
+        """
+        self._origin, self._remarks = origin + first, remarks
+        self._cut = first > 0
+        self._last = None if last is None else last - first
         for number, stream in enumerate(container.streams.audio, 1):
             if stream.codec_context is None:
                 remarks.append(f"sound track {number} is in an unknown format and was left out")
@@ -78,10 +92,19 @@ class AudioCopy:
 
     def _step(self) -> None:
         try:
-            self._next = next((packet for packet in self._packets if packet.size), None)
+            self._next = next((packet for packet in self._packets if self._wanted(packet)), None)
         except av.FFmpegError:
             self._next = None
             self._remarks.append("the sound of the source breaks off")
+
+    def _wanted(self, packet: Any) -> bool:  # noqa: ANN401 - PyAV's packet
+        if not packet.size:
+            return False
+        if packet.pts is None:
+            return not self._cut and self._last is None
+        start = packet.pts * packet.time_base - self._origin
+        early = self._cut and start < 0
+        return not early and (self._last is None or start < self._last)
 
     def _feed(self, packet: Any) -> None:  # noqa: ANN401 - PyAV's packet
         index = packet.stream.index

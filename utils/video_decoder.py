@@ -11,7 +11,7 @@ import av
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
 from utils.video_colour import ToBgr
-from utils.video_source import Frame, FrameSource, Signal
+from utils.video_source import WHOLE, Frame, FrameSource, Signal, Span
 
 CONTAINER_TICK = Fraction(1, 1_000_000)
 """FFmpeg counts the times of a container, unlike those of a stream, in microseconds."""
@@ -53,6 +53,8 @@ class VideoSource(FrameSource):
                 origin=_origin(container),
                 colour=to_bgr.colour,
                 aspect=None if aspect == 1 else 1 / aspect if to_bgr.quarter_turn else aspect,
+                depth=to_bgr.depth,
+                hdr=to_bgr.hdr,
             )
 
     @property
@@ -60,7 +62,8 @@ class VideoSource(FrameSource):
         """Width and height of the upright frames."""
         return self._size
 
-    def __iter__(self) -> Iterator[Frame]:
+    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
+        """Yield the frames of a span; those before it are decoded but not converted."""
         self.failures.clear()
         damage = Damage()
         with footage(self.path) as (container, stream):
@@ -70,8 +73,14 @@ class VideoSource(FrameSource):
             for index, picture in enumerate(decoded(container, stream, damage)):
                 to_bgr = to_bgr or ToBgr(picture)
                 time, duration = clock.time(picture.pts), clock.duration(picture.duration)
-                yield Frame(to_bgr(picture), index, f"{index:06d}.png", time, duration)
-            damage.announced = _announced_end(stream)
+                if span.after(index, time):
+                    break
+                if not span.before(index, time):
+                    deep = to_bgr.deep(picture) if self.deep and to_bgr.depth > 8 else None
+                    name = f"{index:06d}.png"
+                    yield Frame(to_bgr(picture), index, name, time, duration, deep)
+            else:
+                damage.announced = _announced_end(stream)
         self.failures += damage.sentences(self.path.name)
 
 

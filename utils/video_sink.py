@@ -1,4 +1,4 @@
-"""Writing footage: a folder of PNGs, or an H.264 video with the source's times and sound."""
+"""Writing footage: a folder of PNGs, or a video with the source's times and sound."""
 
 import errno
 from abc import ABC, abstractmethod
@@ -15,18 +15,34 @@ from av.video.reformatter import ColorRange
 
 from utils.errors import InputError, UsageError, UserError
 from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
-from utils.images import encode_image
+from utils.images import Image, encode_image
 from utils.video_audio import AudioCopy
-from utils.video_colour import FromBgr, usual_colour
+from utils.video_coding import MATROSKA, Coding, container_of
+from utils.video_colour import RGB, FromBgr, usual_colour
 from utils.video_decoder import footage
 from utils.video_source import Frame, FrameSource
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-"""Where H.264 with free timestamps can go, as FFmpeg names it."""
 DEFAULT_RATE = Fraction(25)
 FINEST_TICK = Fraction(1, 1_000_000)
 START_SCALE = 48_000
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def tick_of(source: FrameSource, rate: Fraction) -> Fraction:
+    """Return the unit in which the times of a video made from a source are counted, seconds."""
+    return max(source.signal.tick or 1 / rate, FINEST_TICK)
+
+
+def open_container(path: Path, name: str, tick: Fraction) -> Any:  # noqa: ANN401 - PyAV's container
+    """Open a file to be written in the container FFmpeg calls `name`, keeping times exact."""
+    if name == MATROSKA:
+        # sound may begin before 0 (what a decoder discards); all times would be moved for it
+        options = {"avoid_negative_ts": "disabled"}
+    else:
+        # MP4 keeps only tags it knows without the flag, and counts a late start in thousandths
+        scale = tick.denominator * max(1, START_SCALE // tick.denominator)
+        options = {"movflags": "use_metadata_tags", "movie_timescale": str(scale)}
+    return av.open(str(path.absolute()), "w", format=name, container_options=options)
 
 
 class FrameSink(ABC):
@@ -67,7 +83,7 @@ def open_sink(
     *,
     tags: Mapping[str, str] | None = None,
     mark: Callable[[bytes], bytes] | None = None,
-    crf: int = 18,
+    coding: Coding | None = None,
     rate: Fraction | None = None,
 ) -> FrameSink:
     """Return where results go: a video when `path` has a video's suffix, else a folder.
@@ -77,27 +93,23 @@ def open_sink(
     source : where the frames come from; a video gives its timestamps, colours and sound
     tags : container tags of a video
     mark : what each PNG's bytes pass through
-    crf : quality of a video, 0 lossless .. 51 bad; 18 looks like the original
+    coding : of a video (default: H.264)
     rate : frames a second where frames have no time (default: the source's, else 25)
 
     Raises
     ------
     UserError
-        If the container cannot hold H.264 with free timestamps, or the source would be overwritten.
+        If the container cannot hold the codec, or the source would be overwritten.
     """
     if path.resolve() == source.path.resolve():
         raise UsageError(f'"{path}" is also the input; name another place for the result')
-    suffix = path.suffix.lower()
-    if suffix not in VIDEO_SUFFIXES:
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
         return FolderSink(path, mark)
-    if suffix not in CONTAINERS:
-        names = ", ".join(CONTAINERS)
-        raise UsageError(f"a video is written as one of: {names}. Received: {path.name}")
-    return VideoSink(path, source, tags=tags or {}, crf=crf, rate=rate)
+    return VideoSink(path, source, tags=tags or {}, coding=coding or Coding(), rate=rate)
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Turn what goes wrong while writing into a sentence."""
     try:
         yield
@@ -119,27 +131,31 @@ class FolderSink(FrameSink):
         self._mark = mark
 
     def __enter__(self) -> Self:
-        with _writing(self.path):
+        with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         return self
 
     def write(self, frame: Frame) -> None:
-        """Write one picture, (H, W, 3) or (H, W, 4) uint8; afterwards it is whole on the disk."""
-        data = encode_image(frame.image)
-        file = self.path / f"{Path(frame.name).stem}.png"
-        with _writing(file):
+        """Write one picture, (H, W, 3 or 4) uint8 or uint16; afterwards it is whole on the disk."""
+        data = encode_image(frame.image if frame.deep is None else frame.deep)
+        file = self.file_of(frame.name)
+        with writing(file):
             write_bytes(file, self._mark(data) if self._mark else data)
+
+    def file_of(self, name: str) -> Path:
+        """Return where the frame of that name goes."""
+        return self.path / f"{Path(name).stem}.png"
 
     def __exit__(self, *_: object) -> None:
         pass
 
 
 class VideoSink(FrameSink):
-    """Writes H.264 (4:2:0, 8 bits) with the frames' times, and the source's sound beside it.
+    """Writes a video with the frames' times, and the source's sound beside it.
 
-    The first frame sets the size; an odd side gets its last row or column twice. Frames are given
-    in order, by one thread at a time. Sound is copied as it is (see `AudioCopy`); subtitles, data
-    and the source's own tags, which may name a place or a person, are not.
+    The first frame sets the size and whether there is alpha. Frames are given in order, by one
+    thread at a time. Sound is copied as it is (see `AudioCopy`); subtitles, data and the source's
+    own tags, which may name a place or a person, are not.
     """
 
     def __init__(
@@ -147,49 +163,41 @@ class VideoSink(FrameSink):
         path: Path,
         source: FrameSource,
         *,
-        tags: Mapping[str, str],
-        crf: int,
-        rate: Fraction | None,
+        tags: Mapping[str, str] | None = None,
+        coding: Coding | None = None,
+        rate: Fraction | None = None,
+        sound: bool = True,
     ) -> None:
         super().__init__(path)
-        self._source, self._tags, self._crf = source, tags, crf
+        self._source, self._tags, self._coding = source, tags or {}, coding or Coding()
+        self._container = container_of(path.suffix, self._coding, path.name)
         self._rate = Fraction(rate or source.rate or DEFAULT_RATE)
-        self._tick = max(source.signal.tick or 1 / self._rate, FINEST_TICK)
+        self._tick = tick_of(source, self._rate)
+        self._sound = sound and source.is_video
         self._size: tuple[int, int] | None = None
         self._last: int | None = None
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack, _writing(self.path):
+        with ExitStack() as stack, writing(self.path):
             temporary = stack.enter_context(write_atomic(self.path))
-            name = CONTAINERS[self.path.suffix.lower()]
-            self._output = av.open(
-                str(temporary.absolute()),
-                "w",
-                format=name,
-                container_options=self._options(name),
-            )
+            self._output = open_container(temporary, self._container, self._tick)
             stack.push(self._close)
             self._output.metadata.update(self._tags)
-            quality = {"crf": str(self._crf)}
-            self._video = self._output.add_stream("libx264", rate=self._rate, options=quality)
+            kind = self._coding.kind
+            self._video = self._output.add_stream(
+                kind.encoder, rate=self._rate, options=self._coding.options
+            )
+            if kind.tag and self._container != MATROSKA:
+                self._video.codec_context.codec_tag = kind.tag
             self._audio = AudioCopy(self._output)
-            if self._source.is_video:
+            if self._sound:
                 sound, _ = stack.enter_context(footage(self._source.path))
                 self._audio.take(sound, self._source.signal.origin, self.remarks)
             self._stack = stack.pop_all()
         return self
 
-    def _options(self, name: str) -> dict[str, str]:
-        if name == "matroska":
-            # sound may begin before 0 (what a decoder discards); all times would be moved for it
-            return {"avoid_negative_ts": "disabled"}
-        # MP4 keeps only tags it knows without the flag, and counts a late start in thousandths
-        denominator = self._tick.denominator
-        scale = denominator * max(1, START_SCALE // denominator)
-        return {"movflags": "use_metadata_tags", "movie_timescale": str(scale)}
-
     def write(self, frame: Frame) -> None:
-        """Write one frame, (H, W, 3) uint8; any alpha is dropped.
+        """Write one frame, (H, W, 3) uint8, or uint16 if `frame.deep`; alpha if the codec has it.
 
         Raises
         ------
@@ -198,11 +206,11 @@ class VideoSink(FrameSink):
         UserError
             If nothing more can be written.
         """
-        image = frame.image[..., :3]
+        image = self._picture(frame)
         height, width = image.shape[:2]
-        with _writing(self.path):
+        with writing(self.path):
             if self._size is None:
-                self._start(width, height)
+                self._start(width, height, image.shape[2] == 4)
             elif (width, height) != self._size:
                 was = "{} x {}".format(*self._size)
                 raise InputError(
@@ -214,16 +222,27 @@ class VideoSink(FrameSink):
                 picture.duration = round(frame.duration / self._tick)
             self._mux(self._video.encode(picture))
 
-    def _start(self, width: int, height: int) -> None:
+    def _picture(self, frame: Frame) -> Image:
+        image = frame.image
+        if self._coding.deep and frame.deep is not None:
+            image = frame.deep
+        return image if self._coding.kind.has_alpha else image[..., :3]
+
+    def _start(self, width: int, height: int, alpha: bool) -> None:
         signal, context = self._source.signal, self._video.codec_context
-        colour = signal.colour or usual_colour(width, height)
+        matrix, primaries, transfer = signal.colour or usual_colour(width, height)
+        pixels = self._coding.kind.pixels(self._coding.deep, alpha)
         self._size = width, height
-        self._from_bgr = FromBgr(colour.matrix)
-        context.width, context.height = width + width % 2, height + height % 2
+        self._from_bgr = FromBgr(matrix, pixels)
+        context.width, context.height = self._from_bgr.size(width, height)
+        context.pix_fmt = pixels
         context.time_base = self._video.time_base = self._tick
         context.flags |= Flags.frame_duration.value  # or the last frame is shown too briefly
-        context.color_range = ColorRange.MPEG
-        context.colorspace, context.color_primaries, context.color_trc = colour
+        context.color_primaries, context.color_trc = primaries, transfer
+        if self._from_bgr.is_rgb:
+            context.color_range, context.colorspace = ColorRange.JPEG, RGB
+        else:
+            context.color_range, context.colorspace = ColorRange.MPEG, matrix
         if signal.aspect:
             context.sample_aspect_ratio = signal.aspect
 
@@ -247,7 +266,7 @@ class VideoSink(FrameSink):
         if error is not None:
             self._stack.__exit__(kind, error, trace)
             return
-        with _writing(self.path), self._stack:
+        with writing(self.path), self._stack:
             if self._size is None:
                 raise InputError(f'"{self.path}" was not written: there was no frame to write')
             self._mux(self._video.encode(None))

@@ -7,7 +7,8 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
-from utils.errors import InputError
+from utils import timecode
+from utils.errors import InputError, UsageError
 from utils.files import list_images
 from utils.images import Image, read_image
 from utils.parallel import Failure, cores, ordered_map
@@ -25,6 +26,7 @@ class Frame:
     name : the file's name in a folder; in a video the name it would have as a picture
     time : seconds; None in a folder
     duration : seconds for which it is shown; None if not said
+    deep : the same picture as (H, W, 3) uint16, 0..65535, where the source has it and is asked to
     """
 
     image: Image
@@ -32,6 +34,7 @@ class Frame:
     name: str
     time: Fraction | None
     duration: Fraction | None = None
+    deep: Image | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,79 @@ class Signal:
     origin : seconds at which its clock starts; already taken off `Frame.time`
     colour : how its numbers stand for colours; None in a folder
     aspect : width : height of one pixel; None if square
+    depth : bits a channel
+    hdr : whether it is high dynamic range, which is tone-mapped while it is read
     """
 
     tick: Fraction | None = None
     origin: Fraction = Fraction(0)
     colour: Colour | None = None
     aspect: Fraction | None = None
+    depth: int = 8
+    hdr: bool = False
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of the footage.
+
+    Attributes
+    ----------
+    first, last : where it begins and ends. A whole number is a frame's index, and the last frame
+        belongs to the span; a fraction is seconds, and a frame at the last second does not. None is
+        the footage's own beginning or end
+    """
+
+    first: int | Fraction | None = None
+    last: int | Fraction | None = None
+
+    @property
+    def uses_seconds(self) -> bool:
+        """Whether it means something only where frames have times."""
+        return isinstance(self.first, Fraction) or isinstance(self.last, Fraction)
+
+    def before(self, index: int, time: Fraction | None) -> bool:
+        """Whether a frame lies before it."""
+        if isinstance(self.first, Fraction):
+            return time is not None and time < self.first
+        return self.first is not None and index < self.first
+
+    def after(self, index: int, time: Fraction | None) -> bool:
+        """Whether a frame lies after it."""
+        if isinstance(self.last, Fraction):
+            return time is not None and time >= self.last
+        return self.last is not None and index > self.last
+
+    def count(self, total: int | None, rate: Fraction | None) -> int | None:
+        """Return about how many frames it has of `total`; None if that cannot be known."""
+        if total is None:
+            return None
+
+        def index(position: int | Fraction | None, default: int) -> int:
+            if isinstance(position, Fraction):
+                position = round(position * (rate or 25))
+            return min(max(default if position is None else position, 0), total)
+
+        last = self.last + 1 if isinstance(self.last, int) else self.last
+        return max(0, index(last, total) - index(self.first, 0))
+
+
+WHOLE = Span()
+
+
+def span_between(first: str | None, last: str | None) -> Span:
+    """Return the span that the options --from and --to describe.
+
+    Raises
+    ------
+    UsageError
+        If one is written wrongly, or the end comes before the beginning.
+    """
+    begin = None if first is None else timecode.position(first, "--from")
+    end = None if last is None else timecode.position(last, "--to")
+    if type(begin) is type(end) and begin is not None and end is not None and end < begin:
+        raise UsageError(f"--to: Expected an end after --from {first}. Received: {last}")
+    return Span(begin, end)
 
 
 class FrameSource(ABC):
@@ -62,6 +132,7 @@ class FrameSource(ABC):
     count : how many frames; of a video, what it says itself or an estimate; None if unknown
     rate : frames a second on average; None in a folder
     signal : what a sink needs to write alike
+    deep : whether frames are to bring more than 8 bits a channel, if there are more
     failures : a sentence for everything the last iteration could not read; it gave all the rest
     """
 
@@ -69,6 +140,7 @@ class FrameSource(ABC):
     count: int | None = None
     rate: Fraction | None = None
     signal: Signal = Signal()
+    deep: bool = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -80,7 +152,11 @@ class FrameSource(ABC):
         """Width and height of the upright frames; in a folder, of its first readable picture."""
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Frame]: ...
+    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
+        """Yield the frames of a span; those before it cost little."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames()
 
 
 class FolderSource(FrameSource):
@@ -113,11 +189,14 @@ class FolderSource(FrameSource):
             return width, height
         return None
 
-    def __iter__(self) -> Iterator[Frame]:
+    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
+        """Yield the pictures of a span of frame numbers."""
         self.failures.clear()
         named: dict[str, str] = {}
         wanted: list[tuple[int, Path]] = []
         for index, file in enumerate(self._files):
+            if span.before(index, None) or span.after(index, None):
+                continue
             first = named.setdefault(file.stem, file.name)
             if first == file.name:
                 wanted.append((index, file))

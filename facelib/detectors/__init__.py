@@ -1,6 +1,8 @@
 """Face detectors, by name.
 
-A detector is made with `min_score` (None: its own default) and `cpu_only`, and has one method:
+A detector is made with `min_score` (None: its own default), `min_size` (the smallest face that
+matters, pixels of the picture; 0: what comes with its usual look), `cpu_only` and `device` (where
+TensorFlow shall run it: "GPU:1"; None: its own choice), and has one method:
 
     detect(images) -> list[list[Detection]]
 

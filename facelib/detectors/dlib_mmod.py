@@ -6,13 +6,15 @@ import cv2
 import dlib
 import numpy as np
 
-from facelib.detectors.scale import SMALLEST_SIDE, largest_first, shrink, to_frame
+from facelib.detectors.scale import SMALLEST_SIDE, largest_first, long_side, shrink, to_frame
 from facelib.types import Detection
 from facelib.weights import weight_file
 
 LONG_SIDE = 640
 """Larger pictures are shrunk to this: on a CPU 640 x 480 pixels take 1.4 s, full HD 16 s and 2 GB.
 Faces below 80 pixels in the shrunk picture are not found."""
+CLOSEST = 1920
+SMALLEST = 80
 
 # Its square box, measured against YuNet's on seven faces: side 0.77 of the height from hairline to
 # chin, and its centre left of and above the other's by 0.03 and 0.01 of that height; a face is
@@ -26,10 +28,19 @@ class DlibMmod:
     Parameters
     ----------
     min_score : 0..1, default 0.5; a clear face has 1
-    cpu_only : unused, the dlib of requirements-common.txt has no GPU code
+    min_size : pixels; smaller ones than at the usual size are found by looking closer
+    cpu_only, device : unused, the dlib of requirements-common.txt has no GPU code
     """
 
-    def __init__(self, *, min_score: float | None = None, cpu_only: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        min_score: float | None = None,
+        min_size: float = 0,
+        cpu_only: bool = False,
+        device: str | None = None,
+    ) -> None:
+        self._min_size = min_size
         self._net = dlib.cnn_face_detection_model_v1(str(weight_file("mmod")))
         self._threshold = 0.5 if min_score is None else min_score
 
@@ -38,7 +49,8 @@ class DlibMmod:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: np.ndarray) -> list[Detection]:
-        small, factor = shrink(image, LONG_SIDE)
+        side = long_side(image, LONG_SIDE, CLOSEST, SMALLEST, self._min_size)
+        small, factor = shrink(image, side)
         if min(small.shape[:2]) < SMALLEST_SIDE:
             return []
         found = self._net(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))

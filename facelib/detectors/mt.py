@@ -7,13 +7,15 @@ import numpy as np
 import tensorflow as tf
 from mtcnn import MTCNN
 
-from facelib.detectors.scale import SMALLEST_SIDE, largest_first, shrink, to_frame
+from facelib.detectors.scale import SMALLEST_SIDE, largest_first, long_side, shrink, to_frame
 from facelib.types import Detection
 
 LONG_SIDE = 960
 """Larger pictures are shrunk to this: time grows with their area. The smallest face found has 20
 pixels in the shrunk picture. (The package's own setting for it, `min_face_size`, is left at 20:
 above that version 1.0.0 miscounts the levels of its pyramid and raises or finds nothing.)"""
+CLOSEST = 2560
+SMALLEST = 20  # pixels of a face in the picture it looks at
 
 
 class Mtcnn:
@@ -22,12 +24,22 @@ class Mtcnn:
     Parameters
     ----------
     min_score : 0..1, the threshold of the last network, default 0.8
+    min_size : pixels; smaller ones than at the usual size are found by looking closer
     cpu_only : keep it off a GPU
+    device : where TensorFlow shall run it, such as "GPU:1"; None: on the first GPU, if any
     """
 
-    def __init__(self, *, min_score: float | None = None, cpu_only: bool = False) -> None:
-        gpu = not cpu_only and bool(tf.config.list_physical_devices("GPU"))
-        self._net = MTCNN(device="GPU:0" if gpu else "CPU:0")
+    def __init__(
+        self,
+        *,
+        min_score: float | None = None,
+        min_size: float = 0,
+        cpu_only: bool = False,
+        device: str | None = None,
+    ) -> None:
+        use_gpu = not cpu_only and bool(tf.config.list_physical_devices("GPU"))
+        self._net = MTCNN(device=device or ("GPU:0" if use_gpu else "CPU:0"))
+        self._min_size = min_size
         self._threshold = 0.8 if min_score is None else min_score
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
@@ -37,7 +49,8 @@ class Mtcnn:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: np.ndarray) -> list[Detection]:
-        small, factor = shrink(image, LONG_SIDE)
+        side = long_side(image, LONG_SIDE, CLOSEST, SMALLEST, self._min_size)
+        small, factor = shrink(image, side)
         if min(small.shape[:2]) < SMALLEST_SIDE:
             return []
         # rows of: picture, left, top, right, bottom, score, five x, five y

@@ -20,6 +20,21 @@ def shrink(image: np.ndarray, long_side: int) -> tuple[np.ndarray, float]:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), factor
 
 
+def long_side(image: np.ndarray, usual: int, most: int, smallest: float, min_size: float) -> int:
+    """Return how long the picture has to be looked at to find faces of `min_size`.
+
+    Parameters
+    ----------
+    image : (H, W, 3)
+    usual, most : bounds of the result, pixels
+    smallest : pixels that a face needs in the picture that is looked at
+    min_size : pixels of the smallest face that matters in `image`; 0 gives `usual`
+    """
+    if not min_size:
+        return usual
+    return round(min(max(usual, max(image.shape[:2]) * smallest / min_size), most))
+
+
 def to_frame(
     corners: np.ndarray, score: float, factor: float, points: np.ndarray | None
 ) -> Detection:

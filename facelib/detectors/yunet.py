@@ -7,8 +7,8 @@ from itertools import chain
 import cv2
 import numpy as np
 
-from facelib.detectors.scale import largest_first, shrink, to_frame
-from facelib.types import Detection
+from facelib.detectors.scale import largest_first, long_side, shrink, to_frame
+from facelib.types import Detection, overlap
 from facelib.weights import weight_file
 
 LONG_SIDE = 640
@@ -17,6 +17,10 @@ SECOND_LOOKS = (320, 160, 1280)
 """Further long sides when nothing was found: from farther away for a face that fills the picture
 and more, then closer for a small one (24 pixels in full HD). Only frames without a face pay for
 them."""
+CLOSEST = 1920
+"""The long side at which faces are sought that the first look is too far away for."""
+SMALLEST = 20
+"""Pixels of a face that it finds well, in the picture it looks at."""
 OVERLAP = 0.3  # boxes that overlap more than this are one face
 MOST = 500  # candidates that are compared with each other
 
@@ -28,34 +32,51 @@ class YuNet:
     ----------
     min_score : 0..1, default 0.65: textures that look like faces reach about 0.6, faces rarely
         less than 0.75
-    cpu_only : unused, OpenCV runs it on the CPU anyway
+    min_size : pixels; when the first look is too far away for that, there is a closer one as well
+    cpu_only, device : unused, OpenCV runs it on the CPU anyway
     """
 
-    def __init__(self, *, min_score: float | None = None, cpu_only: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        min_score: float | None = None,
+        min_size: float = 0,
+        cpu_only: bool = False,
+        device: str | None = None,
+    ) -> None:
         threshold = 0.65 if min_score is None else min_score
         weights = str(weight_file("yunet"))
         size = (LONG_SIDE, LONG_SIDE)
         with _quiet():
             self._net = cv2.FaceDetectorYN.create(weights, "", size, threshold, OVERLAP, MOST)
+        self._min_size = min_size
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
         """Find the faces of each (H, W, 3) uint8 BGR image, largest first."""
         return [self._detect(image) for image in images]
 
     def _detect(self, image: np.ndarray) -> list[Detection]:
-        long_side = max(image.shape[:2])
-        further = (side for side in SECOND_LOOKS if side < long_side or long_side > LONG_SIDE)
+        own = max(image.shape[:2])
+        further = (side for side in SECOND_LOOKS if side < own or own > LONG_SIDE)
+        found: list[Detection] = []
         for side in chain([LONG_SIDE], further):
-            found = self._look(image, side)
-            if found:
-                return largest_first(found)
-        return []
+            if found := self._look(image, side):
+                break
+        closer = long_side(image, LONG_SIDE, CLOSEST, SMALLEST, self._min_size)
+        if closer > LONG_SIDE:
+            small = self._look(image, closer)
+            found += [new for new in small if not any(_same(new, old) for old in found)]
+        return largest_first(found)
 
-    def _look(self, image: np.ndarray, long_side: int) -> list[Detection]:
-        small, factor = shrink(image, long_side)
+    def _look(self, image: np.ndarray, side: int) -> list[Detection]:
+        small, factor = shrink(image, side)
         self._net.setInputSize((small.shape[1], small.shape[0]))
         _, rows = self._net.detect(small)
         return [_detection(row, factor) for row in rows] if rows is not None else []
+
+
+def _same(one: Detection, other: Detection) -> bool:
+    return overlap(one.rect, other.rect) > OVERLAP
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """Landmarkers, by name: they place the 68 points of a face.
 
-A landmarker is made without arguments and has one method:
+A landmarker is made without arguments and has:
 
     locate(image, detections) -> list[tuple[landmarks, quality]]
+    noise: standard deviation of a coordinate on a still face, in distances of the eye corners
 
 `image` is (H, W, 3) uint8 BGR; for each Detection comes (68, 2) float32 landmarks in frame pixels
 (iBUG order, image-left first), not rounded and free to leave the frame, and a float that says how

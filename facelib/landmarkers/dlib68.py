@@ -31,6 +31,8 @@ class Dlib68:
     `quality` is always 1: dlib does not say how sure it is.
     """
 
+    noise = 0.0036
+
     def __init__(self) -> None:
         self._trees = dlib.shape_predictor(str(weight_file("dlib68")))
         low = (SIZE - BOX) // 2

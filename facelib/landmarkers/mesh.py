@@ -49,6 +49,8 @@ class Mesh:
     `quality` is the logit of "this is a face": above 7 for a clear one, below 0 for none.
     """
 
+    noise = 0.0012
+
     def __init__(self) -> None:
         with zipfile.ZipFile(weight_file("mesh")) as archive:
             network = archive.read(MEMBER)

@@ -1,0 +1,61 @@
+"""The chunks of a PNG, walked without decoding it; nothing is read before its length is known."""
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from utils.errors import InputError
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_FILE = 1 << 28  # bytes; a face picture of 8192 x 8192 pixels has not more
+MAX_CHUNKS = 1 << 16  # libpng writes 8 kB chunks: enough for half a gigabyte
+
+
+def chunks(file: BinaryIO, name: str) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (type, start, length of the data) of each chunk of a PNG, reading only the heads."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(8) != SIGNATURE:
+        raise InputError(f'"{name}" is not a PNG, so it holds no face data')
+    if end > MAX_FILE:
+        raise InputError(f'"{name}" is larger than a face picture can be')
+    start = 8
+    for _ in range(MAX_CHUNKS):
+        file.seek(start)
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        length, kind = struct.unpack(">I4s", head)
+        if start + 12 + length > end:
+            break
+        if (kind == b"IHDR") != (start == 8):
+            break
+        yield kind, start, length
+        start += 12 + length
+        if kind == b"IEND":
+            return
+    raise InputError(f'"{name}" is truncated or damaged; extract this face again')
+
+
+def content(file: BinaryIO, start: int, length: int, name: str) -> bytes:
+    """Return the data of the chunk at `start`, its checksum checked."""
+    file.seek(start + 4)
+    body = file.read(4 + length)
+    if file.read(4) != struct.pack(">I", zlib.crc32(body)):
+        raise InputError(f'"{name}" is damaged (a checksum is wrong); extract this face again')
+    return body[4:]
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Return the bytes of a chunk."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def check_sums(png: bytes, name: str) -> None:
+    """Check every checksum: the decoder may show a damaged picture as if nothing were wrong."""
+    file = io.BytesIO(png)
+    for _, start, length in chunks(file, name):
+        content(file, start, length, name)

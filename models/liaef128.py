@@ -1,0 +1,43 @@
+"""LIAEF128: full face, 128 x 128 pixels; one encoder, two intermediates and one decoder.
+
+Both people share the intermediate AB and the decoder; only dst has B. A swap is decoded from AB
+alone, which makes up for heads of different shape.
+"""
+
+from typing import TYPE_CHECKING
+
+from facelib.types import FaceType
+from models import classic
+from models.blocks import intermediate
+from utils import lazy
+
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = lazy.load("keras")
+
+UPS = (512, 256, 128)
+SIZES = classic.Sizes(
+    side=128, downs=(128, 256, 512, 1024), code=256, inner=512, out=512, image=UPS, mask=UPS
+)
+
+
+class LIAEF128(classic.Classic):
+    """The full-face model of 128 pixels with intermediates: 136,056,068 parameters."""
+
+    face_type = FaceType.FULL
+    base_erode = 30
+    base_blur = 0
+    resolution = 128
+
+    def build(self) -> dict[str, "keras.Model"]:
+        """Make the encoder, the intermediates B and AB, and the decoder of both together."""
+        inputs = keras.Input((SIZES.side, SIZES.side, 3), name="face")
+        x = keras.layers.Flatten(name="flatten")(classic.downscales(inputs, SIZES.downs))
+        shape = (x.shape[1], SIZES.code, SIZES.side // 16, SIZES.inner, SIZES.out)
+        return {
+            "encoder": keras.Model(inputs, x, name="encoder"),
+            "inter_B": intermediate("inter_B", *shape),
+            "inter_AB": intermediate("inter_AB", *shape),
+            "decoder": classic.decoder("decoder", 2 * SIZES.out, SIZES),
+        }

@@ -1,0 +1,88 @@
+"""Which networks a face goes through: the two ways in which two people share them.
+
+df    encoder -> code;  decoder_src and decoder_dst
+liae  encoder -> inter_AB, inter_B -> two halves of a code;  one decoder
+          src path: AB and AB;  dst path: B and AB
+
+A swap is a dst face on the src path. Networks of the same name that end in "m" make masks. A
+network is called once for all the faces it gets.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from utils import lazy
+
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = lazy.load("keras")
+
+Tensor = Any
+Networks = Mapping[str, "keras.Model"]
+
+
+class Codes(NamedTuple):
+    """What decoders get: src faces on src's path, dst faces on dst's path and on that of src."""
+
+    src: Tensor
+    dst: Tensor
+    swap: Tensor
+
+
+def encode(networks: Networks, src: Tensor, dst: Tensor) -> Codes:
+    """Return the codes of (N, R, R, 3) src faces and (M, R, R, 3) dst faces."""
+    (code_src,), (code_dst,) = through(networks["encoder"], src, dst)
+    if "inter_AB" not in networks:
+        return Codes(code_src, code_dst, code_dst)
+    (ab_src,), (ab_dst,) = through(networks["inter_AB"], code_src, code_dst)
+    b_dst = networks["inter_B"](code_dst)
+    return Codes(_join(ab_src, ab_src), _join(b_dst, ab_dst), _join(ab_dst, ab_dst))
+
+
+def encode_swap(networks: Networks, dst: Tensor) -> Tensor:
+    """Return the code of dst faces on the src path."""
+    code = networks["encoder"](dst)
+    if "inter_AB" not in networks:
+        return code
+    ab = networks["inter_AB"](code)
+    return _join(ab, ab)
+
+
+def decode(
+    networks: Networks, src: Tensor, dst: Tensor, *swap: Tensor, kind: str = ""
+) -> list[list[Tensor]]:
+    """Return the decoder's outputs for each of the codes that are given.
+
+    Parameters
+    ----------
+    src, dst, swap : as in `Codes`; swap may be left out
+    kind : "" for pictures, "m" for masks
+    """
+    if f"decoder{kind}" in networks:
+        return through(networks[f"decoder{kind}"], src, dst, *swap)
+    of_src, *of_swap = through(networks[f"decoder_src{kind}"], src, *swap)
+    (of_dst,) = through(networks[f"decoder_dst{kind}"], dst)
+    return [of_src, of_dst, *of_swap]
+
+
+def decode_swap(networks: Networks, code: Tensor, kind: str = "") -> list[Tensor]:
+    """Return the outputs of the decoder that makes src's face."""
+    shared = networks.get(f"decoder{kind}")
+    (outputs,) = through(shared or networks[f"decoder_src{kind}"], code)
+    return outputs
+
+
+def through(network: "keras.Model", *inputs: Tensor) -> list[list[Tensor]]:
+    """Call a network once for several batches: for each the list of the network's outputs."""
+    joined = inputs[0] if len(inputs) == 1 else keras.ops.concatenate(inputs, axis=0)
+    outputs = network(joined)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    if len(inputs) == 1:
+        return [list(outputs)]
+    ends = [sum(x.shape[0] for x in inputs[:number]) for number in range(1, len(inputs))]
+    return [list(part) for part in zip(*(keras.ops.split(y, ends) for y in outputs), strict=True)]
+
+
+def _join(first: Tensor, second: Tensor) -> Tensor:
+    return keras.ops.concatenate([first, second], axis=-1)

@@ -1,0 +1,219 @@
+"""SAE: sizes, resolution and sharing as one chooses; decoders that are also judged at half size.
+
+The networks take and give pictures in -1..1 (tanh), like the ancestor's; around them all is 0..1.
+The losses are the ancestor's with these faults mended: its blur was off-centre and gave weight to
+the border of the picture; its style loss grew with the batch; of small targets it took every second
+or fourth pixel instead of means.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from facelib.types import FaceType
+from models import paths
+from models.base import Batch, Faces, ModelBase, ModelOptions, Tensor
+from models.blocks import bottleneck, downscale, intermediate, to_image, upscale
+from models.losses import dssim, gaussian_blur, mean_square, pyramid, style
+from utils import lazy
+from utils.options import opt
+
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = lazy.load("keras")
+
+SCALES = 3  # sizes at which a multi-scale decoder is judged
+AE_DIMS = {"df": 512, "liae": 256}
+LIGHT_STAGES = {"df": (2, 3, 4), "liae": (2, 4)}
+STRUCTURE_WEIGHT = 100
+# The ancestor's squares were those of differences in -1..1: 2 x 2 as large.
+PIXEL_WEIGHT, MASK_WEIGHT = 400, 4
+STYLE_WEIGHT = 4  # at a power of 100; the ancestor's at a batch of 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAEOptions(ModelOptions):
+    """Options of SAE."""
+
+    resolution: int = opt(
+        128, help="side of the faces in pixels; more needs more memory and time",
+        low=64, high=256, step=16, group="Model", ask=True, fixed=True,
+    )  # fmt: skip
+    face_type: str = opt(
+        "full", help="how much of the head is swapped",
+        choices=("half", "full"), group="Model", ask=True, fixed=True,
+    )  # fmt: skip
+    archi: str = opt(
+        "df", help="df looks more natural; liae makes up for faces of different shape",
+        choices=("df", "liae"), group="Model", ask=True, fixed=True,
+    )  # fmt: skip
+    ae_dims: int = opt(
+        0, help="length of the code a face is squeezed into (0: 512 for df, 256 for liae)",
+        low=0, high=1024, group="Model", ask=True, fixed=True,
+    )  # fmt: skip
+    ed_ch_dims: int = opt(
+        42, help="channels of encoder and decoders per colour; more keep more detail",
+        low=10, high=85, group="Model", ask=True, fixed=True,
+    )  # fmt: skip
+    lighter_encoder: bool = opt(
+        False, help="an encoder that is a third faster, smaller and a little worse",
+        group="Model", ask=True, fixed=True,
+    )  # fmt: skip
+    learn_mask: bool = opt(
+        True, help="learn the outline of the face; without, conversion uses the hull of landmarks",
+        group="Model", ask=True, fixed=True,
+    )  # fmt: skip
+    multiscale_decoder: bool = opt(
+        True, help="judge the decoders at half and quarter size too, which helps fine detail",
+        group="Model", ask=True, fixed=True,
+    )  # fmt: skip
+    pixel_loss: bool = opt(
+        False, help="compare pixel by pixel instead of by structure; for fine detail, after about "
+        "30,000 iterations", group="Model", ask=True,
+    )  # fmt: skip
+    face_style_power: float = opt(
+        0.0, help="how strongly the swapped face takes on the colours and contrast of dst; begin "
+        "with 0.1 after 10,000 iterations", low=0, high=100, group="Model", ask=True,
+    )  # fmt: skip
+    bg_style_power: float = opt(
+        0.0, help="how strongly the swap keeps what surrounds dst's face; 0.1 to 0.3, at first 10",
+        low=0, high=100, group="Model", ask=True,
+    )  # fmt: skip
+
+
+class SAE(ModelBase):
+    """The styled autoencoder; df: 116,648,760 parameters as it stands, liae: 119,195,382."""
+
+    Options = SAEOptions
+
+    def __init__(self, options: SAEOptions) -> None:
+        half = options.face_type == "half"
+        self.resolution = options.resolution
+        self.face_type = FaceType.HALF if half else FaceType.FULL
+        self.base_erode, self.base_blur = (100, 100) if half else (40, 10)
+        self.scales = SCALES if options.multiscale_decoder else 1
+        super().__init__(options)
+
+    def build(self) -> dict[str, "keras.Model"]:
+        """Make encoder, intermediates (liae) and decoders; masks have decoders of their own."""
+        options = self.options
+        code = options.ae_dims or AE_DIMS[options.archi]
+        networks = {"encoder": self._encoder(code)}
+        if options.archi == "liae":
+            sides, channels = [""], 4 * code
+            features, small = networks["encoder"].output.shape[1], self.resolution // 16
+            for name in ("inter_B", "inter_AB"):
+                networks[name] = intermediate(name, features, code, small, 2 * code, 2 * code)
+        else:
+            sides, channels = ["_src", "_dst"], code
+        image, mask = 3 * (options.ed_ch_dims // 2), int(options.ed_ch_dims / 1.5)
+        for side in sides:
+            name = f"decoder{side}"
+            networks[name] = self._decoder(name, channels, image, 3)
+            if options.learn_mask:
+                networks[f"{name}m"] = self._decoder(f"{name}m", channels, mask, 1)
+        return networks
+
+    def _encoder(self, code: int) -> "keras.Model":
+        options, side = self.options, self.resolution
+        light = LIGHT_STAGES[options.archi] if options.lighter_encoder else ()
+        inputs = x = keras.Input((side, side, 3), name="face")
+        for stage in (1, 2, 3, 4):
+            channels = 3 * options.ed_ch_dims * 2 ** (stage - 1)
+            x = downscale(x, channels, f"down{stage}", separable=stage in light)
+        if options.archi == "liae":
+            x = keras.layers.Flatten(name="flatten")(x)
+        else:
+            x = bottleneck(x, code, side // 16, code, "inter")
+            x = upscale(x, code, "inter_up")
+        return keras.Model(inputs, x, name="encoder")
+
+    def _decoder(self, name: str, channels: int, base: int, colors: int) -> "keras.Model":
+        """Make a decoder with one output per scale, the smallest first."""
+        side = self.resolution // 8
+        inputs = x = keras.Input((side, side, channels), name="code")
+        heads = []
+        for number in (1, 2, 3):
+            x = upscale(x, base * 2 ** (4 - number), f"up{number}")
+            if number > SCALES - self.scales:
+                heads.append(to_image(x, colors, "tanh", f"head{number}"))
+        return keras.Model(inputs, heads, name=name)
+
+    def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
+        """Dissimilarity within the softened mask at every scale, with the styles; masks' errors."""
+        options = self.options
+        codes = paths.encode(self.networks, _to_network(src.warped), _to_network(dst.warped))
+        styled = options.face_style_power > 0 or options.bg_style_power > 0
+        swapped = [codes.swap] if styled else []
+        of_src, of_dst, *of_swap = paths.decode(self.networks, codes.src, codes.dst, *swapped)
+        losses = {"src": self._image_loss(src, of_src), "dst": self._image_loss(dst, of_dst)}
+        if styled:
+            losses["src"] += self._style_loss(dst, _from_network(of_swap[0][-1]))
+        if options.learn_mask:
+            masks = paths.decode(self.networks, codes.src, codes.dst, kind="m")
+            losses["src_mask"] = self._mask_loss(src.mask, masks[0])
+            losses["dst_mask"] = self._mask_loss(dst.mask, masks[1])
+        return losses
+
+    def _image_loss(self, side: Batch, heads: list[Tensor]) -> Tensor:
+        targets, masks = pyramid(side.target, self.scales), pyramid(side.mask, self.scales)
+        return sum(
+            self._difference(target * soft, _from_network(head) * soft)
+            for target, soft, head in zip(targets, map(_soften, masks), heads, strict=True)
+        )
+
+    def _mask_loss(self, mask: Tensor, heads: list[Tensor]) -> Tensor:
+        levels = zip(pyramid(mask, self.scales), heads, strict=True)
+        return sum(MASK_WEIGHT * mean_square(level, _from_network(head)) for level, head in levels)
+
+    def _style_loss(self, dst: Batch, swapped: Tensor) -> Tensor:
+        """Return how unlike dst the swapped face is in its colours, and what surrounds it."""
+        options, soft, loss = self.options, _soften(dst.mask), 0.0
+        if options.face_style_power > 0:
+            width = self.resolution / 8
+            faces = (gaussian_blur(x * soft, width) for x in (swapped, dst.target))
+            weight = STYLE_WEIGHT * options.face_style_power / 100
+            loss += weight * keras.ops.mean(style(*faces))
+        if options.bg_style_power > 0:
+            around = 1 - soft
+            weight = options.bg_style_power / 100
+            loss += weight * self._difference(dst.target * around, swapped * around)
+        return loss
+
+    def _difference(self, target: Tensor, made: Tensor) -> Tensor:
+        if self.options.pixel_loss:
+            return PIXEL_WEIGHT * mean_square(target, made)
+        return STRUCTURE_WEIGHT * keras.ops.mean(keras.ops.square(dssim(target, made)))
+
+    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Faces, Faces]:
+        """Put src faces through the src path and dst faces through the dst path."""
+        codes = paths.encode(self.networks, _to_network(src), _to_network(dst))
+        images = paths.decode(self.networks, codes.src, codes.dst)
+        masks: list[Any] = [None, None]
+        if self.options.learn_mask:
+            masks = paths.decode(self.networks, codes.src, codes.dst, kind="m")
+        of_src, of_dst = (_faces(*heads) for heads in zip(images, masks, strict=True))
+        return of_src, of_dst
+
+    def swap(self, dst: Tensor) -> Faces:
+        """Put dst faces through the src path."""
+        code = paths.encode_swap(self.networks, _to_network(dst))
+        masks = paths.decode_swap(self.networks, code, "m") if self.options.learn_mask else None
+        return _faces(paths.decode_swap(self.networks, code), masks)
+
+
+def _to_network(x: Tensor) -> Tensor:
+    return x * 2 - 1
+
+
+def _from_network(x: Tensor) -> Tensor:
+    return (x + 1) * 0.5
+
+
+def _soften(mask: Tensor) -> Tensor:
+    """Blur a mask by a 32nd of its side."""
+    return gaussian_blur(mask, max(1, mask.shape[1] / 32))
+
+
+def _faces(image: list[Tensor], mask: list[Tensor] | None) -> Faces:
+    return Faces(_from_network(image[-1]), None if mask is None else _from_network(mask[-1]))

@@ -1,0 +1,281 @@
+"""The ancestor's face records are pickles; this reads their data without ever unpickling.
+
+A pickle is a program for a small stack machine. Python's own machine imports what the program names
+and calls it, so a picture from a stranger could run anything. The machine here knows only the
+instructions that build data; a class is to it a name in the list `KNOWN`, which stands for a few
+lines of this file, and every other name is an error. The standard library's disassembler only cuts
+the bytes into instructions. Work and memory are bounded: an instruction adds a reference or the
+bytes that it carries, and what copies bytes is counted.
+"""
+
+import pickletools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from utils.errors import InputError
+
+LONGEST = 1 << 24  # bytes; the largest records hold a compressed mask of the face
+MOST_STEPS = 1 << 17  # a face with its polygons takes a few thousand
+MOST_DIMENSIONS = 4
+NUMBER = re.compile(r"[iuf][1248]|b1")  # types of array elements; "O" would be objects
+KEYS = (str, bytes, int, float, bool)  # a tuple's hash is its content's: not bounded
+
+ARRAY, TYPE, SCALAR = "numpy.ndarray", "numpy.dtype", "numpy scalar"
+REBUILD, BUFFER, LATIN = "numpy rebuild", "numpy buffer", "latin-1"
+KNOWN = {
+    "numpy ndarray": ARRAY,
+    "numpy dtype": TYPE,
+    "_codecs encode": LATIN,
+    **{f"numpy.{core}.multiarray _reconstruct": REBUILD for core in ("core", "_core")},
+    **{f"numpy.{core}.multiarray scalar": SCALAR for core in ("core", "_core")},
+    **{f"numpy.{core}.numeric _frombuffer": BUFFER for core in ("core", "_core")},
+}
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+LITERALS = frozenset({
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+    "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BYTEARRAY8",
+})  # fmt: skip
+NOTHING = frozenset({"PROTO", "FRAME", "STOP"})
+
+
+class _Name(str):
+    """A class or function that the pickle names: a value of `KNOWN`."""
+
+    __slots__ = ()
+
+
+class _Type:
+    """An array's element type; its byte order comes in an instruction of its own."""
+
+    def __init__(self, code: str) -> None:
+        self.code, self.order = code, "<"
+
+    def numpy(self) -> np.dtype[Any]:
+        return np.dtype(self.order + self.code)
+
+
+class _Wrong(Exception):  # noqa: N818 - it never leaves this file
+    """The pickle does something else than to build data; the message says what."""
+
+
+def read(data: bytes, name: str) -> object:
+    """Return the data in a pickle: dicts, lists, tuples, text, numbers, bytes, arrays of numbers.
+
+    Lists and dicts may contain themselves, and one object may be in many places: check what is
+    there before walking through it.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or holds anything else; `name` says whose it is.
+    """
+    try:
+        if len(data) > LONGEST:
+            raise _Wrong("is longer than a face record")
+        return _Machine().run(data)
+    except _Wrong as problem:
+        raise InputError(
+            f'"{name}" was refused: its record {problem}, which no face record does'
+        ) from None
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+        # whatever the instructions did not find on the stack, or found to be of the wrong type
+        raise InputError(f'the record in "{name}" is truncated or damaged') from None
+
+
+class _Machine:
+    """A stack, a memo, and what each instruction does to them."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []  # the stacks under each mark
+        self.memo: dict[int, Any] = {}
+        self.copied = 0  # bytes
+
+    def run(self, data: bytes) -> object:
+        for count, (code, argument, _) in enumerate(pickletools.genops(data)):
+            if count > MOST_STEPS or self.copied > LONGEST:
+                raise _Wrong("asks for more work than a face is worth")
+            self._step(code.name, argument)
+        (result,) = self.stack
+        return result
+
+    def _step(self, code: str, argument: Any) -> None:  # noqa: ANN401 - as pickletools gives it
+        if code in LITERALS:
+            value = bytes(argument) if isinstance(argument, bytearray) else argument
+            self.stack.append(value)
+        elif code in CONSTANTS:
+            self.stack.append(CONSTANTS[code])
+        elif code == "GLOBAL":
+            self.stack.append(_known(argument))
+        elif code not in NOTHING:
+            step = getattr(self, f"_{code.lower()}", None)
+            if step is None:
+                raise _Wrong(f"uses the instruction {code}")
+            step(*() if argument is None else (argument,))
+
+    def _mark(self) -> None:
+        self.below.append(self.stack)
+        self.stack = []
+
+    def _marked(self) -> list[Any]:
+        """Take everything above the last mark, and the mark, off the stack."""
+        values, self.stack = self.stack, self.below.pop()
+        return values
+
+    def _pop(self) -> None:
+        self.stack.pop()
+
+    def _pop_mark(self) -> None:
+        self._marked()
+
+    def _dup(self) -> None:
+        self.stack.append(self.stack[-1])
+
+    def _put(self, index: int) -> None:
+        self.memo[index] = self.stack[-1]
+
+    _binput = _long_binput = _put
+
+    def _memoize(self) -> None:
+        self._put(len(self.memo))
+
+    def _get(self, index: int) -> None:
+        self.stack.append(self.memo[index])
+
+    _binget = _long_binget = _get
+
+    def _empty_list(self) -> None:
+        self.stack.append([])
+
+    def _list(self) -> None:
+        values = self._marked()
+        self.stack.append(values)
+
+    def _append(self) -> None:
+        value = self.stack.pop()
+        _sure(self.stack[-1], list).append(value)
+
+    def _appends(self) -> None:
+        values = self._marked()
+        _sure(self.stack[-1], list).extend(values)
+
+    def _empty_tuple(self) -> None:
+        self.stack.append(())
+
+    def _tuple(self) -> None:
+        values = self._marked()
+        self.stack.append(tuple(values))
+
+    def _tuple1(self) -> None:
+        self._tuple_of(1)
+
+    def _tuple2(self) -> None:
+        self._tuple_of(2)
+
+    def _tuple3(self) -> None:
+        self._tuple_of(3)
+
+    def _tuple_of(self, count: int) -> None:
+        values = tuple(self.stack.pop() for _ in range(count))
+        self.stack.append(values[::-1])
+
+    def _empty_dict(self) -> None:
+        self.stack.append({})
+
+    def _dict(self) -> None:
+        values = self._marked()
+        self.stack.append(dict(_pairs(values)))
+
+    def _setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        _sure(self.stack[-1], dict).update(_pairs([key, value]))
+
+    def _setitems(self) -> None:
+        values = self._marked()
+        _sure(self.stack[-1], dict).update(_pairs(values))
+
+    def _stack_global(self) -> None:
+        name, module = self.stack.pop(), self.stack.pop()
+        self.stack.append(_known(f"{_sure(module, str)} {_sure(name, str)}"))
+
+    def _reduce(self) -> None:
+        arguments, function = self.stack.pop(), self.stack.pop()
+        made = _make(_sure(function, _Name), _sure(arguments, tuple))
+        self.copied += len(made) if isinstance(made, bytes) else 0
+        self.stack.append(made)
+
+    def _build(self) -> None:
+        state = _sure(self.stack.pop(), tuple)
+        value = self.stack[-1]
+        _fill(value, state)
+        self.copied += value.nbytes if isinstance(value, np.ndarray) else 0
+
+
+def _known(name: str) -> _Name:
+    if name not in KNOWN:
+        raise _Wrong(f"asks for {name.replace(' ', '.')[:80]!a}")
+    return _Name(KNOWN[name])
+
+
+def _sure(value: Any, kind: type) -> Any:  # noqa: ANN401 - of that kind
+    if type(value) is not kind:
+        raise TypeError
+    return value
+
+
+def _pairs(values: list[Any]) -> Iterator[tuple[Any, Any]]:
+    for key, value in zip(values[::2], values[1::2], strict=True):
+        if type(key) not in KEYS:
+            raise TypeError
+        yield key, value
+
+
+def _make(function: _Name, arguments: tuple[Any, ...]) -> object:
+    """Do what a call of one of the known names would do."""
+    if function == LATIN:
+        text, encoding = arguments
+        if encoding not in ("latin1", "latin-1"):
+            raise TypeError
+        return _sure(text, str).encode("latin-1")
+    if function == TYPE:
+        code = _sure(arguments[0], str)
+        if not NUMBER.fullmatch(code):
+            raise _Wrong(f"holds an array of {code[:20]!a}")
+        return _Type(code)
+    if function == SCALAR:
+        kind, data = arguments
+        return _array(_sure(kind, _Type), (), data).item()
+    if function == REBUILD:
+        return np.empty(0)  # a placeholder, as in the original; the content comes with BUILD
+    if function == BUFFER:
+        data, kind, shape, order = arguments
+        return _array(_sure(kind, _Type), shape, data, order)
+    raise _Wrong(f"makes a {function}")
+
+
+def _fill(value: object, state: tuple[Any, ...]) -> None:
+    """Do what `value.__setstate__(state)` would do, after checking everything."""
+    if isinstance(value, _Type):
+        _version, order, *names = state
+        if order not in ("<", ">", "|", "=") or any(name is not None for name in names[:3]):
+            raise TypeError
+        value.order = order
+    elif isinstance(value, np.ndarray):
+        _version, shape, kind, by_column, data = state
+        array = _array(_sure(kind, _Type), shape, data, "F" if by_column else "C")
+        value.__setstate__((1, array.shape, array.dtype, bool(by_column), data))  # type: ignore[arg-type]
+    else:
+        raise _Wrong(f"changes a {type(value).__name__}")
+
+
+def _array(kind: _Type, shape: object, data: object, order: object = "C") -> np.ndarray:
+    """Return numbers as an array, if their count is what the shape says."""
+    sides = _sure(shape, tuple)
+    if len(sides) > MOST_DIMENSIONS or any(_sure(side, int) < 0 for side in sides):
+        raise TypeError
+    flat = np.frombuffer(_sure(data, bytes), kind.numpy()) if data else np.empty(0, kind.numpy())
+    return flat.reshape(sides, order="F" if order == "F" else "C")
