@@ -95,16 +95,23 @@ def steps() -> dict[str, Step]:
     return table
 
 
-def listed() -> dict[str, list[tuple[str, str]]]:
+class Row(NamedTuple):
+    """A line of the help."""
+
+    keys: tuple[str, ...]
+    help: str
+
+
+def listed() -> dict[str, list[Row]]:
     """Return all keys with what they do, in groups, for people."""
-    rows: dict[str, list[tuple[str, str]]] = {GO: [], LOOK: [], COPY: [], SHOW: [], END: []}
+    rows: dict[str, list[Row]] = {GO: [], LOOK: [], COPY: [], SHOW: [], END: []}
     for key, (mode, raw) in MODES.items():
-        rows[LOOK].append((key, f"mode {mode}{f' ({raw})' if raw else ''}"))
+        rows[LOOK].append(Row((key,), f"mode {mode}{f' ({raw})' if raw else ''}"))
     for slider in SLIDERS:
-        rows[LOOK].append((f"{slider.up} {slider.down}", f"{desk.words(slider.name)} + -"))
-    rows[LOOK] += [(key, desk.words(name)) for key, name in CYCLES.items()]
+        rows[LOOK].append(Row((slider.up, slider.down), f"{desk.words(slider.name)} + -"))
+    rows[LOOK] += [Row((key,), desk.words(name)) for key, name in CYCLES.items()]
     for control in CONTROLS:
-        rows[control.group].append((" ".join(control.keys), control.help))
+        rows[control.group].append(Row(control.keys, control.help))
     return rows
 
 
@@ -113,9 +120,10 @@ def to_markdown() -> str:
     lines = ["| key | does |", "|---|---|"]
     for group, rows in listed().items():
         lines.append(f"| **{group}** | |")
-        lines += [f"| {_code(keys)} | {help} |" for keys, help in rows]
+        lines += [f"| {', '.join(map(_code, row.keys))} | {row.help} |" for row in rows]
     return "\n".join(lines)
 
 
-def _code(keys: str) -> str:
-    return ", ".join(f"`` {key} ``" if key == "`" else f"`{key}`" for key in keys.split(" "))
+def _code(key: str) -> str:
+    key = key.replace("|", "\\|")  # which would begin the next column
+    return f"`` {key} ``" if key == "`" else f"`{key}`"

@@ -147,7 +147,8 @@ def set_look(desk: Desk, message: str, **values: object) -> Desk:
     look = replace(desk.look, **values)  # type: ignore[arg-type]
     if look == desk.look:
         return replace(desk, message=message)
-    change = desk.looks.only_here if desk.alone else desk.looks.from_here
+    alone = desk.alone and desk.frame < desk.scene.count - 1
+    change = desk.looks.only_here if alone else desk.looks.from_here
     return with_looks(desk, change(desk.frame, look), message)
 
 
