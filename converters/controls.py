@@ -83,6 +83,9 @@ CONTROLS = (
 )
 
 
+MOUSE = {"left button": "held: the original", "wheel": "previous / next frame"}
+
+
 def steps() -> dict[str, Step]:
     """Return what each key does."""
     table = {key: control.step for control in CONTROLS for key in control.keys}
@@ -112,7 +115,15 @@ def listed() -> dict[str, list[Row]]:
     rows[LOOK] += [Row((key,), desk.words(name)) for key, name in CYCLES.items()]
     for control in CONTROLS:
         rows[control.group].append(Row(control.keys, control.help))
+    rows[SHOW] += [Row((part,), help) for part, help in MOUSE.items()]
     return rows
+
+
+def keys_of_settings() -> dict[str, str]:
+    """Return for each setting the keys that change it."""
+    keys = {slider.name: f"{slider.up} {slider.down}" for slider in SLIDERS}
+    keys |= {name: key for key, name in CYCLES.items()}
+    return keys | {"mode": f"{min(MODES)}-{max(MODES)}"}
 
 
 def to_markdown() -> str:

@@ -1,13 +1,15 @@
 """`convert`: put the predicted faces into the footage, frame by frame, and write the result."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from converters import predictor as predictors
+from converters import session
 from converters.blend import Blender, Trace
 from converters.film import VideoOutput
 from converters.looks import Blenders, Looks
@@ -52,14 +54,52 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     predictor = predictor or predictors.load(options.model_dir, options.model)
     if options.mask_type == "predicted" and not predictor.has_mask:
         console.warn("this model has learned no mask; the hull of the landmarks is used instead")
+    looks = choose_looks(options, predictor, source, faces)
+    if looks is None:
+        return Report()
     header = run_header(options, faceset, predictor.name)
-    output = open_output(options, source, span, header)
+    output = open_output(options, source, span, header, looks)
     with output:
-        report = _convert(options, predictor, source, faces, output)
+        report = _convert(options, predictor, source, faces, output, looks)
     report.remarks["the result"] = output.remarks
     if faceset.skipped:
         report.remarks["no face files, ignored"] = faceset.skipped
     return report
+
+
+def choose_looks(
+    options: ConvertOptions, predictor: Predictor, source: FrameSource, faces: Faces
+) -> Looks | None:
+    """Return the look of each frame: from a window, a session, or the flags; None to stop here.
+
+    Raises
+    ------
+    UserError
+        If a session cannot be used, or the output cannot hold what it asks for.
+    """
+    if options.interactive:
+        # not at the top: nobody else needs a window
+        from converters import interactive
+
+        looks = interactive.choose(options, predictor, source, faces)
+    elif path := session.find(options):
+        kept = session.load(path, options.input_dir.name, _numbers(source))
+        session.warn_of_lost(kept)
+        console.say(f'Each frame gets its settings from the session "{path}".')
+        looks = kept.looks
+    else:
+        return Looks.all_alike(options)
+    for look in set(looks.own.values()) if looks else ():
+        check_output(replace(options, **vars(look)))
+    return looks
+
+
+def _numbers(source: FrameSource) -> Callable[[str], int | None]:
+    """Return what knows the number of a frame by its name."""
+    if not source.is_video:
+        names = {path.name: index for index, path in enumerate(list_images(source.path))}
+        return names.get
+    return lambda name: int(Path(name).stem) if VIDEO_FRAME.fullmatch(Path(name).stem) else None
 
 
 def is_video(path: Path) -> bool:
@@ -154,7 +194,11 @@ def check_names(options: ConvertOptions, source: FrameSource, faces: Faces) -> N
 
 
 def open_output(
-    options: ConvertOptions, source: FrameSource, span: Span, header: dict[str, object]
+    options: ConvertOptions,
+    source: FrameSource,
+    span: Span,
+    header: dict[str, object],
+    looks: Looks,
 ) -> Output:
     """Return the place for the results of the run that `header` describes.
 
@@ -164,7 +208,7 @@ def open_output(
         If it holds another run's results.
     """
     kind = VideoOutput if is_video(options.output_dir) else FolderOutput
-    return kind(options, source, span, header)
+    return kind(options, source, span, header, looks)
 
 
 def _convert(
@@ -173,12 +217,13 @@ def _convert(
     source: FrameSource,
     faces: Faces,
     output: Output,
+    looks: Looks,
 ) -> Report:
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
     report.remarks = {"no face in": []}
     matched: set[str] = set()
     erode, blur = predictor.base_erode, predictor.base_blur
-    blenders = Blenders(Looks.all_alike(options), lambda look: Blender(look, erode, blur))
+    blenders = Blenders(looks, lambda look: Blender(look, erode, blur))
     trace = (lambda frame: _tracer(options.output_dir, frame)) if options.debug else None
     covers = options.mask_output is not None
     pipeline = Pipeline(predictor, blenders, options.batch_size, trace, output.save, covers)

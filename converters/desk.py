@@ -43,6 +43,7 @@ class Desk:
     looks : the settings of its frames
     frame : the frame on the screen
     view : what is shown of it
+    peek : whether the original is shown as long as a mouse button is held
     zoomed : whether only the surroundings of its faces are shown
     alone : whether changes are for this frame only, and not for those that follow
     help : whether the keys are shown
@@ -58,6 +59,7 @@ class Desk:
     looks: Looks
     frame: int = 0
     view: View = "result"
+    peek: bool = False
     zoomed: bool = False
     alone: bool = False
     help: bool = False
@@ -72,6 +74,11 @@ class Desk:
     def look(self) -> Look:
         """The settings of the frame on the screen."""
         return self.looks.at(self.frame)
+
+    @property
+    def seen(self) -> View:
+        """What is shown of the frame."""
+        return "original" if self.peek else self.view
 
     @property
     def has_face(self) -> bool:
@@ -278,6 +285,15 @@ def press(desk: Desk, key: str, steps: Mapping[str, Step], held: bool = False) -
         return replace(desk, help=False)
     after = steps[key](replace(desk, step=LARGE if held else SMALL))
     return replace(after, asked=False) if desk.asked else after
+
+
+def mouse(desk: Desk, what: str, wheel: int = 0) -> Desk:
+    """Return the state after a movement of the mouse, as `utils.window.Mouse` describes it."""
+    if what == "wheel":
+        return go(desk, desk.frame - wheel)
+    if what in ("left down", "left double"):
+        return replace(desk, peek=True)
+    return replace(desk, peek=False) if what == "left up" else desk
 
 
 def _type(desk: Desk, key: str) -> Desk:

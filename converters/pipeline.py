@@ -96,11 +96,11 @@ class Pipeline:
             def step(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
                 return stack.enter_context(closing(_results(function, items, workers)))
 
-            cut = step(self._cut, jobs, workers)
-            predicted = step(self._predict, self._batches(cut), 1)
-            yield from step(self._blend, chain.from_iterable(predicted), workers)
+            cut = step(self.cut, jobs, workers)
+            predicted = step(self.predict, self._batches(cut), 1)
+            yield from step(self.blend, chain.from_iterable(predicted), workers)
 
-    def _cut(self, job: Job) -> Job:
+    def cut(self, job: Job) -> Job:
         """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
         infos, crops, failures = [], [], []
@@ -127,7 +127,8 @@ class Pipeline:
         if batch:
             yield batch
 
-    def _predict(self, batch: list[Job]) -> list[Job]:
+    def predict(self, batch: list[Job]) -> list[Job]:
+        """Have the model make the faces of some frames, all at once."""
         crops = [crop for job in batch for crop in job.crops]
         made = iter(self.predictor(crops, self.batch_size))
         face_type = self.predictor.face_type
@@ -140,7 +141,8 @@ class Pipeline:
             done.append(replace(job, crops=[], swaps=swaps))
         return done
 
-    def _blend(self, job: Job) -> Converted:
+    def blend(self, job: Job) -> Converted:
+        """Put the faces of a frame in."""
         before = job.frame.image
         trace = self.trace(job.frame) if self.trace else None
         cover = np.zeros(before.shape[:2], np.uint8) if self.covers else None

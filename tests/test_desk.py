@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converters import controls
-from converters.desk import Desk, Scene, option_of, press
+from converters.desk import Desk, Scene, mouse, option_of, press
 from converters.looks import Looks
 from converters.options import Look
 from utils.options import options_of
@@ -136,6 +136,15 @@ def test_views_come_and_go():
     assert type_keys(begin(), "escape").end == "quit"
 
 
+def test_the_mouse_shows_the_original_and_turns_pages():
+    held = mouse(begin(view="mask"), "left down")
+    assert held.seen == "original"
+    assert mouse(held, "move").seen == "original"
+    assert mouse(held, "left up").seen == "mask"
+    assert [mouse(begin(frame=5), "wheel", turn).frame for turn in (1, -1)] == [4, 6]
+    assert mouse(begin(), "wheel", 1).frame == 0
+
+
 def test_rendering_is_asked_for_twice():
     once = type_keys(begin(), ">")
     assert not once.end
@@ -151,8 +160,8 @@ def test_whether_there_is_a_face():
 def test_every_key_has_one_meaning_and_can_be_pressed():
     keys = [key for rows in controls.listed().values() for row in rows for key in row.keys]
     assert len(keys) == len(set(keys))
-    assert set(keys) == set(STEPS)
-    for key in keys:
+    assert set(keys) == set(STEPS) | set(controls.MOUSE)
+    for key in STEPS:
         assert key in NAMED.values() or (len(key) == 1 and key.isprintable() and key == key.lower())
 
 

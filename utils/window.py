@@ -135,6 +135,18 @@ class Window:
             cv2.resizeWindow(self.title, *self._size)
         cv2.imshow(self.title, picture)
 
+    @property
+    def area(self) -> tuple[int, int]:
+        """Width and height of what can be seen of a picture, in screen pixels."""
+        if not self.closed:
+            try:
+                _, _, width, height = cv2.getWindowImageRect(self.title)
+            except cv2.error:  # it is being closed
+                width = height = 0
+            if width > 0 and height > 0:
+                return width, height
+        return self._size or (1, 1)
+
     def events(self, milliseconds: int) -> Iterator[Event]:
         """Wait so long at the most (at least 1) for something to happen; yield what has."""
         if self.closed:
