@@ -48,6 +48,9 @@ STAGES = {
         "converters.convert:run",
         "put the face of src into the footage of dst",
     ),
+    "verify": Stage(
+        "tools.options:VerifyOptions", "tools.verify:run", "say whether files are marked and intact"
+    ),
     "evaluate": Stage(
         "tools.options:EvaluateOptions", "tools.evaluate:run", "measure how good a swap is"
     ),

@@ -1,35 +1,39 @@
 """`convert`: put the predicted faces into the footage, frame by frame, and write the result."""
 
-import re
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from converters import plan as plans
 from converters import predictor as predictors
-from converters import session
 from converters.blend import Blender, Trace
 from converters.film import VideoOutput
 from converters.looks import Blenders, Looks
 from converters.options import ConvertOptions
 from converters.output import FolderOutput, Output
 from converters.pipeline import Converted, Pipeline
+from converters.plan import VIDEO_FRAME
 from converters.predictor import Predictor
 from converters.resume import run_header
 from facelib.faceset import FaceInfo, Faceset
 from utils import console
 from utils.console import Report
+from utils.credentials import Marker
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, list_images
 from utils.images import write_image
+from utils.options import to_json
 from utils.video import WHOLE, Coding, Frame, FrameSource, Span, open_source
 from utils.video_coding import CODECS, container_of
 from utils.video_source import span_between
 
 Faces = dict[str, list[FaceInfo]]
-VIDEO_FRAME = re.compile(r"\d{6,}")  # how frames of a video are called
+UNMARKED = "not marked as synthetic and not signed: --no-provenance"
 
 
 def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
@@ -50,56 +54,29 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     faceset = Faceset.open(options.aligned_dir)
     faces = faceset.by_frame()
     check_names(options, source, faces)
+    marker = Marker() if options.provenance else None
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)
     if options.mask_type == "predicted" and not predictor.has_mask:
         console.warn("this model has learned no mask; the hull of the landmarks is used instead")
-    looks = choose_looks(options, predictor, source, faces)
-    if looks is None:
+    plan = plans.choose(options, predictor, source, faces)
+    if plan is None:
         return Report()
+    for look in set(plan.looks.own.values()):
+        check_output(replace(options, **vars(look)))
     header = run_header(options, faceset, predictor.name)
-    output = open_output(options, source, span, header, looks)
+    header |= plan.facts(as_whole=is_video(options.output_dir))
+    output = open_output(options, source, span, header, marker, plan.stamp)
+    log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
-        report = _convert(options, predictor, source, faces, output, looks)
-    report.remarks["the result"] = output.remarks
+        report = _convert(options, predictor, source, faces, output, plan.looks)
+    report.remarks["the result"] = output.remarks + ([] if marker else [UNMARKED])
+    marked = "marked and signed" if marker else UNMARKED
+    log(options.output_dir, "finished", provenance=marked, failed=len(report.failures),
+        **report.counts)  # fmt: skip
     if faceset.skipped:
         report.remarks["no face files, ignored"] = faceset.skipped
     return report
-
-
-def choose_looks(
-    options: ConvertOptions, predictor: Predictor, source: FrameSource, faces: Faces
-) -> Looks | None:
-    """Return the look of each frame: from a window, a session, or the flags; None to stop here.
-
-    Raises
-    ------
-    UserError
-        If a session cannot be used, or the output cannot hold what it asks for.
-    """
-    if options.interactive:
-        # not at the top: nobody else needs a window
-        from converters import interactive
-
-        looks = interactive.choose(options, predictor, source, faces)
-    elif path := session.find(options):
-        kept = session.load(path, options.input_dir.name, _numbers(source))
-        session.warn_of_lost(kept)
-        console.say(f'Each frame gets its settings from the session "{path}".')
-        looks = kept.looks
-    else:
-        return Looks.all_alike(options)
-    for look in set(looks.own.values()) if looks else ():
-        check_output(replace(options, **vars(look)))
-    return looks
-
-
-def _numbers(source: FrameSource) -> Callable[[str], int | None]:
-    """Return what knows the number of a frame by its name."""
-    if not source.is_video:
-        names = {path.name: index for index, path in enumerate(list_images(source.path))}
-        return names.get
-    return lambda name: int(Path(name).stem) if VIDEO_FRAME.fullmatch(Path(name).stem) else None
 
 
 def is_video(path: Path) -> bool:
@@ -128,6 +105,8 @@ def check_output(options: ConvertOptions) -> None:
             "--mask-output: Expected a folder if the result is one, else a video, and not the same "
             f"one. Received: {mask}"
         )
+    if options.image_format == "jpg" and (options.mode, options.raw_mode) == ("raw", "rgb+mask"):
+        raise UsageError("a JPEG has no alpha channel: for --raw-mode rgb+mask use png")
     if is_video(output):
         for place in filter(None, (output, mask)):
             check_video(place, options)
@@ -198,9 +177,10 @@ def open_output(
     source: FrameSource,
     span: Span,
     header: dict[str, object],
-    looks: Looks,
+    marker: Marker | None = None,
+    stamp: Callable[[str], str] | None = None,
 ) -> Output:
-    """Return the place for the results of the run that `header` describes.
+    """Return the place for the results of the run that `header` describes; `marker` marks them.
 
     Raises
     ------
@@ -208,7 +188,7 @@ def open_output(
         If it holds another run's results.
     """
     kind = VideoOutput if is_video(options.output_dir) else FolderOutput
-    return kind(options, source, span, header, looks)
+    return kind(options, source, span, header, marker, stamp)
 
 
 def _convert(
@@ -261,6 +241,14 @@ def _count(report: Report, done: Converted) -> None:
     if not done.faces and not done.failures:
         report.counts["frames without a face"] += 1
         report.remarks["no face in"].append(done.frame.name)
+
+
+def log(output: Path, event: str, **facts: object) -> None:
+    """Add a line to the log of an output's runs, `<output>_log.jsonl` beside it."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with output.with_name(output.name + "_log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False) + "\n")
 
 
 def _tracer(output: Path, frame: Frame) -> Trace:

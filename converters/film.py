@@ -6,7 +6,7 @@ part it was at. At the end they are joined without encoding anew, with the sourc
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -19,8 +19,10 @@ from converters.output import Output, mask_frame
 from converters.pipeline import Converted
 from converters.resume import JOURNAL
 from utils import provenance
+from utils.credentials import FORMATS, Marker
 from utils.errors import InputError, UserError
 from utils.files import Manifest, remove_leftovers
+from utils.sidecar import sidecar_of, write_sidecar
 from utils.video import Coding, FrameSource, Span, VideoSink
 from utils.video_join import Part, Sound, join
 from utils.video_sink import tick_of
@@ -64,12 +66,22 @@ class Record:
 
 
 class VideoOutput(Output):
-    """A video, and another one of its masks if wanted."""
+    """A video, and another one of its masks if wanted; `marker` marks and signs the first.
+
+    Its header has all looks in it, so it needs no `stamp`.
+    """
 
     def __init__(
-        self, options: ConvertOptions, source: FrameSource, span: Span, header: dict[str, object]
+        self,
+        options: ConvertOptions,
+        source: FrameSource,
+        span: Span,
+        header: dict[str, object],
+        marker: Marker | None,
+        stamp: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
+        self._marker = marker
         self.span = span
         self._whole = span
         self._source = source
@@ -218,12 +230,28 @@ class VideoOutput(Output):
                 for name, record in self._records.items()
             ]
             whole = self._folder / f"whole{video}{path.suffix}"
+            tags = provenance.video_tags() if self._marker and not video else {}
             self.remarks += join(
                 parts, whole, self._coding, tick=tick_of(self._source, self._rate),
-                tags={} if video else provenance.video_tags(), sound=None if video else sound,
+                tags=tags, sound=None if video else sound,
             )  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not video:
+                self._sign(whole, path)
             whole.replace(path)
+
+    def _sign(self, whole: Path, path: Path) -> None:
+        """Sign the video, the last thing done to it; `path` is where it will be."""
+        sidecar_of(path).unlink(missing_ok=True)  # of what is replaced
+        if self._marker is None:
+            return
+        if path.suffix.lower() in FORMATS:
+            self._marker.video(whole)
+        else:
+            write_sidecar(whole, sidecar_of(path))
+            self.remarks.append(
+                f'{path.suffix} cannot be signed; "{sidecar_of(path).name}" does it'
+            )
 
 
 def exact_rate(rate: float) -> Fraction:

@@ -64,6 +64,14 @@ class Footage(DeviceOptions):
         "auto", help="bits a channel of the result; auto: 10 if the footage has more than 8 and "
         "the codec is not h264, of which few players show 10", choices=DEPTHS, group="Output",
     )  # fmt: skip
+    image_format: str = opt(
+        "png", help="what pictures in a folder are written as; png loses nothing",
+        choices=("png", "jpg"), group="Output",
+    )  # fmt: skip
+    provenance: bool = opt(
+        True, help="mark the result as synthetic and sign it (docs/provenance.md); the log of the "
+        "run says if this was switched off", group="Output",
+    )  # fmt: skip
     mask_output: Path | None = opt(
         None, help="write the masks the faces were blended with as well: a folder, or a video if "
         "the result is one", group="Output",

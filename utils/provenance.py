@@ -1,8 +1,8 @@
 """Say in the file itself that its pictures are synthetic, and read that back.
 
-A PNG carries an XMP packet with the IPTC property `DigitalSourceType`, a video the same value in
-its container tags: the IPTC term for a real picture into which a trained model has put something.
-No pixel changes.
+A PNG or JPEG carries an XMP packet with the IPTC property `DigitalSourceType`, a video the same
+value in its container tags: the IPTC term for a real picture into which a trained model has put
+something. No pixel changes. `utils.credentials` adds the signature.
 """
 
 import re
@@ -19,9 +19,13 @@ from utils.errors import InputError
 DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
+WHAT = "Faces in this footage were put in by a trained model."
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEYWORD = b"XML:com.adobe.xmp"
+JPEG_START = b"\xff\xd8"
+XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
+SCAN, END_OF_IMAGE = 0xDA, 0xD9
 XMP_LIMIT = 1 << 20
 """Bytes of XMP that are looked at; what claims more is not ours."""
 IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -38,6 +42,26 @@ PACKET = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="r"?>"""
+
+
+def mark_picture(data: bytes) -> bytes:
+    """Return a PNG or JPEG with our XMP packet; InputError if it is neither."""
+    return mark_jpeg(data) if data.startswith(JPEG_START) else mark_png(data)
+
+
+def mark_jpeg(jpeg: bytes) -> bytes:
+    """Return the JPEG with our XMP packet as its first segment; one it had is removed.
+
+    Raises
+    ------
+    InputError
+        If the bytes are not a whole JPEG.
+    """
+    packet = XMP_SEGMENT + PACKET.encode()
+    # marker, length with its own two bytes: JPEG (ISO 10918-1), B.1.1.4; XMP part 3, 1.1.3
+    ours = b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet
+    kept = [whole for body, whole in _segments(jpeg) if not body.startswith(XMP_SEGMENT)]
+    return b"".join([JPEG_START, ours, *kept])
 
 
 def mark_png(png: bytes) -> bytes:
@@ -69,24 +93,30 @@ def video_tags() -> dict[str, str]:
     """Return the container tags of a synthetic video: the term, and a comment players show."""
     return {
         "DigitalSourceType": DIGITAL_SOURCE_TYPE,
-        "comment": f"Faces in this video were put in by a trained model ({DIGITAL_SOURCE_TYPE})",
+        "comment": f"{WHAT} ({DIGITAL_SOURCE_TYPE})",
     }
 
 
 def read_mark(path: Path) -> str | None:
-    """Return the digital source type stated in a PNG's XMP or a video's tags, or None.
+    """Return the digital source type stated in a picture's XMP or a video's tags, or None.
 
     Raises
     ------
     InputError
-        If the file is missing, or neither a PNG nor a video that can be read.
+        If the file is missing, or neither a PNG or JPEG nor a video that can be read.
     """
     try:
         with path.open("rb") as file:
-            is_png = file.read(len(SIGNATURE)) == SIGNATURE
-        return _mark_in_png(path) if is_png else _mark_in_video(path)
+            start = file.read(len(SIGNATURE))
+        if start == SIGNATURE:
+            return _mark_in_png(path)
+        if start.startswith(JPEG_START):
+            return _mark_in_jpeg(path)
+        return _mark_in_video(path)
     except av.FFmpegError:
-        raise InputError(f'"{path}" is neither a PNG nor a video that can be read') from None
+        raise InputError(
+            f'"{path}" is neither a PNG or JPEG nor a video that can be read'
+        ) from None
     except OSError as problem:
         raise InputError(f'cannot read "{path}": {problem.strerror}') from None
 
@@ -105,8 +135,18 @@ def _mark_in_video(path: Path) -> str | None:
 
 
 def _mark_in_png(path: Path) -> str | None:
-    for kind, body, _ in _chunks(path.read_bytes(), f'"{path}"'):
-        if _is_xmp(kind, body) and (mark := _mark_in_xmp(_text(body))):
+    found = None
+    for kind, body, whole in _chunks(path.read_bytes(), f'"{path}"'):
+        if struct.unpack(">I", whole[-4:])[0] != zlib.crc32(whole[4:-4]):
+            raise InputError(f'"{path}" is damaged: a checksum in it is wrong')
+        if _is_xmp(kind, body):
+            found = found or _mark_in_xmp(_text(body))
+    return found
+
+
+def _mark_in_jpeg(path: Path) -> str | None:
+    for body, _ in _segments(path.read_bytes(), f'"{path}"'):
+        if body.startswith(XMP_SEGMENT) and (mark := _mark_in_xmp(body[len(XMP_SEGMENT) :])):
             return mark
     return None
 
@@ -128,6 +168,21 @@ def _mark_in_xmp(xmp: bytes) -> str | None:
         if stated and stated.strip():
             return stated.strip()
     return None
+
+
+def _segments(jpeg: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes]]:
+    """Yield (body, whole segment) of a JPEG's head, and all that follows as the last one."""
+    at = len(JPEG_START)
+    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
+        kind, (length,) = jpeg[at + 1], struct.unpack_from(">H", jpeg, at + 2)
+        if kind in (SCAN, END_OF_IMAGE):
+            yield b"", jpeg[at:]
+            return
+        if length < 2 or at + 2 + length > len(jpeg):
+            break
+        yield jpeg[at + 4 : at + 2 + length], jpeg[at : at + 2 + length]
+        at += 2 + length
+    raise InputError(f"{name} is a JPEG that is cut off or damaged")
 
 
 def _chunks(png: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes, bytes]]:

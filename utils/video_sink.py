@@ -124,11 +124,13 @@ def writing(path: Path) -> Iterator[None]:
 
 
 class FolderSink(FrameSink):
-    """Writes `<stem of the frame's name>.png`; several threads may write at once."""
+    """Writes `<stem of the frame's name>.png` (or .jpg); several threads may write at once."""
 
-    def __init__(self, path: Path, mark: Callable[[bytes], bytes] | None = None) -> None:
+    def __init__(
+        self, path: Path, mark: Callable[[bytes], bytes] | None = None, suffix: str = ".png"
+    ) -> None:
         super().__init__(path)
-        self._mark = mark
+        self._mark, self._suffix = mark, suffix
 
     def __enter__(self) -> Self:
         with writing(self.path):
@@ -137,14 +139,15 @@ class FolderSink(FrameSink):
 
     def write(self, frame: Frame) -> None:
         """Write one picture, (H, W, 3 or 4) uint8 or uint16; afterwards it is whole on the disk."""
-        data = encode_image(frame.image if frame.deep is None else frame.deep)
+        deep = frame.deep if self._suffix == ".png" else None
+        data = encode_image(frame.image if deep is None else deep, self._suffix)
         file = self.file_of(frame.name)
         with writing(file):
             write_bytes(file, self._mark(data) if self._mark else data)
 
     def file_of(self, name: str) -> Path:
         """Return where the frame of that name goes."""
-        return self.path / f"{Path(name).stem}.png"
+        return self.path / f"{Path(name).stem}{self._suffix}"
 
     def __exit__(self, *_: object) -> None:
         pass
