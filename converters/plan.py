@@ -52,7 +52,7 @@ class Plan:
 
     @property
     def stamp(self) -> Callable[[str], str] | None:
-        """What gives a text for a frame's name that changes when its look does, if frames differ."""
+        """What gives a frame's name a text that changes with its look, if frames differ."""
         number_of = self.number_of
         if number_of is None:
             return None
