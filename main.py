@@ -54,6 +54,31 @@ STAGES = {
     "evaluate": Stage(
         "tools.options:EvaluateOptions", "tools.evaluate:run", "measure how good a swap is"
     ),
+    "util export": Stage(
+        "tools.options:ExportOptions",
+        "tools.export:run",
+        "write a model's swap network for other programs, as .keras or .onnx",
+    ),
+    "video extract": Stage(
+        "tools.video_options:ExtractOptions",
+        "tools.video_extract:run",
+        "write the frames of a video as pictures",
+    ),
+    "video make": Stage(
+        "tools.video_options:MakeOptions",
+        "tools.video_make:run",
+        "make a video of pictures, with exact times and sound",
+    ),
+    "video cut": Stage(
+        "tools.video_options:CutOptions",
+        "tools.video_cut:run",
+        "cut a part out of a video, copied where possible",
+    ),
+    "video denoise": Stage(
+        "tools.video_options:DenoiseOptions",
+        "tools.video_denoise:run",
+        "take noise out of a video or a folder of frames",
+    ),
     "util import-dfl": Stage(
         "tools.options:ImportOptions",
         "tools.import_dfl:run",

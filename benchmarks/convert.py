@@ -1,6 +1,6 @@
 """Conversion: blending in a box against blending whole frames, and the pipeline from end to end.
 
-    python benchmarks/convert.py [--face 300] [--frames 48] [--light] [--blend-only]
+    python benchmarks/convert.py [--face 300] [--frames 48] [--light] [--blend-only] [--no-blend]
 
 The baseline is the converter of 2019, written plainly: every step on the whole frame in float32,
 the mask in three channels, Lanczos everywhere, sizes from the box around the thresholded mask. Both
@@ -9,6 +9,7 @@ runs once more in a process of its own for its peak memory. Quote the ratios, no
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,14 +30,17 @@ import numpy as np
 from synthetic import draw_face, make_info, make_landmarks, make_video
 
 from converters.blend import Blender
+from converters.convert import run
 from converters.mask import Swap, hull_mask
-from converters.options import Look
-from converters.pipeline import Pipeline
+from converters.options import ConvertOptions, Look
 from converters.predictor import Predictor, of_model
 from converters.region import Crop
 from facelib import geometry
+from facelib.faceset import write_face
 from facelib.types import FaceType
 from models.h64 import H64, H64Options
+from utils.credentials import Marker
+from utils.images import encode_image
 from utils.video import Frame, FrameSource, open_sink, open_source
 
 SIZE, ERODE, BLUR = 64, 100, 100  # H64's
@@ -176,50 +180,73 @@ def highest() -> float:
 
 
 def measure_pipeline(args: argparse.Namespace) -> None:
-    """Print frames per second from video to video, and of each stage alone, with H64."""
+    """Print frames per second of `convert`, from video to signed video or folder, and its stages.
+
+    With an untrained H64 and hulls for masks, because the mask of an untrained model is no mask.
+    """
     device.tune()
     predictor = of_model(H64(H64Options(lightweight=args.light)), "untrained")
     predictor([np.zeros((SIZE, SIZE, 3), np.float32)] * args.batch_size, args.batch_size)
     marks = [place_face(args.width, args.height, args.face, 3 * i) for i in range(args.frames)]
-    with tempfile.TemporaryDirectory() as folder:
-        clip, result = Path(folder) / "clip.mp4", Path(folder) / "result.mp4"
-        shape = (args.height, args.width)
-        make_video(clip, [draw_face(points, shape, blur=1.5) for points in marks])
-        source = open_source(clip)
-        print(f"video to video, {args.frames} frames, H64{' light' if args.light else ''}")
-        # a hull, because the mask of an untrained model is no mask
-        blender = Blender(Look(mask_type="hull"), ERODE, BLUR)
-        pipeline = Pipeline(predictor, lambda _: blender, args.batch_size)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["FACESWAP_CONFIG_DIR"] = str(folder / "settings")
+        write_footage(folder, marks, (args.height, args.width))
+        print(f"convert, {args.frames} frames, H64{' light' if args.light else ''}")
+        for output, changes in OUTPUTS.items():
+            chosen = ConvertOptions(
+                input_dir=folder / "clip.mp4", aligned_dir=folder / "aligned", model_dir=folder,
+                output_dir=folder / output, mask_type="hull", batch_size=args.batch_size,
+                ask=False, **changes,
+            )  # fmt: skip
+            what = " ".join([output, *(f"{key}={value}" for key, value in changes.items())])
+            timed(what, args.frames, lambda chosen=chosen: run(chosen, predictor))
+        print(f"  peak memory {highest():.0f} MB, network included")
+        print("each stage alone")
+        measure_stages(args, predictor, open_source(folder / "clip.mp4"), marks)
 
-        def convert() -> None:
-            jobs = ((frame, [make_info(marks[frame.index])]) for frame in source)
-            encode(result, source, (done.frame for done in pipeline.run(jobs)))
 
-        timed("convert", args.frames, convert)
-        print(f"  peak memory {highest():.0f} MB, clip and network included")
-        measure_stages(args, predictor, blender, source, marks)
+OUTPUTS: dict[str, dict] = {
+    "result.mp4": {},
+    "result.mov": {"provenance": False},
+    "hevc.mp4": {"codec": "h265"},
+    "pictures": {},
+    "plain pictures": {"provenance": False},
+}
+
+
+def write_footage(folder: Path, marks: list[np.ndarray], shape: tuple[int, int]) -> None:
+    """Write a clip with sound, and the faces found in it."""
+    frames = [draw_face(points, shape, blur=1.5) for points in marks]
+    make_video(folder / "clip.mp4", frames)
+    (folder / "aligned").mkdir()
+    for index, (frame, points) in enumerate(zip(frames, marks, strict=True)):
+        info = make_info(points, 256, source_name=f"{index:06d}.png", frame_index=index)
+        face = geometry.warp_face(frame, info.matrix, 256)
+        write_face(folder / "aligned" / f"{index:06d}_0.png", face, info)
 
 
 def measure_stages(
-    args: argparse.Namespace,
-    predictor: Predictor,
-    blender: Blender,
-    source: FrameSource,
-    marks: list[np.ndarray],
+    args: argparse.Namespace, predictor: Predictor, source: FrameSource, marks: list[np.ndarray]
 ) -> None:
     """Print how fast each stage is alone."""
+    blender = Blender(Look(mask_type="hull"), ERODE, BLUR)
     frames = list(source)
     swaps = [make_swap(frame.image, points) for frame, points in zip(frames, marks, strict=True)]
     crops = [swap.crop for swap in swaps]
-    again = source.path.with_name("again.mp4")
-    timed("decode", args.frames, lambda: sum(1 for _ in source))
-    timed("predict", args.frames, lambda: predictor(crops, args.batch_size))
-    timed(
-        "blend",
-        args.frames,
-        lambda: [blender(frame.image, [s]) for frame, s in zip(frames, swaps, strict=True)],
-    )
-    timed("encode", args.frames, lambda: encode(again, source, frames))
+    pairs = list(zip(frames, swaps, strict=True))
+    png = encode_image(frames[0].image)
+    marker = Marker()
+    stages: dict[str, Callable[[], object]] = {
+        "decode": lambda: sum(1 for _ in source),
+        "predict": lambda: predictor(crops, args.batch_size),
+        "blend": lambda: [blender(frame.image, [swap]) for frame, swap in pairs],
+        "encode": lambda: encode(source.path.with_name("again.mp4"), source, frames),
+        "png": lambda: [encode_image(frame.image) for frame in frames],
+        "sign png": lambda: [marker.picture(png) for _ in frames],
+    }
+    for name, work in stages.items():
+        timed(name, args.frames, work)
 
 
 def encode(path: Path, source: FrameSource, frames: Iterable[Frame]) -> None:
@@ -234,7 +261,7 @@ def timed(what: str, count: int, work: Callable[[], object]) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     work()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(f"  {what:8} {count / seconds:6.1f} frames/s {1000 * cpu / count:7.1f} CPU-ms a frame")
+    print(f"  {what:33} {count / seconds:6.1f} frames/s {1000 * cpu / count:7.1f} CPU-ms a frame")
 
 
 def main() -> None:
@@ -246,12 +273,14 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=9)
     parser.add_argument("--light", action="store_true", help="the lightweight H64")
     parser.add_argument("--blend-only", action="store_true")
+    parser.add_argument("--no-blend", action="store_true", help="only the pipeline")
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peak:
         print_peak(*args.peak)
         return
-    measure_blending(args)
+    if not args.no_blend:
+        measure_blending(args)
     if not args.blend_only:
         measure_pipeline(args)
 

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from converters import BLENDS, MASKS
+from converters import BLENDS, COLORS, MASKS
+from converters.color.statistics import Colors, Match, measure
+from converters.detail import degrade, denoise, sharpen, smear
 from converters.mask import MASK_SIDE, Swap, blur, blur_size, erode, erode_size, face_length, fade
 from converters.options import Look
 from converters.region import Box, Crop, enlarge
@@ -22,6 +24,9 @@ from utils.errors import InputError, ModelError, UserError
 
 Trace = Callable[[int, str, np.ndarray], None]
 """Is given intermediate pictures: number of the face, what it is, the picture."""
+
+Transfer = Callable[[np.ndarray, Colors, Colors], np.ndarray]
+"""Gives a face, whose colours are the former, the latter; see `converters.color.statistics`."""
 
 FACE_ERRORS = (UserError, cv2.error, ArithmeticError, ValueError)
 """What a single face may fail with; the rest of its frame is done."""
@@ -35,11 +40,13 @@ class Work:
     ----------
     frame : (H, W, 3) uint8, untouched; never written to
     swap : what went into the model and came out
-    face : (n, n, 3) float32 0..1, the prediction in its final colours, enlarged
+    face : (n, n, 3) float32 0..1, the prediction in its final colours and detail, enlarged
     crop : where in the frame it goes (face scale included)
     length : size of the face in frame pixels
     soft : the mask as it came, but fading out before the crop's border
+    bare : the same without what is hidden by something before the face
     mask : eroded and blurred: what the face is blended with
+    free : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything
     look : the settings
     """
 
@@ -49,23 +56,42 @@ class Work:
     crop: Crop
     length: float
     soft: np.ndarray
+    bare: np.ndarray
     mask: np.ndarray
+    free: np.ndarray | None
     look: Look
 
     def in_mask(self, pixels: float) -> float:
         """Turn a length in frame pixels into mask pixels."""
         return pixels * MASK_SIDE / self.crop.side
 
+    def show_mask(self, mask: np.ndarray, box: Box) -> np.ndarray:
+        """Show a mask of the crop in a box of the frame, without what is before the face."""
+        shown = self.crop.place_mask(mask, box)
+        return shown if self.free is None else shown * (self.free[box.area] / np.float32(255))
+
 
 class Blend:
-    """Mode overlay, and the base of all others: the predicted face is laid over the frame."""
+    """Mode overlay, and the base of all others: the predicted face is laid over the frame.
 
-    def recolor(self, swap: Swap, soft: np.ndarray, look: Look) -> np.ndarray:
-        """Return the predicted face (R, R, 3) in its final colours; `soft` is its mask."""
-        return swap.face
+    Attributes
+    ----------
+    matches : whether `recolor` makes use of the colours inside the mask
+    """
+
+    matches = False
+
+    def recolor(self, face: np.ndarray, dst: np.ndarray, match: Match, look: Look) -> np.ndarray:
+        """Return the predicted face (R, R, 3) in its final colours.
+
+        `dst` is the face that was there, and `match` the colours of both inside the mask.
+        """
+        return face
 
     def canvas(self, frame: np.ndarray, look: Look) -> np.ndarray:
         """Return the picture the faces are put on: a new array (H, W, C) uint8."""
+        if look.alpha:
+            return np.dstack([frame, np.zeros(frame.shape[:2], np.uint8)])
         return frame.copy()
 
     def coverage(self, work: Work) -> np.ndarray:
@@ -75,7 +101,8 @@ class Blend:
     def picture(self, work: Work, box: Box) -> np.ndarray:
         """Return what is to be seen in a box where the coverage is 1.
 
-        (box height, box width, C) float32 0..1, with as many channels as the canvas.
+        (box height, box width, C) float32 0..1, with as many channels as the canvas; or three on
+        one of four, which makes the picture a layer with the coverage as its alpha channel.
         """
         return work.crop.place(work.face, box)
 
@@ -101,6 +128,9 @@ class Blender:
         self.look = look
         self.mode: Blend = BLENDS.load(look.mode)()
         self.find_mask: Callable[[Swap], np.ndarray] = MASKS.load(look.mask_type)
+        self.transfer: Transfer | None = None
+        if look.color_transfer != "none":
+            self.transfer = COLORS.load(look.color_transfer)
         self.erode = base_erode + look.erode_modifier
         self.blur = base_blur + look.blur_modifier
         self.fade = fade()
@@ -111,6 +141,7 @@ class Blender:
         swaps: Iterable[Swap],
         trace: Trace | None = None,
         cover: np.ndarray | None = None,
+        free: np.ndarray | None = None,
     ) -> Blended:
         """Convert a frame.
 
@@ -123,12 +154,13 @@ class Blender:
         swaps : its faces
         trace : is given the intermediate pictures
         cover : (H, W) uint8, all 0; is filled with how much of each pixel is face, 255 all of it
+        free : (H, W) uint8, 0 where something is before the faces, 255 where nothing is
         """
         canvas = self.mode.canvas(frame, self.look)
         works, failures = [], []
         for swap in swaps:
             try:
-                works.append(self._prepare(frame, swap))
+                works.append(self._prepare(frame, swap, free))
             except FACE_ERRORS as problem:
                 failures.append(f"face {swap.index}: {problem}")
         done = 0
@@ -143,7 +175,14 @@ class Blender:
                 _show(trace, work, canvas[box.area])
         return Blended(canvas, done, failures)
 
-    def _prepare(self, frame: np.ndarray, swap: Swap) -> Work:
+    def measure(self, swap: Swap, free: np.ndarray | None = None) -> Match | None:
+        """Return a face's colours and those it is to get, if the look makes use of them."""
+        if self.transfer is None and not self.mode.matches:
+            return None
+        crop = Crop.of(swap.landmarks, swap.face.shape[0], swap.face_type)
+        return measure(swap.face, swap.crop, _bare(self.find_mask(swap) * self.fade, crop, free))
+
+    def _prepare(self, frame: np.ndarray, swap: Swap, free: np.ndarray | None) -> Work:
         size = swap.face.shape[0]
         scale = 1 + self.look.face_scale / 100
         crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
@@ -153,11 +192,36 @@ class Blender:
             raise ModelError("the model predicts no numbers for it; its training has diverged")
         length = face_length(crop.side, swap.face_type)
         soft = self.find_mask(swap) * self.fade
-        face = enlarge(self.mode.recolor(swap, soft, self.look), crop.side)
         per_pixel = MASK_SIDE / crop.side
         mask = erode(soft, erode_size(length, self.erode) * per_pixel)
         mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
-        return Work(frame, swap, face, crop, length, soft, mask, self.look)
+        bare = _bare(soft, crop, free)
+        face = self._detail(self._recolor(swap, bare), swap, crop)
+        return Work(frame, swap, face, crop, length, soft, bare, mask, free, self.look)
+
+    def _recolor(self, swap: Swap, mask: np.ndarray) -> np.ndarray:
+        """Return the predicted face in its final colours."""
+        if self.transfer is None and not self.mode.matches:
+            return swap.face
+        match = swap.match or measure(swap.face, swap.crop, mask)
+        if not match.seen.usable:
+            return swap.face
+        face, (seen, wanted) = swap.face, match
+        if self.transfer is not None:
+            face = self.transfer(swap.face, seen, wanted)
+            changed = self.transfer(seen.values[None], seen, wanted)[0]
+            match = Match(Colors(changed, seen.weights), wanted)
+        return self.mode.recolor(face, swap.crop, match, self.look)
+
+    def _detail(self, face: np.ndarray, swap: Swap, crop: Crop) -> np.ndarray:
+        """Return a face (R, R, 3) enlarged and with the wanted detail."""
+        look = self.look
+        face = enlarge(denoise(face, look.denoise), crop.side)
+        face = sharpen(face, look.sharpen)
+        if look.motion_blur:
+            way = crop.unit[:, :2] @ swap.motion * face.shape[0]
+            face = smear(face, way * look.motion_blur / 100)
+        return degrade(face, look.color_degrade)
 
     def _put(self, canvas: np.ndarray, work: Work, cover: np.ndarray | None) -> Box:
         """Blend one face onto the canvas, which is changed in one box only; return that box."""
@@ -167,14 +231,34 @@ class Blender:
         box = work.crop.support(coverage).within(canvas)
         if box.empty:  # only the empty rim of the crop lies in the picture
             return box
-        picture = self.mode.picture(work, box)
-        mask = work.crop.place_mask(coverage, box)[..., None]
+        picture = self.mode.picture(work, box) * np.float32(255)
+        mask = work.show_mask(coverage, box)[..., None]
         if cover is not None:
             cover[box.area] = np.maximum(cover[box.area], np.rint(mask[..., 0] * 255))
         below = canvas[box.area].astype(np.float32)
-        mixed = below + (picture * np.float32(255) - below) * mask
-        canvas[box.area] = np.rint(mixed)
+        if below.shape[2] > picture.shape[2]:
+            canvas[box.area] = np.rint(_layer(below, picture, mask))
+        else:
+            canvas[box.area] = np.rint(below + (picture - below) * mask)
         return box
+
+
+def _bare(mask: np.ndarray, crop: Crop, free: np.ndarray | None) -> np.ndarray:
+    """Return a mask of a crop without what the frame's `free` says is hidden."""
+    if free is None:
+        return mask
+    return mask * (crop.cut(free[..., None], MASK_SIDE)[..., 0] / np.float32(255))
+
+
+def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Put a picture with its mask over a layer (h, w, 4), colours not multiplied by alpha, 0..255.
+
+    Where nothing covers a pixel its colour stays: that of the frame.
+    """
+    share = below[..., 3:] / np.float32(255) * (1 - mask)
+    alpha = mask + share
+    mixed = (picture * mask + below[..., :3] * share) / np.maximum(alpha, np.float32(1e-6))
+    return np.concatenate([np.where(alpha > 0, mixed, below[..., :3]), alpha * 255], axis=2)
 
 
 def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:
@@ -184,6 +268,7 @@ def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:
         "prediction_mask": work.swap.mask,
         "recolored": work.face,
         "mask": work.soft,
+        "bare_mask": work.bare,
         "blend_mask": work.mask,
         "blended": blended,
     }

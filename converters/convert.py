@@ -14,7 +14,8 @@ from converters import predictor as predictors
 from converters.blend import Blender, Trace
 from converters.film import VideoOutput
 from converters.looks import Blenders, Looks
-from converters.options import ConvertOptions
+from converters.obstruction import Obstructions
+from converters.options import ConvertOptions, has_alpha
 from converters.output import FolderOutput, Output
 from converters.pipeline import Converted, Pipeline
 from converters.plan import VIDEO_FRAME
@@ -91,6 +92,8 @@ def check_output(options: ConvertOptions) -> None:
     ------
     UsageError, InputError
     """
+    if options.mask_dir:
+        list_images(options.mask_dir)
     output, mask = options.output_dir, options.mask_output
     for place in filter(None, (output, mask)):
         for name in ("input_dir", "aligned_dir", "model_dir"):
@@ -105,8 +108,8 @@ def check_output(options: ConvertOptions) -> None:
             "--mask-output: Expected a folder if the result is one, else a video, and not the same "
             f"one. Received: {mask}"
         )
-    if options.image_format == "jpg" and (options.mode, options.raw_mode) == ("raw", "rgb+mask"):
-        raise UsageError("a JPEG has no alpha channel: for --raw-mode rgb+mask use png")
+    if options.image_format == "jpg" and has_alpha(options):
+        raise UsageError("a JPEG has no alpha channel: for --alpha or --raw-mode rgb+mask use png")
     if is_video(output):
         for place in filter(None, (output, mask)):
             check_video(place, options)
@@ -121,11 +124,12 @@ def check_video(path: Path, options: ConvertOptions) -> None:
     """
     coding = Coding(options.codec)
     container_of(path.suffix, coding, path.name)
-    if (options.mode, options.raw_mode) == ("raw", "rgb+mask") and not coding.kind.has_alpha:
+    if has_alpha(options) and not coding.kind.has_alpha:
         fitting = ", ".join(name for name, kind in CODECS.items() if kind.has_alpha)
         raise UsageError(
-            f"{options.codec} has no alpha channel: for --raw-mode rgb+mask, --output-dir must be "
-            f"a folder, or --codec one of: {fitting}"
+            f"{options.codec} has no alpha channel: for --alpha or --raw-mode rgb+mask, "
+            "--output-dir must be a "
+            f"folder, or --codec one of: {fitting}"
         )
     if path.exists() and not options.overwrite:
         raise InputError(f'"{path}" exists already; use --overwrite or another name')
@@ -206,7 +210,8 @@ def _convert(
     blenders = Blenders(looks, lambda look: Blender(look, erode, blur))
     trace = (lambda frame: _tracer(options.output_dir, frame)) if options.debug else None
     covers = options.mask_output is not None
-    pipeline = Pipeline(predictor, blenders, options.batch_size, trace, output.save, covers)
+    free = Obstructions(options.mask_dir) if options.mask_dir else None
+    pipeline = Pipeline(predictor, blenders, options.batch_size, trace, output.save, covers, free)
     total = output.span.count(source.count, source.rate)
     with closing(pipeline.run(_wanted(source, faces, output, matched))) as results:
         for done in console.progress(results, total, "convert"):

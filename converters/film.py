@@ -19,12 +19,16 @@ from converters.output import Output, mask_frame
 from converters.pipeline import Converted
 from converters.resume import JOURNAL
 from utils import provenance
-from utils.credentials import FORMATS, Marker
+from utils.credentials import Marker
 from utils.errors import InputError, UserError
 from utils.files import Manifest, remove_leftovers
-from utils.sidecar import sidecar_of, write_sidecar
-from utils.video import Coding, FrameSource, Span, VideoSink
-from utils.video_join import Part, Sound, join
+from utils.sidecar import sign_video
+from utils.timecode import exact_rate
+from utils.video import FrameSource, Span, VideoSink
+from utils.video_audio import Sound
+from utils.video_coding import CONTAINERS
+from utils.video_join import Part, join
+from utils.video_options import coding_for
 from utils.video_sink import tick_of
 
 PART_FRAMES = 250
@@ -86,7 +90,7 @@ class VideoOutput(Output):
         self._whole = span
         self._source = source
         self._rate = source.rate or exact_rate(options.rate)
-        self._coding = coding_for(options, source, self.remarks)
+        self._coding = coding_for(options, source.signal, self.remarks)
         source.deep = self._coding.deep
         self._videos = {"": options.output_dir}
         if options.mask_output:
@@ -171,7 +175,7 @@ class VideoOutput(Output):
         for video in self._videos:
             path = self._file(name, video)
             coding, rate = self._coding, self._rate
-            sink = VideoSink(path, self._source, coding=coding, rate=rate, sound=False)
+            sink = VideoSink(path, self._source, coding=coding, rate=rate)
             self._sinks.append(sink.__enter__())
 
     def _note(self, done: Converted, shown: Fraction) -> None:
@@ -223,7 +227,7 @@ class VideoOutput(Output):
         records = list(self._records.values())
         first = Fraction(0) if self._whole.first is None else records[0].time
         last = None if self._whole.last is None else records[-1].end
-        sound = Sound(self._source, first, last) if self._source.is_video else None
+        sound = Sound.of(self._source, first, last)
         for video, path in self._videos.items():
             parts = [
                 Part(self._file(name, video), record.time - first)
@@ -232,48 +236,14 @@ class VideoOutput(Output):
             whole = self._folder / f"whole{video}{path.suffix}"
             tags = provenance.video_tags() if self._marker and not video else {}
             self.remarks += join(
-                parts, whole, self._coding, tick=tick_of(self._source, self._rate),
+                parts, whole, CONTAINERS[path.suffix.lower()],
+                tick=tick_of(self._source, self._rate),
                 tags=tags, sound=None if video else sound,
             )  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
             if not video:
-                self._sign(whole, path)
+                self.remarks += sign_video(whole, path, self._marker)
             whole.replace(path)
-
-    def _sign(self, whole: Path, path: Path) -> None:
-        """Sign the video, the last thing done to it; `path` is where it will be."""
-        sidecar_of(path).unlink(missing_ok=True)  # of what is replaced
-        if self._marker is None:
-            return
-        if path.suffix.lower() in FORMATS:
-            self._marker.video(whole)
-        else:
-            write_sidecar(whole, sidecar_of(path))
-            self.remarks.append(
-                f'{path.suffix} cannot be signed; "{sidecar_of(path).name}" does it'
-            )
-
-
-def exact_rate(rate: float) -> Fraction:
-    """Return the frame rate that is meant: 29.97 is 30000/1001, 25 is 25."""
-    ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
-    meant = not rate.is_integer() and abs(rate - ntsc) < 0.005
-    return ntsc if meant else Fraction(str(rate))
-
-
-def coding_for(options: ConvertOptions, source: FrameSource, remarks: list[str]) -> Coding:
-    """Return how the video is to be coded; what that costs the footage is remarked on."""
-    signal = source.signal
-    deep = signal.depth > 8 and options.codec != "h264"
-    if options.bit_depth != "auto":
-        deep = options.bit_depth != "8"
-    if signal.depth > 8 and not deep:
-        remarks.append(
-            f"the footage has {signal.depth} bits a channel, the result 8; --codec h265 keeps more"
-        )
-    if signal.hdr:
-        remarks.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
-    return Coding(options.codec, options.crf, options.preset, deep)
 
 
 def _size(path: Path) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from converters.color.statistics import Match
 from converters.region import Crop
 from facelib import geometry, landmarks
 from facelib.geometry import BORDERS
@@ -39,6 +40,8 @@ class Swap:
     mask : (R, R, 1) float32 0..1, and its mask; None when the model makes none
     face_type : how much of the head they show
     index : number of the face in its frame
+    motion : (2,) float, its way from frame to frame, frame pixels
+    match : its colours and those it is to get, over several frames; None: those of this frame
     """
 
     landmarks: np.ndarray
@@ -47,6 +50,8 @@ class Swap:
     mask: np.ndarray | None
     face_type: FaceType
     index: int = 0
+    motion: tuple[float, float] = (0.0, 0.0)
+    match: Match | None = None
 
 
 def face_length(crop_side: float, face_type: FaceType) -> float:
@@ -95,6 +100,16 @@ def hull_mask(swap: Swap) -> np.ndarray:
     points = geometry.apply(crop.matrix(fine), swap.landmarks)
     hull = landmarks.hull_mask(points, (fine, fine))[..., 0]
     return cv2.resize(hull, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA)
+
+
+def product_mask(swap: Swap) -> np.ndarray:
+    """Return the part of the model's mask that lies in the hull: (MASK_SIDE, MASK_SIDE) float32."""
+    return predicted_mask(swap) * hull_mask(swap)
+
+
+def union_mask(swap: Swap) -> np.ndarray:
+    """Return the model's mask and the hull together: (MASK_SIDE, MASK_SIDE) float32."""
+    return np.maximum(predicted_mask(swap), hull_mask(swap))
 
 
 def erode(mask: np.ndarray, size: float) -> np.ndarray:

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from converters import BLENDS, MASKS
+from converters import BLENDS, COLORS, MASKS
 from models import MODELS
 from utils import timecode
 from utils.options import DeviceOptions, opt
-from utils.video_coding import CODECS, DEPTHS, PRESETS
+from utils.video_options import CodingOptions
 
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
+HIST_MODES = tuple(name for name in BLENDS if name.startswith(("hist-match", "seamless-hist")))
+SEAMLESS_MODES = tuple(name for name in BLENDS if name.startswith("seamless"))
+SHOWN_MODES = tuple(name for name in BLENDS if name != "raw")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,11 @@ class Footage(DeviceOptions):
         group="Files",
     )
     model_dir: Path = opt(help="the trained model", group="Files")
+    mask_dir: Path | None = opt(
+        None, help="pictures of the frames' size and names: where they are black, something is "
+        "before the face and the footage is kept; a frame without one is all white",
+        group="Files",
+    )  # fmt: skip
     model: str | None = opt(
         None, help="refuse a model folder that holds another model", choices=MODELS.names,
         group="Files",
@@ -46,23 +54,6 @@ class Footage(DeviceOptions):
     rate: float = opt(
         25.0, help="frames per second when a folder of frames becomes a video; 29.97 and the like "
         "mean 30000/1001", low=1, high=1000, group="Output",
-    )  # fmt: skip
-    codec: str = opt(
-        "h264", help="how a video is coded: h264 plays everywhere; h265 is smaller and keeps 10 "
-        "bits; prores (.mov, 10 bits), ffv1 (.mkv, .mp4) and png (.mov) are for further work and "
-        "keep an alpha channel; the last two lose nothing", choices=CODECS, group="Output",
-    )  # fmt: skip
-    crf: int = opt(
-        18, help="quality of h264 and h265: 0 is the best, 18 looks like the source, 28 is small",
-        low=0, high=51, group="Output",
-    )  # fmt: skip
-    preset: str = opt(
-        "medium", help="effort of h264 and h265: slower makes smaller files",
-        choices=PRESETS, group="Output",
-    )  # fmt: skip
-    bit_depth: str = opt(
-        "auto", help="bits a channel of the result; auto: 10 if the footage has more than 8 and "
-        "the codec is not h264, of which few players show 10", choices=DEPTHS, group="Output",
     )  # fmt: skip
     image_format: str = opt(
         "png", help="what pictures in a folder are written as; png loses nothing",
@@ -107,7 +98,15 @@ class Look:
         "rgb+mask",
         help="what mode raw writes: the frame with the whole predicted square; the same with the "
         "mask as alpha channel; the mask; the predicted square on black",
-        choices=RAW_MODES, group="Look",
+        choices=RAW_MODES, group="Look", ask=True, when={"mode": ("raw",)},
+    )  # fmt: skip
+    masked_hist_match: bool = opt(
+        True, help="modes with hist-match: count only what lies inside the mask",
+        group="Look", ask=True, when={"mode": HIST_MODES},
+    )  # fmt: skip
+    hist_match_threshold: int = opt(
+        255, help="modes with hist-match: below 255 the bright end is held back",
+        low=0, high=255, group="Look", ask=True, when={"mode": HIST_MODES},
     )  # fmt: skip
     mask_type: str = opt(
         "predicted",
@@ -117,29 +116,63 @@ class Look:
     )  # fmt: skip
     erode_modifier: int = opt(
         0, help="make the mask smaller (above 0) or larger, on top of what suits the model, in "
-        "percent of an eighth of the face", low=-200, high=200, group="Look", ask=True,
+        "percent of an eighth of the face",
+        low=-200, high=200, group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     blur_modifier: int = opt(
         0, help="make the mask's edge softer (above 0) or harder, on top of what suits the model, "
-        "in percent of a tenth of the face", low=-200, high=200, group="Look", ask=True,
+        "in percent of a tenth of the face",
+        low=-200, high=200, group="Look", ask=True, when={"mode": SHOWN_MODES},
+    )  # fmt: skip
+    seamless_erode_modifier: int = opt(
+        0, help="modes with seamless: make the area whose edge meets the frame's colours smaller "
+        "(above 0) or larger",
+        low=-100, high=100, group="Look", ask=True, when={"mode": SEAMLESS_MODES},
     )  # fmt: skip
     face_scale: int = opt(
         0, help="make the pasted face larger or smaller, in percent",
         low=-50, high=50, group="Look", ask=True,
     )  # fmt: skip
-    seamless_erode_modifier: int = opt(
-        0, help="mode seamless: make the area whose edge meets the frame's colours smaller "
-        "(above 0) or larger", low=-100, high=100, group="Look",
+    color_transfer: str = opt(
+        "none",
+        help="give the face the colours of the dst face before it is blended in: none; "
+        + "; ".join(f"{name}: {entry.help}" for name, entry in COLORS.items()),
+        choices=("none", *COLORS.names), group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
-    masked_hist_match: bool = opt(
-        True, help="mode hist-match: count only what lies inside the mask", group="Look"
-    )
-    hist_match_threshold: int = opt(
-        255, help="mode hist-match: below 255 the bright end is held back",
-        low=0, high=255, group="Look",
+    color_frames: int = opt(
+        8, help="frames over which the colours that are matched (colour transfer, hist-match) are "
+        "averaged against flicker; a cut starts anew; 1: every frame for itself",
+        low=1, high=100, group="Look",
+    )  # fmt: skip
+    denoise: int = opt(
+        0, help="smooth the face but not its edges, in percent of a strong effect",
+        low=0, high=100, group="Look",
+    )  # fmt: skip
+    sharpen: int = opt(
+        0, help="sharpen the face (above 0) or soften it, in percent of a strong effect",
+        low=-100, high=100, group="Look", ask=True, when={"mode": SHOWN_MODES},
+    )  # fmt: skip
+    motion_blur: int = opt(
+        0, help="smear the face as the footage smears what moves, in percent of its way from frame "
+        "to frame; a film camera's shutter is open for 50",
+        low=0, high=200, group="Look", ask=True, when={"mode": SHOWN_MODES},
+    )  # fmt: skip
+    color_degrade: int = opt(
+        0, help="reduce the face to 256 colours, as old footage does, in percent of the full "
+        "effect", low=0, high=100, group="Look", ask=True, when={"mode": SHOWN_MODES},
+    )  # fmt: skip
+    alpha: bool = opt(
+        False, help="write pictures with an alpha channel: the face not yet mixed with the frame, "
+        "and the mask to mix it with in another program",
+        group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertOptions(Look, Footage):
+class ConvertOptions(Look, CodingOptions, Footage):
     """Options of `convert`."""
+
+
+def has_alpha(look: Look) -> bool:
+    """Whether the pictures have a fourth channel."""
+    return look.raw_mode == "rgb+mask" if look.mode == "raw" else look.alpha

@@ -39,6 +39,7 @@ class Job:
     crops : their aligned pictures (R, R, 3) float32 0..1, once cut
     swaps : and what the model made of them, once predicted
     failures : what went wrong so far, in words
+    free : (H, W) uint8, 0 where something is before the faces; None if nothing is
     """
 
     frame: Frame
@@ -46,6 +47,7 @@ class Job:
     crops: list[np.ndarray] = field(default_factory=list)
     swaps: list[Swap] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    free: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,7 @@ class Pipeline:
     trace : gives the receiver of intermediate pictures for a frame, or None
     save : is given each finished frame in the thread that blended it, out of order, or None
     covers : whether finished frames say where their faces are
+    free : gives for a frame where nothing is before the faces, or None; see `Job.free`
     """
 
     predictor: Predictor
@@ -86,6 +89,7 @@ class Pipeline:
     trace: Callable[[Frame], Trace] | None = None
     save: Callable[[Converted], None] | None = None
     covers: bool = False
+    free: Callable[[Frame], np.ndarray | None] | None = None
 
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
@@ -104,6 +108,10 @@ class Pipeline:
         """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
         infos, crops, failures = [], [], []
+        try:
+            free = self.free(job.frame) if self.free else None
+        except UserError as problem:
+            return replace(job, infos=[], failures=[str(problem)])
         for info in job.infos:
             try:
                 crop = Crop.of(info.source_landmarks, size, face_type)
@@ -113,7 +121,7 @@ class Pipeline:
                 continue
             infos.append(info)
             crops.append(to_float(crop.cut(job.frame.image, size)))
-        return replace(job, infos=infos, crops=crops, failures=failures)
+        return replace(job, infos=infos, crops=crops, failures=failures, free=free)
 
     def _batches(self, jobs: Iterable[Job]) -> Iterator[list[Job]]:
         """Group frames until they hold a batch of faces; frames without any do not pile up."""
@@ -147,7 +155,7 @@ class Pipeline:
         trace = self.trace(job.frame) if self.trace else None
         cover = np.zeros(before.shape[:2], np.uint8) if self.covers else None
         blender = self.blender(job.frame)
-        image, faces, failures = blender(before, job.swaps, trace, cover)
+        image, faces, failures = blender(before, job.swaps, trace, cover, job.free)
         deep = None if job.frame.deep is None else deepen(job.frame.deep, before, image)
         name = job.frame.name
         told = [f"{name}: {failure}" for failure in [*job.failures, *failures]]

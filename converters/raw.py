@@ -29,4 +29,4 @@ class Raw(Blend):
         square = work.crop.place(work.face, box)
         if work.look.raw_mode != "rgb+mask":
             return square
-        return np.dstack([square, work.crop.place_mask(work.soft, box)])
+        return np.dstack([square, work.show_mask(work.soft, box)])

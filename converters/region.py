@@ -138,7 +138,7 @@ class Crop:
         """Cut the crop out of a frame whose mirror image goes on beyond its border.
 
         Black there would bleed into what the frame shows of a face that it cuts.
-        Returns (size, size, 3) uint8; `frame` is (H, W, 3) uint8.
+        Returns (size, size, C) uint8; `frame` is (H, W, C) uint8.
         """
         wanted = self.box()
         margin = int(self.side / size) * 2 + 4
@@ -151,7 +151,7 @@ class Crop:
             window = cv2.copyMakeBorder(
                 window, inside.top - wanted.top, wanted.bottom - inside.bottom,
                 inside.left - wanted.left, wanted.right - inside.right, cv2.BORDER_REFLECT_101,
-            )  # fmt: skip
+            ).reshape(wanted.bottom - wanted.top, wanted.right - wanted.left, -1)  # fmt: skip
         matrix = self.matrix(size)
         matrix[:, 2] += matrix[:, :2] @ (wanted.left, wanted.top)
         return geometry.warp_face(window, matrix, size)

@@ -5,6 +5,7 @@ from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 
+from converters.obstruction import Obstructions
 from converters.options import ConvertOptions
 from facelib.faceset import Faceset
 from utils.errors import InputError
@@ -97,9 +98,11 @@ def run_header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[st
     for _, info in faceset:
         seen.update(f"{info.source_name}\0{info.face_index}\0".encode("utf-8", "surrogatepass"))
         seen.update(info.source_landmarks.tobytes())
+    masks = Obstructions(options.mask_dir).digest() if options.mask_dir else None
     return {
         "input": options.input_dir.name,
         "faces": seen.hexdigest(),
         "model": model,
+        "obstructions": masks,
         "files": f"{options.image_format}, {'marked' if options.provenance else 'not marked'}",
     }

@@ -24,7 +24,7 @@ class Seamless(Blend):
     def picture(self, work: Work, box: Box) -> np.ndarray:
         """Return the face, softly composed with the frame, plus the change that hides its edge."""
         region = work.frame[box.area].astype(np.float32) / np.float32(255)
-        soft = work.crop.place_mask(work.soft, box)[..., None]
+        soft = work.show_mask(work.soft, box)[..., None]
         composed = region + (work.crop.place(work.face, box) - region) * soft
         return np.clip(composed + place_change(work, box), 0, 1)
 
@@ -32,7 +32,7 @@ class Seamless(Blend):
 def place_change(work: Work, box: Box) -> np.ndarray:
     """Return what Poisson blending adds to the composed picture in a box: float32, around 0."""
     around = work.crop.cut(work.frame, SOLVE_SIDE).astype(np.float32) / np.float32(255)
-    face, soft, core = (_fit(image) for image in (work.face, work.soft, _core(work)))
+    face, soft, core = (_fit(image) for image in (work.face, work.bare, _core(work)))
     composed = around + (face - around) * soft[..., None]
     change = poisson_clone(composed, around, core > 0.5) - composed
     # `place` is for pictures, 0..1
@@ -42,7 +42,7 @@ def place_change(work: Work, box: Box) -> np.ndarray:
 def _core(work: Work) -> np.ndarray:
     """Return the area whose inside keeps the face's gradients: where the mask is surely 1."""
     size = erode_size(work.length, work.look.seamless_erode_modifier)
-    return erode((work.soft > 0.9).astype(np.float32), work.in_mask(size))
+    return erode((work.bare > 0.9).astype(np.float32), work.in_mask(size))
 
 
 def _fit(image: np.ndarray) -> np.ndarray:

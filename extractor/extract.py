@@ -9,15 +9,17 @@ length of the footage, and each is decoded once.
 import queue
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import cv2
 
 from extractor import journal
+from extractor.byhand import session
 from extractor.doubts import Mark, doubtful
 from extractor.finder import FaceFinder, make_finders
 from extractor.frames import Pending, pending
-from extractor.options import ExtractOptions
+from extractor.options import MANUAL, ExtractOptions
 from extractor.smoothing import Found, Result, smoothed
 from extractor.writer import FaceWriter
 from facelib.detectors import DETECTORS
@@ -41,19 +43,28 @@ def run(options: ExtractOptions) -> Report:
     WeightsError
         If the weights of a network are missing.
     """
+    if options.manual_output_debug_fix:
+        options = replace(options, debug=True)
     source = open_source(options.input_dir)
     finders: queue.SimpleQueue[FaceFinder] = queue.SimpleQueue()
-    for finder in make_finders(options):  # before anything is written: weights may be missing
-        finders.put(finder)
-    if options.cpu_only:
-        console.say(f"Detector: {options.detector} ({DETECTORS[options.detector].help})")
+    automatic = options.detector != MANUAL and not options.manual_output_debug_fix
+    if automatic:
+        for finder in make_finders(options):  # before anything is written: weights may be missing
+            finders.put(finder)
+        if options.cpu_only:
+            console.say(f"Detector: {options.detector} ({DETECTORS[options.detector].help})")
+    if session.wanted(options):
+        session.check(options)
     report = Report()
     with journal.begin(options, source) as manifest:
         before = len(journal.frames_of(manifest))
         if before:
             console.say(f"{before} frames are done already; continuing")
-        with _one_thread_each():
-            _work_through(options, source, finders, manifest, report)
+        if automatic:
+            with _one_thread_each():
+                _work_through(options, source, finders, manifest, report)
+        if session.wanted(options):
+            session.work_through(options, source, manifest, report)
         _summarise(manifest, report, before)
     return report
 
@@ -145,11 +156,11 @@ def _summarise(manifest: Manifest, report: Report, before: int) -> None:
     report.counts = {"frames": len(frames), "faces": faces}
     if before:
         report.counts["frames done by an earlier run"] = before
-    report.remarks = {
+    report.remarks |= {
         "frames without a face": [name for name, marks in frames if not marks],
         "doubtful frames": doubtful(frames),
     }
-    if frames and not faces:
+    if frames and not faces and not journal.by_hand(manifest):
         report.failures.append(
             "no face was found in any frame; another --detector may find some, and "
             "--debug shows what was looked at"

@@ -1,7 +1,6 @@
 """From a picture to its faces: detection, landmarks, and which of the faces are wanted.
 
-Whatever has a `find(image) -> list of Face` can stand in for `FaceFinder`: that is the place of the
-manual extractor, whose faces come from a person instead of a detector.
+Faces that come from a person instead of a detector are in `byhand/`.
 """
 
 from itertools import cycle, islice

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from extractor.doubts import Mark
 from extractor.options import ExtractOptions
-from facelib.faceset import Faceset
+from facelib.faceset import FaceInfo, Faceset
 from facelib.types import Rect
 from utils.errors import InputError
 from utils.files import Manifest, move_to_trash, remove_leftovers
@@ -83,7 +83,7 @@ def _check(folder: Path, path: Path, header: dict[str, object]) -> None:
     way_out = "choose another --output-dir, or start anew with --overwrite"
     old = _old_header(path)
     if old is None:
-        if any(_faces_of(folder, {str(header["source"])})):
+        if any(faces_of(folder, {str(header["source"])})):
             raise InputError(
                 f'"{folder}" holds faces from "{header["source"]}", but no record of the run that '
                 f"made them; {way_out}"
@@ -111,8 +111,8 @@ def _discard(folder: Path, path: Path, sources: set[str]) -> None:
         move_to_trash(
             path
         )  # first: without it, a half-emptied folder is not taken for a finished one
-    for face, source_name in list(_faces_of(folder, sources)):
-        frames.add(source_name)
+    for face, info in list(faces_of(folder, sources)):
+        frames.add(info.source_name)
         move_to_trash(face)
     for stem in {Path(name).stem for name in frames}:
         picture = debug_dir(folder) / f"{stem}.jpg"
@@ -120,15 +120,15 @@ def _discard(folder: Path, path: Path, sources: set[str]) -> None:
             move_to_trash(picture)
 
 
-def _faces_of(folder: Path, sources: set[str]) -> Iterator[tuple[Path, str]]:
-    """Yield (path, frame name) of the face files in a folder that come from the given sources."""
+def faces_of(folder: Path, sources: set[str]) -> Iterator[tuple[Path, FaceInfo]]:
+    """Yield the face files in a folder that come from the given sources, with their records."""
     try:
         faces = Faceset.open(folder)
     except InputError:  # no folder, or no face in it
         return
     for path, info in faces:
         if info.source in sources:
-            yield path, info.source_name
+            yield path, info
 
 
 def _old_header(path: Path) -> dict[str, object] | None:
@@ -144,10 +144,16 @@ def _old_header(path: Path) -> dict[str, object] | None:
     return header if isinstance(header, dict) else None
 
 
-def record(manifest: Manifest, name: str, marks: Iterable[Mark]) -> None:
+def record(manifest: Manifest, name: str, marks: Iterable[Mark], *, by_hand: bool = False) -> None:
     """Record a finished frame; of each face left, top, right, bottom, score and quality."""
     rows = [[*mark.rect, mark.score, mark.quality] for mark in marks]
-    manifest.add(name, faces=[[round(float(value), 3) for value in row] for row in rows])
+    facts: dict[str, object] = {"by_hand": True} if by_hand else {}
+    manifest.add(name, faces=[[round(float(value), 3) for value in row] for row in rows], **facts)
+
+
+def by_hand(manifest: Manifest) -> set[str]:
+    """Return the names of the frames that a person has decided on."""
+    return {name for name, row in manifest.done.items() if row.get("by_hand") is True}
 
 
 def frames_of(manifest: Manifest) -> list[tuple[str, list[Mark]]]:

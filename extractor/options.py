@@ -9,6 +9,8 @@ from facelib.types import FaceType
 from utils.options import DEVICE, DeviceOptions, opt
 
 SEARCH, FILTER = "What is looked for", "Which faces are kept"
+BY_HAND = "Faces placed by hand"
+MANUAL = "manual"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,12 @@ class ExtractOptions(DeviceOptions):
     image_size: int = opt(256, help="side of a face picture in pixels", low=64, high=2048)
     every: int = opt(1, help="look at every Nth frame only", low=1)
 
-    detector: str = opt("yunet", help="what finds faces", choices=DETECTORS.names, group=SEARCH)
+    detector: str = opt(
+        "yunet",
+        help="what finds faces; manual: you do",
+        choices=(*DETECTORS.names, MANUAL),
+        group=SEARCH,
+    )
     landmarker: str = opt(
         LANDMARKERS.names[0],
         help="what finds the 68 landmarks",
@@ -63,6 +70,23 @@ class ExtractOptions(DeviceOptions):
     )
     not_person: tuple[Path, ...] = opt(
         (), help="pictures of people, one face each: leave out their faces", group=FILTER
+    )
+
+    manual_fix: bool = opt(
+        False, help="then place faces by hand in the frames in which none was found", group=BY_HAND
+    )
+    manual_output_debug_fix: bool = opt(
+        False,
+        help="place faces by hand in the frames whose debug picture you deleted, instead of those "
+        "they have; needs an extraction with --debug",
+        group=BY_HAND,
+    )
+    manual_window_size: int = opt(
+        1368,
+        help="longer side of the window's picture in pixels; 0: that of the frame",
+        low=0,
+        high=8192,
+        group=BY_HAND,
     )
 
     multi_gpu: bool = opt(

@@ -26,19 +26,25 @@ class FaceWriter:
         self._options = options
         self._source = source
 
-    def write(self, frame: Pending, image: np.ndarray, faces: Sequence[Face]) -> None:
-        """Write the faces of a frame, and the annotated frame if the options ask for it."""
+    def write(self, frame: Pending, image: np.ndarray, faces: Sequence[Face]) -> list[Path]:
+        """Write the faces of a frame, and the annotated frame if the options ask for it.
+
+        Return the paths of the face files.
+        """
         infos = [self._info(frame, image, face, index) for index, face in enumerate(faces)]
+        paths = []
         for info in infos:
             aligned = image
             if info.face_type is not FaceType.MARK_ONLY:
                 aligned = geometry.warp_face(image, info.matrix, info.size)
-            write_face(self._place(info), aligned, info)
+            paths.append(self._place(info))
+            write_face(paths[-1], aligned, info)
         if self._options.debug:
             folder = debug_dir(self._options.output_dir)
             write_image(
                 folder / f"{Path(frame.name).stem}.jpg", annotate(image, infos), DEBUG_QUALITY
             )
+        return paths
 
     def _info(self, frame: Pending, image: np.ndarray, face: Face, index: int) -> FaceInfo:
         options = self._options

@@ -1,49 +1,78 @@
 """Faster convolutions for training on a CPU: the same numbers from matrix products.
 
-oneDNN computes the forward pass and the input gradient of a large convolution at the speed of the
-machine, but its weight gradient at about half of that (AVX2), and layers with few pixels and many
-weights at a third, because the weights are laid out anew at each call. Written as im2col and one
-matrix product these reach the machine's speed, with the same weights and, up to rounding, the same
-results.
-Measurements: docs/performance.md. On a GPU cuDNN knows better: do not call this there.
+oneDNN computes a large convolution at the speed of the machine, but layers with few pixels and many
+weights at a third of it or less, because the weights are laid out anew at each call. Written as
+im2col and one matrix product these reach the machine's speed. Where there are enough pixels to pay
+for transforming the weights, Winograd's form saves three of four multiplications (`winograd.py`).
+The weights and, up to rounding, the results stay the same. Measurements: docs/performance.md. On a
+GPU cuDNN knows better: do not call this there.
+
+The layers that end a decoder, with 1 or 3 outputs, are the worst of all: oneDNN needs five to ten
+times as long for their gradients as a product does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+import cv2
 import keras
 import tensorflow as tf
 
+from models import winograd
+
 Tensor = Any
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
-SMALL_INPUT = {
-    5: 8,
-    3: 4,
-}  # kernel size -> largest side at which the whole convolution is a product
+# kernel size -> outputs of a batch up to which transforming the weights costs more than it saves
+FEW_PIXELS = {3: 512, 5: 1024}
+AVX_512 = 13  # CPU_AVX_512F in OpenCV's header
+SMALL_INPUT = {5: 8, 3: 4}  # kernel size -> largest side at which AVX-512 gains from a product
 
 
 def accelerate(networks: Iterable[keras.Model]) -> None:
     """Replace the convolutions of `networks` where that is faster, by layer shape; weights stay."""
     for network in networks:
         for layer in network.layers:
-            if isinstance(layer, keras.layers.Conv2D) and (chosen := _choose(layer)):
-                layer.convolution_op = partial(_apply, chosen, layer.strides[0])
+            if isinstance(layer, keras.layers.Conv2D) and _can_be_faster(layer):
+                layer.convolution_op = partial(_convolve, layer.strides[0])
 
 
-def _choose(layer: keras.layers.Conv2D) -> str | None:
-    height, _, channels = layer.input.shape[1:]
+def _can_be_faster(layer: keras.layers.Conv2D) -> bool:
+    """Tell whether a layer is one of the kinds on which the time is spent."""
+    height, width, channels = layer.input.shape[1:]
     kernel, stride = layer.kernel_size[0], layer.strides[0]
-    if min(channels, layer.filters) < FEW_CHANNELS or height % stride or layer.padding != "same":
-        return None
-    if height <= SMALL_INPUT.get(kernel, 0):
-        return "product"
-    return "weight_gradient" if stride == 1 and kernel == 3 else None
+    few = layer.filters < FEW_CHANNELS
+    return (
+        (kernel, stride) in (((3, 1), (5, 1)) if few else ((3, 1), (5, 2)))
+        and layer.padding == "same"
+        and layer.groups == 1
+        and layer.dilation_rate == (1, 1)
+        and height == width
+        and height % stride == 0
+        and channels >= FEW_CHANNELS
+    )
 
 
-def _apply(kind: str, stride: int, x: Tensor, kernel: Any) -> Tensor:  # noqa: ANN401
-    convolution = _product if kind == "product" else _weight_gradient
-    return convolution(x, tf.convert_to_tensor(kernel), stride)
+def _convolve(stride: int, x: Tensor, kernel: Any) -> Tensor:  # noqa: ANN401
+    x, kernel = tf.convert_to_tensor(x), tf.convert_to_tensor(kernel)
+    return _choose(x, kernel, stride)(x, kernel)
+
+
+def _choose(x: Tensor, kernel: Tensor, stride: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the form that is fastest for the shapes, which are known when a graph is traced."""
+    count, side = x.shape[0] or 1, kernel.shape[0]
+    if kernel.shape[3] < FEW_CHANNELS:
+        return _few_outputs
+    product, plain = partial(_product, stride=stride), partial(_plain, stride=stride)
+    if cv2.checkHardwareSupport(AVX_512):  # plain convolutions are twice as fast with it
+        return product if x.shape[1] <= SMALL_INPUT[side] else plain
+    if count * (x.shape[1] // stride) ** 2 <= FEW_PIXELS[side]:
+        return product
+    return winograd.convolve if stride == 1 else winograd.convolve_stride_2
+
+
+def _plain(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
+    return tf.nn.conv2d(x, kernel, stride, "SAME")
 
 
 def _product(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
@@ -69,29 +98,59 @@ def _product(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
     return convolve(x, kernel)
 
 
-def _weight_gradient(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    """Convolve as TensorFlow does, with only the weight gradient as a matrix product."""
-    side, _, _, depth = kernel.shape
+def _few_outputs(x: Tensor, kernel: Tensor) -> Tensor:
+    """Convolve (N, S, S, C) with (k, k, C, D), k odd, "same" padding, D small.
+
+    Each input pixel is multiplied with all k * k * D weights at once, and what it gives to its
+    neighbours is added up; backwards, the few channels are what is laid out k * k times.
+    """
+    side, _, channels, depth = kernel.shape
 
     @tf.custom_gradient
     def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Any]:
-        y = tf.nn.conv2d(x, kernel, stride, "SAME")
+        size = x.shape[1]
+        flat = tf.reshape(x, [-1, channels])
+        columns = tf.reshape(tf.transpose(kernel, [2, 0, 1, 3]), [channels, -1])
+        shares = tf.reshape(flat @ columns, [-1, size, size, side * side * depth])
+        y = _gather(_gather(shares, side, axis=1), side, axis=2)
 
         def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
-            flat = tf.reshape(dy, [-1, depth])
-            d_kernel = tf.matmul(_im2col(x, side, stride), flat, transpose_a=True)
-            d_x = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(x),
-                filter=kernel,
-                out_backprop=dy,
-                strides=[1, stride, stride, 1],
-                padding="SAME",
-            )
-            return d_x, tf.reshape(d_kernel, kernel.shape)
+            shares = _spread(_spread(dy, side, axis=2), side, axis=1)
+            shares = tf.reshape(shares, [-1, side * side * depth])
+            d_columns = tf.matmul(flat, shares, transpose_a=True)
+            d_columns = tf.reshape(d_columns, [channels, side, side, depth])
+            d_x = tf.matmul(shares, columns, transpose_b=True)
+            return tf.reshape(d_x, tf.shape(x)), tf.transpose(d_columns, [1, 2, 0, 3])
 
         return y, gradient
 
     return convolve(x, kernel)
+
+
+def _gather(x: Tensor, side: int, axis: int) -> Tensor:
+    """Add up what each pixel gets along an axis; the channels of x hold, tap by tap, what it gives.
+
+    Shape (N, H, W, side * D) -> (N, H, W, D).
+    """
+    depth = x.shape[3] // side
+    shares = [x[..., tap * depth : (tap + 1) * depth] for tap in range(side)]
+    return tf.add_n([_shift(share, tap, side, axis) for tap, share in enumerate(shares)])
+
+
+def _spread(x: Tensor, side: int, axis: int) -> Tensor:
+    """Put beside each other, tap by tap, what each pixel gave to: `_gather` backwards.
+
+    Shape (N, H, W, D) -> (N, H, W, side * D).
+    """
+    return tf.concat([_shift(x, side - 1 - tap, side, axis) for tap in range(side)], axis=-1)
+
+
+def _shift(x: Tensor, tap: int, side: int, axis: int) -> Tensor:
+    """Move (N, H, W, C) along axis 1 or 2, so that what tap `tap` of `side` sees comes to stand."""
+    size, half = x.shape[axis], side // 2
+    edges = [[half, half] if i == axis else [0, 0] for i in range(4)]
+    x = tf.pad(x, edges)
+    return x[:, tap : tap + size] if axis == 1 else x[:, :, tap : tap + size]
 
 
 def _padding(size: int, side: int, stride: int) -> tuple[int, int]:

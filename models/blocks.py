@@ -47,8 +47,14 @@ def depth_to_space(x: Tensor, name: str) -> Tensor:
 
 
 def to_image(x: Tensor, channels: int, activation: str, name: str) -> Tensor:
-    """(N, H, W, C) -> (N, H, W, channels): the 5x5 convolution that ends a decoder."""
-    return keras.layers.Conv2D(channels, 5, padding="same", activation=activation, name=name)(x)
+    """(N, H, W, C) -> (N, H, W, channels): the 5x5 convolution that ends a decoder.
+
+    Always in float32: with mixed precision, pictures and losses would otherwise be too coarse.
+    """
+    end = keras.layers.Conv2D(
+        channels, 5, padding="same", activation=activation, name=name, dtype="float32"
+    )
+    return end(x)
 
 
 def bottleneck(x: Tensor, code: int, side: int, channels: int, name: str) -> Tensor:

@@ -10,6 +10,7 @@
           state.json          {"version": 1, "model": "H64", "iteration": 12000, ...}
           checksums.json      SHA-256 of the others
         000011400/
+      backups/                generations that are kept for good; moved back by hand
 
 A generation that is damaged is skipped with a warning and the one before it is used. There is no
 pickle in it: arrays are read with `allow_pickle=False`.
@@ -17,6 +18,7 @@ pickle in it: arrays are read with `allow_pickle=False`.
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -33,7 +35,7 @@ from utils.errors import ModelError, UsageError
 from utils.files import sync, sync_folder
 
 VERSION = 1
-GENERATIONS = "generations"
+GENERATIONS, BACKUPS = "generations", "backups"
 Arrays = dict[str, np.ndarray]
 
 
@@ -125,15 +127,21 @@ def generations(model_dir: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name), reverse=True)
 
 
-def load_newest(model_dir: Path) -> Generation | None:
+def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | None:
     """Return the newest undamaged generation, or None when there is no generation at all.
+
+    Parameters
+    ----------
+    at_most : only generations of at most so many iterations
 
     Raises
     ------
     ModelError
         If there are generations and every one is damaged, or they were made by a newer program.
     """
-    found = generations(model_dir)
+    found = [
+        path for path in generations(model_dir) if at_most is None or int(path.name) <= at_most
+    ]
     for path in found:
         try:
             return _open(path)
@@ -141,9 +149,42 @@ def load_newest(model_dir: Path) -> Generation | None:
             console.warn(f'"{path}" is damaged ({problem}); trying the generation before it')
     if found:
         raise ModelError(
-            f'no generation in "{model_dir}" can be read; restore a copy or use another --model-dir'
+            f'no generation in "{model_dir / GENERATIONS}" can be read; put a copy there (perhaps '
+            f'from "{model_dir / BACKUPS}"), or use another --model-dir'
         )
     return None
+
+
+def remove_newer(model_dir: Path, iteration: int) -> None:
+    """Remove the generations after an iteration: their course of training was given up."""
+    for path in generations(model_dir):
+        if int(path.name) > iteration:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def back_up(model_dir: Path) -> Path:
+    """Keep the newest generation for good, beside the others; return where.
+
+    Its files are shared, not copied, where the disk can do that: they never change.
+    """
+    newest = generations(model_dir)[0]
+    kept = model_dir / BACKUPS / newest.name
+    if not kept.exists():
+        kept.parent.mkdir(exist_ok=True)
+        temporary = kept.with_name(f".saving-{secrets.token_hex(4)}")
+        try:
+            shutil.copytree(newest, temporary, copy_function=_link)
+            temporary.rename(kept)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return kept
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one that knows no links
+        shutil.copy2(source, target)
 
 
 def load_model(model_dir: Path, name: str | None = None) -> ModelBase:
@@ -205,16 +246,17 @@ def set_weights(model: ModelBase, generation: Generation) -> None:
 
 def _open(path: Path) -> Generation:
     """Check and open a generation; ValueError, KeyError or OSError when it is damaged."""
-    sums = _read_json(path / "checksums.json")
-    for name, expected in sums.items():
-        if _checksum(path / Path(name).name) != expected:
-            raise ValueError(f"{name} has changed since it was saved")
-    state, values = _read_json(path / "state.json"), _read_json(path / "options.json")
+    state = _read_json(path / "state.json")
     if int(state["version"]) > VERSION:
         raise ModelError(
             f'"{path}" was made by a newer version of this program; update it. '
             f"Expected: format {VERSION}. Received: {state['version']}"
         )
+    sums = _read_json(path / "checksums.json")
+    for name, expected in sums.items():
+        if _checksum(path / Path(name).name) != expected:
+            raise ValueError(f"{name} has changed since it was saved")
+    values = _read_json(path / "options.json")
     generation = Generation(path, state, values)
     _ = generation.model, generation.iteration
     return generation

@@ -15,6 +15,10 @@ SETTINGS = tempfile.TemporaryDirectory(prefix="settings-")
 os.environ["FACESWAP_CONFIG_DIR"] = SETTINGS.name
 
 
+# else POT, which test_color compares with, loads TensorFlow
+os.environ["POT_BACKEND_DISABLE_TENSORFLOW"] = "1"
+
+
 @pytest.fixture(scope="session")
 def astronaut():
     """A photograph with one frontal face near (222, 115): (512, 512, 3) uint8 BGR, read-only."""

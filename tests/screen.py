@@ -23,7 +23,7 @@ class Screen:
     def __init__(self, width=1280, height=800):
         read, write = os.pipe()
         size = f"{width}x{height}x24"
-        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-nolisten", "tcp"]
+        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-noreset"]
         self._server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
         with os.fdopen(read) as answer:

@@ -17,7 +17,6 @@ from toy_model import ENTRY
 
 from converters import convert, predictor
 from converters.blend import Blender
-from converters.film import exact_rate
 from converters.options import ConvertOptions, Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
@@ -28,8 +27,9 @@ from models import MODELS, checkpoint
 from utils.errors import ExitStatus, InputError, ModelError, UsageError, UserError
 from utils.files import list_images
 from utils.images import read_image, write_image
-from utils.options import from_json, to_json
+from utils.options import ask, from_json, to_json
 from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
+from utils.timecode import exact_rate
 from utils.video import Frame
 
 SIZE = 64
@@ -166,6 +166,21 @@ def test_a_video_becomes_a_folder_and_a_folder_a_video(tmp_path):
         assert difference(picture, source).mean() < 6  # colour is stored at half the resolution
 
 
+def test_alpha_pictures_are_a_layer_that_makes_the_result(tmp_path):
+    frames = write_footage(tmp_path, count=2, faceless=(1,))
+    convert.run(options(tmp_path, "plain", blur_modifier=50), INVERT)
+    convert.run(options(tmp_path, blur_modifier=50, alpha=True), INVERT)
+    with pytest.raises(UsageError, match="--alpha"):
+        convert.run(options(tmp_path, "result.mp4", alpha=True), INVERT)
+    plain = read_folder(tmp_path / "plain")
+    for frame, file, expected in zip(frames, list_images(tmp_path / "result"), plain, strict=True):
+        layer = cv2.imread(str(file), cv2.IMREAD_UNCHANGED).astype(float)
+        alpha = layer[..., 3:] / 255
+        composed = layer[..., :3] * alpha + frame * (1 - alpha)
+        assert np.abs(composed - expected).max() <= 2
+        assert alpha.max() == (0 if np.array_equal(frame, expected) else 1)
+
+
 def test_raw_pictures_have_an_alpha_channel(tmp_path):
     write_footage(tmp_path, count=2, faceless=(1,))
     convert.run(options(tmp_path, mode="raw", raw_mode="rgb+mask"), IDENTITY)
@@ -175,6 +190,29 @@ def test_raw_pictures_have_an_alpha_channel(tmp_path):
     assert [image.shape for image in shown] == [(120, 160, 4)] * 2
     assert shown[0][..., 3].max() == 255
     assert not shown[1][..., 3].any()
+
+
+def test_masks_beside_the_frames_keep_what_is_before_a_face(tmp_path):
+    frames = write_footage(tmp_path, count=3)
+    for name, side in (("000000", slice(None, 80)), ("000001", slice(None))):
+        mask = np.full((120, 160, 3), 255, np.uint8)
+        mask[:, side] = 0
+        write_image(tmp_path / "masks" / f"{name}.png", mask)
+    write_image(tmp_path / "masks" / "000002.png", mask[:50])
+    report = convert.run(options(tmp_path, mask_dir=tmp_path / "masks"), INVERT)
+    half, none, failed = (
+        difference(*pair).any(axis=2)
+        for pair in zip(frames, read_folder(tmp_path / "result"), strict=True)
+    )
+    assert not half[:, :80].any()
+    assert half[:, 80:].any()
+    assert not none.any()
+    assert not failed.any()
+    assert "Expected 160 x 120. Received: 160 x 50" in report.failures[0]
+    # other masks make other pictures: they are not mixed
+    (tmp_path / "masks" / "000002.png").unlink()
+    with pytest.raises(InputError, match="another run"):
+        convert.run(options(tmp_path, mask_dir=tmp_path / "masks"), INVERT)
 
 
 def test_several_faces_in_a_frame(tmp_path):
@@ -423,7 +461,7 @@ def test_debug_writes_what_happens_to_each_face(tmp_path):
     write_footage(tmp_path, count=2, faceless=(1,))
     convert.run(options(tmp_path, "film.mp4", debug=True), INVERT)
     names = [path.name for path in list_images(tmp_path / "film_debug")]
-    assert len(names) == 7
+    assert len(names) == 8
     assert {name[:8] for name in names} == {"000000_0"}
     crop, face = (
         read_image(tmp_path / "film_debug" / f"000000_0_{what}.png")
@@ -542,6 +580,7 @@ def test_options_survive_json(tmp_path):
         ("seamless_erode_modifier", -100, 100),
         ("face_scale", -50, 50),
         ("hist_match_threshold", 0, 255),
+        ("color_degrade", 0, 100),
     ],
 )
 def test_ranges_are_the_classic_ones_and_nothing_is_clipped(name, low, high, tmp_path):
@@ -551,6 +590,30 @@ def test_ranges_are_the_classic_ones_and_nothing_is_clipped(name, low, high, tmp
     for value in (low - 1, high + 1):
         with pytest.raises(UserError, match=f"from {low} to {high}. Received: {value}"):
             from_json(ConvertOptions, values | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked"),
+    [
+        ("overlay", "erode blur scale transfer sharpen motion degrade alpha"),
+        ("hist-match", "masked hist erode blur scale transfer sharpen motion degrade alpha"),
+        ("seamless", "erode blur seamless scale transfer sharpen motion degrade alpha"),
+        ("raw", "raw scale"),
+    ],
+)
+def test_only_what_matters_to_the_mode_is_asked(mode, asked, tmp_path, monkeypatch):
+    questions = []
+
+    def answer(question):
+        questions.append(question)
+        return mode if question.startswith("mode ") else ""
+
+    monkeypatch.setattr("builtins.input", answer)
+    chosen = ask(options(tmp_path), {"mask_type": "hull"})
+    assert chosen.mode == mode
+    assert len(questions) == 1 + len(asked.split())
+    for word, question in zip(asked.split(), questions[1:], strict=True):
+        assert word in question
 
 
 def test_paths_with_spaces_and_umlauts(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from skimage import data
 
+from facelib import likeness
 from facelib.geometry import pose
 from facelib.pose import HEAD
 from tools import measures
@@ -194,15 +195,15 @@ def test_ssim_of_flat_pictures_is_the_closed_form():
     first, second, c1 = 0.4, 0.6, 0.01**2
     flat = [np.full((40, 40, 3), value, np.float32) for value in (first, second)]
     expected = (2 * first * second + c1) / (first**2 + second**2 + c1)
-    assert measures.masked_ssim(*flat, np.ones((40, 40))) == pytest.approx(expected, rel=1e-4)
+    assert likeness.masked_ssim(*flat, np.ones((40, 40))) == pytest.approx(expected, rel=1e-4)
 
 
 def test_ssim_counts_only_what_is_inside(picture, hull, rng):
     noisy = np.where(hull[..., None] > 0, picture, rng.random(picture.shape)).astype(np.float32)
-    assert measures.masked_ssim(picture, noisy, hull) == pytest.approx(1)
+    assert likeness.masked_ssim(picture, noisy, hull) == pytest.approx(1)
     soft = cv2.GaussianBlur(picture, (0, 0), 2)
-    assert measures.masked_ssim(picture, soft, hull) < 0.95
-    assert np.isnan(measures.masked_ssim(picture, soft, np.zeros_like(hull)))
+    assert likeness.masked_ssim(picture, soft, hull) < 0.95
+    assert np.isnan(likeness.masked_ssim(picture, soft, np.zeros_like(hull)))
 
 
 def test_nothing_left_of_a_face_has_no_sharpness(picture):
@@ -214,12 +215,20 @@ def test_nothing_left_of_a_face_has_no_sharpness(picture):
 
 def test_the_medoid_is_a_member_near_the_middle(rng):
     cloud = np.concatenate([rng.normal(0, 1, (20, 4)), [[50.0, 50, 50, 50]], [[0.0, 0, 0, 0]]])
-    found = measures.medoid(cloud, lambda a, b: float(np.linalg.norm(a - b)))
+    found = likeness.medoid(cloud, lambda a, b: float(np.linalg.norm(a - b)))
     assert any((found == row).all() for row in cloud)
     assert np.linalg.norm(found) < 2
 
 
 def test_indices_are_spread_from_first_to_last():
-    assert measures.spread_out(100, 3).tolist() == [0, 50, 99]
-    assert measures.spread_out(2, 64).tolist() == [0, 1]
-    assert measures.spread_out(0, 5).tolist() == []
+    assert likeness.spread_out(100, 3).tolist() == [0, 50, 99]
+    assert likeness.spread_out(2, 64).tolist() == [0, 1]
+    assert likeness.spread_out(0, 5).tolist() == []
+
+
+def test_mask_overlap_is_the_intersection_over_the_union():
+    one, other = np.zeros((2, 10, 10))
+    one[:, :6], other[:, 3:] = 1, 0.5
+    assert likeness.mask_overlap(one, other) == pytest.approx(30 / 100)
+    assert likeness.mask_overlap(one, one) == 1
+    assert np.isnan(likeness.mask_overlap(one * 0, one * 0.4))

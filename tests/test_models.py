@@ -13,6 +13,7 @@ from converters import predictor
 from models import MODELS, acceleration, blocks, checkpoint, losses
 from models.base import Batch
 from models.classic import Sizes
+from tools import export
 from trainer.optimizer import Adam
 from utils import options
 from utils.errors import ModelError, UsageError
@@ -203,6 +204,18 @@ def test_the_converter_can_use_it(model):
     assert [face.shape for face, _ in swapped] == [face.shape for face in faces]
 
 
+def test_it_can_be_exported(model, tmp_path):
+    """As one plain network that Keras alone can load."""
+    path, faces = tmp_path / "swap.keras", smooth_faces(3, model.resolution)
+    export.write(export.swap_network(model), path)
+    outputs = keras.saving.load_model(path, safe_mode=True)(faces)
+    image, mask = model.swap(tf.constant(faces))
+    assert np.allclose(outputs["swapped"], image, atol=1e-6)
+    assert ("mask" in outputs) == (mask is not None)
+    if mask is not None:
+        assert np.allclose(outputs["mask"], mask, atol=1e-6)
+
+
 def test_options_survive_json(model):
     assert options.from_json(model.Options, options.to_json(model.options)) == model.options
     assert dataclasses.is_dataclass(model.Options)
@@ -351,9 +364,20 @@ def test_dssim_is_tensorflows_for_other_ranges():
         (8, 16, 32, 3, 1),
         (16, 16, 16, 3, 1),
         (4, 16, 16, 5, 2),
+        (20, 24, 16, 3, 1),
+        (40, 16, 24, 5, 2),
+        (12, 20, 3, 5, 1),
+        (6, 16, 1, 3, 1),
     ],
 )
-def test_accelerated_convolutions_are_the_plain_ones(size, channels, depth, kernel, stride):
+@pytest.mark.parametrize("wide", [False, True])
+def test_accelerated_convolutions_are_the_plain_ones(
+    size, channels, depth, kernel, stride, wide, monkeypatch
+):
+    monkeypatch.setattr(acceleration.cv2, "checkHardwareSupport", lambda _: wide)
+    monkeypatch.setattr(
+        acceleration, "FEW_PIXELS", {3: 200, 5: 200}
+    )  # so that both forms have their turn
     inputs = keras.Input((size, size, channels))
     layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
     network = keras.Model(inputs, layer(inputs))

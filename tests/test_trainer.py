@@ -1,5 +1,6 @@
 """The trainer: optimiser, step, saving, continuing, stopping, what goes wrong, what it tells."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -18,12 +19,13 @@ from toy_model import ENTRY, Toy, ToyOptions
 from facelib.faceset import Faceset, held_out
 from models import MODELS, checkpoint
 from models.base import Batch
-from trainer import preview, summary, train
+from trainer import plots, preview, saving, summary, train
 from trainer.interrupt import stop_requests
 from trainer.optimizer import Adam
 from trainer.options import for_arguments, options_class, saved_options
+from trainer.predicting import Predictor
 from trainer.progress import Every, Progress, duration
-from trainer.sampling import samplers
+from trainer.sampling import divide, sides_of
 from trainer.session import Session
 from trainer.step import Step
 from utils import options
@@ -59,7 +61,9 @@ def settings(people, tmp_path):
             "batch_size": 4,
             "seed": 5,
             "learning_rate": 0.01,
+            "preview": False,
             "preview_minutes": 0.0,
+            "measure_minutes": 0.0,
         } | changes
         return options_class("TOY")(**values)
 
@@ -220,10 +224,14 @@ def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, setting
     session = Session(settings())
     faceset = Faceset.open(people / "src")
     few = Faceset(people / "src", list(faceset)[:19])
-    assert len(samplers(session, few, few)[0].faces) == 19
-    trained = samplers(session, faceset, faceset)[0].faces
-    assert 18 <= len(trained) <= 24
+    assert len(sides_of(session, few, few).src.faces) == 19
+    assert sides_of(session, few, few).dst_kept_out is None
+    trained, rest = divide(faceset)
+    assert 18 <= len(trained) < 24
+    assert len(rest) == 24 - len(trained)
     assert not any(held_out(info) for _, info in trained)
+    assert all(held_out(info) for _, info in rest)
+    assert sides_of(session, faceset, faceset).src.faces == trained
 
 
 def test_sides_are_exchanged_for_a_while_also_after_a_restart(settings, monkeypatch):
@@ -244,8 +252,8 @@ def test_sides_are_exchanged_for_a_while_also_after_a_restart(settings, monkeypa
 
 def test_sorted_by_yaw_only_src_depends_on_the_other_side(people, settings):
     facesets = [Faceset.open(people / side) for side in ("src", "dst")]
-    plain = samplers(Session(settings()), *facesets)
-    sorted_by_yaw = samplers(Session(settings(sort_by_yaw=True)), *facesets)
+    plain = sides_of(Session(settings()), *facesets)
+    sorted_by_yaw = sides_of(Session(settings(sort_by_yaw=True)), *facesets)
     np.testing.assert_array_equal(plain[1].batch(0, 9).target, sorted_by_yaw[1].batch(0, 9).target)
     assert (plain[0].batch(0, 9).target != sorted_by_yaw[0].batch(0, 9).target).any()
     assert train.run(settings(sort_by_yaw=True, target_iter=2)).counts == {"iterations": 2}
@@ -314,16 +322,16 @@ def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
     for _ in range(3):
         variable.assign(tf.fill(variable.shape, np.nan))
         assert not session.train(random_batch(rng), random_batch(rng)).finite
-        session.roll_back()
+        session.roll_back(session.iteration)
         assert session.iteration == 4 == len(session.history)
         for one, other in zip(saved, weights_of(session.model), strict=True):
             np.testing.assert_array_equal(one, other)
     with pytest.raises(UserError, match="lower --learning-rate"):
-        session.roll_back()
+        session.roll_back(session.iteration)
 
 
 def test_a_training_that_cannot_go_well_ends_with_a_sentence(settings):
-    with pytest.raises(UserError, match="stops being a number"):
+    with pytest.raises(UserError, match="breaks down"):
         train.run(settings(learning_rate=1e38, target_iter=50))
 
 
@@ -332,7 +340,7 @@ def test_what_was_learnt_is_saved_before_an_error_ends_the_training(settings):
     rng = np.random.default_rng(1)
 
     def fail():
-        with train._saving_first(session, Progress(session)):
+        with saving.saved_first(session, Progress(session)):
             session.train(random_batch(rng), random_batch(rng))
             raise InputError("no face is left")
 
@@ -356,13 +364,13 @@ def test_a_full_disk_keeps_the_last_save_and_the_training(settings, no_room, cap
     rng = np.random.default_rng(1)
     session.train(random_batch(rng), random_batch(rng))
     no_room()
-    train._try_to_save(session, Progress(session))
+    saving.try_to_save(session, Progress(session))
     assert "iteration 2 is saved" in capsys.readouterr().err
     assert newest(settings().model_dir).iteration == 2
     with pytest.raises(UserError, match="cannot save into"):
         train.run(settings(target_iter=20))
     no_room(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
-    train._try_to_save(session, Progress(session))
+    saving.try_to_save(session, Progress(session))
     assert newest(settings().model_dir).iteration == 3
 
 
@@ -420,6 +428,12 @@ def test_a_saved_model_brings_its_options_but_not_its_folders(settings, tmp_path
         options.resolve(options_class("TOY"), given | {"width": 5}, {"width": 4})
 
 
+def test_a_batch_size_that_fits_is_chosen_anew_by_each_run(settings, tmp_path, capsys):
+    train.run(settings(target_iter=1, batch_size=0))
+    assert "at a batch size of 8" in capsys.readouterr().out
+    assert saved_options(tmp_path / "model")["batch_size"] == 0
+
+
 def test_damaged_saved_options_fall_back_to_the_save_before(settings):
     train.run(settings(target_iter=1))
     train.run(settings(target_iter=2, batch_size=2))
@@ -434,7 +448,7 @@ def test_damaged_saved_options_fall_back_to_the_save_before(settings):
 
 
 def samplers_of(session, people):
-    return samplers(session, *(Faceset.open(people / side) for side in ("src", "dst")))
+    return sides_of(session, *(Faceset.open(people / side) for side in ("src", "dst")))[:2]
 
 
 def test_the_console_line_has_speed_losses_and_the_time_left(settings):
@@ -488,9 +502,11 @@ def test_a_preview_shows_the_same_faces_every_time(people, settings):
     session = Session(settings())
     samplers = samplers_of(session, people)
     history = np.linspace(1, 0.5, 100)[:, None]
-    draw = preview.Preview(session.model, *samplers).draw
-    image = draw(history, ["src"], "iteration 100")
-    again = preview.Preview(session.model, *samplers).draw(history, ["src"], "iteration 100")
+    columns = preview.Sitters(*samplers).columns(Predictor(session.model))
+    scene = preview.Scene(columns, history, ["src"], 100)
+    image = preview.draw(scene)
+    again = preview.Sitters(*samplers).columns(Predictor(session.model))
+    again = preview.draw(dataclasses.replace(scene, columns=again))
     assert image.dtype == np.uint8
     assert (image == again).all()
     first = samplers[0].plain(0)[..., :3]
@@ -501,12 +517,12 @@ def test_a_preview_shows_the_same_faces_every_time(people, settings):
 def test_the_curve_is_as_high_as_the_losses():
     history = np.full((1000, 2), 0.25, np.float32)
     history[500:, 0] = 0.5
-    image = preview.curve(history, ["src", "src_mask"], "", width=400)
-    rows, columns = np.nonzero((image == preview.COLORS[0]).all(axis=-1))
+    image = plots.curve(history, ["src", "src_mask"], "", width=400)
+    rows, columns = np.nonzero((image == plots.COLORS[0]).all(axis=-1))
     body = rows > 20  # below the legend
-    middle = preview.CURVE_HEIGHT - 1
+    middle = plots.CURVE_HEIGHT - 1
     top = 2 * history[200:, 0].mean()
     for half, loss in ((columns < 190, 0.25), (columns > 210, 0.5)):
         expected = middle * (1 - loss / top)
         assert np.abs(rows[body & half] - expected).max() <= 1
-    assert (image[:, :, :] == preview.COLORS[1]).all(axis=-1).sum() == 0  # masks are not shown
+    assert (image[:, :, :] == plots.COLORS[1]).all(axis=-1).sum() == 0  # masks are not shown

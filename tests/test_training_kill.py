@@ -28,6 +28,7 @@ class Trainee:
             "--training-data-dst-dir", str(people / "dst"),
             "--model-dir", str(model_dir), "--batch-size", "2", "--seed", "5", "--no-ask",
             "--learning-rate", "0.001", "--save-minutes", "0.001", "--preview-minutes", "0.002",
+            "--no-preview", "--measure-minutes", "0.01",
         ]  # fmt: skip
 
     def start(self, target=TARGET):

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from facelib import geometry
+from facelib import geometry, likeness
 from facelib.faceset import FaceInfo, Faceset, held_out, read_face
 from facelib.landmarks import hull_mask
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models.checkpoint import load_model
-from tools import figures, measures
+from tools import figures
 from tools.baseline import AverageFace
 from tools.options import EvaluateOptions
 from tools.watching import Observation, Watcher, centers_in, pair_frames
@@ -74,7 +74,7 @@ def _read_faces(
     faces: Sequence[tuple[Path, FaceInfo]], most: int, report: Report
 ) -> list[tuple[Image, FaceInfo]]:
     """Read some pictures of a folder, evenly spread; a damaged one goes into the report."""
-    paths = [faces[index][0] for index in measures.spread_out(len(faces), most)]
+    paths = [faces[index][0] for index in likeness.spread_out(len(faces), most)]
     read: list[tuple[Image, FaceInfo]] = _collect(
         ordered_map(read_face, paths, workers=cores()), report
     )
@@ -97,7 +97,7 @@ def _reference(
     found = _collect(ordered_map(embed, faces, workers=cores()), report)
     if not found:
         raise InputError("no face of --src-aligned can be recognised; extract them anew")
-    return measures.medoid(np.stack(found), recognizer.distance)
+    return likeness.medoid(np.stack(found), recognizer.distance)
 
 
 def _collect(results: Iterable[Any], report: Report) -> list[Any]:
@@ -172,7 +172,7 @@ def _rebuild(model_dir: Path, faceset: Faceset, report: Report) -> dict[str, Any
         faces, hulls = zip(*cut[start : start + BATCH], strict=True)
         batch = np.stack(faces)
         images = np.asarray(model.reconstruct(batch, batch)[1].image)
-        values += map(measures.masked_ssim, faces, images, hulls)
+        values += map(likeness.masked_ssim, faces, images, hulls)
     return {"ssim": float(np.nanmedian(values)), "faces": len(values)}
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from facelib import likeness
 from facelib.geometry import pose
 from facelib.landmarks import eye_opening, mouth_opening
 from tools import measures
@@ -114,8 +115,8 @@ def compare(
 def _identity(
     result: Track, dst: Track, src: np.ndarray, recognizer: Recognizer
 ) -> dict[str, float]:
-    typical = measures.spread_out(len(dst.embeddings), REFERENCES)
-    dst_reference = measures.medoid(dst.embeddings[typical], recognizer.distance)
+    typical = likeness.spread_out(len(dst.embeddings), REFERENCES)
+    dst_reference = likeness.medoid(dst.embeddings[typical], recognizer.distance)
     to_src = np.array([recognizer.distance(face, src) for face in result.embeddings])
     to_dst = np.array([recognizer.distance(face, dst_reference) for face in result.embeddings])
     return {

@@ -4,12 +4,9 @@ Time series hold one row for each measured frame. `shots` gives the frames of on
 one number; `runs` does so for frames that are direct neighbours in time as well.
 """
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
-from skimage.metrics import structural_similarity
 
 from facelib.landmarks import inter_ocular
 
@@ -181,32 +178,3 @@ def sharpness(face: np.ndarray, hull: np.ndarray) -> float:
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     inside = cv2.erode(hull, shape, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
     return float(np.abs(band[inside]).mean()) if inside.any() else np.nan
-
-
-def masked_ssim(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> float:
-    """Return the mean SSIM (Wang 2004: Gaussian of 1.5 pixels) of two pictures inside a mask.
-
-    What is outside is set to black in both first, so that it counts for nothing at the edge either.
-
-    Parameters
-    ----------
-    first, second : (H, W, 3) float32, 0..1
-    mask : (H, W), 1 inside
-    """
-    inside = mask[..., None] > 0
-    _, ssim = structural_similarity(
-        first * inside, second * inside, data_range=1.0, channel_axis=2, full=True,
-        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-    )  # fmt: skip
-    return float(ssim[mask > 0].mean()) if inside.any() else np.nan
-
-
-def medoid(vectors: np.ndarray, distance: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
-    """Return the row that is nearest to all the others: a typical one, whatever the distance is."""
-    sums = [sum(distance(row, other) for other in vectors) for row in vectors]
-    return np.asarray(vectors[int(np.argmin(sums))])
-
-
-def spread_out(count: int, most: int) -> np.ndarray:
-    """Return at most `most` indices below `count`, evenly spread from the first to the last."""
-    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))

@@ -34,6 +34,15 @@ class EvaluateOptions(DeviceOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExportOptions(StageOptions):
+    """What `util export` writes."""
+
+    model_dir: Path = opt(help="folder of the trained model")
+    output: Path = opt(help="file to write; its suffix chooses the format: .keras or .onnx")
+    overwrite: bool = opt(False, help="replace the file if it exists")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportOptions(StageOptions):
     """Where the ancestor's faces are."""
 

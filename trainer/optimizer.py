@@ -39,7 +39,11 @@ class Adam:
 
     def apply(self, gradients: Sequence[Any]) -> None:
         """Move the variables by one step; used inside a tf.function."""
-        step = tf.cast(self.steps.assign_add(1), tf.float64)
+        # by its handle, like the others: each of several devices counts its own copy
+        tf.raw_ops.AssignAddVariableOp(
+            resource=self.steps.handle, value=tf.constant(1, self.steps.dtype)
+        )
+        step = tf.cast(self.steps.read_value(), tf.float64)
         power1 = tf.cast(tf.constant(BETA1, tf.float64) ** step, tf.float32)
         power2 = tf.cast(tf.constant(BETA2, tf.float64) ** step, tf.float32)
         for variable, m, v, gradient in zip(self.variables, self.m, self.v, gradients, strict=True):

@@ -14,8 +14,8 @@ DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and pr
 NOT_KEPT = frozenset({
     # where things are today, and what is one run's business
     "training_data_src_dir", "training_data_dst_dir", "model_dir",
-    "debug", "ask", "cpu_only", "force_gpu_idx",
-    "target_iter", "target_minutes", "swap_sides",
+    "debug", "ask", "cpu_only", "force_gpu_idx", "multi_gpu", "mixed_precision",
+    "target_iter", "target_minutes", "swap_sides", "preview", "load_weights",
 })  # fmt: skip
 
 
@@ -29,10 +29,16 @@ class TrainOptions(DeviceOptions):
     model: str = opt(
         MODELS.names[0], help="model to train", choices=MODELS.names, fixed=True, group=TRAINING
     )
+    load_weights: Path | None = opt(
+        None,
+        help="begin a new model with what the model in this folder has learnt, as far as it fits",
+        group=TRAINING,
+    )
     batch_size: int = opt(
         8,
-        help="faces of src and as many of dst per iteration; more learn smoother and need memory",
-        low=1, high=1024, ask=True, group=TRAINING,
+        help="faces of src and as many of dst per iteration; more learn smoother and need memory "
+        "(0: what fits)",
+        low=0, high=1024, ask=True, group=TRAINING,
     )  # fmt: skip
     learning_rate: float = opt(
         5e-5, help="step size of the optimiser", low=1e-8, high=0.1, group=TRAINING
@@ -49,6 +55,15 @@ class TrainOptions(DeviceOptions):
         "for a model that is stuck",
         low=0, group=TRAINING,
     )  # fmt: skip
+    multi_gpu: bool = opt(
+        False, help="share each batch among all GPUs of this machine", group=TRAINING
+    )
+    mixed_precision: bool = opt(
+        False,
+        help="compute in bfloat16 where that does no harm: faster, half the memory; needs a GPU "
+        "of compute capability 8.0 or more (RTX 30 and newer)",
+        group=TRAINING,
+    )
     target_iter: int = opt(
         0,
         help="stop when the model has had this many iterations (0: go on until stopped)",
@@ -78,6 +93,11 @@ class TrainOptions(DeviceOptions):
     )  # fmt: skip
     save_minutes: float = opt(10.0, help="save this often", low=0.001, group=OUTPUT)
     keep: int = opt(3, help="saved generations of the model that are kept", low=1, group=OUTPUT)
+    preview: bool = opt(
+        True,
+        help="show a window with faces and losses; without a display there is none",
+        group=OUTPUT,
+    )
     preview_minutes: float = opt(
         1.0,
         help="draw the preview this often, in the window and as preview.png in the model's folder "
@@ -87,6 +107,17 @@ class TrainOptions(DeviceOptions):
     preview_history: bool = opt(
         False, help="keep every preview in <model dir>/preview_history", ask=True, group=OUTPUT
     )
+    tensorboard: bool = opt(
+        False,
+        help="write losses, measures and previews for TensorBoard into <model dir>/tensorboard",
+        group=OUTPUT,
+    )
+    measure_minutes: float = opt(
+        5.0,
+        help="measure the faces that are kept out of training this often (0: never); the curves "
+        "stand in the preview, the figures in <model dir>/progress.csv",
+        low=0, group=OUTPUT,
+    )  # fmt: skip
 
     @classmethod
     def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:

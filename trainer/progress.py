@@ -31,7 +31,7 @@ class Progress:
     """The console line: overwritten on a terminal, elsewhere a new one about once a minute."""
 
     def __init__(self, session: Session) -> None:
-        self.session, self.options = session, session.options
+        self.session = session
         self._terminal = sys.stdout.isatty()
         self._times: deque[tuple[float, float]] = deque(maxlen=WINDOW + 1)
         self._shown = 0.0
@@ -55,7 +55,7 @@ class Progress:
         seconds = max((end - start) / (len(self._times) - 1), 1e-9)
         parts = [f"[#{self.session.iteration:06d}] {seconds * 1000:.0f} ms"]
         parts += [f"{name} {mean:.4f}" for name, mean in self.session.mean_losses().items()]
-        parts.append(f"{2 * self.options.batch_size / seconds:.1f} samples/s")
+        parts.append(f"{2 * self.session.batch_size / seconds:.1f} samples/s")
         if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
             parts.append(f"{share:.0%} of the time waiting for samples")
         if (left := self._left(seconds)) is not None:
@@ -76,10 +76,10 @@ class Progress:
     def _left(self, seconds: float) -> float | None:
         """Seconds until the nearer target, None without one."""
         left = []
-        if self.options.target_iter:
-            left.append((self.options.target_iter - self.session.iteration) * seconds)
-        if self.options.target_minutes:
-            left.append(self.options.target_minutes * 60 - self.session.seconds)
+        if self.session.options.target_iter:
+            left.append((self.session.options.target_iter - self.session.iteration) * seconds)
+        if self.session.options.target_minutes:
+            left.append(self.session.options.target_minutes * 60 - self.session.seconds)
         return max(min(left), 0.0) if left else None
 
 

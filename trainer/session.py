@@ -1,23 +1,26 @@
 """A model in training: networks, optimiser, history, clock, and their way to disk and back."""
 
+import dataclasses
 import math
 import platform
 import secrets
 import time
 from array import array
+from pathlib import Path
 
 import numpy as np
 
-from models import checkpoint
+from models import checkpoint, transfer
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
 from trainer.options import TrainOptions, to_save
+from trainer.processors import Processors
 from trainer.step import Result, Step
-from utils import lazy
-from utils.errors import UserError
+from utils import console, lazy
+from utils.errors import UsageError, UserError
 from utils.options import to_json
 
-MAX_ROLLBACKS = 3  # without a healthy save between them
+MAX_ROLLBACKS = 3  # to the same generation
 
 
 class Session:
@@ -26,6 +29,7 @@ class Session:
     Attributes
     ----------
     model : ModelBase
+    batch_size : faces of each side per step; 0 until it is set, when the options leave it open
     seed : where this run's randomness comes from
     iteration : steps done in all runs
     steps_done : steps done in this run
@@ -41,13 +45,23 @@ class Session:
         self.seed = secrets.randbits(32) if options.seed is None else options.seed
         lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
         self.options = options
-        self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
-        self.step = Step(self.model, options.learning_rate, options.clip_gradients)
+        self.batch_size = options.batch_size
+        self.processors = Processors(options)
+        with self.processors.scope():
+            self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
+            if options.load_weights is not None:
+                self._begin_with(options.load_weights, generation)
+            self.step = Step(
+                self.model,
+                options.learning_rate,
+                options.clip_gradients,
+                self.processors.strategy,
+            )
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
         self._losses = array("f")
         self._earlier, self._started = 0.0, math.inf
-        self._rollbacks = 0
+        self._rollbacks, self._rolled_back_to = 0, -1
         self.exchanged_until = 0
         if generation is not None:
             self._restore(generation)
@@ -55,6 +69,15 @@ class Session:
             self.exchanged_until = int(generation.state.get("exchanged_until", 0))
         if options.swap_sides:
             self.exchanged_until = self.iteration + options.swap_sides
+
+    def _begin_with(self, other: Path, existing: Generation | None) -> None:
+        """Take over weights of another model; only a new model may do so."""
+        if existing is not None:
+            raise UsageError(
+                f'--load-weights begins a new model, but "{self.options.model_dir}" holds one at '
+                f"iteration {existing.iteration}; leave the flag out, or use another --model-dir"
+            )
+        console.say(transfer.describe(transfer.load_weights(self.model, other)))
 
     @property
     def seconds(self) -> float:
@@ -127,25 +150,34 @@ class Session:
             keep=self.options.keep,
         )
         self.saved_iteration = self.iteration
-        self._rollbacks = 0
 
-    def roll_back(self) -> None:
-        """Return to the newest generation after a step that was not finite.
+    def roll_back(self, healthy: int) -> None:
+        """Return to the newest generation of iteration `healthy` or before; newer ones are removed.
 
         Raises
         ------
         UserError
             When that has happened too often, or there is nothing to return to.
         """
-        self._rollbacks += 1
-        generation = checkpoint.load_newest(self.options.model_dir)
+        generation = checkpoint.load_newest(self.options.model_dir, healthy)
+        again = generation is not None and generation.iteration <= self._rolled_back_to
+        self._rollbacks = self._rollbacks + 1 if again else 1
+        if generation is not None:
+            checkpoint.remove_newer(self.options.model_dir, generation.iteration)
+            self._rolled_back_to = generation.iteration
+            self._restore(generation)
         if generation is None or self._rollbacks > MAX_ROLLBACKS:
             raise UserError(
-                f"the loss stops being a number again and again after iteration {self.iteration}; "
-                f"lower --learning-rate (it is {self.options.learning_rate:g}) or look for broken "
-                f"faces with --debug. The model as of iteration {self.saved_iteration} is safe"
+                f"training breaks down again and again after iteration {self.saved_iteration}, "
+                f"which is saved: lower --learning-rate (it is {self.options.learning_rate:g}), "
+                f"give --clip-gradients 1, or look for broken faces with --debug"
             )
-        self._restore(generation)
+
+    def set_batch_size(self, size: int) -> None:
+        """Train with batches of another size from now on; it is saved with the model."""
+        self.batch_size = size
+        if self.options.batch_size:  # 0 stays: what fits depends on the device
+            self.options = dataclasses.replace(self.options, batch_size=size)
 
     def _restore(self, generation: Generation) -> None:
         checkpoint.set_weights(self.model, generation)

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from models.base import Batch, ModelBase
 from trainer.optimizer import Adam
 from utils import lazy
@@ -29,17 +31,26 @@ class Step:
     Parameters
     ----------
     clip : a gradient longer than this, all variables together, is shortened to it (0: never)
+    strategy : a tf.distribute.Strategy that shares each batch among its devices; make the step and
+        the model inside its scope
     """
 
-    def __init__(self, model: ModelBase, learning_rate: float, clip: float = 0.0) -> None:
-        self.model, self.clip = model, clip
+    def __init__(
+        self,
+        model: ModelBase,
+        learning_rate: float,
+        clip: float = 0.0,
+        strategy: Any = None,  # noqa: ANN401
+    ) -> None:
+        self.model, self.clip, self.strategy = model, clip, strategy
         self.optimizer = Adam(model.variables, learning_rate)
         self._names: list[str] = []
-        self._graph = tf.function(self._step)
+        self._graph = tf.function(self._step if strategy is None else self._shared_step)
 
     def __call__(self, src: Batch, dst: Batch) -> Result:
         """Train on two uint8 batches."""
-        losses, finite = self._graph(tensors(src), tensors(dst))
+        share = tensors if self.strategy is None else self._shares
+        losses, finite = self._graph(share(src), share(dst))
         return Result(dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite))
 
     def _step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
@@ -48,8 +59,12 @@ class Step:
             tape.watch(variables)
             losses = self.model.losses(as_float(src), as_float(dst))
             total = tf.add_n(list(losses.values()))
-        gradients = tape.gradient(total, variables)
+        gradients, values = tape.gradient(total, variables), tf.stack(list(losses.values()))
         self._names = list(losses)
+        if self.strategy is not None:  # every device goes on with the mean over all of them
+            together, mean = tf.distribute.get_replica_context(), tf.distribute.ReduceOp.MEAN
+            gradients, values = together.all_reduce(mean, [gradients, values])
+            total = tf.reduce_sum(values)
         # the norm is not finite when any element of any gradient is not
         norm = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
         finite = tf.math.is_finite(total) & tf.math.is_finite(norm)
@@ -57,7 +72,25 @@ class Step:
             factor = tf.minimum(1.0, self.clip / tf.sqrt(2 * norm))
             gradients = [gradient * factor for gradient in gradients]
         tf.cond(finite, lambda: self._apply(gradients), lambda: False)
-        return tf.stack(list(losses.values())), finite
+        return values, finite
+
+    def _shares(self, batch: Batch) -> Batch:
+        """Divide a batch: each device gets as many samples."""
+        count = self.strategy.num_replicas_in_sync
+
+        def share(array: np.ndarray) -> Tensor:
+            parts = np.split(array, count)
+            return self.strategy.experimental_distribute_values_from_function(
+                lambda device: tf.convert_to_tensor(parts[device.replica_id_in_sync_group])
+            )
+
+        return Batch(*map(share, batch))
+
+    def _shared_step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
+        """Do a step on all devices; what they return is the same."""
+        values, finite = self.strategy.run(self._step, (src, dst))
+        first = self.strategy.experimental_local_results
+        return first(values)[0], first(finite)[0]
 
     def _apply(self, gradients: list[Tensor]) -> bool:
         self.optimizer.apply(gradients)

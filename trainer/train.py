@@ -7,21 +7,22 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from facelib.faceset import Faceset
+from trainer import memory, monitor, saving
+from trainer.debugging import show_samples
+from trainer.exam import Exam
 from trainer.feed import Feed
+from trainer.guard import Guard
 from trainer.interrupt import stop_requests
+from trainer.monitor import Monitor
 from trainer.options import TrainOptions
-from trainer.preview import Preview, write_samples
+from trainer.preview import Sitters
 from trainer.progress import Every, Progress
-from trainer.sampler import Sampler
-from trainer.sampling import samplers
+from trainer.sampling import Sides, sides_of
 from trainer.session import Session
 from trainer.summary import describe
 from utils import console, device, lazy
 from utils.console import Report
-from utils.errors import InputError, Interrupted, ModelError, UserError
-from utils.images import write_image
-
-DEBUG_SAMPLES = 12
+from utils.errors import InputError, Interrupted, ModelError
 
 
 def run(options: TrainOptions) -> Report:
@@ -40,114 +41,64 @@ def run(options: TrainOptions) -> Report:
     with _only_trainer(options.model_dir):
         has_gpu = device.tune()
         session = Session(options)
-        src, dst = samplers(session, *facesets)
+        sides = sides_of(session, *facesets)
         if options.debug:
-            return _show_samples(options, src, dst)
+            return show_samples(options, sides.src, sides.dst)
         if not has_gpu:
             lazy.load("models.acceleration").accelerate(session.model.networks.values())
-        console.say(describe(session, src, dst))
+        size = memory.choose_batch(
+            session.model, options.batch_size, has_gpu, session.processors.count
+        )
+        session.set_batch_size(size)
+        console.say(describe(session, sides.src, sides.dst, has_gpu))
         if session.finished():
             console.say("the target is reached already; set a higher one to train on")
-        _train(session, src, dst)
+        _train(session, sides)
     return Report(
         counts={"iterations": session.steps_done},
         remarks={
             "files that are no faces": facesets[0].skipped + facesets[1].skipped,
-            "faces that could not be read": src.failures + dst.failures,
+            "faces that could not be read": sides.src.failures + sides.dst.failures,
         },
     )
 
 
-def _train(session: Session, src: Sampler, dst: Sampler) -> None:
+def _train(session: Session, sides: Sides) -> None:
     """Train until a target is reached or somebody asks to stop, and save."""
     options = session.options
-    save_due, preview_due = Every(options.save_minutes), Every(options.preview_minutes)
-    preview, progress = Preview(session.model, src, dst), Progress(session)
-    _save(session)  # that this works is better known before hours are spent
+    saving.save(session)  # that this works is better known before hours are spent
+    progress, save_due = Progress(session), Every(options.save_minutes)
+    feed = Feed(sides.src, sides.dst, session.batch_size, first=session.iteration)
+    watch = Monitor(session, progress, Sitters(sides.src, sides.dst), _exam(session, sides))
+    guard = Guard(session, feed, progress)
+    wishes: set[str] = set()
     session.start_clock()
-    feed = Feed(src, dst, options.batch_size, first=session.iteration)
-    with stop_requests() as stop:
-        with feed, _saving_first(session, progress):
-            while not (session.finished() or stop.made):
-                if not session.train(*feed.next()).finite:
-                    progress.say(f"the loss of iteration {session.iteration + 1} is not a number")
-                    session.roll_back()
-                    progress.say(f"went back to iteration {session.iteration}")
+    with stop_requests() as stop, watch:
+        with feed, saving.saved_first(session, progress):
+            while not (session.finished() or stop.made or monitor.QUIT in wishes):
+                if not guard.step():
                     continue
                 progress.show(feed.waited)
-                if preview_due.due() or session.steps_done == 1:
-                    _write_preview(session, preview)
-                    progress.restart()
-                if save_due.due():
-                    _try_to_save(session, progress)
-                    progress.restart()
+                wishes = watch.look()
+                if save_due.due() or monitor.SAVE in wishes:
+                    saving.try_to_save(session, progress)
+                if monitor.BACKUP in wishes:
+                    saving.try_to_back_up(session, progress)
         progress.end()
-        _save(session)
-        _write_preview(session, preview)
+        saving.save(session)
+        watch.finish()
     if stop.made:
         raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")
 
 
-def _save(session: Session) -> None:
-    """Save.
-
-    Raises
-    ------
-    UserError
-        If that is impossible, such as on a full disk.
-    """
-    try:
-        session.save()
-    except OSError as problem:
-        safe = f"iteration {session.saved_iteration}" if session.saved_iteration >= 0 else "nothing"
-        raise UserError(
-            f'cannot save into "{session.options.model_dir}": {problem.strerror}; '
-            f"{safe} is saved there"
-        ) from problem
-
-
-def _try_to_save(session: Session, progress: Progress) -> None:
-    """Save in the middle of training; if that is impossible, go on with what is in memory."""
-    try:
-        _save(session)
-        progress.say(f"saved iteration {session.iteration}")
-    except UserError as problem:
-        console.warn(str(problem))
-
-
-@contextmanager
-def _saving_first(session: Session, progress: Progress) -> Iterator[None]:
-    """Save before an error ends the training."""
-    try:
-        yield
-    except UserError:
-        _try_to_save(session, progress)
-        raise
-
-
-def _write_preview(session: Session, preview: Preview) -> None:
-    """Write the preview; a full disk must not end a training."""
-    options = session.options
-    if not (options.preview_minutes and session.loss_names):
-        return
-    caption = f"iteration {session.iteration}"
-    image = preview.draw(session.history, session.loss_names, caption)
-    paths = [options.model_dir / "preview.png"]
-    if options.preview_history:
-        paths.append(options.model_dir / "preview_history" / f"{session.iteration:09d}.png")
-    try:
-        for path in paths:
-            write_image(path, image)
-    except OSError as problem:
-        console.warn(f'cannot write a preview into "{options.model_dir}": {problem.strerror}')
-
-
-def _show_samples(options: TrainOptions, src: Sampler, dst: Sampler) -> Report:
-    """Write a picture of what the networks would be fed, and train nothing."""
-    path = options.model_dir / "debug_samples.png"
-    write_samples(path, [sampler.batch(0, DEBUG_SAMPLES) for sampler in (src, dst)])
-    console.say(f'what the model would be fed is in "{path}"; nothing was trained')
-    return Report(counts={"samples": 2 * DEBUG_SAMPLES})
+def _exam(session: Session, sides: Sides) -> Exam | None:
+    """Make the exam of the faces that are kept out of training, if there are any."""
+    if not session.options.measure_minutes:
+        return None
+    if sides.dst_kept_out is None:
+        console.say("too few dst faces to keep some out of training; progress is not measured")
+        return None
+    return Exam(sides.src_kept_out, sides.dst_kept_out, sides.src, sides.dst)
 
 
 @contextmanager

@@ -42,6 +42,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     fixed: bool = False,
     aliases: tuple[str, ...] = (),
     positional: bool = False,
+    when: Mapping[str, Iterable[str]] | None = None,
 ) -> Any:  # noqa: ANN401 - it stands where a value of the field's type stands
     """Declare an option; without a default it is required.
 
@@ -57,6 +58,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     fixed : whether it can no longer change once a model exists
     aliases : further flags, such as "--target-epoch"
     positional : whether the value stands alone, without a flag: `verify FILE FILE`
+    when : name of another option -> its values with which this one is asked
     """
     return dataclasses.field(
         default=default,
@@ -64,6 +66,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             "help": help, "group": group, "choices": tuple(choices) if choices else None,
             "low": low, "high": high, "step": step, "ask": ask, "fixed": fixed,
             "aliases": aliases, "positional": positional,
+            "when": {name: tuple(values) for name, values in (when or {}).items()},
         },
     )  # fmt: skip
 
@@ -267,11 +270,15 @@ def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | N
 def ask(options: T, given: Mapping[str, Any], existing: bool = False) -> T:
     """Ask for every `ask` option that no flag has set; Enter keeps the value shown, `?` explains.
 
+    One that makes no difference with the answers so far (`when`) is left out.
     `existing` leaves out what is fixed because the model exists already.
     """
     answers: dict[str, Any] = {}
     for option in options_of(type(options)):
         if not option.meta["ask"] or option.name in given or (existing and option.meta["fixed"]):
+            continue
+        chosen = {name: answers.get(name, getattr(options, name)) for name in option.meta["when"]}
+        if any(chosen[name] not in values for name, values in option.meta["when"].items()):
             continue
         current = getattr(options, option.name)
         explain = f"{option.meta['help']}; {option.describe()}"

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from utils import certificate
 from utils.certificate import Identity
-from utils.credentials import Credential
+from utils.credentials import FORMATS, Credential, Marker
 from utils.files import write_json
 from utils.provenance import DIGITAL_SOURCE_TYPE, WHAT
 
@@ -43,6 +43,21 @@ def write_sidecar(path: Path, place: Path | None = None, identity: Identity | No
     signature = key.sign(_signed(facts), ec.ECDSA(hashes.SHA256()))
     record = facts | {"signature": base64.b64encode(signature).decode()}
     write_json(place or sidecar_of(path), record)
+
+
+def sign_video(whole: Path, path: Path, marker: Marker | None) -> list[str]:
+    """Sign a video that is finished and will be moved to `path`; return remarks.
+
+    Without a marker nothing is signed. A statement beside the file that `path` was is removed.
+    """
+    sidecar_of(path).unlink(missing_ok=True)
+    if marker is None:
+        return []
+    if path.suffix.lower() in FORMATS:
+        marker.video(whole)
+        return []
+    write_sidecar(whole, sidecar_of(path))
+    return [f'its signature is in "{sidecar_of(path).name}"; keep them together']
 
 
 def read_sidecar(path: Path) -> Credential | None:

@@ -26,3 +26,10 @@ def position(text: str, flag: str) -> int | Fraction:
         raise UsageError(f"{flag}: Expected {HELP}. Received: {text}")
     hours, minutes, seconds = found.groups()
     return Fraction(int(hours or 0) * 3600 + int(minutes or 0) * 60) + Fraction(seconds)
+
+
+def exact_rate(rate: float) -> Fraction:
+    """Return the frame rate that is meant: 29.97 is 30000/1001, 25 is 25."""
+    ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
+    meant = not rate.is_integer() and abs(rate - ntsc) < 0.005
+    return ntsc if meant else Fraction(str(rate))

@@ -1,10 +1,62 @@
 """The sound of a video, copied packet by packet into another file."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
+
+from utils.errors import InputError
+from utils.video_source import FrameSource
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Which sound goes with pictures.
+
+    Attributes
+    ----------
+    path : the file it is copied from
+    origin : the second at which that file's clock starts
+    first, last : the seconds between which it is wanted, from that start; None is to the end
+    """
+
+    path: Path
+    origin: Fraction = Fraction(0)
+    first: Fraction = Fraction(0)
+    last: Fraction | None = None
+
+    @classmethod
+    def of(
+        cls, source: FrameSource, first: Fraction = Fraction(0), last: Fraction | None = None
+    ) -> "Sound | None":
+        """Return the sound that belongs to frames, or a part of it; a folder has none."""
+        return cls(source.path, source.signal.origin, first, last) if source.is_video else None
+
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        """Open the file and give PyAV's container.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        try:
+            container = av.open(
+                str(self.path.absolute()),
+                container_options={"protocol_whitelist": "file"},
+                metadata_errors="replace",
+            )
+        except av.FFmpegError as problem:
+            name = self.path
+            raise InputError(f'no sound can be read from "{name}": {problem.strerror}') from None
+        with container:
+            yield container
 
 
 class AudioCopy:
@@ -26,19 +78,14 @@ class AudioCopy:
         self._remarks: list[str] = []
         self._refused = 0
 
-    def take(
-        self,
-        container: Any,  # noqa: ANN401 - PyAV's container
-        origin: Fraction,
-        remarks: list[str],
-        first: Fraction = Fraction(0),
-        last: Fraction | None = None,
-    ) -> None:
-        """Add the tracks of `container`, whose clock starts at `origin` seconds.
+    def take(self, container: Any, sound: Sound, remarks: list[str]) -> None:  # noqa: ANN401
+        """Add the tracks of `container`, which is the opened `sound`.
 
-        Of what lies before second `first` nothing is taken, nor from `last` on; `first` becomes 0.
+        Of what lies before `sound.first` nothing is taken, nor from `sound.last` on; the first
+        second wanted becomes 0.
         """
-        self._origin, self._remarks = origin + first, remarks
+        first, last = sound.first, sound.last
+        self._origin, self._remarks = sound.origin + first, remarks
         self._cut = first > 0
         self._last = None if last is None else last - first
         for number, stream in enumerate(container.streams.audio, 1):
@@ -55,7 +102,7 @@ class AudioCopy:
             self._step()
 
     def _add(self, number: int, stream: Any) -> None:  # noqa: ANN401 - PyAV's stream
-        if _fits(stream, self._output.format.name):
+        if fits(stream, self._output.format.name):
             track = self._output.add_stream_from_template(stream)
         else:
             track = self._output.add_stream("aac", rate=48000)
@@ -122,7 +169,7 @@ class AudioCopy:
             self._refused += 1
 
 
-def _fits(stream: Any, container: str) -> bool:  # noqa: ANN401 - PyAV's stream
+def fits(stream: Any, container: str) -> bool:  # noqa: ANN401 - PyAV's stream
     """Whether a container can hold a track as it is; only its muxer knows, so it is tried."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:

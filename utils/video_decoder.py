@@ -64,24 +64,39 @@ class VideoSource(FrameSource):
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the frames of a span; those before it are decoded but not converted."""
+        to_bgr = None
+        for index, time, duration, picture in self._pictures():
+            to_bgr = to_bgr or ToBgr(picture)
+            if span.after(index, time):
+                return
+            if not span.before(index, time):
+                deep = to_bgr.deep(picture) if self.deep and to_bgr.depth > 8 else None
+                yield Frame(to_bgr(picture), index, name_of(index), time, duration, deep)
+
+    def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
+        """Yield name, time and duration of all frames."""
+        for index, time, duration, _ in self._pictures():
+            yield name_of(index), time, duration
+
+    def _pictures(self) -> Iterator[tuple[int, Fraction, Fraction | None, Any]]:
+        """Decode; at the end, also an early one, say in `failures` what was damaged."""
         self.failures.clear()
         damage = Damage()
         with footage(self.path) as (container, stream):
             clock = _Clock(stream.time_base, self.signal.origin, self.rate)
             stream.thread_type = "AUTO"
-            to_bgr = None
-            for index, picture in enumerate(decoded(container, stream, damage)):
-                to_bgr = to_bgr or ToBgr(picture)
-                time, duration = clock.time(picture.pts), clock.duration(picture.duration)
-                if span.after(index, time):
-                    break
-                if not span.before(index, time):
-                    deep = to_bgr.deep(picture) if self.deep and to_bgr.depth > 8 else None
-                    name = f"{index:06d}.png"
-                    yield Frame(to_bgr(picture), index, name, time, duration, deep)
-            else:
+            try:
+                for index, picture in enumerate(decoded(container, stream, damage)):
+                    time, duration = clock.time(picture.pts), clock.duration(picture.duration)
+                    yield index, time, duration, picture
                 damage.announced = _announced_end(stream)
-        self.failures += damage.sentences(self.path.name)
+            finally:
+                self.failures += damage.sentences(self.path.name)
+
+
+def name_of(index: int) -> str:
+    """Return the name that a frame of a video would have as a picture."""
+    return f"{index:06d}.png"
 
 
 @contextmanager

@@ -7,59 +7,50 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
 from utils.errors import UserError
 from utils.files import write_atomic
-from utils.video_audio import AudioCopy
-from utils.video_coding import Coding, container_of
+from utils.video_audio import AudioCopy, Sound
 from utils.video_decoder import footage
-from utils.video_sink import open_container, writing
-from utils.video_source import FrameSource
+from utils.video_sink import Finish, open_container, writing
 
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a video in a file of its own.
+    """A piece of a video.
 
     Attributes
     ----------
-    path : the file; what VideoSink made of frames whose times begin at 0
-    time : the second at which it begins in the whole
+    path : the file
+    time : what is added to the file's times in the whole, seconds
+    first, last : only frames shown from the one to before the other, in seconds of the file
     """
 
     path: Path
     time: Fraction
-
-
-@dataclass(frozen=True)
-class Sound:
-    """Which sound goes with it.
-
-    Attributes
-    ----------
-    source : the video it is copied from
-    first, last : the seconds of the source between which it is wanted; None is to the end
-    """
-
-    source: FrameSource
-    first: Fraction = Fraction(0)
+    first: Fraction | None = None
     last: Fraction | None = None
+
+    def holds(self, time: Fraction) -> bool:
+        """Whether a frame of the file belongs to it."""
+        early = self.first is not None and time < self.first
+        return not early and (self.last is None or time < self.last)
 
 
 def join(
     parts: Sequence[Part],
     path: Path,
-    coding: Coding,
+    container: str,
     *,
     tick: Fraction,
     tags: Mapping[str, str] | None = None,
     sound: Sound | None = None,
+    finish: Finish | None = None,
 ) -> list[str]:
     """Write the parts, one after the other, as one video; return remarks about the sound.
 
-    Every frame keeps its time and its bytes. The decoding times, which each part has counted from
-    its own beginning, are made anew: they are the sorted times, delayed as far as reordering needs.
+    `container` is FFmpeg's name. Every frame keeps its time and its bytes. The decoding times, that
+    each part has counted from its own beginning, are made anew: they are the sorted times, delayed
+    as far as reordering needs.
 
     Raises
     ------
@@ -71,18 +62,19 @@ def join(
     clock = _decoding_clock(times)
     with ExitStack() as stack, writing(path):
         temporary = stack.enter_context(write_atomic(path))
-        container = container_of(path.suffix, coding, path.name)
+        stack.push(
+            lambda kind, *_: remarks.extend(finish(temporary)) if finish and not kind else None
+        )
         output = stack.enter_context(open_container(temporary, container, tick))
         output.metadata.update(tags or {})
-        first = stack.enter_context(av.open(str(parts[0].path.absolute())))
-        video = output.add_stream_from_template(first.streams.video[0])
+        _, first = stack.enter_context(footage(parts[0].path))
+        video = output.add_stream_from_template(first)
         video.time_base = tick
         audio = AudioCopy(output)
         if sound is not None:
-            heard, _ = stack.enter_context(footage(sound.source.path))
-            origin = sound.source.signal.origin
-            audio.take(heard, origin, remarks, sound.first, sound.last)
-        header = first.streams.video[0].codec_context.extradata
+            heard = stack.enter_context(sound.open())
+            audio.take(heard, sound, remarks)
+        header = first.codec_context.extradata
         for number, packet in enumerate(_packets(parts, header)):
             packet.pts, packet.dts = times[number], next(clock)
             packet.duration = round(packet.duration * packet.time_base / tick)
@@ -119,11 +111,12 @@ def _packets(parts: Sequence[Part], header: bytes | None) -> Iterator[Any]:
 
 
 def _demux(part: Part, header: bytes | None = None) -> Iterator[Any]:
-    with av.open(str(part.path.absolute())) as container:
-        stream = container.streams.video[0]
+    with footage(part.path) as (container, stream):
         if header is not None and stream.codec_context.extradata != header:
             raise UserError(
                 f'"{part.path}" was encoded by another version or with other settings than the '
                 "parts before it; remove the folder it is in and start again"
             )
-        yield from (packet for packet in container.demux(stream) if packet.size)
+        for packet in container.demux(stream):
+            if packet.size and part.holds(packet.pts * packet.time_base):
+                yield packet

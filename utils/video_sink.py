@@ -16,12 +16,13 @@ from av.video.reformatter import ColorRange
 from utils.errors import InputError, UsageError, UserError
 from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
 from utils.images import Image, encode_image
-from utils.video_audio import AudioCopy
+from utils.video_audio import AudioCopy, Sound
 from utils.video_coding import MATROSKA, Coding, container_of
 from utils.video_colour import RGB, FromBgr, usual_colour
-from utils.video_decoder import footage
 from utils.video_source import Frame, FrameSource
 
+Finish = Callable[[Path], list[str]]
+"""Is given a video that is whole, before it has its name; changes it perhaps, returns remarks."""
 DEFAULT_RATE = Fraction(25)
 FINEST_TICK = Fraction(1, 1_000_000)
 START_SCALE = 48_000
@@ -43,6 +44,16 @@ def open_container(path: Path, name: str, tick: Fraction) -> Any:  # noqa: ANN40
         scale = tick.denominator * max(1, START_SCALE // tick.denominator)
         options = {"movflags": "use_metadata_tags", "movie_timescale": str(scale)}
     return av.open(str(path.absolute()), "w", format=name, container_options=options)
+
+
+def last_touch(finish: Finish | None, path: Path, remarks: list[str]) -> Callable[..., None]:
+    """Return what an ExitStack calls when a file is closed: `finish`, unless something failed."""
+
+    def leave(kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None and finish:
+            remarks.extend(finish(path))
+
+    return leave
 
 
 class FrameSink(ABC):
@@ -105,7 +116,8 @@ def open_sink(
         raise UsageError(f'"{path}" is also the input; name another place for the result')
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return FolderSink(path, mark)
-    return VideoSink(path, source, tags=tags or {}, coding=coding or Coding(), rate=rate)
+    sound = Sound.of(source)
+    return VideoSink(path, source, tags=tags, coding=coding, rate=rate, sound=sound)
 
 
 @contextmanager
@@ -127,10 +139,14 @@ class FolderSink(FrameSink):
     """Writes `<stem of the frame's name>.png` (or .jpg); several threads may write at once."""
 
     def __init__(
-        self, path: Path, mark: Callable[[bytes], bytes] | None = None, suffix: str = ".png"
+        self,
+        path: Path,
+        mark: Callable[[bytes], bytes] | None = None,
+        suffix: str = ".png",
+        quality: int = 95,
     ) -> None:
         super().__init__(path)
-        self._mark, self._suffix = mark, suffix
+        self._mark, self._suffix, self._quality = mark, suffix, quality
 
     def __enter__(self) -> Self:
         with writing(self.path):
@@ -140,7 +156,7 @@ class FolderSink(FrameSink):
     def write(self, frame: Frame) -> None:
         """Write one picture, (H, W, 3 or 4) uint8 or uint16; afterwards it is whole on the disk."""
         deep = frame.deep if self._suffix == ".png" else None
-        data = encode_image(frame.image if deep is None else deep, self._suffix)
+        data = encode_image(frame.image if deep is None else deep, self._suffix, self._quality)
         file = self.file_of(frame.name)
         with writing(file):
             write_bytes(file, self._mark(data) if self._mark else data)
@@ -154,11 +170,12 @@ class FolderSink(FrameSink):
 
 
 class VideoSink(FrameSink):
-    """Writes a video with the frames' times, and the source's sound beside it.
+    """Writes a video with the frames' times, and sound beside it.
 
     The first frame sets the size and whether there is alpha. Frames are given in order, by one
     thread at a time. Sound is copied as it is (see `AudioCopy`); subtitles, data and the source's
-    own tags, which may name a place or a person, are not.
+    own tags, which may name a place or a person, are not. `finish` is given the whole file before
+    that has its name, and returns remarks.
     """
 
     def __init__(
@@ -169,20 +186,22 @@ class VideoSink(FrameSink):
         tags: Mapping[str, str] | None = None,
         coding: Coding | None = None,
         rate: Fraction | None = None,
-        sound: bool = True,
+        sound: Sound | None = None,
+        finish: Finish | None = None,
     ) -> None:
         super().__init__(path)
         self._source, self._tags, self._coding = source, tags or {}, coding or Coding()
         self._container = container_of(path.suffix, self._coding, path.name)
         self._rate = Fraction(rate or source.rate or DEFAULT_RATE)
         self._tick = tick_of(source, self._rate)
-        self._sound = sound and source.is_video
+        self._sound, self._finish = sound, finish
         self._size: tuple[int, int] | None = None
         self._last: int | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack, writing(self.path):
             temporary = stack.enter_context(write_atomic(self.path))
+            stack.push(last_touch(self._finish, temporary, self.remarks))
             self._output = open_container(temporary, self._container, self._tick)
             stack.push(self._close)
             self._output.metadata.update(self._tags)
@@ -194,8 +213,8 @@ class VideoSink(FrameSink):
                 self._video.codec_context.codec_tag = kind.tag
             self._audio = AudioCopy(self._output)
             if self._sound:
-                sound, _ = stack.enter_context(footage(self._source.path))
-                self._audio.take(sound, self._source.signal.origin, self.remarks)
+                heard = stack.enter_context(self._sound.open())
+                self._audio.take(heard, self._sound, self.remarks)
             self._stack = stack.pop_all()
         return self
 

@@ -158,6 +158,10 @@ class FrameSource(ABC):
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
+    def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
+        """Yield name, time and duration of all frames of a video."""
+        raise NotImplementedError
+
 
 class FolderSource(FrameSource):
     """The pictures of a folder in natural order.

@@ -1,0 +1,98 @@
+"""What is known of colours: samples with weights, of one picture or of several in a row.
+
+Every colour transfer is a function `transfer(face, seen, wanted)`: it gives `face`, whose colours
+are distributed like `seen`, the colours of `wanted`. All work on BGR in 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+SAMPLE_SIDE = 64  # pixels; what is finer than that is detail, not colour
+LEAST_WEIGHT = 16.0  # samples; fewer say nothing about a distribution
+LEAST_VARIANCE = 1e-5  # of colours in 0..1: below it there is nothing to stretch
+
+
+class Colors(NamedTuple):
+    """A distribution of colours: (n, 3) float32 BGR values in 0..1 and their (n,) weights."""
+
+    values: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is enough to go by."""
+        return float(self.weights.sum()) >= LEAST_WEIGHT
+
+
+class Match(NamedTuple):
+    """The colours of a predicted face and those of the dst face at the same place."""
+
+    seen: Colors
+    wanted: Colors
+
+
+def measure(face: np.ndarray, dst: np.ndarray, mask: np.ndarray) -> Match:
+    """Measure both faces where the mask says.
+
+    Parameters
+    ----------
+    face, dst : (H, W, 3) float32 in 0..1
+    mask : (h, w) float32 in 0..1, of the same area; it is the samples' weight
+    """
+    side = min(SAMPLE_SIDE, *face.shape[:2])
+    weights = _shrink(mask, side).ravel()
+    counts = weights > 0
+    seen, wanted = (_shrink(image, side).reshape(-1, 3)[counts] for image in (face, dst))
+    return Match(Colors(seen, weights[counts]), Colors(wanted, weights[counts]))
+
+
+def _shrink(image: np.ndarray, side: int) -> np.ndarray:
+    if image.shape[:2] == (side, side):
+        return image
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def average(matches: Iterable[Match]) -> Match:
+    """Mix the measurements of consecutive frames, the newest last.
+
+    Their weight falls evenly from the newest to the oldest, so none drops out at one blow.
+    """
+    row = list(matches)
+    return Match(*(_mix([match[side] for match in row]) for side in range(2)))
+
+
+def _mix(row: list[Colors]) -> Colors:
+    shares = [(place + 1) / len(row) for place in range(len(row))]
+    weights = [colors.weights * np.float32(s) for colors, s in zip(row, shares, strict=True)]
+    return Colors(np.concatenate([colors.values for colors in row]), np.concatenate(weights))
+
+
+def moments(colors: Colors) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weighted mean (3,) and covariance (3, 3), float64."""
+    share = colors.weights / colors.weights.sum(dtype=np.float64)
+    mean = share @ colors.values
+    apart = colors.values - mean
+    return mean, (apart * share[:, None]).T @ apart
+
+
+def power(covariance: np.ndarray, exponent: float) -> np.ndarray:
+    """Return a symmetric positive matrix (3, 3) to a power; no variance counts as less than some.
+
+    Without that a picture of one colour would be stretched without limit.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.maximum(values, LEAST_VARIANCE) ** exponent) @ vectors.T
+
+
+def affine(
+    face: np.ndarray, matrix: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+    """Return `matrix` (face - before) + after within 0..1, float32, for each pixel's colour."""
+    flat = face.reshape(-1, 3)
+    changed = (flat - before.astype(np.float32)) @ matrix.T.astype(np.float32) + after
+    return np.clip(changed, 0, 1).astype(np.float32).reshape(face.shape)

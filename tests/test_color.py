@@ -1,0 +1,175 @@
+"""Colour transfer: what each promises of the distribution, against SciPy and POT."""
+
+import cv2
+import numpy as np
+import ot
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import wasserstein_distance
+
+from converters import COLORS
+from converters.color.idt import turns
+from converters.color.lines import LineMap
+from converters.color.statistics import Colors, Match, average, measure, moments
+
+WHOLE = ("idt", "sot")
+SIDE = 48
+
+
+def cloud(seed, low=0.3, high=0.7, skew=1.5):
+    """Colours of a face: (n, 3) float32, correlated, not normal, well within 0..1."""
+    rng = np.random.default_rng(seed)
+    mix = np.eye(3) + rng.uniform(-0.4, 0.4, (3, 3))
+    values = rng.beta(skew, 3, (SIDE * SIDE, 3)) @ mix
+    values = (values - values.min(axis=0)) / np.ptp(values, axis=0)
+    return (low + (high - low) * values).astype(np.float32)
+
+
+def colors(values):
+    return Colors(values, np.ones(len(values), np.float32))
+
+
+def apply(name, seen, wanted):
+    """Give a picture of the seen colours the wanted ones; (n, 3)."""
+    face = seen.values.reshape(SIDE, SIDE, 3)
+    return COLORS.load(name)(face, seen, wanted).reshape(-1, 3)
+
+
+@pytest.mark.parametrize("name", COLORS)
+@settings(max_examples=15, deadline=None)
+@given(seeds=st.tuples(st.integers(0, 999), st.integers(1000, 1999)))
+def test_means_become_those_of_the_reference(name, seeds):
+    seen, wanted = (colors(cloud(seed, low=0.2 + 0.1 * (seed % 2))) for seed in seeds)
+    moved = apply(name, seen, wanted)
+    space = cv2.COLOR_BGR2Lab if name == "rct" else cv2.COLOR_BGR2RGB
+    got, aim = (cv2.cvtColor(v[None], space)[0].mean(axis=0) for v in (moved, wanted.values))
+    np.testing.assert_allclose(got, aim, atol=0.6 if name == "rct" else 0.008)
+
+
+@pytest.mark.parametrize("name", ["lct", "mkl", "idt", "sot"])
+@pytest.mark.parametrize("seed", range(4))
+def test_covariances_become_those_of_the_reference(name, seed):
+    seen, wanted = colors(cloud(seed)), colors(cloud(seed + 50, low=0.35, skew=2.5))
+    got, aim = np.cov(apply(name, seen, wanted).T), np.cov(wanted.values.T)
+    assert np.abs(got - aim).max() < (0.08 if name in WHOLE else 0.005) * np.abs(aim).max()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rct_gives_each_lab_channel_its_deviation(seed):
+    seen, wanted = colors(cloud(seed)), colors(cloud(seed + 50, low=0.35))
+    moved = apply("rct", seen, wanted)
+    got, aim = (cv2.cvtColor(v[None], cv2.COLOR_BGR2Lab)[0].std(axis=0)
+                for v in (moved, wanted.values))  # fmt: skip
+    np.testing.assert_allclose(got, aim, rtol=0.03)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_view_of_the_distribution_becomes_that_of_the_reference(name, seed):
+    # SciPy's distance between what is seen along lines that the method did not look along
+    seen, wanted = colors(cloud(seed)), colors(cloud(seed + 50, low=0.4, high=0.9, skew=4))
+    moved = apply(name, seen, wanted)
+    for direction in np.random.default_rng(7).normal(size=(10, 3)):
+        line = direction / np.linalg.norm(direction)
+        before = wasserstein_distance(seen.values @ line, wanted.values @ line)
+        after = wasserstein_distance(moved @ line, wanted.values @ line)
+        assert after < max(0.1 * before, 0.004)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mkl_is_the_transport_between_normal_distributions(seed):
+    seen, wanted = colors(cloud(seed)), colors(cloud(seed + 50, low=0.35))
+    values, means = seen.values.astype(float), (seen.values.mean(0), wanted.values.mean(0))
+    covariances = [np.cov(side.values.T.astype(float), bias=True) for side in (seen, wanted)]
+    matrix, shift = ot.gaussian.bures_wasserstein_mapping(*map(np.float64, means), *covariances)
+    moved = apply("mkl", seen, wanted)
+    np.testing.assert_allclose(moved, np.clip(values @ matrix + shift, 0, 1), atol=2e-3)
+    # no map with these moments moves colours less
+    least = ot.gaussian.bures_wasserstein_distance(*map(np.float64, means), *covariances) ** 2
+    assert np.square(moved - values).sum(axis=1).mean() == pytest.approx(least, rel=0.02)
+    # lct reaches the same moments by another way
+    assert np.square(apply("lct", seen, wanted) - values).sum(axis=1).mean() >= 0.99 * least
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_distributions_come_near_the_best_transport(name, seed):
+    seen, wanted = cloud(seed), cloud(seed + 50, low=0.4, high=0.9)
+    some = np.random.default_rng(seed).choice(len(seen), 500, replace=False)
+    best = ot.emd2([], [], ot.dist(seen[some].astype(float), wanted[some].astype(float)))
+    moved = apply(name, colors(seen), colors(wanted))
+    assert np.square(moved - seen).sum(axis=1).mean() < 1.3 * best
+
+
+@pytest.mark.parametrize("name", COLORS)
+def test_equal_colours_stay_what_they_are(name, astronaut):
+    face = cv2.resize(astronaut[60:188, 160:288], (SIDE, SIDE)).astype(np.float32) / 255
+    same = colors(face.reshape(-1, 3))
+    changed = COLORS.load(name)(face, same, same)
+    assert changed.dtype == np.float32
+    assert np.abs(changed - face).max() < 2 / 255
+
+
+@pytest.mark.parametrize("name", COLORS)
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_a_face_of_one_colour_stays_a_picture(name, level):
+    flat = colors(np.full((SIDE * SIDE, 3), level, np.float32))
+    rich = colors(cloud(3))
+    for seen, wanted in ((flat, rich), (rich, flat), (flat, flat)):
+        moved = apply(name, seen, wanted)
+        assert np.isfinite(moved).all()
+        assert moved.min() >= 0
+        assert moved.max() <= 1
+        if wanted is flat:
+            assert np.abs(moved.mean(axis=0) - level).max() < 0.02
+
+
+@pytest.mark.parametrize("name", COLORS)
+def test_only_the_mask_counts(name):
+    rng = np.random.default_rng(4)
+    face, dst = (cloud(seed).reshape(SIDE, SIDE, 3) for seed in (1, 60))
+    mask = np.zeros((256, 256), np.float32)
+    mask[64:192, 48:208] = 1
+    transfer = COLORS.load(name)
+    once = transfer(face, *measure(face, dst, mask))
+    outside = cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA) == 0
+    face[outside], dst[outside] = rng.uniform(0, 1, (2, np.count_nonzero(outside), 3))
+    again = transfer(face, *measure(face, dst, mask))
+    np.testing.assert_array_equal(once[~outside], again[~outside])
+
+
+def test_moments_are_numpys():
+    rng = np.random.default_rng(1)
+    values, weights = cloud(1), rng.uniform(0, 1, SIDE * SIDE).astype(np.float32)
+    mean, covariance = moments(Colors(values, weights))
+    np.testing.assert_allclose(mean, np.average(values, axis=0, weights=weights), atol=1e-6)
+    expected = np.cov(values.T, aweights=weights, ddof=0)
+    np.testing.assert_allclose(covariance, expected, atol=1e-6)
+
+
+def test_an_average_of_frames_weighs_the_newest_most_and_forgets_slowly():
+    frames = [Match(colors(cloud(i) * 0 + i), colors(cloud(i))) for i in range(4)]
+    mean, _ = moments(average(frames).seen)
+    np.testing.assert_allclose(mean, (0 * 1 + 1 * 2 + 2 * 3 + 3 * 4) / 10, rtol=1e-6)
+
+
+@given(st.integers(0, 10_000))
+def test_a_line_map_rises_and_reaches_the_quantiles(seed):
+    rng = np.random.default_rng(seed)
+    seen, wanted = rng.gamma(2, 1, 800), rng.normal(5, rng.uniform(0.1, 3), 900)
+    line = LineMap(seen, np.ones(800), wanted, np.ones(900))
+    moved = np.sort(seen) + line.moves(np.sort(seen))
+    assert np.diff(moved).min() > -1e-6
+    spread = np.ptp(np.r_[seen, wanted]) / 128
+    shares = np.linspace(0.05, 0.95, 10)
+    np.testing.assert_allclose(
+        np.quantile(moved, shares), np.quantile(wanted, shares), atol=5 * spread
+    )
+
+
+def test_turns_are_rotations_and_always_the_same():
+    axes = turns(20)
+    np.testing.assert_allclose(axes @ axes.swapaxes(1, 2), np.eye(3)[None].repeat(20, 0), atol=1e-5)
+    np.testing.assert_array_equal(axes, turns(20))
+    np.testing.assert_array_equal(turns(5), turns(20)[:5])
