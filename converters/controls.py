@@ -43,17 +43,26 @@ MODES = {
     "1": ("overlay", None),
     "2": ("hist-match", None),
     "3": ("seamless", None),
+    "4": ("seamless-hist-match", None),
     "5": ("raw", "rgb"),
     "6": ("raw", "predicted"),
+    "7": ("hist-match-bw", None),
 }
 SLIDERS = (
     Slider("hist_match_threshold", "q", "a"),
     Slider("erode_modifier", "w", "s"),
     Slider("blur_modifier", "e", "d"),
+    Slider("motion_blur", "r", "f"),
     Slider("seamless_erode_modifier", "t", "g"),
+    Slider("sharpen", "y", "h"),
     Slider("face_scale", "u", "j"),
+    Slider("denoise", "i", "k"),
+    Slider("color_frames", "o", "l"),
+    Slider("color_degrade", "p", ";"),
 )
-CYCLES = {"z": "masked_hist_match", "x": "mask_type"}
+CYCLES = {"z": "masked_hist_match", "x": "mask_type", "c": "color_transfer"}
+FIXED = ("alpha",)
+"""Settings without a key: they are about the file, not about how a frame looks."""
 
 CONTROLS = (
     Control(GO, (".", "right"), "next frame", desk.step(1)),
@@ -71,7 +80,7 @@ CONTROLS = (
     Control(COPY, ("m",), "to the previous frame, and go there", desk.copy_back),
     Control(COPY, ("?",), "to all later frames", desk.copy_to_the_end),
     Control(COPY, ("|",), "to all earlier frames", desk.copy_to_the_start),
-    Control(COPY, ("b",), "changes are for: this frame on / only this frame", desk.toggle_alone),
+    Control(COPY, ("b",), "change this frame and on / only it", desk.toggle_alone),
     Control(COPY, ("delete",), "no own settings: as the frames before", desk.follow),
     Control(COPY, ("backspace",), "undo the last change", desk.undo),
     Control(SHOW, ("`", "space"), "original / result", desk.toggle_view("original")),

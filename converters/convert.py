@@ -55,6 +55,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     faceset = Faceset.open(options.aligned_dir)
     faces = faceset.by_frame()
     check_names(options, source, faces)
+    plans.check(options)
     marker = Marker() if options.provenance else None
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)

@@ -15,6 +15,7 @@ from pathlib import Path
 from converters import controls, screen, session
 from converters.desk import Desk, Scene, mouse, press
 from converters.looks import Looks
+from converters.obstruction import Obstructions
 from converters.options import ConvertOptions
 from converters.predictor import Predictor
 from converters.preview import Preview, Seen, Shot
@@ -27,11 +28,24 @@ from utils.video_random import RandomFrames, open_random
 from utils.window import Closed, Event, Key, Mouse, Window
 
 TITLE = "Convert"
-SIZE = (1280, 760)
 TICK = 20  # milliseconds between two looks at the window
 HELD = 0.12
 """Seconds; the same key again within them comes from a key that is held down."""
 STEPS = controls.steps()
+
+
+def check_screen() -> None:
+    """Refuse to begin without a screen.
+
+    Raises
+    ------
+    UserError
+    """
+    if not window.available():
+        raise UserError(
+            "no window can be opened here: --interactive needs a desktop. Choose the look with "
+            "flags (see convert --help), or on another computer and bring the session's file"
+        )
 
 
 def choose(
@@ -45,13 +59,8 @@ def choose(
     Raises
     ------
     UserError
-        If there is no screen, the session cannot be used, or in the end cannot be written.
+        If the session cannot be used, or in the end cannot be written.
     """
-    if not window.available():
-        raise UserError(
-            "no window can be opened here: --interactive needs a desktop. Choose the look with "
-            "flags (see convert --help), or on another computer and bring the session's file"
-        )
     path = options.session or session.session_path(options.output_dir)
     with open_random(source, _known_times(options, faces)) as frames:
         numbers = {name: index for index, name in enumerate(frames.names)}
@@ -59,8 +68,10 @@ def choose(
         with_face = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
         desk = Desk(Scene(len(frames), with_face), start.looks, start.at)
         keeper = Keeper(path, options.input_dir.name, frames)
-        with Window(TITLE, SIZE) as shown:
-            desk = work(shown, Preview(frames, faces, predictor), desk, keeper)
+        free = Obstructions(options.mask_dir) if options.mask_dir else None
+        preview = Preview(frames, faces, predictor, free)
+        with Window(TITLE, screen.SIZE) as shown:
+            desk = work(shown, preview, desk, keeper)
         keeper.keep(desk)
     if keeper.alarm:
         raise UserError(keeper.alarm)
@@ -84,10 +95,10 @@ def work(shown: Window, preview: Preview, desk: Desk, keeper: Keeper) -> Desk:
     hands = Hands()
     on_screen: object = None
     while not desk.end:
-        wanted = (desk, shown.area, keeper.alarm)
+        wanted = (desk, keeper.alarm)
         if wanted != on_screen:
             seen, trouble = look_at(preview, desk)
-            shown.show(screen.draw(seen, desk, shown.area, keeper.alarm or trouble))
+            shown.show(screen.draw(seen, desk, keeper.alarm or trouble))
             on_screen = wanted
         idle = True
         for event in shown.events(TICK):

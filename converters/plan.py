@@ -64,6 +64,22 @@ def digest(look: Look) -> str:
     return blake2b(json.dumps(to_json(look)).encode(), digest_size=8).hexdigest()
 
 
+def check(options: ConvertOptions) -> None:
+    """Refuse what cannot work, before anything slow is done.
+
+    Raises
+    ------
+    UserError
+        If there is no screen for a window, or a named session does not exist.
+    """
+    if options.interactive:
+        # not at the top: nobody else needs a window
+        from converters import interactive
+
+        interactive.check_screen()
+    session.find(options)
+
+
 def choose(
     options: ConvertOptions,
     predictor: Predictor,
@@ -78,7 +94,6 @@ def choose(
         If a session or a window is asked for that cannot be used.
     """
     if options.interactive:
-        # not at the top: nobody else needs a window
         from converters import interactive
 
         looks = interactive.choose(options, predictor, source, faces)

@@ -7,7 +7,7 @@ a change of the look costs one blending.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -68,16 +68,21 @@ class Preview:
     frames : the footage
     faces : its faces, by the stem of a frame's name
     predictor : what makes the new faces
+    free : gives for a frame where nothing is before the faces, or None
     """
 
     def __init__(
-        self, frames: RandomFrames, faces: Mapping[str, list[FaceInfo]], predictor: Predictor
+        self,
+        frames: RandomFrames,
+        faces: Mapping[str, list[FaceInfo]],
+        predictor: Predictor,
+        free: Callable[[Frame], np.ndarray | None] | None = None,
     ) -> None:
         self.frames = frames
         self._faces = faces
         self._predictor = predictor
         self._most = max(16, KEPT_BYTES // (FACE_BYTES * predictor.resolution**2))
-        self._pipeline = Pipeline(predictor, self._no_blender, covers=True)
+        self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free)
         self._jobs: OrderedDict[int, Job] = OrderedDict()
         self._pictures: OrderedDict[Shot, Seen] = OrderedDict()
 
@@ -97,12 +102,14 @@ class Preview:
             frame = self.frames[index]
             infos = self._faces.get(Path(frame.name).stem, [])
             [job] = self._pipeline.predict([self._pipeline.cut(Job(frame, infos))])
-            self._jobs[index] = replace(job, frame=replace(frame, image=frame.image[:0]))
+            blank = replace(frame, image=frame.image[:0].copy())
+            self._jobs[index] = replace(job, frame=blank, free=None)
             while len(self._jobs) > self._most:
                 self._jobs.popitem(last=False)
         self._jobs.move_to_end(index)
-        # the picture is kept by `frames`, which counts bytes
-        return replace(self._jobs[index], frame=self.frames[index])
+        frame = self.frames[index]  # which counts the bytes of what it keeps
+        free = self._pipeline.free(frame) if self._pipeline.free else None
+        return replace(self._jobs[index], frame=frame, free=free)
 
     def __call__(self, shot: Shot) -> Seen:
         """Return the picture of a frame; UserError if the frame cannot be read."""

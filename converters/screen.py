@@ -15,28 +15,28 @@ from converters.options import Look
 from converters.preview import Seen
 from utils.options import options_of
 
-SIDE, LINE, LOW = 260, 22, 54  # pixels: the column's width, a row, the foot's height
-SIZE = 0.46
+SIZE = (1280, 760)
+SIDE, LINE, LOW = 320, 22, 54  # pixels: the column's width, a row, the foot's height
+KEYS, VALUES = 150, 188  # where they begin in the column
+LETTERS = 0.46
 GROUND, BAR = (24, 24, 24), (38, 38, 38)
 TEXT, DIM, MARK, ALARM = (235, 235, 235), (150, 150, 150), (120, 215, 255), (110, 120, 255)
-SMALLEST = (640, 400)
 
 
-def draw(seen: Seen | None, desk: Desk, area: tuple[int, int], alarm: str = "") -> np.ndarray:
-    """Return the window's content.
+def draw(seen: Seen | None, desk: Desk, alarm: str = "") -> np.ndarray:
+    """Return the window's content, which the window scales to its size.
 
     Parameters
     ----------
     seen : the picture; None if there is none
     desk : the state
-    area : width and height of the window; if it is small, what fits into a larger one is scaled
     alarm : a sentence that must not be missed
 
     Returns
     -------
     content : (height, width, 3) uint8
     """
-    width, height = (max(a, b) for a, b in zip(area, SMALLEST, strict=True))
+    width, height = SIZE
     content = np.full((height, width, 3), GROUND, np.uint8)
     place = content[: height - LOW, : width - SIDE]
     if desk.help:
@@ -69,14 +69,14 @@ def draw_settings(column: np.ndarray, desk: Desk) -> None:
     keys = controls.keys_of_settings()
     defaults = Look()
     write(column, "SETTINGS", 12, 24, DIM)
-    write(column, "keys", 206, 24, DIM)
+    write(column, "keys", KEYS, 24, DIM)
     for number, option in enumerate(options_of(Look)):
         value = getattr(desk.look, option.name)
         changed = value != getattr(defaults, option.name)
         row = 50 + number * LINE
         write(column, words(option.name), 12, row, TEXT if changed else DIM)
-        write(column, shown(value), 128, row, MARK if changed else TEXT)
-        write(column, keys.get(option.name, ""), 206, row, DIM)
+        write(column, shown(value), VALUES, row, MARK if changed else TEXT)
+        write(column, keys.get(option.name, ""), KEYS, row, DIM)
     row = 50 + (len(options_of(Look)) + 1) * LINE
     own = desk.looks.source(desk.frame)
     origin = "set on this frame" if own == desk.frame else f"as set on frame {own}"
@@ -111,7 +111,7 @@ def draw_foot(foot: np.ndarray, desk: Desk, seen: Seen | None, alarm: str) -> No
 
 def where(desk: Desk, seen: Seen | None) -> str:
     """Return which frame is shown: its number, time and name."""
-    parts = [f"frame {desk.frame} of 0 to {desk.scene.count - 1}"]
+    parts = [f"frame {desk.frame} / {desk.scene.count - 1}"]
     if seen is not None and seen.frame.time is not None:
         minutes, seconds = divmod(float(seen.frame.time), 60)
         parts.append(f"{int(minutes):02}:{seconds:06.3f}")
@@ -144,7 +144,7 @@ def write(
     x: int,
     y: int,
     colour: tuple[int, int, int] = TEXT,
-    size: float = SIZE,
+    size: float = LETTERS,
 ) -> None:
     """Write a line; its lower left corner is at (x, y)."""
     font = cv2.FONT_HERSHEY_SIMPLEX

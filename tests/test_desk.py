@@ -57,7 +57,11 @@ def test_keys_lead_to_a_frame(keys, frame):
      ("a", "hist_match_threshold", 254), ("q", "hist_match_threshold", 255),
      ("u", "face_scale", 1), ("j", "face_scale", -1), ("1", "mode", "overlay"),
      ("2", "mode", "hist-match"), ("3", "mode", "seamless"), ("5", "raw_mode", "rgb"),
-     ("6", "raw_mode", "predicted"), ("6", "mode", "raw"), ("z", "masked_hist_match", False)],
+     ("6", "raw_mode", "predicted"), ("6", "mode", "raw"),
+     ("4", "mode", "seamless-hist-match"), ("r", "motion_blur", 1), ("y", "sharpen", 1),
+     ("h", "sharpen", -1), ("i", "denoise", 1), ("p", "color_degrade", 1),
+     (";", "color_degrade", 0), ("c", "color_transfer", "rct"), ("x", "mask_type", "hull"),
+     ("z", "masked_hist_match", False)],
 )  # fmt: skip
 def test_the_keys_of_deepfacelab_change_the_same_settings(key, name, value):
     assert getattr(type_keys(begin(), key).look, name) == value
@@ -167,7 +171,8 @@ def test_every_key_has_one_meaning_and_can_be_pressed():
 
 def test_every_setting_can_be_changed_by_a_key():
     names = {slider.name for slider in controls.SLIDERS} | set(controls.CYCLES.values())
-    assert names | {"mode", "raw_mode"} == {option.name for option in options_of(Look)}
+    names |= {"mode", "raw_mode", *controls.FIXED}
+    assert names == {option.name for option in options_of(Look)}
     modes = {mode for mode, _ in controls.MODES.values()}
     assert modes == set(option_of("mode").choices)
 

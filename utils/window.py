@@ -1,5 +1,8 @@
 """A window on the desktop: pictures go in, keys and mouse movements come out as plain data.
 
+OpenCV must have been imported before PyAV: both bring libraries for X11, and the other way round
+the first window never opens.
+
 What a window is for is decided elsewhere, by code that takes `Event`s and is tested without one.
 OpenCV's windows are used because OpenCV is here; they belong to the thread that makes them.
 """
@@ -134,18 +137,6 @@ class Window:
             self._size = (picture.shape[1], picture.shape[0])
             cv2.resizeWindow(self.title, *self._size)
         cv2.imshow(self.title, picture)
-
-    @property
-    def area(self) -> tuple[int, int]:
-        """Width and height of what can be seen of a picture, in screen pixels."""
-        if not self.closed:
-            try:
-                _, _, width, height = cv2.getWindowImageRect(self.title)
-            except cv2.error:  # it is being closed
-                width = height = 0
-            if width > 0 and height > 0:
-                return width, height
-        return self._size or (1, 1)
 
     def events(self, milliseconds: int) -> Iterator[Event]:
         """Wait so long at the most (at least 1) for something to happen; yield what has."""
