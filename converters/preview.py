@@ -17,6 +17,7 @@ import numpy as np
 
 from converters.blend import Blender
 from converters.desk import View
+from converters.motion import find_ways
 from converters.options import Look
 from converters.pipeline import Job, Pipeline
 from converters.predictor import Predictor
@@ -82,7 +83,8 @@ class Preview:
         self._faces = faces
         self._predictor = predictor
         self._most = max(16, KEPT_BYTES // (FACE_BYTES * predictor.resolution**2))
-        self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free)
+        ways = find_ways(info for infos in faces.values() for info in infos)
+        self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free, ways=ways)
         self._jobs: OrderedDict[int, Job] = OrderedDict()
         self._pictures: OrderedDict[Shot, Seen] = OrderedDict()
 
