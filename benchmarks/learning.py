@@ -1,12 +1,12 @@
-"""Train on two folders of faces and record how well held-out faces are rebuilt, against CPU time.
+"""Train for so many CPU seconds and record how well faces that were kept out are rebuilt.
 
-    python -m benchmarks.learning workspace/data_src/aligned workspace/data_dst/aligned \
-        --output curves/ours.json --iterations 3000 \
-        --option lightweight=true [...]
+    python -m benchmarks.learning workspace --model-dir model --output curve.json \
+        --cpu-seconds 600 --model H64 --option lightweight=true --option 'preset="ancestor"'
 
 Two blocks of neighbouring frames of each person are kept out (neighbours of a trained frame are
-almost trained on). Measured: SSIM inside the hull of the face, mean over both persons. CPU seconds
-are those of the steps alone, so they bear sharing the machine; evaluation is not counted.
+almost trained on). Measured: SSIM inside the hull of the face, mean over up to 12 faces of each
+person. CPU seconds are those of the steps alone, so they bear sharing the machine. The model is
+saved at the end and can be converted and evaluated.
 """
 
 import argparse
@@ -24,17 +24,19 @@ from utils import device
 device.select(device.DeviceOptions(cpu_only=True))
 device.tune()
 
-import keras
 import numpy as np
 
 from facelib.faceset import Faceset
+from facelib.likeness import masked_ssim
 from models import MODELS, acceleration
 from models.base import ModelBase
-from tools.measures import masked_ssim
-from trainer.sampler import Feed, Sampler, Settings
-from trainer.step import Step
+from trainer.feed import Feed
+from trainer.options import options_class
+from trainer.sampler import Sampler, Settings
+from trainer.session import Session
 
 KEPT_OUT = ((0.28, 0.36), (0.64, 0.72))  # of the frames, in order
+Point = dict[str, Any]
 MOST = 12  # faces of a person that are measured
 
 
@@ -73,31 +75,27 @@ class Judge:
         ]  # fmt: skip
 
 
-def train(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Train and yield what each measurement showed."""
-    keras.utils.set_random_seed(chosen.seed)
-    cls = MODELS.load(chosen.model)
-    model = cls(cls.Options(**dict(chosen.option)))
-    if not chosen.plain:
-        acceleration.accelerate(model.networks.values())
-    step = Step(model, chosen.learning_rate)
-    parts = [split(folder) for folder in (chosen.src, chosen.dst)]
+def train(session: Session, folders: Sequence[Path], budget: float, every: int) -> Iterator[Point]:
+    """Train until the CPU seconds are used up and yield what each measurement showed."""
+    model, size = session.model, session.options.batch_size
+    parts = [split(folder) for folder in folders]
     judge = Judge(model, [measured for _, measured in parts])
     settings = Settings(model.face_type, model.resolution)
     src, dst = (
-        Sampler(trained, settings, (chosen.seed, side)) for side, (trained, _) in enumerate(parts)
+        Sampler(trained, settings, (session.seed, side)) for side, (trained, _) in enumerate(parts)
     )
     used = 0.0
     losses: list[list[float]] = []
-    with Feed(src, dst, chosen.batch_size) as feed:
-        step(*feed.next())  # traces; not counted
-        for iteration in range(1, chosen.iterations + 1):
+    with Feed(src, dst, size, first=session.iteration) as feed:
+        session.train(*feed.next())  # traces; not counted
+        while used < budget:
+            batches = feed.next()
             started = time.process_time()
-            losses.append(list(step(*feed.next()).losses.values()))
+            losses.append(list(session.train(*batches).losses.values()))
             used += time.process_time() - started
-            if iteration % chosen.every == 0:
+            if session.iteration % every == 0 or used >= budget:
                 yield {
-                    "iteration": iteration,
+                    "iteration": session.iteration,
                     "cpu_seconds": round(used, 1),
                     "ssim": judge(),
                     "losses": np.mean(losses, axis=0).tolist(),
@@ -114,24 +112,32 @@ def option(text: str) -> tuple[str, Any]:
 def main() -> None:
     """Read the command line, train, and write the curve after every measurement."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("src", type=Path)
-    parser.add_argument("dst", type=Path)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("workspace", type=Path, help="with data_src/aligned and data_dst/aligned")
+    parser.add_argument("--model-dir", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="the curve")
     parser.add_argument("--model", default="H64", choices=MODELS.names)
     parser.add_argument("--option", type=option, action="append", default=[], metavar="NAME=JSON")
     parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--learning-rate", type=float, default=5e-5)
-    parser.add_argument("--iterations", type=int, default=3000)
-    parser.add_argument("--every", type=int, default=100)
+    parser.add_argument("--cpu-seconds", type=float, default=600)
+    parser.add_argument("--every", type=int, default=50, help="iterations between measurements")
     parser.add_argument("--plain", action="store_true", help="TensorFlow's own convolutions")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    folders = [chosen.workspace / side / "aligned" for side in ("data_src", "data_dst")]
+    options = options_class(chosen.model)(
+        training_data_src_dir=folders[0], training_data_dst_dir=folders[1],
+        model_dir=chosen.model_dir, model=chosen.model, batch_size=chosen.batch_size,
+        seed=chosen.seed, **dict(chosen.option),
+    )  # fmt: skip
+    session = Session(options)
+    if not chosen.plain:
+        acceleration.accelerate(session.model.networks.values())
     curve = []
-    for point in train(chosen):
+    for point in train(session, folders, chosen.cpu_seconds, chosen.every):
         curve.append(point)
         chosen.output.write_text(json.dumps(curve))
         print(*(f"{name} {np.round(value, 4)}" for name, value in point.items()), flush=True)
+    session.save()
 
 
 if __name__ == "__main__":

@@ -179,6 +179,8 @@ class Blender:
         """Return a face's colours and those it is to get, if the look makes use of them."""
         if self.transfer is None and not self.mode.matches:
             return None
+        if not np.isfinite(swap.face).all():
+            return None
         crop = Crop.of(swap.landmarks, swap.face.shape[0], swap.face_type)
         return measure(swap.face, swap.crop, _bare(self.find_mask(swap) * self.fade, crop, free))
 

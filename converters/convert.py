@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,8 +14,9 @@ from converters import predictor as predictors
 from converters.blend import Blender, Trace
 from converters.film import VideoOutput
 from converters.looks import Blenders, Looks
+from converters.motion import find_ways
 from converters.obstruction import Obstructions
-from converters.options import ConvertOptions, has_alpha
+from converters.options import ConvertOptions, color_lead, has_alpha
 from converters.output import FolderOutput, Output
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
@@ -198,13 +200,20 @@ def _convert(
     report.remarks = {"no face in": []}
     matched: set[str] = set()
     erode, blur = predictor.base_erode, predictor.base_blur
-    blenders = Blenders(Looks.all_alike(options), lambda look: Blender(look, erode, blur))
-    trace = (lambda frame: _tracer(options.output_dir, frame)) if options.debug else None
-    covers = options.mask_output is not None
-    free = Obstructions(options.mask_dir) if options.mask_dir else None
-    pipeline = Pipeline(predictor, blenders, options.batch_size, trace, output.save, covers, free)
+    looks = Looks.all_alike(options)
+    blenders = Blenders(looks, lambda look: Blender(look, erode, blur))
+    pipeline = Pipeline(
+        predictor, blenders, options.batch_size,
+        trace=(lambda frame: _tracer(options.output_dir, frame)) if options.debug else None,
+        save=output.save,
+        covers=options.mask_output is not None,
+        free=Obstructions(options.mask_dir) if options.mask_dir else None,
+        ways=find_ways(info for infos in faces.values() for info in infos),
+        context=lambda frame: _finished(frame, output),
+    )  # fmt: skip
+    lead = max(color_lead(look) for look in looks.own.values())
     total = output.span.count(source.count, source.rate)
-    with closing(pipeline.run(_wanted(source, faces, output, matched))) as results:
+    with closing(pipeline.run(_wanted(source, faces, output, matched, lead))) as results:
         for done in console.progress(results, total, "convert"):
             output.add(done)
             _count(report, done)
@@ -219,15 +228,28 @@ def _convert(
 
 
 def _wanted(
-    source: FrameSource, faces: Faces, output: Output, matched: set[str]
+    source: FrameSource, faces: Faces, output: Output, matched: set[str], lead: int
 ) -> Iterator[tuple[Frame, list[FaceInfo]]]:
-    """Yield the frames that are not finished yet, with their faces; note which names had faces."""
-    for frame in source.frames(output.span):
+    """Yield the frames that are not finished yet, with their faces; note which names had faces.
+
+    Before each come up to `lead` frames that are finished: its colours depend on them.
+    """
+    earlier: deque[tuple[Frame, list[FaceInfo]]] = deque(maxlen=lead)
+    for frame in source.frames(output.span.begun_earlier(lead, source.rate)):
         stem = Path(frame.name).stem
         if stem in faces:
             matched.add(stem)
-        if frame.name not in output:
-            yield frame, faces.get(stem, [])
+        item = frame, faces.get(stem, [])
+        if _finished(frame, output):
+            earlier.append(item)
+            continue
+        yield from earlier
+        earlier.clear()
+        yield item
+
+
+def _finished(frame: Frame, output: Output) -> bool:
+    return output.span.before(frame.index, frame.time) or frame.name in output
 
 
 def _count(report: Report, done: Converted) -> None:

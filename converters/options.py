@@ -164,3 +164,8 @@ class ConvertOptions(Look, CodingOptions, Footage):
 def has_alpha(look: Look) -> bool:
     """Whether the pictures have a fourth channel."""
     return look.raw_mode == "rgb+mask" if look.mode == "raw" else look.alpha
+
+
+def color_lead(look: Look) -> int:
+    """Return how many frames before a frame its colours depend on."""
+    return look.color_frames - 1 if look.color_transfer != "none" or look.mode in HIST_MODES else 0

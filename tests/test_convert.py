@@ -30,7 +30,7 @@ from utils.images import read_image, write_image
 from utils.options import ask, from_json, to_json
 from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
 from utils.timecode import exact_rate
-from utils.video import Frame
+from utils.video import Frame, open_source
 
 SIZE = 64
 
@@ -421,6 +421,29 @@ def test_after_an_interruption_a_folder_is_continued(tmp_path):
         read_folder(tmp_path / "result"), read_folder(tmp_path / "whole"), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["result", "result.mp4"])
+def test_a_continued_run_has_the_colours_of_a_whole_one(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("converters.film.PART_FRAMES", 5)
+    write_footage(tmp_path, count=16)
+
+    def tint(crops):
+        return np.clip(crops * (0.4 + crops[:, 32:33, 32:33]), 0, 1)
+
+    chosen = {"color_transfer": "mkl", "batch_size": 1, "color_frames": 4, "crf": 0}
+    convert.run(options(tmp_path, f"whole{Path(name).suffix}", **chosen), make_predictor(tint))
+    stops = StopsAt(10)
+    stopping = make_predictor(lambda crops: tint(crops + 0 * stops(crops)))
+    with pytest.raises(KeyboardInterrupt):
+        convert.run(options(tmp_path, name, **chosen), stopping)
+    report = convert.run(options(tmp_path, name, **chosen), make_predictor(tint))
+    assert report.counts["frames finished before"] > 3
+    for one, other in zip(
+        open_source(tmp_path / f"whole{Path(name).suffix}"), open_source(tmp_path / name),
+        strict=True,
+    ):  # fmt: skip
+        assert difference(one.image, other.image).mean() < (0.3 if name.endswith("mp4") else 1e-9)
 
 
 def test_a_picture_that_was_removed_is_made_again(tmp_path):

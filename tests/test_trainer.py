@@ -24,6 +24,7 @@ from trainer.interrupt import stop_requests
 from trainer.optimizer import Adam
 from trainer.options import for_arguments, options_class, saved_options
 from trainer.predicting import Predictor
+from trainer.presets import PRESETS
 from trainer.progress import Every, Progress, duration
 from trainer.sampling import divide, sides_of
 from trainer.session import Session
@@ -112,6 +113,16 @@ def test_adam_is_the_published_formula_and_continues_from_its_saved_state():
     np.testing.assert_allclose(second.numpy(), oracle, rtol=1e-5, atol=1e-6)
 
 
+def test_the_first_steps_grow_to_the_learning_rate():
+    weights = keras.Variable(np.zeros(3, np.float32))
+    adam, moved = Adam([weights], 0.01, warm_up=4), [np.zeros(3)]
+    for _ in range(6):  # with an equal gradient Adam moves by its rate
+        adam.apply([tf.ones(3)])
+        moved.append(weights.numpy())
+    steps = -np.diff(moved, axis=0)[:, 0]
+    np.testing.assert_allclose(steps, 0.01 * np.array([0.25, 0.5, 0.75, 1, 1, 1]), rtol=1e-4)
+
+
 def test_adam_refuses_the_state_of_another_model():
     small, large = (Adam([keras.Variable(tf.zeros(n))], 0.1) for n in (2, 3))
     with pytest.raises(ModelError, match="does not fit"):
@@ -150,6 +161,18 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
 
 def floats(batch):
     return Batch(*(array.astype(np.float32) / 255 for array in batch))
+
+
+@pytest.mark.parametrize("preset", ["fast", "ancestor"])
+def test_a_preset_says_how_weights_begin_and_how_long_steps_are(settings, preset):
+    chosen = settings(preset=preset, learning_rate=0.0)
+    session = Session(chosen)
+    assert float(session.step.optimizer.rate) == pytest.approx(PRESETS[preset].learning_rate)
+    keras.utils.set_random_seed(chosen.seed)
+    as_keras = weights_of(Toy(ToyOptions()))
+    equal = np.array_equal(weights_of(session.model)[0], as_keras[0])
+    assert equal == (preset == "ancestor")
+    assert Session(settings(learning_rate=0.003)).options.way.learning_rate == 0.003
 
 
 def test_a_step_that_is_not_finite_changes_nothing():

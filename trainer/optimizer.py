@@ -27,10 +27,12 @@ class Adam:
     ----------
     variables : what is trained: of keras.Variable
     learning_rate : step size
+    warm_up : steps over which the step size grows to that, in equal parts
     """
 
-    def __init__(self, variables: Sequence[Any], learning_rate: float) -> None:
+    def __init__(self, variables: Sequence[Any], learning_rate: float, warm_up: int = 0) -> None:
         self.variables = [variable.value for variable in variables]
+        self.warm_up = max(warm_up, 1)
         self.rate = tf.Variable(learning_rate, dtype=tf.float32, trainable=False)
         # counted in float64, so that beta2 ** steps stays exact where it matters, near 1
         self.steps = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -46,6 +48,8 @@ class Adam:
         step = tf.cast(self.steps.read_value(), tf.float64)
         power1 = tf.cast(tf.constant(BETA1, tf.float64) ** step, tf.float32)
         power2 = tf.cast(tf.constant(BETA2, tf.float64) ** step, tf.float32)
+        grown = tf.cast(tf.minimum(step / self.warm_up, 1.0), tf.float32)
+        rate = self.rate.read_value() * grown
         for variable, m, v, gradient in zip(self.variables, self.m, self.v, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
@@ -53,7 +57,7 @@ class Adam:
                 v=v.handle,
                 beta1_power=power1,
                 beta2_power=power2,
-                lr=self.rate.read_value(),
+                lr=rate,
                 beta1=BETA1,
                 beta2=BETA2,
                 epsilon=EPSILON,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models import MODELS
+from trainer.presets import PRESETS, Preset
 from utils.options import DeviceOptions, opt, options_of, to_json
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
@@ -40,9 +41,15 @@ class TrainOptions(DeviceOptions):
         "(0: what fits)",
         low=0, high=1024, ask=True, group=TRAINING,
     )  # fmt: skip
+    preset: str = opt(
+        "ancestor",
+        help="how weights begin and how long the steps are; ancestor: as in 2019, learns slower",
+        choices=tuple(PRESETS), group=TRAINING,
+    )  # fmt: skip
     learning_rate: float = opt(
-        5e-5, help="step size of the optimiser", low=1e-8, high=0.1, group=TRAINING
-    )
+        0.0, help="step size of the optimiser (0: that of the preset)", low=0, high=0.1,
+        group=TRAINING,
+    )  # fmt: skip
     clip_gradients: float = opt(
         0.0,
         help="shorten a step whose gradient is longer than this (0: never); 1 tames a model that "
@@ -118,6 +125,12 @@ class TrainOptions(DeviceOptions):
         "stand in the preview, the figures in <model dir>/progress.csv",
         low=0, group=OUTPUT,
     )  # fmt: skip
+
+    @property
+    def way(self) -> Preset:
+        """The preset, with the learning rate that is to be used."""
+        chosen = PRESETS[self.preset]
+        return chosen._replace(learning_rate=self.learning_rate or chosen.learning_rate)
 
     @classmethod
     def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -47,15 +47,19 @@ class Session:
         self.options = options
         self.batch_size = options.batch_size
         self.processors = Processors(options)
+        way = options.way
         with self.processors.scope():
             self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
+            if generation is None and way.own_start:
+                lazy.load("models.initial").begin(self.model.networks.values(), self.seed)
             if options.load_weights is not None:
                 self._begin_with(options.load_weights, generation)
             self.step = Step(
                 self.model,
-                options.learning_rate,
+                way.learning_rate,
                 options.clip_gradients,
                 self.processors.strategy,
+                way.warm_up,
             )
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
@@ -169,8 +173,9 @@ class Session:
         if generation is None or self._rollbacks > MAX_ROLLBACKS:
             raise UserError(
                 f"training breaks down again and again after iteration {self.saved_iteration}, "
-                f"which is saved: lower --learning-rate (it is {self.options.learning_rate:g}), "
-                f"give --clip-gradients 1, or look for broken faces with --debug"
+                "which is saved: lower --learning-rate "
+                f"(it is {self.options.way.learning_rate:g}), "
+                "give --clip-gradients 1, or look for broken faces with --debug"
             )
 
     def set_batch_size(self, size: int) -> None:

@@ -33,6 +33,7 @@ class Step:
     clip : a gradient longer than this, all variables together, is shortened to it (0: never)
     strategy : a tf.distribute.Strategy that shares each batch among its devices; make the step and
         the model inside its scope
+    warm_up : steps over which the learning rate grows to its size
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class Step:
         learning_rate: float,
         clip: float = 0.0,
         strategy: Any = None,  # noqa: ANN401
+        warm_up: int = 0,
     ) -> None:
         self.model, self.clip, self.strategy = model, clip, strategy
-        self.optimizer = Adam(model.variables, learning_rate)
+        self.optimizer = Adam(model.variables, learning_rate, warm_up)
         self._names: list[str] = []
         self._graph = tf.function(self._step if strategy is None else self._shared_step)
 

@@ -91,6 +91,13 @@ class Span:
             return time is not None and time >= self.last
         return self.last is not None and index > self.last
 
+    def begun_earlier(self, frames: int, rate: Fraction | None) -> "Span":
+        """Return the span that begins so many frames earlier."""
+        if isinstance(self.first, Fraction):
+            back = Fraction(frames) / (rate or 25)
+            return Span(max(self.first - back, Fraction(0)), self.last)
+        return self if self.first is None else Span(max(self.first - frames, 0), self.last)
+
     def count(self, total: int | None, rate: Fraction | None) -> int | None:
         """Return about how many frames it has of `total`; None if that cannot be known."""
         if total is None:
