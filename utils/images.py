@@ -38,9 +38,14 @@ def decode_image(data: bytes, name: str) -> Image:
                 f'"{name}" claims more pixels than are allowed ({LIMIT} is {os.environ[LIMIT]})'
             ) from None
         image = None
-    if image is None:
+    if image is None or _cut_off(data):
         raise InputError(f'"{name}" is not a readable picture; it may be truncated')
     return image
+
+
+def _cut_off(data: bytes) -> bool:
+    """Whether a JPEG ends within its pixels: OpenCV shows what is missing as grey."""
+    return data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
 
 
 def read_image(path: Path) -> Image:
