@@ -16,7 +16,13 @@ from converters.film import VideoOutput
 from converters.looks import Blenders, Looks
 from converters.motion import find_ways
 from converters.obstruction import Obstructions
-from converters.options import ConvertOptions, color_lead, has_alpha
+from converters.options import (
+    ConvertOptions,
+    color_lead,
+    has_alpha,
+    save_look,
+    settings_file,
+)
 from converters.output import FolderOutput, Output
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
@@ -63,6 +69,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
         console.warn("this model has learned no mask; the hull of the landmarks is used instead")
     header = run_header(options, faceset, predictor.name)
     output = open_output(options, source, span, header, marker)
+    save_look(settings_file(options.output_dir), options)
     log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
         report = _convert(options, predictor, source, faces, output)

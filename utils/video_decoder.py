@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 
+from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
 from utils.video_colour import ToBgr
@@ -17,6 +18,8 @@ CONTAINER_TICK = Fraction(1, 1_000_000)
 """FFmpeg counts the times of a container, unlike those of a stream, in microseconds."""
 SLACK = Fraction(1, 4)
 """Seconds by which a video may miss the end it announces without being called cut off."""
+MARGIN = 1 << 20
+"""Pixels by which a frame may be larger than twice what the file's header says."""
 NOT_FOOTAGE = frozenset({"tty", "concat", "hls", "dash", "image2"})
 """What FFmpeg opens like a video but is none: text, lists of other files, pictures."""
 
@@ -140,8 +143,13 @@ def _pictures_of(container: Any, path: Path) -> Any:  # noqa: ANN401 - PyAV's co
         raise InputError(f'"{path}" has no video stream, only sound or other data')
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
-    if stream.codec_context is None:
+    decoder = stream.codec_context
+    if decoder is None:
         raise InputError(f'"{path}" is in a video format that cannot be decoded')
+    # a damaged or hostile frame may claim any size: it gets no memory for that
+    said = decoder.width * decoder.height or MOST_PIXELS
+    most = min(MOST_PIXELS, MARGIN + 2 * said)
+    decoder.options = {**decoder.options, "max_pixels": str(most)}
     return stream
 
 
