@@ -84,6 +84,32 @@ STAGES = {
         "tools.import_dfl:run",
         "take over faces that DeepFaceLab extracted",
     ),
+    "util debug-pictures": Stage(
+        "tools.util_options:DebugPicturesOptions",
+        "tools.debug_pictures:run",
+        "draw the landmarks of all faces, to look through",
+    ),
+    "util recover-names": Stage(
+        "sorter.options:RecoverNamesOptions",
+        "sorter.sort:recover_names",
+        "give faces the names back that extract gave them",
+    ),
+    "util pack": Stage(
+        "tools.util_options:PackOptions", "tools.pack:pack", "pack a folder of faces into one file"
+    ),
+    "util unpack": Stage(
+        "tools.util_options:UnpackOptions", "tools.pack:unpack", "unpack a packed folder of faces"
+    ),
+    "util save-metadata": Stage(
+        "tools.util_options:SaveMetadataOptions",
+        "tools.metadata:save",
+        "keep face data while another program changes the pictures",
+    ),
+    "util restore-metadata": Stage(
+        "tools.util_options:RestoreMetadataOptions",
+        "tools.metadata:restore",
+        "put kept face data back into changed pictures",
+    ),
 }
 ALIASES = {"merge": "convert"}
 USAGE = "usage: main.py STAGE [options]     (main.py STAGE --help lists a stage's options)"

@@ -28,6 +28,8 @@ Trace = Callable[[int, str, np.ndarray], None]
 Transfer = Callable[[np.ndarray, Colors, Colors], np.ndarray]
 """Gives a face, whose colours are the former, the latter; see `converters.color.statistics`."""
 
+LEAST_ALPHA = np.float32(0.5 / 255)
+
 FACE_ERRORS = (UserError, cv2.error, ArithmeticError, ValueError)
 """What a single face may fail with; the rest of its frame is done."""
 
@@ -179,6 +181,8 @@ class Blender:
         """Return a face's colours and those it is to get, if the look makes use of them."""
         if self.transfer is None and not self.mode.matches:
             return None
+        if not np.isfinite(swap.face).all():
+            return None
         crop = Crop.of(swap.landmarks, swap.face.shape[0], swap.face_type)
         return measure(swap.face, swap.crop, _bare(self.find_mask(swap) * self.fade, crop, free))
 
@@ -253,12 +257,14 @@ def _bare(mask: np.ndarray, crop: Crop, free: np.ndarray | None) -> np.ndarray:
 def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Put a picture with its mask over a layer (h, w, 4), colours not multiplied by alpha, 0..255.
 
-    Where nothing covers a pixel its colour stays: that of the frame.
+    Where nothing to speak of covers a pixel its colour stays: that of the frame.
     """
     share = below[..., 3:] / np.float32(255) * (1 - mask)
     alpha = mask + share
-    mixed = (picture * mask + below[..., :3] * share) / np.maximum(alpha, np.float32(1e-6))
-    return np.concatenate([np.where(alpha > 0, mixed, below[..., :3]), alpha * 255], axis=2)
+    mixed = (picture * mask + below[..., :3] * share) / np.maximum(alpha, LEAST_ALPHA)
+    return np.concatenate(
+        [np.where(alpha > LEAST_ALPHA, mixed, below[..., :3]), alpha * 255], axis=2
+    )
 
 
 def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from utils.images import to_float, to_uint8
 
 STRONG_NOISE = 0.12  # of the range: differences up to this are smoothed away at 100 percent
 SHARPEN_SIGMA = 0.006  # of the face's side: about the size of a wrinkle
-SOFTEN_SIGMA = 0.02
+SOFTEN_SIGMA = 0.012
 SHORTEST_SMEAR = 0.5  # pixels
 MOST_COLORS = 256
 

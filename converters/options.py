@@ -1,12 +1,17 @@
 """Options of `convert`. Light: `--help` imports nothing else."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from converters import BLENDS, COLORS, MASKS
 from models import MODELS
 from utils import timecode
-from utils.options import DeviceOptions, opt
+from utils.errors import UsageError
+from utils.files import write_bytes
+from utils.options import DeviceOptions, from_json, opt, options_of, to_json
 from utils.video_options import CodingOptions
 
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
@@ -28,6 +33,10 @@ class Footage(DeviceOptions):
         group="Files",
     )
     model_dir: Path = opt(help="the trained model", group="Files")
+    settings: Path | None = opt(
+        None, help="begin with the look of another result, its <result>_convert.json (default: "
+        "that of an earlier run into this place)", group="Files",
+    )  # fmt: skip
     mask_dir: Path | None = opt(
         None, help="pictures of the frames' size and names: where they are black, something is "
         "before the face and the footage is kept; a frame without one is all white",
@@ -66,6 +75,18 @@ class Footage(DeviceOptions):
     mask_output: Path | None = opt(
         None, help="write the masks the faces were blended with as well: a folder, or a video if "
         "the result is one", group="Output",
+    )  # fmt: skip
+    interactive: bool = opt(
+        False, help="choose the look in a window, frame by frame if need be, before everything is "
+        "rendered (docs/interactive.md)", group="Session",
+    )  # fmt: skip
+    session: Path | None = opt(
+        None, help="render with the settings per frame that --interactive has kept in this file; "
+        "default: <output>.session.json, if it exists", group="Session",
+    )  # fmt: skip
+    use_session: bool = opt(
+        True, help="use a session if there is one; without it the look's flags count",
+        group="Session",
     )  # fmt: skip
     batch_size: int = opt(
         8, help="faces the model predicts at once", low=1, high=256, group="Device"
@@ -160,7 +181,51 @@ class Look:
 class ConvertOptions(Look, CodingOptions, Footage):
     """Options of `convert`."""
 
+    @classmethod
+    def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the look of `--settings`, or of an earlier run into `--output-dir`, or None."""
+        path = given.get("settings")
+        if path is None and "output_dir" in given:
+            path = settings_file(given["output_dir"])
+            path = path if path.exists() else None
+        return None if path is None else load_look(path)
+
+
+def settings_file(output: Path) -> Path:
+    """Return where the look of a result is kept: beside it."""
+    return output.with_name(output.name + "_convert.json")
+
+
+def save_look(path: Path, look: Look) -> None:
+    """Write a look as JSON."""
+    values = to_json(look)
+    kept = {option.name: values[option.name] for option in options_of(Look)}
+    write_bytes(path, json.dumps(kept, indent=1).encode())
+
+
+def load_look(path: Path) -> dict[str, Any]:
+    """Read a look: checked, with nothing else in it.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, is no look, or has settings that do not exist.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise UsageError(f'cannot read the settings "{path}": {problem}') from None
+    if not isinstance(values, dict):
+        raise UsageError(f'"{path}" holds no settings of convert')
+    from_json(Look, values)
+    return values
+
 
 def has_alpha(look: Look) -> bool:
     """Whether the pictures have a fourth channel."""
     return look.raw_mode == "rgb+mask" if look.mode == "raw" else look.alpha
+
+
+def color_lead(look: Look) -> int:
+    """Return how many frames before a frame its colours depend on."""
+    return look.color_frames - 1 if look.color_transfer != "none" or look.mode in HIST_MODES else 0

@@ -13,8 +13,10 @@ from typing import TypeVar
 import numpy as np
 
 from converters.blend import Blender, Trace
+from converters.color.memory import Memory
 from converters.depth import deepen
 from converters.mask import Swap
+from converters.motion import Ways
 from converters.predictor import Predictor
 from converters.region import Crop
 from facelib.faceset import FaceInfo
@@ -81,6 +83,8 @@ class Pipeline:
     save : is given each finished frame in the thread that blended it, out of order, or None
     covers : whether finished frames say where their faces are
     free : gives for a frame where nothing is before the faces, or None; see `Job.free`
+    ways : how faces move from frame to frame
+    context : says of a frame that it is only looked at, for the colours of those after it
     """
 
     predictor: Predictor
@@ -90,6 +94,8 @@ class Pipeline:
     save: Callable[[Converted], None] | None = None
     covers: bool = False
     free: Callable[[Frame], np.ndarray | None] | None = None
+    ways: Ways = field(default_factory=dict)
+    context: Callable[[Frame], bool] | None = None
 
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
@@ -100,11 +106,12 @@ class Pipeline:
             def step(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
                 return stack.enter_context(closing(_results(function, items, workers)))
 
-            cut = step(self._cut, jobs, workers)
-            predicted = step(self._predict, self._batches(cut), 1)
-            yield from step(self._blend, chain.from_iterable(predicted), workers)
+            cut = step(self.cut, jobs, workers)
+            predicted = step(self.predict, self._batches(cut), 1)
+            remembered = self._remember(chain.from_iterable(predicted))
+            yield from step(self.blend, remembered, workers)
 
-    def _cut(self, job: Job) -> Job:
+    def cut(self, job: Job) -> Job:
         """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
         infos, crops, failures = [], [], []
@@ -135,20 +142,39 @@ class Pipeline:
         if batch:
             yield batch
 
-    def _predict(self, batch: list[Job]) -> list[Job]:
+    def predict(self, batch: list[Job]) -> list[Job]:
+        """Have the model make the faces of some frames, all at once."""
         crops = [crop for job in batch for crop in job.crops]
         made = iter(self.predictor(crops, self.batch_size))
-        face_type = self.predictor.face_type
         done = []
         for job in batch:
-            swaps = [
-                Swap(info.source_landmarks, crop, *next(made), face_type, info.face_index)
-                for info, crop in zip(job.infos, job.crops, strict=True)
-            ]
+            pairs = zip(job.infos, job.crops, strict=True)
+            swaps = [self._swap(info, crop, *next(made)) for info, crop in pairs]
             done.append(replace(job, crops=[], swaps=swaps))
         return done
 
-    def _blend(self, job: Job) -> Converted:
+    def _swap(
+        self, info: FaceInfo, crop: np.ndarray, face: np.ndarray, mask: np.ndarray | None
+    ) -> Swap:
+        kind, way = self.predictor.face_type, self.ways.get(info, (0.0, 0.0))
+        return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
+
+    def _remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Average what is measured of colours over the frames, which come in order.
+
+        Frames that are only looked at end here.
+        """
+        memory = Memory()
+        for job in jobs:
+            blender = self.blender(job.frame)
+            matches = [blender.measure(swap, job.free) for swap in job.swaps]
+            frames = blender.look.color_frames
+            swaps = memory.add(job.frame.index, job.swaps, matches, frames)
+            if self.context is None or not self.context(job.frame):
+                yield replace(job, swaps=swaps)
+
+    def blend(self, job: Job) -> Converted:
+        """Put the faces of a frame in."""
         before = job.frame.image
         trace = self.trace(job.frame) if self.trace else None
         cover = np.zeros(before.shape[:2], np.uint8) if self.covers else None

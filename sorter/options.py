@@ -36,3 +36,10 @@ class SortOptions(StageOptions):
     page: Path | None = opt(
         None, help="write a page (.html) of the sorted faces with numbers, keys and groups"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoverNamesOptions(StageOptions):
+    """Whose names are recovered."""
+
+    input_dir: Path = opt(help="folder of faces; sort --undo takes the renaming back")

@@ -19,7 +19,7 @@ from facelib.faceset import Faceset
 from sorter import METHODS
 from sorter.job import Faces, Job, Placed
 from sorter.naming import places
-from sorter.options import UNGROUPED, SortOptions
+from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
 from sorter.page import check_page, write_page
 from sorter.rename import STATE, finish_interrupted, groups, interrupted, place, rename_all, undo
 from sorter.sheet import check_sheet, write_sheet
@@ -51,6 +51,11 @@ def run(options: SortOptions) -> Report:
         if not options.undo:
             return _sort(options)
         return Report() if finished == "undo" else _undo(options.input_dir)
+
+
+def recover_names(options: RecoverNamesOptions) -> Report:
+    """Give all faces the names that extract gave them, whatever they are called now."""
+    return run(SortOptions(input_dir=options.input_dir, by="origname"))
 
 
 def _sort(options: SortOptions) -> Report:

@@ -27,10 +27,10 @@ from models import MODELS, checkpoint
 from utils.errors import ExitStatus, InputError, ModelError, UsageError, UserError
 from utils.files import list_images
 from utils.images import read_image, write_image
-from utils.options import ask, from_json, to_json
+from utils.options import ask, from_json, resolve, to_json
 from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
 from utils.timecode import exact_rate
-from utils.video import Frame
+from utils.video import Frame, open_source
 
 SIZE = 64
 
@@ -423,6 +423,29 @@ def test_after_an_interruption_a_folder_is_continued(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("name", ["result", "result.mp4"])
+def test_a_continued_run_has_the_colours_of_a_whole_one(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("converters.film.PART_FRAMES", 5)
+    write_footage(tmp_path, count=16)
+
+    def tint(crops):
+        return np.clip(crops * (0.4 + crops[:, 32:33, 32:33]), 0, 1)
+
+    chosen = {"color_transfer": "mkl", "batch_size": 1, "color_frames": 4, "crf": 0}
+    convert.run(options(tmp_path, f"whole{Path(name).suffix}", **chosen), make_predictor(tint))
+    stops = StopsAt(10)
+    stopping = make_predictor(lambda crops: tint(crops + 0 * stops(crops)))
+    with pytest.raises(KeyboardInterrupt):
+        convert.run(options(tmp_path, name, **chosen), stopping)
+    report = convert.run(options(tmp_path, name, **chosen), make_predictor(tint))
+    assert report.counts["frames finished before"] > 3
+    for one, other in zip(
+        open_source(tmp_path / f"whole{Path(name).suffix}"), open_source(tmp_path / name),
+        strict=True,
+    ):  # fmt: skip
+        assert difference(one.image, other.image).mean() < (0.3 if name.endswith("mp4") else 1e-9)
+
+
 def test_a_picture_that_was_removed_is_made_again(tmp_path):
     write_footage(tmp_path)
     convert.run(options(tmp_path), INVERT)
@@ -590,6 +613,56 @@ def test_ranges_are_the_classic_ones_and_nothing_is_clipped(name, low, high, tmp
     for value in (low - 1, high + 1):
         with pytest.raises(UserError, match=f"from {low} to {high}. Received: {value}"):
             from_json(ConvertOptions, values | {name: value})
+
+
+@pytest.mark.parametrize("name", ["result", "result.mp4"])
+def test_the_look_is_kept_beside_the_result_and_taken_up_again(name, tmp_path):
+    write_footage(tmp_path, count=2)
+    first = options(tmp_path, name, mode="seamless", erode_modifier=40, color_transfer="rct")
+    convert.run(first, INVERT)
+    given = {"output_dir": tmp_path / name, "erode_modifier": -5}
+    files = {n: getattr(first, n) for n in ("input_dir", "aligned_dir", "model_dir")}
+    again = resolve(ConvertOptions, given | files, ConvertOptions.saved(given))
+    assert (again.mode, again.color_transfer, again.erode_modifier) == ("seamless", "rct", -5)
+    # another place knows nothing of it, unless it is named
+    elsewhere = {"output_dir": tmp_path / "other"}
+    assert ConvertOptions.saved(elsewhere) is None
+    file = tmp_path / f"{name}_convert.json"
+    assert ConvertOptions.saved(elsewhere | {"settings": file})["mode"] == "seamless"
+    for text in ("{", "[]", '{"mode": "magic"}', '{"modus": "overlay"}'):
+        file.write_text(text)
+        with pytest.raises(UsageError):
+            ConvertOptions.saved({"output_dir": tmp_path / name})
+    with pytest.raises(UsageError, match="gone"):
+        ConvertOptions.saved({"settings": tmp_path / "gone.json"})
+
+
+@pytest.mark.parametrize("kind", ["grey", "16 bits", "16 bits grey", "alpha"])
+def test_pictures_of_other_kinds_are_converted_as_what_they_show(kind, tmp_path):
+    frames = write_footage(tmp_path, count=2)
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    for index, image in enumerate(frames):
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        kinds = {
+            "grey": grey,
+            "16 bits": image.astype(np.uint16) * 257,
+            "16 bits grey": grey.astype(np.uint16) * 257,
+            "alpha": np.dstack([image, np.full(image.shape[:2], 90, np.uint8)]),
+        }
+        assert cv2.imwrite(str(odd / f"{index:06d}.png"), kinds[kind])
+        plain = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR) if "grey" in kind else image
+        write_image(tmp_path / "plain" / f"{index:06d}.png", plain)
+    results = []
+    for source in ("odd", "plain"):
+        report = convert.run(
+            options(tmp_path, f"{source}_result", input_dir=tmp_path / source, mode="seamless"),
+            INVERT,
+        )
+        assert (report.counts["converted faces"], report.failures) == (2, [])
+        results.append(read_folder(tmp_path / f"{source}_result"))
+    for one, other in zip(*results, strict=True):
+        assert difference(one, other).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,16 @@ def test_yunet_finds_a_small_face_in_a_large_frame(detectors):
     assert overlap(found[0].rect, expected) > 0.5
 
 
+def test_yunet_finds_a_small_face_in_a_small_frame(detectors):
+    frame = np.full((360, 480, 3), 120, np.uint8)
+    head = np.ascontiguousarray(astronaut()[10:220, 117:327])
+    frame[200:236, 300:336] = cv2.resize(head, (36, 36), interpolation=cv2.INTER_AREA)
+    (found,) = detectors["yunet"].detect([frame])
+    assert len(found) == 1
+    assert np.linalg.norm(np.subtract(found[0].rect.center, (318, 219))) < 3
+    assert 15 < found[0].rect.height < 26
+
+
 def test_shrinking_keeps_small_pictures_and_maps_corners_to_corners():
     image = np.zeros((300, 600, 3), np.uint8)
     assert shrink(image, 640)[0] is image

@@ -1,12 +1,17 @@
 """Every model builds, counts, learns, saves and loads; blocks and losses are exact."""
 
+import ast
 import dataclasses
+import importlib.util
+import re
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from converters import predictor
@@ -17,7 +22,9 @@ from tools import export
 from trainer.optimizer import Adam
 from utils import options
 from utils.errors import ModelError, UsageError
+from utils.registry import Entry
 
+PAGE = Path(__file__).parent.parent / "docs" / "adding-a-model.md"
 RNG = np.random.default_rng(7)
 
 # name, options, parameters; the layer tables of the classic models
@@ -61,16 +68,35 @@ def shrunk(sizes):
     return dataclasses.replace(sizes, **fields | {"side": sizes.side})
 
 
+def page_model(folder):
+    """The model of docs/adding-a-model.md as module `models.tiny`, and its registry entry."""
+    code, line = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    path = folder / "tiny.py"
+    path.write_text(code, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("models.tiny", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    ((name, entry),) = ast.literal_eval("{" + line + "}").items()
+    return module, {name: Entry(*entry)}
+
+
 @pytest.fixture(
     scope="module",
-    params=[(name, chosen) for name in MODELS for chosen in VARIANTS.get(name, [{}])],
+    params=[
+        *((name, chosen) for name in MODELS for chosen in VARIANTS.get(name, [{}])),
+        ("TINY", {}),
+    ],
     ids=lambda param: "-".join([param[0], *(f"{key}={value}" for key, value in param[1].items())]),
 )
-def model(request):
+def model(request, tmp_path_factory):
     name, chosen = request.param
-    cls = MODELS.load(name)
     keras.utils.set_random_seed(3)
     with pytest.MonkeyPatch.context() as patch:
+        if name == "TINY":
+            module, entries = page_model(tmp_path_factory.mktemp("page"))
+            patch.setitem(sys.modules, "models.tiny", module)
+            patch.setattr(MODELS, "_entries", MODELS._entries | entries)
+        cls = MODELS.load(name)
         module = sys.modules[cls.__module__]
         for constant, value in list(vars(module).items()):
             if isinstance(value, Sizes):
@@ -291,13 +317,34 @@ class TestCheckpoint:
 
     def test_only_damaged_ones_is_an_error(self, tmp_path):
         (self.save(tmp_path, 1) / "weights.npz").write_bytes(b"")
-        with pytest.raises(ModelError, match="restore a copy"):
+        with pytest.raises(ModelError, match="put a copy there"):
             checkpoint.load_newest(tmp_path)
 
     def test_a_newer_format_says_to_update(self, tmp_path):
-        self.save(tmp_path, 1, version=99)
-        with pytest.raises(ModelError, match="update"):
+        folder = self.save(tmp_path, 1, version=99)
+        (folder / "checksums.json").unlink()  # that may be another file there
+        with pytest.raises(ModelError, match=r"000000001.*update"):
             checkpoint.load_newest(tmp_path)
+
+    def test_a_backup_outlives_the_generations_and_can_be_moved_back(self, tmp_path):
+        self.save(tmp_path, 1)
+        kept = checkpoint.back_up(tmp_path)
+        assert checkpoint.back_up(tmp_path) == kept
+        for iteration in range(2, 6):
+            self.save(tmp_path, iteration)
+        assert 1 not in [int(path.name) for path in checkpoint.generations(tmp_path)]
+        (tmp_path / "generations").rename(tmp_path / "away")
+        (tmp_path / "generations").mkdir()
+        kept.rename(tmp_path / "generations" / kept.name)
+        assert checkpoint.load_newest(tmp_path).iteration == 1
+
+    def test_an_older_state_can_be_asked_for_and_newer_ones_removed(self, tmp_path):
+        for iteration in (10, 20):
+            self.save(tmp_path, iteration)
+        assert checkpoint.load_newest(tmp_path, 19).iteration == 10
+        assert checkpoint.load_newest(tmp_path, 9) is None
+        checkpoint.remove_newer(tmp_path, 10)
+        assert checkpoint.load_newest(tmp_path).iteration == 10
 
     def test_no_model_and_another_model_are_errors(self, tmp_path):
         with pytest.raises(ModelError, match="run train first"):
@@ -354,6 +401,85 @@ def test_dssim_is_tensorflows_for_other_ranges():
     first, second = 2 * smooth_faces(4, 32), 2 * smooth_faces(4, 32)
     expected = (1 - tf.image.ssim(first, second, 2.0)) / 2
     assert np.allclose(losses.dssim(first, second, 2.0), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [1, 2, 4])
+def test_blur_is_scipys_away_from_the_border(sigma):
+    x = RNG.random((2, 40, 48, 3), np.float32)
+    made = np.asarray(losses.gaussian_blur(x, sigma))
+    # cut off at twice sigma
+    expected = ndimage.gaussian_filter(x, (0, sigma, sigma, 0), radius=(0, 2 * sigma, 2 * sigma, 0))
+    inside = np.s_[:, 2 * sigma : -2 * sigma, 2 * sigma : -2 * sigma]
+    assert np.allclose(made[inside], expected[inside], atol=1e-6)
+
+
+def test_blur_moves_nothing_and_gives_no_weight_to_borders():
+    """Two faults of the ancestor: its kernel was off-centre, and empty borders became face."""
+    mask = np.zeros((1, 33, 33, 1), np.float32)
+    mask[0, 12:21, 12:21] = 1
+    blurred = np.asarray(losses.gaussian_blur(mask, 2.0))[0, ..., 0]
+    rows, columns = np.indices(blurred.shape)
+    weight = blurred.sum()
+    assert (rows * blurred).sum() / weight == pytest.approx(16, abs=1e-4)
+    assert (columns * blurred).sum() / weight == pytest.approx(16, abs=1e-4)
+    assert blurred[0].max() == blurred[:, -1].max() == 0
+    ones = np.ones((1, 20, 20, 1), np.float32)
+    assert np.allclose(losses.gaussian_blur(ones, 4), 1, atol=1e-6)
+
+
+def test_style_is_the_distance_of_means_and_deviations():
+    first, second = smooth_faces(3, 24), smooth_faces(3, 24)
+    expected = [
+        np.sum((a.mean((0, 1)) - b.mean((0, 1))) ** 2 + (a.std((0, 1)) - b.std((0, 1))) ** 2)
+        for a, b in zip(first, second, strict=True)
+    ]
+    assert np.allclose(losses.style(first, second), expected, atol=1e-4)
+    assert np.allclose(losses.style(first[1:2], second[1:2]), expected[1], atol=1e-4)
+
+
+def test_pyramid_is_of_means():
+    x = RNG.random((2, 16, 16, 3), np.float32)
+    quarter, half, whole = (np.asarray(level) for level in losses.pyramid(x, 3))
+    assert np.allclose(half, x.reshape(2, 8, 2, 8, 2, 3).mean((2, 4)))
+    assert np.allclose(quarter, x.reshape(2, 4, 4, 4, 4, 3).mean((2, 4)), atol=1e-6)
+    assert np.array_equal(whole, x)
+
+
+@pytest.mark.parametrize("pixel_loss", [False, True])
+def test_sae_losses_are_the_published_sums(pixel_loss):
+    """Against tf.image.ssim on the ancestor's 0..2 pictures, and SciPy's blur."""
+    chosen = SMALL_SAE | {"multiscale_decoder": False, "pixel_loss": pixel_loss}
+    powers = {"face_style_power": 10.0, "bg_style_power": 20.0}
+    model = MODELS.load("SAE")(MODELS.load("SAE").Options(**chosen, **powers))
+    src, dst = batch(model), batch(model)
+    of_src, of_dst = model.reconstruct(src.warped, dst.warped)
+    swapped = model.swap(dst.warped)
+
+    def blur(x, sigma):
+        return ndimage.gaussian_filter(x, (0, sigma, sigma, 0), radius=(0, 2 * sigma, 2 * sigma, 0))
+
+    def difference(side, image, soft):
+        wanted, made = 2 * side.target * soft, 2 * image * soft
+        if pixel_loss:
+            return 100 * np.mean((wanted - made) ** 2)
+        return 100 * np.mean(((1 - tf.image.ssim(wanted, made, 2.0)) / 2) ** 2)
+
+    soft_src, soft_dst = blur(src.mask, 2), blur(dst.mask, 2)
+    faces = [blur(2 * x * soft_dst, 8) for x in (swapped.image, dst.target)]
+    style = sum(
+        np.mean((f(faces[0], (1, 2)) - f(faces[1], (1, 2))) ** 2) * 3 for f in (np.mean, np.std)
+    )
+    expected = {
+        "src": difference(src, of_src.image, soft_src) + 10 / 100 * style
+        + 20 / 100 * difference(dst, swapped.image, 1 - soft_dst),
+        "dst": difference(dst, of_dst.image, soft_dst),
+        "src_mask": np.mean((2 * src.mask - 2 * of_src.mask) ** 2),
+        "dst_mask": np.mean((2 * dst.mask - 2 * of_dst.mask) ** 2),
+    }  # fmt: skip
+    made = model.losses(src, dst)
+    assert set(made) == set(expected)
+    for name, value in expected.items():
+        assert float(made[name]) == pytest.approx(float(value), rel=2e-3), name
 
 
 @pytest.mark.parametrize(

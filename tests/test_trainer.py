@@ -441,6 +441,7 @@ def test_a_saved_model_brings_its_options_but_not_its_folders(settings, tmp_path
     assert saved["model"] == "TOY"
     assert (saved["batch_size"], saved["width"]) == (3, 4)
     assert not {"training_data_src_dir", "model_dir", "debug", "ask", "target_iter"} & set(saved)
+    assert not {"multi_gpu", "mixed_precision", "force_gpu_idx"} & set(saved)  # of this machine
     assert str(tmp_path) not in json.dumps(saved)
     given = {
         "model_dir": settings().model_dir,

@@ -49,7 +49,8 @@ class Monitor:
         self._page = self._range = 0
         self._scene: Scene | None = None
         self._predicting: Iterator[list[Predicted]] | None = None
-        self._wanted = bool(options.preview_minutes)  # the first one comes at once
+        self._files_due = bool(options.preview_minutes)  # the first one comes at once
+        self._wanted = False  # by a person at the window
 
     def __enter__(self) -> "Monitor":
         options = self._session.options
@@ -70,10 +71,11 @@ class Monitor:
         """Look once, after an iteration; return what a person at the window wishes."""
         wishes = self._hear()
         if self._preview_due.due():
-            self._wanted = True
-        if self._wanted and (self._drawing is None or self._drawing.done()):
-            self._wanted = False
-            self._take()
+            self._files_due = True
+        idle = self._drawing is None or self._drawing.done()
+        if idle and (self._files_due or self._wanted):
+            self._take(files=self._files_due)
+            self._files_due = self._wanted = False
         elif self._exam is not None:
             self._advance(self._exam)
         return wishes
@@ -81,8 +83,7 @@ class Monitor:
     def finish(self) -> None:
         """Draw the preview a last time."""
         if self._session.options.preview_minutes and self._session.loss_names:
-            self._page = 0
-            self._take()
+            self._take(files=True)
 
     def _hear(self) -> set[str]:
         """Handle the keys pressed in the window."""
@@ -98,27 +99,32 @@ class Monitor:
                     self._later(partial(self._redraw, self._scene))
         return {WISHES[key] for key in keys if key in WISHES}
 
-    def _take(self) -> None:
-        """Put the faces through the networks; the rest is done in the background."""
+    def _take(self, *, files: bool) -> None:
+        """Put faces through the networks; the rest is done in the background.
+
+        Files always show the same faces and all losses, the window what was asked for.
+        """
         session = self._session
-        self._scene = scene = Scene(
-            columns=self._sitters.columns(self._predictor, self._page),
+        columns = self._sitters.columns(self._predictor, self._page)
+        self._scene = shown = Scene(
+            columns=columns,
             history=session.history,
             names=session.loss_names,
             iteration=session.iteration,
-            page=self._page,
             measured=self._record.until(session.iteration),
             last=RANGES[self._range],
         )
-        losses = {f"loss/{name}": value for name, value in session.mean_losses().items()}
-        self._drawing = self._later(lambda: self._publish(scene, losses))
+        self._drawing = self._later(partial(self._redraw, shown))
+        if files:
+            if self._page:
+                columns = self._sitters.columns(self._predictor)
+            losses = {f"loss/{name}": value for name, value in session.mean_losses().items()}
+            scene = replace(shown, columns=columns, last=0)
+            self._drawing = self._later(partial(self._publish, scene, losses))
         self._progress.restart()
 
     def _publish(self, scene: Scene, losses: Mapping[str, float]) -> None:
         image = preview.draw(scene)
-        self._show(image)
-        if scene.page:
-            return  # files show the same faces every time
         _write(self._folder / "preview.png", image)
         if self._session.options.preview_history:
             _write(self._folder / "preview_history" / f"{scene.iteration:09d}.png", image)
@@ -127,11 +133,8 @@ class Monitor:
             self._board.picture(scene.iteration, "preview", image)
 
     def _redraw(self, scene: Scene) -> None:
-        self._show(preview.draw(scene))
-
-    def _show(self, image: Image) -> None:
-        if self._viewer is not None:
-            self._viewer.show(image)
+        if self._viewer is not None and not self._viewer.closed:
+            self._viewer.show(preview.draw(scene))
 
     def _advance(self, exam: Exam) -> None:
         """Predict a few more of the faces that are kept out, and measure when all are done."""

@@ -12,6 +12,7 @@ CURVE_HEIGHT = 160
 DARK, LINE, LIGHT = 24, 60, 235
 COLORS = ((235, 130, 40), (40, 170, 250), (90, 200, 90), (200, 90, 200))  # BGR, one per loss
 BANDS = 5
+HEAD, FOOT = 22, 22  # pixels above and below the measures, for words
 MEASURES = {
     "ssim_src": ("src", COLORS[0]),
     "ssim_dst": ("dst", COLORS[1]),
@@ -53,7 +54,7 @@ def curve(
 
 
 def progress(rows: Sequence[Mapping[str, float]], width: int) -> Image:
-    """Draw what was measured, from 0 at the bottom to 1 at the top, over iterations.
+    """Draw what was measured over iterations: 0 just above the lowest words, 1 below the highest.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def progress(rows: Sequence[Mapping[str, float]], width: int) -> Image:
     for number, (name, (label, color)) in enumerate(MEASURES.items()):
         values = np.array([row[name] for row in rows], float)
         known = np.isfinite(values)
-        heights = (CURVE_HEIGHT - 1) * (1 - np.clip(values[known], 0, 1))
+        heights = HEAD + (CURVE_HEIGHT - HEAD - FOOT) * (1 - np.clip(values[known], 0, 1))
         points = np.stack([places[known], heights], axis=1).round().astype(np.int32)
         cv2.polylines(image, [points[:, None]], isClosed=False, color=color, thickness=1)
         for point in points[-1:]:

@@ -37,7 +37,6 @@ class Scene:
     history: np.ndarray
     names: Sequence[str]
     iteration: int
-    page: int = 0
     measured: Sequence[Mapping[str, float]] = field(default_factory=list)
     last: int = 0
 

@@ -77,7 +77,7 @@ def check_precision(gpus: Sequence[Any]) -> None:
         details = tf.config.experimental.get_device_details(gpu)
         capability = details.get("compute_capability", (0, 0))
         if capability < BFLOAT16_SINCE:
-            name, (major, minor) = details.get("device_name", gpu.name), capability
+            name, (major, minor) = details.get("device_name", "an unknown GPU"), capability
             raise UsageError(
                 f"--mixed-precision: Expected a GPU of compute capability 8.0 or more. "
                 f"Received: {name}, {major}.{minor}. Leave the flag out"

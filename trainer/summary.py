@@ -23,6 +23,8 @@ def describe(session: Session, src: Sampler, dst: Sampler, has_gpu: bool = False
     lines.append(f"memory  {memory.describe(model, session.batch_size, has_gpu)}")
     lines.append(f"device  {device()}")
     lines.append(f"faces   src {len(src.faces)}, dst {len(dst.faces)}")
+    if session.exchanged:
+        lines.append(f"sides   exchanged until iteration {session.exchanged_until:,}")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 
+from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
 from utils.video_colour import ToBgr
@@ -17,6 +18,8 @@ CONTAINER_TICK = Fraction(1, 1_000_000)
 """FFmpeg counts the times of a container, unlike those of a stream, in microseconds."""
 SLACK = Fraction(1, 4)
 """Seconds by which a video may miss the end it announces without being called cut off."""
+MARGIN = 1 << 20
+"""Pixels by which a frame may be larger than twice what the file's header says."""
 NOT_FOOTAGE = frozenset({"tty", "concat", "hls", "dash", "image2"})
 """What FFmpeg opens like a video but is none: text, lists of other files, pictures."""
 
@@ -40,7 +43,7 @@ class VideoSource(FrameSource):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         with footage(path) as (container, stream):
-            first = next(_decoded(container, stream, _Damage()), None)
+            first = next(decoded(container, stream, Damage()), None)
             if first is None:
                 raise InputError(f'no frame of "{path}" can be decoded; it may be damaged')
             to_bgr = ToBgr(first)
@@ -81,12 +84,12 @@ class VideoSource(FrameSource):
     def _pictures(self) -> Iterator[tuple[int, Fraction, Fraction | None, Any]]:
         """Decode; at the end, also an early one, say in `failures` what was damaged."""
         self.failures.clear()
-        damage = _Damage()
+        damage = Damage()
         with footage(self.path) as (container, stream):
             clock = _Clock(stream.time_base, self.signal.origin, self.rate)
             stream.thread_type = "AUTO"
             try:
-                for index, picture in enumerate(_decoded(container, stream, damage)):
+                for index, picture in enumerate(decoded(container, stream, damage)):
                     time, duration = clock.time(picture.pts), clock.duration(picture.duration)
                     yield index, time, duration, picture
                 damage.announced = _announced_end(stream)
@@ -140,12 +143,17 @@ def _pictures_of(container: Any, path: Path) -> Any:  # noqa: ANN401 - PyAV's co
         raise InputError(f'"{path}" has no video stream, only sound or other data')
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
-    if stream.codec_context is None:
+    decoder = stream.codec_context
+    if decoder is None:
         raise InputError(f'"{path}" is in a video format that cannot be decoded')
+    # a damaged or hostile frame may claim any size: it gets no memory for that
+    said = decoder.width * decoder.height or MOST_PIXELS
+    most = min(MOST_PIXELS, MARGIN + 2 * said)
+    decoder.options = {**decoder.options, "max_pixels": str(most)}
     return stream
 
 
-class _Damage:
+class Damage:
     """What is wrong with a video, found while it is read and said when its end is reached."""
 
     def __init__(self) -> None:
@@ -155,6 +163,7 @@ class _Damage:
         self.announced: Fraction | None = None
 
     def sentences(self, name: str) -> list[str]:
+        """Say it, in whole sentences."""
         found = []
         if self.lost:
             found.append(f'"{name}" is damaged: about {self.lost} frame(s) could not be decoded')
@@ -165,7 +174,7 @@ class _Damage:
         return found
 
 
-def _decoded(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:  # noqa: ANN401
+def decoded(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:  # noqa: ANN401
     """Decode to the end, past damaged places."""
     for packet in _packets(container, stream, damage):
         if packet.pts is not None:
@@ -177,7 +186,7 @@ def _decoded(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:  # 
         yield from rest
 
 
-def _packets(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:  # noqa: ANN401
+def _packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:  # noqa: ANN401
     """Yield packets; a last one that was cut off is left out, for an error costs whole ones too."""
     held = None
     try:
@@ -192,7 +201,7 @@ def _packets(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:  # 
         yield held
 
 
-def _attempt(decode: Callable[[], list[Any]], damage: _Damage) -> list[Any]:
+def _attempt(decode: Callable[[], list[Any]], damage: Damage) -> list[Any]:
     try:
         return decode()
     except av.error.EOFError:  # it has given all it had

@@ -1,0 +1,109 @@
+"""Flicker of converted faces with and without averaging of the matched colours over frames.
+
+    python -m benchmarks.flicker [--workspace workspace]
+
+Flicker is the mean distance in Lab between the change of the face's mean colour from frame to frame
+and that of the footage in the same place. First a drawn face with known noise whose mask shakes;
+then, with --workspace, the demo's footage and model.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from utils import device
+
+device.select(device.DeviceOptions(cpu_only=True))
+
+import numpy as np
+import test_color_memory as drawn
+
+from converters import predictor as predictors
+from converters.blend import Blender
+from converters.options import Look
+from converters.pipeline import Pipeline
+from converters.predictor import Predictor
+from facelib import geometry
+from facelib.faceset import FaceInfo, Faceset
+from facelib.landmarks import hull_mask
+from facelib.types import FaceType
+from tools.measures import mean_lab
+from utils.images import Image, to_float
+from utils.video import Frame, open_source
+
+SIDE = 64
+LOOKS = {
+    "overlay, no transfer": {},
+    **{name: {"color_transfer": name} for name in ("rct", "lct", "mkl", "idt", "sot")},
+    "hist-match": {"mode": "hist-match"},
+    "seamless, mkl": {"mode": "seamless", "color_transfer": "mkl"},
+}
+Item = tuple[Frame, list[FaceInfo]]
+
+
+def face_colors(images: list[Image], infos: list[FaceInfo]) -> np.ndarray:
+    """Return the mean Lab colour inside the hull of each picture's face, (n, 3)."""
+    colors = []
+    for image, info in zip(images, infos, strict=True):
+        matrix = geometry.crop_matrix(info.source_landmarks, SIDE, FaceType.HALF)
+        hull = hull_mask(geometry.apply(matrix, info.source_landmarks), (SIDE, SIDE))[..., 0]
+        colors.append(mean_lab(to_float(geometry.warp_face(image, matrix, SIDE)), hull))
+    return np.array(colors)
+
+
+def flicker(items: list[Item], model: Predictor, mask: str, **look: object) -> float:
+    """Convert the frames and return the flicker beyond the footage's own."""
+    blender = Blender(Look(mask_type=mask, **look), model.base_erode, model.base_blur)
+    done = Pipeline(model, lambda _: blender, 8).run(iter(items))
+    infos = [infos[0] for _, infos in items]
+    pairs = [result.frame.image for result in done], [frame.image for frame, _ in items]
+    after, before = (np.diff(face_colors(images, infos), axis=0) for images in pairs)
+    return float(np.linalg.norm(after - before, axis=1).mean())
+
+
+def report(title: str, items: list[Item], model: Callable[[], Predictor], mask: str) -> None:
+    """Print the flicker of every look, for several numbers of frames averaged."""
+    counts = (1, 2, 4, 8, 16)
+    print(f"{title}, {len(items)} frames; averaged over {counts} frames")
+    for name, look in LOOKS.items():
+        values = [flicker(items, model(), mask, color_frames=n, **look) for n in counts]
+        print(f"  {name:22}" + "".join(f"{value:8.3f}" for value in values))
+
+
+def drawn_items() -> list[Item]:
+    """A still face with noise of 4 grey levels."""
+    frames, landmarks = drawn.footage(40)
+    return [
+        (Frame(image, i, f"{i:06d}.png", None), [drawn.make_info(landmarks, frame_index=i)])
+        for i, image in enumerate(frames)
+    ]
+
+
+def demo_items(workspace: Path) -> Iterator[Item]:
+    """The demo's dst and its faces."""
+    faces = Faceset.open(workspace / "data_dst" / "aligned").by_frame()
+    for frame in open_source(workspace / "data_dst.mp4"):
+        stem = Path(frame.name).stem
+        if stem in faces:
+            yield frame, faces[stem][:1]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workspace", type=Path)
+    args = parser.parse_args()
+    report("a drawn face, its mask shakes", drawn_items(), drawn.predictor, "predicted")
+    if args.workspace:
+        model = predictors.load(args.workspace / "model")
+        items = list(demo_items(args.workspace))
+        for mask in ("predicted", "hull"):
+            report(f"the demo, {model.name}, mask {mask}", items, lambda: model, mask)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Peak memory of a training step beside the estimate: python -m benchmarks.memory [MODEL ...].
+
+Each line is a process of its own (a peak is that of all its life) in which a model is built, with
+its optimiser and the faster convolutions, and does two steps. Linux only.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.base import Batch
+from trainer import memory
+from utils import console, device, lazy
+
+SETTINGS: list[tuple[str, dict[str, Any], int]] = [
+    ("H64", {"lightweight": True}, 8),
+    ("H64", {"lightweight": True}, 32),
+    ("H64", {}, 8),
+    ("H128", {"lightweight": True}, 4),
+    ("DF", {}, 2),
+    ("LIAEF128", {}, 4),
+    ("SAE", {"resolution": 64}, 8),
+]
+
+
+def measure(name: str, chosen: dict[str, Any], batch_size: int) -> tuple[int, int]:
+    """Return the estimate and the peak of this process, bytes."""
+    device.tune()
+    cls = lazy.load("models").MODELS.load(name)
+    model = cls(cls.Options(**chosen))
+    lazy.load("models.acceleration").accelerate(model.networks.values())
+    step = lazy.load("trainer.step").Step(model, 5e-5)
+    rng, side = np.random.default_rng(0), model.resolution
+    shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1)]
+    batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))
+    for _ in range(2):
+        step(batch, batch)
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    return memory.estimate(model, batch_size).total, peak * 1024
+
+
+def main() -> None:
+    """Measure one setting given as JSON, or all those of the named models."""
+    if len(sys.argv) == 2 and sys.argv[1].startswith("["):
+        console.say(json.dumps(measure(*json.loads(sys.argv[1]))))
+        return
+    for setting in SETTINGS:
+        if len(sys.argv) > 1 and setting[0] not in sys.argv[1:]:
+            continue
+        command = [sys.executable, "-m", "benchmarks.memory", json.dumps(setting)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        estimate, peak = json.loads(done.stdout)
+        name, chosen, batch_size = setting
+        words = f"{name} {json.dumps(chosen) if chosen else ''} batch {batch_size}"
+        console.say(
+            f"{words:40} estimate {memory.gigabytes(estimate)}, peak {memory.gigabytes(peak)}, "
+            f"off by {estimate / peak - 1:+.0%}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What watching costs a training: preview and measures beside a step of H64. No baseline.
+
+python -m benchmarks.watching
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.sampler import write_faces
+from facelib.faceset import Faceset
+from models.acceleration import accelerate
+from models.base import Batch
+from trainer import preview
+from trainer.exam import Exam
+from trainer.options import options_class
+from trainer.predicting import CHUNK, Predictor
+from trainer.sampling import sides_of
+from trainer.session import Session
+from utils import device
+
+ROUNDS, BATCH = 8, 8
+
+
+def main() -> None:
+    """Print milliseconds of wall time, medians, taken in turns."""
+    device.tune()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_faces(folder, 256)
+        options = options_class("H64")(
+            training_data_src_dir=folder, training_data_dst_dir=folder,
+            model_dir=folder / "model", model="H64", batch_size=BATCH,
+        )  # fmt: skip
+        session = Session(options)
+        accelerate(session.model.networks.values())
+        src, dst, *_ = sides_of(session, Faceset.open(folder), Faceset.open(folder))
+        exam = Exam(src, dst, src, dst)
+        sitters, predictor = preview.Sitters(src, dst), Predictor(session.model)
+        batches: list[Batch] = [side.batch(0, BATCH) for side in (src, dst)]
+        times: dict[str, list[float]] = {}
+        for _ in range(ROUNDS):
+            _timed(times, f"step, batch {BATCH}", lambda: session.train(*batches))
+            columns = _timed(times, "preview, predicting", lambda: sitters.columns(predictor))
+            scene = preview.Scene(columns, session.history, session.loss_names, 1)
+            _timed(times, "preview, drawing (background)", lambda scene=scene: preview.draw(scene))
+            parts = exam.predict(predictor)
+            _timed(times, f"exam, predicting {CHUNK} faces", lambda parts=parts: next(parts))
+            *_, made = parts
+            _timed(
+                times,
+                f"exam, measuring {sum(len(part.dst.image) for part in made)} faces (background)",
+                lambda made=made: exam.measure(made),
+            )
+        for what, values in times.items():
+            print(f"{what:45} {1000 * np.median(values[1:]):8.0f} ms")
+
+
+def _timed(times: dict[str, list[float]], what: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401
+    started = time.perf_counter()
+    result = work()
+    times.setdefault(what, []).append(time.perf_counter() - started)
+    return result
+
+
+if __name__ == "__main__":
+    main()

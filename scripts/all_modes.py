@@ -1,0 +1,178 @@
+"""One picture of one face in every mode, with every colour transfer, mask and effect on the face.
+
+    python -m scripts.all_modes --workspace workspace          writes workspace/all_modes.jpg
+    python -m scripts.all_modes --astronaut docs/modes.jpg     the picture in docs/conversion.md
+
+The second needs neither footage nor a model: on the public-domain photograph of an astronaut, her
+own face is put back, mirrored and in other colours.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import cv2
+import numpy as np
+
+from converters import BLENDS, COLORS, MASKS, predictor
+from converters.blend import Blender
+from converters.mask import Swap, hull_mask
+from converters.motion import find_ways
+from converters.options import RAW_MODES, Look
+from converters.predictor import Predictor
+from converters.region import Crop
+from facelib.detectors import DETECTORS
+from facelib.faceset import Faceset
+from facelib.landmarkers import LANDMARKERS
+from facelib.types import FaceType
+from utils.console import error, say
+from utils.errors import ExitStatus, InputError, UserError
+from utils.images import Image, to_float, to_uint8, write_image
+from utils.video import open_source
+
+ROOT = Path(__file__).resolve().parent.parent
+TILE, GAP, LABEL, COLUMNS = 180, 6, 22, 7
+INK, PAPER = (40, 40, 40), (245, 245, 245)
+AROUND = 1.25  # side of what is shown, in sides of a full face's crop
+
+Scene = tuple[Image, list[Swap], float, float]
+"""A frame, its faces, and the erode and blur that suit the model."""
+
+
+def looks() -> Iterator[tuple[str, Look]]:
+    """Yield what is shown, with its title: one thing at a time is not as it is by default."""
+    for name in BLENDS:
+        if name != "raw":
+            yield name, Look(mode=name)
+    for name in RAW_MODES:
+        yield f"raw {name}", Look(mode="raw", raw_mode=name)
+    for name in COLORS:
+        yield f"overlay, {name}", Look(color_transfer=name)
+    for name in MASKS:
+        yield f"mask {name}", Look(mask_type=name)
+    yield "erode -60", Look(erode_modifier=-60)
+    yield "blur 100", Look(blur_modifier=100)
+    yield "scale 15", Look(face_scale=15)
+    yield "sharpen 60", Look(sharpen=60)
+    yield "sharpen -60", Look(sharpen=-60)
+    yield "motion blur 100", Look(motion_blur=100)
+    yield "degrade 100", Look(color_degrade=100)
+
+
+def draw(scene: Scene) -> Image:
+    """Return the sheet: the frame as it was, then every look."""
+    frame, swaps, erode, blur = scene
+    crop = Crop.of(swaps[0].landmarks, 64, FaceType.FULL)
+    tiles = [_tile("the frame", frame, crop)]
+    for title, look in looks():
+        image = Blender(look, erode, blur)(frame, swaps).image
+        tiles.append(_tile(title, image, crop))
+    image = Blender(Look(), erode, blur)(frame, swaps, free=_stick(frame, crop)).image
+    tiles.append(_tile("--mask-dir: a stick", image, crop))
+    while len(tiles) % COLUMNS:
+        tiles.append(np.full_like(tiles[0], PAPER[0]))
+    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
+    return np.vstack(rows)
+
+
+def _stick(frame: Image, crop: Crop) -> Image:
+    """Return the mask of something slanting before the face."""
+    free = np.full(frame.shape[:2], 255, np.uint8)
+    box = crop.box(0.3, 0.3, 0.7, 0.8)
+    ends = (box.left, box.bottom), (box.right, box.top)
+    cv2.line(free, *ends, 0, max(2, int(crop.side / 12)), cv2.LINE_AA)
+    return free
+
+
+def _tile(title: str, image: Image, crop: Crop) -> Image:
+    """Return a labelled square around the face; what alpha leaves open is a chequerboard."""
+    box = crop.box(*(0.5 + AROUND / 2 * side for side in (-1, -1, 1, 1))).within(image)
+    part = cv2.resize(image[box.area], (TILE, TILE), interpolation=cv2.INTER_AREA)
+    if part.shape[2] == 4:
+        board = 120 + 60 * (np.indices((TILE, TILE)) // 12 % 2).sum(axis=0)[..., None] % 120
+        alpha = part[..., 3:] / 255
+        part = to_uint8((part[..., :3] * alpha + board * (1 - alpha)) / 255)
+    tile = np.full((LABEL + TILE + GAP, TILE + GAP, 3), PAPER, np.uint8)
+    tile[LABEL : LABEL + TILE, :TILE] = part
+    place = (2, LABEL - 6)
+    cv2.putText(tile, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
+    return tile
+
+
+def footage(workspace: Path, number: int | None) -> Scene:
+    """Return a frame of the demo and what its model makes of the face.
+
+    Raises
+    ------
+    InputError
+        If that frame has no face.
+    """
+    faceset = Faceset.open(workspace / "data_dst" / "aligned")
+    faces = faceset.by_frame()
+    names = sorted(faces)
+    name = names[len(names) // 2] if number is None else f"{number:06d}"
+    if name not in faces:
+        raise InputError(f"frame {number} has no face; those that have: {names[0]} to {names[-1]}")
+    ways = find_ways(info for infos in faces.values() for info in infos)
+    model = predictor.load(workspace / "model")
+    source = open_source(workspace / "data_dst.mp4")
+    frame = next(frame.image for frame in source if Path(frame.name).stem == name)
+    swaps = []
+    for info in faces[name]:
+        swap = predict(frame, info.source_landmarks, model)
+        swaps.append(replace(swap, motion=ways[info]))
+    return frame, swaps, model.base_erode, model.base_blur
+
+
+def astronaut() -> Scene:
+    """Return the photograph and a prediction: the face mirrored, darker and bluer."""
+    import skimage.data
+
+    frame = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
+    [found] = DETECTORS.load("yunet")().detect([frame])
+    [(landmarks, _)] = LANDMARKERS.load("mesh")().locate(frame, found[:1])
+
+    def mirror(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        side = crops.shape[1]
+        swap = Swap(landmarks, crops[0], crops[0], None, FaceType.FULL)
+        mask = cv2.resize(hull_mask(swap), (side, side), interpolation=cv2.INTER_AREA)
+        mask = cv2.GaussianBlur(np.minimum(mask, mask[:, ::-1]), (0, 0), 1.5)
+        return crops[:, :, ::-1] * np.float32([0.95, 0.75, 0.65]), mask[None, ..., None]
+
+    swap = predict(frame, landmarks, Predictor(mirror, 128, FaceType.FULL))
+    return frame, [replace(swap, motion=(8.0, 3.0))], 20, 40
+
+
+def predict(frame: Image, landmarks: np.ndarray, model: Predictor) -> Swap:
+    """Return a face of a frame and what a model makes of it."""
+    crop = Crop.of(landmarks, model.resolution, model.face_type).cut(frame, model.resolution)
+    [(face, mask)] = model([to_float(crop)], 1)
+    return Swap(landmarks, to_float(crop), face, mask, model.face_type)
+
+
+def main() -> int:
+    """Read the command line and write the picture."""
+    parser = argparse.ArgumentParser(description="One face in every mode, side by side")
+    parser.add_argument("--workspace", type=Path, default=ROOT / "workspace")
+    parser.add_argument("--frame", type=int, help="number of the frame (default: the middle)")
+    parser.add_argument("--astronaut", type=Path, help="write this picture, without any footage")
+    arguments = parser.parse_args()
+    try:
+        output = arguments.astronaut or arguments.workspace / "all_modes.jpg"
+        scene = astronaut() if arguments.astronaut else footage(
+            arguments.workspace, arguments.frame
+        )  # fmt: skip
+        write_image(output, draw(scene), quality=85)
+    except UserError as problem:
+        error(str(problem))
+        return problem.status
+    say(f'"{output}" written')
+    return ExitStatus.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,253 @@
+"""What one sees of a training: window and keys, files, measures of kept-out faces, TensorBoard."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from screen import wait_until
+from synthetic import make_faceset, make_info, make_landmarks
+from toy_model import ENTRY
+
+from facelib.faceset import Faceset, write_face
+from facelib.geometry import warp_face
+from facelib.types import FaceType
+from models import MODELS, checkpoint
+from models.base import Faces
+from trainer import exam, plots, preview, train, viewer
+from trainer.exam import Exam, Record
+from trainer.options import options_class
+from trainer.predicting import CHUNK, Predicted, Predictor
+from trainer.sampler import Sampler, Settings
+from trainer.sampling import sides_of
+from trainer.session import Session
+from utils.images import read_image, to_float
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Two folders of 40 faces, a few of which are kept out of training."""
+    folder = tmp_path_factory.mktemp("people")
+    for identity, side in enumerate(("src", "dst")):
+        make_faceset(folder / side, 40, identity=identity)
+    return folder
+
+
+@pytest.fixture
+def settings(people, tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
+    values = {
+        "training_data_src_dir": people / "src", "training_data_dst_dir": people / "dst",
+        "model_dir": tmp_path / "model", "model": "TOY", "batch_size": 4, "seed": 5,
+        "learning_rate": 0.01, "preview": False,
+    }  # fmt: skip
+    return lambda **changes: options_class("TOY")(**values | changes)
+
+
+@pytest.fixture
+def sides(settings, people):
+    session = Session(settings())
+    return session, sides_of(session, *(Faceset.open(people / side) for side in ("src", "dst")))
+
+
+# --- files
+
+
+def test_training_writes_previews_measures_and_events(settings, monkeypatch):
+    monkeypatch.setattr(exam, "FACES", 2 * CHUNK)
+    train.run(settings(target_iter=200, measure_minutes=0.01, preview_minutes=0.02,
+                       preview_history=True, tensorboard=True))  # fmt: skip
+    folder = settings().model_dir
+    rows = Record(folder / "progress.csv").until(200)
+    assert len(rows) >= 2
+    assert rows[-1]["ssim_dst"] > rows[0]["ssim_dst"]
+    assert 0 < rows[-1]["mask_overlap"] <= 1
+    assert np.isfinite([rows[-1]["to_src"], rows[-1]["to_dst"]]).all()
+    pictures = sorted((folder / "preview_history").iterdir())
+    assert pictures[0].name == "000000001.png"
+    assert pictures[-1].read_bytes() == (folder / "preview.png").read_bytes()
+    scalars, images = events(folder / "tensorboard")
+    assert set(scalars) >= {"loss/src", "loss/dst", "kept out/ssim_dst", "kept out/to_src"}
+    assert [step for step, _ in scalars["kept out/ssim_dst"]] == [r["iteration"] for r in rows]
+    for (_, value), row in zip(scalars["kept out/ssim_dst"], rows, strict=True):
+        assert value == pytest.approx(row["ssim_dst"], abs=1e-6)
+    latest = read_image(folder / "preview.png")
+    assert (cv2.imdecode(np.frombuffer(images["preview"], np.uint8), 1) == latest).all()
+
+
+def events(folder):
+    """Read event files with TensorFlow's own parser: tag -> [(step, value)], tag -> last PNG."""
+    scalars, images = {}, {}
+    for record in tf.data.TFRecordDataset([str(path) for path in folder.iterdir()]):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            if value.HasField("image"):
+                images[value.tag] = value.image.encoded_image_string
+            else:
+                scalars.setdefault(value.tag, []).append((event.step, value.simple_value))
+    return scalars, images
+
+
+def photographs(folder, astronaut):
+    """Write four crops of one photographed face."""
+    landmarks = make_landmarks(center=(222, 125), width=120)
+    for number in range(4):
+        info = make_info(landmarks + number, 128)
+        write_face(folder / f"{number}.png", warp_face(astronaut, info.matrix, 128), info)
+    return Faceset.open(folder)
+
+
+def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_path, astronaut):
+    settings = Settings(FaceType.HALF, 64)
+    src = Sampler(Faceset.open(people / "src")[:6], settings, (1,))
+    dst = Sampler(photographs(tmp_path, astronaut), settings, (2,))
+    measured = Exam(src, dst, src, dst)
+    copies = [Faces(faces[..., :3], faces[..., 3:]) for faces in (measured._src, measured._dst)]
+    values = measured.measure([Predicted(*copies, copies[1])])
+    assert values["ssim_src"] == pytest.approx(1)
+    assert values["ssim_dst"] == pytest.approx(1)
+    assert values["mask_overlap"] == 1
+    assert values["to_dst"] < 0.2 < 0.6 < values["to_src"]
+    wrong = Faces(1 - copies[1].image, None)
+    values = measured.measure([Predicted(copies[0], wrong, copies[0])])
+    assert values["ssim_dst"] < 0.5
+    assert np.isnan(values["mask_overlap"])
+    assert values["to_src"] < 0.3 < values["to_dst"]
+
+
+def test_predictions_in_parts_are_those_of_the_model(sides):
+    session, (src, dst, src_rest, dst_rest) = sides
+    measured = Exam(src_rest, dst_rest, src, dst)
+    *_, made = measured.predict(Predictor(session.model))
+    faces = measured._dst[..., :3]
+    expected = session.model.swap(faces).image
+    np.testing.assert_allclose(np.concatenate([m.swap.image for m in made]), expected, atol=1e-5)
+    assert sum(len(m.src.image) for m in made) == len(faces)
+
+
+def test_without_weights_of_a_recogniser_the_rest_is_measured(sides, monkeypatch, capsys):
+    _, (src, dst, _, dst_rest) = sides
+    monkeypatch.setattr("facelib.recognizers.sface.weight_file", _no_file)
+    measured = Exam(None, dst_rest, src, dst)
+    faces = Faces(measured._dst[..., :3], measured._dst[..., 3:])
+    for _ in range(2):
+        values = measured.measure([Predicted(faces, faces, faces)])
+        assert values["ssim_dst"] == pytest.approx(1)
+        assert np.isnan([values["ssim_src"], values["to_src"]]).all()
+    assert capsys.readouterr().err.count("identity is not measured") == 1
+
+
+def _no_file(name):
+    raise exam.UserError(f"{name} is missing; run: make weights")
+
+
+def row(iteration, value=0.5):
+    return dict.fromkeys(exam.COLUMNS, value) | {"iteration": iteration}
+
+
+def test_measures_survive_restarts_half_lines_and_courses_given_up(tmp_path):
+    path = tmp_path / "progress.csv"
+    for iteration in (100, 1_234_567, 1_300_000):
+        Record(path).add(row(iteration, 1 / 3))
+    with path.open("a") as file:
+        file.write("1400000,0.3")  # the power went
+    record = Record(path)
+    assert [r["iteration"] for r in record.until(2_000_000)] == [100, 1_234_567, 1_300_000]
+    assert record.rows[0]["ssim_dst"] == pytest.approx(1 / 3)
+    assert [r["iteration"] for r in record.until(1_250_000)] == [100, 1_234_567]
+    record.add(row(1_250_000))  # went back, and on
+    assert [r["iteration"] for r in record.until(2_000_000)] == [100, 1_234_567, 1_250_000]
+
+
+# --- pictures
+
+
+def test_measures_are_drawn_where_they_belong():
+    rows = [row(i, np.nan) | {"ssim_dst": v} for i, v in ((0, 0.0), (500, 1.0), (1000, 1.0))]
+    image = plots.progress(rows, 401)
+    drawn = (image == plots.MEASURES["ssim_dst"][1]).all(axis=-1)
+    top, bottom = plots.HEAD, plots.CURVE_HEIGHT - plots.FOOT
+    assert drawn[top, 200:398].all()
+    assert drawn[bottom, 0]
+    middle = np.nonzero(drawn[top + 4 : bottom - 4, 100])[0] + top + 4
+    assert abs(middle.mean() - (top + bottom) / 2) <= 1
+
+
+def test_only_the_chosen_range_of_losses_is_drawn():
+    history = np.full((1000, 1), 0.1, np.float32)
+    history[:900] = 0.4
+    part = plots.curve(history, ["src"], "", 200, last=100)
+    assert (part == plots.curve(history[900:], ["src"], "", 200)).all()
+
+
+def test_pages_show_different_faces(sides):
+    session, (src, dst, _, _) = sides
+    sitters, predictor = preview.Sitters(src, dst), Predictor(session.model)
+    pages = [sitters.columns(predictor, page)[0].image for page in range(preview.PAGES)]
+    shown = np.concatenate(pages)
+    assert len(np.unique(shown.reshape(len(shown), -1), axis=0)) == preview.PAGES * preview.ROWS
+    assert (pages[0][0] == to_float(src.plain(0))[..., :3]).all()
+
+
+# --- the window
+
+
+@pytest.fixture
+def trainee(screen, people, tmp_path):
+    """A training with a window, in a process of its own."""
+    model_dir, log = tmp_path / "model", tmp_path / "log"
+    command = [
+        sys.executable, str(ROOT / "tests" / "toy_model.py"), "train", "--model", "TOY", "--no-ask",
+        "--training-data-src-dir", str(people / "src"), "--model-dir", str(model_dir),
+        "--training-data-dst-dir", str(people / "dst"), "--batch-size", "2",
+        "--preview-minutes", "0.1", "--measure-minutes", "0",
+    ]  # fmt: skip
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, env=screen.env | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
+            stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    window = screen.window(viewer.TITLE, process)
+    wait_until(lambda: screen.picture()[400:600, :600].any(), "the preview is shown")
+    wait_until(lambda: (model_dir / "preview.png").exists(), "the preview is written")
+    yield process, window, model_dir, log.read_text
+    process.kill()
+    process.wait()
+
+
+def test_keys_in_the_window(screen, trainee):
+    process, _, model_dir, log = trainee
+    screen.key("s")
+    wait_until(lambda: "saved iteration" in log(), "s saves")
+    screen.key("b")
+    wait_until(lambda: list((model_dir / "backups").glob("0*")), "b makes a backup")
+    faces = screen.picture()[80:560, :120]
+    screen.key("space")
+    wait_until(lambda: (screen.picture()[80:560, :120] != faces).mean() > 0.3, "Space turns a page")
+    caption = screen.picture()[-300:, :400]
+    screen.key("l")
+    wait_until(lambda: (screen.picture()[-300:, :400] != caption).any(), "l changes the range")
+    before = (model_dir / "preview.png").stat().st_mtime_ns
+    wait_until(lambda: (model_dir / "preview.png").stat().st_mtime_ns > before, "files go on")
+    screen.key("Return")
+    assert process.wait(60) == 0
+    assert "Done." in log()
+    assert checkpoint.load_newest(model_dir).iteration > 0
+
+
+def test_closing_the_window_does_not_stop_the_training(screen, trainee):
+    process, window, model_dir, log = trainee
+    screen.close_window(window)
+    screen.gone(window)
+    wait_until(lambda: "training goes on" in log(), "it is said")
+    before = (model_dir / "preview.png").stat().st_mtime_ns
+    wait_until(lambda: (model_dir / "preview.png").stat().st_mtime_ns > before, "it goes on")
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(60) == 130
