@@ -71,9 +71,10 @@ class FolderOutput(Output):
         span: Span,
         header: dict[str, object],
         marker: Marker | None,
+        stamp: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
-        self._journal = Journal(options, header)
+        self._journal = Journal(options, header, stamp)
         mark = marker.picture if marker else None
         self._pictures = FolderSink(options.output_dir, mark, f".{options.image_format}")
         self._masks = FolderSink(options.mask_output) if options.mask_output else None
