@@ -74,7 +74,7 @@ def test_joined_parts_keep_times_and_sound(shared, tmp_path, codec):
     for before, after in zip(pictures(clip), pictures(result), strict=True):
         # the face changes a fifth of the picture, the rest is only coded again
         assert np.median(np.abs(before.astype(int) - after)) <= 3
-    assert {path.name for path in tmp_path.iterdir()} == {"result.mp4", "result.mp4_log.jsonl"}
+    assert not list(tmp_path.glob("*_parts"))
 
 
 @pytest.mark.parametrize("limit", [1, 10, 23, 37])
