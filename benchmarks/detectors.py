@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -258,7 +259,8 @@ def stage(clip: Path, detector: str) -> None:
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
     with tempfile.TemporaryDirectory() as out:
         chosen = ExtractOptions(input_dir=clip, output_dir=Path(out) / "faces", detector=detector)
-        FaceFinder(chosen).find(np.zeros((480, 640, 3), np.uint8))  # starts the libraries
+        once = replace(chosen, rotated_search=False)
+        FaceFinder(once).find(np.zeros((480, 640, 3), np.uint8))  # starts the libraries
         start, wall = time.process_time(), time.perf_counter()
         report = extract.run(chosen)
         spent = {"cpu": time.process_time() - start, "wall": time.perf_counter() - wall}

@@ -1,15 +1,16 @@
 """`convert`: put the predicted faces into the footage, frame by frame, and write the result."""
 
 import json
-import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from converters import plan as plans
 from converters import predictor as predictors
 from converters.blend import Blender, Trace
 from converters.film import VideoOutput
@@ -25,6 +26,7 @@ from converters.options import (
 )
 from converters.output import FolderOutput, Output
 from converters.pipeline import Converted, Pipeline
+from converters.plan import VIDEO_FRAME
 from converters.predictor import Predictor
 from converters.resume import run_header
 from facelib.faceset import FaceInfo, Faceset
@@ -41,7 +43,6 @@ from utils.video_source import span_between
 
 Faces = dict[str, list[FaceInfo]]
 UNMARKED = "not marked as synthetic and not signed: --no-provenance"
-VIDEO_FRAME = re.compile(r"\d{6,}")  # how frames of a video are called
 
 
 def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
@@ -62,17 +63,24 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     faceset = Faceset.open(options.aligned_dir)
     faces = faceset.by_frame()
     check_names(options, source, faces)
+    plans.check(options)
     marker = Marker() if options.provenance else None
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)
     if options.mask_type == "predicted" and not predictor.has_mask:
         console.warn("this model has learned no mask; the hull of the landmarks is used instead")
+    plan = plans.choose(options, predictor, source, faces)
+    if plan is None:
+        return Report()
+    for look in set(plan.looks.own.values()):
+        check_output(replace(options, **vars(look)))
     header = run_header(options, faceset, predictor.name)
-    output = open_output(options, source, span, header, marker)
+    header |= plan.facts(as_whole=is_video(options.output_dir))
+    output = open_output(options, source, span, header, marker, plan.stamp)
     save_look(settings_file(options.output_dir), options)
     log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
-        report = _convert(options, predictor, source, faces, output)
+        report = _convert(options, predictor, source, faces, output, plan.looks)
     report.remarks["the result"] = output.remarks + ([] if marker else [UNMARKED])
     marked = "marked and signed" if marker else UNMARKED
     log(options.output_dir, "finished", provenance=marked, failed=len(report.failures),
@@ -184,6 +192,7 @@ def open_output(
     span: Span,
     header: dict[str, object],
     marker: Marker | None = None,
+    stamp: Callable[[str], str] | None = None,
 ) -> Output:
     """Return the place for the results of the run that `header` describes; `marker` marks them.
 
@@ -193,7 +202,7 @@ def open_output(
         If it holds another run's results.
     """
     kind = VideoOutput if is_video(options.output_dir) else FolderOutput
-    return kind(options, source, span, header, marker)
+    return kind(options, source, span, header, marker, stamp)
 
 
 def _convert(
@@ -202,12 +211,12 @@ def _convert(
     source: FrameSource,
     faces: Faces,
     output: Output,
+    looks: Looks,
 ) -> Report:
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
     report.remarks = {"no face in": []}
     matched: set[str] = set()
     erode, blur = predictor.base_erode, predictor.base_blur
-    looks = Looks.all_alike(options)
     blenders = Blenders(looks, lambda look: Blender(look, erode, blur))
     pipeline = Pipeline(
         predictor, blenders, options.batch_size,

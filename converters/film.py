@@ -6,7 +6,7 @@ part it was at. At the end they are joined without encoding anew, with the sourc
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -70,7 +70,10 @@ class Record:
 
 
 class VideoOutput(Output):
-    """A video, and another one of its masks if wanted; `marker` marks and signs the first."""
+    """A video, and another one of its masks if wanted; `marker` marks and signs the first.
+
+    Its header has all looks in it, so it needs no `stamp`.
+    """
 
     def __init__(
         self,
@@ -79,6 +82,7 @@ class VideoOutput(Output):
         span: Span,
         header: dict[str, object],
         marker: Marker | None,
+        stamp: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
         self._marker = marker

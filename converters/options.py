@@ -76,6 +76,18 @@ class Footage(DeviceOptions):
         None, help="write the masks the faces were blended with as well: a folder, or a video if "
         "the result is one", group="Output",
     )  # fmt: skip
+    interactive: bool = opt(
+        False, help="choose the look in a window, frame by frame if need be, before everything is "
+        "rendered (docs/interactive.md)", group="Session",
+    )  # fmt: skip
+    session: Path | None = opt(
+        None, help="render with the settings per frame that --interactive has kept in this file; "
+        "default: <output>.session.json, if it exists", group="Session",
+    )  # fmt: skip
+    use_session: bool = opt(
+        True, help="use a session if there is one; without it the look's flags count",
+        group="Session",
+    )  # fmt: skip
     batch_size: int = opt(
         8, help="faces the model predicts at once", low=1, high=256, group="Device"
     )
@@ -137,8 +149,8 @@ class Look:
         choices=("none", *COLORS.names), group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     color_frames: int = opt(
-        8, help="frames over which the colours that are matched (colour transfer, hist-match) are "
-        "averaged against flicker; a cut starts anew; 1: every frame for itself",
+        8, help="frames whose masks are averaged to say where colours are measured (colour "
+        "transfer, hist-match), against flicker; a cut starts anew; 1: each for itself",
         low=1, high=100, group="Look",
     )  # fmt: skip
     denoise: int = opt(

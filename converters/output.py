@@ -71,14 +71,18 @@ class FolderOutput(Output):
         span: Span,
         header: dict[str, object],
         marker: Marker | None,
+        stamp: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
-        self._journal = Journal(options, header)
+        self._journal = Journal(options, header, stamp)
         mark = marker.picture if marker else None
         self._pictures = FolderSink(options.output_dir, mark, f".{options.image_format}")
         self._masks = FolderSink(options.mask_output) if options.mask_output else None
         if self._masks and not options.overwrite and not self._journal.finished:
             check_free(self._masks.path)
+        # pictures keep what pictures have; a video's 10 bits only if asked for
+        deep = options.bit_depth == "10" or (options.bit_depth == "auto" and not source.is_video)
+        source.deep = deep and source.signal.depth > 8 and options.image_format == "png"
         self.finished = self._journal.finished
         self.save = self._save
         self.span = span

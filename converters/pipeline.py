@@ -106,12 +106,12 @@ class Pipeline:
             def step(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
                 return stack.enter_context(closing(_results(function, items, workers)))
 
-            cut = step(self._cut, jobs, workers)
-            predicted = step(self._predict, self._batches(cut), 1)
+            cut = step(self.cut, jobs, workers)
+            predicted = step(self.predict, self._batches(cut), 1)
             remembered = self._remember(chain.from_iterable(predicted))
-            yield from step(self._blend, remembered, workers)
+            yield from step(self.blend, remembered, workers)
 
-    def _cut(self, job: Job) -> Job:
+    def cut(self, job: Job) -> Job:
         """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
         infos, crops, failures = [], [], []
@@ -142,7 +142,8 @@ class Pipeline:
         if batch:
             yield batch
 
-    def _predict(self, batch: list[Job]) -> list[Job]:
+    def predict(self, batch: list[Job]) -> list[Job]:
+        """Have the model make the faces of some frames, all at once."""
         crops = [crop for job in batch for crop in job.crops]
         made = iter(self.predictor(crops, self.batch_size))
         done = []
@@ -159,20 +160,21 @@ class Pipeline:
         return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
 
     def _remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Average what is measured of colours over the frames, which come in order.
+        """Average the masks in which colours are measured over the frames, which come in order.
 
         Frames that are only looked at end here.
         """
         memory = Memory()
         for job in jobs:
             blender = self.blender(job.frame)
-            matches = [blender.measure(swap, job.free) for swap in job.swaps]
+            masks = [blender.color_mask(swap) for swap in job.swaps]
             frames = blender.look.color_frames
-            swaps = memory.add(job.frame.index, job.swaps, matches, frames)
+            swaps = memory.add(job.frame.index, job.swaps, masks, frames)
             if self.context is None or not self.context(job.frame):
                 yield replace(job, swaps=swaps)
 
-    def _blend(self, job: Job) -> Converted:
+    def blend(self, job: Job) -> Converted:
+        """Put the faces of a frame in."""
         before = job.frame.image
         trace = self.trace(job.frame) if self.trace else None
         cover = np.zeros(before.shape[:2], np.uint8) if self.covers else None

@@ -1,21 +1,26 @@
 """Going on where an earlier run into a folder stopped, and never mixing two runs in one folder."""
 
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 
 from converters.obstruction import Obstructions
-from converters.options import ConvertOptions, Look
+from converters.options import ConvertOptions
 from facelib.faceset import Faceset
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES, Manifest, move_to_trash, remove_leftovers, trash_dir
-from utils.options import options_of, to_json
 
 JOURNAL = ".convert.jsonl"
 
 
 class Journal:
     """The list of frames that are finished, kept in the output folder.
+
+    Parameters
+    ----------
+    header : what the whole run is like
+    stamp : what gives a frame's look by its name; a frame whose look has changed is made again
 
     Raises
     ------
@@ -24,7 +29,13 @@ class Journal:
         something else made; unless `options.overwrite`, which moves them to the folder's trash.
     """
 
-    def __init__(self, options: ConvertOptions, header: dict[str, object]) -> None:
+    def __init__(
+        self,
+        options: ConvertOptions,
+        header: dict[str, object],
+        stamp: Callable[[str], str] | None = None,
+    ) -> None:
+        self._stamp = stamp
         self.folder = options.output_dir
         if options.overwrite:
             self._clear()
@@ -37,7 +48,12 @@ class Journal:
             )
         present = {path.stem for path in self._pictures()}
         # a picture that somebody has removed is made again
-        self._done = {name for name in self._manifest.done if name.rpartition(".")[0] in present}
+        self._done = {
+            name
+            for name, facts in self._manifest.done.items()
+            if name.rpartition(".")[0] in present
+            and (not stamp or facts.get("look") == stamp(name))
+        }
         self.finished = len(self._done)
 
     def __enter__(self) -> "Journal":
@@ -58,7 +74,8 @@ class Journal:
 
     def add(self, name: str, **facts: object) -> None:
         """Record that a frame is finished."""
-        self._manifest.add(name, **facts)
+        look = {"look": self._stamp(name)} if self._stamp else {}
+        self._manifest.add(name, **look, **facts)
 
     def _pictures(self) -> list[Path]:
         if not self.folder.is_dir():
@@ -76,16 +93,13 @@ class Journal:
 
 
 def run_header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[str, object]:
-    """Return all that decides what the frames look like; runs that differ are never mixed."""
-    values = to_json(options)
-    look = {option.name: values[option.name] for option in options_of(Look)}
+    """Return all but the looks that decides what frames are like; runs that differ never mix."""
     seen = blake2b(digest_size=8)
     for _, info in faceset:
         seen.update(f"{info.source_name}\0{info.face_index}\0".encode("utf-8", "surrogatepass"))
         seen.update(info.source_landmarks.tobytes())
     masks = Obstructions(options.mask_dir).digest() if options.mask_dir else None
     return {
-        "look": look,
         "input": options.input_dir.name,
         "faces": seen.hexdigest(),
         "model": model,

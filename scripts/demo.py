@@ -28,18 +28,16 @@ WORKSPACE = ROOT / "workspace"
 CACHE = ROOT / ".cache" / "clips"
 
 # The settings of the demo; `main.py train --help` and its like explain each.
-MODEL = "H64"
+MODEL = "SAE"
 BATCH_SIZE = 4
-LEARNING_RATE = 2e-4
 TRAINING = (
-    "--model", MODEL, "--lightweight", "--batch-size", str(BATCH_SIZE),
-    "--learning-rate", str(LEARNING_RATE),
+    "--model", MODEL, "--resolution", "64", "--ae-dims", "256", "--ed-ch-dims", "24",
+    "--batch-size", str(BATCH_SIZE), "--preset", "fast",
 )  # fmt: skip
 SORT_BY = "hist"
 COVERED = range(60, 232)  # frames of src in which a hand is before the face
-# src's footage is graded almost to grey, so her face takes the colours of his; the model shows no
-# more than brows to lips, so little of that is given away at the edge.
-LOOK = ("--mode", "hist-match", "--erode-modifier", "-80", "--blur-modifier", "-20")
+# src's footage is graded almost to grey, so her face takes the colours of his.
+LOOK = ("--mode", "hist-match")
 
 
 class Step(NamedTuple):
@@ -55,7 +53,7 @@ def steps(workspace: Path, minutes: float) -> Iterator[Step]:
     src, dst = workspace / "data_src", workspace / "data_dst"
     src_faces, dst_faces = str(src / "aligned"), str(dst / "aligned")
     src_clip, dst_clip = (str(workspace / f"{folder.name}.mp4") for folder in (src, dst))
-    model, result = str(workspace / "model"), str(workspace / "result.mp4")
+    model, result = str(workspace / f"model_{MODEL}"), str(workspace / "result.mp4")
     yield Step(
         "Find the faces of src, the person who is put in", "half a minute",
         ("extract", "--input-dir", src_clip, "--output-dir", src_faces, "--no-ask"),

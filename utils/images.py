@@ -59,6 +59,31 @@ def read_image(path: Path) -> Image:
     return decode_image(read_file(path), path.name)
 
 
+def read_deep(path: Path) -> tuple[Image, Image | None]:
+    """Read a picture as (H, W, 3) uint8 BGR, and if it has 16 bits a channel as uint16 too.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty or not a picture.
+    """
+    data = read_file(path)
+    if has_16_bits(data):
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        deep = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        if deep is not None and deep.dtype == np.uint16:
+            # OpenCV's own way down to 8 bits cuts off, which makes it darker by half a level
+            return to_uint8(deep * np.float32(1 / 65535)), deep
+    return decode_image(data, path.name), None
+
+
+def has_16_bits(data: bytes) -> bool:
+    """Whether a file says that it is a PNG or TIFF that may have 16 bits a channel."""
+    if data.startswith(b"\x89PNG"):
+        return data[24:25] == b"\x10"  # the header's bit depth: PNG specification, 11.2.2
+    return data.startswith((b"II*\0", b"MM\0*"))
+
+
 def read_file(path: Path) -> bytes:
     """Read the bytes of a picture's file.
 

@@ -43,7 +43,7 @@ class VideoSource(FrameSource):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         with footage(path) as (container, stream):
-            first = next(_decoded(container, stream, _Damage()), None)
+            first = next(decoded(container, stream, Damage()), None)
             if first is None:
                 raise InputError(f'no frame of "{path}" can be decoded; it may be damaged')
             to_bgr = ToBgr(first)
@@ -84,12 +84,12 @@ class VideoSource(FrameSource):
     def _pictures(self) -> Iterator[tuple[int, Fraction, Fraction | None, Any]]:
         """Decode; at the end, also an early one, say in `failures` what was damaged."""
         self.failures.clear()
-        damage = _Damage()
+        damage = Damage()
         with footage(self.path) as (container, stream):
             clock = _Clock(stream.time_base, self.signal.origin, self.rate)
             stream.thread_type = "AUTO"
             try:
-                for index, picture in enumerate(_decoded(container, stream, damage)):
+                for index, picture in enumerate(decoded(container, stream, damage)):
                     time, duration = clock.time(picture.pts), clock.duration(picture.duration)
                     yield index, time, duration, picture
                 damage.announced = _announced_end(stream)
@@ -153,7 +153,7 @@ def _pictures_of(container: Any, path: Path) -> Any:  # noqa: ANN401 - PyAV's co
     return stream
 
 
-class _Damage:
+class Damage:
     """What is wrong with a video, found while it is read and said when its end is reached."""
 
     def __init__(self) -> None:
@@ -163,6 +163,7 @@ class _Damage:
         self.announced: Fraction | None = None
 
     def sentences(self, name: str) -> list[str]:
+        """Say it, in whole sentences."""
         found = []
         if self.lost:
             found.append(f'"{name}" is damaged: about {self.lost} frame(s) could not be decoded')
@@ -173,7 +174,7 @@ class _Damage:
         return found
 
 
-def _decoded(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:  # noqa: ANN401
+def decoded(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:  # noqa: ANN401
     """Decode to the end, past damaged places."""
     for packet in _packets(container, stream, damage):
         if packet.pts is not None:
@@ -185,7 +186,7 @@ def _decoded(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:  # 
         yield from rest
 
 
-def _packets(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:  # noqa: ANN401
+def _packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:  # noqa: ANN401
     """Yield packets; a last one that was cut off is left out, for an error costs whole ones too."""
     held = None
     try:
@@ -200,7 +201,7 @@ def _packets(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:  # 
         yield held
 
 
-def _attempt(decode: Callable[[], list[Any]], damage: _Damage) -> list[Any]:
+def _attempt(decode: Callable[[], list[Any]], damage: Damage) -> list[Any]:
     try:
         return decode()
     except av.error.EOFError:  # it has given all it had

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -10,7 +11,7 @@ from pathlib import Path
 from utils import timecode
 from utils.errors import InputError, UsageError
 from utils.files import list_images
-from utils.images import Image, read_image
+from utils.images import Image, read_deep, read_image
 from utils.parallel import Failure, cores, ordered_map
 from utils.video_colour import Colour
 
@@ -188,6 +189,9 @@ class FolderSource(FrameSource):
         super().__init__(path)
         self._files = list_images(path)
         self.count = len(self._files)
+        with suppress(InputError):
+            if read_deep(self._files[0])[1] is not None:
+                self.signal = Signal(depth=16)
 
     @cached_property
     def size(self) -> tuple[int, int] | None:
@@ -215,9 +219,12 @@ class FolderSource(FrameSource):
                 self.failures.append(
                     f'"{file.name}" was passed over: but for the suffix it is named like "{first}"'
                 )
-        images = ordered_map(lambda item: read_image(item[1]), wanted, workers=min(4, cores()))
+        images = ordered_map(lambda item: self._read(item[1]), wanted, workers=min(4, cores()))
         for (index, file), image in zip(wanted, images, strict=True):
             if isinstance(image, Failure):
                 self.failures.append(str(image.error))
             else:
-                yield Frame(image, index, file.name, None)
+                yield Frame(image[0], index, file.name, None, deep=image[1])
+
+    def _read(self, file: Path) -> tuple[Image, Image | None]:
+        return read_deep(file) if self.deep else (read_image(file), None)

@@ -1,5 +1,8 @@
 """A window on the desktop: pictures go in, keys and mouse movements come out as plain data.
 
+OpenCV must have been imported before PyAV: both bring libraries for X11, and the other way round
+the first window never opens.
+
 What a window is for is decided elsewhere, by code that takes `Event`s and is tested without one.
 OpenCV's windows are used because OpenCV is here; they belong to the thread that makes them.
 """

@@ -16,6 +16,7 @@ from utils.overlay import panel
 Colour = tuple[int, int, int]
 BLUE, RED, BLACK = (255, 80, 40), (0, 0, 255), (0, 0, 0)
 GREEN, CYAN, YELLOW = (0, 255, 0), (255, 255, 0), (0, 220, 255)  # under the mouse, locked, kept
+ROOM = 150  # side of a face from which its points are marked, picture pixels
 LINE = 20  # height of a line of text, picture pixels
 HELP = (
     "mouse\tthe rectangle follows it, and landmarks are found in it",
@@ -92,8 +93,10 @@ def _rectangle(drawn: np.ndarray, view: View, rect: Rect, colour: Colour) -> Non
 
 
 def _handles(drawn: np.ndarray, view: View, face: Face, held: int | None) -> None:
-    """Mark the points that can be dragged."""
+    """Mark the points that can be dragged, unless the face is so small that they would hide it."""
     points = np.clip(geometry.apply(view.matrix(), face.landmarks), -30_000, 30_000)
+    if held is None and np.ptp(points, axis=0).max() < ROOM:
+        return
     for number, point in enumerate(np.rint(points).astype(int).tolist()):
         cv2.circle(drawn, point, 6 if number == held else 3, BLACK, -1, cv2.LINE_AA)
         cv2.circle(drawn, point, 5 if number == held else 2, CYAN, -1, cv2.LINE_AA)

@@ -1,0 +1,149 @@
+"""The keys of an interactive conversion, declared once.
+
+What a key does, the help on the screen and the table in the docs all come from `CONTROLS`. Letters
+are those of DeepFaceLab's merger where it has the same setting. Shift cannot make a slider's step
+larger as it does there, because not every system tells it of letters: a key held down does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from converters import desk
+from converters.desk import Step
+
+
+class Control(NamedTuple):
+    """Keys with one meaning.
+
+    Attributes
+    ----------
+    group : heading under which it is listed
+    keys : as `utils.window.Key` names them; all do the same
+    help : what it does, in a few words
+    step : and as a function
+    """
+
+    group: str
+    keys: tuple[str, ...]
+    help: str
+    step: Step
+
+
+class Slider(NamedTuple):
+    """Two keys that move a number of the look up and down."""
+
+    name: str
+    up: str
+    down: str
+
+
+GO, LOOK, COPY, SHOW, END = "Go to", "Settings", "Copy settings", "Show", "Finish"
+MODES = {
+    "1": ("overlay", None),
+    "2": ("hist-match", None),
+    "3": ("seamless", None),
+    "4": ("seamless-hist-match", None),
+    "5": ("raw", "rgb"),
+    "6": ("raw", "predicted"),
+    "7": ("hist-match-bw", None),
+}
+SLIDERS = (
+    Slider("hist_match_threshold", "q", "a"),
+    Slider("erode_modifier", "w", "s"),
+    Slider("blur_modifier", "e", "d"),
+    Slider("motion_blur", "r", "f"),
+    Slider("seamless_erode_modifier", "t", "g"),
+    Slider("sharpen", "y", "h"),
+    Slider("face_scale", "u", "j"),
+    Slider("denoise", "i", "k"),
+    Slider("color_frames", "o", "l"),
+    Slider("color_degrade", "p", ";"),
+)
+CYCLES = {"z": "masked_hist_match", "x": "mask_type", "c": "color_transfer"}
+FIXED = ("alpha",)
+"""Settings without a key: they are about the file, not about how a frame looks."""
+
+CONTROLS = (
+    Control(GO, (".", "right"), "next frame", desk.step(1)),
+    Control(GO, (",", "left"), "previous frame", desk.step(-1)),
+    Control(GO, ("page down",), "25 frames on", desk.step(25)),
+    Control(GO, ("page up",), "25 frames back", desk.step(-25)),
+    Control(GO, ("<", "home"), "first frame", desk.first),
+    Control(GO, ("end",), "last frame", desk.last),
+    Control(GO, ("]",), "next frame with a face", desk.next_face),
+    Control(GO, ("[",), "previous frame with a face", desk.previous_face),
+    Control(GO, ("}",), "next change of settings", desk.next_change),
+    Control(GO, ("{",), "previous change of settings", desk.previous_change),
+    Control(GO, ("enter",), "frame by number: digits, then Enter", desk.ask_number),
+    Control(COPY, ("/",), "to the next frame, and go there", desk.copy_on),
+    Control(COPY, ("m",), "to the previous frame, and go there", desk.copy_back),
+    Control(COPY, ("?",), "to all later frames", desk.copy_to_the_end),
+    Control(COPY, ("|",), "to all earlier frames", desk.copy_to_the_start),
+    Control(COPY, ("b",), "change this frame and on / only it", desk.toggle_alone),
+    Control(COPY, ("delete",), "no own settings: as the frames before", desk.follow),
+    Control(COPY, ("backspace",), "undo the last change", desk.undo),
+    Control(SHOW, ("`", "space"), "original / result", desk.toggle_view("original")),
+    Control(SHOW, ("0",), "mask / result", desk.toggle_view("mask")),
+    Control(SHOW, ("9",), "zoom to the face / whole frame", desk.toggle_zoom),
+    Control(SHOW, ("tab",), "these keys", desk.toggle_help),
+    Control(END, (">",), "render everything (press it twice)", desk.render),
+    Control(END, ("escape",), "quit; the session is kept", desk.leave),
+)
+
+
+MOUSE = {"left button": "held: the original", "wheel": "previous / next frame"}
+
+
+def steps() -> dict[str, Step]:
+    """Return what each key does."""
+    table = {key: control.step for control in CONTROLS for key in control.keys}
+    for key, (mode, raw) in MODES.items():
+        table[key] = desk.choose(mode=mode, raw_mode=raw) if raw else desk.choose(mode=mode)
+    for slider in SLIDERS:
+        table[slider.up] = desk.slide(slider.name, 1)
+        table[slider.down] = desk.slide(slider.name, -1)
+    table.update({key: desk.cycle(name) for key, name in CYCLES.items()})
+    return table
+
+
+class Row(NamedTuple):
+    """A line of the help."""
+
+    keys: tuple[str, ...]
+    help: str
+
+
+def listed() -> dict[str, list[Row]]:
+    """Return all keys with what they do, in groups, for people."""
+    rows: dict[str, list[Row]] = {GO: [], LOOK: [], COPY: [], SHOW: [], END: []}
+    for key, (mode, raw) in MODES.items():
+        rows[LOOK].append(Row((key,), f"mode {mode}{f' ({raw})' if raw else ''}"))
+    for slider in SLIDERS:
+        rows[LOOK].append(Row((slider.up, slider.down), f"{desk.words(slider.name)} + -"))
+    rows[LOOK] += [Row((key,), desk.words(name)) for key, name in CYCLES.items()]
+    for control in CONTROLS:
+        rows[control.group].append(Row(control.keys, control.help))
+    rows[SHOW] += [Row((part,), help) for part, help in MOUSE.items()]
+    return rows
+
+
+def keys_of_settings() -> dict[str, str]:
+    """Return for each setting the keys that change it."""
+    keys = {slider.name: f"{slider.up} {slider.down}" for slider in SLIDERS}
+    keys |= {name: key for key, name in CYCLES.items()}
+    return keys | {"mode": f"{min(MODES)}-{max(MODES)}"}
+
+
+def to_markdown() -> str:
+    """Return the table of the docs."""
+    lines = ["| key | does |", "|---|---|"]
+    for group, rows in listed().items():
+        lines.append(f"| **{group}** | |")
+        lines += [f"| {', '.join(map(_code, row.keys))} | {row.help} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _code(key: str) -> str:
+    key = key.replace("|", "\\|")  # which would begin the next column
+    return f"`` {key} ``" if key == "`" else f"`{key}`"

@@ -1,0 +1,188 @@
+"""`convert --interactive`: a window in which the look of each frame is chosen before rendering.
+
+The window only hands keys to `converters.desk` and shows what that says; settings are on the disk
+after every change.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from converters import controls, screen, session
+from converters.desk import Desk, Scene, mouse, press
+from converters.looks import Looks
+from converters.obstruction import Obstructions
+from converters.options import ConvertOptions
+from converters.predictor import Predictor
+from converters.preview import Preview, Seen, Shot
+from converters.session import Session
+from facelib.faceset import FaceInfo
+from utils import console, window
+from utils.errors import InputError, UserError
+from utils.video import FrameSource
+from utils.video_random import RandomFrames, open_random
+from utils.window import Closed, Event, Key, Mouse, Window
+
+TITLE = "Convert"
+TICK = 20  # milliseconds between two looks at the window
+HELD = 0.12
+"""Seconds; the same key again within them comes from a key that is held down."""
+STEPS = controls.steps()
+
+
+def check_screen() -> None:
+    """Refuse to begin without a screen.
+
+    Raises
+    ------
+    UserError
+    """
+    if not window.available():
+        raise UserError(
+            "no window can be opened here: --interactive needs a desktop. Choose the look with "
+            "flags (see convert --help), or on another computer and bring the session's file"
+        )
+
+
+def choose(
+    options: ConvertOptions,
+    predictor: Predictor,
+    source: FrameSource,
+    faces: Mapping[str, list[FaceInfo]],
+) -> Looks | None:
+    """Let a person choose the looks; None if everything is not to be rendered yet.
+
+    Raises
+    ------
+    UserError
+        If the session cannot be used, or in the end cannot be written.
+    """
+    path = options.session or session.session_path(options.output_dir)
+    with open_random(source, _known_times(options, faces)) as frames:
+        numbers = {name: index for index, name in enumerate(frames.names)}
+        start = begin(options, path, numbers)
+        with_face = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
+        desk = Desk(Scene(len(frames), with_face), start.looks, start.at)
+        keeper = Keeper(path, options.input_dir.name, frames)
+        free = Obstructions(options.mask_dir) if options.mask_dir else None
+        preview = Preview(frames, faces, predictor, free)
+        with Window(TITLE, screen.SIZE) as shown:
+            desk = work(shown, preview, desk, keeper)
+        keeper.keep(desk)
+    if keeper.alarm:
+        raise UserError(keeper.alarm)
+    console.say(f'The settings are kept in "{path}".')
+    return desk.looks if desk.end == "render" else None
+
+
+def begin(options: ConvertOptions, path: Path, numbers: Mapping[str, int]) -> Session:
+    """Return the session to go on with, or a new one."""
+    if options.session is not None and not path.is_file():
+        raise InputError(f'there is no session "{path}"')
+    if not (options.use_session and path.is_file()):
+        return Session(Looks.all_alike(options))
+    kept = session.load(path, options.input_dir.name, numbers.get)
+    session.warn_of_lost(kept)
+    return kept
+
+
+def work(shown: Window, preview: Preview, desk: Desk, keeper: Keeper) -> Desk:
+    """Show frames and take keys until the person is done; return the state then."""
+    hands = Hands()
+    on_screen: object = None
+    while not desk.end:
+        wanted = (desk, keeper.alarm)
+        if wanted != on_screen:
+            seen, trouble = look_at(preview, desk)
+            shown.show(screen.draw(seen, desk, keeper.alarm or trouble))
+            on_screen = wanted
+        idle = True
+        for event in shown.events(TICK):
+            desk, idle = hands.take(desk, event), False
+            if desk.end:
+                break
+        keeper.keep(desk)
+        if idle:
+            _look_ahead(preview, desk)
+    return desk
+
+
+def look_at(preview: Preview, desk: Desk) -> tuple[Seen | None, str]:
+    """Return the picture that a state asks for, or a sentence why there is none."""
+    try:
+        return preview(Shot(desk.frame, desk.look, desk.seen)), ""
+    except UserError as problem:
+        return None, str(problem)
+
+
+def _look_ahead(preview: Preview, desk: Desk) -> None:
+    """While nobody presses a key, get the next frame ready."""
+    ahead = desk.frame + 1
+    if ahead >= desk.scene.count or preview.ready(ahead):
+        return
+    try:
+        preview.prepare(ahead)
+    except UserError:
+        return  # it is told when that frame is shown
+
+
+class Hands:
+    """Turns events of a window into states."""
+
+    def __init__(self) -> None:
+        self._last = ("", 0.0)
+
+    def take(self, desk: Desk, event: Event) -> Desk:
+        """Return the state after an event."""
+        if isinstance(event, Closed):
+            return replace(desk, end="quit")
+        if isinstance(event, Mouse):
+            return mouse(desk, event.what, event.wheel)
+        return press(desk, event.name, STEPS, self._held(event))
+
+    def _held(self, key: Key) -> bool:
+        (name, before), now = self._last, time.monotonic()
+        self._last = (key.name, now)
+        return name == key.name and now - before < HELD
+
+
+class Keeper:
+    """Writes the session whenever settings or the frame have changed.
+
+    Attributes
+    ----------
+    alarm : why that did not work the last time; empty if it did
+    """
+
+    def __init__(self, path: Path, footage: str, frames: RandomFrames) -> None:
+        self._path, self._footage, self._names = path, footage, frames.names
+        self._kept: Session | None = None
+        self.alarm = ""
+
+    def keep(self, desk: Desk) -> None:
+        """Write the session if there is something new in it."""
+        wanted = Session(desk.looks, desk.frame)
+        if wanted == self._kept:
+            return
+        try:
+            session.save(self._path, wanted, self._footage, self._names)
+        except OSError as problem:
+            self.alarm = f"the session could not be written: {problem.strerror}"
+            return
+        self._kept, self.alarm = wanted, ""
+
+
+def _known_times(
+    options: ConvertOptions, faces: Mapping[str, list[FaceInfo]]
+) -> dict[int, Fraction]:
+    """Return the times of frames as extraction, which reads in order, has found them."""
+    infos = [info for found in faces.values() for info in found]
+    return {
+        info.frame_index: Fraction(info.time)
+        for info in infos
+        if info.time is not None and info.source == options.input_dir.name
+    }

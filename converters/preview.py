@@ -1,0 +1,177 @@
+"""Pictures of single frames as a conversion would make them, fast when asked again.
+
+What does not depend on the look (the frame, the faces that the model makes of it) is kept, so that
+a change of the look costs one blending.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from converters.blend import Blender
+from converters.desk import View
+from converters.motion import find_ways
+from converters.options import Look
+from converters.pipeline import Job, Pipeline
+from converters.predictor import Predictor
+from facelib.faceset import FaceInfo
+from utils.video import Frame
+from utils.video_random import RandomFrames
+
+KEPT_BYTES = 256_000_000
+"""Of predicted faces, if each frame has one."""
+FACE_BYTES = 7 * 4
+"""A pixel of a kept face: what went in, what came out and the mask, in float32."""
+KEPT_PICTURES = 4
+CHECKS = 16  # pixels, the squares that stand for transparency
+ROOM = 1.8
+"""How much of the surroundings of a face is shown, in sizes of the face."""
+
+
+class Shot(NamedTuple):
+    """What is to be seen: which frame, with which look, and what of it."""
+
+    frame: int
+    look: Look
+    view: View
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A picture to show.
+
+    Attributes
+    ----------
+    image : (H, W, 3) uint8
+    frame : the frame it is made of
+    focus : left, top, right, bottom of its faces with their surroundings; None without a face
+    failures : what went wrong, in words
+    """
+
+    image: np.ndarray
+    frame: Frame
+    focus: tuple[int, int, int, int] | None
+    failures: list[str]
+
+
+class Preview:
+    """Makes pictures of frames.
+
+    Parameters
+    ----------
+    frames : the footage
+    faces : its faces, by the stem of a frame's name
+    predictor : what makes the new faces
+    free : gives for a frame where nothing is before the faces, or None
+    """
+
+    def __init__(
+        self,
+        frames: RandomFrames,
+        faces: Mapping[str, list[FaceInfo]],
+        predictor: Predictor,
+        free: Callable[[Frame], np.ndarray | None] | None = None,
+    ) -> None:
+        self.frames = frames
+        self._faces = faces
+        self._predictor = predictor
+        self._most = max(16, KEPT_BYTES // (FACE_BYTES * predictor.resolution**2))
+        ways = find_ways(info for infos in faces.values() for info in infos)
+        self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free, ways=ways)
+        self._jobs: OrderedDict[int, Job] = OrderedDict()
+        self._pictures: OrderedDict[Shot, Seen] = OrderedDict()
+
+    def ready(self, index: int) -> bool:
+        """Whether all that takes long has been done for a frame."""
+        return index in self._jobs
+
+    def prepare(self, index: int) -> Job:
+        """Read a frame and have the model make its faces, unless that was done.
+
+        Raises
+        ------
+        UserError
+            If the frame cannot be read.
+        """
+        if index not in self._jobs:
+            frame = self.frames[index]
+            infos = self._faces.get(Path(frame.name).stem, [])
+            [job] = self._pipeline.predict([self._pipeline.cut(Job(frame, infos))])
+            blank = replace(frame, image=frame.image[:0].copy())
+            self._jobs[index] = replace(job, frame=blank, free=None)
+            while len(self._jobs) > self._most:
+                self._jobs.popitem(last=False)
+        self._jobs.move_to_end(index)
+        frame = self.frames[index]  # which counts the bytes of what it keeps
+        free = self._pipeline.free(frame) if self._pipeline.free else None
+        return replace(self._jobs[index], frame=frame, free=free)
+
+    def __call__(self, shot: Shot) -> Seen:
+        """Return the picture of a frame; UserError if the frame cannot be read."""
+        if shot.view == "original":  # whatever the look
+            shot = shot._replace(look=Look())
+        if shot not in self._pictures:
+            self._pictures[shot] = self._make(shot)
+            while len(self._pictures) > KEPT_PICTURES:
+                self._pictures.popitem(last=False)
+        self._pictures.move_to_end(shot)
+        return self._pictures[shot]
+
+    def _make(self, shot: Shot) -> Seen:
+        job = self.prepare(shot.frame)
+        focus = _focus(job)
+        if shot.view == "original":
+            return Seen(job.frame.image, job.frame, focus, [])
+        erode, blur = self._predictor.base_erode, self._predictor.base_blur
+        blender = Blender(shot.look, erode, blur)
+        done = replace(self._pipeline, blender=lambda _: blender).blend(job)
+        image = done.frame.image
+        if shot.view == "mask" and done.cover is not None:
+            image = show_mask(job.frame.image, done.cover)
+        return Seen(show_alpha(image), job.frame, focus, done.failures)
+
+    @staticmethod
+    def _no_blender(_: Frame) -> Blender:
+        raise NotImplementedError("each picture brings its own")
+
+
+def show_mask(frame: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """Return a frame (H, W, 3) uint8 in its colours where (H, W) uint8 `cover` is 255.
+
+    Where it is 0 the frame is dark and grey: edges can be judged against what they run along.
+    """
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) // 3
+    share = cover[..., None].astype(np.uint16)
+    mixed = (frame * share + grey[..., None] * (255 - share) + 127) // 255
+    return mixed.astype(np.uint8)
+
+
+def show_alpha(image: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W, 3 or 4) uint8 over a chequerboard where it is transparent."""
+    if image.shape[2] == 3:
+        return image
+    rows, columns = (np.arange(side) // CHECKS for side in image.shape[:2])
+    board = np.where((rows[:, None] + columns) % 2, 150, 100).astype(np.uint16)[..., None]
+    alpha = image[..., 3:].astype(np.uint16)
+    return ((image[..., :3] * alpha + board * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _focus(job: Job) -> tuple[int, int, int, int] | None:
+    """Return the rectangle around all faces, with some room, within the frame."""
+    if not job.swaps:
+        return None
+    points = np.concatenate([swap.landmarks for swap in job.swaps])
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = (high - low).max() * ROOM / 2
+    middle = (low + high) / 2
+    height, width = job.frame.image.shape[:2]
+    left, top = np.clip(middle - half, 0, (width - 2, height - 2)).astype(int).tolist()
+    right, bottom = np.clip(middle + half, 2, (width, height)).astype(int).tolist()
+    return left, top, max(right, left + 2), max(bottom, top + 2)

@@ -1,0 +1,151 @@
+"""What the window of an interactive conversion shows: a picture, settings beside it, a line below.
+
+Settings stand beside the picture, not on it: they can be read whatever the footage is like, and
+hide nothing of it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from converters import controls
+from converters.desk import Desk, shown, words
+from converters.options import Look
+from converters.preview import Seen
+from utils.options import options_of
+
+SIZE = (1280, 760)
+SIDE, LINE, LOW = 320, 22, 54  # pixels: the column's width, a row, the foot's height
+KEYS, VALUES = 150, 188  # where they begin in the column
+LETTERS = 0.46
+GROUND, BAR = (24, 24, 24), (38, 38, 38)
+TEXT, DIM, MARK, ALARM = (235, 235, 235), (150, 150, 150), (120, 215, 255), (110, 120, 255)
+
+
+def draw(seen: Seen | None, desk: Desk, alarm: str = "") -> np.ndarray:
+    """Return the window's content, which the window scales to its size.
+
+    Parameters
+    ----------
+    seen : the picture; None if there is none
+    desk : the state
+    alarm : a sentence that must not be missed
+
+    Returns
+    -------
+    content : (height, width, 3) uint8
+    """
+    width, height = SIZE
+    content = np.full((height, width, 3), GROUND, np.uint8)
+    place = content[: height - LOW, : width - SIDE]
+    if desk.help:
+        draw_help(place)
+    elif seen is not None:
+        put_picture(place, seen, desk.zoomed)
+    draw_settings(content[:, width - SIDE :], desk)
+    draw_foot(content[height - LOW :, : width - SIDE], desk, seen, alarm)
+    return content
+
+
+def put_picture(place: np.ndarray, seen: Seen, zoomed: bool) -> None:
+    """Fit the picture, or the part of it with the faces, into a place."""
+    image = seen.image
+    if zoomed and seen.focus is not None:
+        left, top, right, bottom = seen.focus
+        image = image[top:bottom, left:right]
+    height, width = place.shape[:2]
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    fitted = cv2.resize(image, size, interpolation=method)[:height, :width]
+    top, left = (height - fitted.shape[0]) // 2, (width - fitted.shape[1]) // 2
+    place[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+
+
+def draw_settings(column: np.ndarray, desk: Desk) -> None:
+    """List the settings of the frame; what differs from the default stands out."""
+    column[:] = BAR
+    keys = controls.keys_of_settings()
+    defaults = Look()
+    write(column, "SETTINGS", 12, 24, DIM)
+    write(column, "keys", KEYS, 24, DIM)
+    for number, option in enumerate(options_of(Look)):
+        value = getattr(desk.look, option.name)
+        changed = value != getattr(defaults, option.name)
+        row = 50 + number * LINE
+        write(column, words(option.name), 12, row, TEXT if changed else DIM)
+        write(column, shown(value), VALUES, row, MARK if changed else TEXT)
+        write(column, keys.get(option.name, ""), KEYS, row, DIM)
+    row = 50 + (len(options_of(Look)) + 1) * LINE
+    own = desk.looks.source(desk.frame)
+    origin = "set on this frame" if own == desk.frame else f"as set on frame {own}"
+    scope = "ONLY this frame" if desk.alone else "this frame and on"
+    for text, colour in ((origin, TEXT), (f"b: changes {scope}", MARK if desk.alone else TEXT),
+                         ("tab: all keys", DIM)):  # fmt: skip
+        write(column, text, 12, row, colour)
+        row += LINE
+
+
+def draw_foot(foot: np.ndarray, desk: Desk, seen: Seen | None, alarm: str) -> None:
+    """Say which frame this is and what was done last, with the frame's place in the film."""
+    foot[:] = BAR
+    width = foot.shape[1]
+    reached = round((width - 1) * desk.frame / max(1, desk.scene.count - 1))
+    foot[:4] = GROUND
+    for frame in desk.looks.own:
+        x = round((width - 1) * min(frame / max(1, desk.scene.count - 1), 1))
+        foot[:4, max(0, x - 1) : x + 1] = MARK
+    foot[:4, max(0, reached - 2) : reached + 3] = TEXT
+    write(foot, where(desk, seen), 12, 24)
+    told = alarm or "; ".join(seen.failures if seen else [])
+    if desk.typed is not None:
+        write(foot, f"go to frame: {desk.typed}_   (enter)", 12, 45, MARK)
+    elif told:
+        write(foot, told, 12, 45, ALARM)
+    else:
+        write(foot, desk.message, 12, 45, MARK)
+    if desk.seen != "result":
+        write(foot, desk.seen.upper(), width - 110, 24, MARK)
+
+
+def where(desk: Desk, seen: Seen | None) -> str:
+    """Return which frame is shown: its number, time and name."""
+    parts = [f"frame {desk.frame} / {desk.scene.count - 1}"]
+    if seen is not None and seen.frame.time is not None:
+        minutes, seconds = divmod(float(seen.frame.time), 60)
+        parts.append(f"{int(minutes):02}:{seconds:06.3f}")
+    elif seen is not None:
+        parts.append(seen.frame.name)
+    if not desk.has_face:
+        parts.append("no face")
+    return "   ".join(parts)
+
+
+def draw_help(place: np.ndarray) -> None:
+    """List all keys, in as many columns as they need."""
+    column, row = 0, 30
+    wide = max(300, place.shape[1] // 3)
+    for group, rows in controls.listed().items():
+        if row + (len(rows) + 1) * 20 > place.shape[0] and row > 30:
+            column, row = column + 1, 30
+        write(place, group, 16 + column * wide, row, MARK)
+        for line in rows:
+            row += 20
+            keys = "  ".join(line.keys)
+            write(place, keys, 16 + column * wide, row, TEXT, 0.4)
+            write(place, line.help, 16 + column * wide + 108, row, DIM, 0.4)
+        row += 34
+
+
+def write(
+    picture: np.ndarray,
+    text: str,
+    x: int,
+    y: int,
+    colour: tuple[int, int, int] = TEXT,
+    size: float = LETTERS,
+) -> None:
+    """Write a line; its lower left corner is at (x, y)."""
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(picture, text, (x, y), font, size, colour, 1, cv2.LINE_AA)

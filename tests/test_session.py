@@ -1,0 +1,144 @@
+"""The session file, and converting with the settings it holds, with and without a window."""
+
+import json
+
+import numpy as np
+import pytest
+from synthetic import make_frames, make_video
+from test_convert import INVERT, make_predictor, options, read_folder, write_footage
+
+from converters import convert, session
+from converters.looks import Looks
+from converters.options import Look
+from converters.session import Session, session_path
+from utils.errors import InputError, UsageError
+from utils.files import list_images
+
+RED = Look(mode="raw", raw_mode="mask")
+NAMES = [f"{index:06d}.png" for index in range(6)]
+LOOKS = Looks({0: Look(), 2: RED, 4: Look(erode_modifier=60), 5: Look()})
+
+
+def write_session(folder, looks=LOOKS, output="result", at=3, footage="frames", names=NAMES):
+    path = session_path(folder / output)
+    session.save(path, Session(looks, at), footage, names)
+    return path
+
+
+def number_of(name):
+    return NAMES.index(name) if name in NAMES else None
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    path = write_session(tmp_path)
+    assert path.name == "result.session.json"
+    assert session.load(path, "frames", number_of) == Session(LOOKS, 3)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_frames_that_are_gone_are_named_and_the_rest_is_kept(tmp_path):
+    path = write_session(tmp_path, names=["gone.png", *NAMES[1:]])
+    kept = session.load(path, "frames", number_of)
+    assert kept.lost == ("gone.png",)
+    assert kept.looks == Looks({0: RED, 2: RED, 4: LOOKS.at(4), 5: Look()})
+
+
+CHANGES = {
+    "no json": lambda text: text[:50],
+    "a list": lambda text: "[]",
+    "nested": lambda text: "[" * 100_000,
+    "another kind": lambda text: text.replace("interactive conversion", "x"),
+    "a newer version": lambda text: text.replace('"version": 1', '"version": 2'),
+    "a version in words": lambda text: text.replace('"version": 1', '"version": "one"'),
+    "other footage": lambda text: text.replace('"frames"', '"film.mp4"'),
+    "an unknown setting": lambda text: text.replace('"mode"', '"mood"'),
+    "a wrong value": lambda text: text.replace('"overlay"', '"overlie"'),
+    "a wrong type": lambda text: text.replace('"erode_modifier": 60', '"erode_modifier": [60]'),
+    "too much": lambda text: text.replace('"erode_modifier": 60', '"erode_modifier": 6000'),
+    "no looks": lambda text: json.dumps(json.loads(text) | {"looks": {}}),
+    "looks of a wrong type": lambda text: json.dumps(json.loads(text) | {"looks": {"a": 1}}),
+    "unknown frames": lambda text: text.replace("0000", "x000"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_wrong_with_a_session_is_one_sentence_with_its_name(change, tmp_path):
+    path = write_session(tmp_path)
+    path.write_text(CHANGES[change](path.read_text()))
+    with pytest.raises(InputError, match=r"result\.session\.json"):
+        session.load(path, "frames", number_of)
+
+
+def test_a_frame_that_is_unknown_to_be_the_last_one_is_no_fault(tmp_path):
+    path = write_session(tmp_path)
+    path.write_text(path.read_text().replace('"at": "000003.png"', '"at": 7'))
+    assert session.load(path, "frames", number_of).at == 0
+
+
+def test_each_frame_gets_its_settings(tmp_path, capsys):
+    frames = write_footage(tmp_path)
+    write_session(tmp_path)
+    report = convert.run(options(tmp_path), INVERT)
+    assert report.counts["converted faces"] == 6
+    assert "result.session.json" in capsys.readouterr().out
+    results = read_folder(tmp_path / "result")
+    black = [(image == 0).mean() > 0.5 for image in results]
+    assert black == [False, False, True, True, False, False]
+    convert.run(options(tmp_path, "plain", use_session=False), INVERT)
+    plain = read_folder(tmp_path / "plain")
+    assert [np.array_equal(a, b) for a, b in zip(results, plain, strict=True)] == [
+        True, True, False, False, False, True,
+    ]  # fmt: skip
+    assert all(image.shape == frame.shape for image, frame in zip(results, frames, strict=True))
+
+
+def test_only_frames_whose_settings_have_changed_are_made_again(tmp_path):
+    write_footage(tmp_path)
+    path = write_session(tmp_path)
+    convert.run(options(tmp_path), INVERT)
+    before = {file.name: file.stat().st_mtime_ns for file in list_images(tmp_path / "result")}
+    assert convert.run(options(tmp_path), INVERT).counts["frames"] == 0
+    write_session(tmp_path, LOOKS.only_here(1, RED))
+    report = convert.run(options(tmp_path), INVERT)
+    assert report.counts["frames"] == 1
+    after = {file.name: file.stat().st_mtime_ns for file in list_images(tmp_path / "result")}
+    assert [name for name in NAMES if before[name] != after[name]] == ["000001.png"]
+    path.unlink()
+    with pytest.raises(InputError, match="--overwrite"):  # without a session it is another run
+        convert.run(options(tmp_path), INVERT)
+
+
+def test_a_video_is_rendered_with_a_session_that_is_named(tmp_path):
+    write_footage(tmp_path, video="clip.mp4")
+    path = write_session(tmp_path, output="elsewhere", footage="clip.mp4")
+    clip = tmp_path / "clip.mp4"
+    chosen = options(tmp_path, "result.mp4", input_dir=clip, session=path)
+    convert.run(chosen, INVERT)
+    convert.run(options(tmp_path, "pictures", input_dir=tmp_path / "result.mp4",
+                        use_session=False), make_predictor())  # fmt: skip
+    dark = [image.mean() < 60 for image in read_folder(tmp_path / "pictures")]
+    assert dark == [False, False, True, True, False, False]
+
+
+def test_a_session_that_the_output_cannot_hold_is_refused(tmp_path):
+    write_footage(tmp_path)
+    write_session(tmp_path, Looks({0: Look(), 3: Look(mode="raw", raw_mode="rgb+mask")}),
+                  output="result.mp4")  # fmt: skip
+    with pytest.raises(UsageError, match="alpha"):
+        convert.run(options(tmp_path, "result.mp4"), INVERT)
+    assert not (tmp_path / "result.mp4").exists()
+
+
+def test_a_session_that_is_named_must_exist(tmp_path):
+    write_footage(tmp_path)
+    with pytest.raises(InputError, match=r"no session .*gone"):
+        convert.run(options(tmp_path, session=tmp_path / "gone"), INVERT)
+
+
+def test_a_video_of_many_frames_has_names_for_all(tmp_path):
+    make_video(tmp_path / "a.mp4", [image for image, _ in make_frames(3)])
+    source = convert.open_source(tmp_path / "a.mp4")
+    number = convert.plans.numbers(source)
+    assert [number(name) for name in ("000002.png", "1234567.png", "x.png", "12.png")] == [
+        2, 1234567, None, None,
+    ]  # fmt: skip
