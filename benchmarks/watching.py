@@ -23,7 +23,7 @@ from trainer.sampling import sides_of
 from trainer.session import Session
 from utils import device
 
-ROUNDS, BATCH = 8, 8
+ROUNDS, BATCH = 5, 8
 
 
 def main() -> None:

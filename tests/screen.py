@@ -58,6 +58,16 @@ class Screen:
         wait_until(lambda: window not in self._do("search", "--onlyvisible", ".*", check=False),
                    "the window goes", patience)  # fmt: skip
 
+    def map_again(self, window):
+        """Take a window away, put it back and give it the keyboard.
+
+        Without a window manager and on a busy machine Qt now and then misses that a new window is
+        to be painted: it stays black until it is mapped anew.
+        """
+        self._do("windowunmap", "--sync", window, check=False)
+        self._do("windowmap", "--sync", window, check=False)
+        self._do("windowfocus", "--sync", window, check=False)
+
     def key(self, *names):
         """Press keys one after the other, by their X names: "a", "Return", "space", "ctrl+z"."""
         self._do("key", "--delay", 50, *names)
