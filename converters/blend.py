@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from converters import BLENDS, COLORS, MASKS
-from converters.color.statistics import Colors, Match, measure
+from converters.color.statistics import SAMPLE_SIDE, Colors, Match, measure, shrink
 from converters.detail import degrade, denoise, sharpen, smear
 from converters.mask import MASK_SIDE, Swap, blur, blur_size, erode, erode_size, face_length, fade
 from converters.options import Look
@@ -47,6 +47,7 @@ class Work:
     length : size of the face in frame pixels
     soft : the mask as it came, but fading out before the crop's border
     bare : the same without what is hidden by something before the face
+    counted : (n, n), where colours are measured
     mask : eroded and blurred: what the face is blended with
     free : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything
     look : the settings
@@ -59,6 +60,7 @@ class Work:
     length: float
     soft: np.ndarray
     bare: np.ndarray
+    counted: np.ndarray
     mask: np.ndarray
     free: np.ndarray | None
     look: Look
@@ -177,14 +179,11 @@ class Blender:
                 _show(trace, work, canvas[box.area])
         return Blended(canvas, done, failures)
 
-    def measure(self, swap: Swap, free: np.ndarray | None = None) -> Match | None:
-        """Return a face's colours and those it is to get, if the look makes use of them."""
+    def color_mask(self, swap: Swap) -> np.ndarray | None:
+        """Return where a face's colours are to be measured, if the look makes use of them."""
         if self.transfer is None and not self.mode.matches:
             return None
-        if not np.isfinite(swap.face).all():
-            return None
-        crop = Crop.of(swap.landmarks, swap.face.shape[0], swap.face_type)
-        return measure(swap.face, swap.crop, _bare(self.find_mask(swap) * self.fade, crop, free))
+        return shrink(self.find_mask(swap) * self.fade, SAMPLE_SIDE)
 
     def _prepare(self, frame: np.ndarray, swap: Swap, free: np.ndarray | None) -> Work:
         size = swap.face.shape[0]
@@ -200,19 +199,21 @@ class Blender:
         mask = erode(soft, erode_size(length, self.erode) * per_pixel)
         mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
         bare = _bare(soft, crop, free)
-        face = self._detail(self._recolor(swap, bare), swap, crop)
-        return Work(frame, swap, face, crop, length, soft, bare, mask, free, self.look)
+        counted = bare if swap.counted is None else _bare(swap.counted, crop, free)
+        face = self._detail(self._recolor(swap, counted), swap, crop)
+        return Work(frame, swap, face, crop, length, soft, bare, counted, mask, free, self.look)
 
-    def _recolor(self, swap: Swap, mask: np.ndarray) -> np.ndarray:
+    def _recolor(self, swap: Swap, counted: np.ndarray) -> np.ndarray:
         """Return the predicted face in its final colours."""
         if self.transfer is None and not self.mode.matches:
             return swap.face
-        match = swap.match or measure(swap.face, swap.crop, mask)
+        match = measure(swap.face, swap.crop, counted)
         if not match.seen.usable:
             return swap.face
         face, (seen, wanted) = swap.face, match
         if self.transfer is not None:
             face = self.transfer(swap.face, seen, wanted)
+        if self.transfer is not None and self.mode.matches:
             changed = self.transfer(seen.values[None], seen, wanted)[0]
             match = Match(Colors(changed, seen.weights), wanted)
         return self.mode.recolor(face, swap.crop, match, self.look)
@@ -251,7 +252,7 @@ def _bare(mask: np.ndarray, crop: Crop, free: np.ndarray | None) -> np.ndarray:
     """Return a mask of a crop without what the frame's `free` says is hidden."""
     if free is None:
         return mask
-    return mask * (crop.cut(free[..., None], MASK_SIDE)[..., 0] / np.float32(255))
+    return mask * (crop.cut(free[..., None], mask.shape[0])[..., 0] / np.float32(255))
 
 
 def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:

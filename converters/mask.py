@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from converters.color.statistics import Match
 from converters.region import Crop
 from facelib import geometry, landmarks
 from facelib.geometry import BORDERS
@@ -41,7 +40,8 @@ class Swap:
     face_type : how much of the head they show
     index : number of the face in its frame
     motion : (2,) float, its way from frame to frame, frame pixels
-    match : its colours and those it is to get, over several frames; None: those of this frame
+    counted : (n, n) float32, where its colours are measured: its masks of several frames, averaged;
+        None: its own mask
     """
 
     landmarks: np.ndarray
@@ -51,7 +51,7 @@ class Swap:
     face_type: FaceType
     index: int = 0
     motion: tuple[float, float] = (0.0, 0.0)
-    match: Match | None = None
+    counted: np.ndarray | None = None
 
 
 def face_length(crop_side: float, face_type: FaceType) -> float:

@@ -149,8 +149,8 @@ class Look:
         choices=("none", *COLORS.names), group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     color_frames: int = opt(
-        8, help="frames over which the colours that are matched (colour transfer, hist-match) are "
-        "averaged against flicker; a cut starts anew; 1: every frame for itself",
+        8, help="frames whose masks are averaged to say where colours are measured (colour "
+        "transfer, hist-match), against flicker; a cut starts anew; 1: each for itself",
         low=1, high=100, group="Look",
     )  # fmt: skip
     denoise: int = opt(

@@ -160,16 +160,16 @@ class Pipeline:
         return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
 
     def _remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Average what is measured of colours over the frames, which come in order.
+        """Average the masks in which colours are measured over the frames, which come in order.
 
         Frames that are only looked at end here.
         """
         memory = Memory()
         for job in jobs:
             blender = self.blender(job.frame)
-            matches = [blender.measure(swap, job.free) for swap in job.swaps]
+            masks = [blender.color_mask(swap) for swap in job.swaps]
             frames = blender.look.color_frames
-            swaps = memory.add(job.frame.index, job.swaps, matches, frames)
+            swaps = memory.add(job.frame.index, job.swaps, masks, frames)
             if self.context is None or not self.context(job.frame):
                 yield replace(job, swaps=swaps)
 

@@ -10,7 +10,12 @@ from converters.seamless import Seamless
 
 
 class SeamlessHistMatch(Seamless):
-    """Matches the histograms of the seamless picture and of the frame in the same place."""
+    """Matches the histograms of the seamless picture and of the frame in the same place.
+
+    The predicted face itself keeps its colours: `matches` only has its mask averaged over frames.
+    """
+
+    matches = True
 
     def picture(self, work: Work, box: Box) -> np.ndarray:
         """Return the seamless picture in the frame's colours, by what lies inside the mask."""
@@ -18,7 +23,7 @@ class SeamlessHistMatch(Seamless):
         frame = work.frame[box.area].astype(np.float32) / np.float32(255)
         mask = np.ones(picture.shape[:2], np.float32)
         if work.look.masked_hist_match:
-            mask = work.show_mask(work.mask, box)
+            mask = work.show_mask(work.counted, box)
         match = measure(picture, frame, mask)
         if not match.seen.usable:
             return picture

@@ -11,7 +11,7 @@ from scipy.stats import wasserstein_distance
 from converters import COLORS
 from converters.color.idt import turns
 from converters.color.lines import LineMap
-from converters.color.statistics import Colors, Match, average, measure, moments
+from converters.color.statistics import Colors, measure, moments
 
 WHOLE = ("idt", "sot")
 SIDE = 48
@@ -146,12 +146,6 @@ def test_moments_are_numpys():
     np.testing.assert_allclose(mean, np.average(values, axis=0, weights=weights), atol=1e-6)
     expected = np.cov(values.T, aweights=weights, ddof=0)
     np.testing.assert_allclose(covariance, expected, atol=1e-6)
-
-
-def test_an_average_of_frames_weighs_the_newest_most_and_forgets_slowly():
-    frames = [Match(colors(cloud(i) * 0 + i), colors(cloud(i))) for i in range(4)]
-    mean, _ = moments(average(frames).seen)
-    np.testing.assert_allclose(mean, (0 * 1 + 1 * 2 + 2 * 3 + 3 * 4) / 10, rtol=1e-6)
 
 
 @given(st.integers(0, 10_000))

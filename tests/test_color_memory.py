@@ -8,8 +8,8 @@ import pytest
 from synthetic import draw_face, make_info, make_landmarks
 
 from converters.blend import Blender
-from converters.color.memory import Memory
-from converters.mask import Swap, hull_mask
+from converters.color.memory import Memory, average
+from converters.mask import Swap
 from converters.motion import find_ways
 from converters.options import Look
 from converters.pipeline import Pipeline
@@ -120,9 +120,9 @@ def test_a_cut_starts_anew():
 def test_the_result_depends_on_the_frames_of_the_average_only():
     frames, landmarks = footage(16)
 
-    def swap(crops):  # each frame in a colour that its noise decides on
-        faces = np.clip(crops * (0.4 + crops[:, 32:33, 32:33]), 0, 1)
-        return faces, np.ones_like(crops[..., :1])
+    def swap(crops):  # with a mask that each frame's noise decides on
+        mask = crops[..., :1] > crops[:, 32:33, 32:33, :1]
+        return np.clip(crops[:, :, ::-1] * 0.8, 0, 1), mask.astype(np.float32)
 
     fixed = Predictor(swap, SIDE, FaceType.FULL)
     look = {"color_transfer": "lct", "color_frames": 5}
@@ -144,26 +144,29 @@ def test_faces_are_told_apart_by_place_not_by_number():
         swaps = [make_swap(left, 0.2), make_swap(right, 0.8, 1)]
         if index % 2:  # the larger one is now the other one
             swaps = [dataclasses.replace(s, index=1 - s.index) for s in swaps[::-1]]
-        matches = [blender.measure(swap) for swap in swaps]
-        done = memory.add(index, swaps, matches, 8)
-    shades = {swap.index: np.unique(swap.match.seen.values).tolist() for swap in done}
-    assert shades == {0: [pytest.approx(0.8)], 1: [pytest.approx(0.2)]}
-    counted = np.count_nonzero(hull_mask(done[0]) > 0)
-    assert counted > 0
-    assert len(done[0].match.seen.weights) > 3 * len(matches[0].seen.weights)
+        masks = [blender.color_mask(s) * (0.2 if s.crop[0, 0, 0] < 0.5 else 0.8) for s in swaps]
+        done = memory.add(index, swaps, masks, 8)
+    heights = {swap.index: float(swap.counted.max()) for swap in done}
+    assert heights == {0: pytest.approx(0.8), 1: pytest.approx(0.2)}
+
+
+def test_the_newest_mask_weighs_most_and_old_ones_fade_out():
+    masks = [np.full((8, 8), level, np.float32) for level in (0.0, 0.1, 0.2, 0.7)]
+    np.testing.assert_allclose(average(masks), (0.1 * 2 + 0.2 * 3 + 0.7 * 4) / 10, rtol=1e-6)
 
 
 def test_a_gap_or_a_jump_starts_anew():
     blender, memory = Blender(Look(color_transfer="rct")), Memory()
     here = make_landmarks(center=(100, 100), width=80)
     swap = make_swap(here)
-    counts = []
+    levels = []
     for index, moved in ((0, 0), (1, 0), (3, 0), (4, 0), (5, 200)):
         there = dataclasses.replace(swap, landmarks=here + np.float32([moved, 0]))
-        [done] = memory.add(index, [there], [blender.measure(there)], 8)
-        counts.append(len(done.match.seen.weights))
-    one = counts[0]
-    assert counts == [one, 2 * one, one, 2 * one, one]
+        mask = blender.color_mask(there)
+        [done] = memory.add(index, [there], [mask * (index + 1)], 8)
+        levels.append(float(done.counted.max()))
+    # alone: its own; with the one before: a third of that and two thirds of its own
+    assert levels == pytest.approx([1, (1 + 2 * 2) / 3, 4, (4 + 2 * 5) / 3, 6])
 
 
 def test_the_way_of_a_face_is_that_of_its_landmarks():

@@ -428,16 +428,20 @@ def test_a_continued_run_has_the_colours_of_a_whole_one(name, tmp_path, monkeypa
     monkeypatch.setattr("converters.film.PART_FRAMES", 5)
     write_footage(tmp_path, count=16)
 
-    def tint(crops):
-        return np.clip(crops * (0.4 + crops[:, 32:33, 32:33]), 0, 1)
+    def swap(crops):  # with a mask that is another in each frame
+        return crops[:, :, ::-1] * 0.7, np.float32(crops[..., :1] > crops[:, 20:21, 20:21, :1])
 
+    def stopping(crops):
+        stops(crops)
+        return swap(crops)
+
+    whole, stopped = (Predictor(f, SIZE, FaceType.FULL, 10, 10, "x") for f in (swap, stopping))
     chosen = {"color_transfer": "mkl", "batch_size": 1, "color_frames": 4, "crf": 0}
-    convert.run(options(tmp_path, f"whole{Path(name).suffix}", **chosen), make_predictor(tint))
+    convert.run(options(tmp_path, f"whole{Path(name).suffix}", **chosen), whole)
     stops = StopsAt(10)
-    stopping = make_predictor(lambda crops: tint(crops + 0 * stops(crops)))
     with pytest.raises(KeyboardInterrupt):
-        convert.run(options(tmp_path, name, **chosen), stopping)
-    report = convert.run(options(tmp_path, name, **chosen), make_predictor(tint))
+        convert.run(options(tmp_path, name, **chosen), stopped)
+    report = convert.run(options(tmp_path, name, **chosen), whole)
     assert report.counts["frames finished before"] > 3
     for one, other in zip(
         open_source(tmp_path / f"whole{Path(name).suffix}"), open_source(tmp_path / name),

@@ -84,7 +84,8 @@ def test_a_clip_against_itself_is_perfect(clip, src_aligned, tmp_path, capsys):
     result = found["figures"]["result"]
     assert result == found["figures"]["dst"]
     assert report.counts["frames measured"] == found["frames"]["measured"] == FRAMES
-    assert result["mouth_correlation"] == result["mouth_gain"] == pytest.approx(1)
+    assert result["mouth_correlation"] == pytest.approx(1)
+    assert result["mouth_gain"] == pytest.approx(1)
     for zero in ("pose_error_95", "landmark_error", "movement_error", "jitter_excess",
                  "flicker_excess"):  # fmt: skip
         assert result[zero] == pytest.approx(0, abs=1e-3)

@@ -1,9 +1,9 @@
-"""The colours of a face over several frames, so that what is matched does not flicker.
+"""Where the colours of a face are measured, over several frames, so that what is matched is steady.
 
-The network's colours change slowly from frame to frame, what is measured of them jumps with every
-pixel that the mask gains or loses. So both sides are averaged over a few frames, with the same
-weights: a change of the light is in the dst face and in what the network makes of it alike, and is
-seen at once. At a cut the average starts anew.
+The colours of the predicted face and of the dst face are measured anew in every frame, in the same
+place: then a change of the light is followed at once, and what the network makes flicker is taken
+out. But with every pixel that the mask gains or loses, hair or background, the measurement jumps.
+So its mask is the average of a few frames' masks; at a cut it starts anew.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from converters.color.statistics import Match, average
 from converters.mask import Swap
 
 LONGEST_WAY = 0.5  # of the face's size: farther from frame to frame it is another face
@@ -25,12 +24,12 @@ CUT = 0.1  # mean difference of two aligned faces in 0..1, above which it is ano
 
 
 class _Track(NamedTuple):
-    """A face in the frame before: where it was, what it looked like, its latest measurements."""
+    """A face in the frame before: where it was, what it looked like, its latest masks."""
 
     center: np.ndarray
     size: float
     thumb: np.ndarray
-    row: tuple[Match, ...]
+    row: tuple[np.ndarray, ...]
 
     def continues(self, before: _Track) -> bool:
         """Whether this is the face `before`, in the same shot."""
@@ -44,7 +43,7 @@ class _Track(NamedTuple):
 
 @dataclass
 class Memory:
-    """Is shown the frames in order and gives each face the average of its latest measurements.
+    """Is shown the frames in order and gives each face the average of its latest masks.
 
     What a face gets depends on the frames before it as far as its average reaches, and on nothing
     else: begun that many frames earlier, a run that is continued comes to the same result.
@@ -54,34 +53,44 @@ class Memory:
     _tracks: tuple[_Track, ...] = ()
 
     def add(
-        self, index: int, swaps: Sequence[Swap], matches: Sequence[Match | None], frames: int
+        self, index: int, swaps: Sequence[Swap], masks: Sequence[np.ndarray | None], frames: int
     ) -> list[Swap]:
         """Take the next frame and return its faces with their averages.
 
         Parameters
         ----------
         index : number of the frame; after a gap all starts anew
-        swaps, matches : its faces and what was measured of each; None: nothing
+        swaps, masks : its faces and where the colours of each are measured, all (n, n) float32;
+            None: nowhere
         frames : over how many frames is averaged
         """
         before = self._tracks if index == self._index + 1 else ()
         tracks, remembered = [], []
-        for swap, match in zip(swaps, matches, strict=True):
-            if match is None:
+        for swap, mask in zip(swaps, masks, strict=True):
+            if mask is None:
                 remembered.append(swap)
                 continue
-            track = _track(swap, match)
+            track = _track(swap, mask)
             known = [other for other in before if track.continues(other)]
             nearest = min(known, key=lambda t: np.hypot(*(t.center - track.center)), default=None)
             earlier = () if nearest is None else nearest.row
-            row = (*earlier, match)[-frames:]
+            row = (*earlier, mask)[-frames:]
             tracks.append(track._replace(row=row))
-            remembered.append(replace(swap, match=average(row)))
+            remembered.append(replace(swap, counted=average(row)))
         self._index, self._tracks = index, tuple(tracks)
         return remembered
 
 
-def _track(swap: Swap, match: Match) -> _Track:
+def _track(swap: Swap, mask: np.ndarray) -> _Track:
     thumb = cv2.resize(swap.crop, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
     size = float(np.ptp(swap.landmarks, axis=0).max())
-    return _Track(swap.landmarks.mean(axis=0), size, thumb, (match,))
+    return _Track(swap.landmarks.mean(axis=0), size, thumb, (mask,))
+
+
+def average(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean of consecutive frames' masks, the newest last, float32.
+
+    Their weight falls evenly from the newest to the oldest, so none drops out at one blow.
+    """
+    weights = np.arange(1, len(masks) + 1) / sum(range(1, len(masks) + 1))
+    return np.tensordot(weights, np.stack(masks), axes=1).astype(np.float32)

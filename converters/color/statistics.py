@@ -1,4 +1,4 @@
-"""What is known of colours: samples with weights, of one picture or of several in a row.
+"""What is known of colours: samples with weights.
 
 Every colour transfer is a function `transfer(face, seen, wanted)`: it gives `face`, whose colours
 are distributed like `seen`, the colours of `wanted`. All work on BGR in 0..1.
@@ -6,7 +6,6 @@ are distributed like `seen`, the colours of `wanted`. All work on BGR in 0..1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
@@ -45,31 +44,17 @@ def measure(face: np.ndarray, dst: np.ndarray, mask: np.ndarray) -> Match:
     mask : (h, w) float32 in 0..1, of the same area; it is the samples' weight
     """
     side = min(SAMPLE_SIDE, *face.shape[:2])
-    weights = _shrink(mask, side).ravel()
+    weights = shrink(mask, side).ravel()
     counts = weights > 0
-    seen, wanted = (_shrink(image, side).reshape(-1, 3)[counts] for image in (face, dst))
+    seen, wanted = (shrink(image, side).reshape(-1, 3)[counts] for image in (face, dst))
     return Match(Colors(seen, weights[counts]), Colors(wanted, weights[counts]))
 
 
-def _shrink(image: np.ndarray, side: int) -> np.ndarray:
+def shrink(image: np.ndarray, side: int) -> np.ndarray:
+    """Return a picture at (side, side) pixels, each the mean over its area."""
     if image.shape[:2] == (side, side):
         return image
     return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-
-
-def average(matches: Iterable[Match]) -> Match:
-    """Mix the measurements of consecutive frames, the newest last.
-
-    Their weight falls evenly from the newest to the oldest, so none drops out at one blow.
-    """
-    row = list(matches)
-    return Match(*(_mix([match[side] for match in row]) for side in range(2)))
-
-
-def _mix(row: list[Colors]) -> Colors:
-    shares = [(place + 1) / len(row) for place in range(len(row))]
-    weights = [colors.weights * np.float32(s) for colors, s in zip(row, shares, strict=True)]
-    return Colors(np.concatenate([colors.values for colors in row]), np.concatenate(weights))
 
 
 def moments(colors: Colors) -> tuple[np.ndarray, np.ndarray]:

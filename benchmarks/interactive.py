@@ -1,0 +1,94 @@
+"""How long a change takes to be seen in `convert --interactive`: blending and drawing at 1080p.
+
+    python benchmarks/interactive.py [--face 300] [--model H64]
+
+Every round changes the erosion, so that nothing that was shown before can be used again; what the
+model made of the frame is kept, as in the program. Then the frame is changed, which costs decoding
+and a prediction too. The window itself (Qt takes the finished picture) is not part of it.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from utils import device
+
+device.select(device.DeviceOptions(cpu_only=True))
+
+import numpy as np
+from synthetic import draw_face, make_info, make_landmarks, make_video
+
+from converters import screen
+from converters.desk import Desk, Scene
+from converters.looks import Looks
+from converters.options import Look
+from converters.predictor import of_model
+from converters.preview import Preview, Shot
+from models import MODELS
+from utils.video import open_source
+from utils.video_random import open_random
+
+ROUNDS, FRAMES = 20, 40
+LOOKS = {
+    "overlay": {"mode": "overlay"},
+    "hist-match": {"mode": "hist-match"},
+    "seamless": {"mode": "seamless"},
+    "seamless-hist-match": {"mode": "seamless-hist-match"},
+    "overlay, colour transfer rct": {"mode": "overlay", "color_transfer": "rct"},
+    "overlay, colour transfer sot": {"mode": "overlay", "color_transfer": "sot"},
+}
+
+
+def timed(preview: Preview, desk: Desk, shots: list[Shot]) -> str:
+    """Return median and worst time of showing each, and the processor's, in words."""
+    times, busy = [], []
+    for shot in shots:
+        begun, began = time.perf_counter(), time.process_time()
+        screen.draw(preview(shot), desk)
+        times.append(1000 * (time.perf_counter() - begun))
+        busy.append(1000 * (time.process_time() - began))
+    return f"{median(times):6.0f} ms, worst {max(times):5.0f}; {median(busy):5.0f} CPU-ms"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Time to see a change in the interactive window")
+    parser.add_argument("--face", type=int, default=300, help="width of the face, pixels")
+    parser.add_argument("--model", default="H64", choices=MODELS.names)
+    arguments = parser.parse_args()
+    points = make_landmarks(8, 3, 6, center=(960, 540), width=arguments.face)
+    picture = draw_face(points, (1080, 1920))
+    faces = {
+        f"{index:06d}": [make_info(points, source_name=f"{index:06d}.png", frame_index=index)]
+        for index in range(FRAMES)
+    }
+    cls = MODELS.load(arguments.model)
+    predictor = of_model(cls(cls.Options()), arguments.model)
+    desk = Desk(Scene(FRAMES, tuple(range(FRAMES))), Looks.all_alike(Look()))
+    with tempfile.TemporaryDirectory() as folder:
+        clip = make_video(Path(folder) / "clip.mp4", [picture] * FRAMES, audio=False)
+        with open_random(open_source(clip)) as frames:
+            preview = Preview(frames, faces, predictor)
+            for name, values in LOOKS.items():
+                # an untrained model's own mask may be empty
+                look = Look(mask_type="hull", **values)
+                preview(Shot(0, look, "result"))
+                changed = [vars(look) | {"erode_modifier": step} for step in range(1, ROUNDS + 1)]
+                shots = [Shot(0, Look(**each), "result") for each in changed]
+                print(f"{name:30} {timed(preview, desk, shots)}")
+            look = Look(mask_type="hull")
+            on = [Shot(index, look, "result") for index in range(1, ROUNDS)]
+            print(f"{'next frame, not seen before':30} {timed(preview, desk, on)}")
+            order = np.random.default_rng(0).permutation(np.arange(ROUNDS, FRAMES)).tolist()
+            jumps = [Shot(index, look, "result") for index in order]
+            print(f"{'jump to any frame':30} {timed(preview, desk, jumps)}")
+
+
+if __name__ == "__main__":
+    main()
