@@ -92,6 +92,7 @@ class Screen:
                 window=target, client_type=protocols, data=(32, [delete, X.CurrentTime, 0, 0, 0])
             )
         )
+        connection.sync()  # or the server may drop what it has not read yet
         connection.close()
 
     def picture(self, path=None):

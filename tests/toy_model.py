@@ -36,7 +36,10 @@ class Toy(ModelBase):
         networks = {"encoder": keras.Model(inputs, code, name="encoder")}
         for name in ("decoder_src", "decoder_dst"):
             inputs = keras.Input((4, 4, width), name="code")
-            x = keras.layers.Conv2DTranspose(4, 4, 4, activation="sigmoid", name="up")(inputs)
+            end = keras.layers.Conv2DTranspose(
+                4, 4, 4, activation="sigmoid", name="up", dtype="float32"
+            )
+            x = end(inputs)
             networks[name] = keras.Model(inputs, [x[..., :3], x[..., 3:]], name=name)
         return networks
 
