@@ -13,7 +13,7 @@ import pytest
 from PIL import ImageGrab
 from Xlib import X, display, protocol
 
-PATIENCE = 60  # seconds; a loaded machine needs long to start TensorFlow
+PATIENCE = 180  # seconds; a loaded machine needs long to start TensorFlow
 PROGRAMS = ("Xvfb", "xdotool")
 
 
