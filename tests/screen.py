@@ -13,7 +13,7 @@ import pytest
 from PIL import ImageGrab
 from Xlib import X, display, protocol
 
-PATIENCE = 60  # seconds; a loaded machine needs long to start TensorFlow
+PATIENCE = 180  # seconds; a loaded machine needs long to start TensorFlow
 PROGRAMS = ("Xvfb", "xdotool")
 
 
@@ -24,6 +24,7 @@ class Screen:
         read, write = os.pipe()
         size = f"{width}x{height}x24"
         command = ["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-noreset"]
+        command += ["-nolisten", "tcp"]
         self._server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
         with os.fdopen(read) as answer:

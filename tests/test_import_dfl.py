@@ -316,13 +316,14 @@ def _arrays():
 
 
 READER = """
-import resource, sys
+import sys
 from pathlib import Path
 from tools import dfl_face, dfl_pickle
 from utils.errors import InputError
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) >> 10
 
 before = peak()
 for path in map(Path, sys.argv[1:]):

@@ -20,7 +20,7 @@ HEAVY = {"tensorflow.python", "keras.src", "numpy", "scipy", "cv2.gapi", "av.con
 
 def run(*argv, **kwargs):
     command = [sys.executable, str(ROOT / "main.py"), *argv]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, **kwargs)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=180, **kwargs)
 
 
 @pytest.mark.parametrize("argv", HELPS, ids=" ".join)
@@ -28,7 +28,7 @@ def test_help_loads_nothing_heavy(argv):
     code = f"import sys, main; sys.argv[1:] = {argv!r}\ntry: main.main()\nexcept SystemExit: pass\n"
     code += "print('MODULES', *sys.modules)"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=180
     )
     assert "usage: main.py" in result.stdout
     modules = set(result.stdout.split("MODULES", 1)[1].split())

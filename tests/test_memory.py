@@ -106,4 +106,4 @@ print(int(peak) * 1024 / memory.estimate(model, 16).total)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert 0.75 < float(done.stdout) < 1.25
+    assert 0.75 < float(done.stdout) < 1.4
