@@ -6,6 +6,7 @@ Needs Xvfb and xdotool: apt-get install xvfb xdotool
 import os
 import shutil
 import subprocess
+import threading
 import time
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from PIL import ImageGrab
 from Xlib import X, display, protocol
 
-PATIENCE = 180  # seconds; a loaded machine needs long to start TensorFlow
+PATIENCE = 60  # seconds; a loaded machine needs long to start TensorFlow
 PROGRAMS = ("Xvfb", "xdotool")
 
 
@@ -31,7 +32,20 @@ class Screen:
             self.display = f":{answer.readline().strip()}"
         self.env = {**os.environ, "DISPLAY": self.display, "QT_QPA_PLATFORM": "xcb"}
 
+        self._closing = threading.Event()
+        self._painter = threading.Thread(target=self._keep_painted, daemon=True)
+        self._painter.start()
+
+    def _keep_painted(self):
+        """Map windows again while nothing at all is to be seen (see `map_again`)."""
+        while not self._closing.wait(1.5):
+            if not self.picture().any():
+                for window in self._do("search", "--onlyvisible", "--name", ".+", check=False):
+                    self.map_again(window)
+
     def close(self):
+        self._closing.set()
+        self._painter.join()
         self._server.terminate()
         self._server.wait()
 

@@ -13,6 +13,7 @@ from screen import wait_until
 from utils import overlay, window
 
 ROOT = Path(__file__).parent.parent
+RED = (0, 0, 255)
 # Prints every event as a line of JSON; ends when the window is closed or "q" is pressed.
 PROGRAM = """
 import dataclasses, json, sys
@@ -38,15 +39,17 @@ def program(screen, tmp_path):
             [sys.executable, "-c", PROGRAM], cwd=ROOT, env=screen.env, stdout=out,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
-    handle = screen.window("Events", process)
-    wait_until(lambda: (screen.picture() == (0, 0, 255)).all(axis=2).any(), "the picture is shown")
 
     def events():
         return [json.loads(line) for line in log.read_text().splitlines()]
 
-    yield handle, events, process
-    process.kill()
-    process.wait()
+    try:
+        handle = screen.window("Events", process)
+        wait_until(lambda: (screen.picture() == RED).all(axis=2).any(), "the picture is shown")
+        yield handle, events, process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_keys_arrive_by_name(screen, program):
