@@ -1,6 +1,6 @@
 """Flicker of converted faces with and without averaging of their masks over frames.
 
-    python -m benchmarks.flicker [--workspace workspace [--model model]]
+    python -m benchmarks.flicker [--workspace workspace [--model model_H64]]
 
 Flicker is the mean distance in Lab between the change of the face's mean colour from frame to frame
 and that of the footage in the same place. First a drawn face with known noise whose mask shakes;
@@ -33,6 +33,7 @@ from facelib import geometry
 from facelib.faceset import FaceInfo, Faceset
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType
+from scripts.demo import MODEL
 from tools.measures import mean_lab
 from utils.images import Image, to_float
 from utils.video import Frame, open_source
@@ -84,7 +85,13 @@ def remembering(model: Predictor) -> Predictor:
 def report(title: str, items: list[Item], model: Callable[[], Predictor], mask: str) -> None:
     """Print the flicker of every look, for several numbers of frames averaged."""
     counts = (1, 2, 4, 8, 16)
-    print(f"{title}, {len(items)} frames; averaged over {counts} frames")
+    own = np.diff(
+        face_colors([frame.image for frame, _ in items], [i[0] for _, i in items]), axis=0
+    )
+    change = np.linalg.norm(own, axis=1).mean()
+    print(
+        f"{title}, {len(items)} frames that change by {change:.3f}; averaged over {counts} frames"
+    )
     for name, look in LOOKS.items():
         values = [flicker(items, model(), mask, color_frames=n, **look) for n in counts]
         print(f"  {name:22}" + "".join(f"{value:8.3f}" for value in values))
@@ -112,7 +119,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workspace", type=Path)
-    parser.add_argument("--model", default="model", help="the model folder's name in it")
+    parser.add_argument("--model", default=f"model_{MODEL}", help="the model folder's name in it")
     args = parser.parse_args()
     report("a drawn face, its mask shakes", drawn_items(), drawn.predictor, "predicted")
     if args.workspace:

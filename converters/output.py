@@ -1,8 +1,11 @@
 """Where converted frames go, and how a run goes on where an earlier one has stopped."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +19,9 @@ from converters.resume import Journal
 from utils.credentials import Marker
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
+from utils.lock import locked
 from utils.video import FolderSink, Frame, FrameSource, Span
+from utils.video_sink import writing
 
 
 class Output(ABC):
@@ -119,6 +124,34 @@ class FolderOutput(Output):
         trace: TracebackType | None,
     ) -> None:
         self._journal.__exit__(kind, error, trace)
+
+
+@contextmanager
+def alone(*places: Path | None) -> Iterator[None]:
+    """Keep other runs away from results, by a lock file beside each.
+
+    Raises
+    ------
+    InputError
+        If another run is at work on one of them.
+    """
+    with ExitStack() as stack:
+        for place in filter(None, places):
+            with writing(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+            taken = InputError(
+                f'another convert is at work on "{place}"; wait until it ends, or name another '
+                "place for the result"
+            )
+            stack.enter_context(locked(place.with_name(f".{place.name}.lock"), taken))
+        yield
+
+
+def log(output: Path, event: str, **facts: object) -> None:
+    """Add a line to the log of an output's runs, `<output>_log.jsonl` beside it."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with output.with_name(output.name + "_log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False) + "\n")
 
 
 def check_free(folder: Path) -> None:
