@@ -1,7 +1,7 @@
 """`convert`: put the predicted faces into the footage, frame by frame, and write the result."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from converters.options import (
     save_look,
     settings_file,
 )
-from converters.output import FolderOutput, Output, alone, log
+from converters.output import FolderOutput, Order, Output, alone, log
 from converters.pipeline import Converted, Pipeline
 from converters.plan import VIDEO_FRAME
 from converters.predictor import Predictor
@@ -87,7 +87,7 @@ def _run(
         check_output(replace(options, **vars(look)))
     header = run_header(options, faceset, predictor.name)
     header |= plan.facts(as_whole=is_video(options.output_dir))
-    output = open_output(options, source, span, header, marker, plan.stamp)
+    output = open_output(Order(options, source, span, header, marker, plan.stamp))
     save_look(settings_file(options.output_dir), options)
     log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
@@ -197,23 +197,15 @@ def check_names(options: ConvertOptions, source: FrameSource, faces: Faces) -> N
         )
 
 
-def open_output(
-    options: ConvertOptions,
-    source: FrameSource,
-    span: Span,
-    header: dict[str, object],
-    marker: Marker | None = None,
-    stamp: Callable[[str], str] | None = None,
-) -> Output:
-    """Return the place for the results of the run that `header` describes; `marker` marks them.
+def open_output(order: Order) -> Output:
+    """Return the place for the results.
 
     Raises
     ------
     InputError
         If it holds another run's results.
     """
-    kind = VideoOutput if is_video(options.output_dir) else FolderOutput
-    return kind(options, source, span, header, marker, stamp)
+    return (VideoOutput if is_video(order.options.output_dir) else FolderOutput)(order)
 
 
 def _convert(

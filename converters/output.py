@@ -1,14 +1,13 @@
 """Where converted frames go, and how a run goes on where an earlier one has stopped."""
 
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import cv2
@@ -24,7 +23,28 @@ from utils.video import FolderSink, Frame, FrameSource, Span
 from utils.video_sink import writing
 
 
-class Output(ABC):
+@dataclass(frozen=True, eq=False)
+class Order:
+    """What is to be written.
+
+    Attributes
+    ----------
+    options : of the run
+    source, span : the footage, and what of it is wanted
+    header : what tells this run from others
+    marker : marks and signs the result; None: it is not marked
+    stamp : gives by a frame's name what tells its look from others; None: all are alike
+    """
+
+    options: ConvertOptions
+    source: FrameSource
+    span: Span
+    header: dict[str, object]
+    marker: Marker | None = None
+    stamp: Callable[[str], str] | None = None
+
+
+class Output(AbstractContextManager["Output", None]):
     """Takes finished frames; a context that makes the result whole when it is left without error.
 
     Attributes
@@ -54,33 +74,15 @@ class Output(ABC):
     def add(self, done: Converted) -> None:
         """Take the next finished frame, in order; after `save` where there is one."""
 
-    @abstractmethod
-    def __enter__(self) -> Self: ...
-
-    @abstractmethod
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
 
 class FolderOutput(Output):
-    """A folder of pictures, and one of masks if wanted; `marker` marks and signs each picture."""
+    """A folder of pictures, each marked and signed, and one of masks if wanted."""
 
-    def __init__(
-        self,
-        options: ConvertOptions,
-        source: FrameSource,
-        span: Span,
-        header: dict[str, object],
-        marker: Marker | None,
-        stamp: Callable[[str], str] | None = None,
-    ) -> None:
+    def __init__(self, order: Order) -> None:
         super().__init__()
-        self._journal = Journal(options, header, stamp)
-        mark = marker.picture if marker else None
+        options, source, span = order.options, order.source, order.span
+        self._journal = Journal(options, order.header, order.stamp)
+        mark = order.marker.picture if order.marker else None
         self._pictures = FolderSink(options.output_dir, mark, f".{options.image_format}")
         self._masks = FolderSink(options.mask_output) if options.mask_output else None
         if self._masks and not options.overwrite and not self._journal.finished:
@@ -117,13 +119,8 @@ class FolderOutput(Output):
             self._masks.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._journal.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._journal.__exit__()
 
 
 @contextmanager

@@ -100,7 +100,8 @@ def assert_same_as_undisturbed(folder, clip, place):
     assert times_of(place / "result.mkv") == times_of(whole)
     assert_sound_kept(clip, place / "result.mkv")
     assert not list(place.glob("*_parts"))
-    assert not list(place.glob(".*"))
+    # the lock's file may stay if the kill came at the very end
+    assert {path.name for path in place.glob(".*")} <= {".result.mkv.lock"}
 
 
 SLOW_RUN = """
