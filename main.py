@@ -30,7 +30,7 @@ class Stage(NamedTuple):
 STAGES = {
     "extract": Stage(
         "extractor.options:ExtractOptions",
-        "extractor.extract:run",
+        "extractor.supervisor:run",
         "find the faces in footage and align them",
     ),
     "sort": Stage(

@@ -1,11 +1,14 @@
 """Images at any path: uint8 at the file's edge, float32 where something computes. Always BGR."""
 
 import os
+import struct
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import write_bytes
 
@@ -57,6 +60,20 @@ def read_image(path: Path) -> Image:
         If the file is missing, empty or not a picture.
     """
     return decode_image(read_file(path), path.name)
+
+
+def pixels_in(path: Path) -> int:
+    """Return how many pixels a picture's header claims; 0 if it has none that can be read."""
+    from PIL import Image as Pillow  # not at the top: most programs that read pictures need it not
+
+    warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # the limit is our own
+    try:
+        with Pillow.open(path) as picture:  # nothing is decoded yet
+            return picture.width * picture.height
+    except Pillow.DecompressionBombError:
+        return MOST_PIXELS
+    except (OSError, ValueError, SyntaxError, struct.error):
+        return 0
 
 
 def read_deep(path: Path) -> tuple[Image, Image | None]:
