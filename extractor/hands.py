@@ -19,8 +19,8 @@ class WorkerDied(Exception):  # noqa: N818 - it is what happened to others
 class Hands:
     """Frames pass through here whenever native code works on them.
 
-    Ordinary frames never wait. Huge pictures, of which few fit into memory, wait for one another, and
-    a suspect is worked on while nothing else is.
+    Ordinary frames never wait. Huge pictures, of which few fit into memory, wait for one another,
+    and a suspect is worked on while nothing else is.
 
     Parameters
     ----------

@@ -13,7 +13,9 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -26,9 +28,10 @@ from utils import console
 from utils.console import Report
 from utils.errors import ExitStatus, Interrupted, UserError
 
-TICK = 0.5
-"""Seconds that are waited for a message at a time. Patience is counted in them and not by the
-clock, so that a laptop that slept or a job that was stopped (Ctrl-Z) is not taken for hung."""
+TICK = 0.5  # seconds that are waited for a message at a time
+BEAT = 0.2  # seconds between two signs of life
+RESTING = 0.05
+"""Of the processor's time, a child that takes less is waiting for something."""
 STARTING = 300  # seconds in which the libraries are loaded, whatever the patience
 PARTING = 10.0  # seconds that a child has for ending
 NOTHING = "nothing"
@@ -123,27 +126,36 @@ class _Child:
     def wait(self, patience: int) -> Report | None:
         """Return the child's report, or None when it died or had to be given up.
 
+        Patience ends when it has worked for so many seconds of processor time, or waited for so
+        long, without finishing or beginning anything, or when not even a sign of life comes: a
+        slow worker on a busy machine is not taken for hung, nor one that was stopped with Ctrl-Z.
+
         Raises
         ------
         Exception
             What ended its work.
         """
-        waited = 0.0
+        idle = silent = worked = 0.0
         while True:
+            most = patience if self.began else max(patience, STARTING)
+            if patience and max(idle, silent) >= most and WINDOW not in self.in_hand:
+                self.cause = f"made no progress for {most} seconds"
+                return None
             if not self._pipe.poll(TICK):
-                waited += TICK
-                most = patience if self.began else max(patience, STARTING)
-                if patience and waited >= most and WINDOW not in self.in_hand:
-                    self.cause = f"made no progress for {most} seconds"
-                    return None
+                silent += TICK
                 continue
-            waited = 0.0
+            silent = 0.0
             try:
                 kind, what = self._pipe.recv()
             except (EOFError, OSError):
                 self._process.join(PARTING)
                 self.cause = _in_words(self._process.exitcode)
                 return None
+            if kind == "alive":
+                spent, worked = what - worked, what
+                idle += min(spent, BEAT) if spent > RESTING * BEAT else BEAT
+                continue
+            idle = 0.0
             if kind == "report":
                 report: Report = what
                 return report
@@ -194,13 +206,13 @@ def _work(
     """Do the stage's work and tell of it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
-    threading.Thread(target=_listen, args=(pipe,), daemon=True).start()
     one_at_a_time = threading.Lock()
 
     def send(kind: str, what: Any) -> None:  # noqa: ANN401 - a name, a report or an error
         with one_at_a_time:
             pipe.send((kind, what))
 
+    threading.Thread(target=_listen, args=(pipe, send), daemon=True).start()
     from extractor import extract  # not at the top: only the child pays for OpenCV and the networks
     from extractor.hands import Hands
 
@@ -211,15 +223,19 @@ def _work(
         send("error", Interrupted())
     except Exception as problem:  # noqa: BLE001 - the parent raises it again
         send("error", _portable(problem))
+    finally:  # at once: native threads that are still at work would make a noise
+        os._exit(ExitStatus.DONE)
 
 
 def _stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _listen(pipe: Connection) -> None:
-    """Wait for the word to stop; when there is nobody any more to say it, end at once."""
+def _listen(pipe: Connection, send: Callable[[str, Any], None]) -> None:
+    """Show signs of life until told to stop; when nobody is there any more, end at once."""
     try:
+        while not pipe.poll(BEAT):
+            send("alive", time.process_time())
         pipe.recv()
         _thread.interrupt_main(signal.SIGTERM)
     except (EOFError, OSError):
