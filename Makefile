@@ -39,7 +39,7 @@ check: install
 test-slow: install weights
 	$(PY) -m pytest -m slow
 
-# Not among them: detectors and landmarks need the demo's clips (`python -m scripts.fetch_clips`),
+# Not among them: detectors, landmarks and people need the demo's clips (`python -m scripts.fetch_clips`),
 # extract_memory takes ten minutes and learning hours; ancestor_step is a part of training_step.
 BENCHMARKS := training_step convolutions memory watching sampler extract sort convert interactive flicker
 

@@ -90,7 +90,7 @@ def _work_through(
 
     def find(frame: Pending) -> Found:
         with hands.hold(frame.name, frame.pixels()):
-            finder = finders.get()  # there are as many as workers
+            finder = finders.get()  # there are at least as many as workers; each has its turn
             try:
                 image = frame.image()
                 faces = finder.find(image)

@@ -37,7 +37,7 @@ class Hands:
     ) -> None:
         self._tell, self._suspects, self._left_out = tell, suspects, left_out or {}
         self._all = MOST_PIXELS * max(1, parallel.cores() // 2)
-        self._free = self._to_keep = self._all
+        self._free, self._to_keep = self._all, self._all * 3 // 4
         self._door = threading.Lock()
         self._changed = threading.Condition(threading.RLock())
 
@@ -66,10 +66,10 @@ class Hands:
                 self._changed.notify()
 
     def keep(self, image: Image) -> Image | None:
-        """Return a picture that may stay in memory, or None if too much is there already."""
+        """Return a picture that may stay in memory, or None if it is huge or there are too many."""
         pixels = image.shape[0] * image.shape[1]
         with self._changed:
-            if pixels > self._to_keep:
+            if pixels > min(self._to_keep, self._all // 4):
                 return None
             self._to_keep -= pixels
         weakref.finalize(image, self._forget, pixels).atexit = False

@@ -248,7 +248,7 @@ def test_pictures_too_large_to_be_kept_give_the_same_faces(
 ):
     source = request.getfixturevalue(kind)
     extract(source, tmp_path / "kept")
-    monkeypatch.setattr(hands, "MOST_PIXELS", 320 * 240)  # of which there is room for one
+    monkeypatch.setattr(hands, "MOST_PIXELS", 320 * 240)  # room for one, and none is kept
     monkeypatch.setattr(parallel, "cores", lambda: 2)
     assert extract(source, out).counts == {"frames": COUNT, "faces": COUNT}
     assert contents(out) == contents(tmp_path / "kept")

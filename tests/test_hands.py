@@ -85,11 +85,11 @@ def test_what_is_taken_and_finished_is_told_also_when_it_fails():
 
 def test_pictures_are_kept_as_long_as_there_is_room():
     hands = Hands()
-    kept = [hands.keep(np.zeros((5, 8, 3), np.uint8)) for _ in range(3)]
-    assert [image is not None for image in kept] == [True, True, False]
+    kept = [hands.keep(np.zeros((4, 5, 3), np.uint8)) for _ in range(5)]
+    assert [image is not None for image in kept] == [True, True, True, False, False]
     kept.clear()
-    assert hands.keep(np.zeros((10, 10, 3), np.uint8)) is not None
-    assert hands.keep(np.zeros((10, 11, 3), np.uint8)) is None
+    assert hands.keep(np.zeros((5, 5, 3), np.uint8)) is not None
+    assert hands.keep(np.zeros((5, 6, 3), np.uint8)) is None, "a huge one never is"
 
 
 @pytest.mark.parametrize(("pixels", "ahead"), [(1, 8), (12, 8), (20, 5), (70, 1), (900, 1)])

@@ -96,7 +96,7 @@ def test_extract_of_huge_pictures(folder, tmp_path):
     for number in range(2):
         (frames / f"{number}.png").symlink_to(folder / "just under the limit.png")
     status, output, megabytes = measured(
-        "main.py", "extract", "--input-dir", frames, "--output-dir", tmp_path / "aligned", "--debug"
+        "main.py", "extract", "--input-dir", frames, "--output-dir", tmp_path / "aligned"
     )
     assert status == 1
     assert "frames without a face (2): 0.png, 1.png" in output

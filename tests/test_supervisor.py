@@ -23,6 +23,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 
 PROGRAM = Path(__file__).parent / "fragile.py"
 COUNT = 10
+PATIENCE = 400  # seconds; a loaded machine needs long to start a program three times
+SESSIONS = []
 BLACK, WHITE = np.zeros((240, 320, 3), np.uint8), np.full((240, 320, 3), 255, np.uint8)
 
 
@@ -42,17 +44,28 @@ def put(folder, index, image):
     return name
 
 
+@pytest.fixture(autouse=True)
+def _sessions():
+    """Nothing in the sessions that a test starts outlives it."""
+    yield
+    for number in [number for session in SESSIONS for number in living(session)]:
+        os.kill(number, signal.SIGKILL)
+    SESSIONS.clear()
+
+
 def start(source, out, *flags, **environment):
     command = [sys.executable, PROGRAM, "extract", "--input-dir", source, "--output-dir", out]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*map(str, command), "--detector", "fragile", *flags], text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **environment},
     )  # fmt: skip
+    SESSIONS.append(process.pid)
+    return process
 
 
 def finish(process):
     """(exit status, what was printed); nobody is left behind."""
-    printed, _ = process.communicate(timeout=120)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert not living(process.pid)
     assert "Traceback" not in printed
     return process.returncode, printed
@@ -79,7 +92,7 @@ def recorded(out):
 
 def worker(process, out, at_least):
     """Wait until so many frames are recorded; the process that does the work."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         if len(recorded(out)) >= at_least:
             (child,) = (n for n, line in living(process.pid).items() if b"spawn_main" in line)
