@@ -13,9 +13,11 @@ from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import write_bytes
 
-# Run lengths only: photographs come out within 5 % of OpenCV's default size in 60-80 % of its time.
+# Run lengths only, and each row as its difference to the one above: to try all filters on each row,
+# as is usual, takes twice the time for files that are 5 to 20 % smaller.
 PNG_SETTINGS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 PNG_SETTINGS += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+PNG_SETTINGS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 MAX_BYTES = 1 << 29
 """A larger file is no picture that could be used here: 100 million pixels of 5 bytes."""
