@@ -19,7 +19,7 @@ from facelib.geometry import warp_face
 from facelib.types import FaceType
 from models import MODELS, checkpoint
 from models.base import Faces
-from trainer import exam, plots, preview, train, viewer
+from trainer import exam, monitor, plots, preview, train, viewer
 from trainer.exam import Exam, Record
 from trainer.options import options_class
 from trainer.predicting import CHUNK, Predicted, Predictor
@@ -62,6 +62,7 @@ def sides(settings, people):
 
 def test_training_writes_previews_measures_and_events(settings, monkeypatch):
     monkeypatch.setattr(exam, "FACES", 2 * CHUNK)
+    monkeypatch.setattr(monitor, "MEASURING", 1.0)
     train.run(settings(target_iter=200, measure_minutes=0.01, preview_minutes=0.02,
                        preview_history=True, tensorboard=True))  # fmt: skip
     folder = settings().model_dir
