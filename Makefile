@@ -44,8 +44,12 @@ check: install
 test-slow: install weights
 	$(PY) -m pytest -m slow
 
+# Not among them: detectors, landmarks and people need the demo's clips (`python -m scripts.fetch_clips`),
+# extract_memory takes ten minutes and learning hours; ancestor_step is a part of training_step.
+BENCHMARKS := training_step convolutions memory watching sampler extract sort convert interactive flicker
+
 bench: install weights
-	@for name in training_step sampler extract convert sort; do echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 install: $(VENV)/installed
 

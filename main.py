@@ -30,7 +30,7 @@ class Stage(NamedTuple):
 STAGES = {
     "extract": Stage(
         "extractor.options:ExtractOptions",
-        "extractor.extract:run",
+        "extractor.supervisor:run",
         "find the faces in footage and align them",
     ),
     "sort": Stage(
@@ -161,6 +161,7 @@ def _dispatch(argv: list[str]) -> int:
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.device").select(chosen)
+    import_module("utils.allocator").keep_pictures()
     report: console.Report = _load(stage.run)(chosen)
     text = str(report)
     if text:
@@ -222,7 +223,8 @@ def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOpti
     chosen: options.StageOptions = options.resolve(cls, given, saved)
     if not (chosen.ask and console.interactive()):
         return chosen
-    if saved is not None and not _wants_changes():
+    explain = "the settings of the earlier run are kept otherwise"
+    if saved is not None and not options.confirm("change some settings", explain):
         return chosen
     return options.ask(chosen, given, existing=saved is not None)
 
@@ -241,16 +243,6 @@ def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any
                 f"unknown option {flag}{hint}\nrun 'main.py {name} --help' for the options"
             )
     return vars(parser.parse_args(argv))
-
-
-def _wants_changes() -> bool:
-    def read(text: str) -> bool:
-        if text.lower() not in options.TRUE | options.FALSE:
-            raise UsageError(f"Expected yes or no. Received: {text}")
-        return text.lower() in options.TRUE
-
-    explain = "the settings of the earlier run are kept otherwise"
-    return console.prompt("change some settings", read, False, "no", explain)
 
 
 def _sentence(problem: Exception) -> str:

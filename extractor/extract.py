@@ -10,15 +10,17 @@ import queue
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import cv2
 
 from extractor import journal
-from extractor.byhand import session
+from extractor.byhand import WINDOW, session
 from extractor.doubts import Mark, doubtful
 from extractor.finder import FaceFinder, make_finders
 from extractor.frames import Pending, pending
+from extractor.hands import Hands, WorkerDied
 from extractor.options import MANUAL, ExtractOptions
 from extractor.smoothing import Found, Result, smoothed
 from extractor.writer import FaceWriter
@@ -33,8 +35,10 @@ from utils.video import FrameSource, open_source
 MOST_IN_A_ROW = 20
 
 
-def run(options: ExtractOptions) -> Report:
-    """Extract the faces of a folder of frames or a video.
+def run(options: ExtractOptions, hands: Hands | None = None) -> Report:
+    """Extract the faces of a folder of frames or a video, in this process.
+
+    `supervisor.py` runs it in another one, and hears through `hands` how it goes on.
 
     Raises
     ------
@@ -43,6 +47,7 @@ def run(options: ExtractOptions) -> Report:
     WeightsError
         If the weights of a network are missing.
     """
+    hands = hands or Hands()
     if options.manual_output_debug_fix:
         options = replace(options, debug=True)
     source = open_source(options.input_dir)
@@ -62,9 +67,10 @@ def run(options: ExtractOptions) -> Report:
             console.say(f"{before} frames are done already; continuing")
         if automatic:
             with _one_thread_each():
-                _work_through(options, source, finders, manifest, report)
+                _work_through(options, source, finders, manifest, report, hands)
         if session.wanted(options):
-            session.work_through(options, source, manifest, report)
+            with hands.hold(WINDOW):
+                session.work_through(options, source, manifest, report)
         _summarise(manifest, report, before)
     return report
 
@@ -75,6 +81,7 @@ def _work_through(
     finders: "queue.SimpleQueue[FaceFinder]",
     manifest: Manifest,
     report: Report,
+    hands: Hands,
 ) -> None:
     """Do every frame that is not done and record it."""
     if journal.complete(manifest):
@@ -82,28 +89,39 @@ def _work_through(
     writer = FaceWriter(options, source.path.name)
 
     def find(frame: Pending) -> Found:
-        finder = finders.get()  # there are as many as workers
-        try:
-            image = frame.image()
-            return Found(frame, image, finder.find(image))
-        finally:
-            finders.put(finder)
+        with hands.hold(frame.name, frame.pixels()):
+            finder = finders.get()  # there are at least as many as workers; each has its turn
+            try:
+                image = frame.image()
+                faces = finder.find(image)
+            finally:
+                finders.put(finder)
+        return Found(frame, hands.keep(image), faces)
 
     def write(result: Result) -> Result | tuple[str, list[Mark]]:
         if not isinstance(result, Found):
             return result
-        writer.write(result.frame, result.image, result.faces)
+        frame, image = result.frame, result.image
+        with hands.hold(frame.name, frame.pixels()):
+            writer.write(frame, frame.image() if image is None else image, result.faces)
         marks = [Mark(face.rect, face.score, face.quality) for face in result.faces]
-        return result.frame.name, marks
+        return frame.name, marks
 
     workers = parallel.cores()
-    frames = pending(source, options, manifest.done, report.failures)
+    decoded = prod(source.size or ()) if source.is_video else 1  # a picture is read by a worker
+    frames = pending(source, options, manifest.done, report.failures, hands)
     # whatever goes wrong while a frame is looked at costs that frame only
-    found: Iterable[Result] = parallel.ordered_map(find, frames, workers=workers, catch=Exception)
+    found: Iterable[Result] = parallel.ordered_map(
+        find, frames, workers=workers, ahead=hands.ahead(2 * workers, decoded), catch=Exception
+    )
     if options.smooth:
         found = smoothed(found, options.every, LANDMARKERS.load(options.landmarker).noise)
     results = parallel.ordered_map(
-        write, found, workers=workers, ahead=workers, catch=(UserError, cv2.error)
+        write,
+        found,
+        workers=workers,
+        ahead=hands.ahead(workers, decoded),
+        catch=(UserError, cv2.error),
     )
     wanted = None if source.count is None else -(-source.count // options.every)
     left = None if wanted is None else max(0, wanted - len(manifest.done))
@@ -127,7 +145,7 @@ def _record(results: Iterable[Any], manifest: Manifest, report: Report) -> None:
             journal.record(manifest, *result)
             continue
         error = result.error
-        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, (UserError, WorkerDied)) else f"{type(error).__name__}: "
         sentence = f"{kind}{error}"
         frame = result.item.frame if isinstance(result.item, Found) else result.item
         report.failures.append(f'"{frame.name}": {sentence}')

@@ -20,7 +20,7 @@ QUARTER_TURNS = (1, 3, 2)  # anticlockwise: heads lie on their side more often t
 
 
 def make_finders(options: ExtractOptions) -> "list[FaceFinder]":
-    """Return a finder for every core; with several GPUs they are shared out among them.
+    """Return a finder for every core and every GPU; they are shared out among all GPUs.
 
     Raises
     ------
@@ -34,7 +34,8 @@ def make_finders(options: ExtractOptions) -> "list[FaceFinder]":
         devices = list(device.gpus())
         if not devices:
             raise UsageError("--multi-gpu: TensorFlow sees no GPU; leave the option out")
-    return [FaceFinder(options, name) for name in islice(cycle(devices), parallel.cores())]
+    count = max(parallel.cores(), len(devices))
+    return [FaceFinder(options, name) for name in islice(cycle(devices), count)]
 
 
 class FaceFinder:

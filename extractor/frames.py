@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from extractor.hands import Hands, WorkerDied
 from extractor.options import ExtractOptions
 from facelib.steady import REACH
+from utils.errors import InputError
 from utils.files import list_images
-from utils.images import Image, read_image
+from utils.images import Image, pixels_in, read_image
 from utils.video import FrameSource
 
 
@@ -30,6 +32,12 @@ class Pending:
     time: Fraction | None
     wanted: bool = True
 
+    def pixels(self) -> int:
+        """Return how many pixels it has, or says it has; it is not decoded for that."""
+        if isinstance(self.picture, Path):
+            return pixels_in(self.picture)
+        return self.picture.shape[0] * self.picture.shape[1]
+
     def image(self) -> Image:
         """Return the picture, (H, W, 3) uint8 BGR.
 
@@ -42,7 +50,11 @@ class Pending:
 
 
 def pending(
-    source: FrameSource, options: ExtractOptions, done: Container[str], failures: list[str]
+    source: FrameSource,
+    options: ExtractOptions,
+    done: Container[str],
+    failures: list[str],
+    hands: Hands,
 ) -> Iterator[Pending]:
     """Yield the frames of a source that are not done yet, in order.
 
@@ -50,14 +62,26 @@ def pending(
     that are done are not even opened; frames of a video have to be decoded one after the other, but
     those that are done go no further. What cannot be used is named in `failures`.
     """
-    frames = _of_video(source) if source.is_video else _of_folder(source.path, failures)
+    frames = _of_video(source, hands) if source.is_video else _of_folder(source.path, failures)
     regular = (frame for frame in frames if frame.index % options.every == 0)
     yield from _with_neighbours(regular, done, REACH if options.smooth else 0)
     failures += source.failures
 
 
-def _of_video(source: FrameSource) -> Iterator[Pending]:
-    for frame in source:
+def _of_video(source: FrameSource, hands: Hands) -> Iterator[Pending]:
+    frames, place = iter(source), "the beginning"
+    while True:
+        try:
+            with hands.hold(f"the video after {place}"):
+                frame = next(frames, None)
+        except WorkerDied as problem:
+            raise InputError(
+                f'"{source.path.name}" cannot be decoded beyond {place} ({problem}); what was '
+                "finished is kept"
+            ) from None
+        if frame is None:
+            return
+        place = frame.name
         yield Pending(frame.image, frame.index, frame.name, frame.time)
 
 

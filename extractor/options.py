@@ -6,7 +6,7 @@ from pathlib import Path
 from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import FaceType
-from utils.options import DEVICE, DeviceOptions, opt
+from utils.options import DEVICE, GENERAL, DeviceOptions, opt
 
 SEARCH, FILTER = "What is looked for", "Which faces are kept"
 BY_HAND = "Faces placed by hand"
@@ -89,6 +89,13 @@ class ExtractOptions(DeviceOptions):
         group=BY_HAND,
     )
 
+    patience: int = opt(
+        300,
+        help="seconds without any progress after which the process that does the work is taken for "
+        "hung and replaced; 0: never",
+        low=0,
+        group=GENERAL,
+    )
     multi_gpu: bool = opt(
         False, help="share the detection out among all GPUs (detector mt)", group=DEVICE
     )

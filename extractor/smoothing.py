@@ -22,10 +22,15 @@ SAME = 0.3  # intersection over union of one face in two neighbouring frames
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A frame with its faces; the picture is (H, W, 3) uint8 BGR."""
+    """A frame with its faces.
+
+    Attributes
+    ----------
+    image : (H, W, 3) uint8 BGR, or None: not kept, `frame.image()` gives it
+    """
 
     frame: Pending
-    image: Image
+    image: Image | None
     faces: Sequence[Face]
 
 
@@ -59,7 +64,13 @@ def smoothed(results: Iterable[Result], every: int, noise: float) -> Iterator[Re
                 before = _linked(here, reversed(past), -every)
                 after = _linked(here, coming, every)
                 yield replace(here, faces=[_smooth(f, before, after, noise) for f in here.faces])
-            past.append(replace(here, image=NOTHING) if isinstance(here, Found) else here)
+            past.append(_without_picture(here))
+
+
+def _without_picture(result: Result) -> Result:
+    if not isinstance(result, Found):
+        return result
+    return replace(result, frame=replace(result.frame, picture=NOTHING), image=None)
 
 
 def _linked(here: Found, others: Iterable[Result], step: int) -> list[Sequence[Face]]:

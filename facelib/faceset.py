@@ -16,6 +16,7 @@ import numpy as np
 from facelib.faceinfo import MAX_SIDE, FaceInfo, from_json, to_json
 from facelib.png import SIGNATURE, check_sums, chunk, chunks, content
 from facelib.types import FaceType
+from utils import processes
 from utils.errors import InputError
 from utils.files import list_images, write_bytes
 from utils.images import decode_image, encode_image
@@ -117,6 +118,17 @@ def fingerprint(path: Path) -> bytes:
     return digest.digest()
 
 
+def _infos(paths: Sequence[Path]) -> list[FaceInfo | str]:
+    """Return the record of each file, or the sentence that says why there is none."""
+    found: list[FaceInfo | str] = []
+    for path in paths:
+        try:
+            found.append(read_info(path))
+        except InputError as problem:
+            found.append(str(problem))
+    return found
+
+
 def _unreadable(path: Path, problem: OSError) -> InputError:
     return InputError(f'cannot read "{path}": {problem.strerror}')
 
@@ -207,12 +219,15 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
         """
         faces: list[tuple[Path, FaceInfo]] = []
         skipped = []
+        paths = list_images(folder)
         # not in threads: it is the interpreter's own work, which they would only slow down
-        for path in list_images(folder):
-            try:
-                faces.append((path, read_info(path)))
-            except InputError as problem:
-                skipped.append(str(problem))
+        many = len(paths) >= processes.MANY
+        records = processes.in_chunks(_infos, paths) if many else _infos(paths)
+        for path, record in zip(paths, records, strict=True):
+            if isinstance(record, FaceInfo):
+                faces.append((path, record))
+            else:
+                skipped.append(record)
         if not faces:
             raise InputError(
                 f'"{folder}" holds no face; extract faces into it first ({skipped[0]})'

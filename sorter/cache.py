@@ -6,16 +6,18 @@ is expected counts as none.
 """
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from facelib.faceset import FaceInfo, fingerprint
-from sorter.features import Feature
-from utils import console, parallel
-from utils.errors import InputError
+from sorter.features import FEATURES, Feature
+from utils import console, parallel, processes
+from utils.errors import InputError, UserError
 from utils.files import write_atomic
 
 KEY = np.dtype("V16")
@@ -63,13 +65,28 @@ def _fingerprints(
     faces: Sequence[tuple[Path, FaceInfo]], failures: dict[Path, str]
 ) -> dict[Path, bytes]:
     """Return the content's key of every face; what cannot be read goes to `failures`."""
+    paths = [path for path, _ in faces]
+    # not in threads: it is the interpreter's own work
+    many = len(paths) >= processes.MANY
+    found = processes.in_chunks(_keys, paths) if many else _keys(paths)
     keys = {}
-    for path, _ in faces:  # not in threads: it is the interpreter's own work
-        try:
-            keys[path] = fingerprint(path)
-        except InputError as problem:
-            failures[path] = str(problem)
+    for path, key in zip(paths, found, strict=True):
+        if isinstance(key, bytes):
+            keys[path] = key
+        else:
+            failures[path] = key
     return keys
+
+
+def _keys(paths: Sequence[Path]) -> list[bytes | str]:
+    """Return the key of each file, or the sentence that says why there is none."""
+    found: list[bytes | str] = []
+    for path in paths:
+        try:
+            found.append(fingerprint(path))
+        except InputError as problem:
+            found.append(str(problem))
+    return found
 
 
 def _computed(
@@ -78,18 +95,40 @@ def _computed(
     """Yield (index, record or Failure) in order."""
     if not indices:
         return
-    compute = feature.prepare()
-    results = parallel.ordered_map(
-        lambda index: compute(*faces[index]), indices, workers=parallel.cores()
-    )
     caption = f"Measuring {feature.name}"
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # every core has a face of its own: OpenCV's threads would be in the way
     try:
+        results = _results([faces[index] for index in indices], feature)
         measured = console.progress(results, len(indices), caption, "face")
         yield from zip(indices, measured, strict=True)
     finally:
         cv2.setNumThreads(threads)
+
+
+def _results(faces: Sequence[tuple[Path, FaceInfo]], feature: Feature) -> Iterator[object]:
+    """Yield the record or Failure of each face."""
+    if len(faces) >= processes.MANY:
+        return processes.in_chunks(partial(_measured, feature.name), faces)
+    compute = feature.prepare()
+    return parallel.ordered_map(lambda face: compute(*face), faces, workers=parallel.cores())
+
+
+def _measured(name: str, faces: Sequence[tuple[Path, FaceInfo]]) -> list[object]:
+    """Measure some faces, in a process of its own."""
+    cv2.setNumThreads(1)
+    compute, results = _prepared(name), []
+    for face in faces:
+        try:
+            results.append(compute(*face))
+        except UserError as problem:
+            results.append(parallel.Failure(face, problem))
+    return results
+
+
+@cache
+def _prepared(name: str) -> Callable[[Path, FaceInfo], Any]:
+    return FEATURES[name].prepare()
 
 
 def _nothing(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:

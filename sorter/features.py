@@ -203,3 +203,5 @@ def _embedder() -> Callable[[Path, FaceInfo], Any]:
 
 IDENTITY = Feature(f"identity-{RECOGNIZER}-1", np.dtype([("vector", "<f4", (128,))]), _embedder)
 """The recogniser's vector, of length 1."""
+
+FEATURES = {feature.name: feature for feature in (LOOK, POSE, IDENTITY)}

@@ -23,7 +23,7 @@ from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
 from sorter.page import check_page, write_page
 from sorter.rename import STATE, finish_interrupted, groups, interrupted, place, rename_all, undo
 from sorter.sheet import check_sheet, write_sheet
-from utils import console
+from utils import console, processes
 from utils.console import Report
 from utils.errors import InputError, UsageError
 from utils.files import list_images, natural_key
@@ -49,7 +49,8 @@ def run(options: SortOptions) -> Report:
         if finished:
             console.say(f"completed an earlier {finished} that was interrupted")
         if not options.undo:
-            return _sort(options)
+            with processes.kept():
+                return _sort(options)
         return Report() if finished == "undo" else _undo(options.input_dir)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from synthetic import make_faceset, make_video
 
+from extractor import hands
 from extractor.doubts import Mark, doubtful
 from extractor.extract import run
 from extractor.journal import JOURNAL
@@ -24,6 +25,7 @@ from facelib.steady import REACH
 from facelib.types import FaceType, Rect, overlap
 from sorter.options import SortOptions
 from sorter.sort import run as sort
+from utils import parallel
 from utils.errors import ExitStatus, InputError, UserError, WeightsError
 from utils.files import trash_dir
 
@@ -238,6 +240,18 @@ def test_a_detector_that_breaks_on_everything_ends_the_run(long_footage, out, mo
     monkeypatch.setattr(YuNet, "detect", lambda self, images: 1 / 0)
     with pytest.raises(UserError, match=r"20 frames in a row .* ZeroDivisionError"):
         extract(long_footage["folder"], out)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "video"])
+def test_pictures_too_large_to_be_kept_give_the_same_faces(
+    kind, request, out, tmp_path, monkeypatch
+):
+    source = request.getfixturevalue(kind)
+    extract(source, tmp_path / "kept")
+    monkeypatch.setattr(hands, "MOST_PIXELS", 320 * 240)  # room for one, and none is kept
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    assert extract(source, out).counts == {"frames": COUNT, "faces": COUNT}
+    assert contents(out) == contents(tmp_path / "kept")
 
 
 def test_landmarks_are_smoothed_and_the_face_says_so(video, out, tmp_path):

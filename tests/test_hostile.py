@@ -89,6 +89,20 @@ def test_extract_names_each_and_does_the_rest(folder, tmp_path, astronaut):
     assert megabytes < MOST
 
 
+@pytest.mark.slow  # each is searched for faces for a quarter of a minute
+def test_extract_of_huge_pictures(folder, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in range(2):
+        (frames / f"{number}.png").symlink_to(folder / "just under the limit.png")
+    status, output, megabytes = measured(
+        "main.py", "extract", "--input-dir", frames, "--output-dir", tmp_path / "aligned"
+    )
+    assert status == 1
+    assert "frames without a face (2): 0.png, 1.png" in output
+    assert megabytes < MOST
+
+
 def test_a_video_whose_frames_are_not_what_it_says(tmp_path):
     clip = hostile.video(tmp_path / "clip.avi", 9000, 9000)
     reader = f"""

@@ -23,6 +23,38 @@ def test_bgr_is_blue_first(tmp_path):
     assert images.read_image(tmp_path / "red.png")[0, 0].tolist() == [0, 0, 255]
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bits_are_rounded(tmp_path, suffix, channels):
+    every = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
+    path = tmp_path / f"every value{suffix}"
+    cv2.imwrite(str(path), np.dstack([every] * channels) if channels > 1 else every)
+    image = images.read_image(path)
+    assert image.dtype == np.uint8
+    for channel in range(3):
+        np.testing.assert_array_equal(image[..., channel], np.rint(every / 257.0))
+    shown, deep = images.read_deep(path)
+    np.testing.assert_array_equal(shown, image)
+    np.testing.assert_array_equal(deep, np.dstack([every] * 3))
+
+
+def test_sixteen_bits_of_a_huge_picture_are_not_decoded_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MOST_16_BIT_PIXELS", 62)
+    cv2.imwrite(str(tmp_path / "x.png"), COLOUR.astype(np.uint16) * 257)
+    shown, deep = images.read_deep(tmp_path / "x.png")
+    assert deep is None
+    np.testing.assert_array_equal(shown, COLOUR)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
+def test_the_pixels_of_a_picture_are_known_from_its_header(tmp_path, suffix):
+    path = tmp_path / f"ü{suffix}"
+    path.write_bytes(cv2.imencode(suffix, COLOUR)[1].tobytes())
+    assert images.pixels_in(path) == 9 * 7
+    path.write_bytes(b"no picture")
+    assert images.pixels_in(path) == images.pixels_in(tmp_path / "missing") == 0
+
+
 @pytest.mark.parametrize("kind", ["grey", "alpha", "sixteen", "palette"])
 def test_every_kind_becomes_three_channels_of_eight_bits(tmp_path, kind):
     path = tmp_path / "x.png"

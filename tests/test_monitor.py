@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -20,7 +19,7 @@ from facelib.geometry import warp_face
 from facelib.types import FaceType
 from models import MODELS, checkpoint
 from models.base import Faces
-from trainer import exam, plots, preview, train, viewer
+from trainer import exam, monitor, plots, preview, train, viewer
 from trainer.exam import Exam, Record
 from trainer.options import options_class
 from trainer.predicting import CHUNK, Predicted, Predictor
@@ -63,6 +62,7 @@ def sides(settings, people):
 
 def test_training_writes_previews_measures_and_events(settings, monkeypatch):
     monkeypatch.setattr(exam, "FACES", 2 * CHUNK)
+    monkeypatch.setattr(monitor, "MEASURING", 1.0)
     train.run(settings(target_iter=200, measure_minutes=0.01, preview_minutes=0.02,
                        preview_history=True, tensorboard=True))  # fmt: skip
     folder = settings().model_dir
@@ -216,19 +216,11 @@ def trainee(screen, people, tmp_path):
             stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     window = screen.window(viewer.TITLE, process)
-    wait_until(lambda: shown(screen, window), "the preview is shown")
+    wait_until(lambda: screen.picture()[400:600, :600].any(), "the preview is shown")
     wait_until(lambda: (model_dir / "preview.png").exists(), "the preview is written")
     yield process, window, model_dir, log.read_text
     process.kill()
     process.wait()
-
-
-def shown(screen, window):
-    if screen.picture()[400:600, :600].any():
-        return True
-    time.sleep(3)
-    screen.map_again(window)
-    return False
 
 
 def test_keys_in_the_window(screen, trainee):

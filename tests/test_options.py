@@ -137,6 +137,28 @@ def test_fixed_options_are_not_asked_again(monkeypatch):
     assert [question.split(" ")[0] for question in asked] == ["count"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class WithSeldom(options.StageOptions):
+    often: int = opt(1, help="often", ask=True)
+    seldom: int = opt(2, help="seldom", seldom=True)
+
+
+@pytest.mark.parametrize(
+    ("wish", "asked"), [("no", ["often", "change"]), ("yes", ["often", "change", "seldom"])]
+)
+def test_what_is_seldom_changed_is_asked_of_who_wants_it(monkeypatch, wish, asked):
+    questions = []
+
+    def answer(question):
+        questions.append(question.split(" ")[0])
+        return wish if questions[-1] == "change" else "7"
+
+    monkeypatch.setattr("builtins.input", answer)
+    found = options.ask(WithSeldom(), {})
+    assert questions == asked
+    assert (found.often, found.seldom) == (7, 7 if wish == "yes" else 2)
+
+
 @pytest.mark.parametrize("accident", [EOFError, KeyboardInterrupt])
 def test_an_accident_is_no_answer(monkeypatch, accident):
     def fail(_):

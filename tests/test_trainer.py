@@ -510,6 +510,13 @@ def test_every_is_due_once_a_period_and_never_for_zero():
     assert always.due()
 
 
+def test_every_waits_longer_where_it_would_take_too_much_of_the_time():
+    costly = Every(1e-12, share=0.02)
+    assert costly.due()
+    costly.spent(10)
+    assert not costly.due()  # until 500 seconds have passed
+
+
 def test_the_summary_counts_parameters(people, settings):
     session = Session(settings())
     samplers = samplers_of(session, people)

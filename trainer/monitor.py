@@ -4,6 +4,7 @@ What needs the networks is done between two steps, a few faces at a time; drawin
 writing happen in a thread of their own, one thing after the other.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +24,7 @@ from utils.images import Image, write_image
 
 SAVE, QUIT, BACKUP = "save", "quit", "backup"
 WISHES = {"s": SAVE, "enter": QUIT, "b": BACKUP}
+MEASURING = 0.02  # of the time, at most
 RANGES = (0, 5_000, 10_000, 50_000, 100_000)  # iterations of losses that are drawn; 0: all
 
 
@@ -44,7 +46,7 @@ class Monitor:
         self._predictor = Predictor(session.model)
         self._record = Record(self._folder / "progress.csv")
         self._preview_due, self._exam_due = (
-            Every(options.preview_minutes), Every(options.measure_minutes)
+            Every(options.preview_minutes), Every(options.measure_minutes, MEASURING)
         )  # fmt: skip
         self._page = self._range = 0
         self._scene: Scene | None = None
@@ -143,7 +145,9 @@ class Monitor:
                 return
             self._made: list[Predicted] = []
             self._predicting = exam.predict(self._predictor)
+        started = time.perf_counter()
         made = next(self._predicting, None)
+        self._exam_due.spent(time.perf_counter() - started)
         if made is not None:
             self._made = made
             return
@@ -152,7 +156,9 @@ class Monitor:
         self._later(lambda: self._measure(exam, made, when))
 
     def _measure(self, exam: Exam, made: list[Predicted], when: Mapping[str, float]) -> None:
+        started = time.perf_counter()
         values = exam.measure(made)
+        self._exam_due.spent(time.perf_counter() - started)
         self._record.add({**when, **values})
         if self._board is not None:
             kept_out = {f"kept out/{name}": value for name, value in values.items()}

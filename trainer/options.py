@@ -33,6 +33,8 @@ class TrainOptions(DeviceOptions):
     load_weights: Path | None = opt(
         None,
         help="begin a new model with what the model in this folder has learnt, as far as it fits",
+        seldom=True,
+        fixed=True,
         group=TRAINING,
     )
     batch_size: int = opt(
@@ -44,23 +46,23 @@ class TrainOptions(DeviceOptions):
     preset: str = opt(
         "ancestor",
         help="how weights begin and how long the steps are; ancestor: as in 2019, learns slower",
-        choices=tuple(PRESETS), group=TRAINING,
+        choices=tuple(PRESETS), seldom=True, group=TRAINING,
     )  # fmt: skip
     learning_rate: float = opt(
         0.0, help="step size of the optimiser (0: that of the preset)", low=0, high=0.1,
-        group=TRAINING,
+        seldom=True, group=TRAINING,
     )  # fmt: skip
     clip_gradients: float = opt(
         0.0,
         help="shorten a step whose gradient is longer than this (0: never); 1 tames a model that "
         "collapses",
-        low=0, group=TRAINING,
+        low=0, seldom=True, group=TRAINING,
     )  # fmt: skip
     swap_sides: int = opt(
         0,
         help="train this many iterations with src and dst exchanged, then go back to normal; "
         "for a model that is stuck",
-        low=0, group=TRAINING,
+        low=0, seldom=True, group=TRAINING,
     )  # fmt: skip
     multi_gpu: bool = opt(
         False, help="share each batch among all GPUs of this machine", group=TRAINING
@@ -69,6 +71,7 @@ class TrainOptions(DeviceOptions):
         False,
         help="compute in bfloat16 where that does no harm: faster, half the memory; needs a GPU "
         "of compute capability 8.0 or more (RTX 30 and newer)",
+        seldom=True,
         group=TRAINING,
     )
     target_iter: int = opt(
@@ -98,8 +101,10 @@ class TrainOptions(DeviceOptions):
         help="make src faces so many percent larger; below 0 when src's face is wider than dst's",
         low=-30, high=30, ask=True, group=SAMPLES,
     )  # fmt: skip
-    save_minutes: float = opt(10.0, help="save this often", low=0.001, group=OUTPUT)
-    keep: int = opt(3, help="saved generations of the model that are kept", low=1, group=OUTPUT)
+    save_minutes: float = opt(10.0, help="save this often", low=0.001, seldom=True, group=OUTPUT)
+    keep: int = opt(
+        3, help="saved generations of the model that are kept", low=1, seldom=True, group=OUTPUT
+    )
     preview: bool = opt(
         True,
         help="show a window with faces and losses; without a display there is none",
@@ -117,13 +122,14 @@ class TrainOptions(DeviceOptions):
     tensorboard: bool = opt(
         False,
         help="write losses, measures and previews for TensorBoard into <model dir>/tensorboard",
+        seldom=True,
         group=OUTPUT,
     )
     measure_minutes: float = opt(
         5.0,
         help="measure the faces that are kept out of training this often (0: never); the curves "
         "stand in the preview, the figures in <model dir>/progress.csv",
-        low=0, group=OUTPUT,
+        low=0, seldom=True, group=OUTPUT,
     )  # fmt: skip
 
     @property

@@ -12,18 +12,27 @@ WINDOW = 20  # iterations over which the speed is averaged
 
 
 class Every:
-    """Something that is due again and again: `due` is true once in `minutes` (0: never)."""
+    """Something that is due again and again: `due` is true once in `minutes` (0: never).
 
-    def __init__(self, minutes: float) -> None:
+    What `spent` is told may be at most `share` of the time: periods become longer until it is.
+    """
+
+    def __init__(self, minutes: float, share: float = 1.0) -> None:
         self._seconds = minutes * 60
+        self._share = share
+        self._spent = 0.0
         self._last = time.perf_counter()
+
+    def spent(self, seconds: float) -> None:
+        """Tell how long it took, all at once or in parts."""
+        self._spent += seconds
 
     def due(self) -> bool:
         """Whether it is time; if so, the next period begins."""
         now = time.perf_counter()
-        if not self._seconds or now - self._last < self._seconds:
+        if not self._seconds or now - self._last < max(self._seconds, self._spent / self._share):
             return False
-        self._last = now
+        self._last, self._spent = now, 0.0
         return True
 
 

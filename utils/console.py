@@ -1,6 +1,7 @@
 """Everything that prints: lines, warnings, progress, questions and the report a stage ends with."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TextIO, TypeVar
@@ -45,6 +46,7 @@ def progress(
     """Yield `items` with a progress bar on stderr; silent when stderr is no terminal."""
     from tqdm import tqdm  # not at the top: `--help` need not pay for it
 
+    tqdm.set_lock(threading.RLock())  # its own is shared among processes and outlives a crash
     yield from tqdm(
         items, total=total, desc=caption, unit=unit, ascii=True, disable=not sys.stderr.isatty()
     )

@@ -3,18 +3,14 @@
 This file imports nothing heavy, so the command line can decide before anything does.
 """
 
-import ctypes
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from utils import lazy
+from utils import allocator, lazy
 from utils.errors import UsageError
 from utils.options import DeviceOptions
-
-# mallopt's parameter numbers (glibc's malloc.h)
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
 def select(options: DeviceOptions) -> None:
@@ -62,7 +58,7 @@ def tune() -> bool:
         lazy.load("keras").config.backend()
     if tf.config.list_physical_devices("GPU"):
         return True
-    keep_freed_memory()
+    allocator.keep_everything()
     # This rewriting trips over gradients (it says so and gives up) and is worth nothing here.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     with suppress(RuntimeError):  # it is already at work in this process; its threads stay
@@ -89,21 +85,6 @@ def no_greeting() -> Iterator[None]:
         os.dup2(terminal, 2)
         os.close(terminal)
         os.close(nowhere)
-
-
-def keep_freed_memory() -> bool:
-    """Tell glibc's malloc to keep large blocks for reuse; False where there is no glibc.
-
-    A training step frees and asks again for the same few hundred megabytes; mapping them anew each
-    time costs page faults that are up to 4 % of the step.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    settings = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: 256 << 20}
-    return sum(mallopt(name, value) for name, value in settings.items()) == len(settings)
 
 
 def gpus() -> list[str]:

@@ -39,6 +39,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     high: float | None = None,
     step: int | None = None,
     ask: bool = False,
+    seldom: bool = False,
     fixed: bool = False,
     aliases: tuple[str, ...] = (),
     positional: bool = False,
@@ -55,6 +56,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     low, high : inclusive range of a number
     step : only low, low + step, low + 2 step, ... are allowed
     ask : whether a person at a terminal is asked
+    seldom : asked too, but only of one who wants to see the settings that are seldom changed
     fixed : whether it can no longer change once a model exists
     aliases : further flags, such as "--target-epoch"
     positional : whether the value stands alone, without a flag: `verify FILE FILE`
@@ -64,8 +66,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         default=default,
         metadata={
             "help": help, "group": group, "choices": tuple(choices) if choices else None,
-            "low": low, "high": high, "step": step, "ask": ask, "fixed": fixed,
-            "aliases": aliases, "positional": positional,
+            "low": low, "high": high, "step": step, "ask": ask or seldom, "seldom": seldom,
+            "fixed": fixed, "aliases": aliases, "positional": positional,
             "when": {name: tuple(values) for name, values in (when or {}).items()},
         },
     )  # fmt: skip
@@ -270,22 +272,52 @@ def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | N
 def ask(options: T, given: Mapping[str, Any], existing: bool = False) -> T:
     """Ask for every `ask` option that no flag has set; Enter keeps the value shown, `?` explains.
 
-    One that makes no difference with the answers so far (`when`) is left out.
+    One that makes no difference with the answers so far (`when`) is left out, and so are the
+    `seldom` ones unless the person wants to see them.
     `existing` leaves out what is fixed because the model exists already.
     """
     answers: dict[str, Any] = {}
-    for option in options_of(type(options)):
-        if not option.meta["ask"] or option.name in given or (existing and option.meta["fixed"]):
-            continue
-        chosen = {name: answers.get(name, getattr(options, name)) for name in option.meta["when"]}
-        if any(chosen[name] not in values for name, values in option.meta["when"].items()):
-            continue
-        current = getattr(options, option.name)
-        explain = f"{option.meta['help']}; {option.describe()}"
-        answers[option.name] = console.prompt(
-            option.name.replace("_", " "), option.parse, current, _show(current), explain
-        )
+    asked = [
+        option
+        for option in options_of(type(options))
+        if option.meta["ask"]
+        and option.name not in given
+        and not (existing and option.meta["fixed"])
+    ]
+    often = [option for option in asked if not option.meta["seldom"]]
+    seldom = [option for option in asked if option.meta["seldom"]]
+    for option in often:
+        _ask(option, options, answers)
+    if seldom and confirm("change settings that are seldom changed", _listed(seldom)):
+        for option in seldom:
+            _ask(option, options, answers)
     return dataclasses.replace(options, **answers)  # type: ignore[type-var]
+
+
+def _ask(option: Option, options: object, answers: dict[str, Any]) -> None:
+    chosen = {name: answers.get(name, getattr(options, name)) for name in option.meta["when"]}
+    if any(chosen[name] not in values for name, values in option.meta["when"].items()):
+        return
+    current = getattr(options, option.name)
+    explain = f"{option.meta['help']}; {option.describe()}"
+    answers[option.name] = console.prompt(
+        option.name.replace("_", " "), option.parse, current, _show(current), explain
+    )
+
+
+def _listed(options: Iterable[Option]) -> str:
+    return "they are: " + ", ".join(option.name.replace("_", " ") for option in options)
+
+
+def confirm(question: str, explain: str) -> bool:
+    """Ask a question of yes or no; Enter means no."""
+
+    def read(text: str) -> bool:
+        if text.lower() not in TRUE | FALSE:
+            raise UsageError(f"Expected yes or no. Received: {text}")
+        return text.lower() in TRUE
+
+    return console.prompt(question, read, False, "no", explain)
 
 
 def to_json(options: object) -> dict[str, Any]:

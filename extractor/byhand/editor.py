@@ -1,7 +1,8 @@
 """What a person does to the faces of one frame, as a state machine: events in, a verdict out.
 
 There is no window in it and no picture: landmarks come from a function, what is to be seen is read
-from the attributes. `picture.py` draws them, `session.py` brings the events.
+from the attributes. `state.py` holds the faces, `picture.py` draws them, `session.py` brings the
+events.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,11 @@ from enum import Enum
 
 import numpy as np
 
+from extractor.byhand.state import Faces, State
 from extractor.byhand.view import View
 from facelib.types import Face, Rect
 from utils.window import Closed, Event, Key, Mouse
 
-Faces = tuple[Face, ...]
 Locate = Callable[[Rect], tuple[np.ndarray, float]]
 
 SMALLEST = 5.0  # half a side of the rectangle, frame pixels
@@ -67,22 +68,6 @@ class Hand:
     help: bool = True
 
 
-@dataclass(frozen=True)
-class State:
-    """The faces, as far as they are: this is what undo goes back to.
-
-    Attributes
-    ----------
-    kept : faces that are there besides the current one
-    current : the face being worked on; None: still to be found under the mouse
-    locked : whether it stays where it is; otherwise it follows the mouse
-    """
-
-    kept: Faces = ()
-    current: Face | None = None
-    locked: bool = False
-
-
 class Editor:
     """The faces of one frame while a person works on them.
 
@@ -118,7 +103,7 @@ class Editor:
         fresh = View.of(frame, window_size)
         kept = hand.view is not None and (hand.view.frame, hand.view.fit) == (frame, fresh.fit)
         self.view = hand.view if kept and hand.view else fresh
-        self.state = State(faces[:-1], faces[-1], locked=True) if faces else State()
+        self.state = State.of(faces)
         self._stale = not faces
 
     # ------------------------------------------------------------------------ what is to be seen
@@ -203,13 +188,15 @@ class Editor:
         if not self.state.locked:
             self._lock()
             return
-        self.held = None if mouse.shift else self._landmark_at(mouse.x, mouse.y)
+        x, y = self.view.to_frame(mouse.x, mouse.y)
+        near = self.state.landmark_near(x, y, REACH / self.view.scale)
+        self.held = None if mouse.shift else near
         if self.held is not None or mouse.shift:
             self._drag = (mouse.x, mouse.y, self.state)
             return
-        other = self._kept_at(*self.view.to_frame(mouse.x, mouse.y))
+        other = self.state.kept_at(x, y)
         if other is not None:
-            self._change(_turned_to(self.state, other))
+            self._change(self.state.turned_to(other))
             return
         if self.state.current is not None:
             rect = self.state.current.rect
@@ -229,37 +216,12 @@ class Editor:
         if isinstance(start, View):
             self._see(start.shifted(mouse.x - x, mouse.y - y))
             return
-        face = start.current
-        if face is None or (mouse.x, mouse.y) == (x, y):
+        if start.current is None or (mouse.x, mouse.y) == (x, y):
             return
         if self.state is start:
             self._undo.append(start)
         shift = np.array([mouse.x - x, mouse.y - y]) / self.view.scale
-        points, rect = face.landmarks.copy(), face.rect
-        if self.held is None:
-            points += shift.astype(np.float32)
-            dx, dy = shift.tolist()
-            rect = Rect(rect.left + dx, rect.top + dy, rect.right + dx, rect.bottom + dy)
-        else:
-            points[self.held] += shift.astype(np.float32)
-        self.state = replace(start, current=replace(face, landmarks=points, rect=rect))
-
-    def _landmark_at(self, x: float, y: float) -> int | None:
-        """Return the landmark of the current face that is within reach of a place, or None."""
-        if self.state.current is None:
-            return None
-        matrix = self.view.matrix()
-        points = self.state.current.landmarks @ matrix[:, :2].T + matrix[:, 2]
-        distances = np.hypot(*(points - (x, y)).T)
-        nearest = int(distances.argmin())
-        return nearest if distances[nearest] <= REACH else None
-
-    def _kept_at(self, x: float, y: float) -> int | None:
-        for number, face in enumerate(self.state.kept):
-            left, top, right, bottom = face.rect
-            if left <= x <= right and top <= y <= bottom:
-                return number
-        return None
+        self.state = start.shifted(shift, self.held)
 
     def _change(self, state: State) -> None:
         """Go on to another state, so that undo leads back."""
@@ -276,7 +238,7 @@ class Editor:
     def confirm(self) -> Verdict:
         """Keep the locked faces, or if there is none the one under the mouse, and go on."""
         self.settle()
-        faces, current = self._locked(), self.state.current
+        faces, current = self.state.fixed(), self.state.current
         if not faces and current is not None:
             faces = (current,)
         return Verdict(Step.NEXT, faces or self._decided())
@@ -297,13 +259,9 @@ class Editor:
         """Finish; the remaining frames stay as they are, and only locked faces are kept."""
         return Verdict(Step.STOP, self._decided())
 
-    def _locked(self) -> Faces:
-        current = self.state.current
-        return (*self.state.kept, current) if self.state.locked and current else self.state.kept
-
     def _decided(self) -> Faces | None:
         """Return the locked faces; None if there are none and were none."""
-        faces = self._locked()
+        faces = self.state.fixed()
         return faces if faces or self._had else None
 
     def another(self) -> None:
@@ -316,24 +274,21 @@ class Editor:
 
     def remove(self) -> None:
         """Take the current face away; what follows the mouse is a new one."""
-        if self.state.locked:
-            self._change(State(self.state.kept))
-        elif self.state.kept:
-            self._change(State(self.state.kept[:-1]))
+        if self.state.locked or self.state.kept:
+            self._change(self.state.without_one())
         self._stale = not self.state.locked
 
     def turn(self) -> None:
         """Make the next face of the frame the current one."""
         if self.state.kept:
-            self._change(_turned_to(self.state, 0))
+            self._change(self.state.turned_to(0))
 
     def copy(self) -> None:
         """Take over the faces of the frame before."""
         if not self._before:
             self.message = "no frame before this one has a face"
             return
-        kept = (*self._locked(), *self._before[:-1])
-        self._change(State(kept, self._before[-1], locked=True))
+        self._change(self.state.with_copies(self._before))
 
     def undo(self) -> None:
         """Take back the last change."""
@@ -369,11 +324,3 @@ class Editor:
     def wider(self) -> None:
         """Zoom out a little."""
         self._see(self.view.zoomed(1 / ZOOM, self.hand.x, self.hand.y))
-
-
-def _turned_to(state: State, number: int) -> State:
-    """Return the state in which a kept face is the current one; a locked one is kept instead."""
-    others = (*state.kept[:number], *state.kept[number + 1 :])
-    if state.locked and state.current is not None:
-        others = (*others, state.current)
-    return State(others, state.kept[number], locked=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from extractor.frames import Pending, pending
+from extractor.hands import Hands
 from extractor.options import ExtractOptions
 from utils.video import FrameSource
 
@@ -48,7 +49,7 @@ class Reel:
 
     def _rewound(self) -> Iterator[Pending]:
         self.failures.clear()
-        frames = pending(self._source, self._options, (), self.failures)
+        frames = pending(self._source, self._options, (), self.failures, Hands())
         return (frame for frame in frames if self._wanted(frame.name))
 
     def _keep(self, position: int, frame: Pending) -> None:

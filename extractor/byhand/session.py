@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from extractor import journal
-from extractor.byhand.editor import Editor, Faces, Hand, Step, Verdict
+from extractor.byhand.editor import Editor, Hand, Step, Verdict
 from extractor.byhand.picture import Painter
 from extractor.byhand.reel import Reel
+from extractor.byhand.state import Faces
 from extractor.byhand.store import Store
 from extractor.frames import Pending
 from extractor.options import MANUAL, ExtractOptions

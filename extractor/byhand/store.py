@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from extractor import journal
-from extractor.byhand.editor import Faces
+from extractor.byhand.state import Faces
 from extractor.doubts import Mark
 from extractor.frames import Pending
 from extractor.options import MANUAL, ExtractOptions

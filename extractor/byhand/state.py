@@ -1,0 +1,82 @@
+"""The faces of one frame while a person works on them, and what can become of them.
+
+Nothing here changes: each step gives another state, so undo goes back to the one before.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facelib.types import Face, Rect
+
+Faces = tuple[Face, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """The faces, as far as they are.
+
+    Attributes
+    ----------
+    kept : faces that are there besides the current one
+    current : the face being worked on; None: still to be found under the mouse
+    locked : whether it stays where it is; otherwise it follows the mouse
+    """
+
+    kept: Faces = ()
+    current: Face | None = None
+    locked: bool = False
+
+    @classmethod
+    def of(cls, faces: Faces) -> "State":
+        """Begin with the faces that a frame has; the last one is the current one."""
+        return cls(faces[:-1], faces[-1], locked=True) if faces else cls()
+
+    def fixed(self) -> Faces:
+        """Return the faces that stay when the frame is left: all but one that is not locked."""
+        return (*self.kept, self.current) if self.locked and self.current else self.kept
+
+    def turned_to(self, number: int) -> "State":
+        """Make a kept face the current one; a locked one is kept instead."""
+        others = (*self.kept[:number], *self.kept[number + 1 :])
+        if self.locked and self.current is not None:
+            others = (*others, self.current)
+        return State(others, self.kept[number], locked=True)
+
+    def without_one(self) -> "State":
+        """Take the current face away, or if it is not locked the last kept one."""
+        return State(self.kept if self.locked else self.kept[:-1])
+
+    def with_copies(self, faces: Faces) -> "State":
+        """Add faces of another frame; the last one becomes the current one."""
+        return State((*self.fixed(), *faces[:-1]), faces[-1], locked=True)
+
+    def shifted(self, shift: np.ndarray, landmark: int | None) -> "State":
+        """Move one landmark of the current face, or None: the whole face, by (x, y) pixels."""
+        face = self.current
+        if face is None:
+            return self
+        points, rect = face.landmarks.copy(), face.rect
+        if landmark is None:
+            points += shift.astype(np.float32)
+            dx, dy = shift.tolist()
+            rect = Rect(rect.left + dx, rect.top + dy, rect.right + dx, rect.bottom + dy)
+        else:
+            points[landmark] += shift.astype(np.float32)
+        return replace(self, current=replace(face, landmarks=points, rect=rect))
+
+    def kept_at(self, x: float, y: float) -> int | None:
+        """Return the number of the kept face at a place in the frame, or None."""
+        for number, face in enumerate(self.kept):
+            left, top, right, bottom = face.rect
+            if left <= x <= right and top <= y <= bottom:
+                return number
+        return None
+
+    def landmark_near(self, x: float, y: float, reach: float) -> int | None:
+        """Return the landmark of the current face nearest to a place, or None if out of reach."""
+        if self.current is None:
+            return None
+        distances = np.hypot(*(self.current.landmarks - (x, y)).T)
+        nearest = int(distances.argmin())
+        return nearest if distances[nearest] <= reach else None
