@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -35,6 +36,7 @@ from sorter.metrics import Bhattacharyya, CityBlock, bhattacharyya_sums, shape_o
 from sorter.options import SortOptions
 from sorter.rename import STATE
 from sorter.sort import run
+from utils.errors import InputError
 from utils.images import encode_image
 
 ROOT = Path(__file__).parent.parent
@@ -236,7 +238,8 @@ def timed_sort(folder: Path, by: str) -> dict[str, object]:
     """Sort for real, and put everything back so that the next method has the same faces."""
     took, report = seconds(lambda: run(SortOptions(input_dir=folder, by=by)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    run(SortOptions(input_dir=folder, undo=True))
+    with suppress(InputError):  # they were in that order already
+        run(SortOptions(input_dir=folder, undo=True))
     remark = "; ".join(report.remarks.get("mean distance of neighbours", []))
     return {"seconds": took, "gigabytes": peak, "remark": remark}
 

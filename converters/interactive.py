@@ -1,7 +1,7 @@
 """`convert --interactive`: a window in which the look of each frame is chosen before rendering.
 
-The window only hands keys to `converters.desk` and shows what that says; settings are on the disk
-after every change.
+The window only hands keys to `converters.desk` and shows what that says; pictures are made beside
+it (`converters.painter`). Settings are on the disk after every change.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from converters.desk import Desk, Scene, mouse, press
 from converters.looks import Looks
 from converters.obstruction import Obstructions
 from converters.options import ConvertOptions
+from converters.painter import Painter
 from converters.predictor import Predictor
-from converters.preview import Preview, Seen, Shot
+from converters.preview import Preview, Shot
 from converters.session import Session
 from facelib.faceset import FaceInfo
 from utils import console, window
@@ -70,8 +71,8 @@ def choose(
         keeper = Keeper(path, options.input_dir.name, frames)
         free = Obstructions(options.mask_dir) if options.mask_dir else None
         preview = Preview(frames, faces, predictor, free)
-        with Window(TITLE, screen.SIZE) as shown:
-            desk = work(shown, preview, desk, keeper)
+        with Window(TITLE, screen.SIZE) as shown, Painter(preview) as painter:
+            desk = work(shown, painter, desk, keeper)
         keeper.keep(desk)
     if keeper.alarm:
         raise UserError(keeper.alarm)
@@ -90,44 +91,23 @@ def begin(options: ConvertOptions, path: Path, numbers: Mapping[str, int]) -> Se
     return kept
 
 
-def work(shown: Window, preview: Preview, desk: Desk, keeper: Keeper) -> Desk:
+def work(shown: Window, painter: Painter, desk: Desk, keeper: Keeper) -> Desk:
     """Show frames and take keys until the person is done; return the state then."""
     hands = Hands()
     on_screen: object = None
     while not desk.end:
-        wanted = (desk, keeper.alarm)
+        painted = painter(Shot.of(desk))
+        wanted = (desk, painted, painter.late, keeper.alarm)
         if wanted != on_screen:
-            seen, trouble = look_at(preview, desk)
-            shown.show(screen.draw(seen, desk, keeper.alarm or trouble))
+            alarm = keeper.alarm or painted.trouble
+            shown.show(screen.draw(painted.seen, desk, alarm, painter.late))
             on_screen = wanted
-        idle = True
         for event in shown.events(TICK):
-            desk, idle = hands.take(desk, event), False
+            desk = hands.take(desk, event)
             if desk.end:
                 break
         keeper.keep(desk)
-        if idle:
-            _look_ahead(preview, desk)
     return desk
-
-
-def look_at(preview: Preview, desk: Desk) -> tuple[Seen | None, str]:
-    """Return the picture that a state asks for, or a sentence why there is none."""
-    try:
-        return preview(Shot(desk.frame, desk.look, desk.seen)), ""
-    except UserError as problem:
-        return None, str(problem)
-
-
-def _look_ahead(preview: Preview, desk: Desk) -> None:
-    """While nobody presses a key, get the next frame ready."""
-    ahead = desk.frame + 1
-    if ahead >= desk.scene.count or preview.ready(ahead):
-        return
-    try:
-        preview.prepare(ahead)
-    except UserError:
-        return  # it is told when that frame is shown
 
 
 class Hands:

@@ -108,7 +108,7 @@ class Pipeline:
 
             cut = step(self.cut, jobs, workers)
             predicted = step(self.predict, self._batches(cut), 1)
-            remembered = self._remember(chain.from_iterable(predicted))
+            remembered = self.remember(chain.from_iterable(predicted))
             yield from step(self.blend, remembered, workers)
 
     def cut(self, job: Job) -> Job:
@@ -159,7 +159,7 @@ class Pipeline:
         kind, way = self.predictor.face_type, self.ways.get(info, (0.0, 0.0))
         return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
 
-    def _remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
+    def remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Average the masks in which colours are measured over the frames, which come in order.
 
         Frames that are only looked at end here.

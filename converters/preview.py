@@ -1,7 +1,8 @@
 """Pictures of single frames as a conversion would make them, fast when asked again.
 
 What does not depend on the look (the frame, the faces that the model makes of it) is kept, so that
-a change of the look costs one blending.
+a change of the look costs one blending. Frames before it that its colours depend on are left out
+until they have been made ready.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import cv2
 import numpy as np
 
 from converters.blend import Blender
-from converters.desk import View
+from converters.desk import Desk, View
 from converters.motion import find_ways
-from converters.options import Look
-from converters.pipeline import Job, Pipeline
+from converters.options import Look, color_lead
+from converters.pipeline import Converted, Job, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
+from utils.errors import UserError
 from utils.video import Frame
 from utils.video_random import RandomFrames
 
@@ -36,11 +38,32 @@ ROOM = 1.8
 
 
 class Shot(NamedTuple):
-    """What is to be seen: which frame, with which look, and what of it."""
+    """What is to be seen.
+
+    Attributes
+    ----------
+    frame : number of the frame
+    looks : the looks of all frames that it depends on: some before it, and at the end its own
+    view : what of it is shown
+    """
 
     frame: int
-    look: Look
+    looks: tuple[Look, ...]
     view: View
+
+    @classmethod
+    def of(cls, desk: Desk) -> Shot:
+        """Return what a state asks for."""
+        if desk.seen == "original":
+            return cls(desk.frame, (Look(),), desk.seen)  # whatever the look
+        first = max(0, desk.frame - color_lead(desk.look))
+        looks = tuple(desk.looks.at(index) for index in range(first, desk.frame + 1))
+        return cls(desk.frame, looks, desk.seen)
+
+    @property
+    def row(self) -> range:
+        """The frames of `looks`."""
+        return range(self.frame + 1 - len(self.looks), self.frame + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +76,14 @@ class Seen:
     frame : the frame it is made of
     focus : left, top, right, bottom of its faces with their surroundings; None without a face
     failures : what went wrong, in words
+    missing : frames that its colours depend on and that were left out
     """
 
     image: np.ndarray
     frame: Frame
     focus: tuple[int, int, int, int] | None
     failures: list[str]
+    missing: tuple[int, ...] = ()
 
 
 class Preview:
@@ -86,11 +111,16 @@ class Preview:
         ways = find_ways(info for infos in faces.values() for info in infos)
         self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free, ways=ways)
         self._jobs: OrderedDict[int, Job] = OrderedDict()
+        self._broken: set[int] = set()
         self._pictures: OrderedDict[Shot, Seen] = OrderedDict()
 
     def ready(self, index: int) -> bool:
-        """Whether all that takes long has been done for a frame."""
-        return index in self._jobs
+        """Whether all that takes long has been done for a frame, as far as it can be."""
+        return index in self._jobs or index in self._broken
+
+    def missing(self, shot: Shot) -> tuple[int, ...]:
+        """Return the frames before it that are not ready and count, the nearest first."""
+        return tuple(index for index in reversed(shot.row[:-1]) if not self.ready(index))
 
     def prepare(self, index: int) -> Job:
         """Read a frame and have the model make its faces, unless that was done.
@@ -100,42 +130,57 @@ class Preview:
         UserError
             If the frame cannot be read.
         """
+        try:
+            frame = self.frames[index]  # which counts the bytes of what it keeps
+        except UserError:
+            self._broken.add(index)
+            raise
         if index not in self._jobs:
-            frame = self.frames[index]
             infos = self._faces.get(Path(frame.name).stem, [])
             [job] = self._pipeline.predict([self._pipeline.cut(Job(frame, infos))])
             blank = replace(frame, image=frame.image[:0].copy())
             self._jobs[index] = replace(job, frame=blank, free=None)
-            while len(self._jobs) > self._most:
-                self._jobs.popitem(last=False)
         self._jobs.move_to_end(index)
-        frame = self.frames[index]  # which counts the bytes of what it keeps
         free = self._pipeline.free(frame) if self._pipeline.free else None
         return replace(self._jobs[index], frame=frame, free=free)
 
     def __call__(self, shot: Shot) -> Seen:
         """Return the picture of a frame; UserError if the frame cannot be read."""
-        if shot.view == "original":  # whatever the look
-            shot = shot._replace(look=Look())
-        if shot not in self._pictures:
+        seen = self._pictures.get(shot)
+        if seen is None or seen.missing != self.missing(shot):
             self._pictures[shot] = self._make(shot)
-            while len(self._pictures) > KEPT_PICTURES:
-                self._pictures.popitem(last=False)
         self._pictures.move_to_end(shot)
+        while len(self._pictures) > KEPT_PICTURES:
+            self._pictures.popitem(last=False)
+        most = max(self._most, 2 * len(shot.looks))
+        while len(self._jobs) > most:
+            self._jobs.popitem(last=False)
         return self._pictures[shot]
 
     def _make(self, shot: Shot) -> Seen:
+        missing = self.missing(shot)
         job = self.prepare(shot.frame)
         focus = _focus(job)
         if shot.view == "original":
             return Seen(job.frame.image, job.frame, focus, [])
-        erode, blur = self._predictor.base_erode, self._predictor.base_blur
-        blender = Blender(shot.look, erode, blur)
-        done = replace(self._pipeline, blender=lambda _: blender).blend(job)
+        done = self._convert(job, shot)
         image = done.frame.image
         if shot.view == "mask" and done.cover is not None:
             image = show_mask(job.frame.image, done.cover)
-        return Seen(show_alpha(image), job.frame, focus, done.failures)
+        return Seen(show_alpha(image), job.frame, focus, done.failures, missing)
+
+    def _convert(self, job: Job, shot: Shot) -> Converted:
+        """Convert a frame as a conversion does that has come past the frames before it."""
+        erode, blur = self._predictor.base_erode, self._predictor.base_blur
+        made = {look: Blender(look, erode, blur) for look in set(shot.looks)}
+        blenders = {index: made[look] for index, look in zip(shot.row, shot.looks, strict=True)}
+        pipeline = replace(self._pipeline, blender=lambda frame: blenders[frame.index])
+        row = [index for index in shot.row if index in self._jobs]
+        for index in row:
+            self._jobs.move_to_end(index)
+        before = [self._jobs[index] for index in row[:-1]]
+        *_, job = pipeline.remember([*before, job])
+        return pipeline.blend(job)
 
     @staticmethod
     def _no_blender(_: Frame) -> Blender:

@@ -23,7 +23,7 @@ GROUND, BAR = (24, 24, 24), (38, 38, 38)
 TEXT, DIM, MARK, ALARM = (235, 235, 235), (150, 150, 150), (120, 215, 255), (110, 120, 255)
 
 
-def draw(seen: Seen | None, desk: Desk, alarm: str = "") -> np.ndarray:
+def draw(seen: Seen | None, desk: Desk, alarm: str = "", late: bool = False) -> np.ndarray:
     """Return the window's content, which the window scales to its size.
 
     Parameters
@@ -31,6 +31,7 @@ def draw(seen: Seen | None, desk: Desk, alarm: str = "") -> np.ndarray:
     seen : the picture; None if there is none
     desk : the state
     alarm : a sentence that must not be missed
+    late : whether the picture is an older one, because the right one takes long
 
     Returns
     -------
@@ -44,7 +45,7 @@ def draw(seen: Seen | None, desk: Desk, alarm: str = "") -> np.ndarray:
     elif seen is not None:
         put_picture(place, seen, desk.zoomed)
     draw_settings(content[:, width - SIDE :], desk)
-    draw_foot(content[height - LOW :, : width - SIDE], desk, seen, alarm)
+    draw_foot(content[height - LOW :, : width - SIDE], desk, seen, alarm, late)
     return content
 
 
@@ -87,7 +88,9 @@ def draw_settings(column: np.ndarray, desk: Desk) -> None:
         row += LINE
 
 
-def draw_foot(foot: np.ndarray, desk: Desk, seen: Seen | None, alarm: str) -> None:
+def draw_foot(
+    foot: np.ndarray, desk: Desk, seen: Seen | None, alarm: str = "", late: bool = False
+) -> None:
     """Say which frame this is and what was done last, with the frame's place in the film."""
     foot[:] = BAR
     width = foot.shape[1]
@@ -97,6 +100,8 @@ def draw_foot(foot: np.ndarray, desk: Desk, seen: Seen | None, alarm: str) -> No
         x = round((width - 1) * min(frame / max(1, desk.scene.count - 1), 1))
         foot[:4, max(0, x - 1) : x + 1] = MARK
     foot[:4, max(0, reached - 2) : reached + 3] = TEXT
+    if seen is not None and seen.frame.index != desk.frame:
+        seen = None  # the picture of another frame
     write(foot, where(desk, seen), 12, 24)
     told = alarm or "; ".join(seen.failures if seen else [])
     if desk.typed is not None:
@@ -106,7 +111,12 @@ def draw_foot(foot: np.ndarray, desk: Desk, seen: Seen | None, alarm: str) -> No
     else:
         write(foot, desk.message, 12, 45, MARK)
     if desk.seen != "result":
-        write(foot, desk.seen.upper(), width - 110, 24, MARK)
+        write_right(foot, desk.seen.upper(), 24, MARK)
+    if late:
+        write_right(foot, "making the picture ...", 45, DIM)
+    elif seen is not None and seen.missing:
+        count = len(seen.missing)
+        write_right(foot, f"colours: {count} frames before it to come ...", 45, DIM)
 
 
 def where(desk: Desk, seen: Seen | None) -> str:
@@ -149,3 +159,11 @@ def write(
     """Write a line; its lower left corner is at (x, y)."""
     font = cv2.FONT_HERSHEY_SIMPLEX
     cv2.putText(picture, text, (x, y), font, size, colour, 1, cv2.LINE_AA)
+
+
+def write_right(
+    picture: np.ndarray, text: str, y: int, colour: tuple[int, int, int] = TEXT
+) -> None:
+    """Write a line that ends at the right edge."""
+    (wide, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, LETTERS, 1)
+    write(picture, text, picture.shape[1] - wide - 12, y, colour)

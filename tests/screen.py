@@ -6,7 +6,6 @@ Needs Xvfb and xdotool: apt-get install xvfb xdotool
 import os
 import shutil
 import subprocess
-import threading
 import time
 
 import numpy as np
@@ -32,20 +31,7 @@ class Screen:
             self.display = f":{answer.readline().strip()}"
         self.env = {**os.environ, "DISPLAY": self.display, "QT_QPA_PLATFORM": "xcb"}
 
-        self._closing = threading.Event()
-        self._painter = threading.Thread(target=self._keep_painted, daemon=True)
-        self._painter.start()
-
-    def _keep_painted(self):
-        """Map windows again while nothing at all is to be seen (see `map_again`)."""
-        while not self._closing.wait(1.5):
-            if not self.picture().any():
-                for window in self._do("search", "--onlyvisible", "--name", ".+", check=False):
-                    self.map_again(window)
-
     def close(self):
-        self._closing.set()
-        self._painter.join()
         self._server.terminate()
         self._server.wait()
 
@@ -57,31 +43,44 @@ class Screen:
         return result.stdout.split()
 
     def window(self, title, process=None, patience=PATIENCE):
-        """Wait for a window with this title (a regular expression) and give it the keyboard."""
+        """Wait until a window with this title (a regular expression) is painted and has the keys.
+
+        Without a window manager and on a busy machine Qt now and then never hears that its new
+        window is on the screen and leaves it black: then it is taken away and put back. That must
+        be over before a test goes on: keys and buttons that are pressed meanwhile are lost.
+        """
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if process is not None and process.poll() is not None:
                 pytest.fail(f"the program ended ({process.returncode}) before its window came")
             if found := self._do("search", "--onlyvisible", "--name", title, check=False):
                 self._do("windowfocus", "--sync", found[-1], check=False)
-                return found[-1]
+                if self._painted(found[-1]):
+                    return found[-1]
+                self._do("windowunmap", "--sync", found[-1], check=False)
+                self._do("windowmap", "--sync", found[-1], check=False)
             time.sleep(0.1)
-        pytest.fail(f"no window called {title} within {patience} s")
+        pytest.fail(f"no window called {title} was painted within {patience} s")
+
+    def _painted(self, window, patience=3):
+        """Wait for something in a window, for a while; Qt begins with a grey ground."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            lines = self._do("getwindowgeometry", "--shell", window, check=False)
+            at = {name: int(value) for name, value in (line.split("=") for line in lines)}
+            if not at:  # it is gone
+                return False
+            left, top = max(0, at["X"]), max(0, at["Y"])
+            right, bottom = at["X"] + at["WIDTH"], at["Y"] + at["HEIGHT"]
+            if self.picture()[top:bottom, left:right].any():
+                return True
+            time.sleep(0.1)
+        return False
 
     def gone(self, window, patience=PATIENCE):
         """Wait until a window is no longer there."""
         wait_until(lambda: window not in self._do("search", "--onlyvisible", ".*", check=False),
                    "the window goes", patience)  # fmt: skip
-
-    def map_again(self, window):
-        """Take a window away, put it back and give it the keyboard.
-
-        Without a window manager and on a busy machine Qt now and then misses that a new window is
-        to be painted: it stays black until it is mapped anew.
-        """
-        self._do("windowunmap", "--sync", window, check=False)
-        self._do("windowmap", "--sync", window, check=False)
-        self._do("windowfocus", "--sync", window, check=False)
 
     def key(self, *names):
         """Press keys one after the other, by their X names: "a", "Return", "space", "ctrl+z"."""
@@ -128,11 +127,15 @@ class Screen:
 
 
 def wait_until(condition, what, patience=PATIENCE):
-    """Wait until a condition holds; fail with `what` did not happen."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, f"in {patience} s it did not happen that {what}"
+    """Wait until a condition holds; fail with `what` did not happen.
+
+    Looks are counted, not seconds: on a machine that stands still for a while nothing is given up.
+    """
+    for _ in range(int(patience / 0.05)):
+        if condition():
+            return
         time.sleep(0.05)
+    pytest.fail(f"in {patience} s it did not happen that {what}")
 
 
 @pytest.fixture(scope="module")

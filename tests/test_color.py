@@ -10,7 +10,7 @@ from scipy.stats import wasserstein_distance
 
 from converters import COLORS
 from converters.color.idt import turns
-from converters.color.lines import LineMap
+from converters.color.lines import LineMaps
 from converters.color.statistics import Colors, measure, moments
 
 WHOLE = ("idt", "sot")
@@ -102,6 +102,19 @@ def test_whole_distributions_come_near_the_best_transport(name, seed):
     assert np.square(moved - seen).sum(axis=1).mean() < 1.3 * best
 
 
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_large_picture_gets_the_colours_of_a_small_one(name, seed):
+    # which is not changed pixel by pixel
+    seen, wanted = colors(cloud(seed)), colors(cloud(seed + 50, low=0.4, high=0.9, skew=4))
+    small = seen.values.reshape(SIDE, SIDE, 3)
+    large = np.kron(small, np.ones((3, 3, 1), np.float32))
+    transfer = COLORS.load(name)
+    apart = np.abs(transfer(large, seen, wanted)[1::3, 1::3] - transfer(small, seen, wanted))
+    assert apart.mean() < 1.5 / 255
+    assert np.quantile(apart, 0.99) < 8 / 255
+
+
 @pytest.mark.parametrize("name", COLORS)
 def test_equal_colours_stay_what_they_are(name, astronaut):
     face = cv2.resize(astronaut[60:188, 160:288], (SIDE, SIDE)).astype(np.float32) / 255
@@ -152,8 +165,8 @@ def test_moments_are_numpys():
 def test_a_line_map_rises_and_reaches_the_quantiles(seed):
     rng = np.random.default_rng(seed)
     seen, wanted = rng.gamma(2, 1, 800), rng.normal(5, rng.uniform(0.1, 3), 900)
-    line = LineMap(seen, np.ones(800), wanted, np.ones(900))
-    moved = np.sort(seen) + line.moves(np.sort(seen))
+    maps = LineMaps(seen[None], np.ones(800), wanted[None], np.ones(900))
+    moved = np.sort(seen) + maps.moves(np.sort(seen)[None])[0]
     assert np.diff(moved).min() > -1e-6
     spread = np.ptp(np.r_[seen, wanted]) / 128
     shares = np.linspace(0.05, 0.95, 10)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -217,19 +216,11 @@ def trainee(screen, people, tmp_path):
             stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     window = screen.window(viewer.TITLE, process)
-    wait_until(lambda: shown(screen, window), "the preview is shown")
+    wait_until(lambda: screen.picture()[400:600, :600].any(), "the preview is shown")
     wait_until(lambda: (model_dir / "preview.png").exists(), "the preview is written")
     yield process, window, model_dir, log.read_text
     process.kill()
     process.wait()
-
-
-def shown(screen, window):
-    if screen.picture()[400:600, :600].any():
-        return True
-    time.sleep(3)
-    screen.map_again(window)
-    return False
 
 
 def test_keys_in_the_window(screen, trainee):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from converters.color.lines import LineMap
+from converters.color.grid import stand_ins
+from converters.color.lines import LineMaps
 from converters.color.statistics import Colors
 
 ROUNDS = 12
@@ -14,16 +15,14 @@ def transfer(face: np.ndarray, seen: Colors, wanted: Colors) -> np.ndarray:
     A distribution all of whose one-dimensional views agree with another's is that other. Each round
     makes three views at right angles agree, and the next one looks from elsewhere.
     """
-    samples, pixels = seen.values, face.reshape(-1, 3)
+    samples, aim = seen.values.T, wanted.values.T
+    colours, paint = stand_ins(face)
     for axes in turns(ROUNDS):
-        along, aim, here = samples @ axes.T, wanted.values @ axes.T, pixels @ axes.T
-        moved, shown = np.empty_like(along), np.empty_like(here)
-        for axis in range(3):
-            line = LineMap(along[:, axis], seen.weights, aim[:, axis], wanted.weights)
-            moved[:, axis] = line.moves(along[:, axis])
-            shown[:, axis] = line.moves(here[:, axis])
-        samples, pixels = samples + moved @ axes, pixels + shown @ axes
-    return np.clip(pixels, 0, 1).reshape(face.shape)
+        along = axes @ samples
+        maps = LineMaps(along, seen.weights, axes @ aim, wanted.weights)
+        samples = samples + axes.T @ maps.moves(along)
+        colours = colours + axes.T @ maps.moves(axes @ colours)
+    return np.clip(paint(colours), 0, 1)
 
 
 def turns(count: int) -> np.ndarray:

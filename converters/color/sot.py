@@ -6,8 +6,9 @@ mean of what many views ask for, so that neighbouring colours stay neighbours.
 
 import numpy as np
 
+from converters.color.grid import stand_ins
 from converters.color.idt import turns
-from converters.color.lines import LineMap
+from converters.color.lines import LineMaps
 from converters.color.statistics import Colors
 
 STEPS = 8
@@ -16,17 +17,14 @@ FRAMES = 4  # orthogonal frames a step looks along: twelve lines
 
 def transfer(face: np.ndarray, seen: Colors, wanted: Colors) -> np.ndarray:
     """Give `face` (H, W, 3) float32 0..1 the distribution of `wanted`."""
-    samples, pixels = seen.values, face.reshape(-1, 3)
+    samples, aim = seen.values.T, wanted.values.T
+    colours, paint = stand_ins(face)
     lines = turns(STEPS * FRAMES).reshape(STEPS, 3 * FRAMES, 3)
     for directions in lines:
-        along, aim = samples @ directions.T, wanted.values @ directions.T
-        here = pixels @ directions.T
-        moved, shown = np.empty_like(along), np.empty_like(here)
-        for number in range(len(directions)):
-            line = LineMap(along[:, number], seen.weights, aim[:, number], wanted.weights)
-            moved[:, number] = line.moves(along[:, number])
-            shown[:, number] = line.moves(here[:, number])
+        along = directions @ samples
+        maps = LineMaps(along, seen.weights, directions @ aim, wanted.weights)
         # each frame of three lines alone would be a whole step
-        samples = samples + moved @ directions / FRAMES
-        pixels = pixels + shown @ directions / FRAMES
-    return np.clip(pixels, 0, 1).reshape(face.shape)
+        back = directions.T / FRAMES
+        samples = samples + back @ maps.moves(along)
+        colours = colours + back @ maps.moves(directions @ colours)
+    return np.clip(paint(colours), 0, 1)
