@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from converters import desk
+from converters import changes, desk
 from converters.desk import Step
 
 
@@ -76,13 +76,13 @@ CONTROLS = (
     Control(GO, ("}",), "next change of settings", desk.next_change),
     Control(GO, ("{",), "previous change of settings", desk.previous_change),
     Control(GO, ("enter",), "frame by number: digits, then Enter", desk.ask_number),
-    Control(COPY, ("/",), "to the next frame, and go there", desk.copy_on),
-    Control(COPY, ("m",), "to the previous frame, and go there", desk.copy_back),
-    Control(COPY, ("?",), "to all later frames", desk.copy_to_the_end),
-    Control(COPY, ("|",), "to all earlier frames", desk.copy_to_the_start),
-    Control(COPY, ("b",), "change this frame and on / only it", desk.toggle_alone),
-    Control(COPY, ("delete",), "no own settings: as the frames before", desk.follow),
-    Control(COPY, ("backspace",), "undo the last change", desk.undo),
+    Control(COPY, ("/",), "to the next frame, and go there", changes.copy_on),
+    Control(COPY, ("m",), "to the previous frame, and go there", changes.copy_back),
+    Control(COPY, ("?",), "to all later frames", changes.copy_to_the_end),
+    Control(COPY, ("|",), "to all earlier frames", changes.copy_to_the_start),
+    Control(COPY, ("b",), "change this frame and on / only it", changes.toggle_alone),
+    Control(COPY, ("delete",), "no own settings: as the frames before", changes.follow),
+    Control(COPY, ("backspace",), "undo the last change", changes.undo),
     Control(SHOW, ("`", "space"), "original / result", desk.toggle_view("original")),
     Control(SHOW, ("0",), "mask / result", desk.toggle_view("mask")),
     Control(SHOW, ("9",), "zoom to the face / whole frame", desk.toggle_zoom),
@@ -92,6 +92,18 @@ CONTROLS = (
 )
 
 
+FIRST_KEYS = {
+    ", .": "previous, next frame",
+    "space": "the original",
+    "0": "the mask",
+    "9": "the face, larger",
+    "b": "changes: from here on, or here only",
+    "backspace": "undo",
+    "> >": "render everything",
+    "escape": "go on another day",
+    "tab": "all keys",
+}
+"""What stands beside the picture all the time."""
 MOUSE = {"left button": "held: the original", "wheel": "previous / next frame"}
 
 
@@ -99,11 +111,11 @@ def steps() -> dict[str, Step]:
     """Return what each key does."""
     table = {key: control.step for control in CONTROLS for key in control.keys}
     for key, (mode, raw) in MODES.items():
-        table[key] = desk.choose(mode=mode, raw_mode=raw) if raw else desk.choose(mode=mode)
+        table[key] = changes.choose(mode=mode, raw_mode=raw) if raw else changes.choose(mode=mode)
     for slider in SLIDERS:
-        table[slider.up] = desk.slide(slider.name, 1)
-        table[slider.down] = desk.slide(slider.name, -1)
-    table.update({key: desk.cycle(name) for key, name in CYCLES.items()})
+        table[slider.up] = changes.slide(slider.name, 1)
+        table[slider.down] = changes.slide(slider.name, -1)
+    table.update({key: changes.cycle(name) for key, name in CYCLES.items()})
     return table
 
 
@@ -120,8 +132,8 @@ def listed() -> dict[str, list[Row]]:
     for key, (mode, raw) in MODES.items():
         rows[LOOK].append(Row((key,), f"mode {mode}{f' ({raw})' if raw else ''}"))
     for slider in SLIDERS:
-        rows[LOOK].append(Row((slider.up, slider.down), f"{desk.words(slider.name)} + -"))
-    rows[LOOK] += [Row((key,), desk.words(name)) for key, name in CYCLES.items()]
+        rows[LOOK].append(Row((slider.up, slider.down), f"{changes.words(slider.name)} + -"))
+    rows[LOOK] += [Row((key,), changes.words(name)) for key, name in CYCLES.items()]
     for control in CONTROLS:
         rows[control.group].append(Row(control.keys, control.help))
     rows[SHOW] += [Row((part,), help) for part, help in MOUSE.items()]

@@ -6,8 +6,9 @@ it (`converters.painter`). Settings are on the disk after every change.
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -25,13 +26,15 @@ from facelib.faceset import FaceInfo
 from utils import console, window
 from utils.errors import InputError, UserError
 from utils.video import FrameSource
-from utils.video_random import RandomFrames, open_random
+from utils.video_random import open_random
 from utils.window import Closed, Event, Key, Mouse, Window
 
 TITLE = "Convert"
 TICK = 20  # milliseconds between two looks at the window
 HELD = 0.12
 """Seconds; the same key again within them comes from a key that is held down."""
+RETRY = 3.0
+"""Seconds after which a session that could not be written is tried again."""
 STEPS = controls.steps()
 
 
@@ -60,7 +63,7 @@ def choose(
     Raises
     ------
     UserError
-        If the session cannot be used, or in the end cannot be written.
+        If the session cannot be used, or cannot be written when everything is to be rendered later.
     """
     path = options.session or session.session_path(options.output_dir)
     with open_random(source, _known_times(options, faces)) as frames:
@@ -68,15 +71,12 @@ def choose(
         start = begin(options, path, numbers)
         with_face = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
         desk = Desk(Scene(len(frames), with_face), start.looks, start.at)
-        keeper = Keeper(path, options.input_dir.name, frames)
+        keeper = Keeper(path, options.input_dir.name, frames.names)
         free = Obstructions(options.mask_dir) if options.mask_dir else None
         preview = Preview(frames, faces, predictor, free)
         with Window(TITLE, screen.SIZE) as shown, Painter(preview) as painter:
             desk = work(shown, painter, desk, keeper)
-        keeper.keep(desk)
-    if keeper.alarm:
-        raise UserError(keeper.alarm)
-    console.say(f'The settings are kept in "{path}".')
+    keeper.finish(desk)
     return desk.looks if desk.end == "render" else None
 
 
@@ -133,27 +133,60 @@ class Hands:
 class Keeper:
     """Writes the session whenever settings or the frame have changed.
 
+    Parameters
+    ----------
+    path : of the session
+    footage : the footage's name
+    names : those of its frames
+
     Attributes
     ----------
-    alarm : why that did not work the last time; empty if it did
+    alarm : why the session as it is now is not on the disk; empty if it is
     """
 
-    def __init__(self, path: Path, footage: str, frames: RandomFrames) -> None:
-        self._path, self._footage, self._names = path, footage, frames.names
-        self._kept: Session | None = None
+    def __init__(self, path: Path, footage: str, names: Sequence[str]) -> None:
+        self._path, self._footage, self._names = path, footage, names
+        self._tried: Session | None = None
+        self._next = 0.0
         self.alarm = ""
 
     def keep(self, desk: Desk) -> None:
-        """Write the session if there is something new in it."""
+        """Write the session if there is something new in it, or if that failed a while ago."""
         wanted = Session(desk.looks, desk.frame)
-        if wanted == self._kept:
+        if wanted == self._tried and not (self.alarm and time.monotonic() > self._next):
             return
+        self._tried, self._next = wanted, time.monotonic() + RETRY
+        self.alarm = self._write(self._path)
+
+    def finish(self, desk: Desk) -> None:
+        """Write the session for the last time: elsewhere, if it cannot be in its place.
+
+        Raises
+        ------
+        UserError
+            If it is not in its place, unless everything is rendered with it now.
+        """
+        self._next = 0.0
+        self.keep(desk)
+        if not self.alarm:
+            console.say(f'The settings are kept in "{self._path}".')
+            return
+        told, other = self.alarm, Path(tempfile.gettempdir()) / self._path.name
+        if not self._write(other):
+            told += f'; the settings are kept in "{other}" instead: go on with --session'
+        if desk.end != "render":
+            raise UserError(told)
+        console.warn(told)
+
+    def _write(self, path: Path) -> str:
+        """Write the session; return why that failed, or nothing."""
+        if self._tried is None:
+            return ""
         try:
-            session.save(self._path, wanted, self._footage, self._names)
+            session.save(path, self._tried, self._footage, self._names)
         except OSError as problem:
-            self.alarm = f"the session could not be written: {problem.strerror}"
-            return
-        self._kept, self.alarm = wanted, ""
+            return f'the session "{path}" cannot be written: {problem.strerror}'
+        return ""
 
 
 def _known_times(

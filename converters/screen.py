@@ -10,17 +10,20 @@ import cv2
 import numpy as np
 
 from converters import controls
-from converters.desk import Desk, shown, words
+from converters.changes import shown, words
+from converters.desk import Desk
 from converters.options import Look
 from converters.preview import Seen
-from utils.options import options_of
+from utils.options import Option, options_of
 
 SIZE = (1280, 760)
-SIDE, LINE, LOW = 320, 22, 54  # pixels: the column's width, a row, the foot's height
+SIDE, LINE, LOW, FILM = 320, 22, 62, 10
+"""Pixels: the column's width, a row, the height of the foot and of the film in it."""
 KEYS, VALUES = 150, 188  # where they begin in the column
 LETTERS = 0.46
 GROUND, BAR = (24, 24, 24), (38, 38, 38)
-TEXT, DIM, MARK, ALARM = (235, 235, 235), (150, 150, 150), (120, 215, 255), (110, 120, 255)
+TEXT, DIM, FAINT = (235, 235, 235), (150, 150, 150), (90, 90, 90)
+MARK, ALARM = (120, 215, 255), (110, 120, 255)
 
 
 def draw(seen: Seen | None, desk: Desk, alarm: str = "", late: bool = False) -> np.ndarray:
@@ -71,21 +74,31 @@ def draw_settings(column: np.ndarray, desk: Desk) -> None:
     defaults = Look()
     write(column, "SETTINGS", 12, 24, DIM)
     write(column, "keys", KEYS, 24, DIM)
-    for number, option in enumerate(options_of(Look)):
+    row = 50
+    for option in options_of(Look):
         value = getattr(desk.look, option.name)
         changed = value != getattr(defaults, option.name)
-        row = 50 + number * LINE
-        write(column, words(option.name), 12, row, TEXT if changed else DIM)
-        write(column, shown(value), VALUES, row, MARK if changed else TEXT)
-        write(column, keys.get(option.name, ""), KEYS, row, DIM)
-    row = 50 + (len(options_of(Look)) + 1) * LINE
-    own = desk.looks.source(desk.frame)
-    origin = "set on this frame" if own == desk.frame else f"as set on frame {own}"
-    scope = "ONLY this frame" if desk.alone else "this frame and on"
-    for text, colour in ((origin, TEXT), (f"b: changes {scope}", MARK if desk.alone else TEXT),
-                         ("tab: all keys", DIM)):  # fmt: skip
-        write(column, text, 12, row, colour)
+        used = matters(option, desk.look)
+        write(column, words(option.name), 12, row, TEXT if changed and used else DIM)
+        write(column, shown(value), VALUES, row, (MARK if changed else TEXT) if used else FAINT)
+        write(column, keys.get(option.name, ""), KEYS, row, DIM if used else FAINT)
         row += LINE
+    row += LINE
+    own = desk.looks.source(desk.frame)
+    origin = "settings of this frame" if own == desk.frame else f"settings of frame {own}"
+    write(column, origin, 12, row)
+    scope = "for this frame ONLY" if desk.alone else "from this frame on"
+    write(column, f"changes count {scope}", 12, row + LINE, MARK if desk.alone else TEXT)
+    row += 3 * LINE
+    for key, text in controls.FIRST_KEYS.items():
+        write(column, key, 12, row, TEXT)
+        write(column, text, 92, row, DIM)
+        row += LINE
+
+
+def matters(option: Option, look: Look) -> bool:
+    """Whether a setting makes a difference, the others being what they are."""
+    return all(getattr(look, name) in values for name, values in option.meta["when"].items())
 
 
 def draw_foot(
@@ -93,30 +106,40 @@ def draw_foot(
 ) -> None:
     """Say which frame this is and what was done last, with the frame's place in the film."""
     foot[:] = BAR
-    width = foot.shape[1]
-    reached = round((width - 1) * desk.frame / max(1, desk.scene.count - 1))
-    foot[:4] = GROUND
-    for frame in desk.looks.own:
-        x = round((width - 1) * min(frame / max(1, desk.scene.count - 1), 1))
-        foot[:4, max(0, x - 1) : x + 1] = MARK
-    foot[:4, max(0, reached - 2) : reached + 3] = TEXT
+    draw_film(foot[:FILM], desk)
     if seen is not None and seen.frame.index != desk.frame:
         seen = None  # the picture of another frame
-    write(foot, where(desk, seen), 12, 24)
+    write(foot, where(desk, seen), 12, 31)
     told = alarm or "; ".join(seen.failures if seen else [])
     if desk.typed is not None:
-        write(foot, f"go to frame: {desk.typed}_   (enter)", 12, 45, MARK)
+        write(foot, f"go to frame: {desk.typed}_   (enter)", 12, 52, MARK)
     elif told:
-        write(foot, told, 12, 45, ALARM)
+        write(foot, told, 12, 52, ALARM)
     else:
-        write(foot, desk.message, 12, 45, MARK)
+        write(foot, desk.message, 12, 52, MARK)
     if desk.seen != "result":
-        write_right(foot, desk.seen.upper(), 24, MARK)
+        write_right(foot, desk.seen.upper(), 31, MARK)
     if late:
-        write_right(foot, "making the picture ...", 45, DIM)
+        write_right(foot, "making the picture ...", 52, DIM)
     elif seen is not None and seen.missing:
         count = len(seen.missing)
-        write_right(foot, f"colours: {count} frames before it to come ...", 45, DIM)
+        write_right(foot, f"colours: {count} frames before it to come ...", 52, DIM)
+
+
+def draw_film(strip: np.ndarray, desk: Desk) -> None:
+    """Show the whole film: light where a face is, marks where settings change, and this frame."""
+    width = strip.shape[1]
+
+    def column(frame: int) -> int:
+        return min(width - 1, width * frame // max(1, desk.scene.count))
+
+    strip[:] = GROUND
+    for face in desk.scene.faces:
+        strip[2:-2, column(face) : max(column(face) + 1, column(face + 1))] = FAINT
+    for frame in desk.looks.own:
+        strip[:, column(frame) : column(frame) + 2] = MARK
+    here = column(desk.frame)
+    strip[:, max(0, here - 1) : max(here + 2, column(desk.frame + 1))] = TEXT
 
 
 def where(desk: Desk, seen: Seen | None) -> str:

@@ -102,8 +102,9 @@ def _work_through(
         if not isinstance(result, Found):
             return result
         frame, image = result.frame, result.image
-        with hands.hold(frame.name, frame.pixels()):
-            writer.write(frame, frame.image() if image is None else image, result.faces)
+        if result.faces or options.debug:  # else nothing is written, and nothing read again
+            with hands.hold(frame.name, frame.pixels()):
+                writer.write(frame, frame.image() if image is None else image, result.faces)
         marks = [Mark(face.rect, face.score, face.quality) for face in result.faces]
         return frame.name, marks
 

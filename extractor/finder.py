@@ -10,6 +10,7 @@ import numpy as np
 from extractor.options import ExtractOptions
 from extractor.people import PersonFilter
 from facelib.detectors import DETECTORS
+from facelib.detectors.scale import grow, shrink
 from facelib.geometry import apply
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import Detection, Face, Rect
@@ -17,6 +18,10 @@ from utils import device, parallel
 from utils.errors import UsageError
 
 QUARTER_TURNS = (1, 3, 2)  # anticlockwise: heads lie on their side more often than they hang
+TURNED_SIDE = 4096
+"""A longer frame is shrunk to this before it is turned, unless small faces matter: turning 100
+million pixels takes seconds and as much memory again, and landmarkers look at 256 pixels of a face.
+"""
 
 
 def make_finders(options: ExtractOptions) -> "list[FaceFinder]":
@@ -53,7 +58,7 @@ class FaceFinder:
             device=on,
         )
         self._landmarker = LANDMARKERS.load(options.landmarker)()
-        self._turns = (0, *QUARTER_TURNS) if options.rotated_search else (0,)
+        self._turns = QUARTER_TURNS if options.rotated_search else ()
         self._smallest = options.min_face_size
         self._most = options.max_faces or None
         self._people: PersonFilter | None = None
@@ -69,12 +74,15 @@ class FaceFinder:
 
     def _faces_of(self, image: np.ndarray, most: int | None = None) -> list[Face]:
         """Return all faces, or the `most` largest ones, from the first turn that shows any."""
+        faces = self._look(image, most)
+        if faces or not self._turns:
+            return faces
+        seen, factor = (image, 1.0) if self._smallest else shrink(image, TURNED_SIDE)
         for turn in self._turns:
-            faces = self._look(np.ascontiguousarray(np.rot90(image, turn)), most)
-            if turn:  # a detector that looks four times errs four times: the landmarker must agree
-                faces = [_turned_back(face, turn, image) for face in faces if face.quality > 0]
-            if faces:
-                return faces
+            # a detector that looks four times errs four times: the landmarker must agree
+            found = self._look(np.ascontiguousarray(np.rot90(seen, turn)), most)
+            if faces := [_turned_back(face, turn, seen) for face in found if face.quality > 0]:
+                return [_enlarged(face, factor) for face in faces]
         return []
 
     def _look(self, image: np.ndarray, most: int | None) -> list[Face]:
@@ -107,3 +115,10 @@ def _turned_back(face: Face, turn: int, image: np.ndarray) -> Face:
     corners = apply(back, np.array([face.rect[:2], face.rect[2:]]))
     rect = Rect(*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
     return Face(rect, apply(back, face.landmarks), face.score, face.quality)
+
+
+def _enlarged(face: Face, factor: float) -> Face:
+    """Return where a face of a picture that was shrunk by `factor` lies in the whole one."""
+    rect = Rect(*grow(np.array(face.rect), factor).tolist())
+    landmarks = grow(face.landmarks, factor).astype(np.float32)
+    return Face(rect, landmarks, face.score, face.quality)

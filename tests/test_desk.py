@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converters import controls
-from converters.desk import Desk, Scene, mouse, option_of, press
+from converters.changes import option_of
+from converters.desk import Desk, Scene, mouse, press
 from converters.looks import Looks
 from converters.options import Look
 from utils.options import options_of
@@ -70,6 +71,13 @@ def test_the_keys_of_deepfacelab_change_the_same_settings(key, name, value):
 def test_a_key_held_down_moves_a_slider_further():
     assert erode(type_keys(begin(), *"www"), 0) == [3]
     assert erode(type_keys(begin(), *"www", held=True), 0) == [15]
+
+
+def test_to_render_takes_two_presses_not_a_key_held_down():
+    asked = type_keys(begin(), ">")
+    assert (asked.end, type_keys(asked, ">", ">", held=True).end) == ("", "")
+    assert type_keys(asked, ">").end == "render"
+    assert type_keys(asked, ".", ">").end == ""
 
 
 @settings(max_examples=40, deadline=None)

@@ -125,8 +125,11 @@ def upright(monkeypatch):
 
 
 @pytest.mark.parametrize("turn", [0, 1, 2, 3])
-@pytest.mark.parametrize("landmarker", ["mesh", "dlib68"])
-def test_a_turned_frame_gives_the_same_face(astronaut, tmp_path, upright, turn, landmarker):
+@pytest.mark.parametrize(("landmarker", "side"), [("mesh", 4096), ("dlib68", 4096), ("mesh", 320)])
+def test_a_turned_frame_gives_the_same_face(
+    astronaut, tmp_path, upright, turn, landmarker, side, monkeypatch
+):
+    monkeypatch.setattr(finder, "TURNED_SIDE", side)  # the frame is shrunk to it first
     picture = astronaut[:300, 40:440]
     search = FaceFinder(options(tmp_path, detector="upright", landmarker=landmarker))
     (expected,) = search.find(picture)
@@ -141,10 +144,11 @@ def test_a_turned_frame_gives_the_same_face(astronaut, tmp_path, upright, turn, 
     forward = np.column_stack([along_x - corner, along_y - corner])
     moved = expected.landmarks @ forward.T + corner
     error = np.linalg.norm(found.landmarks - moved, axis=1).mean()
-    assert error < 0.005 * landmarks.inter_ocular(expected.landmarks)
+    most, near = (0.005, 1) if side > 400 else (0.02, 10)  # its boxes come in steps
+    assert error < most * landmarks.inter_ocular(expected.landmarks)
     corners = np.array([expected.rect[:2], expected.rect[2:]]) @ forward.T + corner
-    np.testing.assert_allclose(found.rect[:2], corners.min(axis=0), atol=1)
-    np.testing.assert_allclose(found.rect[2:], corners.max(axis=0), atol=1)
+    np.testing.assert_allclose(found.rect[:2], corners.min(axis=0), atol=near)
+    np.testing.assert_allclose(found.rect[2:], corners.max(axis=0), atol=near)
 
 
 def test_frames_are_not_turned_when_nobody_wants_it(astronaut, tmp_path, upright):

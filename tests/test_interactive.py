@@ -312,5 +312,5 @@ def test_the_whole_help_fits_into_the_window():
 
 
 def test_all_settings_fit_into_the_column():
-    height = 50 + (len(options_of(Look)) + 4) * content.LINE
-    assert height < 760
+    rows = len(options_of(Look)) + 4 + len(controls.FIRST_KEYS)
+    assert 50 + rows * content.LINE < 760

@@ -1,17 +1,24 @@
 """The session file, and converting with the settings it holds, with and without a window."""
 
 import json
+import re
+import resource
+import tempfile
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from synthetic import make_frames, make_video
 from test_convert import INVERT, make_predictor, options, read_folder, write_footage
 
-from converters import convert, session
+from converters import convert, interactive, session
+from converters.desk import Desk, Scene
+from converters.interactive import Keeper
 from converters.looks import Looks
 from converters.options import Look
 from converters.session import Session, session_path
-from utils.errors import InputError, UsageError
+from utils.errors import InputError, UsageError, UserError
 from utils.files import list_images
 
 RED = Look(mode="raw", raw_mode="mask")
@@ -142,3 +149,56 @@ def test_a_video_of_many_frames_has_names_for_all(tmp_path):
     assert [number(name) for name in ("000002.png", "1234567.png", "x.png", "12.png")] == [
         2, 1234567, None, None,
     ]  # fmt: skip
+
+
+@contextmanager
+def full_disk():
+    """Nothing that is written has room, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+DESK = Desk(Scene(6, ()), Looks.all_alike(Look()))
+CHANGED = replace(DESK, frame=3, looks=DESK.looks.from_here(3, Look(mode="seamless")))
+
+
+def kept(path):
+    return session.load(path, "frames", number_of)
+
+
+def test_a_full_disk_is_told_and_costs_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "result.session.json"
+    keeper = Keeper(path, "frames", NAMES)
+    keeper.keep(DESK)
+    with full_disk():
+        keeper.keep(CHANGED)
+    assert re.fullmatch(r'the session ".*result.session.json" cannot be written: .+', keeper.alarm)
+    assert list(tmp_path.iterdir()) == [path]
+    assert kept(path).looks == DESK.looks, "what was there is still there"
+    monkeypatch.setattr(interactive, "RETRY", 0)
+    keeper.keep(replace(CHANGED, frame=2))  # there is room again
+    keeper.keep(CHANGED)
+    assert not keeper.alarm
+    assert kept(path) == Session(CHANGED.looks, 3)
+
+
+def test_settings_that_cannot_be_kept_in_their_place_are_kept_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "file").touch()  # where a folder should be
+    keeper = Keeper(tmp_path / "file" / "result.session.json", "frames", NAMES)
+    with pytest.raises(UserError, match=r"cannot be written: .* instead: .*--session"):
+        keeper.finish(replace(CHANGED, end="quit"))
+    assert kept(tmp_path / "result.session.json") == Session(CHANGED.looks, 3)
+
+
+def test_without_a_place_for_the_session_everything_is_rendered_all_the_same(tmp_path, capsys):
+    keeper = Keeper(tmp_path / "result.session.json", "frames", NAMES)
+    with full_disk():
+        keeper.finish(replace(CHANGED, end="render"))
+        with pytest.raises(UserError, match="cannot be written"):
+            keeper.finish(replace(CHANGED, end="quit"))
+    assert "cannot be written" in capsys.readouterr().err

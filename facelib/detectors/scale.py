@@ -47,12 +47,13 @@ def to_frame(
     factor : by which the picture was shrunk
     points : (5, 2) float in the shrunk picture, or None
     """
-    rect = Rect(*(float(value) for value in _grow(corners, factor)))
-    grown = None if points is None else _grow(points, factor).astype(np.float32)
+    rect = Rect(*(float(value) for value in grow(corners, factor)))
+    grown = None if points is None else grow(points, factor).astype(np.float32)
     return Detection(rect, min(1.0, max(0.0, float(score))), grown)
 
 
-def _grow(values: np.ndarray, factor: float) -> np.ndarray:
+def grow(values: np.ndarray, factor: float) -> np.ndarray:
+    """Return where places of a picture that was shrunk by `factor` are in the whole one."""
     # pixel centres are whole numbers, so the edge of the picture, which shrinking keeps, is at -0.5
     return (np.asarray(values, np.float64) + 0.5) / factor - 0.5
 
