@@ -8,16 +8,18 @@ until they have been made ready.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 
 from converters.blend import Blender
 from converters.desk import Desk, View
+from converters.mask import Swap
 from converters.motion import find_ways
 from converters.options import Look, color_lead
 from converters.pipeline import Converted, Job, Pipeline
@@ -35,6 +37,9 @@ KEPT_PICTURES = 4
 CHECKS = 16  # pixels, the squares that stand for transparency
 ROOM = 1.8
 """How much of the surroundings of a face is shown, in sizes of the face."""
+
+
+Masks = MutableMapping[Swap, dict[str, np.ndarray | None]]
 
 
 class Shot(NamedTuple):
@@ -86,6 +91,28 @@ class Seen:
     missing: tuple[int, ...] = ()
 
 
+class Again(Blender):
+    """A blender that knows where it measured the colours of faces it has seen.
+
+    Parameters
+    ----------
+    known : of each face and kind of mask; blenders of other looks share it
+    """
+
+    def __init__(self, look: Look, erode: float, blur: float, known: Masks) -> None:
+        super().__init__(look, erode, blur)
+        self._known = known
+
+    def color_mask(self, swap: Swap) -> np.ndarray | None:
+        """Return where a face's colours are to be measured, if the look makes use of them."""
+        if not color_lead(self.look):
+            return super().color_mask(swap)
+        masks = self._known.setdefault(swap, {})
+        if self.look.mask_type not in masks:
+            masks[self.look.mask_type] = super().color_mask(swap)
+        return masks[self.look.mask_type]
+
+
 class Preview:
     """Makes pictures of frames.
 
@@ -112,6 +139,7 @@ class Preview:
         self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free, ways=ways)
         self._jobs: OrderedDict[int, Job] = OrderedDict()
         self._broken: set[int] = set()
+        self._masks: Masks = WeakKeyDictionary()
         self._pictures: OrderedDict[Shot, Seen] = OrderedDict()
 
     def ready(self, index: int) -> bool:
@@ -172,7 +200,7 @@ class Preview:
     def _convert(self, job: Job, shot: Shot) -> Converted:
         """Convert a frame as a conversion does that has come past the frames before it."""
         erode, blur = self._predictor.base_erode, self._predictor.base_blur
-        made = {look: Blender(look, erode, blur) for look in set(shot.looks)}
+        made = {look: Again(look, erode, blur, self._masks) for look in set(shot.looks)}
         blenders = {index: made[look] for index, look in zip(shot.row, shot.looks, strict=True)}
         pipeline = replace(self._pipeline, blender=lambda frame: blenders[frame.index])
         row = [index for index in shot.row if index in self._jobs]
