@@ -7,16 +7,18 @@
 
 PYTHON  ?= python3
 MINUTES ?= 25
+WORKSPACE ?= workspace
 VENV    := .venv
 PY      := $(VENV)/bin/python
 SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test check test-slow bench install weights clean-workspace
+.PHONY: help demo modes test check test-slow bench install weights clean-workspace
 
 help:
 	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
+	@echo "make modes              the demo's face in every mode, colour and mask: workspace/all_modes.jpg"
 	@echo "make test               lint, types and the whole test suite"
 	@echo "make check              lint and types only"
 	@echo "make test-slow          the tests that take minutes (50 kills of a training, ...)"
@@ -26,6 +28,9 @@ help:
 demo: install weights
 	@echo "== The demo: two clips in, one out. About 10 minutes plus $(MINUTES) minutes of training."
 	$(PY) scripts/demo.py --minutes $(MINUTES)
+
+modes: install weights
+	$(PY) -m scripts.all_modes --workspace "$(WORKSPACE)"
 
 test: check weights
 	@echo "== Tests: about 6 minutes on two cores."

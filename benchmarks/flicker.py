@@ -1,6 +1,6 @@
-"""Flicker of converted faces with and without averaging of the matched colours over frames.
+"""Flicker of converted faces with and without averaging of their masks over frames.
 
-    python -m benchmarks.flicker [--workspace workspace]
+    python -m benchmarks.flicker [--workspace workspace [--model model_H64]]
 
 Flicker is the mean distance in Lab between the change of the face's mean colour from frame to frame
 and that of the footage in the same place. First a drawn face with known noise whose mask shakes;
@@ -10,6 +10,7 @@ then, with --workspace, the demo's footage and model.
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +23,7 @@ device.select(device.DeviceOptions(cpu_only=True))
 import numpy as np
 import test_color_memory as drawn
 
+from converters import COLORS
 from converters import predictor as predictors
 from converters.blend import Blender
 from converters.options import Look
@@ -31,6 +33,7 @@ from facelib import geometry
 from facelib.faceset import FaceInfo, Faceset
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType
+from scripts.demo import MODEL
 from tools.measures import mean_lab
 from utils.images import Image, to_float
 from utils.video import Frame, open_source
@@ -38,8 +41,8 @@ from utils.video import Frame, open_source
 SIDE = 64
 LOOKS = {
     "overlay, no transfer": {},
-    **{name: {"color_transfer": name} for name in ("rct", "lct", "mkl", "idt", "sot")},
-    "hist-match": {"mode": "hist-match"},
+    **{f"overlay, {name}": {"color_transfer": name} for name in COLORS},
+    **{name: {"mode": name} for name in ("hist-match", "seamless", "seamless-hist-match")},
     "seamless, mkl": {"mode": "seamless", "color_transfer": "mkl"},
 }
 Item = tuple[Frame, list[FaceInfo]]
@@ -65,10 +68,30 @@ def flicker(items: list[Item], model: Predictor, mask: str, **look: object) -> f
     return float(np.linalg.norm(after - before, axis=1).mean())
 
 
+def remembering(model: Predictor) -> Predictor:
+    """Return a predictor that predicts a face once only."""
+    known: dict[bytes, tuple[np.ndarray, np.ndarray | None]] = {}
+
+    def swap(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        for crop in crops:
+            if crop.tobytes() not in known:
+                [known[crop.tobytes()]] = model([crop], 1)
+        faces, masks = zip(*(known[crop.tobytes()] for crop in crops), strict=True)
+        return np.stack(faces), None if masks[0] is None else np.stack(masks)
+
+    return replace(model, swap=swap)
+
+
 def report(title: str, items: list[Item], model: Callable[[], Predictor], mask: str) -> None:
     """Print the flicker of every look, for several numbers of frames averaged."""
     counts = (1, 2, 4, 8, 16)
-    print(f"{title}, {len(items)} frames; averaged over {counts} frames")
+    own = np.diff(
+        face_colors([frame.image for frame, _ in items], [i[0] for _, i in items]), axis=0
+    )
+    change = np.linalg.norm(own, axis=1).mean()
+    print(
+        f"{title}, {len(items)} frames that change by {change:.3f}; averaged over {counts} frames"
+    )
     for name, look in LOOKS.items():
         values = [flicker(items, model(), mask, color_frames=n, **look) for n in counts]
         print(f"  {name:22}" + "".join(f"{value:8.3f}" for value in values))
@@ -96,10 +119,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workspace", type=Path)
+    parser.add_argument("--model", default=f"model_{MODEL}", help="the model folder's name in it")
     args = parser.parse_args()
     report("a drawn face, its mask shakes", drawn_items(), drawn.predictor, "predicted")
     if args.workspace:
-        model = predictors.load(args.workspace / "model")
+        model = remembering(predictors.load(args.workspace / args.model))
         items = list(demo_items(args.workspace))
         for mask in ("predicted", "hull"):
             report(f"the demo, {model.name}, mask {mask}", items, lambda: model, mask)

@@ -7,7 +7,7 @@ untouched frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from converters import BLENDS, COLORS, MASKS
-from converters.color.statistics import SAMPLE_SIDE, Colors, Match, measure, shrink
+from converters.color.memory import average
+from converters.color.statistics import Colors, Match, measure
 from converters.detail import degrade, denoise, sharpen, smear
 from converters.mask import MASK_SIDE, Swap, blur, blur_size, erode, erode_size, face_length, fade
 from converters.options import Look
@@ -46,8 +47,8 @@ class Work:
     crop : where in the frame it goes (face scale included)
     length : size of the face in frame pixels
     soft : the mask as it came, but fading out before the crop's border
-    bare : the same without what is hidden by something before the face
-    counted : (n, n), where colours are measured
+    bares : the same without what is hidden by something before the face; the last one is its own,
+        those before it are of the frames before
     mask : eroded and blurred: what the face is blended with
     free : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything
     look : the settings
@@ -59,11 +60,15 @@ class Work:
     crop: Crop
     length: float
     soft: np.ndarray
-    bare: np.ndarray
-    counted: np.ndarray
+    bares: Sequence[np.ndarray]
     mask: np.ndarray
     free: np.ndarray | None
     look: Look
+
+    @property
+    def counted(self) -> np.ndarray:
+        """Where colours are measured: (MASK_SIDE, MASK_SIDE) float32."""
+        return average(self.bares)
 
     def in_mask(self, pixels: float) -> float:
         """Turn a length in frame pixels into mask pixels."""
@@ -179,11 +184,9 @@ class Blender:
                 _show(trace, work, canvas[box.area])
         return Blended(canvas, done, failures)
 
-    def color_mask(self, swap: Swap) -> np.ndarray | None:
-        """Return where a face's colours are to be measured, if the look makes use of them."""
-        if self.transfer is None and not self.mode.matches:
-            return None
-        return shrink(self.find_mask(swap) * self.fade, SAMPLE_SIDE)
+    def soft_mask(self, swap: Swap) -> np.ndarray:
+        """Return a face's mask, neither eroded nor blurred: (MASK_SIDE, MASK_SIDE) float32."""
+        return self.find_mask(swap) * self.fade
 
     def _prepare(self, frame: np.ndarray, swap: Swap, free: np.ndarray | None) -> Work:
         size = swap.face.shape[0]
@@ -194,20 +197,20 @@ class Blender:
         if not all(np.isfinite(picture).all() for picture in made):
             raise ModelError("the model predicts no numbers for it; its training has diverged")
         length = face_length(crop.side, swap.face_type)
-        soft = self.find_mask(swap) * self.fade
+        masks = swap.masks or (self.soft_mask(swap),)
+        soft = masks[-1]
         per_pixel = MASK_SIDE / crop.side
         mask = erode(soft, erode_size(length, self.erode) * per_pixel)
         mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
-        bare = _bare(soft, crop, free)
-        counted = bare if swap.counted is None else _bare(swap.counted, crop, free)
-        face = self._detail(self._recolor(swap, counted), swap, crop)
-        return Work(frame, swap, face, crop, length, soft, bare, counted, mask, free, self.look)
+        bares = _bare(masks, crop, free)
+        face = self._detail(self._recolor(swap, bares), swap, crop)
+        return Work(frame, swap, face, crop, length, soft, bares, mask, free, self.look)
 
-    def _recolor(self, swap: Swap, counted: np.ndarray) -> np.ndarray:
+    def _recolor(self, swap: Swap, bares: Sequence[np.ndarray]) -> np.ndarray:
         """Return the predicted face in its final colours."""
         if self.transfer is None and not self.mode.matches:
             return swap.face
-        match = measure(swap.face, swap.crop, counted)
+        match = measure(swap.face, swap.crop, average(bares))
         if not match.seen.usable:
             return swap.face
         face, (seen, wanted) = swap.face, match
@@ -248,11 +251,12 @@ class Blender:
         return box
 
 
-def _bare(mask: np.ndarray, crop: Crop, free: np.ndarray | None) -> np.ndarray:
-    """Return a mask of a crop without what the frame's `free` says is hidden."""
+def _bare(masks: Sequence[np.ndarray], crop: Crop, free: np.ndarray | None) -> Sequence[np.ndarray]:
+    """Return masks of a crop without what the frame's `free` says is hidden."""
     if free is None:
-        return mask
-    return mask * (crop.cut(free[..., None], mask.shape[0])[..., 0] / np.float32(255))
+        return masks
+    shown = crop.cut(free[..., None], MASK_SIDE)[..., 0] / np.float32(255)
+    return [mask * shown for mask in masks]
 
 
 def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -275,7 +279,7 @@ def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:
         "prediction_mask": work.swap.mask,
         "recolored": work.face,
         "mask": work.soft,
-        "bare_mask": work.bare,
+        "bare_mask": work.bares[-1],
         "blend_mask": work.mask,
         "blended": blended,
     }

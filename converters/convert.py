@@ -1,11 +1,9 @@
 """`convert`: put the predicted faces into the footage, frame by frame, and write the result."""
 
-import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +22,7 @@ from converters.options import (
     save_look,
     settings_file,
 )
-from converters.output import FolderOutput, Output
+from converters.output import FolderOutput, Order, Output, alone, log
 from converters.pipeline import Converted, Pipeline
 from converters.plan import VIDEO_FRAME
 from converters.predictor import Predictor
@@ -51,7 +49,8 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     Raises
     ------
     InputError
-        If footage or faces are missing or do not belong together, or the output exists.
+        If footage or faces are missing or do not belong together, or the output exists, or another
+        run is at work on it.
     UsageError
         If options contradict each other.
     ModelError
@@ -61,14 +60,26 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     source = open_source(options.input_dir)
     span = span_of(options, source)
     faceset = Faceset.open(options.aligned_dir)
-    faces = faceset.by_frame()
-    check_names(options, source, faces)
+    check_names(options, source, faceset.by_frame())
     plans.check(options)
+    with alone(options.output_dir, options.mask_output):
+        return _run(options, predictor, source, span, faceset)
+
+
+def _run(
+    options: ConvertOptions,
+    predictor: Predictor | None,
+    source: FrameSource,
+    span: Span,
+    faceset: Faceset,
+) -> Report:
+    """Load the model, choose the looks, convert, and keep a record beside the result."""
     marker = Marker() if options.provenance else None
     # what can fail cheaply has failed by now: TensorFlow takes seconds to load
     predictor = predictor or predictors.load(options.model_dir, options.model)
     if options.mask_type == "predicted" and not predictor.has_mask:
         console.warn("this model has learned no mask; the hull of the landmarks is used instead")
+    faces = faceset.by_frame()
     plan = plans.choose(options, predictor, source, faces)
     if plan is None:
         return Report()
@@ -76,7 +87,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
         check_output(replace(options, **vars(look)))
     header = run_header(options, faceset, predictor.name)
     header |= plan.facts(as_whole=is_video(options.output_dir))
-    output = open_output(options, source, span, header, marker, plan.stamp)
+    output = open_output(Order(options, source, span, header, marker, plan.stamp))
     save_look(settings_file(options.output_dir), options)
     log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
@@ -186,23 +197,15 @@ def check_names(options: ConvertOptions, source: FrameSource, faces: Faces) -> N
         )
 
 
-def open_output(
-    options: ConvertOptions,
-    source: FrameSource,
-    span: Span,
-    header: dict[str, object],
-    marker: Marker | None = None,
-    stamp: Callable[[str], str] | None = None,
-) -> Output:
-    """Return the place for the results of the run that `header` describes; `marker` marks them.
+def open_output(order: Order) -> Output:
+    """Return the place for the results.
 
     Raises
     ------
     InputError
         If it holds another run's results.
     """
-    kind = VideoOutput if is_video(options.output_dir) else FolderOutput
-    return kind(options, source, span, header, marker, stamp)
+    return (VideoOutput if is_video(order.options.output_dir) else FolderOutput)(order)
 
 
 def _convert(
@@ -275,14 +278,6 @@ def _count(report: Report, done: Converted) -> None:
     if not done.faces and not done.failures:
         report.counts["frames without a face"] += 1
         report.remarks["no face in"].append(done.frame.name)
-
-
-def log(output: Path, event: str, **facts: object) -> None:
-    """Add a line to the log of an output's runs, `<output>_log.jsonl` beside it."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    with output.with_name(output.name + "_log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False) + "\n")
 
 
 def _tracer(output: Path, frame: Frame) -> Trace:

@@ -6,7 +6,7 @@ part it was at. At the end they are joined without encoding anew, with the sourc
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -14,17 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from converters.options import ConvertOptions
-from converters.output import Output, mask_frame
+from converters.output import Order, Output, mask_frame
 from converters.pipeline import Converted
 from converters.resume import JOURNAL
 from utils import provenance
-from utils.credentials import Marker
 from utils.errors import InputError, UserError
 from utils.files import Manifest, remove_leftovers
 from utils.sidecar import sign_video
 from utils.timecode import exact_rate
-from utils.video import FrameSource, Span, VideoSink
+from utils.video import Span, VideoSink
 from utils.video_audio import Sound
 from utils.video_coding import CONTAINERS
 from utils.video_join import Part, join
@@ -70,24 +68,16 @@ class Record:
 
 
 class VideoOutput(Output):
-    """A video, and another one of its masks if wanted; `marker` marks and signs the first.
+    """A video, marked and signed, and another one of its masks if wanted.
 
-    Its header has all looks in it, so it needs no `stamp`.
+    Its header has all looks in it, so it needs no stamp.
     """
 
-    def __init__(
-        self,
-        options: ConvertOptions,
-        source: FrameSource,
-        span: Span,
-        header: dict[str, object],
-        marker: Marker | None,
-        stamp: Callable[[str], str] | None = None,
-    ) -> None:
+    def __init__(self, order: Order) -> None:
         super().__init__()
-        self._marker = marker
-        self.span = span
-        self._whole = span
+        options, source = order.options, order.source
+        self._marker = order.marker
+        self.span = self._whole = order.span
         self._source = source
         self._rate = source.rate or exact_rate(options.rate)
         self._coding = coding_for(options, source.signal, self.remarks)
@@ -98,7 +88,7 @@ class VideoOutput(Output):
         self._folder = options.output_dir.with_name(options.output_dir.name + "_parts")
         values = {name: getattr(options, name) for name in CODING}
         masks = bool(options.mask_output)
-        header = header | {"coding": values, "masks": masks, "bytes": _size(source.path)}
+        header = order.header | {"coding": values, "masks": masks, "bytes": _size(source.path)}
         self._manifest = self._continue_or_begin(header, options.overwrite)
         self._records = dict(self._finished_parts())
         self._go_on()

@@ -40,8 +40,8 @@ class Swap:
     face_type : how much of the head they show
     index : number of the face in its frame
     motion : (2,) float, its way from frame to frame, frame pixels
-    counted : (n, n) float32, where its colours are measured: its masks of several frames, averaged;
-        None: its own mask
+    masks : its masks in a few frames, this one's last, for what is averaged over frames, each
+        (MASK_SIDE, MASK_SIDE) float32; none: nothing is averaged
     """
 
     landmarks: np.ndarray
@@ -51,7 +51,7 @@ class Swap:
     face_type: FaceType
     index: int = 0
     motion: tuple[float, float] = (0.0, 0.0)
-    counted: np.ndarray | None = None
+    masks: tuple[np.ndarray, ...] = ()
 
 
 def face_length(crop_side: float, face_type: FaceType) -> float:

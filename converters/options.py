@@ -149,8 +149,8 @@ class Look:
         choices=("none", *COLORS.names), group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     color_frames: int = opt(
-        8, help="frames whose masks are averaged to say where colours are measured (colour "
-        "transfer, hist-match), against flicker; a cut starts anew; 1: each for itself",
+        8, help="frames whose masks are averaged to say where colours are taken from (colour "
+        "transfer, hist-match, seamless), against flicker; a cut starts anew; 1: each for itself",
         low=1, high=100, group="Look",
     )  # fmt: skip
     denoise: int = opt(
@@ -228,4 +228,5 @@ def has_alpha(look: Look) -> bool:
 
 def color_lead(look: Look) -> int:
     """Return how many frames before a frame its colours depend on."""
-    return look.color_frames - 1 if look.color_transfer != "none" or look.mode in HIST_MODES else 0
+    fitted = look.color_transfer != "none" or look.mode in HIST_MODES + SEAMLESS_MODES
+    return look.color_frames - 1 if fitted else 0

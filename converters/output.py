@@ -1,11 +1,13 @@
 """Where converted frames go, and how a run goes on where an earlier one has stopped."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import replace
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import cv2
@@ -16,10 +18,33 @@ from converters.resume import Journal
 from utils.credentials import Marker
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
+from utils.lock import locked
 from utils.video import FolderSink, Frame, FrameSource, Span
+from utils.video_sink import writing
 
 
-class Output(ABC):
+@dataclass(frozen=True, eq=False)
+class Order:
+    """What is to be written.
+
+    Attributes
+    ----------
+    options : of the run
+    source, span : the footage, and what of it is wanted
+    header : what tells this run from others
+    marker : marks and signs the result; None: it is not marked
+    stamp : gives by a frame's name what tells its look from others; None: all are alike
+    """
+
+    options: ConvertOptions
+    source: FrameSource
+    span: Span
+    header: dict[str, object]
+    marker: Marker | None = None
+    stamp: Callable[[str], str] | None = None
+
+
+class Output(AbstractContextManager["Output", None]):
     """Takes finished frames; a context that makes the result whole when it is left without error.
 
     Attributes
@@ -49,33 +74,15 @@ class Output(ABC):
     def add(self, done: Converted) -> None:
         """Take the next finished frame, in order; after `save` where there is one."""
 
-    @abstractmethod
-    def __enter__(self) -> Self: ...
-
-    @abstractmethod
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
 
 class FolderOutput(Output):
-    """A folder of pictures, and one of masks if wanted; `marker` marks and signs each picture."""
+    """A folder of pictures, each marked and signed, and one of masks if wanted."""
 
-    def __init__(
-        self,
-        options: ConvertOptions,
-        source: FrameSource,
-        span: Span,
-        header: dict[str, object],
-        marker: Marker | None,
-        stamp: Callable[[str], str] | None = None,
-    ) -> None:
+    def __init__(self, order: Order) -> None:
         super().__init__()
-        self._journal = Journal(options, header, stamp)
-        mark = marker.picture if marker else None
+        options, source, span = order.options, order.source, order.span
+        self._journal = Journal(options, order.header, order.stamp)
+        mark = order.marker.picture if order.marker else None
         self._pictures = FolderSink(options.output_dir, mark, f".{options.image_format}")
         self._masks = FolderSink(options.mask_output) if options.mask_output else None
         if self._masks and not options.overwrite and not self._journal.finished:
@@ -112,13 +119,36 @@ class FolderOutput(Output):
             self._masks.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._journal.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._journal.__exit__()
+
+
+@contextmanager
+def alone(*places: Path | None) -> Iterator[None]:
+    """Keep other runs away from results, by a lock file beside each.
+
+    Raises
+    ------
+    InputError
+        If another run is at work on one of them.
+    """
+    with ExitStack() as stack:
+        for place in filter(None, places):
+            with writing(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+            taken = InputError(
+                f'another convert is at work on "{place}"; wait until it ends, or name another '
+                "place for the result"
+            )
+            stack.enter_context(locked(place.with_name(f".{place.name}.lock"), taken))
+        yield
+
+
+def log(output: Path, event: str, **facts: object) -> None:
+    """Add a line to the log of an output's runs, `<output>_log.jsonl` beside it."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with output.with_name(output.name + "_log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False) + "\n")
 
 
 def check_free(folder: Path) -> None:

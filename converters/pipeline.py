@@ -17,6 +17,7 @@ from converters.color.memory import Memory
 from converters.depth import deepen
 from converters.mask import Swap
 from converters.motion import Ways
+from converters.options import color_lead
 from converters.predictor import Predictor
 from converters.region import Crop
 from facelib.faceset import FaceInfo
@@ -160,16 +161,16 @@ class Pipeline:
         return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
 
     def remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Average the masks in which colours are measured over the frames, which come in order.
+        """Give the faces their masks of several frames, if the look makes use of them.
 
-        Frames that are only looked at end here.
+        Frames come in order; those that are only looked at end here.
         """
         memory = Memory()
         for job in jobs:
-            blender = self.blender(job.frame)
-            masks = [blender.color_mask(swap) for swap in job.swaps]
-            frames = blender.look.color_frames
-            swaps = memory.add(job.frame.index, job.swaps, masks, frames)
+            blender, swaps = self.blender(job.frame), job.swaps
+            if lead := color_lead(blender.look):
+                masks = [blender.soft_mask(swap) for swap in swaps]
+                swaps = memory.add(job.frame.index, swaps, masks, 1 + lead)
             if self.context is None or not self.context(job.frame):
                 yield replace(job, swaps=swaps)
 

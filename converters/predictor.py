@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 else:
     tf = lazy.load("tensorflow")
+acceleration = lazy.load("models.acceleration")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +70,10 @@ def load(model_dir: Path, name: str | None = None) -> Predictor:
 
 
 def of_model(model: ModelBase, name: str) -> Predictor:
-    """Make a predictor of a model that is built and has its weights."""
+    """Make a predictor of a model that is built and has its weights, which change no more."""
     side = model.resolution
+    if not device.gpus():
+        acceleration.accelerate_prediction(model.networks.values())
 
     # One trace serves batches of any size.
     @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32)])

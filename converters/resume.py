@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
 
 from converters.obstruction import Obstructions
 from converters.options import ConvertOptions
@@ -61,13 +60,8 @@ class Journal:
         self._manifest.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._manifest.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._manifest.__exit__()
 
     def __contains__(self, name: str) -> bool:
         return name in self._done

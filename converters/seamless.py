@@ -11,9 +11,11 @@ import numpy as np
 from scipy import fft
 
 from converters.blend import Blend, Work
+from converters.color.memory import average
 from converters.mask import MASK_SIDE, erode, erode_size
 from converters.region import Box
 
+SURE = np.float32(0.9)
 SOLVE_SIDE = MASK_SIDE + 1
 """Side of the solved square: sine transforms of 256 - 1 points are the fast ones."""
 
@@ -32,21 +34,33 @@ class Seamless(Blend):
 def place_change(work: Work, box: Box) -> np.ndarray:
     """Return what Poisson blending adds to the composed picture in a box: float32, around 0."""
     around = work.crop.cut(work.frame, SOLVE_SIDE).astype(np.float32) / np.float32(255)
-    face, soft, core = (_fit(image) for image in (work.face, work.bare, _core(work)))
-    composed = around + (face - around) * soft[..., None]
-    change = poisson_clone(composed, around, core > 0.5) - composed
+    face, soft = _fit(work.face), _fit(work.bares[-1])
+    core = _resize(_core(work), cv2.INTER_NEAREST_EXACT)
+    sure = np.maximum(soft, SURE)  # the core may reach beyond this frame's mask, but has no edge
+    source, composed = (around + (face - around) * mask[..., None] for mask in (sure, soft))
+    change = poisson_clone(source, around, core) - composed
     # `place` is for pictures, 0..1
     return work.crop.place(change / 2 + 0.5, box) * 2 - 1
 
 
 def _core(work: Work) -> np.ndarray:
-    """Return the area whose inside keeps the face's gradients: where the mask is surely 1."""
+    """Return how much of the face's gradients is kept where, (MASK_SIDE, MASK_SIDE) float32 0..1.
+
+    For one mask that is 1 where it surely shows the face. The cloned picture depends on it linearly
+    (but for the edges of masks that cross): the average of several frames' masks gives about the
+    average of the pictures that each of them would give of this frame. So the colours do not jump
+    with a mask's edge, and still follow the light at once.
+    """
     size = erode_size(work.length, work.look.seamless_erode_modifier)
-    return erode((work.bare > 0.9).astype(np.float32), work.in_mask(size))
+    return erode(average([mask > SURE for mask in work.bares]), work.in_mask(size))
 
 
 def _fit(image: np.ndarray) -> np.ndarray:
     method = cv2.INTER_AREA if image.shape[0] > SOLVE_SIDE else cv2.INTER_LINEAR
+    return _resize(image, method)
+
+
+def _resize(image: np.ndarray, method: int) -> np.ndarray:
     return cv2.resize(image, (SOLVE_SIDE, SOLVE_SIDE), interpolation=method)
 
 
@@ -54,12 +68,13 @@ def poisson_clone(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> n
     """Put the masked part of `source` into `target` so that no edge shows.
 
     Finds the picture that equals `target` on its border and whose gradients are, in the sense of
-    least squares, those of `source` where both pixels are in the mask and of `target` elsewhere.
+    least squares, those of `source` where both pixels are in the mask and of `target` elsewhere;
+    between, where they are partly in it.
 
     Parameters
     ----------
     source, target : (H, W, C) float32
-    mask : (H, W) bool
+    mask : (H, W) float32 in 0..1: how much of the gradients of `source` is taken
 
     Returns
     -------
@@ -68,8 +83,8 @@ def poisson_clone(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> n
     # The unknown is the difference to the target, which is 0 on the border.
     extra = source - target
     inside = mask[..., None]
-    across = np.diff(extra, axis=1) * (inside[:, 1:] & inside[:, :-1])
-    down = np.diff(extra, axis=0) * (inside[1:] & inside[:-1])
+    across = np.diff(extra, axis=1) * np.minimum(inside[:, 1:], inside[:, :-1])
+    down = np.diff(extra, axis=0) * np.minimum(inside[1:], inside[:-1])
     divergence = np.diff(across, axis=1)[1:-1] + np.diff(down, axis=0)[:, 1:-1]
     # The sine transform diagonalises the five-point Laplacian with a border of 0.
     spectrum = fft.dstn(divergence, type=1, axes=(0, 1))

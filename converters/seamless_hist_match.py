@@ -10,12 +10,7 @@ from converters.seamless import Seamless
 
 
 class SeamlessHistMatch(Seamless):
-    """Matches the histograms of the seamless picture and of the frame in the same place.
-
-    The predicted face itself keeps its colours: `matches` only has its mask averaged over frames.
-    """
-
-    matches = True
+    """Matches the histograms of the seamless picture and of the frame in the same place."""
 
     def picture(self, work: Work, box: Box) -> np.ndarray:
         """Return the seamless picture in the frame's colours, by what lies inside the mask."""

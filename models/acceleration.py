@@ -1,4 +1,4 @@
-"""Faster convolutions for training on a CPU: the same numbers from matrix products.
+"""Faster convolutions on a CPU: the same numbers from matrix products.
 
 oneDNN computes a large convolution at the speed of the machine, but layers with few pixels and many
 weights at a third of it or less, because the weights are laid out anew at each call. Written as
@@ -11,7 +11,7 @@ The layers that end a decoder, with 1 or 3 outputs, are the worst of all: oneDNN
 times as long for their gradients as a product does.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -25,16 +25,53 @@ Tensor = Any
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
 # kernel size -> outputs of a batch up to which transforming the weights costs more than it saves
 FEW_PIXELS = {3: 512, 5: 1024}
+PREDICTED_PIXELS = 256  # the same for weights that are transformed beforehand, 3 x 3
 AVX_512 = 13  # CPU_AVX_512F in OpenCV's header
 SMALL_INPUT = {5: 8, 3: 4}  # kernel size -> largest side at which AVX-512 gains from a product
 
 
 def accelerate(networks: Iterable[keras.Model]) -> None:
     """Replace the convolutions of `networks` where that is faster, by layer shape; weights stay."""
+    for layer in _slow_layers(networks):
+        layer.convolution_op = partial(_convolve, layer.strides[0])
+
+
+def accelerate_prediction(networks: Iterable[keras.Model]) -> None:
+    """Do the same for networks whose weights do not change any more.
+
+    Where Winograd's form is used they are transformed once, when a graph is traced; what is kept
+    for that is four times as large as they are, and to read it costs more than is saved for a few
+    pixels.
+    """
+    for layer in _slow_layers(networks):
+        layer.convolution_op = partial(_predict, layer)
+
+
+def _slow_layers(networks: Iterable[keras.Model]) -> Iterator[keras.layers.Conv2D]:
     for network in networks:
         for layer in network.layers:
             if isinstance(layer, keras.layers.Conv2D) and _can_be_faster(layer):
-                layer.convolution_op = partial(_convolve, layer.strides[0])
+                yield layer
+
+
+def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Any) -> Tensor:  # noqa: ANN401
+    x, stride, side = tf.convert_to_tensor(x), layer.strides[0], layer.kernel_size[0]
+    if layer.filters < FEW_CHANNELS:
+        return _few_outputs(x, tf.convert_to_tensor(kernel))
+    if stride > 1 or x.shape[1] <= SMALL_INPUT[side] or _has_avx_512():
+        return _plain(x, kernel, stride)
+    with tf.init_scope():
+        weights = winograd.transform(tf.convert_to_tensor(layer.kernel))
+    return tf.cond(
+        tf.shape(x)[0] * x.shape[1] ** 2 >= PREDICTED_PIXELS,
+        lambda: winograd.convolve_transformed(x, weights),
+        lambda: _plain(x, kernel, stride),
+    )
+
+
+def _has_avx_512() -> bool:
+    """Whether plain convolutions are twice as fast as they used to be."""
+    return bool(cv2.checkHardwareSupport(AVX_512))
 
 
 def _can_be_faster(layer: keras.layers.Conv2D) -> bool:
@@ -64,7 +101,7 @@ def _choose(x: Tensor, kernel: Tensor, stride: int) -> Callable[[Tensor, Tensor]
     if kernel.shape[3] < FEW_CHANNELS:
         return _few_outputs
     product, plain = partial(_product, stride=stride), partial(_plain, stride=stride)
-    if cv2.checkHardwareSupport(AVX_512):  # plain convolutions are twice as fast with it
+    if _has_avx_512():
         return product if x.shape[1] <= SMALL_INPUT[side] else plain
     if count * (x.shape[1] // stride) ** 2 <= FEW_PIXELS[side]:
         return product

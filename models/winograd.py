@@ -40,22 +40,30 @@ OUTPUT = np.array([
 ])
 
 
+def transform(kernel: Tensor) -> Tensor:
+    """Transform (3, 3, C, D) weights: (36, C, D)."""
+    return tf.reshape(_weights() @ tf.reshape(kernel, [9, -1]), [POINTS**2, *kernel.shape[2:]])
+
+
+def convolve_transformed(x: Tensor, u: Tensor) -> Tensor:
+    """Do what `convolve` does, without gradients, with weights that `transform` has made."""
+    to_points, to_pixels = _bands(x.shape[1])
+    return _join(_split(x, to_points) @ u, to_pixels)
+
+
 def convolve(x: Tensor, kernel: Tensor) -> Tensor:
     """Convolve (N, S, S, C) with (3, 3, C, D), stride 1, "same" padding: (N, S, S, D)."""
-    size, (channels, depth) = x.shape[1], kernel.shape[2:]
-    to_points, to_pixels = _bands(size)
-    weights = tf.constant(np.kron(WEIGHTS, WEIGHTS), tf.float32)  # (36, 9)
+    to_points, to_pixels = _bands(x.shape[1])
 
     @tf.custom_gradient
     def apply(x: Tensor, kernel: Tensor) -> tuple[Tensor, Any]:
-        v = _split(x, to_points)
-        u = tf.reshape(weights @ tf.reshape(kernel, [9, -1]), [-1, channels, depth])
+        v, u = _split(x, to_points), transform(kernel)
         y = _join(v @ u, to_pixels)
 
         def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
             dm = _split(dy, to_pixels.T)
             du = tf.reshape(tf.matmul(v, dm, transpose_a=True), [POINTS**2, -1])
-            d_kernel = tf.matmul(weights, du, transpose_a=True)
+            d_kernel = tf.matmul(_weights(), du, transpose_a=True)
             d_x = _join(tf.matmul(dm, u, transpose_b=True), to_points.T)
             return d_x, tf.reshape(d_kernel, kernel.shape)
 
@@ -76,6 +84,10 @@ def convolve_stride_2(x: Tensor, kernel: Tensor) -> Tensor:
     kernel = tf.reshape(tf.pad(kernel, [[1, 0], [1, 0], [0, 0], [0, 0]]), [3, 2, 3, 2, -1, depth])
     kernel = tf.transpose(kernel, [0, 2, 1, 3, 4, 5])
     return convolve(blocks, tf.reshape(kernel, [3, 3, 4 * channels, depth]))
+
+
+def _weights() -> Tensor:
+    return tf.constant(np.kron(WEIGHTS, WEIGHTS), tf.float32)  # (36, 9)
 
 
 @cache

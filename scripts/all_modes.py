@@ -20,7 +20,7 @@ import numpy as np
 
 from converters import BLENDS, COLORS, MASKS, predictor
 from converters.blend import Blender
-from converters.mask import Swap, hull_mask
+from converters.mask import Swap
 from converters.motion import find_ways
 from converters.options import RAW_MODES, Look
 from converters.predictor import Predictor
@@ -29,6 +29,7 @@ from facelib.detectors import DETECTORS
 from facelib.faceset import Faceset
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import FaceType
+from scripts.demo import MODEL
 from utils.console import error, say
 from utils.errors import ExitStatus, InputError, UserError
 from utils.images import Image, to_float, to_uint8, write_image
@@ -53,12 +54,15 @@ def looks() -> Iterator[tuple[str, Look]]:
     for name in COLORS:
         yield f"overlay, {name}", Look(color_transfer=name)
     for name in MASKS:
-        yield f"mask {name}", Look(mask_type=name)
+        if name != "predicted":  # that is what all others have
+            yield f"mask {name}", Look(mask_type=name)
+    yield "alpha", Look(alpha=True)
     yield "erode -60", Look(erode_modifier=-60)
     yield "blur 100", Look(blur_modifier=100)
     yield "scale 15", Look(face_scale=15)
     yield "sharpen 60", Look(sharpen=60)
     yield "sharpen -60", Look(sharpen=-60)
+    yield "denoise 100", Look(denoise=100)
     yield "motion blur 100", Look(motion_blur=100)
     yield "degrade 100", Look(color_degrade=100)
 
@@ -103,7 +107,7 @@ def _tile(title: str, image: Image, crop: Crop) -> Image:
     return tile
 
 
-def footage(workspace: Path, number: int | None) -> Scene:
+def footage(workspace: Path, model_dir: str, number: int | None) -> Scene:
     """Return a frame of the demo and what its model makes of the face.
 
     Raises
@@ -118,7 +122,7 @@ def footage(workspace: Path, number: int | None) -> Scene:
     if name not in faces:
         raise InputError(f"frame {number} has no face; those that have: {names[0]} to {names[-1]}")
     ways = find_ways(info for infos in faces.values() for info in infos)
-    model = predictor.load(workspace / "model")
+    model = predictor.load(workspace / model_dir)
     source = open_source(workspace / "data_dst.mp4")
     frame = next(frame.image for frame in source if Path(frame.name).stem == name)
     swaps = []
@@ -138,9 +142,10 @@ def astronaut() -> Scene:
 
     def mirror(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         side = crops.shape[1]
-        swap = Swap(landmarks, crops[0], crops[0], None, FaceType.FULL)
-        mask = cv2.resize(hull_mask(swap), (side, side), interpolation=cv2.INTER_AREA)
-        mask = cv2.GaussianBlur(np.minimum(mask, mask[:, ::-1]), (0, 0), 1.5)
+        mask = np.zeros((side, side), np.float32)
+        center, axes = (side // 2, side // 2), (int(0.31 * side), int(0.38 * side))
+        cv2.ellipse(mask, center, axes, 0, 0, 360, 1.0, -1, cv2.LINE_AA)
+        mask = cv2.GaussianBlur(mask, (0, 0), 1.5)
         return crops[:, :, ::-1] * np.float32([0.95, 0.75, 0.65]), mask[None, ..., None]
 
     swap = predict(frame, landmarks, Predictor(mirror, 128, FaceType.FULL))
@@ -158,13 +163,16 @@ def main() -> int:
     """Read the command line and write the picture."""
     parser = argparse.ArgumentParser(description="One face in every mode, side by side")
     parser.add_argument("--workspace", type=Path, default=ROOT / "workspace")
+    parser.add_argument(
+        "--model", default=f"model_{MODEL}", help="name of the model's folder in it"
+    )
     parser.add_argument("--frame", type=int, help="number of the frame (default: the middle)")
     parser.add_argument("--astronaut", type=Path, help="write this picture, without any footage")
     arguments = parser.parse_args()
     try:
         output = arguments.astronaut or arguments.workspace / "all_modes.jpg"
         scene = astronaut() if arguments.astronaut else footage(
-            arguments.workspace, arguments.frame
+            arguments.workspace, arguments.model, arguments.frame
         )  # fmt: skip
         write_image(output, draw(scene), quality=85)
     except UserError as problem:

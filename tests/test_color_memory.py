@@ -31,12 +31,12 @@ def shaking_mask(rng):
     return mask[..., None]
 
 
-def footage(count=24, light=lambda index: 1.0):
+def footage(count=24, light=lambda index: 1.0, noise=4):
     """Frames of a still face with known noise, and its landmarks."""
     landmarks = make_landmarks(center=(80, 70), width=70)
     scene = draw_face(landmarks, (140, 160), identity=1, blur=1).astype(np.float32)
     rng = np.random.default_rng(0)
-    noisy = [scene * light(i) + rng.normal(0, 4, scene.shape) for i in range(count)]
+    noisy = [scene * light(i) + rng.normal(0, noise, scene.shape) for i in range(count)]
     return [np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in noisy], landmarks
 
 
@@ -84,8 +84,9 @@ def flicker(results, frames, landmarks):
 @pytest.mark.parametrize(
     "look",
     [{"color_transfer": name} for name in ("rct", "lct", "mkl", "idt", "sot")]
-    + [{"mode": "hist-match"}],
-    ids=lambda look: next(iter(look.values())),
+    + [{"mode": mode} for mode in ("hist-match", "seamless", "seamless-hist-match")]
+    + [{"mode": "seamless", "color_transfer": "mkl"}],
+    ids=lambda look: " ".join(look.values()),
 )
 def test_averaging_takes_away_at_least_half_of_the_flicker(look):
     frames, landmarks = footage()
@@ -117,6 +118,41 @@ def test_a_cut_starts_anew():
     np.testing.assert_allclose(*colors, atol=0.01)
 
 
+def test_the_seamless_identity_leaves_the_footage_though_its_mask_shakes():
+    frames, landmarks = footage(10, noise=0)
+    frames = [cv2.GaussianBlur(frame, (0, 0), 3) for frame in frames]
+    rng = np.random.default_rng(2)
+
+    def swap(crops):
+        return crops, np.stack([shaking_mask(rng) for _ in crops])
+
+    same = Predictor(swap, SIDE, FaceType.FULL, 0, 20)
+    done = convert(frames, landmarks, same, mode="seamless")
+    for before, after in zip(frames, done, strict=True):
+        assert np.abs(before.astype(int) - after).max() <= 3
+
+
+def test_what_the_mask_uncovers_is_kept_at_once():
+    frames, landmarks = footage(10, noise=0)
+    whole, half = np.zeros((2, SIDE, SIDE, 1), np.float32)
+    whole[12:52, 14:50] = half[12:52, 14:32] = 1
+    calls = iter([whole] * 6 + [half] * 4)
+    tint = np.float32([0.7, 1, 1.2])
+
+    def swap(crops):
+        return np.clip(crops * tint, 0, 1), np.stack([next(calls) for _ in crops])
+
+    made = Predictor(swap, SIDE, FaceType.FULL, 0, 20)
+    done = convert(frames, landmarks, made, mode="seamless")
+    matrix = geometry.crop_matrix(landmarks, SIDE, FaceType.FULL)
+    changes = [
+        np.abs(geometry.warp_face(cv2.absdiff(image, frame), matrix, SIDE)).max(axis=2)
+        for image, frame in zip(done, frames, strict=True)
+    ]
+    assert changes[5][14:50, 36:48].mean() > 2
+    assert not changes[6][14:50, 36:48].any()
+
+
 def test_the_result_depends_on_the_frames_of_the_average_only():
     frames, landmarks = footage(16)
 
@@ -144,9 +180,9 @@ def test_faces_are_told_apart_by_place_not_by_number():
         swaps = [make_swap(left, 0.2), make_swap(right, 0.8, 1)]
         if index % 2:  # the larger one is now the other one
             swaps = [dataclasses.replace(s, index=1 - s.index) for s in swaps[::-1]]
-        masks = [blender.color_mask(s) * (0.2 if s.crop[0, 0, 0] < 0.5 else 0.8) for s in swaps]
+        masks = [blender.soft_mask(s) * (0.2 if s.crop[0, 0, 0] < 0.5 else 0.8) for s in swaps]
         done = memory.add(index, swaps, masks, 8)
-    heights = {swap.index: float(swap.counted.max()) for swap in done}
+    heights = {swap.index: float(average(swap.masks).max()) for swap in done}
     assert heights == {0: pytest.approx(0.8), 1: pytest.approx(0.2)}
 
 
@@ -162,9 +198,9 @@ def test_a_gap_or_a_jump_starts_anew():
     levels = []
     for index, moved in ((0, 0), (1, 0), (3, 0), (4, 0), (5, 200)):
         there = dataclasses.replace(swap, landmarks=here + np.float32([moved, 0]))
-        mask = blender.color_mask(there)
+        mask = blender.soft_mask(there)
         [done] = memory.add(index, [there], [mask * (index + 1)], 8)
-        levels.append(float(done.counted.max()))
+        levels.append(float(average(done.masks).max()))
     # alone: its own; with the one before: a third of that and two thirds of its own
     assert levels == pytest.approx([1, (1 + 2 * 2) / 3, 4, (4 + 2 * 5) / 3, 6])
 

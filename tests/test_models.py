@@ -235,9 +235,14 @@ def test_learns(model):
 
 
 def test_the_converter_can_use_it(model):
-    made = predictor.of_model(model, "test")
     faces = list(smooth_faces(3, model.resolution))
+    plain = model.swap(tf.constant(np.stack(faces)))
+    made = predictor.of_model(model, "test")
     swapped = made(faces, 2)
+    np.testing.assert_allclose([face for face, _ in swapped], plain.image, atol=1e-4)
+    assert any(
+        "convolution_op" in vars(layer) for net in model.networks.values() for layer in net.layers
+    )
     assert made.has_mask == (swapped[0][1] is not None)
     assert [face.shape for face, _ in swapped] == [face.shape for face in faces]
 
@@ -533,6 +538,31 @@ def test_accelerated_convolutions_are_the_plain_ones(
     assert "convolution_op" in vars(layer)
     for fast, slow in zip(outputs(), plain, strict=True):
         assert np.allclose(fast, slow, atol=2e-5 * float(tf.reduce_max(tf.abs(slow))))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("batch", [1, 5])
+def test_a_prediction_is_the_same_with_weights_transformed_once(batch, wide, monkeypatch):
+    monkeypatch.setattr(acceleration.cv2, "checkHardwareSupport", lambda _: wide)
+    used, ours = [], acceleration.winograd.convolve_transformed
+    monkeypatch.setattr(
+        acceleration.winograd, "convolve_transformed", lambda *args: used.append(1) or ours(*args)
+    )
+    inputs = x = keras.Input((16, 16, 20))
+    for number, (depth, kernel, stride) in enumerate([
+        (24, 5, 2),
+        (16, 3, 1),
+        (17, 3, 1),
+        (3, 5, 1),
+    ]):
+        x = keras.layers.Conv2D(depth, kernel, stride, "same", name=f"conv{number}")(x)
+    network = keras.Model(inputs, x)
+    images = tf.constant(RNG.standard_normal((batch, 16, 16, 20)), tf.float32)
+    plain = network(images)
+    acceleration.accelerate_prediction([network])
+    graph = tf.function(network, input_signature=[tf.TensorSpec((None, 16, 16, 20))])
+    assert np.allclose(graph(images), plain, atol=2e-5 * float(tf.reduce_max(tf.abs(plain))))
+    assert bool(used) != wide
 
 
 def test_acceleration_leaves_layers_with_few_channels_alone():

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from facelib.faceset import Faceset
 from trainer import memory, monitor, saving
 from trainer.debugging import show_samples
@@ -23,6 +21,7 @@ from trainer.summary import describe
 from utils import console, device, lazy
 from utils.console import Report
 from utils.errors import InputError, Interrupted, ModelError
+from utils.lock import locked
 
 
 def run(options: TrainOptions) -> Report:
@@ -108,14 +107,8 @@ def _only_trainer(model_dir: Path) -> Iterator[None]:
         model_dir.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise InputError(f'cannot make the folder "{model_dir}": {problem.strerror}') from None
-    lock = FileLock(model_dir / ".train.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ModelError(
-            f'another training is at work in "{model_dir}"; stop it, or use another --model-dir'
-        ) from None
-    try:
+    taken = ModelError(
+        f'another training is at work in "{model_dir}"; stop it, or use another --model-dir'
+    )
+    with locked(model_dir / ".train.lock", taken):
         yield
-    finally:
-        lock.release()

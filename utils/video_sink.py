@@ -1,9 +1,9 @@
 """Writing footage: a folder of PNGs, or a video with the source's times and sound."""
 
 import errno
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -56,7 +56,7 @@ def last_touch(finish: Finish | None, path: Path, remarks: list[str]) -> Callabl
     return leave
 
 
-class FrameSink(ABC):
+class FrameSink(AbstractContextManager["FrameSink", None]):
     """Takes frames in order; what it writes has its final name only when it is whole.
 
         with open_sink(path, source) as sink:
@@ -75,17 +75,6 @@ class FrameSink(ABC):
     @abstractmethod
     def write(self, frame: Frame) -> None:
         """Write one frame; InputError concerns this frame only, any other UserError the whole."""
-
-    @abstractmethod
-    def __enter__(self) -> Self: ...
-
-    @abstractmethod
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 def open_sink(

@@ -1,9 +1,10 @@
-"""Where the colours of a face are measured, over several frames, so that what is matched is steady.
+"""The masks of a face in several frames, so that where its colours come from is steady.
 
 The colours of the predicted face and of the dst face are measured anew in every frame, in the same
 place: then a change of the light is followed at once, and what the network makes flicker is taken
-out. But with every pixel that the mask gains or loses, hair or background, the measurement jumps.
-So its mask is the average of a few frames' masks; at a cut it starts anew.
+out. But with every pixel that the mask gains or loses, hair or background, the measurement jumps,
+and so do the colours that a seamless clone takes from the mask's edge. So there the mask is the
+average of a few frames' masks; at a cut it starts anew.
 """
 
 from __future__ import annotations
@@ -43,40 +44,36 @@ class _Track(NamedTuple):
 
 @dataclass
 class Memory:
-    """Is shown the frames in order and gives each face the average of its latest masks.
+    """Is shown the frames in order and gives each face its latest masks.
 
-    What a face gets depends on the frames before it as far as its average reaches, and on nothing
-    else: begun that many frames earlier, a run that is continued comes to the same result.
+    What a face gets depends on no more frames before it than are asked for: begun that many frames
+    earlier, a run that is continued comes to the same result.
     """
 
     _index: int = -2
     _tracks: tuple[_Track, ...] = ()
 
     def add(
-        self, index: int, swaps: Sequence[Swap], masks: Sequence[np.ndarray | None], frames: int
+        self, index: int, swaps: Sequence[Swap], masks: Sequence[np.ndarray], frames: int
     ) -> list[Swap]:
-        """Take the next frame and return its faces with their averages.
+        """Take the next frame and return its faces with their latest masks.
 
         Parameters
         ----------
         index : number of the frame; after a gap all starts anew
-        swaps, masks : its faces and where the colours of each are measured, all (n, n) float32;
-            None: nowhere
-        frames : over how many frames is averaged
+        swaps, masks : its faces and the mask of each
+        frames : how many masks each face gets at most
         """
         before = self._tracks if index == self._index + 1 else ()
         tracks, remembered = [], []
         for swap, mask in zip(swaps, masks, strict=True):
-            if mask is None:
-                remembered.append(swap)
-                continue
             track = _track(swap, mask)
             known = [other for other in before if track.continues(other)]
             nearest = min(known, key=lambda t: np.hypot(*(t.center - track.center)), default=None)
             earlier = () if nearest is None else nearest.row
             row = (*earlier, mask)[-frames:]
             tracks.append(track._replace(row=row))
-            remembered.append(replace(swap, counted=average(row)))
+            remembered.append(replace(swap, masks=row))
         self._index, self._tracks = index, tuple(tracks)
         return remembered
 
@@ -92,5 +89,5 @@ def average(masks: Sequence[np.ndarray]) -> np.ndarray:
 
     Their weight falls evenly from the newest to the oldest, so none drops out at one blow.
     """
-    weights = np.arange(1, len(masks) + 1) / sum(range(1, len(masks) + 1))
-    return np.tensordot(weights, np.stack(masks), axes=1).astype(np.float32)
+    weights = np.arange(1, len(masks) + 1, dtype=np.float32) / sum(range(1, len(masks) + 1))
+    return np.sum([mask * weight for mask, weight in zip(masks, weights, strict=True)], axis=0)
