@@ -19,7 +19,7 @@ import numpy as np
 
 from converters.blend import Blender
 from converters.desk import Desk, View
-from converters.mask import Swap
+from converters.mask import MASK_SIDE, Swap
 from converters.motion import find_ways
 from converters.options import Look, color_lead
 from converters.pipeline import Converted, Job, Pipeline
@@ -33,13 +33,14 @@ KEPT_BYTES = 256_000_000
 """Of predicted faces, if each frame has one."""
 FACE_BYTES = 7 * 4
 """A pixel of a kept face: what went in, what came out and the mask, in float32."""
+MASK_BYTES = 4
 KEPT_PICTURES = 4
 CHECKS = 16  # pixels, the squares that stand for transparency
 ROOM = 1.8
 """How much of the surroundings of a face is shown, in sizes of the face."""
 
 
-Masks = MutableMapping[Swap, dict[str, np.ndarray | None]]
+Masks = MutableMapping[Swap, dict[str, np.ndarray]]
 
 
 class Shot(NamedTuple):
@@ -92,24 +93,22 @@ class Seen:
 
 
 class Again(Blender):
-    """A blender that knows where it measured the colours of faces it has seen.
+    """A blender that keeps the masks it has found.
 
     Parameters
     ----------
-    known : of each face and kind of mask; blenders of other looks share it
+    known : by face and kind of mask; blenders of other looks share it
     """
 
     def __init__(self, look: Look, erode: float, blur: float, known: Masks) -> None:
         super().__init__(look, erode, blur)
         self._known = known
 
-    def color_mask(self, swap: Swap) -> np.ndarray | None:
-        """Return where a face's colours are to be measured, if the look makes use of them."""
-        if not color_lead(self.look):
-            return super().color_mask(swap)
+    def soft_mask(self, swap: Swap) -> np.ndarray:
+        """Return a face's mask."""
         masks = self._known.setdefault(swap, {})
         if self.look.mask_type not in masks:
-            masks[self.look.mask_type] = super().color_mask(swap)
+            masks[self.look.mask_type] = super().soft_mask(swap)
         return masks[self.look.mask_type]
 
 
@@ -134,7 +133,8 @@ class Preview:
         self.frames = frames
         self._faces = faces
         self._predictor = predictor
-        self._most = max(16, KEPT_BYTES // (FACE_BYTES * predictor.resolution**2))
+        size = FACE_BYTES * predictor.resolution**2 + MASK_BYTES * MASK_SIDE**2
+        self._most = max(16, KEPT_BYTES // size)
         ways = find_ways(info for infos in faces.values() for info in infos)
         self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free, ways=ways)
         self._jobs: OrderedDict[int, Job] = OrderedDict()
