@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -37,7 +38,7 @@ from utils.video_random import open_random
 
 ROUNDS, FRAMES = 20, 40
 AT = 8  # a frame with as many before it as count for its colours
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "overlay": {"mode": "overlay"},
     "hist-match": {"mode": "hist-match"},
     "seamless": {"mode": "seamless"},

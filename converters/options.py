@@ -155,7 +155,7 @@ class Look:
     )  # fmt: skip
     denoise: int = opt(
         0, help="smooth the face but not its edges, in percent of a strong effect",
-        low=0, high=100, group="Look",
+        low=0, high=100, group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     sharpen: int = opt(
         0, help="sharpen the face (above 0) or soften it, in percent of a strong effect",

@@ -8,16 +8,18 @@ until they have been made ready.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 
 from converters.blend import Blender
 from converters.desk import Desk, View
+from converters.mask import MASK_SIDE, Swap
 from converters.motion import find_ways
 from converters.options import Look, color_lead
 from converters.pipeline import Converted, Job, Pipeline
@@ -31,10 +33,14 @@ KEPT_BYTES = 256_000_000
 """Of predicted faces, if each frame has one."""
 FACE_BYTES = 7 * 4
 """A pixel of a kept face: what went in, what came out and the mask, in float32."""
+MASK_BYTES = 4
 KEPT_PICTURES = 4
 CHECKS = 16  # pixels, the squares that stand for transparency
 ROOM = 1.8
 """How much of the surroundings of a face is shown, in sizes of the face."""
+
+
+Masks = MutableMapping[Swap, dict[str, np.ndarray]]
 
 
 class Shot(NamedTuple):
@@ -86,6 +92,26 @@ class Seen:
     missing: tuple[int, ...] = ()
 
 
+class Again(Blender):
+    """A blender that keeps the masks it has found.
+
+    Parameters
+    ----------
+    known : by face and kind of mask; blenders of other looks share it
+    """
+
+    def __init__(self, look: Look, erode: float, blur: float, known: Masks) -> None:
+        super().__init__(look, erode, blur)
+        self._known = known
+
+    def soft_mask(self, swap: Swap) -> np.ndarray:
+        """Return a face's mask."""
+        masks = self._known.setdefault(swap, {})
+        if self.look.mask_type not in masks:
+            masks[self.look.mask_type] = super().soft_mask(swap)
+        return masks[self.look.mask_type]
+
+
 class Preview:
     """Makes pictures of frames.
 
@@ -107,11 +133,13 @@ class Preview:
         self.frames = frames
         self._faces = faces
         self._predictor = predictor
-        self._most = max(16, KEPT_BYTES // (FACE_BYTES * predictor.resolution**2))
+        size = FACE_BYTES * predictor.resolution**2 + MASK_BYTES * MASK_SIDE**2
+        self._most = max(16, KEPT_BYTES // size)
         ways = find_ways(info for infos in faces.values() for info in infos)
         self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free, ways=ways)
         self._jobs: OrderedDict[int, Job] = OrderedDict()
         self._broken: set[int] = set()
+        self._masks: Masks = WeakKeyDictionary()
         self._pictures: OrderedDict[Shot, Seen] = OrderedDict()
 
     def ready(self, index: int) -> bool:
@@ -172,7 +200,7 @@ class Preview:
     def _convert(self, job: Job, shot: Shot) -> Converted:
         """Convert a frame as a conversion does that has come past the frames before it."""
         erode, blur = self._predictor.base_erode, self._predictor.base_blur
-        made = {look: Blender(look, erode, blur) for look in set(shot.looks)}
+        made = {look: Again(look, erode, blur, self._masks) for look in set(shot.looks)}
         blenders = {index: made[look] for index, look in zip(shot.row, shot.looks, strict=True)}
         pipeline = replace(self._pipeline, blender=lambda frame: blenders[frame.index])
         row = [index for index in shot.row if index in self._jobs]

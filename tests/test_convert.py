@@ -672,9 +672,12 @@ def test_pictures_of_other_kinds_are_converted_as_what_they_show(kind, tmp_path)
 @pytest.mark.parametrize(
     ("mode", "asked"),
     [
-        ("overlay", "erode blur scale transfer sharpen motion degrade alpha"),
-        ("hist-match", "masked hist erode blur scale transfer sharpen motion degrade alpha"),
-        ("seamless", "erode blur seamless scale transfer sharpen motion degrade alpha"),
+        ("overlay", "erode blur scale transfer denoise sharpen motion degrade alpha"),
+        (
+            "hist-match",
+            "masked hist erode blur scale transfer denoise sharpen motion degrade alpha",
+        ),
+        ("seamless", "erode blur seamless scale transfer denoise sharpen motion degrade alpha"),
         ("raw", "raw scale"),
     ],
 )

@@ -300,6 +300,28 @@ def test_in_every_state_the_picture_and_the_settings_are_drawn(state, preview):
     assert drawn[: -content.LOW, : -content.SIDE].std() > 10
 
 
+def test_the_strip_shows_where_faces_are_and_where_settings_change():
+    looks = Looks.all_alike(Look()).from_here(50, Look(mode="seamless"))
+    strip = np.zeros((content.FILM, 100, 3), np.uint8)
+    content.draw_film(strip, Desk(Scene(100, tuple(range(20, 40))), looks, frame=70))
+    middle = strip[content.FILM // 2]
+    shades = {"face": content.FAINT, "change": content.MARK, "here": content.TEXT}
+    found = {what: set(np.flatnonzero((middle == shade).all(axis=1)).tolist())
+             for what, shade in shades.items()}  # fmt: skip
+    assert found["face"] == set(range(20, 40))
+    assert found["change"] == {0, 1, 50, 51}
+    assert 70 in found["here"]
+
+
+def test_settings_without_effect_in_a_mode_are_told_apart():
+    by_name = {option.name: option for option in options_of(Look)}
+    matters = {
+        mode: content.matters(by_name["hist_match_threshold"], Look(mode=mode))
+        for mode in ("hist-match", "seamless", "raw")
+    }
+    assert matters == {"hist-match": True, "seamless": False, "raw": False}
+
+
 def test_the_whole_help_fits_into_the_window():
     place = np.zeros((760 - content.LOW, 1280 - content.SIDE, 3), np.uint8)
     content.draw_help(place)
