@@ -28,15 +28,18 @@ WORKSPACE = ROOT / "workspace"
 CACHE = ROOT / ".cache" / "clips"
 
 # The settings of the demo; `main.py train --help` and its like explain each.
-MODEL = "SAE"  # at this size the full face in half of lightweight H64's time for a half one
+MODEL = "H64"
+BATCH_SIZE = 4
+LEARNING_RATE = 2e-4
 TRAINING = (
-    "--model", MODEL, "--resolution", "64", "--ae-dims", "256", "--ed-ch-dims", "24",
-    "--batch-size", "4", "--preset", "fast",
+    "--model", MODEL, "--lightweight", "--batch-size", str(BATCH_SIZE),
+    "--learning-rate", str(LEARNING_RATE),
 )  # fmt: skip
 SORT_BY = "hist"
 COVERED = range(60, 232)  # frames of src in which a hand is before the face
-# src's footage is graded almost to grey, so her face takes the colours of his.
-LOOK = ("--mode", "overlay", "--color-transfer", "rct")
+# src's footage is graded almost to grey, so her face takes the colours of his; the model shows no
+# more than brows to lips, so little of that is given away at the edge.
+LOOK = ("--mode", "hist-match", "--erode-modifier", "-80", "--blur-modifier", "-20")
 
 
 class Step(NamedTuple):
