@@ -1,6 +1,8 @@
 """Draw what `benchmarks.learning` recorded: held-out SSIM against CPU seconds, as SVG.
 
-python -m benchmarks.curves ancestor.json fast.json --output docs/learning.svg
+    python -m benchmarks.curves ancestor.json fast.json --output docs/learning.svg
+
+Each file is a curve, called by its name.
 """
 
 import argparse

@@ -6,10 +6,11 @@ open in a second. They may come from anybody: nothing is read before its length 
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, overload
+from typing import BinaryIO, TypeVar, overload
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from utils.images import decode_image, encode_image
 __all__ = [
     "FaceInfo",
     "Faceset",
+    "each",
     "embed",
     "extract_info",
     "fingerprint",
@@ -33,6 +35,8 @@ __all__ = [
     "read_picture",
     "write_face",
 ]
+
+R = TypeVar("R")
 
 # Lower-case f: other programs may ignore it; s: private; t: kept by those that change the picture.
 CHUNK = b"fsMt"
@@ -118,12 +122,12 @@ def fingerprint(path: Path) -> bytes:
     return digest.digest()
 
 
-def _infos(paths: Sequence[Path]) -> list[FaceInfo | str]:
-    """Return the record of each file, or the sentence that says why there is none."""
-    found: list[FaceInfo | str] = []
+def each(read: Callable[[Path], R], paths: Sequence[Path]) -> list[R | str]:
+    """Return what `read` makes of each file, or the sentence that says why it cannot."""
+    found: list[R | str] = []
     for path in paths:
         try:
-            found.append(read_info(path))
+            found.append(read(path))
         except InputError as problem:
             found.append(str(problem))
     return found
@@ -221,8 +225,7 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
         skipped = []
         paths = list_images(folder)
         # not in threads: it is the interpreter's own work, which they would only slow down
-        many = len(paths) >= processes.MANY
-        records = processes.in_chunks(_infos, paths) if many else _infos(paths)
+        records = processes.in_chunks(partial(each, read_info), paths)
         for path, record in zip(paths, records, strict=True):
             if isinstance(record, FaceInfo):
                 faces.append((path, record))

@@ -14,10 +14,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from facelib.faceset import FaceInfo, fingerprint
+from facelib.faceset import FaceInfo, each, fingerprint
 from sorter.features import FEATURES, Feature
 from utils import console, parallel, processes
-from utils.errors import InputError, UserError
+from utils.errors import UserError
 from utils.files import write_atomic
 
 KEY = np.dtype("V16")
@@ -67,8 +67,7 @@ def _fingerprints(
     """Return the content's key of every face; what cannot be read goes to `failures`."""
     paths = [path for path, _ in faces]
     # not in threads: it is the interpreter's own work
-    many = len(paths) >= processes.MANY
-    found = processes.in_chunks(_keys, paths) if many else _keys(paths)
+    found = processes.in_chunks(partial(each, fingerprint), paths)
     keys = {}
     for path, key in zip(paths, found, strict=True):
         if isinstance(key, bytes):
@@ -76,17 +75,6 @@ def _fingerprints(
         else:
             failures[path] = key
     return keys
-
-
-def _keys(paths: Sequence[Path]) -> list[bytes | str]:
-    """Return the key of each file, or the sentence that says why there is none."""
-    found: list[bytes | str] = []
-    for path in paths:
-        try:
-            found.append(fingerprint(path))
-        except InputError as problem:
-            found.append(str(problem))
-    return found
 
 
 def _computed(
@@ -108,7 +96,7 @@ def _computed(
 
 def _results(faces: Sequence[tuple[Path, FaceInfo]], feature: Feature) -> Iterator[object]:
     """Yield the record or Failure of each face."""
-    if len(faces) >= processes.MANY:
+    if processes.worth_it(len(faces)):
         return processes.in_chunks(partial(_measured, feature.name), faces)
     compute = feature.prepare()
     return parallel.ordered_map(lambda face: compute(*face), faces, workers=parallel.cores())

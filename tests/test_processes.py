@@ -1,11 +1,13 @@
 """Work in processes: order, errors, processes that are killed, and a parent that is gone."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,12 @@ def deadly(items: Sequence[int]) -> list[int]:
     return list(items)
 
 
+@pytest.fixture
+def few_are_many(monkeypatch):
+    monkeypatch.setattr(processes, "MANY", 1)
+
+
+@pytest.mark.usefixtures("few_are_many")
 def test_results_come_in_order_and_errors_come_out():
     with processes.kept():
         assert list(processes.in_chunks(doubled, range(500))) == list(range(0, 1000, 2))
@@ -43,6 +51,7 @@ def test_results_come_in_order_and_errors_come_out():
         assert list(processes.in_chunks(doubled, [1])) == [2]  # they go on working
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_a_killed_process_is_an_error_and_no_hang():
     with pytest.raises(UserError, match="ended from outside"):
         list(processes.in_chunks(deadly, range(500)))
@@ -58,6 +67,7 @@ def test_without_its_parent_a_process_ends(tmp_path):
         "from utils import processes\n"
         "def pids(items): return [os.getpid() for _ in items]\n"
         "if __name__ == '__main__':\n"
+        "    processes.MANY = 1\n"
         "    with processes.kept():\n"
         "        print(set(processes.in_chunks(pids, range(1000))), flush=True)\n"
         "        time.sleep(600)\n"
@@ -80,6 +90,23 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def count_faces(folder: Path, answer: Connection) -> None:
+    processes.MANY = 2
+    answer.send(len(Faceset.open(folder)))
+
+
+def test_a_process_that_may_start_none_does_the_work_itself(tmp_path):
+    """The worker of `extract` opens faces too."""
+    make_faceset(tmp_path, 4)
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=count_faces, args=(tmp_path, theirs), daemon=True)
+    worker.start()
+    theirs.close()
+    assert ours.recv() == 4
+    worker.join()
 
 
 def test_faces_are_opened_and_measured_alike_in_processes(tmp_path, monkeypatch):

@@ -26,9 +26,15 @@ CHUNK = 64  # items that are sent at a time
 _pool: ProcessPoolExecutor | None = None  # inside `kept`
 
 
+def worth_it(count: int) -> bool:
+    """Whether so many items are worth processes; a process that somebody watches may start none."""
+    return count >= MANY and not multiprocessing.current_process().daemon
+
+
 def in_chunks(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> Iterator[R]:
     """Apply `function` to all items, `CHUNK` at a time, and yield the results in order.
 
+    Items that are not worth it are done here, all at once.
     When the loop is left early, also by Ctrl-C, chunks that wait are dropped.
 
     Parameters
@@ -40,6 +46,9 @@ def in_chunks(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
     UserError
         If a process was ended from outside.
     """
+    if not worth_it(len(items)):
+        yield from function(items)
+        return
     chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     with kept() as pool:
         futures = [pool.submit(function, chunk) for chunk in chunks]
