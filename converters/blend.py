@@ -7,7 +7,7 @@ untouched frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,6 +115,10 @@ class Blend:
         """
         return work.crop.place(work.face, box)
 
+    def steps(self, work: Work, box: Box) -> dict[str, np.ndarray]:
+        """Return the mode's own intermediate pictures in a box, in order, by name; 0..1."""
+        return {}
+
 
 class Blended(NamedTuple):
     """A converted frame (H, W, C) uint8, how many faces it has, and what failed, in words."""
@@ -181,7 +185,7 @@ class Blender:
                 continue
             done += 1
             if trace is not None:
-                _show(trace, work, canvas[box.area])
+                _show(trace, work, self.mode.steps(work, box), canvas[box.area])
         return Blended(canvas, done, failures)
 
     def soft_mask(self, swap: Swap) -> np.ndarray:
@@ -272,7 +276,7 @@ def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarr
     )
 
 
-def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:
+def _show(trace: Trace, work: Work, steps: Mapping[str, np.ndarray], blended: np.ndarray) -> None:
     pictures = {
         "crop": work.swap.crop,
         "prediction": work.swap.face,
@@ -281,6 +285,7 @@ def _show(trace: Trace, work: Work, blended: np.ndarray) -> None:
         "mask": work.soft,
         "bare_mask": work.bares[-1],
         "blend_mask": work.mask,
+        **steps,
         "blended": blended,
     }
     for number, (what, picture) in enumerate(pictures.items()):

@@ -25,17 +25,29 @@ class Seamless(Blend):
 
     def picture(self, work: Work, box: Box) -> np.ndarray:
         """Return the face, softly composed with the frame, plus the change that hides its edge."""
-        region = work.frame[box.area].astype(np.float32) / np.float32(255)
-        soft = work.show_mask(work.soft, box)[..., None]
-        composed = region + (work.crop.place(work.face, box) - region) * soft
-        return np.clip(composed + place_change(work, box), 0, 1)
+        return np.clip(compose(work, box) + place_change(work, box), 0, 1)
+
+    def steps(self, work: Work, box: Box) -> dict[str, np.ndarray]:
+        """Return where gradients are kept, the face as composed, what is added (0.5: nothing)."""
+        return {
+            "seamless_core": find_core(work),
+            "composed": compose(work, box),
+            "change": place_change(work, box) / 2 + 0.5,
+        }
+
+
+def compose(work: Work, box: Box) -> np.ndarray:
+    """Return a box of the frame with the face laid softly over it: (h, w, 3) float32 0..1."""
+    region = work.frame[box.area].astype(np.float32) / np.float32(255)
+    soft = work.show_mask(work.soft, box)[..., None]
+    return region + (work.crop.place(work.face, box) - region) * soft
 
 
 def place_change(work: Work, box: Box) -> np.ndarray:
     """Return what Poisson blending adds to the composed picture in a box: float32, around 0."""
     around = work.crop.cut(work.frame, SOLVE_SIDE).astype(np.float32) / np.float32(255)
     face, soft = _fit(work.face), _fit(work.bares[-1])
-    core = _resize(_core(work), cv2.INTER_NEAREST_EXACT)
+    core = _resize(find_core(work), cv2.INTER_NEAREST_EXACT)
     sure = np.maximum(soft, SURE)  # the core may reach beyond this frame's mask, but has no edge
     source, composed = (around + (face - around) * mask[..., None] for mask in (sure, soft))
     change = poisson_clone(source, around, core) - composed
@@ -43,7 +55,7 @@ def place_change(work: Work, box: Box) -> np.ndarray:
     return work.crop.place(change / 2 + 0.5, box) * 2 - 1
 
 
-def _core(work: Work) -> np.ndarray:
+def find_core(work: Work) -> np.ndarray:
     """Return how much of the face's gradients is kept where, (MASK_SIDE, MASK_SIDE) float32 0..1.
 
     For one mask that is 1 where it surely shows the face. The cloned picture depends on it linearly

@@ -23,3 +23,7 @@ class SeamlessHistMatch(Seamless):
         if not match.seen.usable:
             return picture
         return match_histograms(picture, match, work.look.hist_match_threshold)
+
+    def steps(self, work: Work, box: Box) -> dict[str, np.ndarray]:
+        """Return those of `seamless`, and its picture before the histograms are matched."""
+        return {**super().steps(work, box), "seamless": super().picture(work, box)}

@@ -190,6 +190,26 @@ def test_work_in_a_box_is_the_work_on_the_whole_frame(astronaut, face_landmarks)
     assert np.abs(blended - whole).max() <= 0.51
 
 
+@pytest.mark.parametrize("mode", ["seamless", "seamless-hist-match"])
+def test_the_steps_of_seamless_add_up_to_its_picture(mode, astronaut, face_landmarks):
+    swap = make_swap(astronaut, face_landmarks, tint=TINT)
+    seen = {}
+    Blender(Look(mode=mode))(
+        astronaut, [swap], lambda _, what, picture: seen.update({what: picture})
+    )
+    assert sorted(seen, key=lambda what: int(what.split("_")[0])) == list(seen)
+    steps = {what.split("_", 1)[1]: picture for what, picture in seen.items()}
+    picture = np.clip(steps["composed"] + 2 * steps["change"] - 1, 0, 1)
+    if mode == "seamless-hist-match":
+        np.testing.assert_allclose(picture, steps["seamless"], atol=1e-6)
+        return
+    crop = Crop.of(swap.landmarks, swap.face.shape[0], swap.face_type)
+    box = crop.support(steps["blend_mask"]).within(astronaut)
+    mask = crop.place_mask(steps["blend_mask"], box)[..., None]
+    blended = astronaut[box.area] * (1 - mask) + picture * 255 * mask
+    assert np.abs(steps["blended"] - blended).max() <= 0.51
+
+
 def test_the_border_of_the_crop_never_shows(astronaut, face_landmarks):
     # The worst case: a black face whose mask is 1 in the whole crop, grown and unblurred.
     frame, landmarks = scene(astronaut, face_landmarks, 2, roll=10)
