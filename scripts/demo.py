@@ -37,9 +37,11 @@ TRAINING = (
 )  # fmt: skip
 SORT_BY = "hist"
 COVERED = range(60, 232)  # frames of src in which a hand is before the face
-# src's footage is graded almost to grey, so her face takes the colours of his; the model shows no
-# more than brows to lips, so little of that is given away at the edge.
-LOOK = ("--mode", "hist-match", "--erode-modifier", "-80", "--blur-modifier", "-20")
+# src's footage is graded almost to grey, so her face takes the colours of his, the way that adds no
+# specks to a face that is still soft; the model shows no more than brows to lips, so little of that
+# is given away at the edge.
+LOOK = ("--mode", "overlay", "--color-transfer", "mkl",
+        "--erode-modifier", "-80", "--blur-modifier", "-20")  # fmt: skip
 
 
 class Step(NamedTuple):

@@ -83,7 +83,7 @@ class Coding:
 
     codec: str = "h264"
     crf: int = 18
-    preset: str = "medium"
+    preset: str = "faster"
     deep: bool = False
 
     @property

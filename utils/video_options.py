@@ -26,7 +26,7 @@ class CodingOptions(StageOptions):
         low=0, high=51, group="Output",
     )  # fmt: skip
     preset: str = opt(
-        "medium", help="effort of h264 and h265: slower makes smaller files",
+        "faster", help="effort of h264 and h265: slower makes smaller files",
         choices=PRESETS, group="Output",
     )  # fmt: skip
     bit_depth: str = opt(
