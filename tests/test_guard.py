@@ -85,7 +85,8 @@ def test_learning_noise_and_single_bad_batches_are_none():
     assert notices(brief) is None
 
 
-def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsys):
+def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsys, monkeypatch):
+    monkeypatch.setattr(guard, "LOOK_EVERY", 10**9)  # that the pictures show it, too, is for below
     session, careful = at_work(learning_rate=1e-6, keep=9)
     for _ in range(200):
         assert careful.step()
@@ -110,6 +111,27 @@ def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsy
     said = capsys.readouterr().out
     assert "more than doubled" in said
     assert "went back to iteration 200" in said
+    assert careful.step()
+
+
+def test_a_model_whose_pictures_are_white_throughout_returns_to_what_lived(at_work, capsys):
+    # H64 with a learning rate of 2e-4 did this, and its loss rose by a quarter only
+    session, careful = at_work(keep=9)
+    for _ in range(100):
+        assert careful.step()
+    session.save()
+    decoder = session.model.networks["decoder_src"]
+    for _ in range(40):
+        assert careful.step()
+    decoder.trainable_variables[-1].assign([50.0] * 4)  # the bias before the sigmoid
+    for _ in range(59):
+        assert careful.step()
+    session.save()
+    assert not careful.step()
+    assert session.iteration == 100
+    kept = [int(path.name) for path in checkpoint.generations(session.options.model_dir)]
+    assert kept == [100, 0]
+    assert "black or white throughout" in capsys.readouterr().out
     assert careful.step()
 
 

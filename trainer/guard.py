@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from models.base import Batch, ModelBase
 from trainer.feed import Feed
 from trainer.progress import Progress
 from trainer.session import Session
+from trainer.step import as_float, tensors
 from utils import console, lazy
 from utils.errors import UserError
 
@@ -17,6 +19,8 @@ RECENT = 50  # iterations that must stay high
 BEFORE = 500  # iterations they are compared with
 FEWEST = 100  # ... of which so many must be there
 JUMP = 2.0
+LOOK_EVERY = 100  # iterations between two looks at the pictures, each a third of a step's work
+ALIVE = 1e-4  # of y (1 - y), the slope of a sigmoid; 0.15 to 0.25 in pictures of faces
 PHRASES = ("out of memory", "out_of_memory", "failed to allocate", "oom when")
 
 
@@ -57,7 +61,8 @@ class Guard:
         session = self._session
         exchanged = session.exchanged
         try:
-            result = session.train(*self._feed.next())
+            src, dst = self._feed.next()
+            result = session.train(src, dst)
         except (MemoryError, tf.errors.OpError) as problem:
             if not is_memory(problem):
                 raise
@@ -71,6 +76,12 @@ class Guard:
             reason = f"the loss has more than doubled around iteration {session.iteration - RECENT}"
             # what was saved since may be spoilt already
             self._roll_back(f"{reason} and stays", session.iteration - 2 * RECENT)
+            return False
+        if session.iteration % LOOK_EVERY == 0 and dead(session.model, src, dst):
+            reason = f"at iteration {session.iteration} all pictures are black or white throughout"
+            self._roll_back(
+                f"{reason}, from which nothing is learnt", session.iteration - LOOK_EVERY
+            )
             return False
         if session.exchanged != exchanged:
             self._watch.forget()
@@ -96,6 +107,17 @@ class Guard:
         self._feed.resize(size // 2)
         self._progress.restart()
         console.warn(f"not enough memory for batches of {size}: from now on they are {size // 2}")
+
+
+def dead(model: ModelBase, src: Batch, dst: Batch) -> bool:
+    """Tell whether what a side's decoder makes is black or white in every pixel.
+
+    No gradient passes a sigmoid whose output y is 0 or 1: its slope is y (1 - y). So the network
+    stays as it is for ever, at a loss that need not be much higher than before.
+    """
+    made = model.reconstruct(*(as_float(tensors(batch)).warped for batch in (src, dst)))
+    pictures = (np.clip(faces.image, 0, 1) for faces in made)
+    return any(float(np.mean(picture * (1 - picture))) < ALIVE for picture in pictures)
 
 
 def is_memory(problem: Any) -> bool:  # noqa: ANN401 - an exception
