@@ -45,7 +45,8 @@ class TrainOptions(DeviceOptions):
     )  # fmt: skip
     preset: str = opt(
         "ancestor",
-        help="how weights begin and how long the steps are; ancestor: as in 2019, learns slower",
+        help="how weights begin and how long the steps are; ancestor: as in 2019, learns slower; "
+        "fast: for small networks (lightweight H64, SAE of 64 pixels), large ones break down",
         choices=tuple(PRESETS), seldom=True, group=TRAINING,
     )  # fmt: skip
     learning_rate: float = opt(
