@@ -9,9 +9,9 @@ from models.base import Batch, ModelBase
 from trainer.feed import Feed
 from trainer.progress import Progress
 from trainer.session import Session
-from trainer.step import as_float, tensors
 from utils import console, lazy
 from utils.errors import UserError
+from utils.images import to_float
 
 tf = lazy.load("tensorflow")
 
@@ -19,7 +19,8 @@ RECENT = 50  # iterations that must stay high
 BEFORE = 500  # iterations they are compared with
 FEWEST = 100  # ... of which so many must be there
 JUMP = 2.0
-LOOK_EVERY = 100  # iterations between two looks at the pictures, each a third of a step's work
+LOOK_EVERY = 100  # iterations between two looks at the pictures
+LOOKED_AT = 4  # faces of each side: far less work and memory than a step
 ALIVE = 1e-4  # of y (1 - y), the slope of a sigmoid; 0.15 to 0.25 in pictures of faces
 PHRASES = ("out of memory", "out_of_memory", "failed to allocate", "oom when")
 
@@ -78,7 +79,8 @@ class Guard:
             self._roll_back(f"{reason} and stays", session.iteration - 2 * RECENT)
             return False
         if session.iteration % LOOK_EVERY == 0 and dead(session.model, src, dst):
-            reason = f"at iteration {session.iteration} all pictures are black or white throughout"
+            reason = f"the pictures of iteration {session.iteration} are black or white throughout"
+            # at the look before they were not
             self._roll_back(
                 f"{reason}, from which nothing is learnt", session.iteration - LOOK_EVERY
             )
@@ -115,7 +117,7 @@ def dead(model: ModelBase, src: Batch, dst: Batch) -> bool:
     No gradient passes a sigmoid whose output y is 0 or 1: its slope is y (1 - y). So the network
     stays as it is for ever, at a loss that need not be much higher than before.
     """
-    made = model.reconstruct(*(as_float(tensors(batch)).warped for batch in (src, dst)))
+    made = model.reconstruct(*(to_float(batch.warped[:LOOKED_AT]) for batch in (src, dst)))
     pictures = (np.clip(faces.image, 0, 1) for faces in made)
     return any(float(np.mean(picture * (1 - picture))) < ALIVE for picture in pictures)
 
