@@ -75,8 +75,10 @@ class Judge:
         ]  # fmt: skip
 
 
-def train(session: Session, folders: Sequence[Path], budget: float, every: int) -> Iterator[Point]:
-    """Train until the CPU seconds are used up and yield what each measurement showed."""
+def train(
+    session: Session, folders: Sequence[Path], budget: float, last: int, every: int
+) -> Iterator[Point]:
+    """Train until the CPU seconds or iterations are used up; yield what each measurement showed."""
     model, size = session.model, session.options.batch_size
     parts = [split(folder) for folder in folders]
     judge = Judge(model, [measured for _, measured in parts])
@@ -88,12 +90,12 @@ def train(session: Session, folders: Sequence[Path], budget: float, every: int) 
     losses: list[list[float]] = []
     with Feed(src, dst, size, first=session.iteration) as feed:
         session.train(*feed.next())  # traces; not counted
-        while used < budget:
+        while used < budget and session.iteration < last:
             batches = feed.next()
             started = time.process_time()
             losses.append(list(session.train(*batches).losses.values()))
             used += time.process_time() - started
-            if session.iteration % every == 0 or used >= budget:
+            if session.iteration % every == 0 or used >= budget or session.iteration >= last:
                 yield {
                     "iteration": session.iteration,
                     "cpu_seconds": round(used, 1),
@@ -119,6 +121,7 @@ def main() -> None:
     parser.add_argument("--option", type=option, action="append", default=[], metavar="NAME=JSON")
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--cpu-seconds", type=float, default=600)
+    parser.add_argument("--iterations", type=int, default=10**9, help="stop after so many")
     parser.add_argument("--every", type=int, default=50, help="iterations between measurements")
     parser.add_argument("--plain", action="store_true", help="TensorFlow's own convolutions")
     parser.add_argument("--seed", type=int, default=1)
@@ -133,7 +136,9 @@ def main() -> None:
     if not chosen.plain:
         acceleration.accelerate(session.model.networks.values())
     curve = []
-    for point in train(session, folders, chosen.cpu_seconds, chosen.every):
+    for point in train(
+        session, folders, chosen.cpu_seconds, chosen.iterations, chosen.every
+    ):
         curve.append(point)
         chosen.output.write_text(json.dumps(curve))
         print(*(f"{name} {np.round(value, 4)}" for name, value in point.items()), flush=True)

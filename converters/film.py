@@ -4,7 +4,6 @@ Each part is a whole file in the folder `<video>_parts` beside the result; a kil
 part it was at. At the end they are joined without encoding anew, with the source's sound.
 """
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -97,13 +96,14 @@ class VideoOutput(Output):
 
     def _continue_or_begin(self, header: dict[str, object], overwrite: bool) -> Manifest:
         manifest = Manifest(self._folder / JOURNAL, header)
+        remove_leftovers(self._folder)
         if not manifest.continues and self._folder.exists():
-            if not overwrite:
+            if any(self._folder.iterdir()) and not overwrite:
                 raise InputError(
                     f'"{self._folder}" holds the unfinished video of another run, with other '
                     "settings, faces or weights; use --overwrite or another --output-dir"
                 )
-            shutil.rmtree(self._folder)
+            self._clear()
             manifest = Manifest(self._folder / JOURNAL, header)
         return manifest
 
@@ -134,8 +134,13 @@ class VideoOutput(Output):
     def __contains__(self, name: str) -> bool:
         return False  # what is finished does not lie in the span
 
+    def _clear(self) -> None:
+        """Remove the folder, its journal last: parts without it would be nobody's."""
+        for path in sorted(self._folder.iterdir(), key=lambda path: path.name == JOURNAL):
+            path.unlink()
+        self._folder.rmdir()
+
     def __enter__(self) -> Self:
-        remove_leftovers(self._folder)
         self._manifest.__enter__()
         return self
 
@@ -197,7 +202,8 @@ class VideoOutput(Output):
         finally:
             self._manifest.__exit__(kind, error, trace)
         if error is None or not self._records:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            with suppress(OSError):  # what is in use elsewhere stays
+                self._clear()
 
     def _keep(self, error: BaseException) -> None:
         """After an error, make a part of the frames that were written before it."""

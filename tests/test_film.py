@@ -185,6 +185,44 @@ def test_after_kills_at_any_time_a_video_is_continued(shared, tmp_path):
     assert_same_as_undisturbed(folder, clip, tmp_path)
 
 
+def test_a_folder_of_parts_that_a_kill_left_empty_is_used(shared, tmp_path):
+    folder, clip = shared
+    parts = tmp_path / "result.mkv_parts"
+    parts.mkdir()
+    (parts / f".{Path(film.JOURNAL).stem}.01234567.jsonl").touch()  # as `write_atomic` names it
+    convert.run(options(folder, tmp_path / "result.mkv", input_dir=clip, codec="ffv1"), INVERT)
+    assert_same_as_undisturbed(folder, clip, tmp_path)
+
+
+@pytest.mark.usefixtures("short_parts")
+def test_after_a_kill_amid_clearing_up_the_video_is_made_again(shared, tmp_path, monkeypatch):
+    folder, clip = shared
+    chosen = options(folder, tmp_path / "result.mkv", input_dir=clip, codec="ffv1")
+    real = Path.unlink
+
+    def killed(path, **how):
+        if path.name == film.JOURNAL:
+            raise KeyboardInterrupt
+        real(path, **how)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", killed)
+        convert.run(chosen, INVERT)
+    assert [path.name for path in (tmp_path / "result.mkv_parts").iterdir()] == [film.JOURNAL]
+    (tmp_path / "result.mkv").unlink()
+    convert.run(chosen, INVERT)
+    assert_same_as_undisturbed(folder, clip, tmp_path)
+
+
+def test_a_foreign_folder_of_that_name_is_left_alone(shared, tmp_path):
+    folder, clip = shared
+    (tmp_path / "x.mp4_parts").mkdir()
+    (tmp_path / "x.mp4_parts" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="unfinished video of another run"):
+        convert.run(options(folder, tmp_path / "x.mp4", input_dir=clip), INVERT)
+    assert (tmp_path / "x.mp4_parts" / "notes.txt").read_text() == "mine"
+
+
 def test_an_unfinished_video_of_other_settings_is_not_continued(shared, tmp_path):
     folder, clip = shared
     place = {"input_dir": clip, "output_dir": tmp_path / "x.mp4"}

@@ -159,12 +159,10 @@ class Manifest:
             self.done = {str(record["item"]): record for record in records[1:] if "item" in record}
 
     def __enter__(self) -> "Manifest":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a" if self.continues else "w", encoding="utf-8")
-        if self.continues:
-            self._file.write("\n")  # ends a line that a crash left half-written
-        else:
-            self._write({"header": self.header})
+        if not self.continues:  # at once with its header: one without would be nobody's
+            write_bytes(self.path, _line({"header": self.header}).encode())
+        self._file = self.path.open("a", encoding="utf-8")
+        self._file.write("\n")  # ends a line that a crash left half-written
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -177,11 +175,12 @@ class Manifest:
         """Record that `item` is finished."""
         record = {"item": item, **facts}
         self.done[item] = record
-        self._write(record)
-
-    def _write(self, record: dict[str, object]) -> None:
-        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._file.write(_line(record))
         self._file.flush()
+
+
+def _line(record: dict[str, object]) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def _json_object(line: str) -> dict[str, object] | None:
