@@ -136,9 +136,7 @@ def main() -> None:
     if not chosen.plain:
         acceleration.accelerate(session.model.networks.values())
     curve = []
-    for point in train(
-        session, folders, chosen.cpu_seconds, chosen.iterations, chosen.every
-    ):
+    for point in train(session, folders, chosen.cpu_seconds, chosen.iterations, chosen.every):
         curve.append(point)
         chosen.output.write_text(json.dumps(curve))
         print(*(f"{name} {np.round(value, 4)}" for name, value in point.items()), flush=True)
