@@ -212,9 +212,9 @@ def test_training_learns_saves_and_shows(settings):
 
 def test_a_continued_training_is_the_same_as_one_without_a_pause(settings, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train.run(settings(model_dir=whole, target_iter=60))
+    train.run(settings(model_dir=whole, target_iter=60, cool_down=0.0))
     for target in (25, 60):
-        train.run(settings(model_dir=parts, target_iter=target))
+        train.run(settings(model_dir=parts, target_iter=target, cool_down=0.0))
     one, other = newest(whole), newest(parts)
     np.testing.assert_allclose(one.history(), other.history(), rtol=1e-3)
     assert one.optimizer()["steps"] == other.optimizer()["steps"] == 60
@@ -222,6 +222,41 @@ def test_a_continued_training_is_the_same_as_one_without_a_pause(settings, tmp_p
         for array, again in zip(arrays, other.weights()[name], strict=True):
             np.testing.assert_allclose(array, again, atol=1e-3)
     assert other.state["seconds"] > 0
+
+
+def step_sizes(session, count):
+    """Train and return the learning rate of each step."""
+    src, dst = (random_batch(np.random.default_rng(side)) for side in (1, 2))
+    sizes = []
+    for _ in range(count):
+        session.train(src, dst)
+        sizes.append(float(session.step.optimizer.rate.numpy()))
+    return np.array(sizes)
+
+
+def test_towards_a_target_the_steps_shrink_and_with_a_later_one_they_are_long_again(settings):
+    session = Session(settings(target_iter=10, cool_down=0.5))
+    shares = np.array([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
+    np.testing.assert_allclose(step_sizes(session, 10), 0.01 * shares, rtol=1e-5)
+    assert session.finished()
+    session.save()
+    further = Session(settings(target_iter=40, cool_down=0.5))
+    np.testing.assert_allclose(step_sizes(further, 10), 0.01, rtol=1e-5)
+    assert not further.finished()
+
+
+def test_without_a_target_or_a_cool_down_steps_stay_as_long_as_they_are(settings):
+    for changes in ({}, {"target_iter": 6, "cool_down": 0.0}):
+        session = Session(settings(**changes))
+        np.testing.assert_allclose(step_sizes(session, 6), 0.01, rtol=1e-5)
+
+
+def test_the_nearer_of_two_targets_decides(settings, monkeypatch):
+    monkeypatch.setattr(Session, "seconds", 54.0)
+    session = Session(settings(target_iter=1000, target_minutes=1.0, cool_down=0.2))
+    assert session.pace == pytest.approx(0.5)
+    monkeypatch.setattr(Session, "seconds", 61.0)
+    assert session.finished()
 
 
 def test_a_target_that_is_reached_already_trains_no_further(settings):

@@ -53,6 +53,12 @@ class TrainOptions(DeviceOptions):
         0.0, help="step size of the optimiser (0: that of the preset)", low=0, high=0.1,
         seldom=True, group=TRAINING,
     )  # fmt: skip
+    cool_down: float = opt(
+        0.2,
+        help="share of the way to --target-iter or --target-minutes, at its end, over which the "
+        "steps shrink to nothing, so that the picture settles (0: never)",
+        low=0, high=1, seldom=True, group=TRAINING,
+    )  # fmt: skip
     clip_gradients: float = opt(
         0.0,
         help="shorten a step whose gradient is longer than this (0: never); 1 tames a model that "

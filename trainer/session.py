@@ -103,14 +103,28 @@ class Session:
         """Count training time from now on; what came before was preparation."""
         self._started = time.perf_counter()
 
+    @property
+    def done(self) -> float:
+        """The share of the way to the nearer target, 0..1; 0 without a target."""
+        ways = (
+            (self.iteration, self.options.target_iter),
+            (self.seconds, self.options.target_minutes * 60),
+        )
+        return min(max(come / target if target else 0.0 for come, target in ways), 1.0)
+
     def finished(self) -> bool:
         """Whether a target is reached."""
-        return 0 < self.options.target_iter <= self.iteration or (
-            0 < self.options.target_minutes * 60 <= self.seconds
-        )
+        return self.done == 1
+
+    @property
+    def pace(self) -> float:
+        """Size of the next step as a share of the learning rate: shrinks in the cool-down."""
+        share = self.options.cool_down
+        return min((1 - self.done) / share, 1.0) if share else 1.0
 
     def train(self, src: Batch, dst: Batch) -> Result:
         """Do one step and record its losses; a step that was not finite is not recorded."""
+        self.step.optimizer.rate.assign(self.options.way.learning_rate * self.pace)
         result = self.step(dst, src) if self.exchanged else self.step(src, dst)
         if result.finite:
             self.loss_names = list(result.losses)
