@@ -90,12 +90,14 @@ def train(
     losses: list[list[float]] = []
     with Feed(src, dst, size, first=session.iteration) as feed:
         session.train(*feed.next())  # traces; not counted
-        while used < budget and session.iteration < last:
+        ended = False
+        while not ended:
             batches = feed.next()
             started = time.process_time()
             losses.append(list(session.train(*batches).losses.values()))
             used += time.process_time() - started
-            if session.iteration % every == 0 or used >= budget or session.iteration >= last:
+            ended = used >= budget or session.iteration >= last
+            if ended or session.iteration % every == 0:
                 yield {
                     "iteration": session.iteration,
                     "cpu_seconds": round(used, 1),

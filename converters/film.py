@@ -97,8 +97,13 @@ class VideoOutput(Output):
     def _continue_or_begin(self, header: dict[str, object], overwrite: bool) -> Manifest:
         manifest = Manifest(self._folder / JOURNAL, header)
         remove_leftovers(self._folder)
-        if not manifest.continues and self._folder.exists():
-            if any(self._folder.iterdir()) and not overwrite:
+        if not manifest.continues and self._folder.exists() and any(self._folder.iterdir()):
+            if not manifest.path.exists():
+                raise InputError(
+                    f'"{self._folder}" is where the parts of the video belong, and holds something '
+                    "else; use another --output-dir"
+                )
+            if not overwrite:
                 raise InputError(
                     f'"{self._folder}" holds the unfinished video of another run, with other '
                     "settings, faces or weights; use --overwrite or another --output-dir"

@@ -215,13 +215,15 @@ def test_after_a_kill_amid_clearing_up_the_video_is_made_again(shared, tmp_path,
     assert_same_as_undisturbed(folder, clip, tmp_path)
 
 
-def test_a_foreign_folder_of_that_name_is_left_alone(shared, tmp_path):
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_foreign_folder_of_that_name_is_left_alone(overwrite, shared, tmp_path):
     folder, clip = shared
-    (tmp_path / "x.mp4_parts").mkdir()
-    (tmp_path / "x.mp4_parts" / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="unfinished video of another run"):
-        convert.run(options(folder, tmp_path / "x.mp4", input_dir=clip), INVERT)
-    assert (tmp_path / "x.mp4_parts" / "notes.txt").read_text() == "mine"
+    result, notes = tmp_path / "x.mp4", tmp_path / "x.mp4_parts" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
+    with pytest.raises(InputError, match="holds something else"):
+        convert.run(options(folder, result, input_dir=clip, overwrite=overwrite), INVERT)
+    assert notes.read_text() == "mine"
 
 
 def test_an_unfinished_video_of_other_settings_is_not_continued(shared, tmp_path):
