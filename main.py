@@ -52,41 +52,43 @@ STAGES = {
         "tools.options:VerifyOptions", "tools.verify:run", "say whether files are marked and intact"
     ),
     "evaluate": Stage(
-        "tools.options:EvaluateOptions", "tools.evaluate:run", "measure how good a swap is"
+        "tools.evaluate.options:EvaluateOptions",
+        "tools.evaluate.evaluate:run",
+        "measure how good a swap is",
     ),
     "util export": Stage(
-        "tools.options:ExportOptions",
-        "tools.export:run",
+        "tools.util.options:ExportOptions",
+        "tools.util.export:run",
         "write a model's swap network for other programs, as .keras or .onnx",
     ),
     "video extract": Stage(
-        "tools.video_options:ExtractOptions",
-        "tools.video_extract:run",
+        "tools.video.options:ExtractOptions",
+        "tools.video.extract:run",
         "write the frames of a video as pictures",
     ),
     "video make": Stage(
-        "tools.video_options:MakeOptions",
-        "tools.video_make:run",
+        "tools.video.options:MakeOptions",
+        "tools.video.make:run",
         "make a video of pictures, with exact times and sound",
     ),
     "video cut": Stage(
-        "tools.video_options:CutOptions",
-        "tools.video_cut:run",
+        "tools.video.options:CutOptions",
+        "tools.video.cut:run",
         "cut a part out of a video, copied where possible",
     ),
     "video denoise": Stage(
-        "tools.video_options:DenoiseOptions",
-        "tools.video_denoise:run",
+        "tools.video.options:DenoiseOptions",
+        "tools.video.denoise:run",
         "take noise out of a video or a folder of frames",
     ),
     "util import-dfl": Stage(
-        "tools.options:ImportOptions",
-        "tools.import_dfl:run",
+        "tools.util.options:ImportOptions",
+        "tools.util.import_dfl:run",
         "take over faces that DeepFaceLab extracted",
     ),
     "util debug-pictures": Stage(
-        "tools.util_options:DebugPicturesOptions",
-        "tools.debug_pictures:run",
+        "tools.util.options:DebugPicturesOptions",
+        "tools.util.debug_pictures:run",
         "draw the landmarks of all faces, to look through",
     ),
     "util recover-names": Stage(
@@ -95,19 +97,23 @@ STAGES = {
         "give faces the names back that extract gave them",
     ),
     "util pack": Stage(
-        "tools.util_options:PackOptions", "tools.pack:pack", "pack a folder of faces into one file"
+        "tools.util.options:PackOptions",
+        "tools.util.pack:pack",
+        "pack a folder of faces into one file",
     ),
     "util unpack": Stage(
-        "tools.util_options:UnpackOptions", "tools.pack:unpack", "unpack a packed folder of faces"
+        "tools.util.options:UnpackOptions",
+        "tools.util.pack:unpack",
+        "unpack a packed folder of faces",
     ),
     "util save-metadata": Stage(
-        "tools.util_options:SaveMetadataOptions",
-        "tools.metadata:save",
+        "tools.util.options:SaveMetadataOptions",
+        "tools.util.metadata:save",
         "keep face data while another program changes the pictures",
     ),
     "util restore-metadata": Stage(
-        "tools.util_options:RestoreMetadataOptions",
-        "tools.metadata:restore",
+        "tools.util.options:RestoreMetadataOptions",
+        "tools.util.metadata:restore",
         "put kept face data back into changed pictures",
     ),
 }

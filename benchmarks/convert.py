@@ -27,21 +27,25 @@ device.select(device.DeviceOptions(cpu_only=True))
 
 import cv2
 import numpy as np
-from synthetic import draw_face, make_info, make_landmarks, make_video
+from support.synthetic import draw_face, make_info, make_landmarks, make_video
 
-from converters.blend import Blender
+from converters.blending.blender import Blender
+from converters.blending.crop import Crop
+from converters.blending.mask import Swap, hull_mask
 from converters.convert import run
-from converters.mask import Swap, hull_mask
-from converters.options import ConvertOptions, Look
+from converters.look import Look
+from converters.options import ConvertOptions
 from converters.predictor import Predictor, of_model
-from converters.region import Crop
 from facelib import geometry
 from facelib.faceset import write_face
 from facelib.types import FaceType
 from models.h64 import H64, H64Options
-from utils.credentials import Marker
 from utils.images import encode_image
-from utils.video import Frame, FrameSource, open_sink, open_source
+from utils.provenance.c2pa import Marker
+from utils.video.frame import Frame
+from utils.video.io import open_source
+from utils.video.sink import open_sink
+from utils.video.source import FrameSource
 
 SIZE, ERODE, BLUR = 64, 100, 100  # H64's
 MODES = ("overlay", "seamless", "hist-match")

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import acceleration
+from models import fast_convolution
 
 # name: side of the input, channels in and out, kernel, stride, pictures
 LAYERS = {
@@ -58,7 +58,7 @@ def both_ways(
         layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
         network = keras.Model(inputs, layer(inputs))
         if name == "ours":
-            acceleration.accelerate([network])
+            fast_convolution.accelerate([network])
         ways[name] = _pass(network, layer, x, dy)
     return ways
 

@@ -37,14 +37,14 @@ import numpy as np
 import skimage.data
 from skimage.util import img_as_ubyte
 
-from extractor import extract, finder
-from extractor.finder import FaceFinder
+from extractor import extract, face_finder
+from extractor.face_finder import FaceFinder
 from extractor.options import ExtractOptions
 from facelib.detectors import DETECTORS
 from facelib.detectors.scale import largest_first, shrink, to_frame
 from facelib.types import Detection, Rect
 from utils.registry import Registry
-from utils.video import open_source
+from utils.video.io import open_source
 
 CLIPS = ("data_src.mp4", "data_dst.mp4")
 THINGS = (
@@ -93,7 +93,7 @@ def pyramid(
 
 TABLE = {name: (entry.target, entry.help) for name, entry in DETECTORS.items() if name != "manual"}
 TABLE[ANCIENT] = ("benchmarks.detectors:Mt2019", "MTCNN as in 2019")
-finder.DETECTORS = Registry("detector", TABLE)
+face_finder.DETECTORS = Registry("detector", TABLE)
 
 
 class Sample(NamedTuple):
@@ -204,7 +204,7 @@ def recall(detector: str, found: list[Sample], things: list[np.ndarray], turns: 
 
 def milliseconds(detector: str, image: np.ndarray, times: int) -> float:
     """Return the median CPU time of a frame."""
-    net = finder.DETECTORS.load(detector)(cpu_only=True)
+    net = face_finder.DETECTORS.load(detector)(cpu_only=True)
     net.detect([image])
     spent = []
     for _ in range(times):

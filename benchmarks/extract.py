@@ -28,7 +28,7 @@ import numpy as np
 import skimage.data
 
 from extractor import extract
-from extractor.finder import FaceFinder
+from extractor.face_finder import FaceFinder
 from extractor.options import ExtractOptions
 from facelib.faceset import FaceInfo, write_face
 from facelib.geometry import apply, crop_matrix

@@ -21,12 +21,12 @@ from utils import device
 device.select(device.DeviceOptions(cpu_only=True))
 
 import numpy as np
-import test_color_memory as drawn
+import test_mask_history as drawn
 
 from converters import COLORS
 from converters import predictor as predictors
-from converters.blend import Blender
-from converters.options import Look
+from converters.blending.blender import Blender
+from converters.look import Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
 from facelib import geometry
@@ -34,9 +34,10 @@ from facelib.faceset import FaceInfo, Faceset
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType
 from scripts.demo import MODEL
-from tools.measures import mean_lab
+from tools.evaluate.metrics import mean_lab
 from utils.images import Image, to_float
-from utils.video import Frame, open_source
+from utils.video.frame import Frame
+from utils.video.io import open_source
 
 SIDE = 64
 LOOKS = {

@@ -24,17 +24,17 @@ device.select(device.DeviceOptions(cpu_only=True))
 allocator.keep_pictures()  # as the program does
 
 import numpy as np
-from synthetic import draw_face, make_info, make_landmarks, make_video
+from support.synthetic import draw_face, make_info, make_landmarks, make_video
 
-from converters import screen
-from converters.desk import Desk, Scene
-from converters.looks import Looks
-from converters.options import Look
+from converters.interactive import screen
+from converters.interactive.preview import Preview, Shot
+from converters.interactive.state import Desk, Scene
+from converters.look import Look
+from converters.look_timeline import Looks
 from converters.predictor import of_model
-from converters.preview import Preview, Shot
 from models import MODELS
-from utils.video import open_source
-from utils.video_random import open_random
+from utils.video.io import open_source
+from utils.video.seekable import open_random
 
 ROUNDS, FRAMES = 20, 40
 AT = 8  # a frame with as many before it as count for its colours

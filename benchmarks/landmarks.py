@@ -27,9 +27,9 @@ from facelib import landmarks as lm
 from facelib.detectors.yunet import YuNet
 from facelib.geometry import apply, invert
 from facelib.landmarkers import LANDMARKERS
-from facelib.steady import REACH, steady
-from tools.measures import jitter
-from utils.video import open_source
+from facelib.smoothing import REACH, steady
+from tools.evaluate.metrics import jitter
+from utils.video.io import open_source
 
 FACE = np.array([222.0, 115.0])  # where the photograph shows it
 MIDDLE = np.array([320.0, 230.0])

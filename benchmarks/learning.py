@@ -27,12 +27,12 @@ device.tune()
 import numpy as np
 
 from facelib.faceset import Faceset
-from facelib.likeness import masked_ssim
-from models import MODELS, acceleration
+from facelib.similarity import masked_ssim
+from models import MODELS, fast_convolution
 from models.base import ModelBase
-from trainer.feed import Feed
+from trainer.data.loader import Feed
+from trainer.data.sampler import Sampler, Settings
 from trainer.options import options_class
-from trainer.sampler import Sampler, Settings
 from trainer.session import Session
 
 KEPT_OUT = ((0.28, 0.36), (0.64, 0.72))  # of the frames, in order
@@ -136,7 +136,7 @@ def main() -> None:
     )  # fmt: skip
     session = Session(options)
     if not chosen.plain:
-        acceleration.accelerate(session.model.networks.values())
+        fast_convolution.accelerate(session.model.networks.values())
     curve = []
     for point in train(session, folders, chosen.cpu_seconds, chosen.iterations, chosen.every):
         curve.append(point)

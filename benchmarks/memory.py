@@ -32,7 +32,7 @@ def measure(name: str, chosen: dict[str, Any], batch_size: int) -> tuple[int, in
     device.tune()
     cls = lazy.load("models").MODELS.load(name)
     model = cls(cls.Options(**chosen))
-    lazy.load("models.acceleration").accelerate(model.networks.values())
+    lazy.load("models.fast_convolution").accelerate(model.networks.values())
     step = lazy.load("trainer.step").Step(model, 5e-5)
     rng, side = np.random.default_rng(0), model.resolution
     shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1)]

@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 
 from benchmarks.detectors import CLIPS, options
-from extractor.finder import FaceFinder
-from extractor.people import PersonFilter
+from extractor.face_finder import FaceFinder
+from extractor.person_filter import PersonFilter
 from facelib.types import Face
 from utils.images import Image, write_image
-from utils.video import open_source
+from utils.video.io import open_source
 
 Found = list[tuple[Image, list[Face]]]
 

@@ -27,9 +27,9 @@ from facelib import landmarks as marks
 from facelib.faceset import FaceInfo, Faceset, read_face, write_face
 from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
 from facelib.types import FaceType, Rect
-from trainer import augment
-from trainer.feed import Feed
-from trainer.sampler import Sampler, Settings
+from trainer.data import augment
+from trainer.data.loader import Feed
+from trainer.data.sampler import Sampler, Settings
 from utils.images import to_float
 
 BATCH, FACES, ROUNDS = 16, 64, 3

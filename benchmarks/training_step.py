@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from benchmarks.ancestor_step import AncestorStep
 from benchmarks.learning import option
-from models import MODELS, acceleration
+from models import MODELS, fast_convolution
 from models.base import Batch, ModelBase
 from trainer.step import Step
 
@@ -41,7 +41,7 @@ def samples(batch_size: int, side: int) -> Batch:
 
 def ours(model: ModelBase, learning_rate: float) -> Step:
     """Return the step of `train` on a CPU."""
-    acceleration.accelerate(model.networks.values())
+    fast_convolution.accelerate(model.networks.values())
     return Step(model, learning_rate)
 
 

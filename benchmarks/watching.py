@@ -13,13 +13,13 @@ import numpy as np
 
 from benchmarks.sampler import write_faces
 from facelib.faceset import Faceset
-from models.acceleration import accelerate
 from models.base import Batch
-from trainer import preview
-from trainer.exam import Exam
+from models.fast_convolution import accelerate
+from trainer.data.split import sides_of
+from trainer.monitoring import preview
+from trainer.monitoring.predict import CHUNK, Predictor
+from trainer.monitoring.validation import Exam
 from trainer.options import options_class
-from trainer.predicting import CHUNK, Predictor
-from trainer.sampling import sides_of
 from trainer.session import Session
 from utils import device
 

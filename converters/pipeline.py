@@ -12,19 +12,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from converters.blend import Blender, Trace
-from converters.color.memory import Memory
-from converters.depth import deepen
-from converters.mask import Swap
-from converters.motion import Ways
-from converters.options import color_lead
+from converters.blending.blender import Blender, Trace
+from converters.blending.crop import Crop
+from converters.blending.high_bit_depth import deepen
+from converters.blending.mask import Swap
+from converters.blending.mask_history import Memory
+from converters.blending.motion import Ways
+from converters.look import color_lead
 from converters.predictor import Predictor
-from converters.region import Crop
 from facelib.faceset import FaceInfo
 from utils.errors import UserError
 from utils.images import to_float
 from utils.parallel import Failure, cores, ordered_map
-from utils.video import Frame
+from utils.video.frame import Frame
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from converters import session
-from converters.looks import Looks
-from converters.options import ConvertOptions, Look
+from converters.interactive import session_file
+from converters.look import Look
+from converters.look_timeline import Looks
+from converters.options import ConvertOptions
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
 from utils import console
 from utils.files import list_images
 from utils.options import to_json
-from utils.video import FrameSource
+from utils.video.source import FrameSource
 
 VIDEO_FRAME = re.compile(r"\d{6,}")  # how frames of a video are called
 NumberOf = Callable[[str], int | None]
@@ -74,10 +75,10 @@ def check(options: ConvertOptions) -> None:
     """
     if options.interactive:
         # not at the top: nobody else needs a window
-        from converters import interactive
+        from converters.interactive import app
 
-        interactive.check_screen()
-    session.find(options)
+        app.check_screen()
+    session_file.find(options)
 
 
 def choose(
@@ -94,16 +95,16 @@ def choose(
         If a session or a window is asked for that cannot be used.
     """
     if options.interactive:
-        from converters import interactive
+        from converters.interactive import app
 
-        looks = interactive.choose(options, predictor, source, faces)
+        looks = app.choose(options, predictor, source, faces)
         return None if looks is None else Plan(looks, numbers(source))
-    path = session.find(options)
+    path = session_file.find(options)
     if path is None:
         return Plan(Looks.all_alike(options))
     number_of = numbers(source)
-    kept = session.load(path, options.input_dir.name, number_of)
-    session.warn_of_lost(kept)
+    kept = session_file.load(path, options.input_dir.name, number_of)
+    session_file.warn_of_lost(kept)
     console.say(f'Each frame gets its settings from the session "{path}".')
     return Plan(kept.looks, number_of)
 

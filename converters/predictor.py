@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 else:
     tf = lazy.load("tensorflow")
-acceleration = lazy.load("models.acceleration")
+acceleration = lazy.load("models.fast_convolution")
 
 
 @dataclass(frozen=True, eq=False)

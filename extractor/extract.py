@@ -16,12 +16,12 @@ from typing import Any
 import cv2
 
 from extractor import journal
-from extractor.byhand import WINDOW, session
-from extractor.doubts import Mark, doubtful
-from extractor.finder import FaceFinder, make_finders
+from extractor.face_finder import FaceFinder, make_finders
 from extractor.frames import Pending, pending
-from extractor.hands import Hands, WorkerDied
+from extractor.in_flight import Hands, WorkerDied
+from extractor.manual import WINDOW, app
 from extractor.options import MANUAL, ExtractOptions
+from extractor.review import Mark, doubtful
 from extractor.smoothing import Found, Result, smoothed
 from extractor.writer import FaceWriter
 from facelib.detectors import DETECTORS
@@ -30,7 +30,8 @@ from utils import console, parallel
 from utils.console import Report
 from utils.errors import UserError
 from utils.files import Manifest, natural_key
-from utils.video import FrameSource, open_source
+from utils.video.io import open_source
+from utils.video.source import FrameSource
 
 MOST_IN_A_ROW = 20
 
@@ -58,8 +59,8 @@ def run(options: ExtractOptions, hands: Hands | None = None) -> Report:
             finders.put(finder)
         if options.cpu_only:
             console.say(f"Detector: {options.detector} ({DETECTORS[options.detector].help})")
-    if session.wanted(options):
-        session.check(options)
+    if app.wanted(options):
+        app.check(options)
     report = Report()
     with journal.begin(options, source) as manifest:
         before = len(journal.frames_of(manifest))
@@ -68,9 +69,9 @@ def run(options: ExtractOptions, hands: Hands | None = None) -> Report:
         if automatic:
             with _one_thread_each():
                 _work_through(options, source, finders, manifest, report, hands)
-        if session.wanted(options):
+        if app.wanted(options):
             with hands.hold(WINDOW):
-                session.work_through(options, source, manifest, report)
+                app.work_through(options, source, manifest, report)
         _summarise(manifest, report, before)
     return report
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from extractor.hands import Hands, WorkerDied
+from extractor.in_flight import Hands, WorkerDied
 from extractor.options import ExtractOptions
-from facelib.steady import REACH
+from facelib.smoothing import REACH
 from utils.errors import InputError
 from utils.files import list_images
 from utils.images import Image, pixels_in, read_image
-from utils.video import FrameSource
+from utils.video.source import FrameSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Pending:
     Attributes
     ----------
     picture : its path, for a worker to read, or (H, W, 3) uint8 BGR
-    index, name, time : as in `utils.video.Frame`
+    index, name, time : as in `utils.video.frame.Frame`
     wanted : False for one that is done, and only looked at for the sake of its neighbours
     """
 

@@ -14,14 +14,14 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from extractor.doubts import Mark
 from extractor.options import ExtractOptions
+from extractor.review import Mark
 from facelib.faceset import FaceInfo, Faceset
 from facelib.types import Rect
 from utils.errors import InputError
 from utils.files import Manifest, move_to_trash, remove_leftovers
 from utils.options import to_json
-from utils.video import FrameSource
+from utils.video.source import FrameSource
 
 JOURNAL = ".extract.jsonl"
 END = "*"  # no name of a frame

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from extractor.frames import Pending
-from facelib.steady import NARROWEST, REACH, reach_of, steady
+from facelib.smoothing import NARROWEST, REACH, reach_of, steady
 from facelib.types import Face, overlap
 from utils.images import Image
 from utils.parallel import Failure
@@ -44,7 +44,7 @@ def smoothed(results: Iterable[Result], every: int, noise: float) -> Iterator[Re
     ----------
     results : frames with their faces, in order; only direct neighbours belong together
     every : by how much the indices of direct neighbours differ
-    noise : the landmarker's, see `facelib.steady`
+    noise : the landmarker's, see `facelib.smoothing`
     """
     past: deque[Result] = deque(maxlen=REACH)  # without their pictures
     coming: deque[Result] = deque()

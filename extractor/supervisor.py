@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, NoReturn
 
-from extractor.byhand import WINDOW
+from extractor.manual import WINDOW
 from extractor.options import ExtractOptions
 from utils import console
 from utils.console import Report
@@ -214,7 +214,7 @@ def _work(
 
     threading.Thread(target=_listen, args=(pipe, send), daemon=True).start()
     from extractor import extract  # not at the top: only the child pays for OpenCV and the networks
-    from extractor.hands import Hands
+    from extractor.in_flight import Hands
 
     hands = Hands(lambda name, taken: send("taken" if taken else "done", name), suspects, left_out)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models import paths
+from models import sharing
 from models.base import Batch, Faces, ModelBase, ModelOptions, Tensor
 from models.blocks import bottleneck, downscale, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square
@@ -109,13 +109,13 @@ class Classic(ModelBase):
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Faces, Faces]:
         """Put src faces through the src path and dst faces through the dst path."""
-        codes = paths.encode(self.networks, src, dst)
-        of_src, of_dst = paths.decode(self.networks, codes.src, codes.dst)
+        codes = sharing.encode(self.networks, src, dst)
+        of_src, of_dst = sharing.decode(self.networks, codes.src, codes.dst)
         return Faces(*of_src), Faces(*of_dst)
 
     def swap(self, dst: Tensor) -> Faces:
         """Put dst faces through the src path."""
-        return Faces(*paths.decode_swap(self.networks, paths.encode_swap(self.networks, dst)))
+        return Faces(*sharing.decode_swap(self.networks, sharing.encode_swap(self.networks, dst)))
 
 
 def _structure_difference(side: Batch, made: Faces) -> Tensor:

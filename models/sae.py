@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from facelib.types import FaceType
-from models import paths
+from models import sharing
 from models.base import Batch, Faces, ModelBase, ModelOptions, Tensor
 from models.blocks import bottleneck, downscale, intermediate, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square, pyramid, style
@@ -142,15 +142,15 @@ class SAE(ModelBase):
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Dissimilarity within the softened mask at every scale, with the styles; masks' errors."""
         options = self.options
-        codes = paths.encode(self.networks, _to_network(src.warped), _to_network(dst.warped))
+        codes = sharing.encode(self.networks, _to_network(src.warped), _to_network(dst.warped))
         styled = options.face_style_power > 0 or options.bg_style_power > 0
         swapped = [codes.swap] if styled else []
-        of_src, of_dst, *of_swap = paths.decode(self.networks, codes.src, codes.dst, *swapped)
+        of_src, of_dst, *of_swap = sharing.decode(self.networks, codes.src, codes.dst, *swapped)
         losses = {"src": self._image_loss(src, of_src), "dst": self._image_loss(dst, of_dst)}
         if styled:
             losses["src"] += self._style_loss(dst, _from_network(of_swap[0][-1]))
         if options.learn_mask:
-            masks = paths.decode(self.networks, codes.src, codes.dst, kind="m")
+            masks = sharing.decode(self.networks, codes.src, codes.dst, kind="m")
             losses["src_mask"] = self._mask_loss(src.mask, masks[0])
             losses["dst_mask"] = self._mask_loss(dst.mask, masks[1])
         return losses
@@ -187,19 +187,19 @@ class SAE(ModelBase):
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Faces, Faces]:
         """Put src faces through the src path and dst faces through the dst path."""
-        codes = paths.encode(self.networks, _to_network(src), _to_network(dst))
-        images = paths.decode(self.networks, codes.src, codes.dst)
+        codes = sharing.encode(self.networks, _to_network(src), _to_network(dst))
+        images = sharing.decode(self.networks, codes.src, codes.dst)
         masks: list[Any] = [None, None]
         if self.options.learn_mask:
-            masks = paths.decode(self.networks, codes.src, codes.dst, kind="m")
+            masks = sharing.decode(self.networks, codes.src, codes.dst, kind="m")
         of_src, of_dst = (_faces(*heads) for heads in zip(images, masks, strict=True))
         return of_src, of_dst
 
     def swap(self, dst: Tensor) -> Faces:
         """Put dst faces through the src path."""
-        code = paths.encode_swap(self.networks, _to_network(dst))
-        masks = paths.decode_swap(self.networks, code, "m") if self.options.learn_mask else None
-        return _faces(paths.decode_swap(self.networks, code), masks)
+        code = sharing.encode_swap(self.networks, _to_network(dst))
+        masks = sharing.decode_swap(self.networks, code, "m") if self.options.learn_mask else None
+        return _faces(sharing.decode_swap(self.networks, code), masks)
 
 
 def _to_network(x: Tensor) -> Tensor:

@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 
 from converters import BLENDS, COLORS, MASKS, predictor
-from converters.blend import Blender
-from converters.mask import Swap
-from converters.motion import find_ways
-from converters.options import RAW_MODES, Look
+from converters.blending.blender import Blender
+from converters.blending.crop import Crop
+from converters.blending.mask import Swap
+from converters.blending.motion import find_ways
+from converters.look import RAW_MODES, Look
 from converters.predictor import Predictor
-from converters.region import Crop
 from facelib.detectors import DETECTORS
 from facelib.faceset import Faceset
 from facelib.landmarkers import LANDMARKERS
@@ -33,7 +33,7 @@ from scripts.demo import MODEL
 from utils.console import error, say
 from utils.errors import ExitStatus, InputError, UserError
 from utils.images import Image, to_float, to_uint8, write_image
-from utils.video import open_source
+from utils.video.io import open_source
 
 ROOT = Path(__file__).resolve().parent.parent
 TILE, GAP, LABEL, COLUMNS = 180, 6, 22, 7

@@ -14,7 +14,7 @@ from facelib.faceset import Faceset
 from utils.console import error, say
 from utils.errors import ExitStatus, InputError, UserError
 from utils.images import Image, read_image, write_image
-from utils.video import open_source
+from utils.video.io import open_source
 
 MOMENTS = 6
 TILE = 240

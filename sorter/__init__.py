@@ -34,7 +34,7 @@ METHODS = Registry(
         "oneface": ("sorter.keys:oneface", "frames with more than one face last"),
         "source-size": ("sorter.keys:source_size", "largest in the frame first"),
         "identity": (
-            "sorter.people:identity",
+            "sorter.identity:identity",
             "person by person, the most frequent first, strangers last",
         ),
         "final": (

@@ -17,12 +17,12 @@ from filelock import FileLock, Timeout
 
 from facelib.faceset import Faceset
 from sorter import METHODS
+from sorter.contact_sheet import check_sheet, write_sheet
+from sorter.html_page import check_page, write_page
 from sorter.job import Faces, Job, Placed
 from sorter.naming import places
 from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
-from sorter.page import check_page, write_page
 from sorter.rename import STATE, finish_interrupted, groups, interrupted, place, rename_all, undo
-from sorter.sheet import check_sheet, write_sheet
 from utils import console, processes
 from utils.console import Report
 from utils.errors import InputError, UsageError

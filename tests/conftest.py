@@ -5,8 +5,8 @@ import tempfile
 
 import pytest
 import skimage.data
-from screen import screen  # noqa: F401 - a fixture, for the tests of windows
-from synthetic import make_faceset
+from support.screen import screen  # noqa: F401 - a fixture, for the tests of windows
+from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset
 

@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 import pytest
 from skimage.exposure import match_histograms as skimage_match
-from synthetic import make_landmarks
+from support.synthetic import make_landmarks
 
 from converters import BLENDS, MASKS
-from converters.blend import Blender
-from converters.color.statistics import Colors, Match
-from converters.hist_match import match_histograms as match_by_statistics
-from converters.mask import MASK_SIDE, Swap, hull_mask
-from converters.options import RAW_MODES, SHOWN_MODES, Look
-from converters.region import Box, Crop, enlarge
-from converters.seamless import poisson_clone
+from converters.blending.blender import Blender
+from converters.blending.crop import Box, Crop, enlarge
+from converters.blending.hist_match import match_histograms as match_by_statistics
+from converters.blending.mask import MASK_SIDE, Swap, hull_mask
+from converters.blending.seamless import poisson_clone
+from converters.color_transfer.statistics import Colors, Match
+from converters.look import RAW_MODES, SHOWN_MODES, Look
 from facelib import geometry
 from facelib.types import FaceType
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
 from converters import COLORS
-from converters.color.idt import turns
-from converters.color.lines import LineMaps
-from converters.color.statistics import Colors, measure, moments
+from converters.color_transfer.idt import turns
+from converters.color_transfer.statistics import Colors, measure, moments
+from converters.color_transfer.transport_1d import LineMaps
 
 WHOLE = ("idt", "sot")
 SIDE = 48

@@ -12,15 +12,27 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import make_frames, make_info, make_landmarks, make_video
-from toy_model import ENTRY
+from support.conversion import (
+    IDENTITY,
+    INVERT,
+    SIZE,
+    StopsAt,
+    make_predictor,
+    mean_hull,
+    options,
+    read_folder,
+    write_footage,
+)
+from support.synthetic import make_frames, make_info, make_landmarks, make_video
+from support.toy_model import ENTRY
 
 from converters import convert, predictor
-from converters.blend import Blender
-from converters.options import ConvertOptions, Look
+from converters.blending.blender import Blender
+from converters.look import Look
+from converters.options import ConvertOptions
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
-from facelib import geometry, landmarks
+from facelib import geometry
 from facelib.faceset import write_face
 from facelib.types import FaceType
 from models import MODELS, checkpoint
@@ -28,69 +40,14 @@ from utils.errors import ExitStatus, InputError, ModelError, UsageError, UserErr
 from utils.files import list_images
 from utils.images import read_image, write_image
 from utils.options import ask, from_json, resolve, to_json
-from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
-from utils.timecode import exact_rate
-from utils.video import Frame, open_source
-
-SIZE = 64
-
-
-def mean_hull(size=SIZE, face_type=FaceType.FULL):
-    """The mask of a frontal face: near enough to that of any face in its crop."""
-    frontal = make_landmarks()
-    points = geometry.apply(geometry.crop_matrix(frontal, size, face_type), frontal)
-    return landmarks.hull_mask(points, (size, size))
-
-
-def make_predictor(change=lambda crops: crops, name="identity"):
-    mask = mean_hull()
-
-    def swap(crops):
-        return change(crops), np.repeat(mask[None], len(crops), axis=0)
-
-    return Predictor(swap, SIZE, FaceType.FULL, 10, 10, name)
-
-
-IDENTITY = make_predictor()
-INVERT = make_predictor(lambda crops: 1 - crops, "negative")
-
-
-def write_footage(folder, count=6, faceless=(), video=None):
-    """Frames of a moving head as PNGs or a video, and its aligned faces; the frames' pictures."""
-    frames = make_frames(count)
-    (folder / "aligned").mkdir(parents=True, exist_ok=True)
-    for index, (image, points) in enumerate(frames):
-        name = f"{index:06d}.png"
-        if video is None:
-            write_image(folder / "frames" / name, image)
-        if index in faceless:
-            continue
-        source = "frames" if video is None else video
-        info = make_info(points, 64, source_name=name, frame_index=index, source=source)
-        face = geometry.warp_face(image, info.matrix, 64)
-        write_face(folder / "aligned" / f"{index:06d}_0.png", face, info)
-    if video is not None:
-        make_video(folder / video, [image for image, _ in frames])
-    return [image for image, _ in frames]
-
-
-def options(folder, output="result", **changes):
-    values = {
-        "input_dir": folder / "frames",
-        "aligned_dir": folder / "aligned",
-        "model_dir": folder / "model",
-        "output_dir": folder / output,
-        "ask": False,
-    }
-    return ConvertOptions(**(values | changes))
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark
+from utils.video.frame import Frame
+from utils.video.io import open_source
+from utils.video.timecode import exact_rate
 
 
 def difference(one, other):
     return np.abs(one.astype(int) - other.astype(int))
-
-
-def read_folder(folder):
-    return [read_image(path) for path in list_images(folder)]
 
 
 def test_a_folder_becomes_a_folder(tmp_path):
@@ -387,19 +344,6 @@ def test_a_finished_video_is_replaced_only_when_asked_to(tmp_path):
     assert read_mark(video) == DIGITAL_SOURCE_TYPE
 
 
-class StopsAt:
-    """Inverts until the face of that number, then somebody presses Ctrl-C."""
-
-    def __init__(self, limit):
-        self.left = limit
-
-    def __call__(self, crops):
-        self.left -= len(crops)
-        if self.left < 0:
-            raise KeyboardInterrupt
-        return 1 - crops
-
-
 def test_after_an_interruption_a_folder_is_continued(tmp_path):
     write_footage(tmp_path, count=20, faceless=(4,))
     stops = make_predictor(StopsAt(9), "negative")
@@ -425,7 +369,7 @@ def test_after_an_interruption_a_folder_is_continued(tmp_path):
 
 @pytest.mark.parametrize("name", ["result", "result.mp4"])
 def test_a_continued_run_has_the_colours_of_a_whole_one(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("converters.film.PART_FRAMES", 5)
+    monkeypatch.setattr("converters.output.video.PART_FRAMES", 5)
     write_footage(tmp_path, count=16)
 
     def swap(crops):  # with a mask that is another in each frame

@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-import synthetic
+from support import synthetic
 
 import main
 from facelib.faceset import Faceset

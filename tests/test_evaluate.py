@@ -8,7 +8,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from synthetic import make_faceset, make_info, make_video
+from support.synthetic import make_faceset, make_info, make_video
 
 import main
 from facelib import geometry
@@ -17,12 +17,13 @@ from facelib.faceset import Faceset, held_out, read_face, read_info, write_face
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import FaceType
 from models.checkpoint import build_model, save_generation
-from tools import evaluate, figures
-from tools.options import EvaluateOptions
-from tools.watching import pair_frames
+from tools.evaluate import evaluate
+from tools.evaluate.observe import pair_frames
+from tools.evaluate.options import EvaluateOptions
+from tools.evaluate.report import ROWS, plain
 from utils.errors import InputError, UsageError
 from utils.images import write_image
-from utils.video import open_source
+from utils.video.io import open_source
 
 FRAMES = 12
 
@@ -93,7 +94,7 @@ def test_a_clip_against_itself_is_perfect(clip, src_aligned, tmp_path, capsys):
     assert result["taken_for_src"] == 1  # src is the same person here
     shown = capsys.readouterr().out
     assert "Identity alone proves nothing" in shown
-    assert all(row.label in shown for row in figures.ROWS)
+    assert all(row.label in shown for row in ROWS)
 
 
 def test_the_average_face_has_the_identity_but_neither_expression_nor_detail(
@@ -242,4 +243,4 @@ def test_a_result_of_another_size_is_scaled_and_said(frames, tmp_path, capsys):
 
 def test_json_holds_null_instead_of_nan():
     value = {"a": math.nan, "b": [1.5, math.inf], "c": np.float32(2), "d": "text", "e": 3}
-    assert figures.plain(value) == {"a": None, "b": [1.5, None], "c": 2.0, "d": "text", "e": 3}
+    assert plain(value) == {"a": None, "b": [1.5, None], "c": 2.0, "d": "text", "e": 3}

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from toy_model import ENTRY, Toy, ToyOptions
+from support.toy_model import ENTRY, Toy, ToyOptions
 
-from models import MODELS, checkpoint, transfer
+from models import MODELS, checkpoint, weight_transfer
 from models.classic import Sizes
-from tools import export
-from tools.options import ExportOptions
+from tools.util import export
+from tools.util.options import ExportOptions
 from trainer.options import options_class
 from trainer.session import Session
 from utils import options
@@ -126,9 +126,9 @@ class TestLoadWeights:
         save("H128", models["H128"], tmp_path)
         faces = np.random.default_rng(1).random((2, 128, 128, 3), np.float32)
         assert all(part.layers == part.of for part in
-                   transfer.load_weights(models["DF"], tmp_path).values())  # fmt: skip
+                   weight_transfer.load_weights(models["DF"], tmp_path).values())  # fmt: skip
         assert np.array_equal(models["DF"].swap(faces).image, models["H128"].swap(faces).image)
-        taken = transfer.load_weights(models["LIAEF128"], tmp_path)
+        taken = weight_transfer.load_weights(models["LIAEF128"], tmp_path)
         assert taken == {
             "encoder": (4, 4), "inter_B": (0, 3), "inter_AB": (0, 3), "decoder": (0, 8),
         }  # fmt: skip

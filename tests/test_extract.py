@@ -11,17 +11,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from synthetic import make_faceset, make_video
+from support.synthetic import make_faceset, make_video
 
-from extractor import hands
-from extractor.doubts import Mark, doubtful
+from extractor import in_flight
 from extractor.extract import run
 from extractor.journal import JOURNAL
 from extractor.options import ExtractOptions
+from extractor.review import Mark, doubtful
 from facelib import geometry
 from facelib.detectors.yunet import YuNet
 from facelib.faceset import Faceset, read_face, read_info
-from facelib.steady import REACH
+from facelib.smoothing import REACH
 from facelib.types import FaceType, Rect, overlap
 from sorter.options import SortOptions
 from sorter.sort import run as sort
@@ -248,7 +248,7 @@ def test_pictures_too_large_to_be_kept_give_the_same_faces(
 ):
     source = request.getfixturevalue(kind)
     extract(source, tmp_path / "kept")
-    monkeypatch.setattr(hands, "MOST_PIXELS", 320 * 240)  # room for one, and none is kept
+    monkeypatch.setattr(in_flight, "MOST_PIXELS", 320 * 240)  # room for one, and none is kept
     monkeypatch.setattr(parallel, "cores", lambda: 2)
     assert extract(source, out).counts == {"frames": COUNT, "faces": COUNT}
     assert contents(out) == contents(tmp_path / "kept")

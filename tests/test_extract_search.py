@@ -10,11 +10,11 @@ import dlib
 import numpy as np
 import pytest
 import skimage.data
-from synthetic import make_faceset
+from support.synthetic import make_faceset
 
-from extractor import finder
+from extractor import face_finder
 from extractor.extract import run
-from extractor.finder import FaceFinder
+from extractor.face_finder import FaceFinder
 from extractor.options import ExtractOptions
 from facelib import landmarks
 from facelib.faceset import Faceset
@@ -121,7 +121,7 @@ class Upright:
 @pytest.fixture
 def upright(monkeypatch):
     table = {"upright": (f"{__name__}:Upright", "finds upright faces only")}
-    monkeypatch.setattr(finder, "DETECTORS", Registry("detector", table))
+    monkeypatch.setattr(face_finder, "DETECTORS", Registry("detector", table))
 
 
 @pytest.mark.parametrize("turn", [0, 1, 2, 3])
@@ -129,7 +129,7 @@ def upright(monkeypatch):
 def test_a_turned_frame_gives_the_same_face(
     astronaut, tmp_path, upright, turn, landmarker, side, monkeypatch
 ):
-    monkeypatch.setattr(finder, "TURNED_SIDE", side)  # the frame is shrunk to it first
+    monkeypatch.setattr(face_finder, "TURNED_SIDE", side)  # the frame is shrunk to it first
     picture = astronaut[:300, 40:440]
     search = FaceFinder(options(tmp_path, detector="upright", landmarker=landmarker))
     (expected,) = search.find(picture)
@@ -272,25 +272,25 @@ def test_a_picture_of_two_people_is_refused(two_people, tmp_path):
 
 def test_finders_are_shared_out_among_the_gpus(tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(finder.device, "gpus", lambda: ["GPU:0", "GPU:1"])
-    monkeypatch.setattr(finder.parallel, "cores", lambda: 5)
-    monkeypatch.setattr(finder, "FaceFinder", lambda options, on: made.append(on) or on)
-    assert len(finder.make_finders(options(tmp_path, multi_gpu=True))) == 5
+    monkeypatch.setattr(face_finder.device, "gpus", lambda: ["GPU:0", "GPU:1"])
+    monkeypatch.setattr(face_finder.parallel, "cores", lambda: 5)
+    monkeypatch.setattr(face_finder, "FaceFinder", lambda options, on: made.append(on) or on)
+    assert len(face_finder.make_finders(options(tmp_path, multi_gpu=True))) == 5
     assert made == ["GPU:0", "GPU:1", "GPU:0", "GPU:1", "GPU:0"]
 
 
 @pytest.mark.parametrize("also", [{"cpu_only": True}, {"force_gpu_idx": 0}, {}])
 def test_multi_gpu_without_gpus_is_a_usage_error(tmp_path, monkeypatch, also):
-    monkeypatch.setattr(finder.device, "gpus", list)
+    monkeypatch.setattr(face_finder.device, "gpus", list)
     with pytest.raises(UsageError, match="--multi-gpu"):
-        finder.make_finders(options(tmp_path, multi_gpu=True, **also))
+        face_finder.make_finders(options(tmp_path, multi_gpu=True, **also))
 
 
 LOGICAL = """
 import numpy as np, skimage.data, tensorflow as tf
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from facelib.detectors.mt import Mtcnn
+from facelib.detectors.mtcnn import Mtcnn
 image = np.ascontiguousarray(skimage.data.astronaut()[:256, 96:352, ::-1])
 for name in ("CPU:0", "CPU:1"):
     mt = Mtcnn(device=name)

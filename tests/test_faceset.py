@@ -12,10 +12,10 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from support import synthetic
 
 from facelib import faceset as fs
 from facelib import geometry

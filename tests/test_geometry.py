@@ -3,23 +3,14 @@
 import cv2
 import numpy as np
 import pytest
-import synthetic
+from support import synthetic
+from support.synthetic import reference_landmarks
 
 from facelib import geometry
 from facelib import landmarks as lm
 from facelib.pose import HEAD
 from facelib.types import FaceType
 from utils.errors import InputError
-
-
-def reference_landmarks():
-    """The face the ancestor's figures are for: mean face and half-elliptic jaw, turned by 10."""
-    angle = np.pi * np.arange(17) / 16
-    jaw = np.c_[0.49 + 0.56 * np.cos(np.pi - angle), 0.2 + 0.9 * np.sin(angle)]
-    cos, sin = np.cos(np.radians(10)), np.sin(np.radians(10))
-    turned = np.r_[jaw, geometry.MEAN_FACE] @ np.array([[cos, sin], [-sin, cos]])
-    return turned * 150 + [400, 250]
-
 
 ROUNDED = np.rint(reference_landmarks())
 FRONT = synthetic.make_landmarks()

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from synthetic import make_landmarks
+from support.synthetic import make_landmarks
 
 from converters import BLENDS, COLORS, MASKS
-from converters.blend import Blender
-from converters.mask import Swap
-from converters.options import RAW_MODES, Look
-from converters.region import Crop
+from converters.blending.blender import Blender
+from converters.blending.crop import Crop
+from converters.blending.mask import Swap
+from converters.look import RAW_MODES, Look
 from facelib.types import FaceType
 
 FOLDER = Path(__file__).parent / "golden"

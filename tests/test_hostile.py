@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import cv2
-import hostile
 import pytest
-from synthetic import make_faceset, make_info, make_landmarks
+from support import hostile
+from support.synthetic import make_faceset, make_info, make_landmarks
 
 from facelib.faceinfo import to_json
 from facelib.faceset import read_face, read_info
@@ -107,7 +107,7 @@ def test_a_video_whose_frames_are_not_what_it_says(tmp_path):
     clip = hostile.video(tmp_path / "clip.avi", 9000, 9000)
     reader = f"""
 from pathlib import Path
-from utils.video import open_source
+from utils.video.io import open_source
 source = open_source(Path({str(clip)!r}))
 print([frame.image.shape for frame in source], source.failures)
 """

@@ -9,19 +9,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import ancestor
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import ancestor
 
 from facelib import geometry
 from facelib.faceset import Faceset, read_face
 from facelib.types import FaceType
-from tools import dfl_pickle
-from tools.import_dfl import run
-from tools.options import ImportOptions
+from tools.util import dfl_pickle
+from tools.util.import_dfl import run
+from tools.util.options import ImportOptions
 from utils.errors import ExitStatus, InputError
 
 ROOT = Path(__file__).parent.parent

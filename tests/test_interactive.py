@@ -11,8 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from screen import wait_until
-from test_convert import (
+from support.conversion import (
     INVERT,
     SIZE,
     make_predictor,
@@ -21,23 +20,25 @@ from test_convert import (
     read_folder,
     write_footage,
 )
+from support.screen import wait_until
 
-from converters import controls, convert, interactive
-from converters import screen as content
-from converters.desk import Desk, Scene
-from converters.looks import Looks
-from converters.options import Look
-from converters.painter import Painter
+from converters import convert
+from converters.interactive import app, keymap
+from converters.interactive import screen as content
+from converters.interactive.preview import Preview, Shot, show_alpha, show_mask
+from converters.interactive.preview_worker import Painter
+from converters.interactive.session_file import Session, save, session_path
+from converters.interactive.state import Desk, Scene
+from converters.look import Look
+from converters.look_timeline import Looks
 from converters.predictor import Predictor
-from converters.preview import Preview, Shot, show_alpha, show_mask
-from converters.session import Session, save, session_path
 from facelib.faceset import Faceset
 from facelib.types import FaceType
 from utils import window
 from utils.errors import UserError
 from utils.options import options_of
-from utils.video import open_source
-from utils.video_random import open_random
+from utils.video.io import open_source
+from utils.video.seekable import open_random
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,7 +53,7 @@ def run_convert(screen, folder, until=None):
         import cv2  # before PyAV, as in the program
         sys.path[:0] = {[str(ROOT), str(ROOT / "tests")]!r}
         from pathlib import Path
-        from converters.preview import Preview
+        from converters.interactive.preview import Preview
         from test_convert import INVERT, convert, options
         folder, until = Path({str(folder)!r}), Path({str(until or folder)!r})
         at_once = Preview._make
@@ -84,7 +85,7 @@ def test_a_person_sets_looks_leaves_comes_back_and_renders(screen, tmp_path):
     write_footage(tmp_path)
     kept = Kept(tmp_path)
     process = run_convert(screen, tmp_path)
-    handle = screen.window(interactive.TITLE, process, 240)
+    handle = screen.window(app.TITLE, process, 240)
     kept.wait(lambda record: record["at"] == "000000.png", "the session begins")
     for key, at in (("period", "000001.png"), ("period", "000002.png")):
         screen.key(key)
@@ -105,7 +106,7 @@ def test_a_person_sets_looks_leaves_comes_back_and_renders(screen, tmp_path):
     assert not (tmp_path / "result").exists()
 
     process = run_convert(screen, tmp_path)
-    screen.window(interactive.TITLE, process, 240)
+    screen.window(app.TITLE, process, 240)
     kept.wait(lambda record: record["at"] == "000003.png", "it goes on where it was")
     screen.key("greater")
     time.sleep(1)
@@ -119,7 +120,7 @@ def test_the_picture_changes_under_the_keys_and_the_mouse(screen, tmp_path):
     write_footage(tmp_path, count=2)
     process = run_convert(screen, tmp_path)
     try:
-        handle = screen.window(interactive.TITLE, process, 240)
+        handle = screen.window(app.TITLE, process, 240)
         Kept(tmp_path).wait(lambda record: True, "the window is there")
 
         def middle():
@@ -153,7 +154,7 @@ def test_keys_count_while_a_picture_is_made(screen, tmp_path):
     write_footage(tmp_path, count=1)
     process = run_convert(screen, tmp_path, until=tmp_path / "go")
     try:
-        screen.window(interactive.TITLE, process, 240)
+        screen.window(app.TITLE, process, 240)
         kept = Kept(tmp_path)
         for key, name, value in [
             ("w", "erode_modifier", 1), ("e", "blur_modifier", 1), ("3", "mode", "seamless"),
@@ -327,12 +328,12 @@ def test_the_whole_help_fits_into_the_window():
     content.draw_help(place)
     assert not place[-4:].any()
     assert not place[:, -4:].any()
-    rows = sum(len(rows) for rows in controls.listed().values())
+    rows = sum(len(rows) for rows in keymap.listed().values())
     lines = cv2.connectedComponents(cv2.dilate((place.max(2) > 60).astype(np.uint8),
                                                np.ones((1, 25), np.uint8)))[0]  # fmt: skip
     assert lines >= rows
 
 
 def test_all_settings_fit_into_the_column():
-    rows = len(options_of(Look)) + 4 + len(controls.FIRST_KEYS)
+    rows = len(options_of(Look)) + 4 + len(keymap.FIRST_KEYS)
     assert 50 + rows * content.LINE < 760

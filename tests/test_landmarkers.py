@@ -13,7 +13,7 @@ from facelib.detectors.yunet import YuNet
 from facelib.geometry import apply
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarkers import mesh as mesh_module
-from facelib.landmarkers.mesh68 import MESH_68
+from facelib.landmarkers.mesh import MESH_68
 from facelib.landmarkers.region import Region, region_of, turned
 from facelib.types import Detection, Rect
 from facelib.weights import weight_file

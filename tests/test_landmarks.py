@@ -3,8 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-import synthetic
-from test_geometry import ROUNDED
+from support import synthetic
 
 from facelib import geometry
 from facelib import landmarks as lm
@@ -12,6 +11,7 @@ from facelib.types import FaceType
 from utils.errors import InputError
 
 FRONT = synthetic.make_landmarks()
+ROUNDED = np.rint(synthetic.reference_landmarks())
 ALIGNED = geometry.apply(geometry.crop_matrix(ROUNDED, 256, FaceType.FULL), ROUNDED)
 
 

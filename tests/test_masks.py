@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
-from synthetic import make_landmarks
+from support.synthetic import make_landmarks
 
 from converters import MASKS
-from converters.mask import (
+from converters.blending.crop import Crop
+from converters.blending.mask import (
     MASK_SIDE,
     Swap,
     blur,
@@ -21,7 +22,6 @@ from converters.mask import (
     hull_mask,
     predicted_mask,
 )
-from converters.region import Crop
 from facelib import geometry
 from facelib.landmarks import hull_mask as draw_hull
 from facelib.types import FaceType

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from toy_model import Toy, ToyOptions
+from support.toy_model import Toy, ToyOptions
 
 from models import MODELS
 from trainer import memory

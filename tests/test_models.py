@@ -15,10 +15,10 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from converters import predictor
-from models import MODELS, acceleration, blocks, checkpoint, initial, losses
+from models import MODELS, blocks, checkpoint, fast_convolution, initializers, losses
 from models.base import Batch
 from models.classic import Sizes
-from tools import export
+from tools.util import export
 from trainer.optimizer import Adam
 from utils import options
 from utils.errors import ModelError, UsageError
@@ -519,9 +519,9 @@ def test_sae_losses_are_the_published_sums(pixel_loss):
 def test_accelerated_convolutions_are_the_plain_ones(
     size, channels, depth, kernel, stride, wide, monkeypatch
 ):
-    monkeypatch.setattr(acceleration.cv2, "checkHardwareSupport", lambda _: wide)
+    monkeypatch.setattr(fast_convolution.cv2, "checkHardwareSupport", lambda _: wide)
     monkeypatch.setattr(
-        acceleration, "FEW_PIXELS", {3: 200, 5: 200}
+        fast_convolution, "FEW_PIXELS", {3: 200, 5: 200}
     )  # so that both forms have their turn
     inputs = keras.Input((size, size, channels))
     layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
@@ -536,7 +536,7 @@ def test_accelerated_convolutions_are_the_plain_ones(
         return y, *tape.gradient(total, [x, layer.kernel.value, layer.bias.value])
 
     plain = outputs()
-    acceleration.accelerate([network])
+    fast_convolution.accelerate([network])
     assert "convolution_op" in vars(layer)
     for fast, slow in zip(outputs(), plain, strict=True):
         assert np.allclose(fast, slow, atol=2e-5 * float(tf.reduce_max(tf.abs(slow))))
@@ -545,10 +545,12 @@ def test_accelerated_convolutions_are_the_plain_ones(
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("batch", [1, 5])
 def test_a_prediction_is_the_same_with_weights_transformed_once(batch, wide, monkeypatch):
-    monkeypatch.setattr(acceleration.cv2, "checkHardwareSupport", lambda _: wide)
-    used, ours = [], acceleration.winograd.convolve_transformed
+    monkeypatch.setattr(fast_convolution.cv2, "checkHardwareSupport", lambda _: wide)
+    used, ours = [], fast_convolution.winograd.convolve_transformed
     monkeypatch.setattr(
-        acceleration.winograd, "convolve_transformed", lambda *args: used.append(1) or ours(*args)
+        fast_convolution.winograd,
+        "convolve_transformed",
+        lambda *args: used.append(1) or ours(*args),
     )
     inputs = x = keras.Input((16, 16, 20))
     for number, (depth, kernel, stride) in enumerate([
@@ -561,7 +563,7 @@ def test_a_prediction_is_the_same_with_weights_transformed_once(batch, wide, mon
     network = keras.Model(inputs, x)
     images = tf.constant(RNG.standard_normal((batch, 16, 16, 20)), tf.float32)
     plain = network(images)
-    acceleration.accelerate_prediction([network])
+    fast_convolution.accelerate_prediction([network])
     graph = tf.function(network, input_signature=[tf.TensorSpec((None, 16, 16, 20))])
     assert np.allclose(graph(images), plain, atol=2e-5 * float(tf.reduce_max(tf.abs(plain))))
     assert bool(used) != wide
@@ -570,13 +572,13 @@ def test_a_prediction_is_the_same_with_weights_transformed_once(batch, wide, mon
 def test_acceleration_leaves_layers_with_few_channels_alone():
     inputs = keras.Input((8, 8, 3))
     layer = keras.layers.Conv2D(8, 5, strides=2, padding="same")
-    acceleration.accelerate([keras.Model(inputs, layer(inputs))])
+    fast_convolution.accelerate([keras.Model(inputs, layer(inputs))])
     assert "convolution_op" not in vars(layer)
 
 
 def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_chequerboard():
     model = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
-    initial.begin(model.networks.values(), seed=3)
+    initializers.begin(model.networks.values(), seed=3)
     faces = RNG.standard_normal((2, 64, 64, 3)).astype(np.float32)
     codes = model.networks["encoder"](faces).numpy()
     assert 0.5 < codes.std() / faces.std() < 2
@@ -585,6 +587,6 @@ def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_chequerboa
     blocks = after(codes).numpy().reshape(2, 8, 2, 8, 2, -1)
     np.testing.assert_array_equal(blocks[:, :, 0, :, 0], blocks[:, :, 1, :, 1])
     other = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
-    initial.begin(other.networks.values(), seed=3)
+    initializers.begin(other.networks.values(), seed=3)
     pairs = zip(model.variables, other.variables, strict=True)
     assert all(np.array_equal(one.numpy(), two.numpy()) for one, two in pairs)

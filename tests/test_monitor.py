@@ -10,25 +10,27 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from screen import wait_until
-from synthetic import make_faceset, make_info, make_landmarks
-from toy_model import ENTRY
+from support.screen import wait_until
+from support.synthetic import make_faceset, make_info, make_landmarks
+from support.toy_model import ENTRY
 
 from facelib.faceset import Faceset, write_face
 from facelib.geometry import warp_face
 from facelib.types import FaceType
 from models import MODELS, checkpoint
 from models.base import Faces
-from trainer import exam, monitor, plots, preview, train, viewer
-from trainer.exam import Exam, Record
+from trainer import train
+from trainer.data.sampler import Sampler, Settings
+from trainer.data.split import sides_of
+from trainer.monitoring import monitor, plots, preview, validation, window
+from trainer.monitoring.predict import CHUNK, Predicted, Predictor
+from trainer.monitoring.validation import Exam, Record
 from trainer.options import options_class
-from trainer.predicting import CHUNK, Predicted, Predictor
-from trainer.sampler import Sampler, Settings
-from trainer.sampling import sides_of
 from trainer.session import Session
 from utils.images import read_image, to_float
 
 ROOT = Path(__file__).parent.parent
+PROGRAM = ROOT / "tests" / "support" / "toy_model.py"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def sides(settings, people):
 
 
 def test_training_writes_previews_measures_and_events(settings, monkeypatch):
-    monkeypatch.setattr(exam, "FACES", 2 * CHUNK)
+    monkeypatch.setattr(validation, "FACES", 2 * CHUNK)
     monkeypatch.setattr(monitor, "MEASURING", 1.0)
     train.run(settings(target_iter=200, measure_minutes=0.01, preview_minutes=0.02,
                        preview_history=True, tensorboard=True))  # fmt: skip
@@ -146,11 +148,11 @@ def test_without_weights_of_a_recogniser_the_rest_is_measured(sides, monkeypatch
 
 
 def _no_file(name):
-    raise exam.UserError(f"{name} is missing; run: make weights")
+    raise validation.UserError(f"{name} is missing; run: make weights")
 
 
 def row(iteration, value=0.5):
-    return dict.fromkeys(exam.COLUMNS, value) | {"iteration": iteration}
+    return dict.fromkeys(validation.COLUMNS, value) | {"iteration": iteration}
 
 
 def test_measures_survive_restarts_half_lines_and_courses_given_up(tmp_path):
@@ -205,7 +207,7 @@ def trainee(screen, people, tmp_path):
     """A training with a window, in a process of its own."""
     model_dir, log = tmp_path / "model", tmp_path / "log"
     command = [
-        sys.executable, str(ROOT / "tests" / "toy_model.py"), "train", "--model", "TOY", "--no-ask",
+        sys.executable, str(PROGRAM), "train", "--model", "TOY", "--no-ask",
         "--training-data-src-dir", str(people / "src"), "--model-dir", str(model_dir),
         "--training-data-dst-dir", str(people / "dst"), "--batch-size", "2",
         "--preview-minutes", "0.1", "--measure-minutes", "0",
@@ -215,10 +217,10 @@ def trainee(screen, people, tmp_path):
             command, env=screen.env | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
             stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    window = screen.window(viewer.TITLE, process)
+    shown = screen.window(window.TITLE, process)
     wait_until(lambda: screen.picture()[400:600, :600].any(), "the preview is shown")
     wait_until(lambda: (model_dir / "preview.png").exists(), "the preview is written")
-    yield process, window, model_dir, log.read_text
+    yield process, shown, model_dir, log.read_text
     process.kill()
     process.wait()
 

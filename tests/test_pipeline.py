@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import clips
 import cv2
 import pytest
 import skimage.data
+from support import clips
 
-from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark
 
 ROOT = Path(__file__).parent.parent
 CLIPS = {
@@ -35,7 +35,7 @@ def astronaut_on_her_side(index, width, height):
 
 def run(*words):
     """Run main.py with the toy model registered; the last lines of a failure are shown."""
-    command = [sys.executable, "tests/toy_model.py", *map(str, words), "--no-ask"]
+    command = [sys.executable, "tests/support/toy_model.py", *map(str, words), "--no-ask"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import make_faceset
+from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset
 from sorter import cache

@@ -1,4 +1,4 @@
-"""utils.provenance: marks in PNGs (Pillow is the oracle) and in the tags of videos."""
+"""utils.provenance.mark: marks in PNGs (Pillow is the oracle) and in the tags of videos."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from utils.errors import InputError
-from utils.provenance import DIGITAL_SOURCE_TYPE, mark_png, read_mark, video_tags
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_png, read_mark, video_tags
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (21, 33, 4), dtype=np.uint8)
 OTHER = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"

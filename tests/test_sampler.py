@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import skimage.data
 from scipy.interpolate import RegularGridInterpolator
-from synthetic import make_faceset, make_info, make_landmarks
+from support.synthetic import make_faceset, make_info, make_landmarks
 
 from facelib import landmarks as marks
 from facelib.faceset import Faceset, read_face, write_face
 from facelib.geometry import apply, crop_matrix, invert, warp_face
 from facelib.types import FaceType
-from trainer import augment
-from trainer.feed import Feed
-from trainer.sampler import Sampler, Settings
+from trainer.data import augment
+from trainer.data.loader import Feed
+from trainer.data.sampler import Sampler, Settings
 from utils.errors import InputError, UserError
 
 HALF_64 = Settings(FaceType.HALF, 64)

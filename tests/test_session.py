@@ -9,15 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic import make_frames, make_video
-from test_convert import INVERT, make_predictor, options, read_folder, write_footage
+from support.conversion import INVERT, make_predictor, options, read_folder, write_footage
+from support.synthetic import make_frames, make_video
 
-from converters import convert, interactive, session
-from converters.desk import Desk, Scene
-from converters.interactive import Keeper
-from converters.looks import Looks
-from converters.options import Look
-from converters.session import Session, session_path
+from converters import convert
+from converters.interactive import app, session_file
+from converters.interactive.app import Keeper
+from converters.interactive.session_file import Session, session_path
+from converters.interactive.state import Desk, Scene
+from converters.look import Look
+from converters.look_timeline import Looks
 from utils.errors import InputError, UsageError, UserError
 from utils.files import list_images
 
@@ -28,7 +29,7 @@ LOOKS = Looks({0: Look(), 2: RED, 4: Look(erode_modifier=60), 5: Look()})
 
 def write_session(folder, looks=LOOKS, output="result", at=3, footage="frames", names=NAMES):
     path = session_path(folder / output)
-    session.save(path, Session(looks, at), footage, names)
+    session_file.save(path, Session(looks, at), footage, names)
     return path
 
 
@@ -39,13 +40,13 @@ def number_of(name):
 def test_what_is_written_is_read_back(tmp_path):
     path = write_session(tmp_path)
     assert path.name == "result.session.json"
-    assert session.load(path, "frames", number_of) == Session(LOOKS, 3)
+    assert session_file.load(path, "frames", number_of) == Session(LOOKS, 3)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_frames_that_are_gone_are_named_and_the_rest_is_kept(tmp_path):
     path = write_session(tmp_path, names=["gone.png", *NAMES[1:]])
-    kept = session.load(path, "frames", number_of)
+    kept = session_file.load(path, "frames", number_of)
     assert kept.lost == ("gone.png",)
     assert kept.looks == Looks({0: RED, 2: RED, 4: LOOKS.at(4), 5: Look()})
 
@@ -73,13 +74,13 @@ def test_what_is_wrong_with_a_session_is_one_sentence_with_its_name(change, tmp_
     path = write_session(tmp_path)
     path.write_text(CHANGES[change](path.read_text()))
     with pytest.raises(InputError, match=r"result\.session\.json"):
-        session.load(path, "frames", number_of)
+        session_file.load(path, "frames", number_of)
 
 
 def test_a_frame_that_is_unknown_to_be_the_last_one_is_no_fault(tmp_path):
     path = write_session(tmp_path)
     path.write_text(path.read_text().replace('"at": "000003.png"', '"at": 7'))
-    assert session.load(path, "frames", number_of).at == 0
+    assert session_file.load(path, "frames", number_of).at == 0
 
 
 def test_each_frame_gets_its_settings(tmp_path, capsys):
@@ -167,7 +168,7 @@ CHANGED = replace(DESK, frame=3, looks=DESK.looks.from_here(3, Look(mode="seamle
 
 
 def kept(path):
-    return session.load(path, "frames", number_of)
+    return session_file.load(path, "frames", number_of)
 
 
 def test_a_full_disk_is_told_and_costs_nothing(tmp_path, monkeypatch):
@@ -179,7 +180,7 @@ def test_a_full_disk_is_told_and_costs_nothing(tmp_path, monkeypatch):
     assert re.fullmatch(r'the session ".*result.session.json" cannot be written: .+', keeper.alarm)
     assert list(tmp_path.iterdir()) == [path]
     assert kept(path).looks == DESK.looks, "what was there is still there"
-    monkeypatch.setattr(interactive, "RETRY", 0)
+    monkeypatch.setattr(app, "RETRY", 0)
     keeper.keep(replace(CHANGED, frame=2))  # there is room again
     keeper.keep(CHANGED)
     assert not keeper.alarm

@@ -8,8 +8,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sorting import contents, frames_in_order, names_by, order_of, sort, write
-from synthetic import draw_face, make_faceset, make_landmarks
+from support.sorting import contents, frames_in_order, names_by, order_of, sort, write
+from support.synthetic import draw_face, make_faceset, make_landmarks
 
 import main
 from facelib.faceset import Faceset

@@ -6,8 +6,8 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from sorting import contents, order_of, sort
-from synthetic import make_faceset
+from support.sorting import contents, order_of, sort
+from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset, fingerprint, read_face, write_face
 from sorter.cache import measure

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
-from sorting import order_of
-from synthetic import make_faceset
+from support.sorting import order_of
+from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset
 from sorter import chain as chains

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import skimage.color
 import skimage.data
-from sorting import frames_in_order, names_by, order_of, sort, write
-from synthetic import draw_face, make_faceset, make_info, make_landmarks
+from support.sorting import frames_in_order, names_by, order_of, sort, write
+from support.synthetic import draw_face, make_faceset, make_info, make_landmarks
 
 from facelib import landmarks as lm
 from facelib.detectors.yunet import YuNet
@@ -17,7 +17,7 @@ from facelib.faceset import Faceset, read_face, read_info
 from facelib.geometry import apply, crop_matrix, warp_face
 from facelib.landmarkers.mesh import Mesh
 from facelib.types import FaceType
-from sorter import features, final, keys, people
+from sorter import features, final, identity, keys
 from sorter.job import Job
 
 FRONTAL = make_landmarks(center=(64, 64), width=70)
@@ -356,7 +356,7 @@ def test_clusters_are_the_people_the_vectors_were_made_from(seed):
     truth = rng.choice(12, 600, p=np.arange(1, 13) / 78)
     vectors = centres[truth] + rng.normal(0, 0.6, (600, 128))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    found, distances = people.cluster(vectors, 0.637)
+    found, distances = identity.cluster(vectors, 0.637)
     pairs = set(zip(truth.tolist(), found.tolist(), strict=True))
     assert len(pairs) == len(set(truth.tolist())) == found.max() + 1
     assert (np.diff(np.bincount(found)) <= 0).all()

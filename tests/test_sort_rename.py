@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sorting import contents, sort
-from synthetic import make_faceset
+from support.sorting import contents, sort
+from support.synthetic import make_faceset
 
 from sorter.rename import PLAN, STATE, finish_interrupted, rename_all, undo
 from utils.errors import InputError

@@ -8,11 +8,11 @@ from urllib.parse import unquote
 import cv2
 import numpy as np
 import pytest
-from sorting import sort, write
-from synthetic import make_faceset, make_landmarks
+from support.sorting import sort, write
+from support.synthetic import make_faceset, make_landmarks
 
 from facelib.faceset import Faceset
-from sorter import sheet
+from sorter import contact_sheet
 from sorter.job import Placed
 from utils.errors import ExitStatus
 from utils.images import read_image
@@ -60,30 +60,33 @@ def test_the_sheet_shows_every_face_at_its_place(tmp_path):
     report = sort(folder, "brightness", contact_sheet=tmp_path / "out" / "sheet.png")
     assert report.status is ExitStatus.DONE
     drawn = read_image(tmp_path / "out" / "sheet.png")
-    columns = drawn.shape[1] // sheet.THUMB
+    columns = drawn.shape[1] // contact_sheet.THUMB
     for number, level in enumerate(range(210, 10, -10)):
-        x = number % columns * sheet.THUMB
-        y = sheet.HEAD + number // columns * (sheet.THUMB + sheet.STRIP)
-        assert (drawn[y : y + sheet.THUMB, x : x + sheet.THUMB] == level).all()
-        strip = drawn[y + sheet.THUMB : y + sheet.THUMB + sheet.STRIP, x : x + sheet.THUMB]
+        x = number % columns * contact_sheet.THUMB
+        y = contact_sheet.HEAD + number // columns * (contact_sheet.THUMB + contact_sheet.STRIP)
+        assert (drawn[y : y + contact_sheet.THUMB, x : x + contact_sheet.THUMB] == level).all()
+        strip = drawn[
+            y + contact_sheet.THUMB : y + contact_sheet.THUMB + contact_sheet.STRIP,
+            x : x + contact_sheet.THUMB,
+        ]
         assert (strip > 200).any(), "a number is written under the face"
 
 
 def test_a_sheet_of_many_faces_shows_an_even_choice(tmp_path, monkeypatch):
-    monkeypatch.setattr(sheet, "MOST", 10)
+    monkeypatch.setattr(contact_sheet, "MOST", 10)
     folder = tmp_path / "faces"
     coloured_faces(folder, range(10, 250, 5))
     sort(folder, "brightness", contact_sheet=tmp_path / "sheet.png")
     drawn = read_image(tmp_path / "sheet.png")
-    found = [int(drawn[sheet.HEAD + 5, 5 + i * sheet.THUMB, 0]) for i in range(5)]
+    found = [int(drawn[contact_sheet.HEAD + 5, 5 + i * contact_sheet.THUMB, 0]) for i in range(5)]
     assert found[0] == 245
     assert {a - b for a, b in pairwise(found)} <= {25, 30}
 
 
 def test_a_face_that_is_gone_leaves_an_empty_place(tmp_path):
     path = tmp_path / "gone.png"
-    drawn = sheet.draw_sheet([(Placed(path, 1.0), "gone.png")], "ünicode")
-    assert drawn.shape[0] == sheet.HEAD + sheet.THUMB + sheet.STRIP
+    drawn = contact_sheet.draw_sheet([(Placed(path, 1.0), "gone.png")], "ünicode")
+    assert drawn.shape[0] == contact_sheet.HEAD + contact_sheet.THUMB + contact_sheet.STRIP
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from synthetic import make_video
+from support.synthetic import make_video
 
 from extractor.extract import run
 from extractor.journal import JOURNAL
@@ -21,7 +21,7 @@ from utils.files import trash_dir
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
-PROGRAM = Path(__file__).parent / "fragile.py"
+PROGRAM = Path(__file__).parent / "support" / "fragile.py"
 COUNT = 10
 PATIENCE = 400  # seconds; a loaded machine needs long to start a program three times
 SESSIONS = []

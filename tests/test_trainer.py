@@ -13,21 +13,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from filelock import FileLock
-from synthetic import make_faceset
-from toy_model import ENTRY, Toy, ToyOptions
+from support.synthetic import make_faceset
+from support.toy_model import ENTRY, Toy, ToyOptions
 
 from facelib.faceset import Faceset, held_out
 from models import MODELS, checkpoint
 from models.base import Batch
-from trainer import plots, preview, saving, summary, train
-from trainer.interrupt import stop_requests
+from trainer import save, summary, train
+from trainer.data.split import divide, sides_of
+from trainer.monitoring import plots, preview
+from trainer.monitoring.predict import Predictor
 from trainer.optimizer import Adam
-from trainer.options import for_arguments, options_class, saved_options
-from trainer.predicting import Predictor
-from trainer.presets import PRESETS
+from trainer.options import PRESETS, for_arguments, options_class, saved_options
 from trainer.progress import Every, Progress, duration
-from trainer.sampling import divide, sides_of
 from trainer.session import Session
+from trainer.signals import stop_requests
 from trainer.step import Step
 from utils import options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
@@ -398,7 +398,7 @@ def test_what_was_learnt_is_saved_before_an_error_ends_the_training(settings):
     rng = np.random.default_rng(1)
 
     def fail():
-        with saving.saved_first(session, Progress(session)):
+        with save.saved_first(session, Progress(session)):
             session.train(random_batch(rng), random_batch(rng))
             raise InputError("no face is left")
 
@@ -422,13 +422,13 @@ def test_a_full_disk_keeps_the_last_save_and_the_training(settings, no_room, cap
     rng = np.random.default_rng(1)
     session.train(random_batch(rng), random_batch(rng))
     no_room()
-    saving.try_to_save(session, Progress(session))
+    save.try_to_save(session, Progress(session))
     assert "iteration 2 is saved" in capsys.readouterr().err
     assert newest(settings().model_dir).iteration == 2
     with pytest.raises(UserError, match="cannot save into"):
         train.run(settings(target_iter=20))
     no_room(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
-    saving.try_to_save(session, Progress(session))
+    save.try_to_save(session, Progress(session))
     assert newest(settings().model_dir).iteration == 3
 
 

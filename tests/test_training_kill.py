@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import make_faceset
+from support.synthetic import make_faceset
 
 from models import checkpoint
 
 ROOT = Path(__file__).parent.parent
+PROGRAM = ROOT / "tests" / "support" / "toy_model.py"
 TARGET = 100_000  # not reached: the training is always killed
 
 
@@ -23,7 +24,7 @@ class Trainee:
     def __init__(self, people, model_dir):
         self.model_dir = model_dir
         self.command = [
-            sys.executable, str(ROOT / "tests" / "toy_model.py"), "train", "--model", "TOY",
+            sys.executable, str(PROGRAM), "train", "--model", "TOY",
             "--training-data-src-dir", str(people / "src"),
             "--training-data-dst-dir", str(people / "dst"),
             "--model-dir", str(model_dir), "--batch-size", "2", "--seed", "5", "--no-ask",

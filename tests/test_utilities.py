@@ -5,14 +5,14 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
-from synthetic import make_faceset
+from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset, read_face, read_info
 from sorter.options import RecoverNamesOptions, SortOptions
 from sorter.sort import recover_names
 from sorter.sort import run as sort
-from tools import debug_pictures, metadata, pack
-from tools.util_options import (
+from tools.util import debug_pictures, metadata, pack
+from tools.util.options import (
     DebugPicturesOptions,
     PackOptions,
     RestoreMetadataOptions,

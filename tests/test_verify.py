@@ -11,21 +11,21 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import make_clip, sound_of, times_of
 from cryptography import x509
 from PIL import Image
-from test_convert import INVERT, options, write_footage
+from support.clips import make_clip, sound_of, times_of
+from support.conversion import INVERT, options, write_footage
 
 import main
 from converters import convert
 from tools import verify
 from tools.options import VerifyOptions
-from utils import certificate
-from utils.credentials import Marker, read_credential
 from utils.errors import ExitStatus, UserError
 from utils.images import encode_image, read_image
-from utils.provenance import DIGITAL_SOURCE_TYPE, mark_jpeg, read_mark, video_tags
-from utils.sidecar import read_sidecar, sidecar_of, write_sidecar
+from utils.provenance import certificate
+from utils.provenance.c2pa import Marker, read_credential
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_jpeg, read_mark, video_tags
+from utils.provenance.sidecar import read_sidecar, sidecar_of, write_sidecar
 
 ROOT = Path(__file__).parent.parent
 PIXELS = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)

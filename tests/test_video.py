@@ -1,4 +1,4 @@
-"""utils.video: order, times, sound, rotation, folders and tags come through."""
+"""utils.video.io: order, times, sound, rotation, folders and tags come through."""
 
 import itertools
 from fractions import Fraction
@@ -7,7 +7,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from clips import (
+from support.clips import (
     NTSC,
     STEADY,
     UNEVEN,
@@ -23,8 +23,10 @@ from clips import (
 )
 
 from utils.images import encode_image
-from utils.provenance import DIGITAL_SOURCE_TYPE, mark_png, read_mark, video_tags
-from utils.video import Frame, open_sink, open_source
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_png, read_mark, video_tags
+from utils.video.frame import Frame
+from utils.video.io import open_source
+from utils.video.sink import open_sink
 
 LATE = [time + Fraction(1, 3) for time in STEADY]
 

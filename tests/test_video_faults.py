@@ -1,4 +1,4 @@
-"""utils.video: bad input, damage, full disks, and results that cannot be written."""
+"""utils.video.io: bad input, damage, full disks, and results that cannot be written."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import (
+from support.clips import (
     STEADY,
     UNEVEN,
     add_sound,
@@ -22,7 +22,8 @@ from clips import (
 
 from utils.errors import InputError, UsageError, UserError
 from utils.images import encode_image
-from utils.video import open_sink, open_source
+from utils.video.io import open_source
+from utils.video.sink import open_sink
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -204,7 +205,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, name, roo
 import resource, sys
 from pathlib import Path
 from utils.errors import UserError
-from utils.video import Coding, open_sink, open_source
+from utils.video.io import Coding, open_sink, open_source
 source = open_source(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
 try:
@@ -227,7 +228,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     program = """
 import sys
 from pathlib import Path
-from utils.video import Coding, open_sink, open_source
+from utils.video.io import Coding, open_sink, open_source
 source = open_source(Path(sys.argv[1]))
 with open_sink(Path(sys.argv[2]), source) as sink:
     for frame in source:

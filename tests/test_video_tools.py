@@ -6,22 +6,34 @@ from dataclasses import replace
 from fractions import Fraction
 
 import av
-import clips
 import cv2
 import numpy as np
 import pytest
-from clips import assert_sound_kept, assert_times_kept, first_image, make_clip, sound_of, times_of
+from support import clips
+from support.clips import (
+    assert_sound_kept,
+    assert_times_kept,
+    first_image,
+    make_clip,
+    sound_of,
+    times_of,
+)
 
 import main
-from tools import video_cut, video_denoise, video_extract, video_make
-from tools.video_options import CutOptions, DenoiseOptions, ExtractOptions, MakeOptions
-from utils.credentials import Marker, read_credential
+from tools.video import cut as cutting
+from tools.video import denoise
+from tools.video import extract as extracting
+from tools.video import make as making
+from tools.video.options import CutOptions, DenoiseOptions, ExtractOptions, MakeOptions
 from utils.errors import ExitStatus, InputError, UsageError
 from utils.files import list_images
 from utils.images import encode_image, read_image
-from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark, video_tags
-from utils.sidecar import sidecar_of
-from utils.video import Frame, open_sink, open_source
+from utils.provenance.c2pa import Marker, read_credential
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
+from utils.provenance.sidecar import sidecar_of
+from utils.video.frame import Frame
+from utils.video.io import open_source
+from utils.video.sink import open_sink
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +47,15 @@ def images_of(path):
 
 
 def extract(clip, folder, **changes):
-    return video_extract.run(ExtractOptions(input_file=clip, output_dir=folder, **changes))
+    return extracting.run(ExtractOptions(input_file=clip, output_dir=folder, **changes))
 
 
 def make(folder, output, **changes):
-    return video_make.run(MakeOptions(input_dir=folder, output_file=output, **changes))
+    return making.run(MakeOptions(input_dir=folder, output_file=output, **changes))
 
 
 def cut(clip, output, **changes):
-    return video_cut.run(CutOptions(input_file=clip, output_file=output, **changes))
+    return cutting.run(CutOptions(input_file=clip, output_file=output, **changes))
 
 
 def test_pictures_and_times_are_those_of_the_video(clip, tmp_path):
@@ -94,7 +106,7 @@ def test_a_part_is_extracted_and_made_again(clip, tmp_path):
 
 def test_an_extraction_that_was_stopped_is_continued(clip, tmp_path, monkeypatch):
     written = []
-    real = video_extract.FolderSink.write
+    real = extracting.FolderSink.write
 
     def write(self, frame):
         written.append(frame.name)
@@ -102,12 +114,12 @@ def test_an_extraction_that_was_stopped_is_continued(clip, tmp_path, monkeypatch
             raise KeyboardInterrupt
         real(self, frame)
 
-    monkeypatch.setattr(video_extract.FolderSink, "write", write)
+    monkeypatch.setattr(extracting.FolderSink, "write", write)
     with pytest.raises(KeyboardInterrupt):
         extract(clip, tmp_path / "in")
     written.clear()
     monkeypatch.setattr(
-        video_extract.FolderSink, "write", lambda s, f: (written.append(f.name), real(s, f))
+        extracting.FolderSink, "write", lambda s, f: (written.append(f.name), real(s, f))
     )
     extract(clip, tmp_path / "in")
     assert 20 <= len(written) <= 32
@@ -250,7 +262,7 @@ def test_noise_is_more_than_halved_and_motion_does_not_smear(tmp_path, output):
     folder = clips.folder_of(tmp_path / "in", dirty)
     place = tmp_path / output
     options = DenoiseOptions(input_dir=folder, output_dir=place, strength=4, codec="ffv1")
-    assert video_denoise.run(options).counts == {"frames": 16}
+    assert denoise.run(options).counts == {"frames": 16}
     images = images_of(place)
     assert error_of(images, clean) < 0.5 * error_of(dirty, clean)
     edge = np.s_[30:60, 4:68]  # where the square has passed
@@ -259,11 +271,11 @@ def test_noise_is_more_than_halved_and_motion_does_not_smear(tmp_path, output):
 
 
 def test_denoising_keeps_times_and_sound_and_order(clip, tmp_path):
-    video_denoise.run(DenoiseOptions(input_dir=clip, output_dir=tmp_path / "x.mp4"))
+    denoise.run(DenoiseOptions(input_dir=clip, output_dir=tmp_path / "x.mp4"))
     assert times_of(tmp_path / "x.mp4") == times_of(clip)
     assert_sound_kept(clip, tmp_path / "x.mp4")
     plain = list(open_source(clip))
-    cleaned = list(video_denoise.denoise(plain, 0.5, 5))
+    cleaned = list(denoise.denoise(plain, 0.5, 5))
     assert [frame.index for frame in cleaned] == list(range(40))
     assert [frame.time for frame in cleaned] == [frame.time for frame in plain]
     for before, after in itertools.islice(zip(plain, cleaned, strict=True), 5):
@@ -274,7 +286,7 @@ def test_a_change_of_size_loses_no_frame():
     image = np.zeros((48, 64, 3), np.uint8)
     frames = [Frame(image, i, f"{i}.png", None) for i in range(6)]
     frames += [replace(frames[0], image=np.zeros((32, 64, 3), np.uint8), index=i) for i in (6, 7)]
-    assert [f.index for f in video_denoise.denoise(frames, 3, 9)] == list(range(8))
+    assert [f.index for f in denoise.denoise(frames, 3, 9)] == list(range(8))
 
 
 @pytest.mark.parametrize("tool", ["make", "cut", "denoise", "extract"])
@@ -295,8 +307,8 @@ def test_a_mark_is_not_lost_on_the_way(tmp_path, tool):
         cut(marked, tmp_path / "result.mkv", from_="1")
         assert sidecar_of(tmp_path / "result.mkv").exists()
     elif tool == "denoise":
-        video_denoise.run(DenoiseOptions(input_dir=folder, output_dir=result))
-        video_denoise.run(DenoiseOptions(input_dir=marked, output_dir=tmp_path / "out"))
+        denoise.run(DenoiseOptions(input_dir=folder, output_dir=result))
+        denoise.run(DenoiseOptions(input_dir=marked, output_dir=tmp_path / "out"))
         assert main.main(["verify", str(tmp_path / "out"), "--no-ask"]) == 0
     else:
         extract(marked, tmp_path / "out")

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from screen import wait_until
+from support.screen import wait_until
 
-from utils import overlay, window
+from utils import text, window
 
 ROOT = Path(__file__).parent.parent
 RED = (0, 0, 255)
@@ -124,17 +124,17 @@ def test_codes_of_other_systems(code, name):
 @pytest.mark.parametrize("shade", [0, 128, 255])
 def test_text_stands_out_on_any_background(shade):
     picture = np.full((60, 300, 3), shade, np.uint8)
-    drawn = overlay.panel(picture, ["frame 12 of 472", "mode: overlay"])
+    drawn = text.panel(picture, ["frame 12 of 472", "mode: overlay"])
     assert (picture == shade).all(), "the picture given is not changed"
-    text = (drawn > 200).all(axis=2)[:40, :120]
+    letters = (drawn > 200).all(axis=2)[:40, :120]
     ground = np.median(drawn[:40, :120])
-    assert text.sum() > 60
+    assert letters.sum() > 60
     assert ground <= 80
 
 
 def test_a_panel_can_sit_in_any_corner():
     picture = np.full((100, 300, 3), 200, np.uint8)
-    drawn = overlay.panel(picture, ["x"], at=(-1, -1))
+    drawn = text.panel(picture, ["x"], at=(-1, -1))
     changed = (drawn != picture).any(axis=2)
     rows, columns = np.nonzero(changed)
     assert (rows.max(), columns.max()) == (99, 299)

@@ -6,11 +6,11 @@ from pathlib import Path
 from tools.options import VerifyOptions
 from utils import console
 from utils.console import Report
-from utils.credentials import Credential, read_credential
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
-from utils.provenance import DIGITAL_SOURCE_TYPE, read_mark
-from utils.sidecar import read_sidecar, sidecar_of
+from utils.provenance.c2pa import Credential, read_credential
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark
+from utils.provenance.sidecar import read_sidecar, sidecar_of
 
 MEANINGS = {
     DIGITAL_SOURCE_TYPE.rpartition("/")[

@@ -5,10 +5,9 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from models import MODELS
-from trainer.presets import PRESETS, Preset
 from utils.options import DeviceOptions, opt, options_of, to_json
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
@@ -18,6 +17,27 @@ NOT_KEPT = frozenset({
     "debug", "ask", "cpu_only", "force_gpu_idx", "multi_gpu", "mixed_precision",
     "target_iter", "target_minutes", "swap_sides", "preview", "load_weights",
 })  # fmt: skip
+
+
+class Preset(NamedTuple):
+    """Settings that belong together.
+
+    Attributes
+    ----------
+    learning_rate : step size, unless the user gives one
+    warm_up : iterations over which the step grows to that size
+    own_start : whether weights begin as in `models/initializers.py`; else as Keras does it
+    """
+
+    learning_rate: float
+    warm_up: int
+    own_start: bool
+
+
+PRESETS = {
+    "fast": Preset(2e-4, 100, own_start=True),
+    "ancestor": Preset(5e-5, 0, own_start=False),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models import checkpoint, transfer
+from models import checkpoint, weight_transfer
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
+from trainer.devices import Processors
 from trainer.options import TrainOptions, to_save
-from trainer.processors import Processors
 from trainer.step import Result, Step
 from utils import console, lazy
 from utils.errors import UsageError, UserError
@@ -51,7 +51,7 @@ class Session:
         with self.processors.scope():
             self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
             if generation is None and way.own_start:
-                lazy.load("models.initial").begin(self.model.networks.values(), self.seed)
+                lazy.load("models.initializers").begin(self.model.networks.values(), self.seed)
             if options.load_weights is not None:
                 self._begin_with(options.load_weights, generation)
             self.step = Step(
@@ -81,7 +81,7 @@ class Session:
                 f'--load-weights begins a new model, but "{self.options.model_dir}" holds one at '
                 f"iteration {existing.iteration}; leave the flag out, or use another --model-dir"
             )
-        console.say(transfer.describe(transfer.load_weights(self.model, other)))
+        console.say(weight_transfer.describe(weight_transfer.load_weights(self.model, other)))
 
     @property
     def seconds(self) -> float:

@@ -1,9 +1,9 @@
 """What is said before training begins: model, options, networks, memory, device, faces."""
 
 from trainer import memory
+from trainer.data.sampler import Sampler
 from trainer.options import to_save
 from trainer.progress import duration
-from trainer.sampler import Sampler
 from trainer.session import Session
 from utils import lazy
 from utils.parallel import cores

@@ -5,18 +5,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facelib.faceset import Faceset
-from trainer import memory, monitor, saving
-from trainer.debugging import show_samples
-from trainer.exam import Exam
-from trainer.feed import Feed
-from trainer.guard import Guard
-from trainer.interrupt import stop_requests
-from trainer.monitor import Monitor
+from trainer import memory, save
+from trainer.data.loader import Feed
+from trainer.data.split import Sides, sides_of
+from trainer.monitoring import monitor
+from trainer.monitoring.debug_samples import show_samples
+from trainer.monitoring.monitor import Monitor
+from trainer.monitoring.preview import Sitters
+from trainer.monitoring.validation import Exam
 from trainer.options import TrainOptions
-from trainer.preview import Sitters
 from trainer.progress import Every, Progress
-from trainer.sampling import Sides, sides_of
+from trainer.recovery import Guard
 from trainer.session import Session
+from trainer.signals import stop_requests
 from trainer.summary import describe
 from utils import console, device, lazy
 from utils.console import Report
@@ -44,7 +45,7 @@ def run(options: TrainOptions) -> Report:
         if options.debug:
             return show_samples(options, sides.src, sides.dst)
         if not has_gpu:
-            lazy.load("models.acceleration").accelerate(session.model.networks.values())
+            lazy.load("models.fast_convolution").accelerate(session.model.networks.values())
         size = memory.choose_batch(
             session.model, options.batch_size, has_gpu, session.processors.count
         )
@@ -65,7 +66,7 @@ def run(options: TrainOptions) -> Report:
 def _train(session: Session, sides: Sides) -> None:
     """Train until a target is reached or somebody asks to stop, and save."""
     options = session.options
-    saving.save(session)  # that this works is better known before hours are spent
+    save.save(session)  # that this works is better known before hours are spent
     progress, save_due = Progress(session), Every(options.save_minutes)
     feed = Feed(sides.src, sides.dst, session.batch_size, first=session.iteration)
     watch = Monitor(session, progress, Sitters(sides.src, sides.dst), _exam(session, sides))
@@ -73,18 +74,18 @@ def _train(session: Session, sides: Sides) -> None:
     wishes: set[str] = set()
     session.start_clock()
     with stop_requests() as stop, watch:
-        with feed, saving.saved_first(session, progress):
+        with feed, save.saved_first(session, progress):
             while not (session.finished() or stop.made or monitor.QUIT in wishes):
                 if not guard.step():
                     continue
                 progress.show(feed.waited)
                 wishes = watch.look()
                 if save_due.due() or monitor.SAVE in wishes:
-                    saving.try_to_save(session, progress)
+                    save.try_to_save(session, progress)
                 if monitor.BACKUP in wishes:
-                    saving.try_to_back_up(session, progress)
+                    save.try_to_back_up(session, progress)
         progress.end()
-        saving.save(session)
+        save.save(session)
         watch.finish()
     if stop.made:
         raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")

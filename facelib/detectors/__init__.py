@@ -22,7 +22,7 @@ DETECTORS = Registry(
             "quick and thorough: finds tilted and small faces; 12 ms a frame on a CPU",
         ),
         "mt": (
-            "facelib.detectors.mt:Mtcnn",
+            "facelib.detectors.mtcnn:Mtcnn",
             "MTCNN on TensorFlow: finds the smallest faces; ten times slower, starts in 5 s",
         ),
         "dlib": (

@@ -1,6 +1,6 @@
 """FaceMesh v2, a network that places 478 points on a levelled face, run by LiteRT.
 
-The landmarks are single points of the mesh, and for the jaw points between two (mesh68.py). A
+The landmarks are single points of the mesh, and for the jaw points between two (`MESH_68`). A
 blend fitted to dlib's output would lie closer to dlib's landmarks, 2.3 % of the eye distance
 instead of 3.6 %, but it would carry over what dlib learnt from a data set that excludes commercial
 use; and what a swap needs is that landmarks are steady and mean the same on src and dst.
@@ -17,7 +17,6 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from facelib.geometry import apply, invert, warp_face
-from facelib.landmarkers.mesh68 import EYE_CORNERS, MESH_68
 from facelib.landmarkers.region import Region, region_of, roll_of, turned
 from facelib.types import Detection
 from facelib.weights import weight_file
@@ -38,6 +37,37 @@ SURE = 10.0  # below that, other directions are tried
 BETTER = 4.0  # by so much another direction's quality must be higher
 FACE = 5.0  # and above this
 TURNS = np.radians((90, 180, -90))
+
+# fmt: off
+_JAW_RIGHT = (  # 0..7: from the ear downwards, on the image's left
+    (127, 127, 0.0), (234, 93, 0.24), (93, 132, 0.44), (132, 58, 0.53),
+    (58, 172, 0.69), (136, 150, 0.14), (150, 149, 0.76), (176, 148, 0.52),
+)
+_JAW_LEFT = (  # 9..16: from the chin upwards; the mirror image
+    (400, 377, 0.52), (379, 378, 0.76), (365, 379, 0.14), (288, 397, 0.69),
+    (361, 288, 0.53), (323, 361, 0.44), (454, 323, 0.24), (356, 356, 0.0),
+)
+_INNER = (
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,  # 17..26 brows
+    168, 197, 5, 4, 75, 97, 2, 326, 305,  # 27..35 nose
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,  # 36..47 eyes
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,  # 48..59 outer lips
+    78, 82, 13, 312, 308, 317, 14, 87,  # 60..67 inner lips
+)
+# fmt: on
+MESH_68 = (
+    *_JAW_RIGHT,
+    (152, 152, 0.0),
+    *_JAW_LEFT,
+    *((index, index, 0.0) for index in _INNER),
+)
+"""For each landmark: a mesh point, a second one, and the second one's share.
+
+The jaw's landmarks are by definition equally far from each other, the mesh's points along the jaw
+are not; the shares make them so (mean of 48 jaws). All others are single mesh points.
+"""
+EYE_CORNERS = (33, 263)
+"""The outer corners of the image-left and the image-right eye."""
 
 _FIRST, _SECOND, _SHARE = (np.array(column) for column in zip(*MESH_68, strict=True))
 _SHARE = _SHARE[:, None].astype(np.float32)

@@ -1,0 +1,82 @@
+"""Which frame gets which look: settings hold from the frame they were made for until the next."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from converters.blending.blender import Blender
+from converters.look import Look
+from utils.options import options_of
+from utils.video.frame import Frame
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The looks of all frames of the footage; a value: changes return new ones.
+
+    Attributes
+    ----------
+    own : frame number -> Look, of the frames with settings of their own; frame 0 has some
+    """
+
+    own: Mapping[int, Look]
+    _keys: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if 0 not in self.own:
+            raise ValueError(f"expected settings for frame 0. Received: {sorted(self.own)}")
+        object.__setattr__(self, "own", MappingProxyType(dict(sorted(self.own.items()))))
+        object.__setattr__(self, "_keys", tuple(self.own))
+
+    @classmethod
+    def all_alike(cls, look: Look) -> Looks:
+        """Return the looks of footage that is converted with one look throughout."""
+        return cls({0: plain(look)})
+
+    def source(self, index: int) -> int:
+        """Return the frame whose settings a frame follows: itself, or one before it."""
+        return self._keys[bisect_right(self._keys, index) - 1]
+
+    def at(self, index: int) -> Look:
+        """Return the look of a frame."""
+        return self.own[self.source(index)]
+
+    def from_here(self, index: int, look: Look) -> Looks:
+        """Give a frame a look, and with it all that follow up to the next that has its own."""
+        return Looks({**self.own, index: look})
+
+    def only_here(self, index: int, look: Look) -> Looks:
+        """Give one frame a look; the frames after it keep theirs."""
+        return Looks({**self.own, index + 1: self.at(index + 1), index: look})
+
+    def to_the_end(self, index: int) -> Looks:
+        """Give all later frames the look of this one."""
+        kept = {key: look for key, look in self.own.items() if key < index}
+        return Looks({**kept, index: self.at(index)})
+
+    def from_the_start(self, index: int) -> Looks:
+        """Give all earlier frames the look of this one."""
+        kept = {key: look for key, look in self.own.items() if key > index}
+        return Looks({**kept, 0: self.at(index)})
+
+
+def plain(look: Look) -> Look:
+    """Return nothing but the look of options that hold more, such as those of `convert`."""
+    return Look(**{option.name: getattr(look, option.name) for option in options_of(Look)})
+
+
+class Blenders:
+    """Gives each frame the blender of its look; one is made for each look that occurs."""
+
+    def __init__(self, looks: Looks, make: Callable[[Look], Blender]) -> None:
+        self._looks, self._make = looks, make
+        self._made: dict[Look, Blender] = {}
+
+    def __call__(self, frame: Frame) -> Blender:
+        """Return the blender of a frame."""
+        look = self._looks.at(frame.index)
+        # two threads may both make it; the first one's is used
+        return self._made.get(look) or self._made.setdefault(look, self._make(look))

@@ -1,0 +1,39 @@
+"""One run at a time for each result, and a log of the runs beside it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from utils.errors import InputError
+from utils.lock import locked
+from utils.video.container import writing
+
+
+@contextmanager
+def alone(*places: Path | None) -> Iterator[None]:
+    """Keep other runs away from results, by a lock file beside each.
+
+    Raises
+    ------
+    InputError
+        If another run is at work on one of them.
+    """
+    with ExitStack() as stack:
+        for place in filter(None, places):
+            with writing(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+            taken = InputError(
+                f'another convert is at work on "{place}"; wait until it ends, or name another '
+                "place for the result"
+            )
+            stack.enter_context(locked(place.with_name(f".{place.name}.lock"), taken))
+        yield
+
+
+def log(output: Path, event: str, **facts: object) -> None:
+    """Add a line to the log of an output's runs, `<output>_log.jsonl` beside it."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with output.with_name(output.name + "_log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False) + "\n")

@@ -1,0 +1,72 @@
+"""The faces that frames have on disk, and how what a person decides replaces them at once.
+
+A frame's new face files come first, then its obsolete ones go to the trash, then the record is
+made: killed in between, the frame is offered again, with the faces it has by then.
+"""
+
+from bisect import bisect_left, insort
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from extractor import journal
+from extractor.frames import Pending
+from extractor.manual.state import Faces
+from extractor.options import MANUAL, ExtractOptions
+from extractor.review import Mark
+from extractor.writer import FaceWriter
+from facelib.faceset import read_info
+from facelib.types import Face
+from utils.errors import InputError
+from utils.files import Manifest, move_to_trash
+
+
+class Store:
+    """Faces by frame, in the output folder of one extraction."""
+
+    def __init__(self, options: ExtractOptions, source: str, manifest: Manifest) -> None:
+        self._writer = FaceWriter(replace(options, detector=MANUAL), source)
+        self._manifest = manifest
+        self._files: dict[str, list[Path]] = {}
+        self._order: list[tuple[int, str]] = []  # (frame index, name) of the frames with faces
+        for path, info in journal.faces_of(options.output_dir, {source}):
+            if info.source_name not in self._files:
+                insort(self._order, (info.frame_index, info.source_name))
+            self._files.setdefault(info.source_name, []).append(path)
+
+    def faces(self, name: str) -> Faces:
+        """Return the faces that a frame has."""
+        faces = []
+        for path in self._files.get(name, ()):
+            try:
+                info = read_info(path)
+            except InputError:  # deleted or damaged since
+                continue
+            rect, points = info.source_rect, info.source_landmarks
+            faces.append(Face(rect, points, info.score, info.quality, info.smoothed))
+        return tuple(faces)
+
+    def before(self, frame: Pending) -> Faces:
+        """Return the faces of the nearest frame before one that has any."""
+        place = bisect_left(self._order, (frame.index, ""))
+        return self.faces(self._order[place - 1][1]) if place else ()
+
+    def keep(self, frame: Pending, image: np.ndarray, faces: Faces) -> None:
+        """Write a frame's faces in place of those it has, and record that they are by hand."""
+        largest_first = sorted(faces, key=lambda face: -face.rect.area)
+        written = self._writer.write(frame, image, largest_first)
+        for path in self._files.get(frame.name, ()):
+            if path not in written and path.exists():
+                move_to_trash(path)
+        marks = [Mark(face.rect, face.score, face.quality) for face in largest_first]
+        journal.record(self._manifest, frame.name, marks, by_hand=True)
+        self._remember(frame, written)
+
+    def _remember(self, frame: Pending, written: list[Path]) -> None:
+        entry = (frame.index, frame.name)
+        if self._files.pop(frame.name, None):
+            self._order.remove(entry)
+        if written:
+            self._files[frame.name] = written
+            insort(self._order, entry)

@@ -1,0 +1,129 @@
+"""A page for the browser: the sorted faces by groups, with numbers and keys, loaded as one scrolls.
+
+The page refers to the face files where they are, so it stays small. A click on a face marks it and
+all that follow, and says how many that are and from which name on: what to delete.
+"""
+
+import html
+import os
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote
+
+from sorter.contact_sheet import show_key
+from sorter.job import Placed
+from utils.errors import UsageError
+from utils.files import write_bytes
+
+SECTION = 240
+"""Faces in one block; the browser lays out only the blocks that are seen."""
+TRASH = "to the trash"
+
+STYLE = """
+:root { --side: 96px; color-scheme: dark; }
+body { margin: 0; background: #1c1c1e; color: #e8e8ea; font: 14px/1.4 system-ui, sans-serif; }
+header { position: sticky; top: 0; z-index: 1; display: flex; flex-wrap: wrap; gap: 8px 24px;
+  align-items: center; padding: 8px 16px; background: #2a2a2e; box-shadow: 0 1px 6px #000a; }
+h1 { font-size: 16px; margin: 0; }
+h2 { font-size: 14px; margin: 16px 16px 6px; color: #9fc6ff; }
+output { color: #ffb4a8; user-select: all; }
+section { display: grid; gap: 6px; padding: 0 16px 6px;
+  grid-template-columns: repeat(auto-fill, minmax(var(--side), 1fr));
+  content-visibility: auto; contain-intrinsic-size: auto 1600px; }
+figure { margin: 0; cursor: pointer; border-radius: 4px; overflow: hidden; background: #29292d; }
+img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #111; }
+figcaption { padding: 2px 5px 4px; font: 11px/1.3 ui-monospace, monospace;
+  overflow-wrap: anywhere; }
+small { color: #a0a0a8; font-size: inherit; }
+figure.cut { background: #5b2b28; }
+figure.cut img { opacity: .45; }
+"""
+
+SCRIPT = """
+const faces = Array.from(document.querySelectorAll("figure[data-name]"));
+const said = document.querySelector("output");
+let first = -1;
+document.body.addEventListener("click", event => {
+  const face = event.target.closest("figure[data-name]");
+  if (!face) return;
+  const clicked = faces.indexOf(face);
+  first = clicked === first ? -1 : clicked;
+  faces.forEach((other, number) => other.classList.toggle("cut", first >= 0 && number >= first));
+  said.textContent = first < 0 ? "" :
+    `from ${face.dataset.name} on: ${faces.length - first} faces, ${first} before it`;
+});
+document.querySelector("input").addEventListener("input", event =>
+  document.documentElement.style.setProperty("--side", event.target.value + "px"));
+"""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>{style}</style>
+<header><h1>{title}: {count} faces</h1>
+<label>size <input type="range" min="48" max="256" value="96"></label>
+<span>click a face to count from it on</span><output></output></header>
+{body}
+<script>{script}</script>
+</html>
+"""
+
+
+def check_page(path: Path) -> None:
+    """Refuse a name whose suffix is no page's."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--page: Expected a name ending in .html. Received: {path}")
+
+
+def write_page(path: Path, faces: Sequence[tuple[Placed, str]], title: str) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    path : the .html file to write
+    faces : (face, its place in the order as text), in order; the face's path is where it is now
+    title : shown on top
+    """
+    page = PAGE.format(
+        title=html.escape(title), count=len(faces), style=STYLE, script=SCRIPT,
+        body="\n".join(_body(path.absolute().parent, faces)),
+    )  # fmt: skip
+    write_bytes(path, page.encode("utf-8", "replace"))
+
+
+def _body(base: Path, faces: Sequence[tuple[Placed, str]]) -> Iterator[str]:
+    for name, group in groupby(faces, key=lambda face: _heading(face[0])):
+        members = list(group)
+        if name:
+            yield f"<h2>{html.escape(name)} <small>({len(members)})</small></h2>"
+        for start in range(0, len(members), SECTION):
+            yield "<section>"
+            for item, place in members[start : start + SECTION]:
+                yield _figure(item, _address(item.path, base), Path(place).name)
+            yield "</section>"
+
+
+def _heading(item: Placed) -> str:
+    return item.group if item.keep else TRASH
+
+
+def _figure(item: Placed, address: str, name: str) -> str:
+    name, key = html.escape(name), html.escape(show_key(item.key))
+    counted = f' data-name="{name}"' if item.keep else ""
+    return (
+        f'<figure{counted}><img loading="lazy" decoding="async" alt="" '
+        f'src="{html.escape(address)}"><figcaption>{name}<br><small>{key}</small></figcaption>'
+        "</figure>"
+    )
+
+
+def _address(path: Path, base: Path) -> str:
+    """Return the address of a picture, as seen from the page's folder where that is possible."""
+    try:
+        relative = Path(os.path.relpath(path, base)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return path.as_uri()
+    return quote(os.fsencode(relative))

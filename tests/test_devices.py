@@ -1,0 +1,114 @@
+"""Several devices and mixed precision: the same training, and refusals where there is no gain."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from support.toy_model import Toy, ToyOptions
+
+from models.base import Batch
+from trainer import devices
+from trainer.step import Step
+from utils.errors import UsageError
+
+ROOT = Path(__file__).parent.parent
+
+# Trains the toy on one device and on two, with a save in between that the other continues.
+PROGRAM = """
+import sys
+from contextlib import nullcontext
+import numpy as np, tensorflow as tf, keras
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from support.toy_model import Toy, ToyOptions
+from trainer.devices import mirror
+from trainer.step import Step
+from models.base import Batch
+
+def batches(rng):
+    return [Batch(*(rng.integers(0, 256, (6, 16, 16, c), np.uint8) for c in (3, 3, 1)))
+            for _ in range(2)]
+
+def begin(strategy):
+    with strategy.scope() if strategy else nullcontext():
+        keras.utils.set_random_seed(1)
+        model = Toy(ToyOptions())
+        return model, Step(model, 0.01, 0.5, strategy)
+
+def train(step, rng, count):
+    return [list(step(*batches(rng)).losses.values()) for _ in range(count)]
+
+both = mirror(["CPU:0", "CPU:1"])
+one_model, one = begin(None)
+expected = train(one, np.random.default_rng(0), 12)
+rng = np.random.default_rng(0)
+two_model, two = begin(both)
+losses = train(two, rng, 6)
+alone_model, alone = begin(None)  # continues on one device what two began
+for name, network in two_model.networks.items():
+    alone_model.networks[name].set_weights(network.get_weights())
+alone.optimizer.restore(two.optimizer.state())
+losses += train(alone, rng, 3)
+again_model, again = begin(both)  # and the other way round
+for name, network in alone_model.networks.items():
+    again_model.networks[name].set_weights(network.get_weights())
+again.optimizer.restore(alone.optimizer.state())
+losses += train(again, rng, 3)
+np.testing.assert_allclose(losses, expected, rtol=1e-4)
+for network, other in zip(one_model.networks.values(), again_model.networks.values()):
+    for a, b in zip(network.get_weights(), other.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+copies = both.experimental_local_results(again.optimizer.variables[0])
+assert len(copies) == 2, copies
+np.testing.assert_array_equal(*(copy.numpy() for copy in copies))
+"""
+
+
+def test_two_devices_train_as_one_and_continue_each_other():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_one_device_is_not_many():
+    with pytest.raises(UsageError, match=r"at least 2 GPUs.*Received: 1"):
+        devices.mirror(["GPU:0"])
+    with pytest.raises(UsageError, match=r"multiple of 3.*Received: 8"):
+        devices.check_batch(8, 3)
+
+
+def test_mixed_precision_is_refused_where_it_gains_nothing(monkeypatch):
+    with pytest.raises(UsageError, match="Received: a CPU"):
+        devices.check_precision([])
+    details = {"device_name": "GTX 1080", "compute_capability": (6, 1)}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    with pytest.raises(UsageError, match=r"GTX 1080, 6\.1"):
+        devices.check_precision(["gpu"])
+    details["compute_capability"] = (8, 6)
+    devices.check_precision(["gpu"])
+
+
+def test_mixed_precision_learns_with_weights_of_full_precision():
+    devices.set_precision(mixed=True)
+    try:
+        model = Toy(ToyOptions())
+    finally:
+        devices.set_precision(mixed=False)
+    step, rng = Step(model, 0.01), np.random.default_rng(0)
+    src, dst = (
+        Batch(*(rng.integers(0, 256, (4, 16, 16, c), np.uint8) for c in (3, 3, 1)))
+        for _ in range(2)
+    )
+    first = step(src, dst)
+    for _ in range(60):
+        last = step(src, dst)
+    assert sum(last.losses.values()) < 0.9 * sum(first.losses.values())
+    assert {str(v.dtype) for v in model.variables} == {"float32"}
+    assert model.networks["encoder"].layers[-1].compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == "float32"

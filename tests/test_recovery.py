@@ -1,0 +1,208 @@
+"""What goes wrong in the middle of a training: collapse, no numbers, too little memory."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from support.synthetic import make_faceset
+from support.toy_model import ENTRY, Toy
+
+from facelib.faceset import Faceset
+from models import MODELS, checkpoint
+from trainer import recovery, train
+from trainer.data.loader import Feed
+from trainer.data.split import sides_of
+from trainer.options import options_class
+from trainer.progress import Progress
+from trainer.recovery import CollapseWatch, Guard
+from trainer.session import Session
+from utils.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    for identity, side in enumerate(("src", "dst")):
+        make_faceset(folder / side, 6, identity=identity)
+    return folder
+
+
+@pytest.fixture
+def settings(people, tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
+    values = {
+        "training_data_src_dir": people / "src", "training_data_dst_dir": people / "dst",
+        "model_dir": tmp_path / "model", "model": "TOY", "batch_size": 2, "seed": 5,
+        "learning_rate": 1e-3, "preview": False, "preview_minutes": 0.0, "measure_minutes": 0.0,
+    }  # fmt: skip
+    return lambda **changes: options_class("TOY")(**values | changes)
+
+
+@pytest.fixture
+def at_work(settings, people):
+    """Makes a session with a feed and a guard, saved at iteration 0."""
+    feeds = []
+
+    def make(**changes):
+        session = Session(settings(**changes))
+        facesets = [Faceset.open(people / side) for side in ("src", "dst")]
+        src, dst, *_ = sides_of(session, *facesets)
+        feeds.append(Feed(src, dst, session.batch_size).__enter__())
+        session.save()
+        return session, Guard(session, feeds[-1], Progress(session))
+
+    yield make
+    for feed in feeds:
+        feed.__exit__()
+
+
+# --- collapse
+
+
+def noisy(level, count, rng):
+    return level * rng.uniform(0.6, 1.4, count)
+
+
+def notices(losses):
+    """Return after how many losses a collapse is noticed, None if never."""
+    watch = CollapseWatch()
+    return next((i for i, loss in enumerate(losses) if watch.collapsed(loss)), None)
+
+
+def test_a_loss_that_jumps_and_stays_is_a_collapse():
+    rng = np.random.default_rng(1)
+    for jump in (3.0, 10.0, 1000.0):
+        losses = [*noisy(0.1, 700, rng), *noisy(0.1 * jump, 400, rng)]
+        assert 730 <= notices(losses) <= 700 + recovery.RECENT + 1
+
+
+def test_learning_noise_and_single_bad_batches_are_none():
+    rng = np.random.default_rng(2)
+    falling = 0.5 * np.exp(-np.arange(4000) / 800) + 0.05
+    assert notices(falling * rng.uniform(0.5, 1.5, 4000)) is None
+    spikes = np.where(rng.random(4000) < 0.2, 20, 1) * noisy(0.1, 4000, rng)
+    assert notices(spikes) is None
+    brief = [*noisy(0.1, 500, rng), *noisy(1.0, 20, rng), *noisy(0.1, 500, rng)]
+    assert notices(brief) is None
+
+
+def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsys, monkeypatch):
+    monkeypatch.setattr(
+        recovery, "LOOK_EVERY", 10**9
+    )  # that the pictures show it, too, is for below
+    session, careful = at_work(learning_rate=1e-6, keep=9)
+    for _ in range(200):
+        assert careful.step()
+    session.save()
+    good = [w.numpy() for w in session.model.variables]
+    for _ in range(90):
+        assert careful.step()
+    session.save()
+    for variable in session.model.variables:  # dead: the masks and pictures are all wrong
+        variable.assign(tf.random.normal(variable.shape, stddev=30.0))
+    for _ in range(20):
+        assert careful.step()  # not yet sure
+    session.save()
+    assert checkpoint.load_newest(session.options.model_dir).iteration == 310
+    while careful.step():
+        assert session.iteration < 400
+    assert session.iteration == 200
+    for variable, weight in zip(session.model.variables, good, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), weight)
+    kept = [int(path.name) for path in checkpoint.generations(session.options.model_dir)]
+    assert kept == [200, 0]  # what was saved since is spoilt, or may be
+    said = capsys.readouterr().out
+    assert "more than doubled" in said
+    assert "went back to iteration 200" in said
+    assert careful.step()
+
+
+def test_a_model_whose_pictures_are_white_throughout_returns_to_what_lived(at_work, capsys):
+    # H64 with a learning rate of 2e-4 did this, and its loss rose by a quarter only
+    session, careful = at_work(keep=9)
+    for _ in range(100):
+        assert careful.step()
+    session.save()
+    decoder = session.model.networks["decoder_src"]
+    for _ in range(40):
+        assert careful.step()
+    decoder.trainable_variables[-1].assign([50.0] * 4)  # the bias before the sigmoid
+    for _ in range(59):
+        assert careful.step()
+    session.save()
+    assert not careful.step()
+    assert session.iteration == 100
+    kept = [int(path.name) for path in checkpoint.generations(session.options.model_dir)]
+    assert kept == [100, 0]
+    assert "black or white throughout" in capsys.readouterr().out
+    assert careful.step()
+
+
+# --- no numbers
+
+
+def test_a_loss_that_is_no_number_is_forgotten_and_training_goes_on(at_work, capsys):
+    session, careful = at_work()
+    for _ in range(3):
+        assert careful.step()
+    session.save()
+    assert careful.step()
+    variable = session.model.variables[0]
+    variable.assign(tf.fill(variable.shape, np.nan))
+    assert not careful.step()
+    assert session.iteration == 3
+    assert "not a number" in capsys.readouterr().out
+    assert careful.step()
+    assert np.isfinite(session.history).all()
+
+
+def test_what_cannot_go_well_ends_with_the_model_as_it_was_saved(settings):
+    with pytest.raises(UserError, match=r"--learning-rate.*--clip-gradients"):
+        train.run(settings(learning_rate=1e38, target_iter=50))
+    generation = checkpoint.load_newest(settings().model_dir)
+    assert all(np.isfinite(a).all() for arrays in generation.weights().values() for a in arrays)
+
+
+# --- memory
+
+
+class Greedy(Toy):
+    """Wants 2^b bytes for a batch of b: no machine has 2^48."""
+
+    def losses(self, src, dst):
+        size = 2 ** src.warped.shape[0]
+        block = tf.fill([size], tf.cast(src.warped[0, 0, 0, 0] * 255, tf.uint8))
+        waste = tf.cast(block[0], tf.float32) + tf.cast(block[size - 1], tf.float32)
+        losses = super().losses(src, dst)
+        return losses | {"src": losses["src"] + 0 * waste}
+
+
+@pytest.fixture
+def greedy(monkeypatch):
+    load = MODELS.load
+    monkeypatch.setattr(MODELS, "load", lambda name: Greedy if name == "TOY" else load(name))
+
+
+def test_too_little_memory_halves_the_batch_and_training_goes_on(greedy, settings, capsys):
+    report = train.run(settings(batch_size=48, target_iter=3))
+    assert report.counts == {"iterations": 3}
+    assert "batches of 48: from now on they are 24" in capsys.readouterr().err
+    saved = checkpoint.load_newest(settings().model_dir)
+    assert saved.options["batch_size"] == 24  # the next run begins with what fits
+
+
+def test_memory_that_does_not_suffice_for_one_face_is_an_error(at_work, monkeypatch):
+    _, careful = at_work(batch_size=1)
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    monkeypatch.setattr(Session, "train", lambda *_: (_ for _ in ()).throw(error))
+    with pytest.raises(UserError, match="not enough memory for a batch of one"):
+        careful.step()
+
+
+def test_other_errors_of_tensorflow_are_not_taken_for_lack_of_memory(at_work, monkeypatch):
+    _, careful = at_work()
+    error = tf.errors.InvalidArgumentError(None, None, "shapes differ")
+    monkeypatch.setattr(Session, "train", lambda *_: (_ for _ in ()).throw(error))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        careful.step()
+    assert recovery.is_memory(tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY"))
+    assert recovery.is_memory(MemoryError())

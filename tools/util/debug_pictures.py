@@ -1,0 +1,42 @@
+"""`util debug-pictures`: every face of a folder with its landmarks drawn, to look through."""
+
+from pathlib import Path
+
+from facelib import landmarks
+from facelib.faceset import FaceInfo, Faceset, read_face
+from tools.util.options import DebugPicturesOptions
+from utils import console, parallel
+from utils.console import Report
+from utils.errors import InputError
+from utils.images import write_image
+
+QUALITY = 85  # JPEG: to look at, not to work with
+
+
+def run(options: DebugPicturesOptions) -> Report:
+    """Draw the landmarks of all faces of a folder into pictures of another one.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or no face in it, or the pictures would go among the faces.
+    """
+    folder = options.input_dir
+    target = options.output_dir or folder.with_name(folder.name + "_landmarks")
+    if target.resolve() == folder.resolve():
+        raise InputError(f'"{target}" holds the faces; choose another --output-dir')
+    faces = Faceset.open(folder)
+    report = Report({"pictures": 0}, failures=list(faces.skipped))
+
+    def draw(face: tuple[Path, FaceInfo]) -> None:
+        image, info = read_face(face[0])
+        drawn = landmarks.draw(image, info.landmarks)
+        write_image(target / f"{face[0].stem}.jpg", drawn, QUALITY)
+
+    results = parallel.ordered_map(draw, faces, workers=parallel.cores())
+    for result in console.progress(results, len(faces), "Drawing", "face"):
+        if isinstance(result, parallel.Failure):
+            report.failures.append(str(result.error))
+        else:
+            report.counts["pictures"] += 1
+    return report

@@ -1,0 +1,82 @@
+"""`util export`: the swap network of a model as one file for other programs.
+
+Input "face" is a dst face as `extract` aligns it, (N, R, R, 3); outputs are "swapped", src's face
+of the same size, and "mask", (N, R, R, 1), if the model makes masks. BGR, 0..1, float32, any N.
+"""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models import checkpoint
+from models.base import ModelBase
+from tools.util.options import ExportOptions
+from utils import console, device, lazy
+from utils.console import Report
+from utils.errors import InputError, UsageError
+from utils.files import write_atomic
+
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = lazy.load("keras")
+
+
+def run(options: ExportOptions) -> Report:
+    """Write the newest generation of a model; the file's suffix says as what.
+
+    Raises
+    ------
+    UsageError
+        If the suffix is none that is known.
+    InputError
+        If there is such a file already.
+    ModelError
+        If the folder holds no usable model.
+    """
+    path = options.output
+    if path.suffix.lower() not in WRITERS:
+        raise UsageError(
+            f"--output: Expected a name that ends in {' or '.join(WRITERS)}. Received: {path.name}"
+        )
+    if path.exists() and not options.overwrite:
+        raise InputError(f'"{path}" exists already; use --overwrite or another --output')
+    device.tune()
+    network = swap_network(checkpoint.load_model(options.model_dir))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(network, path)
+    for kind, tensors in (("input", network.inputs), ("output", network.outputs)):
+        for tensor in tensors:
+            shape = " x ".join(str(size or "N") for size in tensor.shape)
+            console.say(f"{kind:7}{tensor.name.partition('/')[0]:8}{shape}")
+    return Report({"parameters": network.count_params()})
+
+
+def swap_network(model: ModelBase) -> "keras.Model":
+    """Return the src path of a model as one plain Keras network."""
+    face = keras.Input((model.resolution, model.resolution, 3), name="face")
+    image, mask = model.swap(face)
+    outputs = {"swapped": image} if mask is None else {"swapped": image, "mask": mask}
+    named = {name: keras.layers.Identity(name=name)(made) for name, made in outputs.items()}
+    return keras.Model(face, named, name="swap")
+
+
+def write(network: "keras.Model", path: Path) -> None:
+    """Write a network in the format of the path's suffix."""
+    with write_atomic(path) as temporary, device.no_greeting(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of NumPy, about what TensorFlow and tf2onnx still use
+        WRITERS[path.suffix.lower()](network, temporary)
+
+
+def _write_keras(network: "keras.Model", path: Path) -> None:
+    """Write an archive that `keras.saving.load_model` reads without our code."""
+    network.save(path)
+
+
+def _write_onnx(network: "keras.Model", path: Path) -> None:
+    """Write a graph for ONNX Runtime and others."""
+    network(keras.ops.zeros((1, *network.input_shape[1:])))  # Keras exports what has been called
+    network.export(path, format="onnx", verbose=False)
+
+
+WRITERS = {".keras": _write_keras, ".onnx": _write_onnx}

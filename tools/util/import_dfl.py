@@ -1,0 +1,96 @@
+"""`util import-dfl`: faces of the ancestor (DeepFaceLab) become faces of this program.
+
+Pixels stay as they are: a PNG is decoded and encoded again, a JPEG decoded for the last time.
+"""
+
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+from facelib.faceset import write_face
+from tools.util.dfl_face import DflFace, read_dfl, to_info
+from tools.util.options import ImportOptions
+from utils import console, parallel
+from utils.console import Report
+from utils.errors import InputError
+from utils.files import list_images, natural_key
+from utils.images import read_image
+
+
+def run(options: ImportOptions) -> Report:
+    """Import a folder of faces; those that an earlier run imported are left as they are.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, it holds no picture, or the faces would go into it.
+    """
+    folder = options.input_dir
+    target = options.output_dir or folder.with_name(folder.name + "_imported")
+    if target.resolve() == folder.resolve():
+        raise InputError(f'"{target}" holds the faces to be imported; choose another --output-dir')
+    report = Report({"faces imported": 0})
+    faces = _read(folder, report)
+    there = [path for path in faces if _place(target, path).exists()]
+    if there:
+        report.counts["faces there already"] = len(there)
+    places = _places(faces)
+
+    def convert(path: Path) -> None:
+        image = read_image(path)
+        frame_index, face_index = places[path]
+        info = to_info(
+            faces[path], max(image.shape[:2]), path.name, folder.parent.name,
+            frame_index=frame_index, face_index=face_index,
+        )  # fmt: skip
+        write_face(_place(target, path), image, info)
+
+    wanted = [path for path in faces if path not in set(there)]
+    results = parallel.ordered_map(convert, wanted, workers=parallel.cores())
+    for result in console.progress(results, len(wanted), "Importing", "face"):
+        if isinstance(result, parallel.Failure):
+            report.failures.append(str(result.error))
+        else:
+            report.counts["faces imported"] += 1
+    return report
+
+
+def _place(target: Path, path: Path) -> Path:
+    return target / f"{path.stem}.png"
+
+
+def _read(folder: Path, report: Report) -> dict[Path, DflFace]:
+    """Return the record of every face; what cannot be read goes into the report."""
+    faces: dict[Path, DflFace] = {}
+    stems: dict[str, str] = {}
+    paths = list_images(folder)
+    for path in console.progress(paths, len(paths), "Reading", "face"):
+        first = stems.setdefault(path.stem, path.name)
+        if first != path.name:
+            report.failures.append(f'"{path.name}": "{first}" would get the same name; rename it')
+            continue
+        try:
+            faces[path] = read_dfl(path)
+        except InputError as problem:
+            report.failures.append(str(problem))
+    report.remarks["masks that were not taken over"] = [
+        path.name for path, face in faces.items() if face.masked
+    ]
+    return faces
+
+
+def _places(faces: dict[Path, DflFace]) -> dict[Path, tuple[int, int]]:
+    """Return each face's frame index, and its face index in the frame: 0 is the largest.
+
+    Frames are counted by the number in their name if all have one, otherwise in natural order.
+    """
+    frames: dict[str, list[Path]] = defaultdict(list)
+    for path, face in faces.items():
+        frames[face.source_name].append(path)
+    stems = [PurePosixPath(name).stem for name in frames]
+    numbered = all(stem.isascii() and stem.isdigit() and len(stem) < 12 for stem in stems)
+    places: dict[Path, tuple[int, int]] = {}
+    for rank, name in enumerate(sorted(frames, key=natural_key)):
+        index = int(PurePosixPath(name).stem) if numbered else rank
+        largest_first = sorted(frames[name], key=lambda path: -faces[path].source_rect.area)
+        places |= {path: (index, number) for number, path in enumerate(largest_first)}
+    return places

@@ -1,0 +1,118 @@
+"""`util save-metadata` and `util restore-metadata`: face data kept while another program has them.
+
+Image editors and upscalers drop what they do not know. So it is saved beside the folder before, as
+one line of JSON a face, and put back into whatever pictures have the same names afterwards: also
+other formats, and other sizes, as long as nothing was cropped.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from facelib import geometry
+from facelib.faceinfo import FaceInfo, from_json, to_json
+from facelib.faceset import MAX_PAYLOAD, Faceset, embed, write_face
+from facelib.types import FaceType
+from tools.util.options import RestoreMetadataOptions, SaveMetadataOptions
+from utils import console
+from utils.console import Report
+from utils.errors import InputError
+from utils.files import list_images, move_to_trash, write_atomic, write_bytes
+from utils.images import decode_image, read_file
+
+SUFFIX = ".faces.jsonl"
+
+
+def save(options: SaveMetadataOptions) -> Report:
+    """Write the records of all faces of a folder into one file.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or no face in it.
+    """
+    faces = Faceset.open(options.input_dir)
+    target = options.metadata or _beside(options.input_dir)
+    with write_atomic(target) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for path, info in faces:
+            record = json.loads(to_json(info, path.name))
+            file.write(json.dumps({"stem": path.stem, "face": record}) + "\n")
+    return Report({"faces saved": len(faces)}, failures=faces.skipped)
+
+
+def restore(options: RestoreMetadataOptions) -> Report:
+    """Put saved records back into the pictures of the same names.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, no picture in it, or the saved records cannot be read.
+    """
+    source = options.metadata or _beside(options.input_dir)
+    infos = dict(_read(source))
+    report = Report({"faces restored": 0})
+    done: set[str] = set()
+    paths = list_images(options.input_dir)
+    for path in console.progress(paths, len(paths), "Restoring", "face"):
+        info = infos.get(path.stem)
+        if info is None:
+            report.failures.append(f'"{path.name}" has no record in "{source.name}"')
+        elif path.stem in done:
+            report.failures.append(f'"{path.name}": another picture has the same name; remove one')
+        else:
+            done.add(path.stem)
+            try:
+                _restore_one(path, info)
+                report.counts["faces restored"] += 1
+            except InputError as problem:
+                report.failures.append(str(problem))
+    report.remarks["saved faces without a picture"] = [stem for stem in infos if stem not in done]
+    return report
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(folder.name + SUFFIX)
+
+
+def _read(source: Path) -> Iterator[tuple[str, FaceInfo]]:
+    damaged = InputError(f'"{source}" was not written by `util save-metadata`, or it is damaged')
+    try:
+        with source.open(encoding="utf-8") as file:
+            while line := file.readline(2 * MAX_PAYLOAD):
+                row = json.loads(line)
+                yield str(row["stem"]), from_json(json.dumps(row["face"]).encode(), source.name)
+    except OSError as problem:
+        raise InputError(f'cannot read "{source}": {problem.strerror}') from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise damaged from None
+
+
+def _restore_one(path: Path, info: FaceInfo) -> None:
+    """Put a record into a picture; one that is no PNG becomes one, and goes to the trash."""
+    data = read_file(path)
+    image = decode_image(data, path.name)
+    info = _fitted(info, image, path.name)
+    if path.suffix.lower() == ".png":
+        write_bytes(path, embed(data, info, path.name))
+        return
+    write_face(path.with_suffix(".png"), image, info)
+    move_to_trash(path)
+
+
+def _fitted(info: FaceInfo, image: np.ndarray, name: str) -> FaceInfo:
+    """Return the record for a picture that was scaled."""
+    height, width = image.shape[:2]
+    size = max(height, width)
+    if size == info.size:
+        return info
+    if height != width or info.face_type is FaceType.MARK_ONLY:
+        raise InputError(
+            f'"{name}" is {width}x{height} pixels now, its face data are for {info.size}; '
+            "it may be scaled, but stays square"
+        )
+    matrix = geometry.resize_matrix(info.matrix, info.size, size)
+    points = geometry.apply(matrix, info.source_landmarks)
+    return replace(info, size=size, matrix=matrix, landmarks=points)

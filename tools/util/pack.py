@@ -1,0 +1,109 @@
+"""`util pack` and `util unpack`: a folder of faces as one file, and back.
+
+The file is an ordinary zip archive of the face files, stored without compression (they are
+compressed already), in natural order and without folders, so any program can open it. Unpacking
+believes nothing: not the names, not the sizes, and what is no face is left out.
+"""
+
+import zipfile
+from pathlib import Path
+
+from facelib.faceinfo import ELSEWHERE
+from facelib.faceset import Faceset, extract_info
+from facelib.png import MAX_FILE, check_sums
+from tools.util.options import PackOptions, UnpackOptions
+from utils import console
+from utils.console import Report
+from utils.errors import InputError
+from utils.files import write_atomic, write_bytes
+
+SUFFIX = ".zip"
+ENCRYPTED = 1
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same faces give the same file, whenever they are packed
+
+
+def pack(options: PackOptions) -> Report:
+    """Pack all faces of a folder; what is no face is named and left out.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or no face in it, a face is damaged, or the file exists already.
+    """
+    folder = options.input_dir
+    target = options.output or folder.with_name(folder.name + SUFFIX)
+    if target.exists() and not options.overwrite:
+        raise InputError(f'"{target}" exists already; use --overwrite or another --output')
+    faces = Faceset.open(folder)
+    with (
+        write_atomic(target) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for path, _ in console.progress(faces, len(faces), "Packing", "face"):
+            data = path.read_bytes()
+            check_sums(data, path.name)  # a damaged face must not be found out when it is too late
+            archive.writestr(zipfile.ZipInfo(path.name, EPOCH), data)
+    return Report({"faces packed": len(faces)}, failures=faces.skipped)
+
+
+def unpack(options: UnpackOptions) -> Report:
+    """Unpack faces; those that are there already are left as they are.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or was not written by `pack`.
+    """
+    packed = options.input
+    target = options.output_dir or packed.with_suffix("")
+    if target.resolve() == packed.resolve() or target.is_file():
+        raise InputError(f'"{target}" is a file; choose a folder with --output-dir')
+    report = Report({"faces unpacked": 0})
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            entries = _checked(archive, packed)
+            for entry in console.progress(entries, len(entries), "Unpacking", "face"):
+                _unpack_one(archive, entry, target, report)
+    except OSError as problem:
+        if problem.filename != str(packed):
+            raise
+        raise InputError(f'cannot read "{packed}": {problem.strerror}') from None
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        raise InputError(f'"{packed}" is no packed folder of faces, or it is damaged') from None
+    return report
+
+
+def _checked(archive: zipfile.ZipFile, packed: Path) -> list[zipfile.ZipInfo]:
+    entries = archive.infolist()
+    stored = all(
+        entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & ENCRYPTED
+        for entry in entries
+    )
+    # entries that lie over one another would unpack to more than there is
+    if not stored or sum(entry.file_size for entry in entries) > packed.stat().st_size:
+        raise InputError(
+            f'"{packed}" was not written by `util pack`; unpack it with another program'
+        )
+    return entries
+
+
+def _unpack_one(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, report: Report
+) -> None:
+    name = entry.filename
+    path = target / name
+    if ELSEWHERE.search(name) or not name.isprintable() or path.suffix.lower() != ".png":
+        report.failures.append(f"{name[:80]!a} was left out: it is not the name of a face file")
+    elif path.exists():
+        report.counts["faces there already"] = report.counts.get("faces there already", 0) + 1
+    elif entry.file_size > MAX_FILE:
+        report.failures.append(f'"{name}" was left out: it is larger than a face can be')
+    else:
+        data = archive.read(entry)
+        try:
+            extract_info(data, name)
+        except InputError as problem:
+            report.failures.append(str(problem))
+            return
+        write_bytes(path, data)
+        report.counts["faces unpacked"] += 1

@@ -1,0 +1,167 @@
+"""`video cut`: a part of a video, copied where that is possible and encoded anew where it is not.
+
+Frames can be copied from a key frame on before which nothing is needed, up to a frame after which
+nothing comes that earlier ones are made from.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import accumulate
+
+from tools.video.options import CutOptions
+from utils import console
+from utils.console import Report
+from utils.errors import InputError, UsageError
+from utils.provenance.c2pa import Marker
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
+from utils.provenance.sidecar import sign_video
+from utils.video.audio import Sound, fits
+from utils.video.codecs import CONTAINERS
+from utils.video.concat import Part, join
+from utils.video.container import DEFAULT_RATE, tick_of
+from utils.video.decoder import VideoSource, footage
+from utils.video.frame import Span
+from utils.video.options import coding_for
+from utils.video.sink import VideoSink
+from utils.video.source import span_between
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is cut out.
+
+    Attributes
+    ----------
+    first : when its first frame is shown, seconds of the source
+    last : when the first frame after it is shown; None is the end
+    copied : whether it can be copied
+    """
+
+    first: Fraction
+    last: Fraction | None
+    copied: bool
+
+
+def run(options: CutOptions) -> Report:
+    """Write the part.
+
+    Raises
+    ------
+    UsageError, InputError
+        If the span is empty or the output exists or cannot hold it.
+    """
+    output = options.output_file
+    source = VideoSource(options.input_file)
+    span = span_between(options.from_, options.to)
+    if output.resolve() == source.path.resolve():
+        raise UsageError(f'"{output}" is also the input')
+    if output.suffix.lower() not in CONTAINERS:
+        names = ", ".join(CONTAINERS)
+        raise UsageError(f"a video is written as one of: {names}. Received: {output.name}")
+    if output.exists() and not options.overwrite:
+        raise InputError(f'"{output}" exists already; use --overwrite')
+    cut = plan(source, span, CONTAINERS[output.suffix.lower()], options.snap)
+    marker = None
+    with suppress(InputError):
+        marker = Marker() if read_mark(source.path) == DIGITAL_SOURCE_TYPE else None
+    report = (
+        _copy(options, source, cut, marker) if cut.copied else _encode(options, source, cut, marker)
+    )
+    end = "the end" if cut.last is None else f"{float(cut.last):.3f} s"
+    report.remarks["cut"] = [f"from {float(cut.first):.3f} s to {end}"]
+    return report
+
+
+def plan(source: VideoSource, span: Span, container: str, snap: bool) -> Cut:
+    """Find out where the cuts are and whether what lies between can be copied.
+
+    Raises
+    ------
+    UsageError
+        If nothing lies between.
+    """
+    with footage(source.path) as (opened, stream):
+        packets = [packet for packet in opened.demux(stream) if packet.size]
+        tick, holds = stream.time_base, fits(stream, container)
+        known = holds and all(p.pts is not None and not p.is_discard for p in packets)
+        decoding = [p.pts * tick - source.signal.origin for p in packets] if known else []
+        keys = [packet.is_keyframe for packet in packets]
+    if not decoding or min(decoding) != next(source.times())[1]:  # frames are not the packets
+        shown = [time for _, time, _ in source.times()]
+        return replace(_exact(shown, span), copied=False)
+    cut = _exact(sorted(decoding), span)
+    copied = _copyable(decoding, keys, cut)
+    return copied if snap or copied == replace(cut, copied=True) else cut
+
+
+def _exact(shown: Sequence[Fraction], span: Span) -> Cut:
+    """Return the cut at exactly the frames that are asked for; `shown` are all times, rising."""
+    inside = [
+        place
+        for place, time in enumerate(shown)
+        if not span.before(place, time) and not span.after(place, time)
+    ]
+    if not inside:
+        raise UsageError("nothing lies between --from and --to")
+    after = inside[-1] + 1
+    return Cut(shown[inside[0]], shown[after] if after < len(shown) else None, copied=False)
+
+
+def _copyable(decoding: Sequence[Fraction], keys: Sequence[bool], cut: Cut) -> Cut:
+    """Return the smallest cut around another one that can be copied; times in decoding order."""
+    later = list(accumulate(reversed(decoding), min))[::-1]  # the earliest time from here on
+    first = max(
+        (time for time, key, least in zip(decoding, keys, later, strict=True)
+         if key and least == time and time <= cut.first),
+        default=None,
+    )  # fmt: skip
+    if first is None:
+        return cut
+    if cut.last is None:
+        return Cut(first, None, copied=True)
+    latest = list(accumulate(decoding, max))  # the latest time up to here
+    ends = [
+        after
+        for before, after in zip(latest, later[1:], strict=False)
+        if before < after and after >= cut.last
+    ]
+    return Cut(first, ends[bisect_left(ends, cut.last)] if ends else None, copied=True)
+
+
+def _copy(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None) -> Report:
+    output, origin = options.output_file, source.signal.origin
+    last = None if cut.last is None else cut.last + origin
+    part = Part(source.path, -cut.first - origin, cut.first + origin, last)
+    remarks = join(
+        [part], output, CONTAINERS[output.suffix.lower()],
+        tick=tick_of(source, source.rate or DEFAULT_RATE),
+        tags=video_tags() if marker else None, sound=Sound.of(source, cut.first, cut.last),
+        finish=lambda whole: sign_video(whole, output, marker),
+    )  # fmt: skip
+    return Report({}, {"the result": ["copied, nothing was encoded anew", *remarks]})
+
+
+def _encode(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None) -> Report:
+    remarks = ["encoded anew: it cannot be copied from and to these frames (see --snap)"]
+    coding = coding_for(options, source.signal, remarks)
+    source.deep = coding.deep
+    output = options.output_file
+    span = Span(cut.first, cut.last)
+    sink = VideoSink(
+        output, source, tags=video_tags() if marker else None, coding=coding,
+        sound=Sound.of(source, cut.first, cut.last),
+        finish=lambda whole: sign_video(whole, output, marker),
+    )  # fmt: skip
+    report = Report({"frames": 0})
+    with sink:
+        total = span.count(source.count, source.rate)
+        for frame in console.progress(source.frames(span), total, "cut"):
+            if frame.time is not None:
+                sink.write(replace(frame, time=frame.time - cut.first))
+                report.counts["frames"] += 1
+    report.remarks["the result"] = remarks + sink.remarks
+    report.failures += source.failures
+    return report

@@ -1,0 +1,150 @@
+"""`video denoise`: average frames over time where nothing moves."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+import numpy as np
+
+from tools.video.make import is_marked
+from tools.video.options import DenoiseOptions
+from utils import console
+from utils.console import Report
+from utils.errors import InputError, UsageError
+from utils.files import VIDEO_SUFFIXES
+from utils.provenance.c2pa import Marker
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
+from utils.provenance.sidecar import sign_video
+from utils.video.audio import Sound
+from utils.video.frame import Frame
+from utils.video.io import open_source
+from utils.video.options import coding_for
+from utils.video.sink import FolderSink, FrameSink, VideoSink
+from utils.video.source import FrameSource
+from utils.video.timecode import exact_rate
+
+
+def run(options: DenoiseOptions) -> Report:
+    """Denoise a video or a folder into a video or a folder.
+
+    Raises
+    ------
+    UsageError, InputError
+        If the output exists, or is the input.
+    """
+    if options.frames % 2 == 0:
+        raise UsageError(f"--frames: Expected an odd number. Received: {options.frames}")
+    source = open_source(options.input_dir)
+    remarks: list[str] = []
+    sink = _sink(options, source, remarks)
+    report = Report({"frames": 0})
+    cleaned = denoise(source, options.strength, options.frames)
+    with sink:
+        for frame in console.progress(cleaned, source.count, "denoise"):
+            sink.write(frame)
+            report.counts["frames"] += 1
+    report.remarks["the result"] = remarks + sink.remarks
+    report.failures += source.failures
+    return report
+
+
+def denoise(frames: Iterable[Frame], strength: float, count: int) -> Iterator[Frame]:
+    """Average each frame with those around it, pixel by pixel, as far as they are alike.
+
+    It is FFmpeg's `atadenoise`: going away from the frame, it stops where a pixel differs too much,
+    so that what moves does not smear. Frames of another size than those before begin anew.
+
+    Parameters
+    ----------
+    strength : deviation of the noise, grey levels
+    count : over how many frames at most
+    """
+    waiting: deque[Frame] = deque()
+    graph = None
+    shape = None
+    for frame in frames:
+        image = frame.image if frame.deep is None else frame.deep
+        if graph is None or image.shape != shape:
+            yield from _rest(graph, waiting)
+            graph, shape = _graph(image, strength, count), image.shape
+        graph.push(_picture(image, frame.index))
+        waiting.append(frame)
+        yield from _ready(graph, waiting)
+    yield from _rest(graph, waiting)
+
+
+def _graph(image: np.ndarray, strength: float, count: int) -> "av.filter.Graph":
+    # thresholds that were best for noise of 2 and of 5 levels; the filter allows up to 0.3 and 5
+    near, sum_ = min(0.02 * strength, 0.3), min(0.5 * strength, 5)
+    planes = ":".join(f"{plane}a={near}:{plane}b={sum_}" for plane in range(3))
+    graph = av.filter.Graph()
+    height, width = image.shape[:2]
+    pixels = "gbrp" if image.itemsize == 1 else "gbrp16le"
+    start = graph.add_buffer(width=width, height=height, format=pixels, time_base=Fraction(1, 1000))
+    middle = graph.add("atadenoise", f"s={count}:a=s:{planes}")
+    end = graph.add("buffersink")
+    start.link_to(middle)
+    middle.link_to(end)
+    graph.configure()
+    return graph
+
+
+def _picture(image: np.ndarray, index: int) -> "av.VideoFrame":
+    few = image.itemsize == 1
+    picture = av.VideoFrame.from_ndarray(image, format="bgr24" if few else "bgr48le")
+    picture = picture.reformat(format="gbrp" if few else "gbrp16le")
+    picture.pts, picture.time_base = index, Fraction(1, 1000)
+    return picture
+
+
+def _ready(graph: "av.filter.Graph", waiting: deque[Frame]) -> Iterator[Frame]:
+    """Yield the frames that are finished."""
+    while True:
+        try:
+            picture = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        frame = waiting.popleft()
+        if frame.deep is None:
+            yield replace(frame, image=picture.reformat(format="bgr24").to_ndarray())
+        else:
+            deep = picture.reformat(format="bgr48le").to_ndarray()
+            image = np.rint(deep / np.float32(257)).astype(np.uint8)
+            yield replace(frame, image=image, deep=deep)
+
+
+def _rest(graph: "av.filter.Graph | None", waiting: deque[Frame]) -> Iterator[Frame]:
+    if graph is not None:
+        graph.push(None)
+        yield from _ready(graph, waiting)
+
+
+def _sink(options: DenoiseOptions, source: FrameSource, remarks: list[str]) -> FrameSink:
+    output = options.output_dir
+    if output.resolve() == source.path.resolve():
+        raise UsageError(f'"{output}" is also the input')
+    marker = Marker() if _is_marked(source) else None
+    if output.suffix.lower() in VIDEO_SUFFIXES:
+        if output.exists() and not options.overwrite:
+            raise InputError(f'"{output}" exists already; use --overwrite')
+        coding = coding_for(options, source.signal, remarks)
+        source.deep = coding.deep
+        return VideoSink(
+            output, source, tags=video_tags() if marker else None, coding=coding,
+            rate=source.rate or exact_rate(options.rate), sound=Sound.of(source),
+            finish=lambda whole: sign_video(whole, output, marker),
+        )  # fmt: skip
+    if output.is_dir() and any(output.iterdir()) and not options.overwrite:
+        raise InputError(f'"{output}" is not empty; use --overwrite or another --output-dir')
+    return FolderSink(output, marker.picture if marker else None)
+
+
+def _is_marked(source: FrameSource) -> bool:
+    if not source.is_video:
+        return is_marked(source.path)
+    try:
+        return read_mark(source.path) == DIGITAL_SOURCE_TYPE
+    except InputError:
+        return False

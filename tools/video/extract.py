@@ -1,0 +1,102 @@
+"""`video extract`: the frames of a video as pictures, and a file with their exact times."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from tools.video.options import ExtractOptions
+from utils import console
+from utils.console import Report
+from utils.errors import InputError
+from utils.files import IMAGE_SUFFIXES, Manifest, move_to_trash, trash_dir
+from utils.parallel import Failure, cores, ordered_map
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_picture, read_mark
+from utils.video.decoder import VideoSource
+from utils.video.frame import Frame, Span
+from utils.video.sink import FolderSink
+from utils.video.source import FrameSource, span_between
+from utils.video.timestamps import NAME, Timetable
+
+JOURNAL = ".frames.jsonl"
+
+
+def run(options: ExtractOptions) -> Report:
+    """Write the pictures, in parallel; a run that was stopped is continued.
+
+    Raises
+    ------
+    InputError
+        If it is no video, or the folder holds other pictures.
+    """
+    source = VideoSource(options.input_file)
+    source.deep = options.bit_depth == "16" and options.image_format == "png"
+    span = span_between(options.from_, options.to)
+    folder = options.output_dir
+    mark = None
+    with suppress(InputError):  # what is said of the video is said of its pictures
+        mark = mark_picture if read_mark(source.path) == DIGITAL_SOURCE_TYPE else None
+    sink = FolderSink(folder, mark, f".{options.image_format}", options.quality)
+    report = Report({"pictures": 0})
+    with _journal(options, source) as journal, sink:
+        wanted = _wanted(source, span, options.every)
+        write = partial(_write, sink, journal)
+        total = span.count(source.count, source.rate)
+        written = ordered_map(write, wanted, workers=cores())
+        for done in console.progress(written, total and total // options.every, "extract"):
+            if isinstance(done, Failure):
+                report.failures.append(f"{done.item.name}: {done.error}")
+                continue
+            report.counts["pictures"] += 1
+            journal.add(done.name, time=str(done.time), duration=str(done.duration or 0))
+        _timetable(source, journal, span, options.every).write(folder / NAME)
+    report.failures += source.failures
+    report.remarks["their times are in"] = [str(folder / NAME)]
+    return report
+
+
+def _journal(options: ExtractOptions, source: FrameSource) -> Manifest:
+    """Return the journal of the folder, which holds nothing else than this run's pictures."""
+    folder = options.output_dir
+    facts = {"source": source.path.name, "bytes": source.path.stat().st_size}
+    names = ("image_format", "quality", "bit_depth", "every", "from_", "to")
+    header = facts | {name: getattr(options, name) for name in names}
+    journal = Manifest(folder / JOURNAL, header)
+    pictures = list(_pictures(folder))
+    if options.overwrite:
+        for path in pictures:
+            move_to_trash(path)
+        (folder / JOURNAL).unlink(missing_ok=True)
+        return Manifest(folder / JOURNAL, header)
+    if pictures and not journal.continues:
+        raise InputError(
+            f'"{folder}" holds other pictures; use --overwrite (they go to '
+            f'"{trash_dir(folder).name}") or another --output-dir'
+        )
+    return journal
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _wanted(source: FrameSource, span: Span, every: int) -> Iterator[Frame]:
+    for place, frame in enumerate(source.frames(span)):
+        if place % every == 0:
+            yield frame
+
+
+def _write(sink: FolderSink, journal: Manifest, frame: Frame) -> Frame:
+    """Write a picture unless an earlier run has; return the frame without it."""
+    if not (frame.name in journal and sink.file_of(frame.name).exists()):
+        sink.write(frame)
+    return replace(frame, image=frame.image[:0], deep=None)
+
+
+def _timetable(source: FrameSource, journal: Manifest, span: Span, every: int) -> Timetable:
+    times = {}
+    for name, facts in sorted(journal.done.items()):
+        times[Path(name).stem] = str(facts["time"]), str(facts["duration"])
+    return Timetable.of_text(source, times, whole=span == Span() and every == 1)

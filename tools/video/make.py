@@ -1,0 +1,101 @@
+"""`video make`: pictures become a video, with exact times and sound where they are known."""
+
+from pathlib import Path
+
+from tools.video.options import MakeOptions
+from utils import console
+from utils.console import Report
+from utils.errors import InputError, UsageError
+from utils.files import list_images
+from utils.provenance.c2pa import Marker
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
+from utils.provenance.sidecar import sign_video
+from utils.video.audio import Sound
+from utils.video.decoder import VideoSource
+from utils.video.options import coding_for
+from utils.video.sink import VideoSink
+from utils.video.source import FolderSource, FrameSource
+from utils.video.timecode import exact_rate
+from utils.video.timestamps import NAME, TimedPictures, Timetable
+
+LOOKED_AT = 12
+"""Pictures of a folder that are looked at to see whether it is marked."""
+
+
+def run(options: MakeOptions) -> Report:
+    """Write the video.
+
+    Raises
+    ------
+    InputError
+        If pictures, times or sound are missing or do not belong together, or the video exists.
+    """
+    if options.output_file.exists() and not options.overwrite:
+        raise InputError(f'"{options.output_file}" exists already; use --overwrite')
+    reference = VideoSource(options.reference_file) if options.reference_file else None
+    source = _pictures(options, reference)
+    sound = _sound(options, source, reference)
+    marker = Marker() if is_marked(options.input_dir) else None
+    report = Report({"frames": 0})
+    remarks: list[str] = []
+    coding = coding_for(options, source.signal, remarks)
+    rate = exact_rate(options.rate) if options.rate else None
+    sink = VideoSink(
+        options.output_file, source, tags=video_tags() if marker else None, coding=coding,
+        rate=rate, sound=sound, finish=lambda whole: sign_video(whole, options.output_file, marker),
+    )  # fmt: skip
+    with sink:
+        for frame in console.progress(source, source.count, "make"):
+            try:
+                sink.write(frame)
+            except InputError as problem:  # a picture of another size
+                report.failures.append(str(problem))
+            else:
+                report.counts["frames"] += 1
+    report.failures += source.failures
+    report.remarks["the result"] = remarks + sink.remarks
+    return report
+
+
+def _pictures(options: MakeOptions, reference: VideoSource | None) -> FrameSource:
+    beside = options.input_dir / NAME
+    table = None
+    if options.rate is None:
+        if options.timestamps:
+            table = Timetable.read(options.timestamps)
+        elif reference is not None:
+            table = Timetable.of(reference)
+        elif beside.exists():
+            table = Timetable.read(beside)
+    elif options.timestamps:
+        raise UsageError("--rate and --timestamps both say when frames are shown; give one of them")
+    signal = reference.signal if reference else None
+    return (
+        TimedPictures(options.input_dir, table, signal)
+        if table
+        else FolderSource(options.input_dir)
+    )
+
+
+def _sound(
+    options: MakeOptions, source: FrameSource, reference: VideoSource | None
+) -> Sound | None:
+    if options.audio_file:
+        return Sound(options.audio_file)
+    if reference is None:
+        return None
+    if isinstance(source, TimedPictures):
+        return Sound.of(reference, source.first, source.last)
+    return Sound.of(reference)
+
+
+def is_marked(folder: Path) -> bool:
+    """Whether pictures in a folder say that they are synthetic; some, evenly spread, are read."""
+    files = list_images(folder)
+    for file in files[:: max(1, len(files) // LOOKED_AT)]:
+        try:
+            if read_mark(file) == DIGITAL_SOURCE_TYPE:
+                return True
+        except InputError:  # neither PNG nor JPEG, or damaged
+            continue
+    return False

@@ -1,0 +1,123 @@
+"""Pictures of how training goes: faces, masks and swaps, the curves, and raw samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from models.base import Batch, Faces
+from trainer.data.sampler import Sampler
+from trainer.monitoring import plots
+from trainer.monitoring.predict import CHUNK, Predictor
+from utils.images import to_float, to_uint8
+
+Image = np.ndarray
+
+ROWS = CHUNK
+PAGES = 4  # choices of faces one can page through
+COLUMNS = ("src", "src rec", "dst", "dst rec", "swap")
+TILE = 128  # faces are drawn at least this large
+OUTSIDE = 0.25  # how bright the part outside a mask is drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Everything a preview shows, taken at one moment; drawing it needs no network.
+
+    Attributes
+    ----------
+    columns : as COLUMNS, of N faces each
+    history, names : the losses so far
+    measured : rows of `trainer.monitoring.validation`
+    last : of how many iterations the losses are drawn (0: all)
+    """
+
+    columns: Sequence[Faces]
+    history: np.ndarray
+    names: Sequence[str]
+    iteration: int
+    measured: Sequence[Mapping[str, float]] = field(default_factory=list)
+    last: int = 0
+
+    @property
+    def caption(self) -> str:
+        """What stands under the losses."""
+        part = f", losses of the last {self.last}" if self.last else ""
+        return f"iteration {self.iteration}{part}"
+
+
+class Sitters:
+    """The faces that are previewed: the same ones every time, in pages spread over each faceset."""
+
+    def __init__(self, src: Sampler, dst: Sampler) -> None:
+        self._src, self._dst = src, dst
+        self._pages: dict[int, tuple[Image, Image]] = {}
+
+    def columns(self, predictor: Predictor, page: int = 0) -> list[Faces]:
+        """Put the faces of a page through the model as it is now."""
+        if page not in self._pages:
+            rows = min(ROWS, len(self._src.faces), len(self._dst.faces))
+            self._pages[page] = _spread(self._src, rows, page), _spread(self._dst, rows, page)
+        src, dst = map(to_float, self._pages[page])
+        made = predictor(src[..., :3], dst[..., :3])
+        return [_split(src), made.src, _split(dst), made.dst, made.swap]
+
+
+def _spread(sampler: Sampler, rows: int, page: int) -> Image:
+    picks = np.linspace(0, len(sampler.faces) - 1, rows * PAGES).round().astype(int)
+    return np.stack([sampler.plain(int(pick)) for pick in picks[page::PAGES]])
+
+
+def _split(samples: Image) -> Faces:
+    return Faces(samples[..., :3], samples[..., 3:])
+
+
+def draw(scene: Scene) -> Image:
+    """Return the preview, (H, W, 3) uint8 BGR.
+
+    Faces on the left, on the right the same with all but their masks darkened, curves below.
+    """
+    plain = _grid([faces.image for faces in scene.columns])
+    masked = _grid([_masked(faces) for faces in scene.columns])
+    gap = np.full((len(plain), 8, 3), plots.DARK, np.uint8)
+    faces = np.hstack([plain, gap, masked])
+    width = faces.shape[1]
+    half = width // 2 if scene.measured else width
+    curves = [plots.curve(scene.history, scene.names, scene.caption, half, scene.last)]
+    if scene.measured:
+        curves.append(plots.progress(scene.measured, width - half))
+    return np.vstack([faces, np.hstack(curves)])
+
+
+def _masked(faces: Faces) -> Image:
+    """Darken what is outside the mask; a model without masks darkens nothing."""
+    if faces.mask is None:
+        return np.asarray(faces.image)
+    return np.asarray(faces.image * (OUTSIDE + (1 - OUTSIDE) * faces.mask))
+
+
+def _grid(columns: Sequence[Image]) -> Image:
+    """Put columns of (N, R, R, 3) float pictures side by side under their names."""
+    side = columns[0].shape[1]
+    strips = [to_uint8(np.concatenate(list(column))) for column in columns]
+    grid = _enlarged(np.hstack(strips), side)
+    labels = np.full((20, grid.shape[1], 3), plots.DARK, np.uint8)
+    for number, name in enumerate(COLUMNS):
+        plots.write(labels, name, (number * grid.shape[1] // len(COLUMNS) + 4, 14))
+    return np.vstack([labels, grid])
+
+
+def draw_samples(batches: Sequence[Batch]) -> Image:
+    """Draw what the sampler feeds: one row per sample, for each side warped, target and mask."""
+    columns = []
+    for batch in batches:
+        mask = np.repeat(batch.mask, 3, axis=-1)
+        columns += [np.concatenate(list(part)) for part in (batch.warped, batch.target, mask)]
+    return _enlarged(np.hstack(columns), batches[0].mask.shape[1])
+
+
+def _enlarged(image: Image, side: int) -> Image:
+    """Enlarge a grid of faces of `side` pixels, so that they can be looked at."""
+    factor = max(1, round(TILE / side))
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)

@@ -1,0 +1,111 @@
+"""A signed statement beside a file whose format cannot hold one: `result.mkv.provenance.json`."""
+
+import base64
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from utils.files import write_json
+from utils.provenance import certificate
+from utils.provenance.c2pa import FORMATS, Credential, Marker
+from utils.provenance.certificate import Identity
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, WHAT
+
+LARGEST = 1 << 20
+"""Bytes; a larger one is not ours."""
+
+
+def sidecar_of(path: Path) -> Path:
+    """Return where the statement about a file is."""
+    return path.with_name(path.name + ".provenance.json")
+
+
+def write_sidecar(path: Path, place: Path | None = None, identity: Identity | None = None) -> None:
+    """Write and sign the statement about a file, to `place` if the file will be moved."""
+    identity = identity or certificate.identity()
+    facts = {
+        "statement": WHAT,
+        "digitalSourceType": DIGITAL_SOURCE_TYPE,
+        "sha256": _digest(path),
+        "bytes": path.stat().st_size,
+        "signed": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "certificates": identity.chain.decode(),
+    }
+    key = serialization.load_pem_private_key(identity.key, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    signature = key.sign(_signed(facts), ec.ECDSA(hashes.SHA256()))
+    record = facts | {"signature": base64.b64encode(signature).decode()}
+    write_json(place or sidecar_of(path), record)
+
+
+def sign_video(whole: Path, path: Path, marker: Marker | None) -> list[str]:
+    """Sign a video that is finished and will be moved to `path`; return remarks.
+
+    Without a marker nothing is signed. A statement beside the file that `path` was is removed.
+    """
+    sidecar_of(path).unlink(missing_ok=True)
+    if marker is None:
+        return []
+    if path.suffix.lower() in FORMATS:
+        marker.video(whole)
+        return []
+    write_sidecar(whole, sidecar_of(path))
+    return [f'its signature is in "{sidecar_of(path).name}"; keep them together']
+
+
+def read_sidecar(path: Path) -> Credential | None:
+    """Return the statement beside a file, checked; None if there is none."""
+    place = sidecar_of(path)
+    if not place.is_file():
+        return None
+    try:
+        if place.stat().st_size > LARGEST:
+            raise ValueError(place)
+        record = json.loads(place.read_bytes())
+        certificates = x509.load_pem_x509_certificates(record["certificates"].encode())
+        signature = base64.b64decode(record.pop("signature"), validate=True)
+        good = _is_signed(record, signature, certificates)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, UnsupportedAlgorithm):
+        return Credential(False, "nobody known", False, None, ("the file beside it is damaged",))
+    problems = []
+    if not good:
+        problems.append("the signature does not fit the statement")
+    if _digest(path) != record.get("sha256"):
+        problems.append("the file was changed after it was signed")
+    own = certificate.known()
+    return Credential(
+        intact=not problems,
+        signer=str(certificates[0].subject.rfc4514_string()),
+        own=own is not None and own.certificate == certificates[0],
+        source_type=str(record.get("digitalSourceType")),
+        problems=tuple(problems),
+    )
+
+
+def _is_signed(facts: Any, signature: bytes, chain: list[x509.Certificate]) -> bool:  # noqa: ANN401
+    key = chain[0].public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return False
+    try:
+        key.verify(signature, _signed(facts), ec.ECDSA(hashes.SHA256()))
+        chain[0].verify_directly_issued_by(chain[1])
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _signed(facts: dict[str, Any]) -> bytes:
+    """Return the bytes that are signed: the same however the JSON is laid out."""
+    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,122 @@
+"""Joining videos of the same kind end to end, without encoding anew, with a source's sound."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError
+from utils.files import write_atomic
+from utils.video.audio import AudioCopy, Sound
+from utils.video.container import Finish, open_container, writing
+from utils.video.decoder import footage
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a video.
+
+    Attributes
+    ----------
+    path : the file
+    time : what is added to the file's times in the whole, seconds
+    first, last : only frames shown from the one to before the other, in seconds of the file
+    """
+
+    path: Path
+    time: Fraction
+    first: Fraction | None = None
+    last: Fraction | None = None
+
+    def holds(self, time: Fraction) -> bool:
+        """Whether a frame of the file belongs to it."""
+        early = self.first is not None and time < self.first
+        return not early and (self.last is None or time < self.last)
+
+
+def join(
+    parts: Sequence[Part],
+    path: Path,
+    container: str,
+    *,
+    tick: Fraction,
+    tags: Mapping[str, str] | None = None,
+    sound: Sound | None = None,
+    finish: Finish | None = None,
+) -> list[str]:
+    """Write the parts, one after the other, as one video; return remarks about the sound.
+
+    `container` is FFmpeg's name. Every frame keeps its time and its bytes. The decoding times, that
+    each part has counted from its own beginning, are made anew: they are the sorted times, delayed
+    as far as reordering needs.
+
+    Raises
+    ------
+    UserError
+        If the parts do not fit together or the result cannot be written.
+    """
+    remarks: list[str] = []
+    times = _times(parts, tick)
+    clock = _decoding_clock(times)
+    with ExitStack() as stack, writing(path):
+        temporary = stack.enter_context(write_atomic(path))
+        stack.push(
+            lambda kind, *_: remarks.extend(finish(temporary)) if finish and not kind else None
+        )
+        output = stack.enter_context(open_container(temporary, container, tick))
+        output.metadata.update(tags or {})
+        _, first = stack.enter_context(footage(parts[0].path))
+        video = output.add_stream_from_template(first)
+        video.time_base = tick
+        audio = AudioCopy(output)
+        if sound is not None:
+            heard = stack.enter_context(sound.open())
+            audio.take(heard, sound, remarks)
+        header = first.codec_context.extradata
+        for number, packet in enumerate(_packets(parts, header)):
+            packet.pts, packet.dts = times[number], next(clock)
+            packet.duration = round(packet.duration * packet.time_base / tick)
+            packet.time_base, packet.stream = tick, video
+            audio.until(packet.dts * tick)
+            output.mux(packet)
+        audio.rest()
+    return remarks
+
+
+def _times(parts: Sequence[Part], tick: Fraction) -> list[int]:
+    """Return when each frame is shown, in decoding order, in ticks of the whole."""
+    return [
+        round((packet.pts * packet.time_base + part.time) / tick)
+        for part in parts
+        for packet in _demux(part)
+    ]
+
+
+def _decoding_clock(times: Sequence[int]) -> Iterator[int]:
+    """Yield decoding times that always grow and are never later than when the frame is shown."""
+    shown = sorted(times)
+    rank = {time: place for place, time in enumerate(shown)}
+    delay = max((place - rank[time] for place, time in enumerate(times)), default=0)
+    step = shown[1] - shown[0] if len(shown) > 1 else 1
+    for place in range(len(times)):
+        early = delay - place
+        yield shown[0] - early * step if early > 0 else shown[place - delay]
+
+
+def _packets(parts: Sequence[Part], header: bytes | None) -> Iterator[Any]:
+    for part in parts:
+        yield from _demux(part, header)
+
+
+def _demux(part: Part, header: bytes | None = None) -> Iterator[Any]:
+    with footage(part.path) as (container, stream):
+        if header is not None and stream.codec_context.extradata != header:
+            raise UserError(
+                f'"{part.path}" was encoded by another version or with other settings than the '
+                "parts before it; remove the folder it is in and start again"
+            )
+        for packet in container.demux(stream):
+            if packet.size and part.holds(packet.pts * packet.time_base):
+                yield packet

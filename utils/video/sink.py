@@ -1,0 +1,243 @@
+"""Writing footage: a folder of PNGs, or a video with the source's times and sound."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.codec.context import Flags
+from av.video.reformatter import ColorRange
+
+from utils.errors import InputError, UsageError
+from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
+from utils.images import Image, encode_image
+from utils.video.audio import AudioCopy, Sound
+from utils.video.codecs import MATROSKA, Coding, container_of
+from utils.video.color import RGB, FromBgr, usual_colour
+from utils.video.container import DEFAULT_RATE, Finish, last_touch, open_container, tick_of, writing
+from utils.video.frame import Frame
+from utils.video.source import FrameSource
+
+
+class FrameSink(AbstractContextManager["FrameSink", None]):
+    """Takes frames in order; what it writes has its final name only when it is whole.
+
+        with open_sink(path, source) as sink:
+            sink.write(frame)
+
+    Attributes
+    ----------
+    path : the folder or file
+    remarks : sentences about what could not be kept as it was, such as a sound track
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.remarks: list[str] = []
+
+    @abstractmethod
+    def write(self, frame: Frame) -> None:
+        """Write one frame; InputError concerns this frame only, any other UserError the whole."""
+
+
+def open_sink(
+    path: Path,
+    source: FrameSource,
+    *,
+    tags: Mapping[str, str] | None = None,
+    mark: Callable[[bytes], bytes] | None = None,
+    coding: Coding | None = None,
+    rate: Fraction | None = None,
+) -> FrameSink:
+    """Return where results go: a video when `path` has a video's suffix, else a folder.
+
+    Parameters
+    ----------
+    source : where the frames come from; a video gives its timestamps, colours and sound
+    tags : container tags of a video
+    mark : what each PNG's bytes pass through
+    coding : of a video (default: H.264)
+    rate : frames a second where frames have no time (default: the source's, else 25)
+
+    Raises
+    ------
+    UserError
+        If the container cannot hold the codec, or the source would be overwritten.
+    """
+    if path.resolve() == source.path.resolve():
+        raise UsageError(f'"{path}" is also the input; name another place for the result')
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        return FolderSink(path, mark)
+    sound = Sound.of(source)
+    return VideoSink(path, source, tags=tags, coding=coding, rate=rate, sound=sound)
+
+
+class FolderSink(FrameSink):
+    """Writes `<stem of the frame's name>.png` (or .jpg); several threads may write at once."""
+
+    def __init__(
+        self,
+        path: Path,
+        mark: Callable[[bytes], bytes] | None = None,
+        suffix: str = ".png",
+        quality: int = 95,
+    ) -> None:
+        super().__init__(path)
+        self._mark, self._suffix, self._quality = mark, suffix, quality
+
+    def __enter__(self) -> Self:
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Write one picture, (H, W, 3 or 4) uint8 or uint16; afterwards it is whole on the disk."""
+        deep = frame.deep if self._suffix == ".png" else None
+        data = encode_image(frame.image if deep is None else deep, self._suffix, self._quality)
+        file = self.file_of(frame.name)
+        with writing(file):
+            write_bytes(file, self._mark(data) if self._mark else data)
+
+    def file_of(self, name: str) -> Path:
+        """Return where the frame of that name goes."""
+        return self.path / f"{Path(name).stem}{self._suffix}"
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class VideoSink(FrameSink):
+    """Writes a video with the frames' times, and sound beside it.
+
+    The first frame sets the size and whether there is alpha. Frames are given in order, by one
+    thread at a time. Sound is copied as it is (see `AudioCopy`); subtitles, data and the source's
+    own tags, which may name a place or a person, are not. `finish` is given the whole file before
+    that has its name, and returns remarks.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source: FrameSource,
+        *,
+        tags: Mapping[str, str] | None = None,
+        coding: Coding | None = None,
+        rate: Fraction | None = None,
+        sound: Sound | None = None,
+        finish: Finish | None = None,
+    ) -> None:
+        super().__init__(path)
+        self._source, self._tags, self._coding = source, tags or {}, coding or Coding()
+        self._container = container_of(path.suffix, self._coding, path.name)
+        self._rate = Fraction(rate or source.rate or DEFAULT_RATE)
+        self._tick = tick_of(source, self._rate)
+        self._sound, self._finish = sound, finish
+        self._size: tuple[int, int] | None = None
+        self._last: int | None = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack, writing(self.path):
+            temporary = stack.enter_context(write_atomic(self.path))
+            stack.push(last_touch(self._finish, temporary, self.remarks))
+            self._output = open_container(temporary, self._container, self._tick)
+            stack.push(self._close)
+            self._output.metadata.update(self._tags)
+            kind = self._coding.kind
+            self._video = self._output.add_stream(
+                kind.encoder, rate=self._rate, options=self._coding.options
+            )
+            if kind.tag and self._container != MATROSKA:
+                self._video.codec_context.codec_tag = kind.tag
+            self._audio = AudioCopy(self._output)
+            if self._sound:
+                heard = stack.enter_context(self._sound.open())
+                self._audio.take(heard, self._sound, self.remarks)
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Write one frame, (H, W, 3) uint8, or uint16 if `frame.deep`; alpha if the codec has it.
+
+        Raises
+        ------
+        InputError
+            If its size is not that of the frames before it; the others can still be written.
+        UserError
+            If nothing more can be written.
+        """
+        image = self._picture(frame)
+        height, width = image.shape[:2]
+        with writing(self.path):
+            if self._size is None:
+                self._start(width, height, image.shape[2] == 4)
+            elif (width, height) != self._size:
+                was = "{} x {}".format(*self._size)
+                raise InputError(
+                    f'"{frame.name}" is {width} x {height}, but the video it goes into is {was}'
+                )
+            picture = self._from_bgr(image)
+            picture.pts, picture.time_base = self._pts(frame), self._tick
+            if frame.duration is not None:
+                picture.duration = round(frame.duration / self._tick)
+            self._mux(self._video.encode(picture))
+
+    def _picture(self, frame: Frame) -> Image:
+        image = frame.image
+        if self._coding.deep and frame.deep is not None:
+            image = frame.deep
+        return image if self._coding.kind.has_alpha else image[..., :3]
+
+    def _start(self, width: int, height: int, alpha: bool) -> None:
+        signal, context = self._source.signal, self._video.codec_context
+        matrix, primaries, transfer = signal.colour or usual_colour(width, height)
+        pixels = self._coding.kind.pixels(self._coding.deep, alpha)
+        self._size = width, height
+        self._from_bgr = FromBgr(matrix, pixels)
+        context.width, context.height = self._from_bgr.size(width, height)
+        context.pix_fmt = pixels
+        context.time_base = self._video.time_base = self._tick
+        context.flags |= Flags.frame_duration.value  # or the last frame is shown too briefly
+        context.color_primaries, context.color_trc = primaries, transfer
+        if self._from_bgr.is_rgb:
+            context.color_range, context.colorspace = ColorRange.JPEG, RGB
+        else:
+            context.color_range, context.colorspace = ColorRange.MPEG, matrix
+        if signal.aspect:
+            context.sample_aspect_ratio = signal.aspect
+
+    def _pts(self, frame: Frame) -> int:
+        time = frame.index / self._rate if frame.time is None else frame.time
+        pts = round(time / self._tick)
+        self._last = pts if self._last is None else max(pts, self._last + 1)
+        return self._last
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            self._audio.until(packet.dts * packet.time_base)
+            self._output.mux(packet)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with writing(self.path), self._stack:
+            if self._size is None:
+                raise InputError(f'"{self.path}" was not written: there was no frame to write')
+            self._mux(self._video.encode(None))
+            self._audio.rest()
+
+    def _close(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._output.close()
+            return
+        with suppress(OSError, av.FFmpegError):  # what went wrong first is what matters
+            self._output.close()
