@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from facelib.types import FaceType
-
-if TYPE_CHECKING:
-    import keras
-
-Tensor = Any
-"""A float32 tensor; shapes are (N, height, width, channels), pictures BGR in 0..1."""
+from models.backend import Tensor, keras
 
 
 @dataclass(frozen=True, kw_only=True)

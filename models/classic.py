@@ -2,19 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from models import sharing
-from models.base import Batch, Faces, ModelBase, ModelOptions, Tensor
+from models.backend import Tensor, keras
+from models.base import Batch, Faces, ModelBase, ModelOptions
 from models.blocks import bottleneck, downscale, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square
-from utils import lazy
 from utils.options import opt
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 PIXEL_WEIGHT = 5  # brings the squared error to the size of the DSSIM
 

@@ -20,8 +20,8 @@ import keras
 import tensorflow as tf
 
 from models import winograd
+from models.backend import Tensor
 
-Tensor = Any
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
 # kernel size -> outputs of a batch up to which transforming the weights costs more than it saves
 FEW_PIXELS = {3: 512, 5: 1024}

@@ -8,17 +8,11 @@ unlearnt.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.backend import keras
 from models.blocks import LEAK
-from utils import lazy
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 
 def begin(networks: Iterable["keras.Model"], seed: int) -> None:

@@ -2,16 +2,9 @@
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
-from utils import lazy
+from models.backend import Tensor, keras
 
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
-
-Tensor = Any
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 VARIANCE_FLOOR = 2.5e-6  # keeps the root's gradient finite where a channel is flat
 

@@ -7,20 +7,15 @@ or fourth pixel instead of means.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facelib.types import FaceType
 from models import sharing
-from models.base import Batch, Faces, ModelBase, ModelOptions, Tensor
+from models.backend import Tensor, keras
+from models.base import Batch, Faces, ModelBase, ModelOptions
 from models.blocks import bottleneck, downscale, intermediate, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square, pyramid, style
-from utils import lazy
 from utils.options import opt
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 SCALES = 3  # sizes at which a multi-scale decoder is judged
 AE_DIMS = {"df": 512, "liae": 256}

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from utils import lazy
+from models.backend import tf
 from utils.errors import ModelError
-
-tf = lazy.load("tensorflow")
 
 BETA1, BETA2, EPSILON = 0.5, 0.999, 1e-7
 

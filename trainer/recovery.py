@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from models.backend import tf
 from models.base import Batch, ModelBase
 from trainer.data.loader import Feed
 from trainer.progress import Progress
 from trainer.session import Session
-from utils import console, lazy
+from utils import console
 from utils.errors import UserError
 from utils.images import to_float
-
-tf = lazy.load("tensorflow")
 
 RECENT = 50  # iterations that must stay high
 BEFORE = 500  # iterations they are compared with

@@ -4,13 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.backend import Tensor, tf
 from models.base import Batch, ModelBase
 from trainer.optimizer import Adam
-from utils import lazy
-
-tf = lazy.load("tensorflow")
-
-Tensor = Any
 
 
 class Result(NamedTuple):

@@ -7,17 +7,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.backend import keras
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facelib.types import FaceType
 from models import MODELS
 from models.base import Faces, ModelBase, ModelOptions
-from utils import lazy
 from utils.options import opt
 from utils.registry import Entry
 
-keras = lazy.load("keras")
 ENTRY = Entry("support.toy_model:Toy", "for tests")
 
 

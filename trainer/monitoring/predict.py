@@ -4,10 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.backend import tf
 from models.base import Faces, ModelBase
-from utils import lazy
-
-tf = lazy.load("tensorflow")
 
 CHUNK = 4  # faces of each side at once: far less work than a training step
 

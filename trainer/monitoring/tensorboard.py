@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from utils import console, lazy
+from models.backend import tf
+from utils import console
 from utils.images import encode_image
-
-tf = lazy.load("tensorflow")
 
 
 class Board:
