@@ -62,7 +62,7 @@ STAGES = {
         "write a model's swap network for other programs, as .keras or .onnx",
     ),
     "video extract": Stage(
-        "tools.video.options:ExtractOptions",
+        "tools.video.options:ExtractFramesOptions",
         "tools.video.extract:run",
         "write the frames of a video as pictures",
     ),

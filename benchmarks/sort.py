@@ -31,7 +31,7 @@ from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType, Rect
 from sorter import chain, features
-from sorter.job import Job
+from sorter.job import SortJob
 from sorter.metrics import Bhattacharyya, CityBlock, bhattacharyya_sums, shape_of
 from sorter.options import SortOptions
 from sorter.rename import STATE
@@ -159,7 +159,7 @@ def blur(folder: Path) -> None:
 
 def pairs(folder: Path, whole: bool) -> None:
     """Time the orders of `hist` and `hist-dissim` from histograms that are there."""
-    _, looks = Job(list(Faceset.open(folder))).measure(features.LOOK)
+    _, looks = SortJob(list(Faceset.open(folder))).measure(features.LOOK)
     colour, grey = looks["colour"], looks["face_grey"]
     n = len(colour)
     share = 1.0 if whole else 0.02
@@ -211,7 +211,7 @@ def table(name: str, n: int, loop: float, ours: float, note: str) -> None:
 
 def quality(folder: Path) -> None:
     """Compare the fast walk with the exact one, by time and by the mean distance of neighbours."""
-    faces, looks = Job(list(Faceset.open(folder))).measure(features.LOOK)
+    faces, looks = SortJob(list(Faceset.open(folder))).measure(features.LOOK)
     metrics = {
         "hist": Bhattacharyya(looks["colour"]),
         "face": CityBlock(np.stack([shape_of(info) for _, info in faces])),

@@ -11,16 +11,16 @@ import numpy as np
 from converters import plan as plans
 from converters import predictor as predictors
 from converters.blending.blender import Blender, Trace
-from converters.blending.motion import find_ways
-from converters.blending.occlusion import Obstructions
-from converters.checks import Faces, check_names, check_output, is_video, span_of
+from converters.blending.motion import find_motions
+from converters.blending.occlusion import OcclusionMasks
+from converters.checks import FacesByFrame, check_names, check_output, is_video, span_of
 from converters.look import color_lead, save_look, settings_file
-from converters.look_timeline import Blenders, Looks
+from converters.look_timeline import Blenders, LookTimeline
 from converters.options import ConvertOptions
-from converters.output.base import Order, Output
+from converters.output.base import Output, OutputRequest
 from converters.output.folder import FolderOutput
 from converters.output.journal import run_header
-from converters.output.run_log import alone, log
+from converters.output.run_log import log, output_lock
 from converters.output.video import VideoOutput
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
@@ -56,7 +56,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     faceset = Faceset.open(options.aligned_dir)
     check_names(options, source, faceset.by_frame())
     plans.check(options)
-    with alone(options.output_dir, options.mask_output):
+    with output_lock(options.output_dir, options.mask_output):
         return _run(options, predictor, source, span, faceset)
 
 
@@ -81,7 +81,7 @@ def _run(
         check_output(replace(options, **vars(look)))
     header = run_header(options, faceset, predictor.name)
     header |= plan.facts(as_whole=is_video(options.output_dir))
-    output = open_output(Order(options, source, span, header, marker, plan.stamp))
+    output = open_output(OutputRequest(options, source, span, header, marker, plan.stamp))
     save_look(settings_file(options.output_dir), options)
     log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
@@ -95,7 +95,7 @@ def _run(
     return report
 
 
-def open_output(order: Order) -> Output:
+def open_output(order: OutputRequest) -> Output:
     """Return the place for the results.
 
     Raises
@@ -110,9 +110,9 @@ def _convert(
     options: ConvertOptions,
     predictor: Predictor,
     source: FrameSource,
-    faces: Faces,
+    faces: FacesByFrame,
     output: Output,
-    looks: Looks,
+    looks: LookTimeline,
 ) -> Report:
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
     report.remarks = {"no face in": []}
@@ -124,8 +124,8 @@ def _convert(
         trace=(lambda frame: _tracer(options.output_dir, frame)) if options.debug else None,
         save=output.save,
         covers=options.mask_output is not None,
-        free=Obstructions(options.mask_dir) if options.mask_dir else None,
-        ways=find_ways(info for infos in faces.values() for info in infos),
+        free=OcclusionMasks(options.mask_dir) if options.mask_dir else None,
+        ways=find_motions(info for infos in faces.values() for info in infos),
         context=lambda frame: _finished(frame, output),
     )  # fmt: skip
     lead = max(color_lead(look) for look in looks.own.values())
@@ -145,7 +145,7 @@ def _convert(
 
 
 def _wanted(
-    source: FrameSource, faces: Faces, output: Output, matched: set[str], lead: int
+    source: FrameSource, faces: FacesByFrame, output: Output, matched: set[str], lead: int
 ) -> Iterator[tuple[Frame, list[FaceInfo]]]:
     """Yield the frames that are not finished yet, with their faces; note which names had faces.
 

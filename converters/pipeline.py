@@ -16,8 +16,8 @@ from converters.blending.blender import Blender, Trace
 from converters.blending.crop import Crop
 from converters.blending.high_bit_depth import deepen
 from converters.blending.mask import Swap
-from converters.blending.mask_history import Memory
-from converters.blending.motion import Ways
+from converters.blending.mask_history import MaskHistory
+from converters.blending.motion import Motions
 from converters.look import color_lead
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
@@ -32,7 +32,7 @@ Results = Generator[R, None, None]
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class FrameJob:
     """A frame on its way.
 
     Attributes
@@ -83,7 +83,7 @@ class Pipeline:
     trace : gives the receiver of intermediate pictures for a frame, or None
     save : is given each finished frame in the thread that blended it, out of order, or None
     covers : whether finished frames say where their faces are
-    free : gives for a frame where nothing is before the faces, or None; see `Job.free`
+    free : gives for a frame where nothing is before the faces, or None; see `FrameJob.free`
     ways : how faces move from frame to frame
     context : says of a frame that it is only looked at, for the colours of those after it
     """
@@ -95,13 +95,13 @@ class Pipeline:
     save: Callable[[Converted], None] | None = None
     covers: bool = False
     free: Callable[[Frame], np.ndarray | None] | None = None
-    ways: Ways = field(default_factory=dict)
+    ways: Motions = field(default_factory=dict)
     context: Callable[[Frame], bool] | None = None
 
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
         workers = cores()
-        jobs = (Job(frame, infos) for frame, infos in frames)
+        jobs = (FrameJob(frame, infos) for frame, infos in frames)
         with ExitStack() as stack:  # left early, the last step stops first
 
             def step(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
@@ -112,7 +112,7 @@ class Pipeline:
             remembered = self.remember(chain.from_iterable(predicted))
             yield from step(self.blend, remembered, workers)
 
-    def cut(self, job: Job) -> Job:
+    def cut(self, job: FrameJob) -> FrameJob:
         """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
         infos, crops, failures = [], [], []
@@ -131,9 +131,9 @@ class Pipeline:
             crops.append(to_float(crop.cut(job.frame.image, size)))
         return replace(job, infos=infos, crops=crops, failures=failures, free=free)
 
-    def _batches(self, jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    def _batches(self, jobs: Iterable[FrameJob]) -> Iterator[list[FrameJob]]:
         """Group frames until they hold a batch of faces; frames without any do not pile up."""
-        batch: list[Job] = []
+        batch: list[FrameJob] = []
         for job in jobs:
             batch.append(job)
             faces = sum(len(job.crops) for job in batch)
@@ -143,7 +143,7 @@ class Pipeline:
         if batch:
             yield batch
 
-    def predict(self, batch: list[Job]) -> list[Job]:
+    def predict(self, batch: list[FrameJob]) -> list[FrameJob]:
         """Have the model make the faces of some frames, all at once."""
         crops = [crop for job in batch for crop in job.crops]
         made = iter(self.predictor(crops, self.batch_size))
@@ -160,12 +160,12 @@ class Pipeline:
         kind, way = self.predictor.face_type, self.ways.get(info, (0.0, 0.0))
         return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
 
-    def remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
+    def remember(self, jobs: Iterable[FrameJob]) -> Iterator[FrameJob]:
         """Give the faces their masks of several frames, if the look makes use of them.
 
         Frames come in order; those that are only looked at end here.
         """
-        memory = Memory()
+        memory = MaskHistory()
         for job in jobs:
             blender, swaps = self.blender(job.frame), job.swaps
             if lead := color_lead(blender.look):
@@ -174,7 +174,7 @@ class Pipeline:
             if self.context is None or not self.context(job.frame):
                 yield replace(job, swaps=swaps)
 
-    def blend(self, job: Job) -> Converted:
+    def blend(self, job: FrameJob) -> Converted:
         """Put the faces of a frame in."""
         before = job.frame.image
         trace = self.trace(job.frame) if self.trace else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from extractor.in_flight import Hands, WorkerDied
+from extractor.in_flight import InFlight, WorkerDied
 from extractor.options import ExtractOptions
 from facelib.smoothing import REACH
 from utils.errors import InputError
@@ -54,7 +54,7 @@ def pending(
     options: ExtractOptions,
     done: Container[str],
     failures: list[str],
-    hands: Hands,
+    hands: InFlight,
 ) -> Iterator[Pending]:
     """Yield the frames of a source that are not done yet, in order.
 
@@ -68,7 +68,7 @@ def pending(
     failures += source.failures
 
 
-def _of_video(source: FrameSource, hands: Hands) -> Iterator[Pending]:
+def _of_video(source: FrameSource, hands: InFlight) -> Iterator[Pending]:
     frames, place = iter(source), "the beginning"
     while True:
         try:

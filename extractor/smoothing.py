@@ -34,10 +34,10 @@ class Found:
     faces: Sequence[Face]
 
 
-Result = Found | Failure[Pending]
+SmoothedFaces = Found | Failure[Pending]
 
 
-def smoothed(results: Iterable[Result], every: int, noise: float) -> Iterator[Result]:
+def smoothed(results: Iterable[SmoothedFaces], every: int, noise: float) -> Iterator[SmoothedFaces]:
     """Yield the wanted results with the landmarks of their faces smoothed over time.
 
     Parameters
@@ -46,8 +46,8 @@ def smoothed(results: Iterable[Result], every: int, noise: float) -> Iterator[Re
     every : by how much the indices of direct neighbours differ
     noise : the landmarker's, see `facelib.smoothing`
     """
-    past: deque[Result] = deque(maxlen=REACH)  # without their pictures
-    coming: deque[Result] = deque()
+    past: deque[SmoothedFaces] = deque(maxlen=REACH)  # without their pictures
+    coming: deque[SmoothedFaces] = deque()
     source = iter(results)
     more = True
     while more or coming:
@@ -67,13 +67,13 @@ def smoothed(results: Iterable[Result], every: int, noise: float) -> Iterator[Re
             past.append(_without_picture(here))
 
 
-def _without_picture(result: Result) -> Result:
+def _without_picture(result: SmoothedFaces) -> SmoothedFaces:
     if not isinstance(result, Found):
         return result
     return replace(result, frame=replace(result.frame, picture=NOTHING), image=None)
 
 
-def _linked(here: Found, others: Iterable[Result], step: int) -> list[Sequence[Face]]:
+def _linked(here: Found, others: Iterable[SmoothedFaces], step: int) -> list[Sequence[Face]]:
     """Return the faces of the frames next to `here`, nearest first, up to the first gap."""
     index = here.frame.index
     faces: list[Sequence[Face]] = []

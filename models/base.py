@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     mask: Tensor
 
 
-class Faces(NamedTuple):
+class Prediction(NamedTuple):
     """What a decoder makes: (N, R, R, 3) pictures and their (N, R, R, 1) masks, both 0..1.
 
     `mask` is None when the model learns none.
@@ -78,11 +78,11 @@ class ModelBase(ABC):
         """
 
     @abstractmethod
-    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Faces, Faces]:
+    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Put (N, R, R, 3) src faces through the src path and dst faces through the dst path."""
 
     @abstractmethod
-    def swap(self, dst: Tensor) -> Faces:
+    def swap(self, dst: Tensor) -> Prediction:
         """Put (N, R, R, 3) dst faces through the src path: src's face with dst's expression."""
 
     @property

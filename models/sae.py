@@ -12,7 +12,7 @@ from typing import Any
 from facelib.types import FaceType
 from models import sharing
 from models.backend import Tensor, keras
-from models.base import Batch, Faces, ModelBase, ModelOptions
+from models.base import Batch, ModelBase, ModelOptions, Prediction
 from models.blocks import bottleneck, downscale, intermediate, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square, pyramid, style
 from utils.options import opt
@@ -180,7 +180,7 @@ class SAE(ModelBase):
             return PIXEL_WEIGHT * mean_square(target, made)
         return STRUCTURE_WEIGHT * keras.ops.mean(keras.ops.square(dssim(target, made)))
 
-    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Faces, Faces]:
+    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Put src faces through the src path and dst faces through the dst path."""
         codes = sharing.encode(self.networks, _to_network(src), _to_network(dst))
         images = sharing.decode(self.networks, codes.src, codes.dst)
@@ -190,7 +190,7 @@ class SAE(ModelBase):
         of_src, of_dst = (_faces(*heads) for heads in zip(images, masks, strict=True))
         return of_src, of_dst
 
-    def swap(self, dst: Tensor) -> Faces:
+    def swap(self, dst: Tensor) -> Prediction:
         """Put dst faces through the src path."""
         code = sharing.encode_swap(self.networks, _to_network(dst))
         masks = sharing.decode_swap(self.networks, code, "m") if self.options.learn_mask else None
@@ -210,5 +210,5 @@ def _soften(mask: Tensor) -> Tensor:
     return gaussian_blur(mask, max(1, mask.shape[1] / 32))
 
 
-def _faces(image: list[Tensor], mask: list[Tensor] | None) -> Faces:
-    return Faces(_from_network(image[-1]), None if mask is None else _from_network(mask[-1]))
+def _faces(image: list[Tensor], mask: list[Tensor] | None) -> Prediction:
+    return Prediction(_from_network(image[-1]), None if mask is None else _from_network(mask[-1]))

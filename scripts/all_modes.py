@@ -22,7 +22,7 @@ from converters import BLENDS, COLORS, MASKS, predictor
 from converters.blending.blender import Blender
 from converters.blending.crop import Crop
 from converters.blending.mask import Swap
-from converters.blending.motion import find_ways
+from converters.blending.motion import find_motions
 from converters.look import RAW_MODES, Look
 from converters.predictor import Predictor
 from facelib.detectors import DETECTORS
@@ -121,7 +121,7 @@ def footage(workspace: Path, model_dir: str, number: int | None) -> Scene:
     name = names[len(names) // 2] if number is None else f"{number:06d}"
     if name not in faces:
         raise InputError(f"frame {number} has no face; those that have: {names[0]} to {names[-1]}")
-    ways = find_ways(info for infos in faces.values() for info in infos)
+    ways = find_motions(info for infos in faces.values() for info in infos)
     model = predictor.load(workspace / model_dir)
     source = open_source(workspace / "data_dst.mp4")
     frame = next(frame.image for frame in source if Path(frame.name).stem == name)

@@ -17,7 +17,7 @@ from extractor import in_flight
 from extractor.extract import run
 from extractor.journal import JOURNAL
 from extractor.options import ExtractOptions
-from extractor.review import Mark, doubtful
+from extractor.review import FaceSummary, doubtful
 from facelib import geometry
 from facelib.detectors.yunet import YuNet
 from facelib.faceset import Faceset, read_face, read_info
@@ -487,7 +487,7 @@ def test_another_source_does_not_continue_a_run(pictures, video, out):
 
 
 def mark(x=100.0, y=100.0, side=50.0, score=0.9, quality=9.0):
-    return Mark(Rect(x - side / 2, y - side / 2, x + side / 2, y + side / 2), score, quality)
+    return FaceSummary(Rect(x - side / 2, y - side / 2, x + side / 2, y + side / 2), score, quality)
 
 
 @pytest.mark.parametrize(

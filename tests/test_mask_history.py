@@ -10,8 +10,8 @@ from support.synthetic import draw_face, make_info, make_landmarks
 from converters.blending.blender import Blender
 from converters.blending.crop import Crop
 from converters.blending.mask import Swap
-from converters.blending.mask_history import Memory, average
-from converters.blending.motion import find_ways
+from converters.blending.mask_history import MaskHistory, average
+from converters.blending.motion import find_motions
 from converters.look import Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
@@ -175,7 +175,7 @@ def make_swap(landmarks, shade=0.5, index=0):
 
 def test_faces_are_told_apart_by_place_not_by_number():
     left, right = make_landmarks(center=(60, 60), width=60), make_landmarks(center=(300, 60))
-    blender, memory = Blender(Look(color_transfer="rct")), Memory()
+    blender, memory = Blender(Look(color_transfer="rct")), MaskHistory()
     for index in range(4):
         swaps = [make_swap(left, 0.2), make_swap(right, 0.8, 1)]
         if index % 2:  # the larger one is now the other one
@@ -192,7 +192,7 @@ def test_the_newest_mask_weighs_most_and_old_ones_fade_out():
 
 
 def test_a_gap_or_a_jump_starts_anew():
-    blender, memory = Blender(Look(color_transfer="rct")), Memory()
+    blender, memory = Blender(Look(color_transfer="rct")), MaskHistory()
     here = make_landmarks(center=(100, 100), width=80)
     swap = make_swap(here)
     levels = []
@@ -210,7 +210,7 @@ def test_the_way_of_a_face_is_that_of_its_landmarks():
     steps = [(0, 0), (6, 2), (12, 4), (300, 4)]
     infos = [make_info(start + np.float32(step), frame_index=i) for i, step in enumerate(steps)]
     passer = make_info(make_landmarks(center=(190, 100), width=80), frame_index=1, face_index=1)
-    ways = find_ways([*infos, passer])
+    ways = find_motions([*infos, passer])
     np.testing.assert_allclose([ways[info] for info in infos], [(6, 2), (6, 2), (6, 2), (0, 0)],
                                atol=1e-3)  # fmt: skip
     assert ways[passer] == (0, 0)

@@ -15,7 +15,7 @@ from facelib.faceset import Faceset, read_face, write_face
 from facelib.geometry import apply, crop_matrix, invert, warp_face
 from facelib.types import FaceType
 from trainer.data import augment
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Sampler, Settings
 from utils.errors import InputError, UserError
 
@@ -172,7 +172,7 @@ def test_points_are_where_the_matrix_puts_output_pixels():
 def test_a_sample_depends_only_on_the_seed_and_its_number(faceset):
     def feed(seed, workers, first=0):
         src, dst = (Sampler(faceset, HALF_64, (seed, side)) for side in (0, 1))
-        with Feed(src, dst, 3, first=first, workers=workers) as batches:
+        with BatchLoader(src, dst, 3, first=first, workers=workers) as batches:
             return [batches.next() for _ in range(6)]
 
     one, other = feed(7, workers=1), feed(7, workers=3)
@@ -240,5 +240,5 @@ def test_faces_deleted_while_training_are_replaced_and_reported(folder):
 def test_a_failure_in_the_background_is_raised_where_the_batch_is_wanted(folder):
     src, dst = (Sampler(Faceset.open(folder), HALF_64, (side,)) for side in (0, 1))
     shutil.rmtree(folder)
-    with Feed(src, dst, 4) as feed, pytest.raises(InputError, match="none of the 12 faces"):
+    with BatchLoader(src, dst, 4) as feed, pytest.raises(InputError, match="none of the 12 faces"):
         feed.next()

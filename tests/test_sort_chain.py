@@ -11,7 +11,7 @@ from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset
 from sorter import chain as chains
-from sorter.job import Job
+from sorter.job import SortJob
 from sorter.metrics import (
     Bhattacharyya,
     CityBlock,
@@ -119,7 +119,7 @@ def test_a_large_set_is_walked_through_cells_and_the_report_compares(tmp_path, m
     monkeypatch.setattr(chains, "EXACT_FACES", 20)
     make_faceset(tmp_path, count=30, size=64)
     assert len(order_of("face", Faceset.open(tmp_path))) == 30
-    job = Job(Faceset.open(tmp_path))
+    job = SortJob(Faceset.open(tmp_path))
     assert len(hist(job)) == 30
     (remark,) = job.report.remarks["mean distance of neighbours"]
     assert "that of the exact walk" in remark

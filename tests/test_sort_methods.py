@@ -18,7 +18,7 @@ from facelib.geometry import apply, crop_matrix, warp_face
 from facelib.landmarkers.mesh import Mesh
 from facelib.types import FaceType
 from sorter import features, final, identity, keys
-from sorter.job import Job
+from sorter.job import SortJob
 
 FRONTAL = make_landmarks(center=(64, 64), width=70)
 
@@ -467,4 +467,4 @@ def test_a_method_reports_a_missing_weight_file_once(tmp_path, faceset, monkeypa
 
     with pytest.raises(WeightsError, match="weights"):
         order_of("identity", faceset)
-    assert Job(faceset).report.failures == []
+    assert SortJob(faceset).report.failures == []

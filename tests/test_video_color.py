@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.clips import copy, first_image, folder_of, picture
 
-from utils.video.codecs import Coding
+from utils.video.codecs import EncoderSettings
 from utils.video.io import open_source
 from utils.video.sink import open_sink
 
@@ -155,7 +155,7 @@ def test_the_other_form_of_bt2020_is_read_like_the_usual_one(tmp_path):
 def test_what_is_encoded_is_what_was_meant(tmp_path, height, matrix):
     chart = CHART[:1].repeat(height, 0)
     folder = folder_of(tmp_path / "in", [chart] * 3)
-    copy(folder, tmp_path / "y.mp4", coding=Coding(crf=10))
+    copy(folder, tmp_path / "y.mp4", coding=EncoderSettings(crf=10))
     with av.open(str(tmp_path / "y.mp4")) as container:
         frames = list(container.decode(video=0))
     for frame in frames:
@@ -186,9 +186,15 @@ def test_copies_of_copies_do_not_grow_darker(tmp_path):
         np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8), (0, 0), 4
     )
     smooth = cv2.normalize(smooth, None, 20, 235, cv2.NORM_MINMAX)
-    copy(folder_of(tmp_path / "in", [smooth] * 2), tmp_path / "1.mp4", coding=Coding(crf=4))
+    copy(
+        folder_of(tmp_path / "in", [smooth] * 2), tmp_path / "1.mp4", coding=EncoderSettings(crf=4)
+    )
     for number in range(1, 5):
-        copy(tmp_path / f"{number}.mp4", tmp_path / f"{number + 1}.mp4", coding=Coding(crf=4))
+        copy(
+            tmp_path / f"{number}.mp4",
+            tmp_path / f"{number + 1}.mp4",
+            coding=EncoderSettings(crf=4),
+        )
     drift = first_image(tmp_path / "5.mp4").astype(float).mean((0, 1)) - smooth.mean((0, 1))
     assert np.abs(drift).max() < 1
 
@@ -197,7 +203,7 @@ def test_copies_of_copies_do_not_grow_darker(tmp_path):
 def test_odd_sides_get_their_last_line_twice(tmp_path, size):
     width, height = size
     image = picture(2, width, height)
-    copy(folder_of(tmp_path / "in", [image] * 3), tmp_path / "y.mp4", coding=Coding(crf=4))
+    copy(folder_of(tmp_path / "in", [image] * 3), tmp_path / "y.mp4", coding=EncoderSettings(crf=4))
     found = first_image(tmp_path / "y.mp4").astype(int)
     assert found.shape[:2] == (48, 64)
     inner = found[: height - 2, : width - 2] - image[: height - 2, : width - 2]

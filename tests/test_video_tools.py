@@ -24,7 +24,7 @@ from tools.video import cut as cutting
 from tools.video import denoise
 from tools.video import extract as extracting
 from tools.video import make as making
-from tools.video.options import CutOptions, DenoiseOptions, ExtractOptions, MakeOptions
+from tools.video.options import CutOptions, DenoiseOptions, ExtractFramesOptions, MakeOptions
 from utils.errors import ExitStatus, InputError, UsageError
 from utils.files import list_images
 from utils.images import encode_image, read_image
@@ -47,7 +47,7 @@ def images_of(path):
 
 
 def extract(clip, folder, **changes):
-    return extracting.run(ExtractOptions(input_file=clip, output_dir=folder, **changes))
+    return extracting.run(ExtractFramesOptions(input_file=clip, output_dir=folder, **changes))
 
 
 def make(folder, output, **changes):

@@ -11,7 +11,7 @@ from utils.errors import UsageError
 BFLOAT16_SINCE = (8, 0)  # compute capability: Ampere
 
 
-class Processors:
+class Devices:
     """The devices of one run.
 
     Attributes

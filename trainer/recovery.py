@@ -7,9 +7,9 @@ import numpy as np
 
 from models.backend import tf
 from models.base import Batch, ModelBase
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.progress import Progress
-from trainer.session import Session
+from trainer.session import TrainingSession
 from utils import console
 from utils.errors import UserError
 from utils.images import to_float
@@ -43,10 +43,10 @@ class CollapseWatch:
         self._losses.clear()
 
 
-class Guard:
+class StepGuard:
     """Does the steps of a session."""
 
-    def __init__(self, session: Session, feed: Feed, progress: Progress) -> None:
+    def __init__(self, session: TrainingSession, feed: BatchLoader, progress: Progress) -> None:
         self._session, self._feed, self._progress = session, feed, progress
         self._watch = CollapseWatch()
 

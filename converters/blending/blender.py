@@ -45,7 +45,7 @@ FACE_ERRORS = (UserError, cv2.error, ArithmeticError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class FaceBlend:
     """A face on its way into the frame. Masks are (MASK_SIDE, MASK_SIDE) float32 in the crop.
 
     Attributes
@@ -112,11 +112,11 @@ class Blend:
             return np.dstack([frame, np.zeros(frame.shape[:2], np.uint8)])
         return frame.copy()
 
-    def coverage(self, work: Work) -> np.ndarray:
+    def coverage(self, work: FaceBlend) -> np.ndarray:
         """Return the mask the picture is put on the canvas with."""
         return work.mask
 
-    def picture(self, work: Work, box: Box) -> np.ndarray:
+    def picture(self, work: FaceBlend, box: Box) -> np.ndarray:
         """Return what is to be seen in a box where the coverage is 1.
 
         (box height, box width, C) float32 0..1, with as many channels as the canvas; or three on
@@ -124,7 +124,7 @@ class Blend:
         """
         return work.crop.place(work.face, box)
 
-    def steps(self, work: Work, box: Box) -> dict[str, np.ndarray]:
+    def steps(self, work: FaceBlend, box: Box) -> dict[str, np.ndarray]:
         """Return the mode's own intermediate pictures in a box, in order, by name; 0..1."""
         return {}
 
@@ -201,7 +201,7 @@ class Blender:
         """Return a face's mask, neither eroded nor blurred: (MASK_SIDE, MASK_SIDE) float32."""
         return self.find_mask(swap) * self.fade
 
-    def _prepare(self, frame: np.ndarray, swap: Swap, free: np.ndarray | None) -> Work:
+    def _prepare(self, frame: np.ndarray, swap: Swap, free: np.ndarray | None) -> FaceBlend:
         size = swap.face.shape[0]
         scale = 1 + self.look.face_scale / 100
         crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
@@ -217,7 +217,7 @@ class Blender:
         mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
         bares = _bare(masks, crop, free)
         face = self._detail(self._recolor(swap, bares), swap, crop)
-        return Work(frame, swap, face, crop, length, soft, bares, mask, free, self.look)
+        return FaceBlend(frame, swap, face, crop, length, soft, bares, mask, free, self.look)
 
     def _recolor(self, swap: Swap, bares: Sequence[np.ndarray]) -> np.ndarray:
         """Return the predicted face in its final colours."""
@@ -244,7 +244,7 @@ class Blender:
             face = smear(face, way * look.motion_blur / 100)
         return degrade(face, look.color_degrade)
 
-    def _put(self, canvas: np.ndarray, work: Work, cover: np.ndarray | None) -> Box:
+    def _put(self, canvas: np.ndarray, work: FaceBlend, cover: np.ndarray | None) -> Box:
         """Blend one face onto the canvas, which is changed in one box only; return that box."""
         coverage = self.mode.coverage(work)
         if not coverage.any():
@@ -285,7 +285,9 @@ def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarr
     )
 
 
-def _show(trace: Trace, work: Work, steps: Mapping[str, np.ndarray], blended: np.ndarray) -> None:
+def _show(
+    trace: Trace, work: FaceBlend, steps: Mapping[str, np.ndarray], blended: np.ndarray
+) -> None:
     pictures = {
         "crop": work.swap.crop,
         "prediction": work.swap.face,

@@ -43,7 +43,7 @@ class _Track(NamedTuple):
 
 
 @dataclass
-class Memory:
+class MaskHistory:
     """Is shown the frames in order and gives each face its latest masks.
 
     What a face gets depends on no more frames before it than are asked for: begun that many frames

@@ -9,10 +9,10 @@ from facelib.faceset import FaceInfo
 
 FARTHEST = 0.5  # of the face's size: farther away in the next frame it is another face, or a cut
 
-Ways = dict[FaceInfo, tuple[float, float]]
+Motions = dict[FaceInfo, tuple[float, float]]
 
 
-def find_ways(infos: Iterable[FaceInfo]) -> Ways:
+def find_motions(infos: Iterable[FaceInfo]) -> Motions:
     """Return each face's way from frame to frame, in frame pixels.
 
     It is the mean of the ways from the frame before and to the frame after, or the one that is

@@ -15,7 +15,7 @@ from utils.video.source import FrameSource
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class OutputRequest:
     """What is to be written.
 
     Attributes

@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from converters.output.base import Order, Output, mask_frame
+from converters.output.base import Output, OutputRequest, mask_frame
 from converters.output.journal import Journal
 from converters.pipeline import Converted
 from utils.errors import InputError
@@ -16,7 +16,7 @@ from utils.video.sink import FolderSink
 class FolderOutput(Output):
     """A folder of pictures, each marked and signed, and one of masks if wanted."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: OutputRequest) -> None:
         super().__init__()
         options, source, span = order.options, order.source, order.span
         self._journal = Journal(options, order.header, order.stamp)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
-from converters.blending.occlusion import Obstructions
+from converters.blending.occlusion import OcclusionMasks
 from converters.options import ConvertOptions
 from facelib.faceset import Faceset
 from utils.errors import InputError
@@ -92,7 +92,7 @@ def run_header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[st
     for _, info in faceset:
         seen.update(f"{info.source_name}\0{info.face_index}\0".encode("utf-8", "surrogatepass"))
         seen.update(info.source_landmarks.tobytes())
-    masks = Obstructions(options.mask_dir).digest() if options.mask_dir else None
+    masks = OcclusionMasks(options.mask_dir).digest() if options.mask_dir else None
     return {
         "input": options.input_dir.name,
         "faces": seen.hexdigest(),

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from converters.output.base import Order, Output, mask_frame
+from converters.output.base import Output, OutputRequest, mask_frame
 from converters.output.journal import JOURNAL
 from converters.pipeline import Converted
 from utils.errors import InputError, UserError
@@ -39,7 +39,7 @@ CODING = ("codec", "crf", "preset", "bit_depth", "from_", "to", "rate")
 
 
 @dataclass
-class Record:
+class PartRecord:
     """What is known of a part.
 
     Attributes
@@ -57,7 +57,7 @@ class Record:
     failures: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, facts: dict[str, Any]) -> "Record":
+    def of(cls, facts: dict[str, Any]) -> "PartRecord":
         """Return the record of a line in the journal."""
         time, end = (Fraction(facts[name]) for name in ("time", "end"))
         return cls(time, end, *(facts[name] for name in ("last", "frames", "faces", "failures")))
@@ -73,7 +73,7 @@ class VideoOutput(Output):
     Its header has all looks in it, so it needs no stamp.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: OutputRequest) -> None:
         super().__init__()
         options, source = order.options, order.source
         self._marker = order.marker
@@ -113,7 +113,7 @@ class VideoOutput(Output):
             manifest = Manifest(self._folder / JOURNAL, header)
         return manifest
 
-    def _finished_parts(self) -> Iterator[tuple[str, Record]]:
+    def _finished_parts(self) -> Iterator[tuple[str, PartRecord]]:
         """Yield the parts up to the first that is missing."""
         for name, facts in self._manifest.done.items():
             if name == END:
@@ -121,7 +121,7 @@ class VideoOutput(Output):
             if not all(self._file(name, video).exists() for video in self._videos):
                 self._manifest.done.pop(END, None)
                 return
-            yield name, Record.of(facts)
+            yield name, PartRecord.of(facts)
 
     def _go_on(self) -> None:
         """Find out what earlier runs have left to do."""
@@ -172,7 +172,7 @@ class VideoOutput(Output):
             self._end()
 
     def _begin(self, name: str, shown: Fraction) -> None:
-        self._name, self._record, self._started = name, Record(shown), time.monotonic()
+        self._name, self._record, self._started = name, PartRecord(shown), time.monotonic()
         for video in self._videos:
             path = self._file(name, video)
             coding, rate = self._coding, self._rate

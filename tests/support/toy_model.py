@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facelib.types import FaceType
 from models import MODELS
-from models.base import Faces, ModelBase, ModelOptions
+from models.base import ModelBase, ModelOptions, Prediction
 from utils.options import opt
 from utils.registry import Entry
 
@@ -60,12 +60,12 @@ class Toy(ModelBase):
     def reconstruct(self, src, dst):
         encode, networks = self.networks["encoder"], self.networks
         return (
-            Faces(*networks["decoder_src"](encode(src))),
-            Faces(*networks["decoder_dst"](encode(dst))),
+            Prediction(*networks["decoder_src"](encode(src))),
+            Prediction(*networks["decoder_dst"](encode(dst))),
         )
 
     def swap(self, dst):
-        return Faces(*self.networks["decoder_src"](self.networks["encoder"](dst)))
+        return Prediction(*self.networks["decoder_src"](self.networks["encoder"](dst)))
 
 
 if __name__ == "__main__":

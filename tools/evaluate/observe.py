@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class SeenFace:
     """A face in a frame.
 
     Attributes
@@ -72,8 +72,8 @@ class Observation:
     thumbnail: np.ndarray
     wanted: bool
     in_result: bool
-    dst: Seen | None = None
-    compared: Mapping[str, Seen | None] = field(default_factory=dict)
+    dst: SeenFace | None = None
+    compared: Mapping[str, SeenFace | None] = field(default_factory=dict)
 
 
 def pair_frames(dst: FrameSource, result: FrameSource, every: int) -> Iterator[Pair]:
@@ -177,7 +177,7 @@ class Watcher:
         """Return the identity embedding, (D,), of a face."""
         return np.asarray(self._load("recognizer", RECOGNIZERS).embed(image, landmarks))
 
-    def _compare(self, image: Image | None, dst: np.ndarray) -> Seen | None:
+    def _compare(self, image: Image | None, dst: np.ndarray) -> SeenFace | None:
         """Find the face that lies where dst's is; None without one, or with none near enough."""
         if image is None:
             return None
@@ -189,14 +189,14 @@ class Watcher:
             return None
         return self._describe(image, landmarks, dst)
 
-    def _describe(self, image: Image, landmarks: np.ndarray, dst: np.ndarray) -> Seen:
+    def _describe(self, image: Image, landmarks: np.ndarray, dst: np.ndarray) -> SeenFace:
         """Note what the measures need; colour and detail are taken where dst's face is."""
         side = geometry.crop_side(geometry.crop_matrix(dst, 100, FaceType.HALF), 100)
         size = int(np.clip(round(side), *CROP_SIDES))
         matrix = geometry.crop_matrix(dst, size, FaceType.HALF)
         crop = geometry.warp_face(to_float(image), matrix, size)
         hull = hull_mask(geometry.apply(matrix, dst), (size, size))[..., 0]
-        return Seen(
+        return SeenFace(
             landmarks=landmarks,
             embedding=self.embed(image, landmarks),
             lab=metrics.mean_lab(crop, hull),

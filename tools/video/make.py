@@ -16,7 +16,7 @@ from utils.video.options import coding_for
 from utils.video.sink import VideoSink
 from utils.video.source import FolderSource, FrameSource
 from utils.video.timecode import exact_rate
-from utils.video.timestamps import NAME, TimedPictures, Timetable
+from utils.video.timestamps import NAME, TimedFrames, Timestamps
 
 LOOKED_AT = 12
 """Pictures of a folder that are looked at to see whether it is marked."""
@@ -62,18 +62,16 @@ def _pictures(options: MakeOptions, reference: VideoSource | None) -> FrameSourc
     table = None
     if options.rate is None:
         if options.timestamps:
-            table = Timetable.read(options.timestamps)
+            table = Timestamps.read(options.timestamps)
         elif reference is not None:
-            table = Timetable.of(reference)
+            table = Timestamps.of(reference)
         elif beside.exists():
-            table = Timetable.read(beside)
+            table = Timestamps.read(beside)
     elif options.timestamps:
         raise UsageError("--rate and --timestamps both say when frames are shown; give one of them")
     signal = reference.signal if reference else None
     return (
-        TimedPictures(options.input_dir, table, signal)
-        if table
-        else FolderSource(options.input_dir)
+        TimedFrames(options.input_dir, table, signal) if table else FolderSource(options.input_dir)
     )
 
 
@@ -84,7 +82,7 @@ def _sound(
         return Sound(options.audio_file)
     if reference is None:
         return None
-    if isinstance(source, TimedPictures):
+    if isinstance(source, TimedFrames):
         return Sound.of(reference, source.first, source.last)
     return Sound.of(reference)
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from utils.options import StageOptions, opt
 from utils.video import timecode
-from utils.video.options import CodingOptions
+from utils.video.options import EncoderOptions
 
 TO = "where to end: the last frame's number, or the time that is not shown any more"
 OVERWRITE = "replace what is there"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractOptions(StageOptions):
+class ExtractFramesOptions(StageOptions):
     """Options of `video extract`."""
 
     input_file: Path = opt(help="the video", group="Files", aliases=("--input-dir",))
@@ -54,7 +54,7 @@ class PicturesOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakeOptions(CodingOptions, PicturesOptions):
+class MakeOptions(EncoderOptions, PicturesOptions):
     """Options of `video make`."""
 
 
@@ -71,7 +71,7 @@ class SpanOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CutOptions(CodingOptions, SpanOptions):
+class CutOptions(EncoderOptions, SpanOptions):
     """Options of `video cut`; the coding matters only where it has to be encoded anew."""
 
 
@@ -94,5 +94,5 @@ class FootageOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenoiseOptions(CodingOptions, FootageOptions):
+class DenoiseOptions(EncoderOptions, FootageOptions):
     """Options of `video denoise`."""

@@ -11,7 +11,7 @@ from utils import console
 from utils.images import encode_image
 
 
-class Board:
+class TensorBoardWriter:
     """One event file in a folder.
 
     The records are of TensorFlow's first format, which TensorBoard goes on reading: those of

@@ -70,7 +70,7 @@ DEPTHS = ("auto", "8", "10")
 
 
 @dataclass(frozen=True)
-class Coding:
+class EncoderSettings:
     """How a video is coded.
 
     Attributes
@@ -98,7 +98,7 @@ class Coding:
         return self.kind.options | chosen
 
 
-def container_of(suffix: str, coding: Coding, name: str) -> str:
+def container_of(suffix: str, coding: EncoderSettings, name: str) -> str:
     """Return FFmpeg's name of the container for a suffix; `name` is the file's, for messages.
 
     Raises

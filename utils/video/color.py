@@ -35,7 +35,7 @@ EXPANDED = np.rint(np.clip((np.arange(256) - 16) * 255 / 219, 0, 255)).astype(np
 """Limited range to full range, for grey pictures: libswscale takes their values as they are."""
 
 
-class Colour(NamedTuple):
+class ColorSpace(NamedTuple):
     """How the numbers of a video stand for colours."""
 
     matrix: int
@@ -43,9 +43,9 @@ class Colour(NamedTuple):
     transfer: int
 
 
-def usual_colour(width: int, height: int) -> Colour:
+def usual_colour(width: int, height: int) -> ColorSpace:
     """Return what players assume where nothing is said: BT.601 up to PAL size, BT.709 above."""
-    return Colour(BT709 if width >= 1280 or height > 576 else BT601, UNSAID, UNSAID)
+    return ColorSpace(BT709 if width >= 1280 or height > 576 else BT601, UNSAID, UNSAID)
 
 
 # The upper left 2 x 2 of a display matrix: where the x axis goes, where the y axis goes.
@@ -103,7 +103,7 @@ class ToBgr:
         self.colour = _colour(first)
         self._matrix = None if first.format.is_rgb else SWSCALE_MATRIX[self.colour.matrix]
         if self.hdr:
-            self.colour = Colour(BT709, BT709, BT709)
+            self.colour = ColorSpace(BT709, BT709, BT709)
         self.depth = max(component.bits for component in first.format.components)
         limited = first.color_range == ColorRange.MPEG
         self._expand = limited and first.format.name.startswith("gray")
@@ -142,7 +142,7 @@ class ToBgr:
             ) from None
 
 
-def _colour(picture: Any) -> Colour:  # noqa: ANN401 - a frame of PyAV
+def _colour(picture: Any) -> ColorSpace:  # noqa: ANN401 - a frame of PyAV
     """Return what a picture says of its colours, and what is usual where it says nothing."""
     colour = usual_colour(picture.width, picture.height)
     primaries, transfer = picture.color_primaries, picture.color_trc

@@ -12,7 +12,7 @@ from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
 from utils.video.color import ToBgr
-from utils.video.frame import WHOLE, Frame, Signal, Span
+from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FrameSource
 
 CONTAINER_TICK = Fraction(1, 1_000_000)
@@ -52,7 +52,7 @@ class VideoSource(FrameSource):
             self.rate = stream.average_rate or stream.guessed_rate or None
             self.count = stream.frames or _estimate(container, stream, self.rate)
             aspect = stream.sample_aspect_ratio or Fraction(1)
-            self.signal = Signal(
+            self.signal = VideoFormat(
                 tick=stream.time_base,
                 origin=_origin(container),
                 colour=to_bgr.colour,

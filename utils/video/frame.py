@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from utils.images import Image
-from utils.video.color import Colour
+from utils.video.color import ColorSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Signal:
+class VideoFormat:
     """What a sink must know of a video to write one like it.
 
     Attributes
@@ -45,7 +45,7 @@ class Signal:
 
     tick: Fraction | None = None
     origin: Fraction = Fraction(0)
-    colour: Colour | None = None
+    colour: ColorSpace | None = None
     aspect: Fraction | None = None
     depth: int = 8
     hdr: bool = False

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from utils.options import StageOptions, opt
-from utils.video.codecs import CODECS, DEPTHS, PRESETS, Coding
+from utils.video.codecs import CODECS, DEPTHS, PRESETS, EncoderSettings
 
 if TYPE_CHECKING:
-    from utils.video.frame import Signal
+    from utils.video.frame import VideoFormat
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodingOptions(StageOptions):
+class EncoderOptions(StageOptions):
     """How a video is coded."""
 
     codec: str = opt(
@@ -35,7 +35,7 @@ class CodingOptions(StageOptions):
     )  # fmt: skip
 
 
-def coding_for(options: CodingOptions, signal: Signal, remarks: list[str]) -> Coding:
+def coding_for(options: EncoderOptions, signal: VideoFormat, remarks: list[str]) -> EncoderSettings:
     """Return how the video is to be coded; what that costs the footage is remarked on."""
     deep = signal.depth > 8 and options.codec != "h264"
     if options.bit_depth != "auto":
@@ -46,4 +46,4 @@ def coding_for(options: CodingOptions, signal: Signal, remarks: list[str]) -> Co
         )
     if signal.hdr:
         remarks.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
-    return Coding(options.codec, options.crf, options.preset, deep)
+    return EncoderSettings(options.codec, options.crf, options.preset, deep)

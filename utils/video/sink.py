@@ -16,7 +16,7 @@ from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
 from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
-from utils.video.codecs import MATROSKA, Coding, container_of
+from utils.video.codecs import MATROSKA, EncoderSettings, container_of
 from utils.video.color import RGB, FromBgr, usual_colour
 from utils.video.container import DEFAULT_RATE, Finish, last_touch, open_container, tick_of, writing
 from utils.video.frame import Frame
@@ -50,7 +50,7 @@ def open_sink(
     *,
     tags: Mapping[str, str] | None = None,
     mark: Callable[[bytes], bytes] | None = None,
-    coding: Coding | None = None,
+    coding: EncoderSettings | None = None,
     rate: Fraction | None = None,
 ) -> FrameSink:
     """Return where results go: a video when `path` has a video's suffix, else a folder.
@@ -125,13 +125,13 @@ class VideoSink(FrameSink):
         source: FrameSource,
         *,
         tags: Mapping[str, str] | None = None,
-        coding: Coding | None = None,
+        coding: EncoderSettings | None = None,
         rate: Fraction | None = None,
         sound: Sound | None = None,
         finish: Finish | None = None,
     ) -> None:
         super().__init__(path)
-        self._source, self._tags, self._coding = source, tags or {}, coding or Coding()
+        self._source, self._tags, self._coding = source, tags or {}, coding or EncoderSettings()
         self._container = container_of(path.suffix, self._coding, path.name)
         self._rate = Fraction(rate or source.rate or DEFAULT_RATE)
         self._tick = tick_of(source, self._rate)

@@ -12,7 +12,7 @@ from utils.files import list_images
 from utils.images import Image, read_deep, read_image
 from utils.parallel import Failure, cores, ordered_map
 from utils.video import timecode
-from utils.video.frame import WHOLE, Frame, Signal, Span
+from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 
 
 def span_between(first: str | None, last: str | None) -> Span:
@@ -47,7 +47,7 @@ class FrameSource(ABC):
     is_video: bool
     count: int | None = None
     rate: Fraction | None = None
-    signal: Signal = Signal()
+    signal: VideoFormat = VideoFormat()
     deep: bool = False
 
     def __init__(self, path: Path) -> None:
@@ -91,7 +91,7 @@ class FolderSource(FrameSource):
         self.count = len(self._files)
         with suppress(InputError):
             if read_deep(self._files[0])[1] is not None:
-                self.signal = Signal(depth=16)
+                self.signal = VideoFormat(depth=16)
 
     @cached_property
     def size(self) -> tuple[int, int] | None:

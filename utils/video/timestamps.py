@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from utils.errors import InputError
 from utils.files import write_json
-from utils.video.frame import WHOLE, Frame, Signal, Span
+from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FolderSource, FrameSource
 
 NAME = "timestamps.json"
 
 
-class Shown(NamedTuple):
+class FrameTime(NamedTuple):
     """When a frame is shown and for how long, in seconds; 0 where that is not known."""
 
     time: Fraction
@@ -23,7 +23,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Timetable:
+class Timestamps:
     """The times of frames by the stems of their names.
 
     Attributes
@@ -34,7 +34,7 @@ class Timetable:
     whole : whether it is all of the source
     """
 
-    times: Mapping[str, Shown]
+    times: Mapping[str, FrameTime]
     tick: Fraction
     rate: Fraction
     whole: bool
@@ -42,18 +42,18 @@ class Timetable:
     @classmethod
     def of_text(
         cls, source: FrameSource, times: Mapping[str, tuple[str, str]], whole: bool
-    ) -> "Timetable":
+    ) -> "Timestamps":
         """Return the times of frames of a source, given as texts such as "1001/30000"."""
         rate = source.rate or Fraction(25)
-        shown = {name: Shown(*map(Fraction, texts)) for name, texts in times.items()}
+        shown = {name: FrameTime(*map(Fraction, texts)) for name, texts in times.items()}
         return cls(shown, source.signal.tick or 1 / rate, rate, whole)
 
     @classmethod
-    def of(cls, source: FrameSource) -> "Timetable":
+    def of(cls, source: FrameSource) -> "Timestamps":
         """Return the times of all frames of a video; it is decoded for that."""
         rate = source.rate or Fraction(25)
         shown = {
-            Path(name).stem: Shown(time, duration or Fraction(0))
+            Path(name).stem: FrameTime(time, duration or Fraction(0))
             for name, time, duration in source.times()
         }
         return cls(shown, source.signal.tick or 1 / rate, rate, whole=True)
@@ -65,7 +65,7 @@ class Timetable:
         write_json(path, {"version": 1, **facts, "times": times})
 
     @classmethod
-    def read(cls, path: Path) -> "Timetable":
+    def read(cls, path: Path) -> "Timestamps":
         """Read one.
 
         Raises
@@ -76,7 +76,7 @@ class Timetable:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             times = {
-                str(name): Shown(Fraction(time), Fraction(duration))
+                str(name): FrameTime(Fraction(time), Fraction(duration))
                 for name, (time, duration) in found["times"].items()
             }
             tick, rate = Fraction(found["tick"]), Fraction(found["rate"])
@@ -91,7 +91,7 @@ class Timetable:
             ) from None
 
 
-class TimedPictures(FolderSource):
+class TimedFrames(FolderSource):
     """Pictures of a folder with the times of a table; those it does not name are failures.
 
     Attributes
@@ -99,7 +99,7 @@ class TimedPictures(FolderSource):
     first, last : the part of the original that they show, in seconds; `last` None is to its end
     """
 
-    def __init__(self, path: Path, table: Timetable, signal: Signal | None = None) -> None:
+    def __init__(self, path: Path, table: Timestamps, signal: VideoFormat | None = None) -> None:
         super().__init__(path)
         self._table = table
         stems = [file.stem for file in self._files if file.stem in table.times]
@@ -115,7 +115,7 @@ class TimedPictures(FolderSource):
         end = table.times[stems[-1]]
         self.last = None if stems[-1] == names[-1] and table.whole else end.time + end.duration
         self.rate = table.rate
-        self.signal = replace(signal or Signal(), tick=table.tick, depth=8, hdr=False)
+        self.signal = replace(signal or VideoFormat(), tick=table.tick, depth=8, hdr=False)
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the pictures with their times."""
