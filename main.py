@@ -238,7 +238,7 @@ def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOpti
 def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any]:
     parser = Parser(prog=f"main.py {name}", description=stage.help, allow_abbrev=False)
     options.add_options(parser, cls)
-    # Seen before argparse's own check, so that a misspelt required flag is called misspelt.
+    # Seen before argparse's own check, so that a misspelled required flag is called misspelled.
     flags = [flag for action in parser._actions for flag in action.option_strings]
     for word in argv:
         flag = word.split("=")[0]

@@ -112,7 +112,7 @@ def place_face(width: int, height: int, side: int, shift: float = 0.0) -> np.nda
 
 
 def make_swap(frame: np.ndarray, landmarks: np.ndarray) -> Swap:
-    """A prediction for a face: its crop in other colours, and the mask of its hull."""
+    """A prediction for a face: its crop in other colors, and the mask of its hull."""
     crop = Crop.of(landmarks, SIZE, FaceType.HALF).cut(frame, SIZE).astype(np.float32) / 255
     blank = np.ones((SIZE, SIZE, 1), np.float32)
     face = np.clip(crop * np.float32([0.9, 1.0, 0.8]), 0, 1)

@@ -37,14 +37,14 @@ from utils.video.io import open_source
 from utils.video.seekable import open_random
 
 ROUNDS, FRAMES = 20, 40
-AT = 8  # a frame with as many before it as count for its colours
+AT = 8  # a frame with as many before it as count for its colors
 LOOKS: dict[str, dict[str, Any]] = {
     "overlay": {"mode": "overlay"},
     "hist-match": {"mode": "hist-match"},
     "seamless": {"mode": "seamless"},
     "seamless-hist-match": {"mode": "seamless-hist-match"},
-    "overlay, colour transfer rct": {"mode": "overlay", "color_transfer": "rct"},
-    "overlay, colour transfer sot": {"mode": "overlay", "color_transfer": "sot"},
+    "overlay, color transfer rct": {"mode": "overlay", "color_transfer": "rct"},
+    "overlay, color transfer sot": {"mode": "overlay", "color_transfer": "sot"},
 }
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.learning workspace --model-dir model --output curve.json \
         --cpu-seconds 600 --model H64 --option lightweight=true --option 'preset="ancestor"'
 
-Two blocks of neighbouring frames of each person are kept out (neighbours of a trained frame are
+Two blocks of neighboring frames of each person are kept out (neighbors of a trained frame are
 almost trained on). Measured: SSIM inside the hull of the face, mean over up to 12 faces of each
 person. CPU seconds are those of the steps alone, so they bear sharing the machine. The model is
 saved at the end and can be converted and evaluated.

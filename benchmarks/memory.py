@@ -1,7 +1,7 @@
 """Peak memory of a training step beside the estimate: python -m benchmarks.memory [MODEL ...].
 
 Each line is a process of its own (a peak is that of all its life) in which a model is built, with
-its optimiser and the faster convolutions, and does two steps. Linux only.
+its optimizer and the faster convolutions, and does two steps. Linux only.
 """
 
 import json

@@ -149,7 +149,7 @@ def _wanted(
 ) -> Iterator[tuple[Frame, list[FaceInfo]]]:
     """Yield the frames that are not finished yet, with their faces; note which names had faces.
 
-    Before each come up to `lead` frames that are finished: its colours depend on them.
+    Before each come up to `lead` frames that are finished: its colors depend on them.
     """
     earlier: deque[tuple[Frame, list[FaceInfo]]] = deque(maxlen=lead)
     for frame in source.frames(output.span.begun_earlier(lead, source.rate)):

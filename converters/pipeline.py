@@ -85,7 +85,7 @@ class Pipeline:
     covers : whether finished frames say where their faces are
     free : gives for a frame where nothing is before the faces, or None; see `FrameJob.free`
     ways : how faces move from frame to frame
-    context : says of a frame that it is only looked at, for the colours of those after it
+    context : says of a frame that it is only looked at, for the colors of those after it
     """
 
     predictor: Predictor

@@ -72,7 +72,7 @@ def run(options: ExtractOptions, hands: InFlight | None = None) -> Report:
         if app.wanted(options):
             with hands.hold(WINDOW):
                 app.work_through(options, source, manifest, report)
-        _summarise(manifest, report, before)
+        _summarize(manifest, report, before)
     return report
 
 
@@ -170,7 +170,7 @@ def _one_thread_each() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _summarise(manifest: Manifest, report: Report, before: int) -> None:
+def _summarize(manifest: Manifest, report: Report, before: int) -> None:
     frames = sorted(journal.frames_of(manifest), key=lambda frame: natural_key(frame[0]))
     faces = sum(len(marks) for _, marks in frames)
     report.counts = {"frames": len(frames), "faces": faces}

@@ -23,7 +23,7 @@ class Pending:
     ----------
     picture : its path, for a worker to read, or (H, W, 3) uint8 BGR
     index, name, time : as in `utils.video.frame.Frame`
-    wanted : False for one that is done, and only looked at for the sake of its neighbours
+    wanted : False for one that is done, and only looked at for the sake of its neighbors
     """
 
     picture: Path | Image
@@ -64,7 +64,7 @@ def pending(
     """
     frames = _of_video(source, hands) if source.is_video else _of_folder(source.path, failures)
     regular = (frame for frame in frames if frame.index % options.every == 0)
-    yield from _with_neighbours(regular, done, REACH if options.smooth else 0)
+    yield from _with_neighbors(regular, done, REACH if options.smooth else 0)
     failures += source.failures
 
 
@@ -100,7 +100,7 @@ def _of_folder(folder: Path, failures: list[str]) -> Iterator[Pending]:
             yield Pending(path, index, path.name, None)
 
 
-def _with_neighbours(
+def _with_neighbors(
     frames: Iterable[Pending], done: Container[str], reach: int
 ) -> Iterator[Pending]:
     """Yield the frames that are not done, and as `wanted=False` those within reach of them."""

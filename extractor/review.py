@@ -11,7 +11,7 @@ from facelib.types import Rect, overlap
 
 LOW_SCORE = 0.75  # a face in plain view scores more with every detector here
 SAME_PLACE = 0.5  # intersection over union of two faces that are one, found twice
-STEADY_SIZE, STEADY_SHIFT = 1.25, 0.5  # neighbours that agree: ratio of sizes, shift in sizes
+STEADY_SIZE, STEADY_SHIFT = 1.25, 0.5  # neighbors that agree: ratio of sizes, shift in sizes
 JUMP_SIZE, JUMP_SHIFT = 1.6, 0.75  # a face between them that does not
 
 
@@ -72,5 +72,5 @@ def _ratio(a: Rect, b: Rect) -> float:
 
 
 def _shift(a: Rect, b: Rect) -> float:
-    """Distance of the centres in sides of the first rectangle."""
+    """Distance of the centers in sides of the first rectangle."""
     return dist(a.center, b.center) / a.area**0.5 if a.area > 0 else float("inf")

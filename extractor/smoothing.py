@@ -1,7 +1,7 @@
 """Landmarks smoothed over time, in the stream: a few frames are held back until the next are known.
 
-What becomes of a frame depends on it and its `REACH` neighbours on each side alone. So a run that
-was stopped goes on exactly, if the neighbours of what is missing are looked at again.
+What becomes of a frame depends on it and its `REACH` neighbors on each side alone. So a run that
+was stopped goes on exactly, if the neighbors of what is missing are looked at again.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from utils.images import Image
 from utils.parallel import Failure
 
 NOTHING = np.zeros((0, 0, 3), np.uint8)
-SAME = 0.3  # intersection over union of one face in two neighbouring frames
+SAME = 0.3  # intersection over union of one face in two neighboring frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,8 @@ def smoothed(results: Iterable[SmoothedFaces], every: int, noise: float) -> Iter
 
     Parameters
     ----------
-    results : frames with their faces, in order; only direct neighbours belong together
-    every : by how much the indices of direct neighbours differ
+    results : frames with their faces, in order; only direct neighbors belong together
+    every : by how much the indices of direct neighbors differ
     noise : the landmarker's, see `facelib.smoothing`
     """
     past: deque[SmoothedFaces] = deque(maxlen=REACH)  # without their pictures

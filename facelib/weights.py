@@ -1,7 +1,7 @@
 """The networks' weights: files of pinned packages, found by name and checked by SHA-256.
 
 The packages (requirements-models.txt) are installed into a folder of their own and never imported;
-origin, licence and restrictions of each file are in docs/weights.md.
+origin, license and restrictions of each file are in docs/weights.md.
 """
 
 import hashlib

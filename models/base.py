@@ -72,7 +72,7 @@ class ModelBase(ABC):
 
     @abstractmethod
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
-        """Return named scalars; training minimises their sum.
+        """Return named scalars; training minimizes their sum.
 
         Names without `mask` are shown to the user.
         """

@@ -1,7 +1,7 @@
 """SAE: sizes, resolution and sharing as one chooses; decoders that are also judged at half size.
 
 The networks take and give pictures in -1..1 (tanh), like the ancestor's; around them all is 0..1.
-The losses are the ancestor's with these faults mended: its blur was off-centre and gave weight to
+The losses are the ancestor's with these faults mended: its blur was off-center and gave weight to
 the border of the picture; its style loss grew with the batch; of small targets it took every second
 or fourth pixel instead of means.
 """
@@ -47,7 +47,7 @@ class SAEOptions(ModelOptions):
         low=0, high=1024, group="Model", ask=True, fixed=True,
     )  # fmt: skip
     ed_ch_dims: int = opt(
-        42, help="channels of encoder and decoders per colour; more keep more detail",
+        42, help="channels of encoder and decoders per color; more keep more detail",
         low=10, high=85, group="Model", ask=True, fixed=True,
     )  # fmt: skip
     lighter_encoder: bool = opt(
@@ -67,7 +67,7 @@ class SAEOptions(ModelOptions):
         "30,000 iterations", group="Model", ask=True,
     )  # fmt: skip
     face_style_power: float = opt(
-        0.0, help="how strongly the swapped face takes on the colours and contrast of dst; begin "
+        0.0, help="how strongly the swapped face takes on the colors and contrast of dst; begin "
         "with 0.1 after 10,000 iterations", low=0, high=100, group="Model", ask=True,
     )  # fmt: skip
     bg_style_power: float = opt(
@@ -162,7 +162,7 @@ class SAE(ModelBase):
         return sum(MASK_WEIGHT * mean_square(level, _from_network(head)) for level, head in levels)
 
     def _style_loss(self, dst: Batch, swapped: Tensor) -> Tensor:
-        """Return how unlike dst the swapped face is in its colours, and what surrounds it."""
+        """Return how unlike dst the swapped face is in its colors, and what surrounds it."""
         options, soft, loss = self.options, _soften(dst.mask), 0.0
         if options.face_style_power > 0:
             width = self.resolution / 8

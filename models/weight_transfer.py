@@ -1,4 +1,4 @@
-"""Beginning a model with what another one has learnt: every layer that both have alike."""
+"""Beginning a model with what another one has learned: every layer that both have alike."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

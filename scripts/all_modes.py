@@ -1,10 +1,10 @@
-"""One picture of one face in every mode, with every colour transfer, mask and effect on the face.
+"""One picture of one face in every mode, with every color transfer, mask and effect on the face.
 
     python -m scripts.all_modes --workspace workspace          writes workspace/all_modes.jpg
     python -m scripts.all_modes --astronaut docs/modes.jpg     the picture in docs/conversion.md
 
 The second needs neither footage nor a model: on the public-domain photograph of an astronaut, her
-own face is put back, mirrored and in other colours.
+own face is put back, mirrored and in other colors.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def _stick(frame: Image, crop: Crop) -> Image:
 
 
 def _tile(title: str, image: Image, crop: Crop) -> Image:
-    """Return a labelled square around the face; what alpha leaves open is a chequerboard."""
+    """Return a labeled square around the face; what alpha leaves open is a checkerboard."""
     box = crop.box(*(0.5 + AROUND / 2 * side for side in (-1, -1, 1, 1))).within(image)
     part = cv2.resize(image[box.area], (TILE, TILE), interpolation=cv2.INTER_AREA)
     if part.shape[2] == 4:

@@ -67,7 +67,7 @@ def fetch() -> None:
         )
     if problems := missing():
         raise WeightsError("; ".join(problems))
-    say(f'{len(WEIGHTS)} weight files are in "{folder}"; their licences: docs/weights.md')
+    say(f'{len(WEIGHTS)} weight files are in "{folder}"; their licenses: docs/weights.md')
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ LEAP = 4.0
 
 
 def hist(job: SortJob) -> list[Placed]:
-    """Chain by colour, from the first face on; the key is the distance to the face before.
+    """Chain by color, from the first face on; the key is the distance to the face before.
 
     The distance is the sum of the Bhattacharyya distances of the blue, green and red histograms
     (256 bins, whole picture), and the order is the one a loop over `cv2.compareHist` finds.
@@ -31,7 +31,7 @@ def hist(job: SortJob) -> list[Placed]:
     faces, table = job.measure(LOOK)
     if not faces:
         return []
-    return _chained(faces, _walk(job, Bhattacharyya(table["colour"])), "colours")
+    return _chained(faces, _walk(job, Bhattacharyya(table["colour"])), "colors")
 
 
 def hist_blur(job: SortJob) -> list[Placed]:
@@ -44,13 +44,13 @@ def hist_blur(job: SortJob) -> list[Placed]:
     rank[walk.order] = group_numbers(walk.steps)
     sharpness = table["sharpness"]
     order = np.lexsort((-sharpness, rank))  # stable: equal ones by the place they came from
-    return [Placed(faces[i][0], int(sharpness[i]), _label("colours", rank[i])) for i in order]
+    return [Placed(faces[i][0], int(sharpness[i]), _label("colors", rank[i])) for i in order]
 
 
 def hist_dissim(job: SortJob) -> list[Placed]:
     """Order by the sum of the distances to all others, most unusual first.
 
-    The distance is that of Bhattacharyya of the grey histograms (256 bins) within the face hull.
+    The distance is that of Bhattacharyya of the gray histograms (256 bins) within the face hull.
     """
     faces, table = job.measure(LOOK)
     sums = bhattacharyya_sums(table["face_grey"]).round(6)  # equal faces have equal sums
@@ -82,7 +82,7 @@ def _walk(job: SortJob, metric: Metric) -> Chain:
             f"{walk.mean_step:.4f}, by a fast walk (on a sample its mean is {cells:.4f}, "
             f"that of the exact walk {exact:.4f})"
         )
-    job.report.remarks["mean distance of neighbours"] = [remark]
+    job.report.remarks["mean distance of neighbors"] = [remark]
     return walk
 
 

@@ -71,7 +71,7 @@ def _sort(options: SortOptions) -> Report:
     if not options.dry_run:
         rename_all(folder, pairs)
     _show(options, order, pairs)
-    return _summarise(job.report, options, order, pairs, skipped)
+    return _summarize(job.report, options, order, pairs, skipped)
 
 
 def _undo(folder: Path) -> Report:
@@ -160,7 +160,7 @@ def _show(options: SortOptions, order: list[Placed], pairs: list[tuple[str, str]
         write_page(options.page, shown, title)
 
 
-def _summarise(
+def _summarize(
     report: Report,
     options: SortOptions,
     order: list[Placed],

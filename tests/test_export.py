@@ -1,4 +1,4 @@
-"""`util export` writes what the model does; `--load-weights` begins with what another learnt."""
+"""`util export` writes what the model does; `--load-weights` begins with what another learned."""
 
 import sys
 

@@ -279,7 +279,7 @@ def test_a_picture_that_is_mended_is_done_by_the_next_run(pictures, frames, out)
 
 
 def test_no_face_anywhere_is_a_failure_with_a_way_out(tmp_path, out):
-    folder = tmp_path / "grey"
+    folder = tmp_path / "gray"
     folder.mkdir()
     write_picture(folder / "a.png", np.full((64, 64, 3), 90, np.uint8))
     report = extract(folder, out)
@@ -386,7 +386,7 @@ def test_a_stopped_run_is_continued_exactly(kind, how, long_footage, out, tmp_pa
     assert all(f"{Path(name).stem}_0.png" in before for name in done)
     if kind == "folder":  # what is done is not even opened again
         source = shutil.copytree(source, tmp_path / "frames")
-        for name in sorted(done)[:-REACH]:  # those are the neighbours of what is missing
+        for name in sorted(done)[:-REACH]:  # those are the neighbors of what is missing
             (source / name).write_bytes(b"no longer a picture")
     report = extract(source, out, debug=True)
     assert report.status is ExitStatus.DONE

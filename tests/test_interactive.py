@@ -285,7 +285,7 @@ def test_an_unreadable_frame_is_told_and_costs_that_frame(preview, tmp_path):
     assert content.draw(None, desk, painted.trouble).shape == (760, 1280, 3)
 
 
-def test_outside_the_mask_the_frame_is_grey_and_dark():
+def test_outside_the_mask_the_frame_is_gray_and_dark():
     frame = np.full((40, 60, 3), (200, 100, 50), np.uint8)
     cover = np.zeros((40, 60), np.uint8)
     cover[:, 30:] = 255

@@ -491,7 +491,7 @@ def recorded(out):
 
 
 def on_disk(out):
-    """{frame name: centres of the faces in the folder, largest first}."""
+    """{frame name: centers of the faces in the folder, largest first}."""
     found = {}
     for _, info in Faceset.open(out):
         found.setdefault(info.source_name, []).append(info)

@@ -1,4 +1,4 @@
-"""Colours over time: less flicker, no lag behind the light, cuts, and continued runs."""
+"""Colors over time: less flicker, no lag behind the light, cuts, and continued runs."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ def footage(count=24, light=lambda index: 1.0, noise=4):
 
 
 def predictor(seed=1):
-    """Another face's colours, lit as dst is, in a mask that shakes."""
+    """Another face's colors, lit as dst is, in a mask that shakes."""
     rng = np.random.default_rng(seed)
     other = draw_face(make_landmarks(center=(32, 32), width=46), (SIDE, SIDE), identity=2, blur=1)
 
@@ -65,7 +65,7 @@ def convert(frames, landmarks, made=None, first=0, **look):
 
 
 def mean_colors(images, landmarks):
-    """Mean colour of the middle of the face, in Lab: (n, 3)."""
+    """Mean color of the middle of the face, in Lab: (n, 3)."""
     crop = geometry.crop_matrix(landmarks, SIDE, FaceType.FULL)
     inside = slice(24, 40), slice(22, 42)
     labs = []
@@ -76,7 +76,7 @@ def mean_colors(images, landmarks):
 
 
 def flicker(results, frames, landmarks):
-    """How much the face's mean colour changes between frames beyond what the footage does."""
+    """How much the face's mean color changes between frames beyond what the footage does."""
     changes = [np.diff(mean_colors(images, landmarks), axis=0) for images in (results, frames)]
     return np.linalg.norm(changes[0] - changes[1], axis=1).mean()
 
@@ -95,7 +95,7 @@ def test_averaging_takes_away_at_least_half_of_the_flicker(look):
     assert flicker(before, frames, landmarks) > 0.5
     ratio = flicker(after, frames, landmarks) / flicker(before, frames, landmarks)
     assert ratio < 0.5
-    # and the colours themselves are the same on the whole
+    # and the colors themselves are the same on the whole
     means = [mean_colors(images, landmarks)[8:].mean(axis=0) for images in (before, after)]
     np.testing.assert_allclose(*means, atol=1.5)
 

@@ -137,7 +137,7 @@ def test_predictions_in_parts_are_those_of_the_model(sides):
     assert sum(len(m.src.image) for m in made) == len(faces)
 
 
-def test_without_weights_of_a_recogniser_the_rest_is_measured(sides, monkeypatch, capsys):
+def test_without_weights_of_a_recognizer_the_rest_is_measured(sides, monkeypatch, capsys):
     _, (src, dst, _, dst_rest) = sides
     monkeypatch.setattr("facelib.recognizers.sface.weight_file", _no_file)
     measured = Validation(None, dst_rest, src, dst)

@@ -109,7 +109,7 @@ def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsy
     for variable, weight in zip(session.model.variables, good, strict=True):
         np.testing.assert_array_equal(variable.numpy(), weight)
     kept = [int(path.name) for path in checkpoint.generations(session.options.model_dir)]
-    assert kept == [200, 0]  # what was saved since is spoilt, or may be
+    assert kept == [200, 0]  # what was saved since is spoiled, or may be
     said = capsys.readouterr().out
     assert "more than doubled" in said
     assert "went back to iteration 200" in said

@@ -57,7 +57,7 @@ def test_an_unchanged_sample_is_the_crop_that_a_converter_would_cut(tmp_path, si
 def test_nothing_is_shifted_by_a_part_of_a_pixel(tmp_path, size):
     info = make_info(make_landmarks(center=(size / 2, size / 2), width=size / 2), size)
     rows, columns = np.indices((size, size)) * 255.0 / size
-    dither = np.random.default_rng(0).random((size, size, 1))  # rounding must not favour a side
+    dither = np.random.default_rng(0).random((size, size, 1))  # rounding must not favor a side
     ramps = (np.dstack([columns, rows, rows]) + dither).astype(np.uint8)
     write_face(tmp_path / "0.png", ramps, info)
     sampled = Sampler(Faceset.open(tmp_path), HALF_64, (1,)).plain(0)[..., :3].astype(float)
@@ -65,10 +65,10 @@ def test_nothing_is_shifted_by_a_part_of_a_pixel(tmp_path, size):
     steps = np.indices((64, 64))[::-1].reshape(2, -1).T
     expected = apply(invert(crop), steps) * 255 / size
     shift = (sampled.reshape(-1, 3)[:, :2] - expected).mean(axis=0) * size / 255
-    assert np.abs(shift).max() < 0.1  # pixels of the picture; a mistake in the centre makes 0.5
+    assert np.abs(shift).max() < 0.1  # pixels of the picture; a mistake in the center makes 0.5
 
 
-def test_a_finer_pattern_than_the_output_can_show_turns_grey(tmp_path):
+def test_a_finer_pattern_than_the_output_can_show_turns_gray(tmp_path):
     info = make_info(make_landmarks(center=(256, 256), width=260), 512)
     board = (np.indices((512, 512)).sum(axis=0) % 2 * 255).astype(np.uint8)
     write_face(tmp_path / "0.png", np.dstack([board] * 3), info)

@@ -1,4 +1,4 @@
-"""The trainer: optimiser, step, saving, continuing, stopping, what goes wrong, what it tells."""
+"""The trainer: optimizer, step, saving, continuing, stopping, what goes wrong, what it tells."""
 
 import dataclasses
 import json
@@ -84,7 +84,7 @@ def weights_of(model):
     return [array for network in model.networks.values() for array in network.get_weights()]
 
 
-# --- optimiser and step
+# --- optimizer and step
 
 
 def adam_oracle(weights, gradients, rate, steps):
@@ -129,7 +129,7 @@ def test_adam_refuses_the_state_of_another_model():
         small.restore(large.state())
 
 
-def test_a_step_minimises_the_sum_of_the_losses():
+def test_a_step_minimizes_the_sum_of_the_losses():
     rng = np.random.default_rng(2)
     model = Toy(ToyOptions())
     step = TrainStep(model, 0.01)
@@ -234,7 +234,7 @@ def step_sizes(session, count):
     return np.array(sizes)
 
 
-def test_towards_a_target_the_steps_shrink_and_with_a_later_one_they_are_long_again(settings):
+def test_toward_a_target_the_steps_shrink_and_with_a_later_one_they_are_long_again(settings):
     session = TrainingSession(settings(target_iter=10, cool_down=0.5))
     shares = np.array([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
     np.testing.assert_allclose(step_sizes(session, 10), 0.01 * shares, rtol=1e-5)
@@ -393,7 +393,7 @@ def test_a_training_that_cannot_go_well_ends_with_a_sentence(settings):
         train.run(settings(learning_rate=1e38, target_iter=50))
 
 
-def test_what_was_learnt_is_saved_before_an_error_ends_the_training(settings):
+def test_what_was_learned_is_saved_before_an_error_ends_the_training(settings):
     session = TrainingSession(settings())
     rng = np.random.default_rng(1)
 

@@ -81,7 +81,7 @@ class Adam:
         received = {name: array.shape for name, array in state.items()}
         if expected != received:
             raise ModelError(
-                "the saved state of the optimiser does not fit the model. "
+                "the saved state of the optimizer does not fit the model. "
                 f"Expected: {len(expected)} arrays. Received: {len(received)}, or other shapes"
             )
         self.steps.assign(state["steps"])

@@ -74,14 +74,14 @@ class StepGuard:
             return False
         if self._watch.collapsed(sum(result.losses.values())):
             reason = f"the loss has more than doubled around iteration {session.iteration - RECENT}"
-            # what was saved since may be spoilt already
+            # what was saved since may be spoiled already
             self._roll_back(f"{reason} and stays", session.iteration - 2 * RECENT)
             return False
         if session.iteration % LOOK_EVERY == 0 and dead(session.model, src, dst):
             reason = f"the pictures of iteration {session.iteration} are black or white throughout"
             # at the look before they were not
             self._roll_back(
-                f"{reason}, from which nothing is learnt", session.iteration - LOOK_EVERY
+                f"{reason}, from which nothing is learned", session.iteration - LOOK_EVERY
             )
             return False
         if session.exchanged != exchanged:

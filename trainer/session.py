@@ -1,4 +1,4 @@
-"""A model in training: networks, optimiser, history, clock, and their way to disk and back."""
+"""A model in training: networks, optimizer, history, clock, and their way to disk and back."""
 
 import dataclasses
 import math
@@ -142,7 +142,7 @@ class TrainingSession:
         return {name: mean for name, mean in means if "mask" not in name}
 
     def save(self) -> None:
-        """Write a generation; nothing happens when nothing was learnt since the newest one.
+        """Write a generation; nothing happens when nothing was learned since the newest one.
 
         Raises
         ------

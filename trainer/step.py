@@ -22,7 +22,7 @@ class StepResult(NamedTuple):
 class TrainStep:
     """The joint training step of a model.
 
-    All losses are minimised together by one optimiser, in one forward and one backward pass.
+    All losses are minimized together by one optimizer, in one forward and one backward pass.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Blending: the steps common to all modes, and the plainest mode.
 
-A mode is a `Blend`: it may change the predicted face's colours, say what picture is to be seen
+A mode is a `Blend`: it may change the predicted face's colors, say what picture is to be seen
 where the mask is 1, and where that mask is. `Blender` does the rest, face by face, each from the
 untouched frame.
 """
@@ -36,7 +36,7 @@ Trace = Callable[[int, str, np.ndarray], None]
 """Is given intermediate pictures: number of the face, what it is, the picture."""
 
 Transfer = Callable[[np.ndarray, Colors, Colors], np.ndarray]
-"""Gives a face, whose colours are the former, the latter: `converters.color_transfer`."""
+"""Gives a face, whose colors are the former, the latter: `converters.color_transfer`."""
 
 LEAST_ALPHA = np.float32(0.5 / 255)
 
@@ -52,7 +52,7 @@ class FaceBlend:
     ----------
     frame : (H, W, 3) uint8, untouched; never written to
     swap : what went into the model and came out
-    face : (n, n, 3) float32 0..1, the prediction in its final colours and detail, enlarged
+    face : (n, n, 3) float32 0..1, the prediction in its final colors and detail, enlarged
     crop : where in the frame it goes (face scale included)
     length : size of the face in frame pixels
     soft : the mask as it came, but fading out before the crop's border
@@ -76,7 +76,7 @@ class FaceBlend:
 
     @property
     def counted(self) -> np.ndarray:
-        """Where colours are measured: (MASK_SIDE, MASK_SIDE) float32."""
+        """Where colors are measured: (MASK_SIDE, MASK_SIDE) float32."""
         return average(self.bares)
 
     def in_mask(self, pixels: float) -> float:
@@ -94,15 +94,15 @@ class Blend:
 
     Attributes
     ----------
-    matches : whether `recolor` makes use of the colours inside the mask
+    matches : whether `recolor` makes use of the colors inside the mask
     """
 
     matches = False
 
     def recolor(self, face: np.ndarray, dst: np.ndarray, match: Match, look: Look) -> np.ndarray:
-        """Return the predicted face (R, R, 3) in its final colours.
+        """Return the predicted face (R, R, 3) in its final colors.
 
-        `dst` is the face that was there, and `match` the colours of both inside the mask.
+        `dst` is the face that was there, and `match` the colors of both inside the mask.
         """
         return face
 
@@ -220,7 +220,7 @@ class Blender:
         return FaceBlend(frame, swap, face, crop, length, soft, bares, mask, free, self.look)
 
     def _recolor(self, swap: Swap, bares: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the predicted face in its final colours."""
+        """Return the predicted face in its final colors."""
         if self.transfer is None and not self.mode.matches:
             return swap.face
         match = measure(swap.face, swap.crop, average(bares))
@@ -273,9 +273,9 @@ def _bare(masks: Sequence[np.ndarray], crop: Crop, free: np.ndarray | None) -> S
 
 
 def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Put a picture with its mask over a layer (h, w, 4), colours not multiplied by alpha, 0..255.
+    """Put a picture with its mask over a layer (h, w, 4), colors not multiplied by alpha, 0..255.
 
-    Where nothing to speak of covers a pixel its colour stays: that of the frame.
+    Where nothing to speak of covers a pixel its color stays: that of the frame.
     """
     share = below[..., 3:] / np.float32(255) * (1 - mask)
     alpha = mask + share

@@ -1,4 +1,4 @@
-"""Mode seamless: the face keeps its detail but takes its colours from the frame around it.
+"""Mode seamless: the face keeps its detail but takes its colors from the frame around it.
 
 The gradients of the predicted face are kept inside the mask and those of the frame outside, and the
 picture that has them is found by solving Poisson's equation (Perez, Gangnet and Blake 2003). What
@@ -62,7 +62,7 @@ def find_core(work: FaceBlend) -> np.ndarray:
 
     For one mask that is 1 where it surely shows the face. The cloned picture depends on it linearly
     (but for the edges of masks that cross): the average of several frames' masks gives about the
-    average of the pictures that each of them would give of this frame. So the colours do not jump
+    average of the pictures that each of them would give of this frame. So the colors do not jump
     with a mask's edge, and still follow the light at once.
     """
     size = erode_size(work.length, work.look.seamless_erode_modifier)
@@ -100,7 +100,7 @@ def poisson_clone(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> n
     across = np.diff(extra, axis=1) * np.minimum(inside[:, 1:], inside[:, :-1])
     down = np.diff(extra, axis=0) * np.minimum(inside[1:], inside[:-1])
     divergence = np.diff(across, axis=1)[1:-1] + np.diff(down, axis=0)[:, 1:-1]
-    # The sine transform diagonalises the five-point Laplacian with a border of 0.
+    # The sine transform diagonalizes the five-point Laplacian with a border of 0.
     spectrum = fft.dstn(divergence, type=1, axes=(0, 1))
     spectrum /= np.add.outer(*(_eigenvalues(n) for n in divergence.shape[:2]))[..., None]
     cloned = target.copy()
@@ -117,7 +117,7 @@ class SeamlessHistMatch(Seamless):
     """Matches the histograms of the seamless picture and of the frame in the same place."""
 
     def picture(self, work: FaceBlend, box: Box) -> np.ndarray:
-        """Return the seamless picture in the frame's colours, by what lies inside the mask."""
+        """Return the seamless picture in the frame's colors, by what lies inside the mask."""
         picture = super().picture(work, box)
         frame = work.frame[box.area].astype(np.float32) / np.float32(255)
         mask = np.ones(picture.shape[:2], np.float32)

@@ -1,7 +1,7 @@
 """Pictures of single frames as a conversion would make them, fast when asked again.
 
 What does not depend on the look (the frame, the faces that the model makes of it) is kept, so that
-a change of the look costs one blending. Frames before it that its colours depend on are left out
+a change of the look costs one blending. Frames before it that its colors depend on are left out
 until they have been made ready.
 """
 
@@ -82,7 +82,7 @@ class PreviewImage:
     frame : the frame it is made of
     focus : left, top, right, bottom of its faces with their surroundings; None without a face
     failures : what went wrong, in words
-    missing : frames that its colours depend on and that were left out
+    missing : frames that its colors depend on and that were left out
     """
 
     image: np.ndarray
@@ -216,18 +216,18 @@ class Preview:
 
 
 def show_mask(frame: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    """Return a frame (H, W, 3) uint8 in its colours where (H, W) uint8 `cover` is 255.
+    """Return a frame (H, W, 3) uint8 in its colors where (H, W) uint8 `cover` is 255.
 
-    Where it is 0 the frame is dark and grey: edges can be judged against what they run along.
+    Where it is 0 the frame is dark and gray: edges can be judged against what they run along.
     """
-    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) // 3
+    gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) // 3
     share = cover[..., None].astype(np.uint16)
-    mixed = (frame * share + grey[..., None] * (255 - share) + 127) // 255
+    mixed = (frame * share + gray[..., None] * (255 - share) + 127) // 255
     return mixed.astype(np.uint8)
 
 
 def show_alpha(image: np.ndarray) -> np.ndarray:
-    """Return a picture (H, W, 3 or 4) uint8 over a chequerboard where it is transparent."""
+    """Return a picture (H, W, 3 or 4) uint8 over a checkerboard where it is transparent."""
     if image.shape[2] == 3:
         return image
     rows, columns = (np.arange(side) // CHECKS for side in image.shape[:2])

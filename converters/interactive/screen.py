@@ -129,7 +129,7 @@ def draw_foot(
         write_right(foot, "making the picture ...", 52, DIM)
     elif seen is not None and seen.missing:
         count = len(seen.missing)
-        write_right(foot, f"colours: {count} frames before it to come ...", 52, DIM)
+        write_right(foot, f"colors: {count} frames before it to come ...", 52, DIM)
 
 
 def draw_film(strip: np.ndarray, desk: EditorState) -> None:
@@ -182,17 +182,15 @@ def write(
     text: str,
     x: int,
     y: int,
-    colour: tuple[int, int, int] = TEXT,
+    color: tuple[int, int, int] = TEXT,
     size: float = LETTERS,
 ) -> None:
     """Write a line; its lower left corner is at (x, y)."""
     font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(picture, text, (x, y), font, size, colour, 1, cv2.LINE_AA)
+    cv2.putText(picture, text, (x, y), font, size, color, 1, cv2.LINE_AA)
 
 
-def write_right(
-    picture: np.ndarray, text: str, y: int, colour: tuple[int, int, int] = TEXT
-) -> None:
+def write_right(picture: np.ndarray, text: str, y: int, color: tuple[int, int, int] = TEXT) -> None:
     """Write a line that ends at the right edge."""
     (wide, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, LETTERS, 1)
-    write(picture, text, picture.shape[1] - wide - 12, y, colour)
+    write(picture, text, picture.shape[1] - wide - 12, y, color)

@@ -67,7 +67,7 @@ class Output(AbstractContextManager["Output", None]):
 
 
 def mask_frame(done: Converted) -> Frame:
-    """Return a finished frame's mask as a grey picture."""
+    """Return a finished frame's mask as a gray picture."""
     if done.cover is None:
         raise ValueError("the pipeline was not asked for masks")
     return replace(done.frame, image=cv2.merge([done.cover] * 3), deep=None)

@@ -55,8 +55,8 @@ class FrameDrawing:
         if editor.entered or state.locked:
             _rectangle(drawn, view, editor.rect, BLUE)
         if state.current is not None:
-            colour = CYAN if state.locked else GREEN
-            drawn = self._draw(drawn, view, state.current, colour, RED)
+            color = CYAN if state.locked else GREEN
+            drawn = self._draw(drawn, view, state.current, color, RED)
             if state.locked:
                 _handles(drawn, view, state.current, editor.held)
         drawn = panel(drawn, _status(editor, caption), height=LINE)
@@ -71,25 +71,25 @@ class FrameDrawing:
         )
 
     def _draw(
-        self, drawn: np.ndarray, view: Viewport, face: Face, colour: BgrColor, edge: BgrColor
+        self, drawn: np.ndarray, view: Viewport, face: Face, color: BgrColor, edge: BgrColor
     ) -> np.ndarray:
         """Return a copy with the landmarks, and the edge of the square that will be cut out."""
         if self._face_type is not FaceType.MARK_ONLY:
             with suppress(InputError):  # of points that were all dragged to one place
                 crop = geometry.crop_matrix(face.landmarks, 256, self._face_type)
                 _ring(drawn, view, geometry.crop_corners(crop, 256), edge)
-        return landmarks.draw(drawn, geometry.apply(view.matrix(), face.landmarks), colour)
+        return landmarks.draw(drawn, geometry.apply(view.matrix(), face.landmarks), color)
 
 
-def _ring(drawn: np.ndarray, view: Viewport, corners: np.ndarray, colour: BgrColor) -> None:
+def _ring(drawn: np.ndarray, view: Viewport, corners: np.ndarray, color: BgrColor) -> None:
     points = np.clip(geometry.apply(view.matrix(), corners), -30_000, 30_000)
-    cv2.polylines(drawn, [np.rint(points).astype(np.int32)], True, colour, 1, cv2.LINE_AA)
+    cv2.polylines(drawn, [np.rint(points).astype(np.int32)], True, color, 1, cv2.LINE_AA)
 
 
-def _rectangle(drawn: np.ndarray, view: Viewport, rect: Rect, colour: BgrColor) -> None:
+def _rectangle(drawn: np.ndarray, view: Viewport, rect: Rect, color: BgrColor) -> None:
     left, top, right, bottom = rect
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    _ring(drawn, view, corners, colour)
+    _ring(drawn, view, corners, color)
 
 
 def _handles(drawn: np.ndarray, view: Viewport, face: Face, held: int | None) -> None:

@@ -41,7 +41,7 @@ class Viewport:
         return self.fit * self.zoom
 
     def matrix(self) -> np.ndarray:
-        """Return the (2, 3) float64 matrix from frame to picture, pixel centres at integers."""
+        """Return the (2, 3) float64 matrix from frame to picture, pixel centers at integers."""
         scale = self.scale
         shift = np.array([0.5 - self.left, 0.5 - self.top]) * scale - 0.5
         return np.column_stack([np.eye(2) * scale, shift])

@@ -97,7 +97,7 @@ def _reference(
 
     found = _collect(ordered_map(embed, faces, workers=cores()), report)
     if not found:
-        raise InputError("no face of --src-aligned can be recognised; extract them anew")
+        raise InputError("no face of --src-aligned can be recognized; extract them anew")
     return similarity.medoid(np.stack(found), recognizer.distance)
 
 

@@ -17,7 +17,7 @@ REFERENCES = 64  # a medoid of more embeddings is no other one
 
 
 class Recognizer(Protocol):
-    """What is asked of a recogniser here."""
+    """What is asked of a recognizer here."""
 
     same_below: float
 
@@ -50,7 +50,7 @@ ROWS = (
     MetricRow("sharpness", "sharpness, share of dst's", ".2f", "1"),
     MetricRow("jitter", "landmark jitter in % of eye distance", ".2f", "dst's"),
     MetricRow("jitter_excess", "  beyond dst's own", ".2f", "0"),
-    MetricRow("flicker", "colour change between frames, Lab units", ".2f", "dst's"),
+    MetricRow("flicker", "color change between frames, Lab units", ".2f", "dst's"),
     MetricRow("flicker_excess", "  beyond dst's own", ".2f", "0"),
 )
 

@@ -58,7 +58,7 @@ def denoise(frames: Iterable[Frame], strength: float, count: int) -> Iterator[Fr
 
     Parameters
     ----------
-    strength : deviation of the noise, grey levels
+    strength : deviation of the noise, gray levels
     count : over how many frames at most
     """
     waiting: deque[Frame] = deque()

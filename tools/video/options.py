@@ -85,7 +85,7 @@ class FootageOptions(StageOptions):
     output_dir: Path = opt(help="a video or a folder", group="Files", aliases=("--output-file",))
     overwrite: bool = opt(False, help=OVERWRITE, group="Files")
     strength: float = opt(
-        3.0, help="how much noise there is: its deviation in grey levels", low=0.5, high=10
+        3.0, help="how much noise there is: its deviation in gray levels", low=0.5, high=10
     )
     frames: int = opt(9, help="over how many frames is averaged, an odd number", low=5, high=33)
     rate: float = opt(

@@ -24,7 +24,7 @@ from utils.errors import InputError, UserError
 Array = np.ndarray
 
 # Pixels kept per output pixel. Reading a picture reduced to this much with a cubic kernel comes
-# closest to an average over each output pixel (off by 1.5 grey levels; 3.3 at 1.0, 2.2 at 2.0, 4.2
+# closest to an average over each output pixel (off by 1.5 gray levels; 3.3 at 1.0, 2.2 at 2.0, 4.2
 # without reducing).
 DETAIL = 1.5
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels

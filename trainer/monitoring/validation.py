@@ -1,7 +1,7 @@
 """Objective progress: faces that are never trained on are rebuilt, swapped, and measured.
 
-The loss falls as long as the training faces are learnt by heart; these figures stop improving when
-nothing more is learnt about faces in general. A few faces are predicted after each training step;
+The loss falls as long as the training faces are learned by heart; these figures stop improving when
+nothing more is learned about faces in general. A few faces are predicted after each training step;
 measuring happens in the background.
 """
 
@@ -75,7 +75,7 @@ class Validation:
         }
 
     def _distances(self, swaps: Sequence[np.ndarray]) -> tuple[float, float]:
-        """Return how far the swapped faces are from src and from dst, as a recogniser sees it."""
+        """Return how far the swapped faces are from src and from dst, as a recognizer sees it."""
         if self._identity is None and not self._identity_unknown:
             try:
                 self._identity = _Identity(*self._known)

@@ -55,7 +55,7 @@ class VideoSource(FrameSource):
             self.signal = VideoFormat(
                 tick=stream.time_base,
                 origin=_origin(container),
-                colour=to_bgr.colour,
+                color=to_bgr.color,
                 aspect=None if aspect == 1 else 1 / aspect if to_bgr.quarter_turn else aspect,
                 depth=to_bgr.depth,
                 hdr=to_bgr.hdr,

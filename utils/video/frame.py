@@ -37,7 +37,7 @@ class VideoFormat:
     ----------
     tick : the unit its timestamps are counted in, seconds; None in a folder
     origin : seconds at which its clock starts; already taken off `Frame.time`
-    colour : how its numbers stand for colours; None in a folder
+    color : how its numbers stand for colors; None in a folder
     aspect : width : height of one pixel; None if square
     depth : bits a channel
     hdr : whether it is high dynamic range, which is tone-mapped while it is read
@@ -45,7 +45,7 @@ class VideoFormat:
 
     tick: Fraction | None = None
     origin: Fraction = Fraction(0)
-    colour: ColorSpace | None = None
+    color: ColorSpace | None = None
     aspect: Fraction | None = None
     depth: int = 8
     hdr: bool = False

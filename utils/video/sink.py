@@ -17,7 +17,7 @@ from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
 from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
 from utils.video.codecs import MATROSKA, EncoderSettings, container_of
-from utils.video.color import RGB, FromBgr, usual_colour
+from utils.video.color import RGB, FromBgr, usual_color
 from utils.video.container import DEFAULT_RATE, Finish, last_touch, open_container, tick_of, writing
 from utils.video.frame import Frame
 from utils.video.source import FrameSource
@@ -57,7 +57,7 @@ def open_sink(
 
     Parameters
     ----------
-    source : where the frames come from; a video gives its timestamps, colours and sound
+    source : where the frames come from; a video gives its timestamps, colors and sound
     tags : container tags of a video
     mark : what each PNG's bytes pass through
     coding : of a video (default: H.264)
@@ -193,7 +193,7 @@ class VideoSink(FrameSink):
 
     def _start(self, width: int, height: int, alpha: bool) -> None:
         signal, context = self._source.signal, self._video.codec_context
-        matrix, primaries, transfer = signal.colour or usual_colour(width, height)
+        matrix, primaries, transfer = signal.color or usual_color(width, height)
         pixels = self._coding.kind.pixels(self._coding.deep, alpha)
         self._size = width, height
         self._from_bgr = FromBgr(matrix, pixels)
