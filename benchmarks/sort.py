@@ -240,7 +240,7 @@ def timed_sort(folder: Path, by: str) -> dict[str, object]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     with suppress(InputError):  # they were in that order already
         run(SortOptions(input_dir=folder, undo=True))
-    remark = "; ".join(report.remarks.get("mean distance of neighbors", []))
+    remark = "; ".join(report.notes.get("mean distance of neighbors", []))
     return {"seconds": took, "gigabytes": peak, "remark": remark}
 
 

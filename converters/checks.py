@@ -58,9 +58,9 @@ def check_video(path: Path, options: ConvertOptions) -> None:
     ------
     UsageError, InputError
     """
-    coding = EncoderSettings(options.codec)
-    container_of(path.suffix, coding, path.name)
-    if has_alpha(options) and not coding.kind.has_alpha:
+    encoder = EncoderSettings(options.codec)
+    container_of(path.suffix, encoder, path.name)
+    if has_alpha(options) and not encoder.kind.has_alpha:
         fitting = ", ".join(name for name, kind in CODECS.items() if kind.has_alpha)
         raise UsageError(
             f"{options.codec} has no alpha channel: for --alpha or --raw-mode rgb+mask, "

@@ -141,7 +141,7 @@ def has_alpha(look: Look) -> bool:
     return look.raw_mode == "rgb+mask" if look.mode == "raw" else look.alpha
 
 
-def color_lead(look: Look) -> int:
+def color_context_frames(look: Look) -> int:
     """Return how many frames before a frame its colors depend on."""
     fitted = look.color_transfer != "none" or look.mode in HIST_MODES + SEAMLESS_MODES
     return look.color_frames - 1 if fitted else 0

@@ -52,7 +52,7 @@ class Plan:
         return {"look": {str(index): to_json(look) for index, look in self.looks.own.items()}}
 
     @property
-    def stamp(self) -> Callable[[str], str] | None:
+    def look_fingerprint(self) -> Callable[[str], str] | None:
         """What gives a frame's name a text that changes with its look, if frames differ."""
         number_of = self.number_of
         if number_of is None:

@@ -176,7 +176,7 @@ def _summarize(manifest: Manifest, report: Report, before: int) -> None:
     report.counts = {"frames": len(frames), "faces": faces}
     if before:
         report.counts["frames done by an earlier run"] = before
-    report.remarks |= {
+    report.notes |= {
         "frames without a face": [name for name, marks in frames if not marks],
         "doubtful frames": doubtful(frames),
     }

@@ -86,7 +86,7 @@ def run(options: ExtractOptions) -> Report:
         with _Child(options, losses) as child:
             report = child.wait(options.patience)
         if report is not None:
-            report.remarks["workers that died and were replaced"] = losses.deaths
+            report.notes["workers that died and were replaced"] = losses.deaths
             return report
         losses.add(child.cause, child.in_hand)
         console.warn(f"the worker {losses.deaths[-1]}; another one takes over")

@@ -75,7 +75,7 @@ def draw(scene: Scene) -> Image:
     for title, look in looks():
         image = Blender(look, erode, blur)(frame, swaps).image
         tiles.append(_tile(title, image, crop))
-    image = Blender(Look(), erode, blur)(frame, swaps, free=_stick(frame, crop)).image
+    image = Blender(Look(), erode, blur)(frame, swaps, visibility=_stick(frame, crop)).image
     tiles.append(_tile("--mask-dir: a stick", image, crop))
     while len(tiles) % COLUMNS:
         tiles.append(np.full_like(tiles[0], PAPER[0]))
@@ -85,11 +85,11 @@ def draw(scene: Scene) -> Image:
 
 def _stick(frame: Image, crop: Crop) -> Image:
     """Return the mask of something slanting before the face."""
-    free = np.full(frame.shape[:2], 255, np.uint8)
+    visibility = np.full(frame.shape[:2], 255, np.uint8)
     box = crop.box(0.3, 0.3, 0.7, 0.8)
     ends = (box.left, box.bottom), (box.right, box.top)
-    cv2.line(free, *ends, 0, max(2, int(crop.side / 12)), cv2.LINE_AA)
-    return free
+    cv2.line(visibility, *ends, 0, max(2, int(crop.side / 12)), cv2.LINE_AA)
+    return visibility
 
 
 def _tile(title: str, image: Image, crop: Crop) -> Image:
@@ -121,14 +121,14 @@ def footage(workspace: Path, model_dir: str, number: int | None) -> Scene:
     name = names[len(names) // 2] if number is None else f"{number:06d}"
     if name not in faces:
         raise InputError(f"frame {number} has no face; those that have: {names[0]} to {names[-1]}")
-    ways = find_motions(info for infos in faces.values() for info in infos)
+    motions = find_motions(info for infos in faces.values() for info in infos)
     model = predictor.load(workspace / model_dir)
     source = open_source(workspace / "data_dst.mp4")
     frame = next(frame.image for frame in source if Path(frame.name).stem == name)
     swaps = []
     for info in faces[name]:
         swap = predict(frame, info.source_landmarks, model)
-        swaps.append(replace(swap, motion=ways[info]))
+        swaps.append(replace(swap, motion=motions[info]))
     return frame, swaps, model.base_erode, model.base_blur
 
 

@@ -82,7 +82,7 @@ def _walk(job: SortJob, metric: Metric) -> Chain:
             f"{walk.mean_step:.4f}, by a fast walk (on a sample its mean is {cells:.4f}, "
             f"that of the exact walk {exact:.4f})"
         )
-    job.report.remarks["mean distance of neighbors"] = [remark]
+    job.report.notes["mean distance of neighbors"] = [remark]
     return walk
 
 

@@ -174,7 +174,7 @@ def _summarize(
     if options.group_by != UNGROUPED:
         report.counts["groups"] = len({item.group for item in order if item.keep})
     report.counts["other files left alone"] = len(skipped)
-    report.remarks["left alone"] = skipped
+    report.notes["left alone"] = skipped
     if options.dry_run:
-        report.remarks["nothing was renamed; it would be"] = [f"{a} -> {b}" for a, b in pairs]
+        report.notes["nothing was renamed; it would be"] = [f"{a} -> {b}" for a, b in pairs]
     return report

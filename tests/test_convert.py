@@ -54,7 +54,7 @@ def test_a_folder_becomes_a_folder(tmp_path):
     frames = write_footage(tmp_path, faceless=(2, 5))
     report = convert.run(options(tmp_path), INVERT)
     assert report.counts == {"frames": 6, "converted faces": 4, "frames without a face": 2}
-    assert report.remarks["no face in"] == ["000002.png", "000005.png"]
+    assert report.notes["no face in"] == ["000002.png", "000005.png"]
     assert report.status is ExitStatus.DONE
     results = list_images(tmp_path / "result")
     assert [path.name for path in results] == [f"{i:06d}.png" for i in range(6)]
@@ -263,7 +263,7 @@ def test_an_unreadable_frame_is_reported_and_the_rest_is_done(tmp_path):
     report = convert.run(options(tmp_path), INVERT)
     assert report.counts["frames"] == 5
     assert "000003.png" in report.failures[0]
-    assert report.remarks["faces without their frame"] == ["000003"]
+    assert report.notes["faces without their frame"] == ["000003"]
     assert report.status is ExitStatus.FAILED
 
 
@@ -271,7 +271,7 @@ def test_foreign_pictures_among_the_faces_are_ignored_and_named(tmp_path):
     write_footage(tmp_path)
     write_image(tmp_path / "aligned" / "holiday.png", np.zeros((8, 8, 3), np.uint8))
     report = convert.run(options(tmp_path), INVERT)
-    assert "holiday.png" in report.remarks["no face files, ignored"][0]
+    assert "holiday.png" in report.notes["no face files, ignored"][0]
     assert report.counts["converted faces"] == 6
 
 

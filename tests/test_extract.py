@@ -94,7 +94,7 @@ def test_a_video_gives_one_face_a_frame_with_everything_known_about_it(video, ou
     report = extract(video, out)
     assert report.counts == {"frames": COUNT, "faces": COUNT}
     assert report.status is ExitStatus.DONE
-    assert not any(report.remarks.values())
+    assert not any(report.notes.values())
     faces = Faceset.open(out)
     assert [path.name for path, _ in faces] == [f"{index:06d}_0.png" for index in range(COUNT)]
     for index, (path, info) in enumerate(faces):
@@ -214,7 +214,7 @@ def test_what_cannot_be_used_costs_only_itself(pictures, frames, out):
         assert name in failed
     assert '"frame5.png" was passed over: "frame5.jpg"' in failed
     assert len(report.failures) == 5
-    assert report.remarks["frames without a face"] == ["frame4.png", "tiny.png"]
+    assert report.notes["frames without a face"] == ["frame4.png", "tiny.png"]
 
 
 @pytest.mark.parametrize("smooth", [True, False])

@@ -287,13 +287,13 @@ def test_an_unreadable_frame_is_told_and_costs_that_frame(preview, tmp_path):
 
 def test_outside_the_mask_the_frame_is_gray_and_dark():
     frame = np.full((40, 60, 3), (200, 100, 50), np.uint8)
-    cover = np.zeros((40, 60), np.uint8)
-    cover[:, 30:] = 255
-    shown = show_mask(frame, cover)
+    face_alpha = np.zeros((40, 60), np.uint8)
+    face_alpha[:, 30:] = 255
+    shown = show_mask(frame, face_alpha)
     np.testing.assert_array_equal(shown[:, 30:], frame[:, 30:])
     assert np.ptp(shown[:, :30], axis=2).max() == 0
     assert shown[:, :30].max() < 60
-    assert show_alpha(np.dstack([frame, cover]))[5, 40].tolist() == [200, 100, 50]
+    assert show_alpha(np.dstack([frame, face_alpha]))[5, 40].tolist() == [200, 100, 50]
 
 
 @pytest.mark.parametrize("state", [{}, {"help": True}, {"zoomed": True}, {"typed": "12"}])

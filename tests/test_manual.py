@@ -518,7 +518,7 @@ def test_every_decision_is_written_and_recorded_at_once(pictures, out, person):
     ]  # fmt: skip
     report = extract(pictures, out)
     assert report.counts == {"frames": 4, "faces": 4}
-    assert report.remarks["frames without a face"] == ["f1.png"]
+    assert report.notes["frames without a face"] == ["f1.png"]
     assert on_disk(out) == {"f0.png": [(60, 60)], "f2.png": [(30, 40), (90, 80)],
                             "f3.png": [(70, 70)]}  # fmt: skip
     _, info = Faceset.open(out)[0]
@@ -633,7 +633,7 @@ def test_manual_fix_offers_the_frames_without_a_face(footage, out, monkeypatch):
     person.list = ["c", ",", "q"]  # the first frame's face is copied into the second
     report = extract(footage, out, manual_fix=True, **settings)
     assert report.counts["faces"] == 3
-    assert report.remarks["frames left for another time"] == ["f2.png"]
+    assert report.notes["frames left for another time"] == ["f2.png"]
     first, second = read_info(out / "f0_0.png"), read_info(out / "f1_0.png")
     np.testing.assert_array_equal(first.source_landmarks, second.source_landmarks)
     assert (first.detector, second.detector) == ("yunet", "manual")
@@ -654,7 +654,7 @@ def test_debug_fix_does_the_frames_whose_debug_picture_was_deleted(footage, out,
     monkeypatch.setattr(app, "Window", person)
     person.list = ["space", ".", "q"]  # f1 is empty; f3 is left as it is
     report = extract(footage, out, detector="yunet", manual_output_debug_fix=True)
-    assert report.remarks["frames left for another time"] == ["f3.png"]
+    assert report.notes["frames left for another time"] == ["f3.png"]
     assert on_disk(out).keys() == {"f0.png", "f3.png"}
     person.list = ["space"]
     extract(footage, out, detector="yunet", manual_output_debug_fix=True)

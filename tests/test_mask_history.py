@@ -210,10 +210,10 @@ def test_the_way_of_a_face_is_that_of_its_landmarks():
     steps = [(0, 0), (6, 2), (12, 4), (300, 4)]
     infos = [make_info(start + np.float32(step), frame_index=i) for i, step in enumerate(steps)]
     passer = make_info(make_landmarks(center=(190, 100), width=80), frame_index=1, face_index=1)
-    ways = find_motions([*infos, passer])
-    np.testing.assert_allclose([ways[info] for info in infos], [(6, 2), (6, 2), (6, 2), (0, 0)],
+    motions = find_motions([*infos, passer])
+    np.testing.assert_allclose([motions[info] for info in infos], [(6, 2), (6, 2), (6, 2), (0, 0)],
                                atol=1e-3)  # fmt: skip
-    assert ways[passer] == (0, 0)
+    assert motions[passer] == (0, 0)
 
 
 @pytest.mark.parametrize("way", [(12.0, 0.0), (0.0, 9.0), (8.0, 6.0)])

@@ -121,7 +121,7 @@ def test_a_large_set_is_walked_through_cells_and_the_report_compares(tmp_path, m
     assert len(order_of("face", Faceset.open(tmp_path))) == 30
     job = SortJob(Faceset.open(tmp_path))
     assert len(hist(job)) == 30
-    (remark,) = job.report.remarks["mean distance of neighbors"]
+    (remark,) = job.report.notes["mean distance of neighbors"]
     assert "that of the exact walk" in remark
 
 

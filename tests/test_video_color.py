@@ -124,8 +124,8 @@ def test_hdr_becomes_ordinary_video(tmp_path):
     """A gray ramp in PQ (SMPTE ST 2084): black stays black, paper white becomes about white."""
     nits = np.array([0, 1, 10, 50, 100, 203])
     power = (nits / 10000) ** (2610 / 16384)
-    signal = (3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)
-    luma = np.rint((16 + 219 * signal ** (2523 / 32)) * 4).astype(int)
+    video_format = (3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)
+    luma = np.rint((16 + 219 * video_format ** (2523 / 32)) * 4).astype(int)
     luma = luma.repeat(32)[None].repeat(32, 0)
     planes = [luma, np.full_like(luma, 512), np.full_like(luma, 512)]
     path = write_planes(tmp_path / "x.mkv", planes, "yuv420p10le", tags=(9, 9, 16, 1))
@@ -155,7 +155,7 @@ def test_the_other_form_of_bt2020_is_read_like_the_usual_one(tmp_path):
 def test_what_is_encoded_is_what_was_meant(tmp_path, height, matrix):
     chart = CHART[:1].repeat(height, 0)
     folder = folder_of(tmp_path / "in", [chart] * 3)
-    copy(folder, tmp_path / "y.mp4", coding=EncoderSettings(crf=10))
+    copy(folder, tmp_path / "y.mp4", encoder=EncoderSettings(crf=10))
     with av.open(str(tmp_path / "y.mp4")) as container:
         frames = list(container.decode(video=0))
     for frame in frames:
@@ -187,13 +187,13 @@ def test_copies_of_copies_do_not_grow_darker(tmp_path):
     )
     smooth = cv2.normalize(smooth, None, 20, 235, cv2.NORM_MINMAX)
     copy(
-        folder_of(tmp_path / "in", [smooth] * 2), tmp_path / "1.mp4", coding=EncoderSettings(crf=4)
+        folder_of(tmp_path / "in", [smooth] * 2), tmp_path / "1.mp4", encoder=EncoderSettings(crf=4)
     )
     for number in range(1, 5):
         copy(
             tmp_path / f"{number}.mp4",
             tmp_path / f"{number + 1}.mp4",
-            coding=EncoderSettings(crf=4),
+            encoder=EncoderSettings(crf=4),
         )
     drift = first_image(tmp_path / "5.mp4").astype(float).mean((0, 1)) - smooth.mean((0, 1))
     assert np.abs(drift).max() < 1
@@ -203,7 +203,9 @@ def test_copies_of_copies_do_not_grow_darker(tmp_path):
 def test_odd_sides_get_their_last_line_twice(tmp_path, size):
     width, height = size
     image = picture(2, width, height)
-    copy(folder_of(tmp_path / "in", [image] * 3), tmp_path / "y.mp4", coding=EncoderSettings(crf=4))
+    copy(
+        folder_of(tmp_path / "in", [image] * 3), tmp_path / "y.mp4", encoder=EncoderSettings(crf=4)
+    )
     found = first_image(tmp_path / "y.mp4").astype(int)
     assert found.shape[:2] == (48, 64)
     inner = found[: height - 2, : width - 2] - image[: height - 2, : width - 2]

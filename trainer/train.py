@@ -56,7 +56,7 @@ def run(options: TrainOptions) -> Report:
         _train(session, sides)
     return Report(
         counts={"iterations": session.steps_done},
-        remarks={
+        notes={
             "files that are no faces": facesets[0].skipped + facesets[1].skipped,
             "faces that could not be read": sides.src.failures + sides.dst.failures,
         },

@@ -56,10 +56,10 @@ class FaceBlend:
     crop : where in the frame it goes (face scale included)
     length : size of the face in frame pixels
     soft : the mask as it came, but fading out before the crop's border
-    bares : the same without what is hidden by something before the face; the last one is its own,
+    visible_masks : the same without what is hidden by something before the face; the last one is its own,
         those before it are of the frames before
     mask : eroded and blurred: what the face is blended with
-    free : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything
+    visibility : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything
     look : the settings
     """
 
@@ -69,15 +69,15 @@ class FaceBlend:
     crop: Crop
     length: float
     soft: np.ndarray
-    bares: Sequence[np.ndarray]
+    visible_masks: Sequence[np.ndarray]
     mask: np.ndarray
-    free: np.ndarray | None
+    visibility: np.ndarray | None
     look: Look
 
     @property
     def counted(self) -> np.ndarray:
         """Where colors are measured: (MASK_SIDE, MASK_SIDE) float32."""
-        return average(self.bares)
+        return average(self.visible_masks)
 
     def in_mask(self, pixels: float) -> float:
         """Turn a length in frame pixels into mask pixels."""
@@ -86,7 +86,11 @@ class FaceBlend:
     def show_mask(self, mask: np.ndarray, box: Box) -> np.ndarray:
         """Show a mask of the crop in a box of the frame, without what is before the face."""
         shown = self.crop.place_mask(mask, box)
-        return shown if self.free is None else shown * (self.free[box.area] / np.float32(255))
+        return (
+            shown
+            if self.visibility is None
+            else shown * (self.visibility[box.area] / np.float32(255))
+        )
 
 
 class Blend:
@@ -162,8 +166,8 @@ class Blender:
         frame: np.ndarray,
         swaps: Iterable[Swap],
         trace: Trace | None = None,
-        cover: np.ndarray | None = None,
-        free: np.ndarray | None = None,
+        face_alpha: np.ndarray | None = None,
+        visibility: np.ndarray | None = None,
     ) -> Blended:
         """Convert a frame.
 
@@ -182,13 +186,13 @@ class Blender:
         works, failures = [], []
         for swap in swaps:
             try:
-                works.append(self._prepare(frame, swap, free))
+                works.append(self._prepare(frame, swap, visibility))
             except FACE_ERRORS as problem:
                 failures.append(f"face {swap.index}: {problem}")
         done = 0
         for work in sorted(works, key=lambda work: work.crop.side):
             try:
-                box = self._put(canvas, work, cover)
+                box = self._put(canvas, work, face_alpha)
             except FACE_ERRORS as problem:
                 failures.append(f"face {work.swap.index}: {problem}")
                 continue
@@ -201,7 +205,7 @@ class Blender:
         """Return a face's mask, neither eroded nor blurred: (MASK_SIDE, MASK_SIDE) float32."""
         return self.find_mask(swap) * self.fade
 
-    def _prepare(self, frame: np.ndarray, swap: Swap, free: np.ndarray | None) -> FaceBlend:
+    def _prepare(self, frame: np.ndarray, swap: Swap, visibility: np.ndarray | None) -> FaceBlend:
         size = swap.face.shape[0]
         scale = 1 + self.look.face_scale / 100
         crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
@@ -215,15 +219,17 @@ class Blender:
         per_pixel = MASK_SIDE / crop.side
         mask = erode(soft, erode_size(length, self.erode) * per_pixel)
         mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
-        bares = _bare(masks, crop, free)
-        face = self._detail(self._recolor(swap, bares), swap, crop)
-        return FaceBlend(frame, swap, face, crop, length, soft, bares, mask, free, self.look)
+        visible_masks = _bare(masks, crop, visibility)
+        face = self._detail(self._recolor(swap, visible_masks), swap, crop)
+        return FaceBlend(
+            frame, swap, face, crop, length, soft, visible_masks, mask, visibility, self.look
+        )
 
-    def _recolor(self, swap: Swap, bares: Sequence[np.ndarray]) -> np.ndarray:
+    def _recolor(self, swap: Swap, visible_masks: Sequence[np.ndarray]) -> np.ndarray:
         """Return the predicted face in its final colors."""
         if self.transfer is None and not self.mode.matches:
             return swap.face
-        match = measure(swap.face, swap.crop, average(bares))
+        match = measure(swap.face, swap.crop, average(visible_masks))
         if not match.seen.usable:
             return swap.face
         face, (seen, wanted) = swap.face, match
@@ -244,7 +250,7 @@ class Blender:
             face = smear(face, way * look.motion_blur / 100)
         return degrade(face, look.color_degrade)
 
-    def _put(self, canvas: np.ndarray, work: FaceBlend, cover: np.ndarray | None) -> Box:
+    def _put(self, canvas: np.ndarray, work: FaceBlend, face_alpha: np.ndarray | None) -> Box:
         """Blend one face onto the canvas, which is changed in one box only; return that box."""
         coverage = self.mode.coverage(work)
         if not coverage.any():
@@ -254,8 +260,8 @@ class Blender:
             return box
         picture = self.mode.picture(work, box) * np.float32(255)
         mask = work.show_mask(coverage, box)[..., None]
-        if cover is not None:
-            cover[box.area] = np.maximum(cover[box.area], np.rint(mask[..., 0] * 255))
+        if face_alpha is not None:
+            face_alpha[box.area] = np.maximum(face_alpha[box.area], np.rint(mask[..., 0] * 255))
         below = canvas[box.area].astype(np.float32)
         if below.shape[2] > picture.shape[2]:
             canvas[box.area] = np.rint(_layer(below, picture, mask))
@@ -264,11 +270,13 @@ class Blender:
         return box
 
 
-def _bare(masks: Sequence[np.ndarray], crop: Crop, free: np.ndarray | None) -> Sequence[np.ndarray]:
-    """Return masks of a crop without what the frame's `free` says is hidden."""
-    if free is None:
+def _bare(
+    masks: Sequence[np.ndarray], crop: Crop, visibility: np.ndarray | None
+) -> Sequence[np.ndarray]:
+    """Return masks of a crop without what the frame's `visibility` says is hidden."""
+    if visibility is None:
         return masks
-    shown = crop.cut(free[..., None], MASK_SIDE)[..., 0] / np.float32(255)
+    shown = crop.cut(visibility[..., None], MASK_SIDE)[..., 0] / np.float32(255)
     return [mask * shown for mask in masks]
 
 
@@ -294,7 +302,7 @@ def _show(
         "prediction_mask": work.swap.mask,
         "recolored": work.face,
         "mask": work.soft,
-        "bare_mask": work.bares[-1],
+        "bare_mask": work.visible_masks[-1],
         "blend_mask": work.mask,
         **steps,
         "blended": blended,

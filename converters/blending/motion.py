@@ -26,13 +26,13 @@ def find_motions(infos: Iterable[FaceInfo]) -> Motions:
 
 def _way(info: FaceInfo, frames: dict[int, list[FaceInfo]]) -> tuple[float, float]:
     here, size = _center(info), float(np.ptp(info.source_landmarks, axis=0).max())
-    ways = []
+    motions = []
     for step in (-1, 1):
         others = [_center(other) - here for other in frames.get(info.frame_index + step, ())]
         near = min(others, key=lambda way: np.hypot(*way), default=None)
         if near is not None and np.hypot(*near) < FARTHEST * size:
-            ways.append(near * step)
-    x, y = np.mean(ways, axis=0) if ways else (0.0, 0.0)
+            motions.append(near * step)
+    x, y = np.mean(motions, axis=0) if motions else (0.0, 0.0)
     return float(x), float(y)
 
 

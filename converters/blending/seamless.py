@@ -48,7 +48,7 @@ def compose(work: FaceBlend, box: Box) -> np.ndarray:
 def place_change(work: FaceBlend, box: Box) -> np.ndarray:
     """Return what Poisson blending adds to the composed picture in a box: float32, around 0."""
     around = work.crop.cut(work.frame, SOLVE_SIDE).astype(np.float32) / np.float32(255)
-    face, soft = _fit(work.face), _fit(work.bares[-1])
+    face, soft = _fit(work.face), _fit(work.visible_masks[-1])
     core = _resize(find_core(work), cv2.INTER_NEAREST_EXACT)
     sure = np.maximum(soft, SURE)  # the core may reach beyond this frame's mask, but has no edge
     source, composed = (around + (face - around) * mask[..., None] for mask in (sure, soft))
@@ -66,7 +66,7 @@ def find_core(work: FaceBlend) -> np.ndarray:
     with a mask's edge, and still follow the light at once.
     """
     size = erode_size(work.length, work.look.seamless_erode_modifier)
-    return erode(average([mask > SURE for mask in work.bares]), work.in_mask(size))
+    return erode(average([mask > SURE for mask in work.visible_masks]), work.in_mask(size))
 
 
 def _fit(image: np.ndarray) -> np.ndarray:

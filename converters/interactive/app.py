@@ -72,8 +72,8 @@ def choose(
         with_face = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
         desk = EditorState(FootageIndex(len(frames), with_face), start.looks, start.at)
         keeper = Autosave(path, options.input_dir.name, frames.names)
-        free = OcclusionMasks(options.mask_dir) if options.mask_dir else None
-        preview = Preview(frames, faces, predictor, free)
+        visibility = OcclusionMasks(options.mask_dir) if options.mask_dir else None
+        preview = Preview(frames, faces, predictor, visibility)
         with Window(TITLE, screen.SIZE) as shown, PreviewWorker(preview) as painter:
             desk = work(shown, painter, desk, keeper)
     keeper.finish(desk)

@@ -21,7 +21,7 @@ from converters.blending.blender import Blender
 from converters.blending.mask import MASK_SIDE, Swap
 from converters.blending.motion import find_motions
 from converters.interactive.state import EditorState, ViewMode
-from converters.look import Look, color_lead
+from converters.look import Look, color_context_frames
 from converters.pipeline import Converted, FrameJob, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
@@ -62,7 +62,7 @@ class PreviewRequest(NamedTuple):
         """Return what a state asks for."""
         if desk.seen == "original":
             return cls(desk.frame, (Look(),), desk.seen)  # whatever the look
-        first = max(0, desk.frame - color_lead(desk.look))
+        first = max(0, desk.frame - color_context_frames(desk.look))
         looks = tuple(desk.looks.at(index) for index in range(first, desk.frame + 1))
         return cls(desk.frame, looks, desk.seen)
 
@@ -120,7 +120,7 @@ class Preview:
     frames : the footage
     faces : its faces, by the stem of a frame's name
     predictor : what makes the new faces
-    free : gives for a frame where nothing is before the faces, or None
+    visibility : gives for a frame where nothing is before the faces, or None
     """
 
     def __init__(
@@ -128,15 +128,21 @@ class Preview:
         frames: RandomFrames,
         faces: Mapping[str, list[FaceInfo]],
         predictor: Predictor,
-        free: Callable[[Frame], np.ndarray | None] | None = None,
+        visibility: Callable[[Frame], np.ndarray | None] | None = None,
     ) -> None:
         self.frames = frames
         self._faces = faces
         self._predictor = predictor
         size = FACE_BYTES * predictor.resolution**2 + MASK_BYTES * MASK_SIDE**2
         self._most = max(16, KEPT_BYTES // size)
-        ways = find_motions(info for infos in faces.values() for info in infos)
-        self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free, ways=ways)
+        motions = find_motions(info for infos in faces.values() for info in infos)
+        self._pipeline = Pipeline(
+            predictor,
+            self._no_blender,
+            with_face_alpha=True,
+            visibility=visibility,
+            motions=motions,
+        )
         self._jobs: OrderedDict[int, FrameJob] = OrderedDict()
         self._broken: set[int] = set()
         self._masks: Masks = WeakKeyDictionary()
@@ -167,10 +173,10 @@ class Preview:
             infos = self._faces.get(Path(frame.name).stem, [])
             [job] = self._pipeline.predict([self._pipeline.cut(FrameJob(frame, infos))])
             blank = replace(frame, image=frame.image[:0].copy())
-            self._jobs[index] = replace(job, frame=blank, free=None)
+            self._jobs[index] = replace(job, frame=blank, visibility=None)
         self._jobs.move_to_end(index)
-        free = self._pipeline.free(frame) if self._pipeline.free else None
-        return replace(self._jobs[index], frame=frame, free=free)
+        visibility = self._pipeline.visibility(frame) if self._pipeline.visibility else None
+        return replace(self._jobs[index], frame=frame, visibility=visibility)
 
     def __call__(self, shot: PreviewRequest) -> PreviewImage:
         """Return the picture of a frame; UserError if the frame cannot be read."""
@@ -193,8 +199,8 @@ class Preview:
             return PreviewImage(job.frame.image, job.frame, focus, [])
         done = self._convert(job, shot)
         image = done.frame.image
-        if shot.view == "mask" and done.cover is not None:
-            image = show_mask(job.frame.image, done.cover)
+        if shot.view == "mask" and done.face_alpha is not None:
+            image = show_mask(job.frame.image, done.face_alpha)
         return PreviewImage(show_alpha(image), job.frame, focus, done.failures, missing)
 
     def _convert(self, job: FrameJob, shot: PreviewRequest) -> Converted:
@@ -215,13 +221,13 @@ class Preview:
         raise NotImplementedError("each picture brings its own")
 
 
-def show_mask(frame: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    """Return a frame (H, W, 3) uint8 in its colors where (H, W) uint8 `cover` is 255.
+def show_mask(frame: np.ndarray, face_alpha: np.ndarray) -> np.ndarray:
+    """Return a frame (H, W, 3) uint8 in its colors where (H, W) uint8 `face_alpha` is 255.
 
     Where it is 0 the frame is dark and gray: edges can be judged against what they run along.
     """
     gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) // 3
-    share = cover[..., None].astype(np.uint16)
+    share = face_alpha[..., None].astype(np.uint16)
     mixed = (frame * share + gray[..., None] * (255 - share) + 127) // 255
     return mixed.astype(np.uint8)
 

@@ -19,7 +19,7 @@ class Journal:
     Parameters
     ----------
     header : what the whole run is like
-    stamp : what gives a frame's look by its name; a frame whose look has changed is made again
+    look_fingerprint : what gives a frame's look by its name; a frame whose look has changed is made again
 
     Raises
     ------
@@ -32,9 +32,9 @@ class Journal:
         self,
         options: ConvertOptions,
         header: dict[str, object],
-        stamp: Callable[[str], str] | None = None,
+        look_fingerprint: Callable[[str], str] | None = None,
     ) -> None:
-        self._stamp = stamp
+        self._stamp = look_fingerprint
         self.folder = options.output_dir
         if options.overwrite:
             self._clear()
@@ -51,7 +51,7 @@ class Journal:
             name
             for name, facts in self._manifest.done.items()
             if name.rpartition(".")[0] in present
-            and (not stamp or facts.get("look") == stamp(name))
+            and (not look_fingerprint or facts.get("look") == look_fingerprint(name))
         }
         self.finished = len(self._done)
 

@@ -23,9 +23,9 @@ from utils.provenance.sidecar import sign_video
 from utils.video.audio import Sound
 from utils.video.codecs import CONTAINERS
 from utils.video.concat import Part, join
-from utils.video.container import tick_of
+from utils.video.container import time_base_of
 from utils.video.frame import Span
-from utils.video.options import coding_for
+from utils.video.options import encoder_for
 from utils.video.sink import VideoSink
 from utils.video.timecode import exact_rate
 
@@ -80,7 +80,7 @@ class VideoOutput(Output):
         self.span = self._whole = order.span
         self._source = source
         self._rate = source.rate or exact_rate(options.rate)
-        self._coding = coding_for(options, source.signal, self.remarks)
+        self._coding = encoder_for(options, source.video_format, self.notes)
         source.deep = self._coding.deep
         self._videos = {"": options.output_dir}
         if options.mask_output:
@@ -175,8 +175,8 @@ class VideoOutput(Output):
         self._name, self._record, self._started = name, PartRecord(shown), time.monotonic()
         for video in self._videos:
             path = self._file(name, video)
-            coding, rate = self._coding, self._rate
-            sink = VideoSink(path, self._source, coding=coding, rate=rate)
+            encoder, rate = self._coding, self._rate
+            sink = VideoSink(path, self._source, encoder=encoder, rate=rate)
             self._sinks.append(sink.__enter__())
 
     def _note(self, done: Converted, shown: Fraction) -> None:
@@ -237,14 +237,14 @@ class VideoOutput(Output):
             ]
             whole = self._folder / f"whole{video}{path.suffix}"
             tags = mark.video_tags() if self._marker and not video else {}
-            self.remarks += join(
+            self.notes += join(
                 parts, whole, CONTAINERS[path.suffix.lower()],
-                tick=tick_of(self._source, self._rate),
+                time_base=time_base_of(self._source, self._rate),
                 tags=tags, sound=None if video else sound,
             )  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
             if not video:
-                self.remarks += sign_video(whole, path, self._marker)
+                self.notes += sign_video(whole, path, self._marker)
             whole.replace(path)
 
 

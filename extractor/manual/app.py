@@ -70,7 +70,7 @@ def work_through(
     session.run()
     report.failures += dict.fromkeys([*reel.failures, *session.failures])
     left = sorted(names - decided if names else session.left - decided, key=natural_key)
-    report.remarks["frames left for another time"] = left
+    report.notes["frames left for another time"] = left
 
 
 def _choose(options: ExtractOptions, manifest: Manifest) -> tuple[set[str] | None, set[str]]:

@@ -52,7 +52,7 @@ def run(options: ExtractFramesOptions) -> Report:
             journal.add(done.name, time=str(done.time), duration=str(done.duration or 0))
         _timetable(source, journal, span, options.every).write(folder / NAME)
     report.failures += source.failures
-    report.remarks["their times are in"] = [str(folder / NAME)]
+    report.notes["their times are in"] = [str(folder / NAME)]
     return report
 
 

@@ -12,7 +12,7 @@ from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
 from utils.video.audio import Sound
 from utils.video.decoder import VideoSource
-from utils.video.options import coding_for
+from utils.video.options import encoder_for
 from utils.video.sink import VideoSink
 from utils.video.source import FolderSource, FrameSource
 from utils.video.timecode import exact_rate
@@ -37,11 +37,11 @@ def run(options: MakeOptions) -> Report:
     sound = _sound(options, source, reference)
     marker = Marker() if is_marked(options.input_dir) else None
     report = Report({"frames": 0})
-    remarks: list[str] = []
-    coding = coding_for(options, source.signal, remarks)
+    notes: list[str] = []
+    encoder = encoder_for(options, source.video_format, notes)
     rate = exact_rate(options.rate) if options.rate else None
     sink = VideoSink(
-        options.output_file, source, tags=video_tags() if marker else None, coding=coding,
+        options.output_file, source, tags=video_tags() if marker else None, encoder=encoder,
         rate=rate, sound=sound, finish=lambda whole: sign_video(whole, options.output_file, marker),
     )  # fmt: skip
     with sink:
@@ -53,7 +53,7 @@ def run(options: MakeOptions) -> Report:
             else:
                 report.counts["frames"] += 1
     report.failures += source.failures
-    report.remarks["the result"] = remarks + sink.remarks
+    report.notes["the result"] = notes + sink.notes
     return report
 
 
@@ -69,9 +69,11 @@ def _pictures(options: MakeOptions, reference: VideoSource | None) -> FrameSourc
             table = Timestamps.read(beside)
     elif options.timestamps:
         raise UsageError("--rate and --timestamps both say when frames are shown; give one of them")
-    signal = reference.signal if reference else None
+    video_format = reference.video_format if reference else None
     return (
-        TimedFrames(options.input_dir, table, signal) if table else FolderSource(options.input_dir)
+        TimedFrames(options.input_dir, table, video_format)
+        if table
+        else FolderSource(options.input_dir)
     )
 
 

@@ -35,7 +35,7 @@ class VideoFormat:
 
     Attributes
     ----------
-    tick : the unit its timestamps are counted in, seconds; None in a folder
+    time_base : the unit its timestamps are counted in, seconds; None in a folder
     origin : seconds at which its clock starts; already taken off `Frame.time`
     color : how its numbers stand for colors; None in a folder
     aspect : width : height of one pixel; None if square
@@ -43,7 +43,7 @@ class VideoFormat:
     hdr : whether it is high dynamic range, which is tone-mapped while it is read
     """
 
-    tick: Fraction | None = None
+    time_base: Fraction | None = None
     origin: Fraction = Fraction(0)
     color: ColorSpace | None = None
     aspect: Fraction | None = None

@@ -35,15 +35,17 @@ class EncoderOptions(StageOptions):
     )  # fmt: skip
 
 
-def coding_for(options: EncoderOptions, signal: VideoFormat, remarks: list[str]) -> EncoderSettings:
+def encoder_for(
+    options: EncoderOptions, video_format: VideoFormat, notes: list[str]
+) -> EncoderSettings:
     """Return how the video is to be coded; what that costs the footage is remarked on."""
-    deep = signal.depth > 8 and options.codec != "h264"
+    deep = video_format.depth > 8 and options.codec != "h264"
     if options.bit_depth != "auto":
         deep = options.bit_depth != "8"
-    if signal.depth > 8 and not deep:
-        remarks.append(
-            f"the footage has {signal.depth} bits a channel, the result 8; --codec h265 keeps more"
+    if video_format.depth > 8 and not deep:
+        notes.append(
+            f"the footage has {video_format.depth} bits a channel, the result 8; --codec h265 keeps more"
         )
-    if signal.hdr:
-        remarks.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
+    if video_format.hdr:
+        notes.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
     return EncoderSettings(options.codec, options.crf, options.preset, deep)
