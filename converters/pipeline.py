@@ -83,7 +83,7 @@ class Pipeline:
     trace : gives the receiver of intermediate pictures for a frame, or None
     save : is given each finished frame in the thread that blended it, out of order, or None
     with_face_alpha : whether finished frames say where their faces are
-    visibility : gives for a frame where nothing is before the faces, or None; see `FrameJob.visibility`
+    visibility : gives a frame's `FrameJob.visibility`, or None
     motions : how faces move from frame to frame
     context : says of a frame that it is only looked at, for the colors of those after it
     """

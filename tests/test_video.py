@@ -38,7 +38,7 @@ CLIPS = {
     "late.mp4": {"times": LATE, "options": {"movie_timescale": "90000"}},
     "no sound.mp4": {"sound": None},
     "web.webm": {"codec": "libvpx-vp9", "sound": "libopus", "times": STEADY[:20]},
-    "old.avi": {"codec": "mpeg4", "sound": "mp3", "tick": 1 / NTSC},
+    "old.avi": {"codec": "mpeg4", "sound": "mp3", "time_base": 1 / NTSC},
     "long sound.mp4": {"seconds": 5},
     "short sound.mp4": {"seconds": 0.5},
     "pcm.mov": {"sound": "pcm_s16le"},

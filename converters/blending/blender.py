@@ -56,7 +56,7 @@ class FaceBlend:
     crop : where in the frame it goes (face scale included)
     length : size of the face in frame pixels
     soft : the mask as it came, but fading out before the crop's border
-    visible_masks : the same without what is hidden by something before the face; the last one is its own,
+    visible_masks : the same without what something before the face hides; the last one is its own,
         those before it are of the frames before
     mask : eroded and blurred: what the face is blended with
     visibility : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything

@@ -19,7 +19,7 @@ class Journal:
     Parameters
     ----------
     header : what the whole run is like
-    look_fingerprint : what gives a frame's look by its name; a frame whose look has changed is made again
+    look_fingerprint : gives a frame's look by its name; a frame whose look has changed is redone
 
     Raises
     ------

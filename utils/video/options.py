@@ -44,7 +44,8 @@ def encoder_for(
         deep = options.bit_depth != "8"
     if video_format.depth > 8 and not deep:
         notes.append(
-            f"the footage has {video_format.depth} bits a channel, the result 8; --codec h265 keeps more"
+            f"the footage has {video_format.depth} bits a channel, the result 8; "
+            "--codec h265 keeps more"
         )
     if video_format.hdr:
         notes.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
