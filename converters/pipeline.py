@@ -169,7 +169,7 @@ class Pipeline:
         for job in jobs:
             blender, swaps = self.blender(job.frame), job.swaps
             if context_frames := color_context_frames(blender.look):
-                masks = [blender.soft_mask(swap) for swap in swaps]
+                masks = [blender.face_mask(swap) for swap in swaps]
                 swaps = memory.add(job.frame.index, swaps, masks, 1 + context_frames)
             if self.context is None or not self.context(job.frame):
                 yield replace(job, swaps=swaps)

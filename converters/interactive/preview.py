@@ -109,11 +109,11 @@ class CachingBlender(Blender):
         super().__init__(look, erode, blur)
         self._cache = cache
 
-    def soft_mask(self, swap: Swap) -> np.ndarray:
+    def face_mask(self, swap: Swap) -> np.ndarray:
         """Return a face's mask."""
         masks = self._cache.setdefault(swap, {})
         if self.look.mask_type not in masks:
-            masks[self.look.mask_type] = super().soft_mask(swap)
+            masks[self.look.mask_type] = super().face_mask(swap)
         return masks[self.look.mask_type]
 
 
