@@ -25,6 +25,7 @@ from support.screen import wait_until
 from converters import convert
 from converters.interactive import app, keymap
 from converters.interactive import screen as content
+from converters.interactive.edits import format_value, label
 from converters.interactive.preview import PreviewRenderer, PreviewRequest, show_alpha, show_mask
 from converters.interactive.preview_worker import PreviewWorker
 from converters.interactive.session_file import SavedSession, save, session_path
@@ -34,7 +35,7 @@ from converters.look_timeline import LookTimeline
 from converters.predictor import Predictor
 from facelib.faceset import Faceset
 from facelib.types import FaceType
-from utils import window
+from utils import text, window
 from utils.errors import UserError
 from utils.options import options_of
 from utils.video.io import open_source
@@ -344,9 +345,44 @@ def test_the_whole_help_fits_into_the_window():
     assert not place[-4:].any()
     assert not place[:, -4:].any()
     rows = sum(len(rows) for rows in keymap.help_groups().values())
-    text = (place.max(axis=2) > 60).astype(np.uint8)
-    lines = cv2.connectedComponents(cv2.dilate(text, np.ones((1, 25), np.uint8)))[0]
+    ink = (place.max(axis=2) > 60).astype(np.uint8)
+    lines = cv2.connectedComponents(cv2.dilate(ink, np.ones((1, 25), np.uint8)))[0]
     assert lines >= rows
+
+
+def test_texts_in_the_column_do_not_overlap():
+    def fits(line, left, right):
+        return text.width(line, content.FONT_SIZE) <= right - left - 4
+
+    keys = keymap.keys_by_setting()
+    for option in options_of(Look):
+        assert fits(label(option.name), content.LABEL_X, content.KEY_X)
+        assert fits(keys.get(option.name, ""), content.KEY_X, content.VALUE_X)
+        for value in option.choices or ():
+            assert fits(format_value(value), content.VALUE_X, content.COLUMN_WIDTH)
+    for key, help_ in keymap.SHORT_HELP.items():
+        assert fits(key, content.LABEL_X, content.HELP_X)
+        assert fits(help_, content.HELP_X, content.COLUMN_WIDTH)
+
+
+@pytest.mark.parametrize("name", ["short", "x" * 300, "/home/Zoë/写真/" * 30])
+def test_a_long_problem_leaves_room_for_the_progress(name):
+    state = EditorState(FootageIndex(6, ()), LookTimeline.all_alike(Look()))
+    footer = np.zeros((content.FOOTER_HEIGHT, 940, 3), np.uint8)
+    content.draw_footer(footer, state, None, f"cannot read {name}: no space left", late=True)
+    row = (footer[42:56] != content.PANEL).any(axis=(0, 2))
+    progress = 940 - content.MARGIN - text.width("rendering ...", content.FONT_SIZE)
+    assert row[:progress].any()
+    assert not row[progress - content.MARGIN : progress].any()
+    assert row[progress:].any()
+
+
+def test_a_shortened_line_keeps_its_ends():
+    line = content.shorten("first " + "x" * 200 + " last", 150)
+    assert line.startswith("first")
+    assert line.endswith("last")
+    assert text.width(line, content.FONT_SIZE) <= 150
+    assert content.shorten("short", 150) == "short"
 
 
 def test_all_settings_fit_into_the_column():
