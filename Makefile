@@ -18,7 +18,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 help:
 	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
-	@echo "make modes              the demo's face in every mode, colour and mask: workspace/all_modes.jpg"
+	@echo "make modes              the demo's face in every mode, color and mask: workspace/all_modes.jpg"
 	@echo "make test               lint, types and the whole test suite"
 	@echo "make check              lint and types only"
 	@echo "make test-slow          the tests that take minutes (50 kills of a training, ...)"

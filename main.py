@@ -67,7 +67,7 @@ STAGES = {
         "write a model's swap network for other programs, as .keras or .onnx",
     ),
     "video extract": Stage(
-        "tools.video.options:ExtractOptions",
+        "tools.video.options:ExtractFramesOptions",
         "tools.video.extract:run",
         "write the frames of a video as pictures",
     ),
@@ -247,7 +247,7 @@ def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any
     prog = f"{program.prog()} {name}"
     parser = Parser(prog=prog, description=stage.help, allow_abbrev=False)
     options.add_options(parser, cls)
-    # Seen before argparse's own check, so that a misspelt required flag is called misspelt.
+    # Seen before argparse's own check, so that a misspelled required flag is called misspelled.
     flags = [flag for action in parser._actions for flag in action.option_strings]
     for word in argv:
         flag = word.split("=")[0]

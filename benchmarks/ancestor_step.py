@@ -1,4 +1,4 @@
-"""The training step of 2019: a function and an optimiser for each side, one graph after the other.
+"""The training step of 2019: a function and an optimizer for each side, one graph after the other.
 
 H64 and H128 had one function, DF and LIAEF128 two (src, dst), SAE four (src, dst and their masks);
 each calls the networks anew and has a Keras Adam of its own. `tf.image.ssim`, blurs as full

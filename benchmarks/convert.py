@@ -112,7 +112,7 @@ def place_face(width: int, height: int, side: int, shift: float = 0.0) -> np.nda
 
 
 def make_swap(frame: np.ndarray, landmarks: np.ndarray) -> Swap:
-    """A prediction for a face: its crop in other colours, and the mask of its hull."""
+    """A prediction for a face: its crop in other colors, and the mask of its hull."""
     crop = Crop.of(landmarks, SIZE, FaceType.HALF).cut(frame, SIZE).astype(np.float32) / 255
     blank = np.ones((SIZE, SIZE, 1), np.float32)
     face = np.clip(crop * np.float32([0.9, 1.0, 0.8]), 0, 1)
@@ -121,7 +121,7 @@ def make_swap(frame: np.ndarray, landmarks: np.ndarray) -> Swap:
     return Swap(landmarks, crop, face, mask[..., None], FaceType.HALF)
 
 
-def ways(mode: str, frame: np.ndarray, swap: Swap) -> dict[str, Callable[[], np.ndarray]]:
+def motions(mode: str, frame: np.ndarray, swap: Swap) -> dict[str, Callable[[], np.ndarray]]:
     """Both ways of making one frame."""
     ours = Blender(Look(mode=mode), ERODE, BLUR)
     return {
@@ -143,7 +143,7 @@ def measure_blending(args: argparse.Namespace) -> None:
         for mode in MODES:
             times: dict[str, list[float]] = {"classic": [], "ours": []}
             for _ in range(args.repeat + 1):
-                for name, way in ways(mode, frame, swap).items():
+                for name, way in motions(mode, frame, swap).items():
                     start = time.perf_counter()
                     way()
                     times[name].append(1000 * (time.perf_counter() - start))
@@ -170,7 +170,7 @@ def print_peak(scene: str, mode: str, name: str) -> None:
     swap = make_swap(frame, landmarks)
     cv2.setNumThreads(1)
     before = highest()
-    ways(mode, frame, swap)[name]()
+    motions(mode, frame, swap)[name]()
     print(highest() - before)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 360, 56, 16, 130, 40
-COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#7d3c98")
+COLORS = ("#c0392b", "#2471a3", "#1e8449", "#7d3c98")
 LOW, HIGH = 0.3, 1.0  # of the SSIM axis
 
 Curve = Sequence[tuple[float, float]]
@@ -48,12 +48,12 @@ def draw(curves: Mapping[str, Curve]) -> str:
         parts.append(f'<text x="{x}" y="{y + 18}" text-anchor="middle">{seconds}</text>')
     x, y = place(longest / 2, LOW)
     parts.append(f'<text x="{x}" y="{y + 35}" text-anchor="middle">CPU seconds</text>')
-    for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
+    for (name, curve), color in zip(curves.items(), COLORS, strict=False):
         points = [place(*point) for point in curve]
         line = " ".join(f"{x},{y}" for x, y in points)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2"/>')
         x, y = points[-1]
-        parts.append(f'<text x="{x + 6}" y="{y + 4}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{x + 6}" y="{y + 4}" fill="{color}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 

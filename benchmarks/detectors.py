@@ -264,7 +264,7 @@ def stage(clip: Path, detector: str) -> None:
         start, wall = time.process_time(), time.perf_counter()
         report = extract.run(chosen)
         spent = {"cpu": time.process_time() - start, "wall": time.perf_counter() - wall}
-    print(json.dumps({**report.counts, **spent, "missed": report.remarks["frames without a face"]}))
+    print(json.dumps({**report.counts, **spent, "missed": report.notes["frames without a face"]}))
 
 
 def speed(workspace: Path, frames: int, rounds: int) -> None:

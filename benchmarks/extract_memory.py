@@ -44,12 +44,12 @@ def make_clip(path: Path, frames: int) -> None:
         stream = container.add_stream_from_template(video)
         packets = [packet for packet in source.demux(video) if packet.size]
         data = [(bytes(packet), packet.is_keyframe) for packet in packets]
-        tick = int(1 / RATE / video.time_base)
+        time_base = int(1 / RATE / video.time_base)
         for index in range(frames):
             content, first = data[index % LOOP]
             packet = av.Packet(content)
             packet.stream, packet.time_base, packet.is_keyframe = stream, video.time_base, first
-            packet.pts = packet.dts = index * tick
+            packet.pts = packet.dts = index * time_base
             container.mux(packet)
 
 

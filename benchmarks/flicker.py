@@ -2,7 +2,7 @@
 
     python -m benchmarks.flicker [--workspace workspace [--model model_H64]]
 
-Flicker is the mean distance in Lab between the change of the face's mean colour from frame to frame
+Flicker is the mean distance in Lab between the change of the face's mean color from frame to frame
 and that of the footage in the same place. First a drawn face with known noise whose mask shakes;
 then, with --workspace, the demo's footage and model.
 """
@@ -50,7 +50,7 @@ Item = tuple[Frame, list[FaceInfo]]
 
 
 def face_colors(images: list[Image], infos: list[FaceInfo]) -> np.ndarray:
-    """Return the mean Lab colour inside the hull of each picture's face, (n, 3)."""
+    """Return the mean Lab color inside the hull of each picture's face, (n, 3)."""
     colors = []
     for image, info in zip(images, infos, strict=True):
         matrix = geometry.crop_matrix(info.source_landmarks, SIDE, FaceType.HALF)
@@ -99,7 +99,7 @@ def report(title: str, items: list[Item], model: Callable[[], Predictor], mask: 
 
 
 def drawn_items() -> list[Item]:
-    """A still face with noise of 4 grey levels."""
+    """A still face with noise of 4 gray levels."""
     frames, landmarks = drawn.footage(40)
     return [
         (Frame(image, i, f"{i:06d}.png", None), [drawn.make_info(landmarks, frame_index=i)])

@@ -27,33 +27,35 @@ import numpy as np
 from support.synthetic import draw_face, make_info, make_landmarks, make_video
 
 from converters.interactive import screen
-from converters.interactive.preview import Preview, Shot
-from converters.interactive.state import Desk, Scene
+from converters.interactive.preview import Preview, PreviewRequest
+from converters.interactive.state import EditorState, FootageIndex
 from converters.look import Look
-from converters.look_timeline import Looks
+from converters.look_timeline import LookTimeline
 from converters.predictor import of_model
 from models import MODELS
 from utils.video.io import open_source
 from utils.video.seekable import open_random
 
 ROUNDS, FRAMES = 20, 40
-AT = 8  # a frame with as many before it as count for its colours
+AT = 8  # a frame with as many before it as count for its colors
 LOOKS: dict[str, dict[str, Any]] = {
     "overlay": {"mode": "overlay"},
     "hist-match": {"mode": "hist-match"},
     "seamless": {"mode": "seamless"},
     "seamless-hist-match": {"mode": "seamless-hist-match"},
-    "overlay, colour transfer rct": {"mode": "overlay", "color_transfer": "rct"},
-    "overlay, colour transfer sot": {"mode": "overlay", "color_transfer": "sot"},
+    "overlay, color transfer rct": {"mode": "overlay", "color_transfer": "rct"},
+    "overlay, color transfer sot": {"mode": "overlay", "color_transfer": "sot"},
 }
 
 
-def shot(index: int, look: Look) -> Shot:
+def shot(index: int, look: Look) -> PreviewRequest:
     """Return what the window asks for when all frames have one look."""
-    return Shot.of(Desk(Scene(FRAMES, ()), Looks.all_alike(look), index))
+    return PreviewRequest.of(
+        EditorState(FootageIndex(FRAMES, ()), LookTimeline.all_alike(look), index)
+    )
 
 
-def timed(preview: Preview, desk: Desk, shots: list[Shot]) -> str:
+def timed(preview: Preview, desk: EditorState, shots: list[PreviewRequest]) -> str:
     """Return median and worst time of showing each, and the processor's, in words."""
     times, busy = [], []
     for each in shots:
@@ -78,7 +80,7 @@ def main() -> None:
     }
     cls = MODELS.load(arguments.model)
     predictor = of_model(cls(cls.Options()), arguments.model)
-    desk = Desk(Scene(FRAMES, tuple(range(FRAMES))), Looks.all_alike(Look()))
+    desk = EditorState(FootageIndex(FRAMES, tuple(range(FRAMES))), LookTimeline.all_alike(Look()))
     with tempfile.TemporaryDirectory() as folder:
         clip = make_video(Path(folder) / "clip.mp4", [picture] * FRAMES, audio=False)
         with open_random(open_source(clip)) as frames:

@@ -3,7 +3,7 @@
     python -m benchmarks.landmarks [--workspace workspace] [--frames 100]
 
 Known truth: scikit-image's photograph of the astronaut in a frame of 640 x 480, moved by known
-matrices, with camera noise of 3 grey levels; detector and landmarker see every frame anew. `error`
+matrices, with camera noise of 3 gray levels; detector and landmarker see every frame anew. `error`
 is the distance from where the landmarks of the still face (their mean) are carried by the matrix,
 `tremble` the same without the constant part, both root mean square in % of the eye distance;
 `jitter` is that of `evaluate` (docs/evaluation.md), from second differences; `lag` is how many

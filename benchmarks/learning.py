@@ -3,7 +3,7 @@
     python -m benchmarks.learning workspace --model-dir model --output curve.json \
         --cpu-seconds 600 --model H64 --option lightweight=true --option 'preset="ancestor"'
 
-Two blocks of neighbouring frames of each person are kept out (neighbours of a trained frame are
+Two blocks of neighboring frames of each person are kept out (neighbors of a trained frame are
 almost trained on). Measured: SSIM inside the hull of the face, mean over up to 12 faces of each
 person. CPU seconds are those of the steps alone, so they bear sharing the machine. The model is
 saved at the end and can be converted and evaluated.
@@ -30,10 +30,10 @@ from facelib.faceset import Faceset
 from facelib.similarity import masked_ssim
 from models import MODELS, fast_convolution
 from models.base import ModelBase
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Sampler, Settings
 from trainer.options import options_class
-from trainer.session import Session
+from trainer.session import TrainingSession
 
 KEPT_OUT = ((0.28, 0.36), (0.64, 0.72))  # of the frames, in order
 Point = dict[str, Any]
@@ -76,7 +76,7 @@ class Judge:
 
 
 def train(
-    session: Session, folders: Sequence[Path], budget: float, last: int, every: int
+    session: TrainingSession, folders: Sequence[Path], budget: float, last: int, every: int
 ) -> Iterator[Point]:
     """Train until the CPU seconds or iterations are used up; yield what each measurement showed."""
     model, size = session.model, session.options.batch_size
@@ -88,7 +88,7 @@ def train(
     )
     used = 0.0
     losses: list[list[float]] = []
-    with Feed(src, dst, size, first=session.iteration) as feed:
+    with BatchLoader(src, dst, size, first=session.iteration) as feed:
         session.train(*feed.next())  # traces; not counted
         ended = False
         while not ended:
@@ -134,7 +134,7 @@ def main() -> None:
         model_dir=chosen.model_dir, model=chosen.model, batch_size=chosen.batch_size,
         seed=chosen.seed, **dict(chosen.option),
     )  # fmt: skip
-    session = Session(options)
+    session = TrainingSession(options)
     if not chosen.plain:
         fast_convolution.accelerate(session.model.networks.values())
     curve = []

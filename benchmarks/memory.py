@@ -1,7 +1,7 @@
 """Peak memory of a training step beside the estimate: python -m benchmarks.memory [MODEL ...].
 
 Each line is a process of its own (a peak is that of all its life) in which a model is built, with
-its optimiser and the faster convolutions, and does two steps. Linux only.
+its optimizer and the faster convolutions, and does two steps. Linux only.
 """
 
 import json
@@ -33,7 +33,7 @@ def measure(name: str, chosen: dict[str, Any], batch_size: int) -> tuple[int, in
     cls = lazy.load("models").MODELS.load(name)
     model = cls(cls.Options(**chosen))
     lazy.load("models.fast_convolution").accelerate(model.networks.values())
-    step = lazy.load("trainer.step").Step(model, 5e-5)
+    step = lazy.load("trainer.step").TrainStep(model, 5e-5)
     rng, side = np.random.default_rng(0), model.resolution
     shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1)]
     batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))

@@ -28,7 +28,7 @@ from facelib.faceset import FaceInfo, Faceset, read_face, write_face
 from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
 from facelib.types import FaceType, Rect
 from trainer.data import augment
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Sampler, Settings
 from utils.images import to_float
 
@@ -132,7 +132,7 @@ def ours(faces: Faceset, resolution: int):  # noqa: ANN201 - a function that mak
 def fed(faces: Faceset, resolution: int):  # noqa: ANN201
     """Make batches as training does, in background threads; half of them of each side."""
     src, dst = (Sampler(faces, Settings(KIND, resolution), (side,)) for side in (0, 1))
-    feed = Feed(src, dst, BATCH // 2).__enter__()
+    feed = BatchLoader(src, dst, BATCH // 2).__enter__()
     return feed.next
 
 

@@ -31,7 +31,7 @@ from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType, Rect
 from sorter import chain, features
-from sorter.job import Job
+from sorter.job import SortJob
 from sorter.metrics import Bhattacharyya, CityBlock, bhattacharyya_sums, shape_of
 from sorter.options import SortOptions
 from sorter.rename import STATE
@@ -125,23 +125,23 @@ def record(number: int, points: np.ndarray, matrix: np.ndarray, size: int) -> Fa
 
 def pixel_loop(image: np.ndarray, points: np.ndarray) -> int:
     """Return the ancestor's blur key, pixel by pixel."""
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    grey = (grey * hull_mask(points, grey.shape)[..., 0]).astype(np.uint8)
-    height, width = grey.shape
+    gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    gray = (gray * hull_mask(points, gray.shape)[..., 0]).astype(np.uint8)
+    height, width = gray.shape
     total = 0
     for y in range(height):
         for x in range(width - 1):
-            total += abs(int(grey[y, x]) - int(grey[y, x + 1]))
+            total += abs(int(gray[y, x]) - int(gray[y, x + 1]))
     for x in range(width):
         for y in range(height - 1):
-            total += abs(int(grey[y, x]) - int(grey[y + 1, x]))
+            total += abs(int(gray[y, x]) - int(gray[y + 1, x]))
     return total
 
 
 def our_blur(image: np.ndarray, points: np.ndarray) -> int:
     """Return the same key by whole pictures."""
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return features.sharpness(grey, features.face_hull(points, image))
+    gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return features.sharpness(gray, features.face_hull(points, image))
 
 
 def blur(folder: Path) -> None:
@@ -159,36 +159,36 @@ def blur(folder: Path) -> None:
 
 def pairs(folder: Path, whole: bool) -> None:
     """Time the orders of `hist` and `hist-dissim` from histograms that are there."""
-    _, looks = Job(list(Faceset.open(folder))).measure(features.LOOK)
-    colour, grey = looks["colour"], looks["face_grey"]
-    n = len(colour)
+    _, looks = SortJob(list(Faceset.open(folder))).measure(features.LOOK)
+    color, gray = looks["colour"], looks["face_grey"]
+    n = len(color)
     share = 1.0 if whole else 0.02
-    loop, order = seconds(lambda: walk_loop(colour, round(n * share)))
+    loop, order = seconds(lambda: walk_loop(color, round(n * share)))
     loop /= len(order) * (n - len(order) / 2) / (n * n / 2)
-    ours, walk = seconds(lambda: chain.exact_chain(Bhattacharyya(colour)))
+    ours, walk = seconds(lambda: chain.exact_chain(Bhattacharyya(color)))
     assert walk.order[: len(order)].tolist() == order, "the walks differ"
     table("hist", n, loop, ours, f"same first {len(order)} of the walk")
-    loop, sums = seconds(lambda: sum_loop(grey, round(n * share)))
+    loop, sums = seconds(lambda: sum_loop(gray, round(n * share)))
     loop *= n / len(sums)
-    ours, found = seconds(lambda: bhattacharyya_sums(grey))
+    ours, found = seconds(lambda: bhattacharyya_sums(gray))
     assert np.allclose(found[: len(sums)], sums, atol=1e-5), "the sums differ"
     same = np.array_equal(np.argsort(-found[: len(sums)].round(6), kind="stable"),
                           np.argsort(-sums.round(6), kind="stable"))  # fmt: skip
     table("hist-dissim", n, loop, ours, f"same order of {len(sums)}: {same}")
 
 
-def walk_loop(colour: np.ndarray, steps: int) -> list[int]:
+def walk_loop(color: np.ndarray, steps: int) -> list[int]:
     """Walk by comparing pairs, one after the other; the first `steps` items."""
-    left = list(range(1, len(colour)))
+    left = list(range(1, len(color)))
     order = [0]
     while left and len(order) < steps:
-        here = colour[order[-1]]
+        here = color[order[-1]]
         best, least = 0, np.inf
         for place, other in enumerate(left):
             distance = (
-                cv2.compareHist(here[0], colour[other][0], cv2.HISTCMP_BHATTACHARYYA)
-                + cv2.compareHist(here[1], colour[other][1], cv2.HISTCMP_BHATTACHARYYA)
-                + cv2.compareHist(here[2], colour[other][2], cv2.HISTCMP_BHATTACHARYYA)
+                cv2.compareHist(here[0], color[other][0], cv2.HISTCMP_BHATTACHARYYA)
+                + cv2.compareHist(here[1], color[other][1], cv2.HISTCMP_BHATTACHARYYA)
+                + cv2.compareHist(here[2], color[other][2], cv2.HISTCMP_BHATTACHARYYA)
             )
             if distance < least:
                 best, least = place, distance
@@ -196,10 +196,10 @@ def walk_loop(colour: np.ndarray, steps: int) -> list[int]:
     return order
 
 
-def sum_loop(grey: np.ndarray, rows: int) -> np.ndarray:
+def sum_loop(gray: np.ndarray, rows: int) -> np.ndarray:
     """Add up the distances of the first `rows` items to all, pair by pair."""
     return np.array([
-        sum(cv2.compareHist(a, b, cv2.HISTCMP_BHATTACHARYYA) for b in grey) for a in grey[:rows]
+        sum(cv2.compareHist(a, b, cv2.HISTCMP_BHATTACHARYYA) for b in gray) for a in gray[:rows]
     ])
 
 
@@ -210,8 +210,8 @@ def table(name: str, n: int, loop: float, ours: float, note: str) -> None:
 
 
 def quality(folder: Path) -> None:
-    """Compare the fast walk with the exact one, by time and by the mean distance of neighbours."""
-    faces, looks = Job(list(Faceset.open(folder))).measure(features.LOOK)
+    """Compare the fast walk with the exact one, by time and by the mean distance of neighbors."""
+    faces, looks = SortJob(list(Faceset.open(folder))).measure(features.LOOK)
     metrics = {
         "hist": Bhattacharyya(looks["colour"]),
         "face": CityBlock(np.stack([shape_of(info) for _, info in faces])),
@@ -240,7 +240,7 @@ def timed_sort(folder: Path, by: str) -> dict[str, object]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     with suppress(InputError):  # they were in that order already
         run(SortOptions(input_dir=folder, undo=True))
-    remark = "; ".join(report.remarks.get("mean distance of neighbours", []))
+    remark = "; ".join(report.notes.get("mean distance of neighbors", []))
     return {"seconds": took, "gigabytes": peak, "remark": remark}
 
 

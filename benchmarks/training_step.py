@@ -27,7 +27,7 @@ from benchmarks.ancestor_step import AncestorStep
 from benchmarks.learning import option
 from models import MODELS, fast_convolution
 from models.base import Batch, ModelBase
-from trainer.step import Step
+from trainer.step import TrainStep
 
 
 def samples(batch_size: int, side: int) -> Batch:
@@ -39,10 +39,10 @@ def samples(batch_size: int, side: int) -> Batch:
     return Batch(np.roll(faces, 1, 1), faces, mask)
 
 
-def ours(model: ModelBase, learning_rate: float) -> Step:
+def ours(model: ModelBase, learning_rate: float) -> TrainStep:
     """Return the step of `train` on a CPU."""
     fast_convolution.accelerate(model.networks.values())
-    return Step(model, learning_rate)
+    return TrainStep(model, learning_rate)
 
 
 def main() -> None:

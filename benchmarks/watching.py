@@ -17,10 +17,10 @@ from models.base import Batch
 from models.fast_convolution import accelerate
 from trainer.data.split import sides_of
 from trainer.monitoring import preview
-from trainer.monitoring.predict import CHUNK, Predictor
-from trainer.monitoring.validation import Exam
+from trainer.monitoring.predict import CHUNK, FacePredictor
+from trainer.monitoring.validation import Validation
 from trainer.options import options_class
-from trainer.session import Session
+from trainer.session import TrainingSession
 from utils import device
 
 ROUNDS, BATCH = 5, 8
@@ -36,17 +36,17 @@ def main() -> None:
             training_data_src_dir=folder, training_data_dst_dir=folder,
             model_dir=folder / "model", model="H64", batch_size=BATCH,
         )  # fmt: skip
-        session = Session(options)
+        session = TrainingSession(options)
         accelerate(session.model.networks.values())
         src, dst, *_ = sides_of(session, Faceset.open(folder), Faceset.open(folder))
-        exam = Exam(src, dst, src, dst)
-        sitters, predictor = preview.Sitters(src, dst), Predictor(session.model)
+        exam = Validation(src, dst, src, dst)
+        sitters, predictor = preview.PreviewFaces(src, dst), FacePredictor(session.model)
         batches: list[Batch] = [side.batch(0, BATCH) for side in (src, dst)]
         times: dict[str, list[float]] = {}
         for _ in range(ROUNDS):
             _timed(times, f"step, batch {BATCH}", lambda: session.train(*batches))
             columns = _timed(times, "preview, predicting", lambda: sitters.columns(predictor))
-            scene = preview.Scene(columns, session.history, session.loss_names, 1)
+            scene = preview.PreviewContent(columns, session.history, session.loss_names, 1)
             _timed(times, "preview, drawing (background)", lambda scene=scene: preview.draw(scene))
             parts = exam.predict(predictor)
             _timed(times, f"exam, predicting {CHUNK} faces", lambda parts=parts: next(parts))

@@ -1,4 +1,4 @@
-"""The ways of blending a face into a frame, of finding its mask and its colours, by name."""
+"""The ways of blending a face into a frame, of finding its mask and its colors, by name."""
 
 from utils.registry import Registry
 
@@ -8,19 +8,19 @@ BLENDS = Registry(
         "overlay": ("converters.blending.blender:Blend", "lay the predicted face over the frame"),
         "hist-match": (
             "converters.blending.hist_match:HistMatch",
-            "give the face the frame's distribution of colours, then lay it over",
+            "give the face the frame's distribution of colors, then lay it over",
         ),
         "hist-match-bw": (
             "converters.blending.hist_match:HistMatchBw",
-            "the same from a grey picture of the face, so that only its light counts",
+            "the same from a gray picture of the face, so that only its light counts",
         ),
         "seamless": (
             "converters.blending.seamless:Seamless",
-            "keep the face's detail but take the colours at its edge from the frame",
+            "keep the face's detail but take the colors at its edge from the frame",
         ),
         "seamless-hist-match": (
             "converters.blending.seamless:SeamlessHistMatch",
-            "seamless, and then the frame's distribution of colours",
+            "seamless, and then the frame's distribution of colors",
         ),
         "raw": (
             "converters.blending.raw:Raw",
@@ -45,7 +45,7 @@ MASKS = Registry(
 """Each holds a function (Swap) -> mask, (MASK_SIDE, MASK_SIDE) float32 0..1 in the crop."""
 
 COLORS = Registry(
-    "colour transfer",
+    "color transfer",
     {
         "rct": (
             "converters.color_transfer.rct:transfer",
@@ -57,7 +57,7 @@ COLORS = Registry(
         ),
         "mkl": (
             "converters.color_transfer.mkl:transfer",
-            "mean and covariance with the least change of colours (Monge, Kantorovich)",
+            "mean and covariance with the least change of colors (Monge, Kantorovich)",
         ),
         "idt": (
             "converters.color_transfer.idt:transfer",

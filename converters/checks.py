@@ -9,11 +9,11 @@ from facelib.faceset import FaceInfo
 from utils import console
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, list_images
-from utils.video.codecs import CODECS, Coding, container_of
+from utils.video.codecs import CODECS, EncoderSettings, container_of
 from utils.video.frame import Span
 from utils.video.source import FrameSource, span_between
 
-Faces = dict[str, list[FaceInfo]]
+FacesByFrame = dict[str, list[FaceInfo]]
 
 
 def is_video(path: Path) -> bool:
@@ -58,9 +58,9 @@ def check_video(path: Path, options: ConvertOptions) -> None:
     ------
     UsageError, InputError
     """
-    coding = Coding(options.codec)
-    container_of(path.suffix, coding, path.name)
-    if has_alpha(options) and not coding.kind.has_alpha:
+    encoder = EncoderSettings(options.codec)
+    container_of(path.suffix, encoder, path.name)
+    if has_alpha(options) and not encoder.kind.has_alpha:
         fitting = ", ".join(name for name, kind in CODECS.items() if kind.has_alpha)
         raise UsageError(
             f"{options.codec} has no alpha channel: for --alpha or --raw-mode rgb+mask, "
@@ -85,7 +85,7 @@ def span_of(options: ConvertOptions, source: FrameSource) -> Span:
     return span
 
 
-def check_names(options: ConvertOptions, source: FrameSource, faces: Faces) -> None:
+def check_names(options: ConvertOptions, source: FrameSource, faces: FacesByFrame) -> None:
     """Refuse faces of which none can belong to a frame.
 
     Raises

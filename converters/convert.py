@@ -11,16 +11,16 @@ import numpy as np
 from converters import plan as plans
 from converters import predictor as predictors
 from converters.blending.blender import Blender, Trace
-from converters.blending.motion import find_ways
-from converters.blending.occlusion import Obstructions
-from converters.checks import Faces, check_names, check_output, is_video, span_of
-from converters.look import color_lead, save_look, settings_file
-from converters.look_timeline import Blenders, Looks
+from converters.blending.motion import find_motions
+from converters.blending.occlusion import OcclusionMasks
+from converters.checks import FacesByFrame, check_names, check_output, is_video, span_of
+from converters.look import color_context_frames, save_look, settings_file
+from converters.look_timeline import Blenders, LookTimeline
 from converters.options import ConvertOptions
-from converters.output.base import Order, Output
+from converters.output.base import Output, OutputRequest
 from converters.output.folder import FolderOutput
 from converters.output.journal import run_header
-from converters.output.run_log import alone, log
+from converters.output.run_log import log, output_lock
 from converters.output.video import VideoOutput
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
@@ -56,7 +56,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     faceset = Faceset.open(options.aligned_dir)
     check_names(options, source, faceset.by_frame())
     plans.check(options)
-    with alone(options.output_dir, options.mask_output):
+    with output_lock(options.output_dir, options.mask_output):
         return _run(options, predictor, source, span, faceset)
 
 
@@ -81,21 +81,23 @@ def _run(
         check_output(replace(options, **vars(look)))
     header = run_header(options, faceset, predictor.name)
     header |= plan.facts(as_whole=is_video(options.output_dir))
-    output = open_output(Order(options, source, span, header, marker, plan.stamp))
+    output = open_output(
+        OutputRequest(options, source, span, header, marker, plan.look_fingerprint)
+    )
     save_look(settings_file(options.output_dir), options)
     log(options.output_dir, "begun", model=predictor.name, options=to_json(options))
     with output:
         report = _convert(options, predictor, source, faces, output, plan.looks)
-    report.remarks["the result"] = output.remarks + ([] if marker else [UNMARKED])
+    report.notes["the result"] = output.notes + ([] if marker else [UNMARKED])
     marked = "marked and signed" if marker else UNMARKED
     log(options.output_dir, "finished", provenance=marked, failed=len(report.failures),
         **report.counts)  # fmt: skip
     if faceset.skipped:
-        report.remarks["no face files, ignored"] = faceset.skipped
+        report.notes["no face files, ignored"] = faceset.skipped
     return report
 
 
-def open_output(order: Order) -> Output:
+def open_output(order: OutputRequest) -> Output:
     """Return the place for the results.
 
     Raises
@@ -110,12 +112,12 @@ def _convert(
     options: ConvertOptions,
     predictor: Predictor,
     source: FrameSource,
-    faces: Faces,
+    faces: FacesByFrame,
     output: Output,
-    looks: Looks,
+    looks: LookTimeline,
 ) -> Report:
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
-    report.remarks = {"no face in": []}
+    report.notes = {"no face in": []}
     matched: set[str] = set()
     erode, blur = predictor.base_erode, predictor.base_blur
     blenders = Blenders(looks, lambda look: Blender(look, erode, blur))
@@ -123,21 +125,21 @@ def _convert(
         predictor, blenders, options.batch_size,
         trace=(lambda frame: _tracer(options.output_dir, frame)) if options.debug else None,
         save=output.save,
-        covers=options.mask_output is not None,
-        free=Obstructions(options.mask_dir) if options.mask_dir else None,
-        ways=find_ways(info for infos in faces.values() for info in infos),
+        with_face_alpha=options.mask_output is not None,
+        visibility=OcclusionMasks(options.mask_dir) if options.mask_dir else None,
+        motions=find_motions(info for infos in faces.values() for info in infos),
         context=lambda frame: _finished(frame, output),
     )  # fmt: skip
-    lead = max(color_lead(look) for look in looks.own.values())
+    context_frames = max(color_context_frames(look) for look in looks.own.values())
     total = output.span.count(source.count, source.rate)
-    with closing(pipeline.run(_wanted(source, faces, output, matched, lead))) as results:
+    with closing(pipeline.run(_wanted(source, faces, output, matched, context_frames))) as results:
         for done in console.progress(results, total, "convert"):
             output.add(done)
             _count(report, done)
     if output.finished:
         report.counts["frames finished before"] = output.finished
     if output.span == WHOLE:
-        report.remarks["faces without their frame"] = sorted(faces.keys() - matched)
+        report.notes["faces without their frame"] = sorted(faces.keys() - matched)
     report.failures += output.failures + source.failures
     if not matched and not output.finished:
         report.failures.append("no frame had a face: are these the faces of this footage?")
@@ -145,14 +147,14 @@ def _convert(
 
 
 def _wanted(
-    source: FrameSource, faces: Faces, output: Output, matched: set[str], lead: int
+    source: FrameSource, faces: FacesByFrame, output: Output, matched: set[str], context_frames: int
 ) -> Iterator[tuple[Frame, list[FaceInfo]]]:
     """Yield the frames that are not finished yet, with their faces; note which names had faces.
 
-    Before each come up to `lead` frames that are finished: its colours depend on them.
+    Before each come up to `context_frames` frames that are finished: its colors depend on them.
     """
-    earlier: deque[tuple[Frame, list[FaceInfo]]] = deque(maxlen=lead)
-    for frame in source.frames(output.span.begun_earlier(lead, source.rate)):
+    earlier: deque[tuple[Frame, list[FaceInfo]]] = deque(maxlen=context_frames)
+    for frame in source.frames(output.span.begun_earlier(context_frames, source.rate)):
         stem = Path(frame.name).stem
         if stem in faces:
             matched.add(stem)
@@ -175,7 +177,7 @@ def _count(report: Report, done: Converted) -> None:
     report.failures += done.failures
     if not done.faces and not done.failures:
         report.counts["frames without a face"] += 1
-        report.remarks["no face in"].append(done.frame.name)
+        report.notes["no face in"].append(done.frame.name)
 
 
 def _tracer(output: Path, frame: Frame) -> Trace:

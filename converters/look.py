@@ -63,7 +63,7 @@ class Look:
         low=-200, high=200, group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     seamless_erode_modifier: int = opt(
-        0, help="modes with seamless: make the area whose edge meets the frame's colours smaller "
+        0, help="modes with seamless: make the area whose edge meets the frame's colors smaller "
         "(above 0) or larger",
         low=-100, high=100, group="Look", ask=True, when={"mode": SEAMLESS_MODES},
     )  # fmt: skip
@@ -73,12 +73,12 @@ class Look:
     )  # fmt: skip
     color_transfer: str = opt(
         "none",
-        help="give the face the colours of the dst face before it is blended in: none; "
+        help="give the face the colors of the dst face before it is blended in: none; "
         + "; ".join(f"{name}: {entry.help}" for name, entry in COLORS.items()),
         choices=("none", *COLORS.names), group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     color_frames: int = opt(
-        8, help="frames whose masks are averaged to say where colours are taken from (colour "
+        8, help="frames whose masks are averaged to say where colors are taken from (color "
         "transfer, hist-match, seamless), against flicker; a cut starts anew; 1: each for itself",
         low=1, high=100, group="Look",
     )  # fmt: skip
@@ -96,7 +96,7 @@ class Look:
         low=0, high=200, group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     color_degrade: int = opt(
-        0, help="reduce the face to 256 colours, as old footage does, in percent of the full "
+        0, help="reduce the face to 256 colors, as old footage does, in percent of the full "
         "effect", low=0, high=100, group="Look", ask=True, when={"mode": SHOWN_MODES},
     )  # fmt: skip
     alpha: bool = opt(
@@ -141,7 +141,7 @@ def has_alpha(look: Look) -> bool:
     return look.raw_mode == "rgb+mask" if look.mode == "raw" else look.alpha
 
 
-def color_lead(look: Look) -> int:
-    """Return how many frames before a frame its colours depend on."""
+def color_context_frames(look: Look) -> int:
+    """Return how many frames before a frame its colors depend on."""
     fitted = look.color_transfer != "none" or look.mode in HIST_MODES + SEAMLESS_MODES
     return look.color_frames - 1 if fitted else 0

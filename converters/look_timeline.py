@@ -14,7 +14,7 @@ from utils.video.frame import Frame
 
 
 @dataclass(frozen=True)
-class Looks:
+class LookTimeline:
     """The looks of all frames of the footage; a value: changes return new ones.
 
     Attributes
@@ -32,7 +32,7 @@ class Looks:
         object.__setattr__(self, "_keys", tuple(self.own))
 
     @classmethod
-    def all_alike(cls, look: Look) -> Looks:
+    def all_alike(cls, look: Look) -> LookTimeline:
         """Return the looks of footage that is converted with one look throughout."""
         return cls({0: plain(look)})
 
@@ -44,23 +44,23 @@ class Looks:
         """Return the look of a frame."""
         return self.own[self.source(index)]
 
-    def from_here(self, index: int, look: Look) -> Looks:
+    def from_here(self, index: int, look: Look) -> LookTimeline:
         """Give a frame a look, and with it all that follow up to the next that has its own."""
-        return Looks({**self.own, index: look})
+        return LookTimeline({**self.own, index: look})
 
-    def only_here(self, index: int, look: Look) -> Looks:
+    def only_here(self, index: int, look: Look) -> LookTimeline:
         """Give one frame a look; the frames after it keep theirs."""
-        return Looks({**self.own, index + 1: self.at(index + 1), index: look})
+        return LookTimeline({**self.own, index + 1: self.at(index + 1), index: look})
 
-    def to_the_end(self, index: int) -> Looks:
+    def to_the_end(self, index: int) -> LookTimeline:
         """Give all later frames the look of this one."""
         kept = {key: look for key, look in self.own.items() if key < index}
-        return Looks({**kept, index: self.at(index)})
+        return LookTimeline({**kept, index: self.at(index)})
 
-    def from_the_start(self, index: int) -> Looks:
+    def from_the_start(self, index: int) -> LookTimeline:
         """Give all earlier frames the look of this one."""
         kept = {key: look for key, look in self.own.items() if key > index}
-        return Looks({**kept, 0: self.at(index)})
+        return LookTimeline({**kept, 0: self.at(index)})
 
 
 def plain(look: Look) -> Look:
@@ -71,7 +71,7 @@ def plain(look: Look) -> Look:
 class Blenders:
     """Gives each frame the blender of its look; one is made for each look that occurs."""
 
-    def __init__(self, looks: Looks, make: Callable[[Look], Blender]) -> None:
+    def __init__(self, looks: LookTimeline, make: Callable[[Look], Blender]) -> None:
         self._looks, self._make = looks, make
         self._made: dict[Look, Blender] = {}
 

@@ -9,7 +9,7 @@ from converters.look import Look, load_look, settings_file
 from models import MODELS
 from utils.options import DeviceOptions, opt
 from utils.video import timecode
-from utils.video.options import CodingOptions
+from utils.video.options import EncoderOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,15 +70,15 @@ class Footage(DeviceOptions):
     )  # fmt: skip
     interactive: bool = opt(
         False, help="choose the look in a window, frame by frame if need be, before everything is "
-        "rendered (docs/interactive.md)", group="Session",
+        "rendered (docs/interactive.md)", group="SavedSession",
     )  # fmt: skip
     session: Path | None = opt(
         None, help="render with the settings per frame that --interactive has kept in this file; "
-        "default: <output>.session.json, if it exists", group="Session",
+        "default: <output>.session.json, if it exists", group="SavedSession",
     )  # fmt: skip
     use_session: bool = opt(
         True, help="use a session if there is one; without it the look's flags count",
-        group="Session",
+        group="SavedSession",
     )  # fmt: skip
     batch_size: int = opt(
         8, help="faces the model predicts at once", low=1, high=256, group="Device"
@@ -86,7 +86,7 @@ class Footage(DeviceOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertOptions(Look, CodingOptions, Footage):
+class ConvertOptions(Look, EncoderOptions, Footage):
     """Options of `convert`."""
 
     @classmethod

@@ -16,9 +16,9 @@ from converters.blending.blender import Blender, Trace
 from converters.blending.crop import Crop
 from converters.blending.high_bit_depth import deepen
 from converters.blending.mask import Swap
-from converters.blending.mask_history import Memory
-from converters.blending.motion import Ways
-from converters.look import color_lead
+from converters.blending.mask_history import MaskHistory
+from converters.blending.motion import Motions
+from converters.look import color_context_frames
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
 from utils.errors import UserError
@@ -32,7 +32,7 @@ Results = Generator[R, None, None]
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class FrameJob:
     """A frame on its way.
 
     Attributes
@@ -42,7 +42,7 @@ class Job:
     crops : their aligned pictures (R, R, 3) float32 0..1, once cut
     swaps : and what the model made of them, once predicted
     failures : what went wrong so far, in words
-    free : (H, W) uint8, 0 where something is before the faces; None if nothing is
+    visibility : (H, W) uint8, 0 where something is before the faces; None if nothing is
     """
 
     frame: Frame
@@ -50,7 +50,7 @@ class Job:
     crops: list[np.ndarray] = field(default_factory=list)
     swaps: list[Swap] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    free: np.ndarray | None = None
+    visibility: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +62,13 @@ class Converted:
     frame : with its new picture
     faces : how many were put in
     failures : what went wrong, in words
-    cover : (H, W) uint8, how much of each pixel is face; None if not asked for
+    face_alpha : (H, W) uint8, how much of each pixel is face; None if not asked for
     """
 
     frame: Frame
     faces: int
     failures: list[str]
-    cover: np.ndarray | None = None
+    face_alpha: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +82,10 @@ class Pipeline:
     batch_size : faces predicted at once
     trace : gives the receiver of intermediate pictures for a frame, or None
     save : is given each finished frame in the thread that blended it, out of order, or None
-    covers : whether finished frames say where their faces are
-    free : gives for a frame where nothing is before the faces, or None; see `Job.free`
-    ways : how faces move from frame to frame
-    context : says of a frame that it is only looked at, for the colours of those after it
+    with_face_alpha : whether finished frames say where their faces are
+    visibility : gives a frame's `FrameJob.visibility`, or None
+    motions : how faces move from frame to frame
+    context : says of a frame that it is only looked at, for the colors of those after it
     """
 
     predictor: Predictor
@@ -93,15 +93,15 @@ class Pipeline:
     batch_size: int = 8
     trace: Callable[[Frame], Trace] | None = None
     save: Callable[[Converted], None] | None = None
-    covers: bool = False
-    free: Callable[[Frame], np.ndarray | None] | None = None
-    ways: Ways = field(default_factory=dict)
+    with_face_alpha: bool = False
+    visibility: Callable[[Frame], np.ndarray | None] | None = None
+    motions: Motions = field(default_factory=dict)
     context: Callable[[Frame], bool] | None = None
 
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
         workers = cores()
-        jobs = (Job(frame, infos) for frame, infos in frames)
+        jobs = (FrameJob(frame, infos) for frame, infos in frames)
         with ExitStack() as stack:  # left early, the last step stops first
 
             def step(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
@@ -112,12 +112,12 @@ class Pipeline:
             remembered = self.remember(chain.from_iterable(predicted))
             yield from step(self.blend, remembered, workers)
 
-    def cut(self, job: Job) -> Job:
+    def cut(self, job: FrameJob) -> FrameJob:
         """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
         infos, crops, failures = [], [], []
         try:
-            free = self.free(job.frame) if self.free else None
+            visibility = self.visibility(job.frame) if self.visibility else None
         except UserError as problem:
             return replace(job, infos=[], failures=[str(problem)])
         for info in job.infos:
@@ -129,11 +129,11 @@ class Pipeline:
                 continue
             infos.append(info)
             crops.append(to_float(crop.cut(job.frame.image, size)))
-        return replace(job, infos=infos, crops=crops, failures=failures, free=free)
+        return replace(job, infos=infos, crops=crops, failures=failures, visibility=visibility)
 
-    def _batches(self, jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    def _batches(self, jobs: Iterable[FrameJob]) -> Iterator[list[FrameJob]]:
         """Group frames until they hold a batch of faces; frames without any do not pile up."""
-        batch: list[Job] = []
+        batch: list[FrameJob] = []
         for job in jobs:
             batch.append(job)
             faces = sum(len(job.crops) for job in batch)
@@ -143,7 +143,7 @@ class Pipeline:
         if batch:
             yield batch
 
-    def predict(self, batch: list[Job]) -> list[Job]:
+    def predict(self, batch: list[FrameJob]) -> list[FrameJob]:
         """Have the model make the faces of some frames, all at once."""
         crops = [crop for job in batch for crop in job.crops]
         made = iter(self.predictor(crops, self.batch_size))
@@ -157,34 +157,34 @@ class Pipeline:
     def _swap(
         self, info: FaceInfo, crop: np.ndarray, face: np.ndarray, mask: np.ndarray | None
     ) -> Swap:
-        kind, way = self.predictor.face_type, self.ways.get(info, (0.0, 0.0))
+        kind, way = self.predictor.face_type, self.motions.get(info, (0.0, 0.0))
         return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
 
-    def remember(self, jobs: Iterable[Job]) -> Iterator[Job]:
+    def remember(self, jobs: Iterable[FrameJob]) -> Iterator[FrameJob]:
         """Give the faces their masks of several frames, if the look makes use of them.
 
         Frames come in order; those that are only looked at end here.
         """
-        memory = Memory()
+        memory = MaskHistory()
         for job in jobs:
             blender, swaps = self.blender(job.frame), job.swaps
-            if lead := color_lead(blender.look):
+            if context_frames := color_context_frames(blender.look):
                 masks = [blender.soft_mask(swap) for swap in swaps]
-                swaps = memory.add(job.frame.index, swaps, masks, 1 + lead)
+                swaps = memory.add(job.frame.index, swaps, masks, 1 + context_frames)
             if self.context is None or not self.context(job.frame):
                 yield replace(job, swaps=swaps)
 
-    def blend(self, job: Job) -> Converted:
+    def blend(self, job: FrameJob) -> Converted:
         """Put the faces of a frame in."""
         before = job.frame.image
         trace = self.trace(job.frame) if self.trace else None
-        cover = np.zeros(before.shape[:2], np.uint8) if self.covers else None
+        face_alpha = np.zeros(before.shape[:2], np.uint8) if self.with_face_alpha else None
         blender = self.blender(job.frame)
-        image, faces, failures = blender(before, job.swaps, trace, cover, job.free)
+        image, faces, failures = blender(before, job.swaps, trace, face_alpha, job.visibility)
         deep = None if job.frame.deep is None else deepen(job.frame.deep, before, image)
         name = job.frame.name
         told = [f"{name}: {failure}" for failure in [*job.failures, *failures]]
-        done = Converted(replace(job.frame, image=image, deep=deep), faces, told, cover)
+        done = Converted(replace(job.frame, image=image, deep=deep), faces, told, face_alpha)
         if self.save:
             self.save(done)
         return done

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from converters.interactive import session_file
 from converters.look import Look
-from converters.look_timeline import Looks
+from converters.look_timeline import LookTimeline
 from converters.options import ConvertOptions
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
@@ -35,7 +35,7 @@ class Plan:
     number_of : the number of a frame by its name, if frames have settings of their own
     """
 
-    looks: Looks
+    looks: LookTimeline
     number_of: NumberOf | None = None
 
     def facts(self, as_whole: bool) -> dict[str, object]:
@@ -52,7 +52,7 @@ class Plan:
         return {"look": {str(index): to_json(look) for index, look in self.looks.own.items()}}
 
     @property
-    def stamp(self) -> Callable[[str], str] | None:
+    def look_fingerprint(self) -> Callable[[str], str] | None:
         """What gives a frame's name a text that changes with its look, if frames differ."""
         number_of = self.number_of
         if number_of is None:
@@ -101,7 +101,7 @@ def choose(
         return None if looks is None else Plan(looks, numbers(source))
     path = session_file.find(options)
     if path is None:
-        return Plan(Looks.all_alike(options))
+        return Plan(LookTimeline.all_alike(options))
     number_of = numbers(source)
     kept = session_file.load(path, options.input_dir.name, number_of)
     session_file.warn_of_lost(kept)

@@ -3,20 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facelib.types import FaceType
 from models import checkpoint
+from models.backend import tf
 from models.base import ModelBase
 from utils import device, lazy
 from utils.errors import UserError
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-else:
-    tf = lazy.load("tensorflow")
 acceleration = lazy.load("models.fast_convolution")
 
 

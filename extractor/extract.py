@@ -18,11 +18,11 @@ import cv2
 from extractor import journal
 from extractor.face_finder import FaceFinder, make_finders
 from extractor.frames import Pending, pending
-from extractor.in_flight import Hands, WorkerDied
+from extractor.in_flight import InFlight, WorkerDied
 from extractor.manual import WINDOW, app
 from extractor.options import MANUAL, ExtractOptions
-from extractor.review import Mark, doubtful
-from extractor.smoothing import Found, Result, smoothed
+from extractor.review import FaceSummary, doubtful
+from extractor.smoothing import Found, SmoothedFaces, smoothed
 from extractor.writer import FaceWriter
 from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
@@ -36,7 +36,7 @@ from utils.video.source import FrameSource
 MOST_IN_A_ROW = 20
 
 
-def run(options: ExtractOptions, hands: Hands | None = None) -> Report:
+def run(options: ExtractOptions, hands: InFlight | None = None) -> Report:
     """Extract the faces of a folder of frames or a video, in this process.
 
     `supervisor.py` runs it in another one, and hears through `hands` how it goes on.
@@ -48,7 +48,7 @@ def run(options: ExtractOptions, hands: Hands | None = None) -> Report:
     WeightsError
         If the weights of a network are missing.
     """
-    hands = hands or Hands()
+    hands = hands or InFlight()
     if options.manual_output_debug_fix:
         options = replace(options, debug=True)
     source = open_source(options.input_dir)
@@ -72,7 +72,7 @@ def run(options: ExtractOptions, hands: Hands | None = None) -> Report:
         if app.wanted(options):
             with hands.hold(WINDOW):
                 app.work_through(options, source, manifest, report)
-        _summarise(manifest, report, before)
+        _summarize(manifest, report, before)
     return report
 
 
@@ -82,7 +82,7 @@ def _work_through(
     finders: "queue.SimpleQueue[FaceFinder]",
     manifest: Manifest,
     report: Report,
-    hands: Hands,
+    hands: InFlight,
 ) -> None:
     """Do every frame that is not done and record it."""
     if journal.complete(manifest):
@@ -99,21 +99,21 @@ def _work_through(
                 finders.put(finder)
         return Found(frame, hands.keep(image), faces)
 
-    def write(result: Result) -> Result | tuple[str, list[Mark]]:
+    def write(result: SmoothedFaces) -> SmoothedFaces | tuple[str, list[FaceSummary]]:
         if not isinstance(result, Found):
             return result
         frame, image = result.frame, result.image
         if result.faces or options.debug:  # else nothing is written, and nothing read again
             with hands.hold(frame.name, frame.pixels()):
                 writer.write(frame, frame.image() if image is None else image, result.faces)
-        marks = [Mark(face.rect, face.score, face.quality) for face in result.faces]
+        marks = [FaceSummary(face.rect, face.score, face.quality) for face in result.faces]
         return frame.name, marks
 
     workers = parallel.cores()
     decoded = prod(source.size or ()) if source.is_video else 1  # a picture is read by a worker
     frames = pending(source, options, manifest.done, report.failures, hands)
     # whatever goes wrong while a frame is looked at costs that frame only
-    found: Iterable[Result] = parallel.ordered_map(
+    found: Iterable[SmoothedFaces] = parallel.ordered_map(
         find, frames, workers=workers, ahead=hands.ahead(2 * workers, decoded), catch=Exception
     )
     if options.smooth:
@@ -170,13 +170,13 @@ def _one_thread_each() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _summarise(manifest: Manifest, report: Report, before: int) -> None:
+def _summarize(manifest: Manifest, report: Report, before: int) -> None:
     frames = sorted(journal.frames_of(manifest), key=lambda frame: natural_key(frame[0]))
     faces = sum(len(marks) for _, marks in frames)
     report.counts = {"frames": len(frames), "faces": faces}
     if before:
         report.counts["frames done by an earlier run"] = before
-    report.remarks |= {
+    report.notes |= {
         "frames without a face": [name for name, marks in frames if not marks],
         "doubtful frames": doubtful(frames),
     }

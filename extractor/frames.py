@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from extractor.in_flight import Hands, WorkerDied
+from extractor.in_flight import InFlight, WorkerDied
 from extractor.options import ExtractOptions
 from facelib.smoothing import REACH
 from utils.errors import InputError
@@ -23,7 +23,7 @@ class Pending:
     ----------
     picture : its path, for a worker to read, or (H, W, 3) uint8 BGR
     index, name, time : as in `utils.video.frame.Frame`
-    wanted : False for one that is done, and only looked at for the sake of its neighbours
+    wanted : False for one that is done, and only looked at for the sake of its neighbors
     """
 
     picture: Path | Image
@@ -54,7 +54,7 @@ def pending(
     options: ExtractOptions,
     done: Container[str],
     failures: list[str],
-    hands: Hands,
+    hands: InFlight,
 ) -> Iterator[Pending]:
     """Yield the frames of a source that are not done yet, in order.
 
@@ -64,11 +64,11 @@ def pending(
     """
     frames = _of_video(source, hands) if source.is_video else _of_folder(source.path, failures)
     regular = (frame for frame in frames if frame.index % options.every == 0)
-    yield from _with_neighbours(regular, done, REACH if options.smooth else 0)
+    yield from _with_neighbors(regular, done, REACH if options.smooth else 0)
     failures += source.failures
 
 
-def _of_video(source: FrameSource, hands: Hands) -> Iterator[Pending]:
+def _of_video(source: FrameSource, hands: InFlight) -> Iterator[Pending]:
     frames, place = iter(source), "the beginning"
     while True:
         try:
@@ -100,7 +100,7 @@ def _of_folder(folder: Path, failures: list[str]) -> Iterator[Pending]:
             yield Pending(path, index, path.name, None)
 
 
-def _with_neighbours(
+def _with_neighbors(
     frames: Iterable[Pending], done: Container[str], reach: int
 ) -> Iterator[Pending]:
     """Yield the frames that are not done, and as `wanted=False` those within reach of them."""

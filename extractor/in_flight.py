@@ -16,7 +16,7 @@ class WorkerDied(Exception):  # noqa: N818 - it is what happened to others
     """A frame was in hand twice when a worker died, and is not touched again in this run."""
 
 
-class Hands:
+class InFlight:
     """Frames pass through here whenever native code works on them.
 
     Ordinary frames never wait. Huge pictures, of which few fit into memory, wait for one another,

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from extractor.options import ExtractOptions
-from extractor.review import Mark
+from extractor.review import FaceSummary
 from facelib.faceset import FaceInfo, Faceset
 from facelib.types import Rect
 from utils.errors import InputError
@@ -144,7 +144,9 @@ def _old_header(path: Path) -> dict[str, object] | None:
     return header if isinstance(header, dict) else None
 
 
-def record(manifest: Manifest, name: str, marks: Iterable[Mark], *, by_hand: bool = False) -> None:
+def record(
+    manifest: Manifest, name: str, marks: Iterable[FaceSummary], *, by_hand: bool = False
+) -> None:
     """Record a finished frame; of each face left, top, right, bottom, score and quality."""
     rows = [[*mark.rect, mark.score, mark.quality] for mark in marks]
     facts: dict[str, object] = {"by_hand": True} if by_hand else {}
@@ -156,7 +158,7 @@ def by_hand(manifest: Manifest) -> set[str]:
     return {name for name, row in manifest.done.items() if row.get("by_hand") is True}
 
 
-def frames_of(manifest: Manifest) -> list[tuple[str, list[Mark]]]:
+def frames_of(manifest: Manifest) -> list[tuple[str, list[FaceSummary]]]:
     """Return (name, marks of its faces) of every finished frame.
 
     Raises
@@ -167,10 +169,10 @@ def frames_of(manifest: Manifest) -> list[tuple[str, list[Mark]]]:
     return [(name, _marks(row)) for name, row in manifest.done.items() if name != END]
 
 
-def _marks(row: dict[str, object]) -> list[Mark]:
+def _marks(row: dict[str, object]) -> list[FaceSummary]:
     try:
         faces = [[float(value) for value in face] for face in row["faces"]]  # type: ignore[attr-defined]
-        return [Mark(Rect(*face[:4]), *face[4:]) for face in faces]
+        return [FaceSummary(Rect(*face[:4]), *face[4:]) for face in faces]
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f'the record of frame "{row.get("item")}" in {JOURNAL} is damaged; '

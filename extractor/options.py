@@ -38,7 +38,7 @@ class ExtractOptions(DeviceOptions):
     )
     smooth: bool = opt(
         True,
-        help="smooth landmarks over neighbouring frames where the face moves evenly",
+        help="smooth landmarks over neighboring frames where the face moves evenly",
         group=SEARCH,
     )
     min_score: float | None = opt(

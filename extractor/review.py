@@ -11,11 +11,11 @@ from facelib.types import Rect, overlap
 
 LOW_SCORE = 0.75  # a face in plain view scores more with every detector here
 SAME_PLACE = 0.5  # intersection over union of two faces that are one, found twice
-STEADY_SIZE, STEADY_SHIFT = 1.25, 0.5  # neighbours that agree: ratio of sizes, shift in sizes
+STEADY_SIZE, STEADY_SHIFT = 1.25, 0.5  # neighbors that agree: ratio of sizes, shift in sizes
 JUMP_SIZE, JUMP_SHIFT = 1.6, 0.75  # a face between them that does not
 
 
-class Mark(NamedTuple):
+class FaceSummary(NamedTuple):
     """What is remembered of a face: its place, the detector's and the landmarker's confidence."""
 
     rect: Rect
@@ -23,7 +23,7 @@ class Mark(NamedTuple):
     quality: float
 
 
-def doubtful(frames: Sequence[tuple[str, Sequence[Mark]]]) -> list[str]:
+def doubtful(frames: Sequence[tuple[str, Sequence[FaceSummary]]]) -> list[str]:
     """Return "name (reason, reason)" for every frame that gives cause for doubt.
 
     Parameters
@@ -42,7 +42,7 @@ def doubtful(frames: Sequence[tuple[str, Sequence[Mark]]]) -> list[str]:
     return sentences
 
 
-def _reasons(marks: Sequence[Mark]) -> Iterator[str]:
+def _reasons(marks: Sequence[FaceSummary]) -> Iterator[str]:
     if any(mark.quality < 0 for mark in marks):
         yield "landmarks uncertain"
     if any(mark.score < LOW_SCORE for mark in marks):
@@ -52,7 +52,9 @@ def _reasons(marks: Sequence[Mark]) -> Iterator[str]:
         yield "two faces in one place"
 
 
-def _jumps(before: Sequence[Mark], here: Sequence[Mark], after: Sequence[Mark]) -> bool:
+def _jumps(
+    before: Sequence[FaceSummary], here: Sequence[FaceSummary], after: Sequence[FaceSummary]
+) -> bool:
     """Whether the largest face stays from `before` to `after`, but no face here is near it."""
     if not (before and here and after):
         return False
@@ -70,5 +72,5 @@ def _ratio(a: Rect, b: Rect) -> float:
 
 
 def _shift(a: Rect, b: Rect) -> float:
-    """Distance of the centres in sides of the first rectangle."""
+    """Distance of the centers in sides of the first rectangle."""
     return dist(a.center, b.center) / a.area**0.5 if a.area > 0 else float("inf")

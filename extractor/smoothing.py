@@ -1,7 +1,7 @@
 """Landmarks smoothed over time, in the stream: a few frames are held back until the next are known.
 
-What becomes of a frame depends on it and its `REACH` neighbours on each side alone. So a run that
-was stopped goes on exactly, if the neighbours of what is missing are looked at again.
+What becomes of a frame depends on it and its `REACH` neighbors on each side alone. So a run that
+was stopped goes on exactly, if the neighbors of what is missing are looked at again.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from utils.images import Image
 from utils.parallel import Failure
 
 NOTHING = np.zeros((0, 0, 3), np.uint8)
-SAME = 0.3  # intersection over union of one face in two neighbouring frames
+SAME = 0.3  # intersection over union of one face in two neighboring frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,20 +34,20 @@ class Found:
     faces: Sequence[Face]
 
 
-Result = Found | Failure[Pending]
+SmoothedFaces = Found | Failure[Pending]
 
 
-def smoothed(results: Iterable[Result], every: int, noise: float) -> Iterator[Result]:
+def smoothed(results: Iterable[SmoothedFaces], every: int, noise: float) -> Iterator[SmoothedFaces]:
     """Yield the wanted results with the landmarks of their faces smoothed over time.
 
     Parameters
     ----------
-    results : frames with their faces, in order; only direct neighbours belong together
-    every : by how much the indices of direct neighbours differ
+    results : frames with their faces, in order; only direct neighbors belong together
+    every : by how much the indices of direct neighbors differ
     noise : the landmarker's, see `facelib.smoothing`
     """
-    past: deque[Result] = deque(maxlen=REACH)  # without their pictures
-    coming: deque[Result] = deque()
+    past: deque[SmoothedFaces] = deque(maxlen=REACH)  # without their pictures
+    coming: deque[SmoothedFaces] = deque()
     source = iter(results)
     more = True
     while more or coming:
@@ -67,13 +67,13 @@ def smoothed(results: Iterable[Result], every: int, noise: float) -> Iterator[Re
             past.append(_without_picture(here))
 
 
-def _without_picture(result: Result) -> Result:
+def _without_picture(result: SmoothedFaces) -> SmoothedFaces:
     if not isinstance(result, Found):
         return result
     return replace(result, frame=replace(result.frame, picture=NOTHING), image=None)
 
 
-def _linked(here: Found, others: Iterable[Result], step: int) -> list[Sequence[Face]]:
+def _linked(here: Found, others: Iterable[SmoothedFaces], step: int) -> list[Sequence[Face]]:
     """Return the faces of the frames next to `here`, nearest first, up to the first gap."""
     index = here.frame.index
     faces: list[Sequence[Face]] = []

@@ -86,7 +86,7 @@ def run(options: ExtractOptions) -> Report:
         with _Child(options, losses) as child:
             report = child.wait(options.patience)
         if report is not None:
-            report.remarks["workers that died and were replaced"] = losses.deaths
+            report.notes["workers that died and were replaced"] = losses.deaths
             return report
         losses.add(child.cause, child.in_hand)
         console.warn(f"the worker {losses.deaths[-1]}; another one takes over")
@@ -214,9 +214,11 @@ def _work(
 
     threading.Thread(target=_listen, args=(pipe, send), daemon=True).start()
     from extractor import extract  # not at the top: only the child pays for OpenCV and the networks
-    from extractor.in_flight import Hands
+    from extractor.in_flight import InFlight
 
-    hands = Hands(lambda name, taken: send("taken" if taken else "done", name), suspects, left_out)
+    hands = InFlight(
+        lambda name, taken: send("taken" if taken else "done", name), suspects, left_out
+    )
     try:
         send("report", extract.run(options, hands))
     except KeyboardInterrupt:

@@ -196,6 +196,10 @@ def _check_sides(sides: tuple[int, ...], info: FaceInfo, name: str) -> None:
         )
 
 
+FaceFiles = Sequence[tuple[Path, FaceInfo]]
+"""Faces on the disk: the file of each, and what its metadata says."""
+
+
 class Faceset(Sequence[tuple[Path, FaceInfo]]):
     """The faces of a folder in natural order: paths and records; pictures are read when wanted.
 

@@ -2,7 +2,7 @@
 
 A crop is a (2, 3) matrix from frame pixels to the pixels of a square picture. Whatever its size, it
 maps the mean face's unit square to the same part of the picture, so the crop at another size is the
-matrix times a number. Pixel centres are whole numbers.
+matrix times a number. Pixel centers are whole numbers.
 """
 
 import cv2
@@ -80,7 +80,7 @@ def crop_matrix(
     landmarks : (68, 2) float, pixels
     size : side of the aligned picture in pixels
     face_type : how much it shows; MARK_ONLY is the whole frame: the identity, whatever `size`
-    scale : above 1 the crop covers more of the frame, about its own centre
+    scale : above 1 the crop covers more of the frame, about its own center
 
     Returns
     -------
@@ -119,7 +119,7 @@ def crop_side(matrix: np.ndarray, size: int) -> float:
 
 def crop_corners(matrix: np.ndarray, size: int) -> np.ndarray:
     """Return the crop's outer corners in the frame, (4, 2) float32, clockwise from the top left."""
-    low, high = -0.5, size - 0.5  # the edge of a pixel lies half a pixel from its centre
+    low, high = -0.5, size - 0.5  # the edge of a pixel lies half a pixel from its center
     return apply(invert(matrix), np.array([(low, low), (high, low), (high, high), (low, high)]))
 
 
@@ -132,7 +132,7 @@ def warp_face(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Cut the aligned picture out of a frame: cubic, black outside the frame.
 
     When it shrinks, the frame is blurred first by as much as an average over each new pixel's area
-    would blur it, so fine patterns turn grey instead of into false ones.
+    would blur it, so fine patterns turn gray instead of into false ones.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def warp_face(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """
     zoom = _zoom(matrix)
     # Deviation of a Gaussian that passes as much of the finest detail kept as the area average does
-    # (sinc(1/2) = 0.64); it fades out towards zoom 1, so sharpness does not jump there.
+    # (sinc(1/2) = 0.64); it fades out toward zoom 1, so sharpness does not jump there.
     sigma = min(0.35 * np.sqrt(max(0.0, 1 / zoom**2 - 1)), WIDEST_BLUR)
     window, matrix = _window(image, matrix, size, margin=int(4 * sigma) + 4)
     if window.size == 0:

@@ -54,7 +54,7 @@ HEAD = np.array([
     (0.205, 31.409, -21.904), (-7.198, 30.845, -20.328),
 ])
 # fmt: on
-"""(68, 3) float64: the landmarks on an average head, in about millimetres; x right, y down, z away.
+"""(68, 3) float64: the landmarks on an average head, in about millimeters; x right, y down, z away.
 
 The 68-point model that circulates with the head-pose-estimation projects.
 """

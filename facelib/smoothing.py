@@ -1,6 +1,6 @@
-"""Landmarks that do not tremble: each is taken from the curve that its neighbours in time lie on.
+"""Landmarks that do not tremble: each is taken from the curve that its neighbors in time lie on.
 
-A window of frames is centred on the frame in question, so nothing lags. In it a parabola is fitted
+A window of frames is centered on the frame in question, so nothing lags. In it a parabola is fitted
 to each landmark's way by least squares (Savitzky, Golay 1964); where the way is straight, within
 the noise, the plain mean takes its place, which is steadier. A window counts only as far as its
 parabola explains what was seen: from narrow to wide, each replaces the result before it unless the

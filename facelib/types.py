@@ -1,4 +1,4 @@
-"""What a face is to the program: frozen records without behaviour."""
+"""What a face is to the program: frozen records without behavior."""
 
 from __future__ import annotations
 

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from facelib.types import FaceType
-
-if TYPE_CHECKING:
-    import keras
-
-Tensor = Any
-"""A float32 tensor; shapes are (N, height, width, channels), pictures BGR in 0..1."""
+from models.backend import Tensor, keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +34,7 @@ class Batch(NamedTuple):
     mask: Tensor
 
 
-class Faces(NamedTuple):
+class Prediction(NamedTuple):
     """What a decoder makes: (N, R, R, 3) pictures and their (N, R, R, 1) masks, both 0..1.
 
     `mask` is None when the model learns none.
@@ -77,17 +72,17 @@ class ModelBase(ABC):
 
     @abstractmethod
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
-        """Return named scalars; training minimises their sum.
+        """Return named scalars; training minimizes their sum.
 
         Names without `mask` are shown to the user.
         """
 
     @abstractmethod
-    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Faces, Faces]:
+    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Put (N, R, R, 3) src faces through the src path and dst faces through the dst path."""
 
     @abstractmethod
-    def swap(self, dst: Tensor) -> Faces:
+    def swap(self, dst: Tensor) -> Prediction:
         """Put (N, R, R, 3) dst faces through the src path: src's face with dst's expression."""
 
     @property

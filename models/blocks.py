@@ -4,16 +4,8 @@ Layer sizes and activations are those of the classic face autoencoders (2018-201
 with stride 2 on the way down, 3x3 convolutions with depth-to-space on the way up, LeakyReLU 0.1.
 """
 
-from typing import TYPE_CHECKING, Any
+from models.backend import Tensor, keras
 
-from utils import lazy
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
-
-Tensor = Any
 LEAK = 0.1
 
 

@@ -1,10 +1,10 @@
-"""A model folder: whole generations of weights, optimiser, options and history, newest first.
+"""A model folder: whole generations of weights, optimizer, options and history, newest first.
 
     model/
       generations/
         000012000/            becomes visible in one rename, when every file in it is on the disk
           weights.npz         "encoder/0", "encoder/1", ... float32, in the order Keras lists them
-          optimizer.npz       the optimiser's slots, so that training continues without a jump
+          optimizer.npz       the optimizer's slots, so that training continues without a jump
           history.npy         (iterations, losses) float32
           options.json        the options it is trained with
           state.json          {"version": 1, "model": "H64", "iteration": 12000, ...}
@@ -41,7 +41,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Generation:
-    """One saved state of a model; weights and optimiser are read when asked for."""
+    """One saved state of a model; weights and optimizer are read when asked for."""
 
     path: Path
     state: dict[str, Any]
@@ -66,7 +66,7 @@ class Generation:
         return networks
 
     def optimizer(self) -> Arrays:
-        """The optimiser's arrays."""
+        """The optimizer's arrays."""
         return _read_arrays(self.path / "optimizer.npz")
 
     def history(self) -> np.ndarray:

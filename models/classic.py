@@ -2,19 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from models import sharing
-from models.base import Batch, Faces, ModelBase, ModelOptions, Tensor
+from models.backend import Tensor, keras
+from models.base import Batch, ModelBase, ModelOptions, Prediction
 from models.blocks import bottleneck, downscale, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square
-from utils import lazy
 from utils.options import opt
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 PIXEL_WEIGHT = 5  # brings the squared error to the size of the DSSIM
 
@@ -107,21 +101,23 @@ class Classic(ModelBase):
             "dst_mask": self.mask_error(dst.mask, out_dst.mask),
         }
 
-    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Faces, Faces]:
+    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Put src faces through the src path and dst faces through the dst path."""
         codes = sharing.encode(self.networks, src, dst)
         of_src, of_dst = sharing.decode(self.networks, codes.src, codes.dst)
-        return Faces(*of_src), Faces(*of_dst)
+        return Prediction(*of_src), Prediction(*of_dst)
 
-    def swap(self, dst: Tensor) -> Faces:
+    def swap(self, dst: Tensor) -> Prediction:
         """Put dst faces through the src path."""
-        return Faces(*sharing.decode_swap(self.networks, sharing.encode_swap(self.networks, dst)))
+        return Prediction(
+            *sharing.decode_swap(self.networks, sharing.encode_swap(self.networks, dst))
+        )
 
 
-def _structure_difference(side: Batch, made: Faces) -> Tensor:
+def _structure_difference(side: Batch, made: Prediction) -> Tensor:
     return keras.ops.mean(dssim(side.target * side.mask, made.image * side.mask))
 
 
-def _pixel_difference(side: Batch, made: Faces) -> Tensor:
+def _pixel_difference(side: Batch, made: Prediction) -> Tensor:
     mask = gaussian_blur(side.mask, max(1, side.mask.shape[1] / 64))
     return PIXEL_WEIGHT * mean_square(side.target * mask, made.image * mask)

@@ -1,12 +1,8 @@
 """DF: full face, 128 x 128 pixels; one shared encoder, one decoder for each person."""
 
-from typing import TYPE_CHECKING
-
 from facelib.types import FaceType
 from models import classic
-
-if TYPE_CHECKING:
-    import keras
+from models.backend import keras
 
 UPS = (512, 256, 128)
 SIZES = classic.Sizes(

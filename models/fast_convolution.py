@@ -20,8 +20,8 @@ import keras
 import tensorflow as tf
 
 from models import winograd
+from models.backend import Tensor
 
-Tensor = Any
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
 # kernel size -> outputs of a batch up to which transforming the weights costs more than it saves
 FEW_PIXELS = {3: 512, 5: 1024}
@@ -139,7 +139,7 @@ def _few_outputs(x: Tensor, kernel: Tensor) -> Tensor:
     """Convolve (N, S, S, C) with (k, k, C, D), k odd, "same" padding, D small.
 
     Each input pixel is multiplied with all k * k * D weights at once, and what it gives to its
-    neighbours is added up; backwards, the few channels are what is laid out k * k times.
+    neighbors is added up; backwards, the few channels are what is laid out k * k times.
     """
     side, _, channels, depth = kernel.shape
 

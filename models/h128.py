@@ -1,15 +1,12 @@
 """H128: half face, 128 x 128 pixels; one shared encoder, one decoder for each person."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from facelib.types import FaceType
 from models import classic
+from models.backend import keras
 from models.losses import mean_absolute
 from utils.options import opt
-
-if TYPE_CHECKING:
-    import keras
 
 FULL = classic.Sizes(
     side=128, downs=(128, 256, 512, 1024), code=512, inner=512, out=512,

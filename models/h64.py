@@ -1,15 +1,12 @@
 """H64: half face, 64 x 64 pixels; one shared encoder, one decoder for each person."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from facelib.types import FaceType
 from models import classic
+from models.backend import keras
 from models.losses import mean_absolute
 from utils.options import opt
-
-if TYPE_CHECKING:
-    import keras
 
 FULL = classic.Sizes(
     side=64, downs=(128, 256, 512, 1024), code=1024, inner=1024, out=512,

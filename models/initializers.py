@@ -3,22 +3,16 @@
 Keras' own (Glorot) counts a convolution's outputs as well as its inputs and knows nothing of the
 activation behind it: through twelve layers the signal shrinks to a few percent. Here each layer
 keeps the size of what passes through it (He et al. 2015, for LeakyReLU), and the four convolutions
-behind a depth-to-space begin equal (Aitken et al. 2017, "ICNR"), so that no chequerboard has to be
-unlearnt.
+behind a depth-to-space begin equal (Aitken et al. 2017, "ICNR"), so that no checkerboard has to be
+unlearned.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.backend import keras
 from models.blocks import LEAK
-from utils import lazy
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 
 def begin(networks: Iterable["keras.Model"], seed: int) -> None:

@@ -4,17 +4,10 @@ Both people share the intermediate AB and the decoder; only dst has B. A swap is
 alone, which makes up for heads of different shape.
 """
 
-from typing import TYPE_CHECKING
-
 from facelib.types import FaceType
 from models import classic
+from models.backend import keras
 from models.blocks import intermediate
-from utils import lazy
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 UPS = (512, 256, 128)
 SIZES = classic.Sizes(

@@ -2,16 +2,9 @@
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
-from utils import lazy
+from models.backend import Tensor, keras
 
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
-
-Tensor = Any
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 VARIANCE_FLOOR = 2.5e-6  # keeps the root's gradient finite where a channel is flat
 
@@ -56,7 +49,7 @@ def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
 
 
 def style(first: Tensor, second: Tensor) -> Tensor:
-    """Return the distance in colour and contrast of each sample, (N,).
+    """Return the distance in color and contrast of each sample, (N,).
 
     The squared differences of the channels' means and of their standard deviations, added up.
     """
@@ -85,13 +78,13 @@ def _filter(x: Tensor, rows: list[list[float]], columns: list[list[float]]) -> T
 
 @cache
 def _ssim_matrix(size: int) -> list[list[float]]:
-    """The (size - 10, size) matrix whose rows are the shifted, normalised SSIM window."""
+    """The (size - 10, size) matrix whose rows are the shifted, normalized SSIM window."""
     return _band(size, range(WINDOW // 2, size - WINDOW // 2), SIGMA, WINDOW // 2)
 
 
 @cache
 def _blur_matrix(size: int, sigma: float, radius: int) -> list[list[float]]:
-    """The (size, size) matrix that blurs; its rows are normalised at the borders too."""
+    """The (size, size) matrix that blurs; its rows are normalized at the borders too."""
     return _band(size, range(size), sigma, radius)
 
 

@@ -1,26 +1,21 @@
 """SAE: sizes, resolution and sharing as one chooses; decoders that are also judged at half size.
 
 The networks take and give pictures in -1..1 (tanh), like the ancestor's; around them all is 0..1.
-The losses are the ancestor's with these faults mended: its blur was off-centre and gave weight to
+The losses are the ancestor's with these faults mended: its blur was off-center and gave weight to
 the border of the picture; its style loss grew with the batch; of small targets it took every second
 or fourth pixel instead of means.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facelib.types import FaceType
 from models import sharing
-from models.base import Batch, Faces, ModelBase, ModelOptions, Tensor
+from models.backend import Tensor, keras
+from models.base import Batch, ModelBase, ModelOptions, Prediction
 from models.blocks import bottleneck, downscale, intermediate, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square, pyramid, style
-from utils import lazy
 from utils.options import opt
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 SCALES = 3  # sizes at which a multi-scale decoder is judged
 AE_DIMS = {"df": 512, "liae": 256}
@@ -52,7 +47,7 @@ class SAEOptions(ModelOptions):
         low=0, high=1024, group="Model", ask=True, fixed=True,
     )  # fmt: skip
     ed_ch_dims: int = opt(
-        42, help="channels of encoder and decoders per colour; more keep more detail",
+        42, help="channels of encoder and decoders per color; more keep more detail",
         low=10, high=85, group="Model", ask=True, fixed=True,
     )  # fmt: skip
     lighter_encoder: bool = opt(
@@ -72,7 +67,7 @@ class SAEOptions(ModelOptions):
         "30,000 iterations", group="Model", ask=True,
     )  # fmt: skip
     face_style_power: float = opt(
-        0.0, help="how strongly the swapped face takes on the colours and contrast of dst; begin "
+        0.0, help="how strongly the swapped face takes on the colors and contrast of dst; begin "
         "with 0.1 after 10,000 iterations", low=0, high=100, group="Model", ask=True,
     )  # fmt: skip
     bg_style_power: float = opt(
@@ -167,7 +162,7 @@ class SAE(ModelBase):
         return sum(MASK_WEIGHT * mean_square(level, _from_network(head)) for level, head in levels)
 
     def _style_loss(self, dst: Batch, swapped: Tensor) -> Tensor:
-        """Return how unlike dst the swapped face is in its colours, and what surrounds it."""
+        """Return how unlike dst the swapped face is in its colors, and what surrounds it."""
         options, soft, loss = self.options, _soften(dst.mask), 0.0
         if options.face_style_power > 0:
             width = self.resolution / 8
@@ -185,7 +180,7 @@ class SAE(ModelBase):
             return PIXEL_WEIGHT * mean_square(target, made)
         return STRUCTURE_WEIGHT * keras.ops.mean(keras.ops.square(dssim(target, made)))
 
-    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Faces, Faces]:
+    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Put src faces through the src path and dst faces through the dst path."""
         codes = sharing.encode(self.networks, _to_network(src), _to_network(dst))
         images = sharing.decode(self.networks, codes.src, codes.dst)
@@ -195,7 +190,7 @@ class SAE(ModelBase):
         of_src, of_dst = (_faces(*heads) for heads in zip(images, masks, strict=True))
         return of_src, of_dst
 
-    def swap(self, dst: Tensor) -> Faces:
+    def swap(self, dst: Tensor) -> Prediction:
         """Put dst faces through the src path."""
         code = sharing.encode_swap(self.networks, _to_network(dst))
         masks = sharing.decode_swap(self.networks, code, "m") if self.options.learn_mask else None
@@ -215,5 +210,5 @@ def _soften(mask: Tensor) -> Tensor:
     return gaussian_blur(mask, max(1, mask.shape[1] / 32))
 
 
-def _faces(image: list[Tensor], mask: list[Tensor] | None) -> Faces:
-    return Faces(_from_network(image[-1]), None if mask is None else _from_network(mask[-1]))
+def _faces(image: list[Tensor], mask: list[Tensor] | None) -> Prediction:
+    return Prediction(_from_network(image[-1]), None if mask is None else _from_network(mask[-1]))

@@ -9,16 +9,10 @@ network is called once for all the faces it gets.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from utils import lazy
+from models.backend import Tensor, keras
 
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
-
-Tensor = Any
 Networks = Mapping[str, "keras.Model"]
 
 

@@ -1,19 +1,14 @@
-"""Beginning a model with what another one has learnt: every layer that both have alike."""
+"""Beginning a model with what another one has learned: every layer that both have alike."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from models import checkpoint
+from models.backend import keras
 from models.base import ModelBase
 from models.checkpoint import Generation
-from utils import lazy
 from utils.errors import ModelError
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 
 class Taken(NamedTuple):

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-Tensor = Any
+from models.backend import Tensor
+
 TILE, POINTS = 4, 6  # outputs of a tile, and inputs that it sees, along a side
 
 INPUT = np.array([

@@ -1,10 +1,10 @@
-"""One picture of one face in every mode, with every colour transfer, mask and effect on the face.
+"""One picture of one face in every mode, with every color transfer, mask and effect on the face.
 
     python -m scripts.all_modes --workspace workspace          writes workspace/all_modes.jpg
     python -m scripts.all_modes --astronaut docs/modes.jpg     the picture in docs/conversion.md
 
 The second needs neither footage nor a model: on the public-domain photograph of an astronaut, her
-own face is put back, mirrored and in other colours.
+own face is put back, mirrored and in other colors.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from converters import BLENDS, COLORS, MASKS, predictor
 from converters.blending.blender import Blender
 from converters.blending.crop import Crop
 from converters.blending.mask import Swap
-from converters.blending.motion import find_ways
+from converters.blending.motion import find_motions
 from converters.look import RAW_MODES, Look
 from converters.predictor import Predictor
 from facelib.detectors import DETECTORS
@@ -75,7 +75,7 @@ def draw(scene: Scene) -> Image:
     for title, look in looks():
         image = Blender(look, erode, blur)(frame, swaps).image
         tiles.append(_tile(title, image, crop))
-    image = Blender(Look(), erode, blur)(frame, swaps, free=_stick(frame, crop)).image
+    image = Blender(Look(), erode, blur)(frame, swaps, visibility=_stick(frame, crop)).image
     tiles.append(_tile("--mask-dir: a stick", image, crop))
     while len(tiles) % COLUMNS:
         tiles.append(np.full_like(tiles[0], PAPER[0]))
@@ -85,15 +85,15 @@ def draw(scene: Scene) -> Image:
 
 def _stick(frame: Image, crop: Crop) -> Image:
     """Return the mask of something slanting before the face."""
-    free = np.full(frame.shape[:2], 255, np.uint8)
+    visibility = np.full(frame.shape[:2], 255, np.uint8)
     box = crop.box(0.3, 0.3, 0.7, 0.8)
     ends = (box.left, box.bottom), (box.right, box.top)
-    cv2.line(free, *ends, 0, max(2, int(crop.side / 12)), cv2.LINE_AA)
-    return free
+    cv2.line(visibility, *ends, 0, max(2, int(crop.side / 12)), cv2.LINE_AA)
+    return visibility
 
 
 def _tile(title: str, image: Image, crop: Crop) -> Image:
-    """Return a labelled square around the face; what alpha leaves open is a chequerboard."""
+    """Return a labeled square around the face; what alpha leaves open is a checkerboard."""
     box = crop.box(*(0.5 + AROUND / 2 * side for side in (-1, -1, 1, 1))).within(image)
     part = cv2.resize(image[box.area], (TILE, TILE), interpolation=cv2.INTER_AREA)
     if part.shape[2] == 4:
@@ -121,14 +121,14 @@ def footage(workspace: Path, model_dir: str, number: int | None) -> Scene:
     name = names[len(names) // 2] if number is None else f"{number:06d}"
     if name not in faces:
         raise InputError(f"frame {number} has no face; those that have: {names[0]} to {names[-1]}")
-    ways = find_ways(info for infos in faces.values() for info in infos)
+    motions = find_motions(info for infos in faces.values() for info in infos)
     model = predictor.load(workspace / model_dir)
     source = open_source(workspace / "data_dst.mp4")
     frame = next(frame.image for frame in source if Path(frame.name).stem == name)
     swaps = []
     for info in faces[name]:
         swap = predict(frame, info.source_landmarks, model)
-        swaps.append(replace(swap, motion=ways[info]))
+        swaps.append(replace(swap, motion=motions[info]))
     return frame, swaps, model.base_erode, model.base_blur
 
 

@@ -37,7 +37,7 @@ TRAINING = (
 )  # fmt: skip
 SORT_BY = "hist"
 COVERED = range(60, 232)  # frames of src in which a hand is before the face
-# src's footage is graded almost to grey, so her face takes the colours of his, the way that adds no
+# src's footage is graded almost to gray, so her face takes the colors of his, the way that adds no
 # specks to a face that is still soft; the model shows no more than brows to lips, so little of that
 # is given away at the edge.
 LOOK = ("--mode", "overlay", "--color-transfer", "mkl",

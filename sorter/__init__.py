@@ -11,11 +11,11 @@ from utils.registry import Registry
 METHODS = Registry(
     "sort method",
     {
-        "hist": ("sorter.similarity:hist", "similar colours beside one another"),
+        "hist": ("sorter.similarity:hist", "similar colors beside one another"),
         "hist-dissim": ("sorter.similarity:hist_dissim", "most unusual light first"),
         "hist-blur": (
             "sorter.similarity:hist_blur",
-            "groups of similar colours, sharpest first in each",
+            "groups of similar colors, sharpest first in each",
         ),
         "blur": ("sorter.keys:blur", "sharpest first"),
         "focus": ("sorter.keys:focus", "sharpest first, whatever contrast and outline"),

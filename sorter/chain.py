@@ -34,7 +34,7 @@ class Chain:
 
     @property
     def mean_step(self) -> float:
-        """Mean distance of neighbours."""
+        """Mean distance of neighbors."""
         return float(self.steps[1:].mean()) if len(self.steps) > 1 else 0.0
 
 
@@ -112,10 +112,10 @@ class Cells:
 
     def __init__(self, points: np.ndarray) -> None:
         self._points = points
-        self._cell, centres = k_means(points, max(1, round(len(points) ** 0.5)))
-        self._near = np.argsort(squared_distances(centres, centres), axis=1, kind="stable")
+        self._cell, centers = k_means(points, max(1, round(len(points) ** 0.5)))
+        self._near = np.argsort(squared_distances(centers, centers), axis=1, kind="stable")
         members = np.argsort(self._cell, kind="stable")
-        counts = np.bincount(self._cell, minlength=len(centres))
+        counts = np.bincount(self._cell, minlength=len(centers))
         self._members = np.split(members, np.cumsum(counts)[:-1])
         self._vectors = [points[own] for own in self._members]
         self._norms = [(own**2).sum(axis=1) for own in self._vectors]
@@ -159,23 +159,23 @@ def k_means(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     cell : (n,) int
-    centres : (k, d) float32
+    centers : (k, d) float32
     """
-    centres = points[np.linspace(0, len(points) - 1, count).astype(int)]
+    centers = points[np.linspace(0, len(points) - 1, count).astype(int)]
     for _ in range(ROUNDS):
-        cell = nearest_centre(points, centres)
+        cell = nearest_center(points, centers)
         filled, cell = np.unique(cell, return_inverse=True)
         order = np.argsort(cell, kind="stable")
         starts = np.searchsorted(cell[order], np.arange(len(filled)))
         sums = np.add.reduceat(points[order], starts, axis=0)
-        centres = sums / np.bincount(cell)[:, None].astype(np.float32)
-    return nearest_centre(points, centres), centres
+        centers = sums / np.bincount(cell)[:, None].astype(np.float32)
+    return nearest_center(points, centers), centers
 
 
-def nearest_centre(points: np.ndarray, centres: np.ndarray, block: int = 8192) -> np.ndarray:
-    """Return the number of the nearest centre of each point, (n,) int."""
+def nearest_center(points: np.ndarray, centers: np.ndarray, block: int = 8192) -> np.ndarray:
+    """Return the number of the nearest center of each point, (n,) int."""
     return np.concatenate([
-        squared_distances(points[start : start + block], centres).argmin(axis=1)
+        squared_distances(points[start : start + block], centers).argmin(axis=1)
         for start in range(0, len(points), block)
     ])
 

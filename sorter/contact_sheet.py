@@ -88,7 +88,7 @@ def _thumb(path: Path) -> np.ndarray:
 
 
 def _shades(faces: Sequence[tuple[Placed, str]]) -> list[tuple[int, int, int]]:
-    """Return the colour under each face: its group's, or that of the dropped."""
+    """Return the color under each face: its group's, or that of the dropped."""
     shades = []
     turn, last = 0, faces[0][0].group if faces else ""
     for item, _ in faces:

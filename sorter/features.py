@@ -37,12 +37,12 @@ class Feature:
     prepare: Callable[[], Callable[[Path, FaceInfo], Any]]
 
 
-def sharpness(grey: np.ndarray, hull: np.ndarray) -> int:
-    """Sum the absolute differences of horizontal and of vertical neighbours, face hull only.
+def sharpness(gray: np.ndarray, hull: np.ndarray) -> int:
+    """Sum the absolute differences of horizontal and of vertical neighbors, face hull only.
 
     Parameters
     ----------
-    grey : (H, W) uint8
+    gray : (H, W) uint8
     hull : (H, W) uint8, 1 within the face hull and 0 outside
 
     Returns
@@ -51,14 +51,14 @@ def sharpness(grey: np.ndarray, hull: np.ndarray) -> int:
         Of the picture made black outside the hull: a large contrasty face scores higher than a
         small dull one of the same focus, as it always has in this kind of tool.
     """
-    grey = grey * hull
+    gray = gray * hull
     # the L1 norm of a difference is the sum we want; OpenCV adds 8-bit values up exactly
-    across = cv2.norm(grey[:, 1:], grey[:, :-1], cv2.NORM_L1) if grey.shape[1] > 1 else 0
-    down = cv2.norm(grey[1:], grey[:-1], cv2.NORM_L1) if grey.shape[0] > 1 else 0
+    across = cv2.norm(gray[:, 1:], gray[:, :-1], cv2.NORM_L1) if gray.shape[1] > 1 else 0
+    down = cv2.norm(gray[1:], gray[:-1], cv2.NORM_L1) if gray.shape[0] > 1 else 0
     return int(across) + int(down)
 
 
-def detail(grey: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
+def detail(gray: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
     """Measure how much fine detail a face has, in all directions and in the poorest one.
 
     The structure tensor (Bigun and Granlund 1987) of the fine detail, averaged over the inside of
@@ -69,14 +69,14 @@ def detail(grey: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
 
     Parameters
     ----------
-    grey : (H, W) uint8
+    gray : (H, W) uint8
     hull : (H, W) uint8, 1 within the face hull and 0 outside
 
     Returns
     -------
     focus, motion : float, at least 0: the root of the energy of all, and of the poorest direction
     """
-    side = max(grey.shape)
+    side = max(gray.shape)
     hull = cv2.erode(hull, np.ones((3, 3)), iterations=max(1, side // 64))
     left, top, width, height = cv2.boundingRect(hull)
     if width == 0:
@@ -86,7 +86,7 @@ def detail(grey: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
         max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach
     ]
     inside = hull[part].astype(np.float32)
-    picture = grey[part].astype(np.float32)
+    picture = gray[part].astype(np.float32)
     fine = cv2.GaussianBlur(picture, (0, 0), 0.8)  # single noisy pixels are no detail
     height, width = picture.shape
     step = max(1, side // 64)
@@ -145,18 +145,18 @@ def face_hull(points: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 def _look(path: Path, info: FaceInfo) -> tuple[Any, ...]:
     image = read_picture(path)
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     hull = face_hull(info.landmarks, image)
     return (
-        sharpness(grey, hull),
+        sharpness(gray, hull),
         black(image),
-        *detail(grey, hull),
+        *detail(gray, hull),
         brightness(hsv),
         mean_hue(hsv),
         histogram(image),
-        histogram(grey)[0],
-        histogram(grey, hull)[0],
+        histogram(gray)[0],
+        histogram(gray, hull)[0],
     )
 
 
@@ -175,7 +175,7 @@ LOOK = Feature(
     ]),
     lambda: _look,
 )
-"""Everything measured of the picture; `face_grey` is the grey histogram of the face hull alone."""
+"""Everything measured of the picture; `face_gray` is the gray histogram of the face hull alone."""
 
 
 def _pose(path: Path, info: FaceInfo) -> tuple[float, ...]:
@@ -202,6 +202,6 @@ def _embedder() -> Callable[[Path, FaceInfo], Any]:
 
 
 IDENTITY = Feature(f"identity-{RECOGNIZER}-1", np.dtype([("vector", "<f4", (128,))]), _embedder)
-"""The recogniser's vector, of length 1."""
+"""The recognizer's vector, of length 1."""
 
 FEATURES = {feature.name: feature for feature in (LOOK, POSE, IDENTITY)}

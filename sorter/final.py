@@ -9,7 +9,7 @@ import numpy as np
 
 from facelib.faceset import FaceInfo
 from sorter.features import LOOK, POSE
-from sorter.job import Job, Placed
+from sorter.job import Placed, SortJob
 from sorter.metrics import bhattacharyya_sums, shape_of
 
 EDGES = np.linspace(-255, 255, 128)
@@ -20,7 +20,7 @@ WEDGE = 32  # of yaw numbers, that form a group
 PITCHES = 10  # degrees that count as one pitch
 
 
-def final(job: Job) -> list[Placed]:
+def final(job: SortJob) -> list[Placed]:
     """Choose faces even over yaw and pitch, sharpest first, then most different.
 
     The key is the sharpness. Faces not chosen are marked for the trash and come last, in the order

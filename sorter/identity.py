@@ -4,13 +4,13 @@ import numpy as np
 
 from facelib.recognizers import RECOGNIZERS
 from sorter.features import IDENTITY, RECOGNIZER
-from sorter.job import Job, Placed
+from sorter.job import Placed, SortJob
 
 ROUNDS = 5
 STRANGERS = "strangers"
 
 
-def identity(job: Job) -> list[Placed]:
+def identity(job: SortJob) -> list[Placed]:
     """Put the pictures of one person together: largest group first, people seen once last.
 
     Within a person the most typical face comes first; the key is the distance to the mean of the

@@ -1,18 +1,15 @@
 """What a sort method is given, and what it returns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from facelib.faceset import FaceInfo
+from facelib.faceset import FaceFiles
 from sorter import cache
 from sorter.features import Feature
 from utils.console import Report
-
-Faces = Sequence[tuple[Path, FaceInfo]]
 
 
 class Placed(NamedTuple):
@@ -33,7 +30,7 @@ class Placed(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class SortJob:
     """The faces to put in order, and what is needed for it.
 
     Attributes
@@ -45,13 +42,13 @@ class Job:
     measured : what `measure` has found, by the feature's name
     """
 
-    faces: Faces
+    faces: FaceFiles
     report: Report = field(default_factory=Report)
     store: Path | None = None
     target: int | None = None
-    measured: dict[str, tuple[Faces, np.ndarray]] = field(default_factory=dict)
+    measured: dict[str, tuple[FaceFiles, np.ndarray]] = field(default_factory=dict)
 
-    def measure(self, feature: Feature) -> tuple[Faces, np.ndarray]:
+    def measure(self, feature: Feature) -> tuple[FaceFiles, np.ndarray]:
         """Return the faces that can be measured, and their (n,) records; report the others."""
         if feature.name not in self.measured:
             table, failures = cache.measure(self.faces, feature, self.store)

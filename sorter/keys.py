@@ -8,43 +8,43 @@ from typing import Any
 import numpy as np
 
 from facelib import geometry
-from facelib.faceset import FaceInfo
+from facelib.faceset import FaceFiles, FaceInfo
 from facelib.types import FaceType
 from sorter.features import LOOK, POSE, Feature
-from sorter.job import Faces, Job, Placed
+from sorter.job import Placed, SortJob
 from utils.files import natural_key
 
 WEDGE = 15
 """Degrees of yaw or pitch that form a group."""
 
 
-def blur(job: Job) -> list[Placed]:
+def blur(job: SortJob) -> list[Placed]:
     """Order by `features.sharpness`, sharpest first."""
     return _largest_first(job, LOOK, "sharpness")
 
 
-def focus(job: Job) -> list[Placed]:
+def focus(job: SortJob) -> list[Placed]:
     """Order by the focus of `features.detail`, sharpest first."""
     return _largest_first(job, LOOK, "focus")
 
 
-def motion_blur(job: Job) -> list[Placed]:
+def motion_blur(job: SortJob) -> list[Placed]:
     """Order by the motion of `features.detail`, smeared ones last."""
     return _largest_first(job, LOOK, "motion")
 
 
-def brightness(job: Job) -> list[Placed]:
+def brightness(job: SortJob) -> list[Placed]:
     """Order by the mean V of HSV, brightest first."""
     return _largest_first(job, LOOK, "brightness")
 
 
-def black(job: Job) -> list[Placed]:
+def black(job: SortJob) -> list[Placed]:
     """Order by the count of channel entries that are zero, fewest first."""
     faces, table = job.measure(LOOK)
     return in_order(faces, table["black"].tolist(), table["black"])
 
 
-def hue(job: Job) -> list[Placed]:
+def hue(job: SortJob) -> list[Placed]:
     """Order by the mean hue in degrees, downwards, around the circle.
 
     The circle is cut where its widest gap is, so that reds on both sides of 0 stay together; faces
@@ -64,17 +64,17 @@ def circle_start(angles: np.ndarray) -> float:
     return float(rising[int(np.argmax(gaps))])
 
 
-def face_yaw(job: Job) -> list[Placed]:
+def face_yaw(job: SortJob) -> list[Placed]:
     """Order by the head's yaw in degrees, largest first: nose from image-left to right."""
     return _by_angle(job, "yaw")
 
 
-def face_pitch(job: Job) -> list[Placed]:
+def face_pitch(job: SortJob) -> list[Placed]:
     """Order by the head's pitch in degrees, largest first: from looking down to looking up."""
     return _by_angle(job, "pitch")
 
 
-def _by_angle(job: Job, name: str) -> list[Placed]:
+def _by_angle(job: SortJob, name: str) -> list[Placed]:
     faces, table = job.measure(POSE)
     angles = table[name]
     wedges = np.rint(angles / WEDGE).astype(int) * WEDGE
@@ -82,7 +82,7 @@ def _by_angle(job: Job, name: str) -> list[Placed]:
     return in_order(faces, angles.tolist(), -angles, groups)
 
 
-def origname(job: Job) -> list[Placed]:
+def origname(job: SortJob) -> list[Placed]:
     """Order by the frame a face comes from, then by its number in the frame."""
 
     def place(face: tuple[Path, FaceInfo]) -> tuple[Any, ...]:
@@ -92,7 +92,7 @@ def origname(job: Job) -> list[Placed]:
     return [Placed(path, info.source_name) for path, info in sorted(job.faces, key=place)]
 
 
-def oneface(job: Job) -> list[Placed]:
+def oneface(job: SortJob) -> list[Placed]:
     """Put the faces of frames with more than one face last; the key is how many there are."""
 
     def frame(info: FaceInfo) -> tuple[str, str]:
@@ -105,7 +105,7 @@ def oneface(job: Job) -> list[Placed]:
     return in_order(job.faces, keys, several, groups)
 
 
-def source_size(job: Job) -> list[Placed]:
+def source_size(job: SortJob) -> list[Placed]:
     """Order by the size of the face in its frame, largest first.
 
     The key is the side of the mean face's square in frame pixels: from brows to chin.
@@ -118,13 +118,13 @@ def source_size(job: Job) -> list[Placed]:
     return in_order(faces, table.tolist(), -table)
 
 
-def _largest_first(job: Job, feature: Feature, name: str) -> list[Placed]:
+def _largest_first(job: SortJob, feature: Feature, name: str) -> list[Placed]:
     faces, table = job.measure(feature)
     return in_order(faces, table[name].tolist(), -table[name])
 
 
 def in_order(
-    faces: Faces,
+    faces: FaceFiles,
     keys: Sequence[float | int | str],
     ranks: Sequence[Any] | np.ndarray,
     groups: Sequence[str] | None = None,

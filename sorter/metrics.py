@@ -1,4 +1,4 @@
-"""How far two faces are apart: in colour, and in the shape of their landmarks.
+"""How far two faces are apart: in color, and in the shape of their landmarks.
 
 A metric knows n items by number and has
 

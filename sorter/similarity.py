@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from facelib.faceset import FaceFiles
 from sorter.chain import Chain, chain, quality
 from sorter.features import LOOK
-from sorter.job import Faces, Job, Placed
+from sorter.job import Placed, SortJob
 from sorter.keys import in_order
 from sorter.metrics import (
     Bhattacharyya,
@@ -21,8 +22,8 @@ LEAP = 4.0
 """A step so many times the median one begins another group."""
 
 
-def hist(job: Job) -> list[Placed]:
-    """Chain by colour, from the first face on; the key is the distance to the face before.
+def hist(job: SortJob) -> list[Placed]:
+    """Chain by color, from the first face on; the key is the distance to the face before.
 
     The distance is the sum of the Bhattacharyya distances of the blue, green and red histograms
     (256 bins, whole picture), and the order is the one a loop over `cv2.compareHist` finds.
@@ -30,10 +31,10 @@ def hist(job: Job) -> list[Placed]:
     faces, table = job.measure(LOOK)
     if not faces:
         return []
-    return _chained(faces, _walk(job, Bhattacharyya(table["colour"])), "colours")
+    return _chained(faces, _walk(job, Bhattacharyya(table["colour"])), "colors")
 
 
-def hist_blur(job: Job) -> list[Placed]:
+def hist_blur(job: SortJob) -> list[Placed]:
     """Order by sharpness within the groups of `hist`; the groups stay in its order."""
     faces, table = job.measure(LOOK)
     if not faces:
@@ -43,20 +44,20 @@ def hist_blur(job: Job) -> list[Placed]:
     rank[walk.order] = group_numbers(walk.steps)
     sharpness = table["sharpness"]
     order = np.lexsort((-sharpness, rank))  # stable: equal ones by the place they came from
-    return [Placed(faces[i][0], int(sharpness[i]), _label("colours", rank[i])) for i in order]
+    return [Placed(faces[i][0], int(sharpness[i]), _label("colors", rank[i])) for i in order]
 
 
-def hist_dissim(job: Job) -> list[Placed]:
+def hist_dissim(job: SortJob) -> list[Placed]:
     """Order by the sum of the distances to all others, most unusual first.
 
-    The distance is that of Bhattacharyya of the grey histograms (256 bins) within the face hull.
+    The distance is that of Bhattacharyya of the gray histograms (256 bins) within the face hull.
     """
     faces, table = job.measure(LOOK)
     sums = bhattacharyya_sums(table["face_grey"]).round(6)  # equal faces have equal sums
     return in_order(faces, sums.tolist(), -sums)
 
 
-def face(job: Job) -> list[Placed]:
+def face(job: SortJob) -> list[Placed]:
     """Chain by landmarks; the key is the distance to the face before.
 
     The distance is the sum of the absolute differences of all coordinates in the aligned face.
@@ -65,13 +66,13 @@ def face(job: Job) -> list[Placed]:
     return _chained(job.faces, _walk(job, CityBlock(shapes)), "shapes")
 
 
-def face_dissim(job: Job) -> list[Placed]:
+def face_dissim(job: SortJob) -> list[Placed]:
     """Order by the sum of the landmark distances of `face` to all others, most unusual first."""
     sums = city_block_sums(np.stack([shape_of(info) for _, info in job.faces])).round(9)
     return in_order(job.faces, sums.tolist(), -sums)
 
 
-def _walk(job: Job, metric: Metric) -> Chain:
+def _walk(job: SortJob, metric: Metric) -> Chain:
     """Chain the items and say in the report how good the chain is."""
     walk = chain(metric)
     remark = f"{walk.mean_step:.4f}, by the exact walk from each face to the nearest left"
@@ -81,11 +82,11 @@ def _walk(job: Job, metric: Metric) -> Chain:
             f"{walk.mean_step:.4f}, by a fast walk (on a sample its mean is {cells:.4f}, "
             f"that of the exact walk {exact:.4f})"
         )
-    job.report.remarks["mean distance of neighbours"] = [remark]
+    job.report.notes["mean distance of neighbors"] = [remark]
     return walk
 
 
-def _chained(faces: Faces, walk: Chain, what: str) -> list[Placed]:
+def _chained(faces: FaceFiles, walk: Chain, what: str) -> list[Placed]:
     numbers = group_numbers(walk.steps)
     return [
         Placed(faces[i][0], step, _label(what, number))

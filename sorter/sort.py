@@ -15,11 +15,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from facelib.faceset import Faceset
+from facelib.faceset import FaceFiles, Faceset
 from sorter import METHODS
 from sorter.contact_sheet import check_sheet, write_sheet
 from sorter.html_page import check_page, write_page
-from sorter.job import Faces, Job, Placed
+from sorter.job import Placed, SortJob
 from sorter.naming import places
 from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
 from sorter.rename import STATE, finish_interrupted, groups, interrupted, place, rename_all, undo
@@ -62,7 +62,7 @@ def recover_names(options: RecoverNamesOptions) -> Report:
 def _sort(options: SortOptions) -> Report:
     folder = options.input_dir
     faces, skipped = open_faces(folder)
-    job = Job(faces, store=folder / STATE, target=options.target)
+    job = SortJob(faces, store=folder / STATE, target=options.target)
     order = arrange(job, options)
     pairs = places(
         folder, order, dict(faces) if options.by == "origname" else None,
@@ -71,7 +71,7 @@ def _sort(options: SortOptions) -> Report:
     if not options.dry_run:
         rename_all(folder, pairs)
     _show(options, order, pairs)
-    return _summarise(job.report, options, order, pairs, skipped)
+    return _summarize(job.report, options, order, pairs, skipped)
 
 
 def _undo(folder: Path) -> Report:
@@ -118,7 +118,7 @@ def _check(options: SortOptions) -> None:
         )
 
 
-def open_faces(folder: Path) -> tuple[Faces, list[str]]:
+def open_faces(folder: Path) -> tuple[FaceFiles, list[str]]:
     """Return the faces of a folder, those in the last sort's groups included, and the skipped."""
     sets, problems = [], []
     for source in (folder, *groups(folder)):
@@ -134,7 +134,7 @@ def open_faces(folder: Path) -> tuple[Faces, list[str]]:
     return faces, [sentence for found in sets for sentence in found.skipped]
 
 
-def arrange(job: Job, options: SortOptions) -> list[Placed]:
+def arrange(job: SortJob, options: SortOptions) -> list[Placed]:
     """Return the faces in order; with `--group-by` the groups one after the other."""
     order: list[Placed] = METHODS.load(options.by)(job)
     if options.group_by in (UNGROUPED, options.by):
@@ -160,7 +160,7 @@ def _show(options: SortOptions, order: list[Placed], pairs: list[tuple[str, str]
         write_page(options.page, shown, title)
 
 
-def _summarise(
+def _summarize(
     report: Report,
     options: SortOptions,
     order: list[Placed],
@@ -174,7 +174,7 @@ def _summarise(
     if options.group_by != UNGROUPED:
         report.counts["groups"] = len({item.group for item in order if item.keep})
     report.counts["other files left alone"] = len(skipped)
-    report.remarks["left alone"] = skipped
+    report.notes["left alone"] = skipped
     if options.dry_run:
-        report.remarks["nothing was renamed; it would be"] = [f"{a} -> {b}" for a, b in pairs]
+        report.notes["nothing was renamed; it would be"] = [f"{a} -> {b}" for a, b in pairs]
     return report

@@ -79,7 +79,7 @@ def test_the_identity_leaves_the_frame(
     mode, face_type, zoom, roll, shift, astronaut, face_landmarks
 ):
     frame, landmarks = smooth_scene(astronaut, face_landmarks, zoom, 128, roll=roll, shift=shift)
-    if mode == "hist-match-bw":  # colours cannot be told from a grey face, so the footage is grey
+    if mode == "hist-match-bw":  # colors cannot be told from a gray face, so the footage is gray
         frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     swap = make_swap(frame, landmarks, 128, face_type)
     blended = Blender(Look(mode=mode), 30, 20)(frame, [swap])
@@ -215,8 +215,8 @@ def test_the_border_of_the_crop_never_shows(astronaut, face_landmarks):
     frame, landmarks = scene(astronaut, face_landmarks, 2, roll=10)
     swap = make_swap(frame, landmarks, face_type=FaceType.HALF)
     swap = dataclasses.replace(swap, face=swap.face * 0, mask=np.ones_like(swap.mask))
-    grey = np.full_like(frame, 200)
-    blended = Blender(Look(erode_modifier=-200, blur_modifier=-200), 0, 0)(grey, [swap]).image
+    gray = np.full_like(frame, 200)
+    blended = Blender(Look(erode_modifier=-200, blur_modifier=-200), 0, 0)(gray, [swap]).image
     steps = np.abs(np.diff(blended[..., 0].astype(int), axis=1)).max()
     side = Crop.of(landmarks, 64, FaceType.HALF).side
     assert blended.min() == 0
@@ -244,7 +244,7 @@ def test_a_marker_is_not_shifted(zoom, mode, face_landmarks):
 
 @pytest.mark.parametrize("size", [(60, 60), (61, 61), (61, 60), (60, 61)])
 def test_poisson_cloning_agrees_with_opencv(size, astronaut):
-    # OpenCV's own, given the exact centre: the box's corner plus half its size, rounded down.
+    # OpenCV's own, given the exact center: the box's corner plus half its size, rounded down.
     target = cv2.GaussianBlur(astronaut[60:190, 150:290], (0, 0), 2)
     source = np.clip(target * 0.9 + 25, 0, 255).astype(np.uint8)
     width, height = size
@@ -256,7 +256,7 @@ def test_poisson_cloning_agrees_with_opencv(size, astronaut):
     inside = (slice(36, 24 + height), slice(46, 34 + width))
     error = np.abs(np.clip(ours, 0, 255) - theirs)[inside]
     assert np.median(error) < 2.5
-    assert np.abs(ours - source)[inside].mean() > 5  # it did change the colours
+    assert np.abs(ours - source)[inside].mean() > 5  # it did change the colors
 
 
 def test_poisson_cloning_solves_its_equation(astronaut):
@@ -274,7 +274,7 @@ def test_poisson_cloning_solves_its_equation(astronaut):
     np.testing.assert_allclose(none, target, atol=1e-5)
 
 
-def test_seamless_takes_the_colours_at_the_edge_from_the_frame(astronaut, face_landmarks):
+def test_seamless_takes_the_colors_at_the_edge_from_the_frame(astronaut, face_landmarks):
     frame, landmarks = scene(astronaut, face_landmarks, 2)
     swap = make_swap(frame, landmarks, 128, tint=np.float32([1.0, 0.8, 0.6]))
     seen = make_swap(frame, landmarks, 128).mask[..., 0]
@@ -329,7 +329,7 @@ def test_the_threshold_holds_back_the_bright_end():
     np.testing.assert_allclose(brightest, expected, atol=1e-3)
 
 
-def test_hist_match_gives_the_frame_its_colours_back(astronaut, face_landmarks):
+def test_hist_match_gives_the_frame_its_colors_back(astronaut, face_landmarks):
     frame, landmarks = scene(astronaut, face_landmarks, 2)
     swap = make_swap(frame, landmarks, 128, tint=np.float32([0.8, 0.9, 0.7]))
     plain = Blender(Look())(frame, [swap]).image
@@ -465,7 +465,7 @@ def test_enlarging_gives_back_more_of_the_photograph_than_interpolation(astronau
 
 
 def test_small_faces_are_not_enlarged_and_not_aliased():
-    # A fine chequerboard shown at an eighth of its size is grey.
+    # A fine checkerboard shown at an eighth of its size is gray.
     face = np.indices((256, 256)).sum(axis=0).astype(np.float32)[..., None] % 2
     face = np.repeat(face, 3, axis=2)
     assert enlarge(face, 32) is face

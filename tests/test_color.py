@@ -1,4 +1,4 @@
-"""Colour transfer: what each promises of the distribution, against SciPy and POT."""
+"""Color transfer: what each promises of the distribution, against SciPy and POT."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ SIDE = 48
 
 
 def cloud(seed, low=0.3, high=0.7, skew=1.5):
-    """Colours of a face: (n, 3) float32, correlated, not normal, well within 0..1."""
+    """Colors of a face: (n, 3) float32, correlated, not normal, well within 0..1."""
     rng = np.random.default_rng(seed)
     mix = np.eye(3) + rng.uniform(-0.4, 0.4, (3, 3))
     values = rng.beta(skew, 3, (SIDE * SIDE, 3)) @ mix
@@ -31,7 +31,7 @@ def colors(values):
 
 
 def apply(name, seen, wanted):
-    """Give a picture of the seen colours the wanted ones; (n, 3)."""
+    """Give a picture of the seen colors the wanted ones; (n, 3)."""
     face = seen.values.reshape(SIDE, SIDE, 3)
     return COLORS.load(name)(face, seen, wanted).reshape(-1, 3)
 
@@ -85,7 +85,7 @@ def test_mkl_is_the_transport_between_normal_distributions(seed):
     matrix, shift = ot.gaussian.bures_wasserstein_mapping(*map(np.float64, means), *covariances)
     moved = apply("mkl", seen, wanted)
     np.testing.assert_allclose(moved, np.clip(values @ matrix + shift, 0, 1), atol=2e-3)
-    # no map with these moments moves colours less
+    # no map with these moments moves colors less
     least = ot.gaussian.bures_wasserstein_distance(*map(np.float64, means), *covariances) ** 2
     assert np.square(moved - values).sum(axis=1).mean() == pytest.approx(least, rel=0.02)
     # lct reaches the same moments by another way
@@ -104,7 +104,7 @@ def test_whole_distributions_come_near_the_best_transport(name, seed):
 
 @pytest.mark.parametrize("name", WHOLE)
 @pytest.mark.parametrize("seed", range(3))
-def test_a_large_picture_gets_the_colours_of_a_small_one(name, seed):
+def test_a_large_picture_gets_the_colors_of_a_small_one(name, seed):
     # which is not changed pixel by pixel
     seen, wanted = colors(cloud(seed)), colors(cloud(seed + 50, low=0.4, high=0.9, skew=4))
     small = seen.values.reshape(SIDE, SIDE, 3)
@@ -116,7 +116,7 @@ def test_a_large_picture_gets_the_colours_of_a_small_one(name, seed):
 
 
 @pytest.mark.parametrize("name", COLORS)
-def test_equal_colours_stay_what_they_are(name, astronaut):
+def test_equal_colors_stay_what_they_are(name, astronaut):
     face = cv2.resize(astronaut[60:188, 160:288], (SIDE, SIDE)).astype(np.float32) / 255
     same = colors(face.reshape(-1, 3))
     changed = COLORS.load(name)(face, same, same)
@@ -126,7 +126,7 @@ def test_equal_colours_stay_what_they_are(name, astronaut):
 
 @pytest.mark.parametrize("name", COLORS)
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_a_face_of_one_colour_stays_a_picture(name, level):
+def test_a_face_of_one_color_stays_a_picture(name, level):
     flat = colors(np.full((SIDE * SIDE, 3), level, np.float32))
     rich = colors(cloud(3))
     for seen, wanted in ((flat, rich), (rich, flat), (flat, flat)):

@@ -54,7 +54,7 @@ def test_a_folder_becomes_a_folder(tmp_path):
     frames = write_footage(tmp_path, faceless=(2, 5))
     report = convert.run(options(tmp_path), INVERT)
     assert report.counts == {"frames": 6, "converted faces": 4, "frames without a face": 2}
-    assert report.remarks["no face in"] == ["000002.png", "000005.png"]
+    assert report.notes["no face in"] == ["000002.png", "000005.png"]
     assert report.status is ExitStatus.DONE
     results = list_images(tmp_path / "result")
     assert [path.name for path in results] == [f"{i:06d}.png" for i in range(6)]
@@ -120,7 +120,7 @@ def test_a_video_becomes_a_folder_and_a_folder_a_video(tmp_path):
         pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     assert len(pictures) == 5
     for picture, source in zip(pictures, read_folder(folder), strict=True):
-        assert difference(picture, source).mean() < 6  # colour is stored at half the resolution
+        assert difference(picture, source).mean() < 6  # color is stored at half the resolution
 
 
 def test_alpha_pictures_are_a_layer_that_makes_the_result(tmp_path):
@@ -263,7 +263,7 @@ def test_an_unreadable_frame_is_reported_and_the_rest_is_done(tmp_path):
     report = convert.run(options(tmp_path), INVERT)
     assert report.counts["frames"] == 5
     assert "000003.png" in report.failures[0]
-    assert report.remarks["faces without their frame"] == ["000003"]
+    assert report.notes["faces without their frame"] == ["000003"]
     assert report.status is ExitStatus.FAILED
 
 
@@ -271,7 +271,7 @@ def test_foreign_pictures_among_the_faces_are_ignored_and_named(tmp_path):
     write_footage(tmp_path)
     write_image(tmp_path / "aligned" / "holiday.png", np.zeros((8, 8, 3), np.uint8))
     report = convert.run(options(tmp_path), INVERT)
-    assert "holiday.png" in report.remarks["no face files, ignored"][0]
+    assert "holiday.png" in report.notes["no face files, ignored"][0]
     assert report.counts["converted faces"] == 6
 
 
@@ -368,7 +368,7 @@ def test_after_an_interruption_a_folder_is_continued(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["result", "result.mp4"])
-def test_a_continued_run_has_the_colours_of_a_whole_one(name, tmp_path, monkeypatch):
+def test_a_continued_run_has_the_colors_of_a_whole_one(name, tmp_path, monkeypatch):
     monkeypatch.setattr("converters.output.video.PART_FRAMES", 5)
     write_footage(tmp_path, count=16)
 
@@ -468,7 +468,7 @@ def test_a_full_disk_is_one_sentence_and_nothing_half(output, tmp_path):
 
 @pytest.fixture
 def toy_model(tmp_path, monkeypatch):
-    """A small model, untrained, in a model folder; what it predicts for grey faces."""
+    """A small model, untrained, in a model folder; what it predicts for gray faces."""
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
     cls = MODELS.load("TOY")
     model = cls(cls.Options())
@@ -585,21 +585,21 @@ def test_the_look_is_kept_beside_the_result_and_taken_up_again(name, tmp_path):
         ConvertOptions.saved({"settings": tmp_path / "gone.json"})
 
 
-@pytest.mark.parametrize("kind", ["grey", "16 bits", "16 bits grey", "alpha"])
+@pytest.mark.parametrize("kind", ["gray", "16 bits", "16 bits gray", "alpha"])
 def test_pictures_of_other_kinds_are_converted_as_what_they_show(kind, tmp_path):
     frames = write_footage(tmp_path, count=2)
     odd = tmp_path / "odd"
     odd.mkdir()
     for index, image in enumerate(frames):
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         kinds = {
-            "grey": grey,
+            "gray": gray,
             "16 bits": image.astype(np.uint16) * 257,
-            "16 bits grey": grey.astype(np.uint16) * 257,
+            "16 bits gray": gray.astype(np.uint16) * 257,
             "alpha": np.dstack([image, np.full(image.shape[:2], 90, np.uint8)]),
         }
         assert cv2.imwrite(str(odd / f"{index:06d}.png"), kinds[kind])
-        plain = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR) if "grey" in kind else image
+        plain = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR) if "gray" in kind else image
         write_image(tmp_path / "plain" / f"{index:06d}.png", plain)
     results = []
     for source in ("odd", "plain"):

@@ -12,7 +12,7 @@ from support.toy_model import Toy, ToyOptions
 
 from models.base import Batch
 from trainer import devices
-from trainer.step import Step
+from trainer.step import TrainStep
 from utils.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -100,7 +100,7 @@ def test_mixed_precision_learns_with_weights_of_full_precision():
         model = Toy(ToyOptions())
     finally:
         devices.set_precision(mixed=False)
-    step, rng = Step(model, 0.01), np.random.default_rng(0)
+    step, rng = TrainStep(model, 0.01), np.random.default_rng(0)
     src, dst = (
         Batch(*(rng.integers(0, 256, (4, 16, 16, c), np.uint8) for c in (3, 3, 1)))
         for _ in range(2)

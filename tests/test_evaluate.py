@@ -138,7 +138,7 @@ def test_frames_without_a_face_are_counted_and_named(clip, frames, src_aligned, 
     assert report.status == 0
 
 
-def test_every_third_frame_leaves_out_what_needs_neighbours(clip, src_aligned, tmp_path):
+def test_every_third_frame_leaves_out_what_needs_neighbors(clip, src_aligned, tmp_path):
     _, found = measure(clip, clip, src_aligned, tmp_path, every=3, baseline=False)
     result = found["figures"]["result"]
     assert found["frames"]["measured"] == FRAMES // 3
@@ -170,7 +170,7 @@ def test_only_frames_of_the_dst_faceset_count(clip, src_aligned, tmp_path):
 
 
 def test_a_clip_without_faces_is_an_error_that_says_so(clip, frames, src_aligned, tmp_path):
-    folder = write_frames(tmp_path / "grey", [np.full_like(f, 90) for f in frames[:3]])
+    folder = write_frames(tmp_path / "gray", [np.full_like(f, 90) for f in frames[:3]])
     with pytest.raises(InputError, match="shows a face where"):
         measure(clip, folder, src_aligned, tmp_path)
 
@@ -197,7 +197,7 @@ def test_self_reconstruction_looks_at_held_out_faces_only(clip, src_aligned, tmp
     infos = [info for _, info in Faceset.open(dst_aligned)]
     rebuilt = found["self_reconstruction"]
     assert rebuilt["faces"] == sum(map(held_out, infos)) >= 2
-    assert -0.5 < rebuilt["ssim"] < 0.6  # it has learnt nothing
+    assert -0.5 < rebuilt["ssim"] < 0.6  # it has learned nothing
     assert "not trained on" in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""`util export` writes what the model does; `--load-weights` begins with what another learnt."""
+"""`util export` writes what the model does; `--load-weights` begins with what another learned."""
 
 import sys
 
@@ -13,7 +13,7 @@ from models.classic import Sizes
 from tools.util import export
 from tools.util.options import ExportOptions
 from trainer.options import options_class
-from trainer.session import Session
+from trainer.session import TrainingSession
 from utils import options
 from utils.errors import InputError, ModelError, UsageError
 from utils.files import write_bytes
@@ -87,7 +87,7 @@ class TestLoadWeights:
     def session(folder, other, **changes):
         values = {"training_data_src_dir": folder, "training_data_dst_dir": folder}
         values |= {"model_dir": folder / "new", "model": "TOY", "load_weights": other}
-        return Session(options_class("TOY")(**values | changes))
+        return TrainingSession(options_class("TOY")(**values | changes))
 
     def test_a_new_model_begins_with_the_weights_of_another(self, tmp_path, capsys):
         model = toy_folder(tmp_path / "old")

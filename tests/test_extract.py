@@ -17,7 +17,7 @@ from extractor import in_flight
 from extractor.extract import run
 from extractor.journal import JOURNAL
 from extractor.options import ExtractOptions
-from extractor.review import Mark, doubtful
+from extractor.review import FaceSummary, doubtful
 from facelib import geometry
 from facelib.detectors.yunet import YuNet
 from facelib.faceset import Faceset, read_face, read_info
@@ -94,7 +94,7 @@ def test_a_video_gives_one_face_a_frame_with_everything_known_about_it(video, ou
     report = extract(video, out)
     assert report.counts == {"frames": COUNT, "faces": COUNT}
     assert report.status is ExitStatus.DONE
-    assert not any(report.remarks.values())
+    assert not any(report.notes.values())
     faces = Faceset.open(out)
     assert [path.name for path, _ in faces] == [f"{index:06d}_0.png" for index in range(COUNT)]
     for index, (path, info) in enumerate(faces):
@@ -214,7 +214,7 @@ def test_what_cannot_be_used_costs_only_itself(pictures, frames, out):
         assert name in failed
     assert '"frame5.png" was passed over: "frame5.jpg"' in failed
     assert len(report.failures) == 5
-    assert report.remarks["frames without a face"] == ["frame4.png", "tiny.png"]
+    assert report.notes["frames without a face"] == ["frame4.png", "tiny.png"]
 
 
 @pytest.mark.parametrize("smooth", [True, False])
@@ -279,7 +279,7 @@ def test_a_picture_that_is_mended_is_done_by_the_next_run(pictures, frames, out)
 
 
 def test_no_face_anywhere_is_a_failure_with_a_way_out(tmp_path, out):
-    folder = tmp_path / "grey"
+    folder = tmp_path / "gray"
     folder.mkdir()
     write_picture(folder / "a.png", np.full((64, 64, 3), 90, np.uint8))
     report = extract(folder, out)
@@ -386,7 +386,7 @@ def test_a_stopped_run_is_continued_exactly(kind, how, long_footage, out, tmp_pa
     assert all(f"{Path(name).stem}_0.png" in before for name in done)
     if kind == "folder":  # what is done is not even opened again
         source = shutil.copytree(source, tmp_path / "frames")
-        for name in sorted(done)[:-REACH]:  # those are the neighbours of what is missing
+        for name in sorted(done)[:-REACH]:  # those are the neighbors of what is missing
             (source / name).write_bytes(b"no longer a picture")
     report = extract(source, out, debug=True)
     assert report.status is ExitStatus.DONE
@@ -487,7 +487,7 @@ def test_another_source_does_not_continue_a_run(pictures, video, out):
 
 
 def mark(x=100.0, y=100.0, side=50.0, score=0.9, quality=9.0):
-    return Mark(Rect(x - side / 2, y - side / 2, x + side / 2, y + side / 2), score, quality)
+    return FaceSummary(Rect(x - side / 2, y - side / 2, x + side / 2, y + side / 2), score, quality)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_full_face_becomes_half_face_by_a_zoom_of_1_6():
     np.testing.assert_allclose(half, [[1.6, 0, -0.3 * 128], [0, 1.6, -0.3 * 128]], atol=1e-4)
 
 
-def test_square_in_the_frame_grows_about_its_centre():
+def test_square_in_the_frame_grows_about_its_center():
     usual = geometry.crop_matrix(ROUNDED, 256, FaceType.FULL)
     larger = geometry.crop_matrix(ROUNDED, 256, FaceType.FULL, 1.5)
 
@@ -154,7 +154,7 @@ def test_degenerate_landmarks_are_refused():
 
 
 def shrink(factor, size):
-    """The matrix that averages factor x factor pixels into one: pixel centres are whole numbers."""
+    """The matrix that averages factor x factor pixels into one: pixel centers are whole numbers."""
     return np.array([
         [1 / factor, 0, (1 / factor - 1) / 2],
         [0, 1 / factor, (1 / factor - 1) / 2],
@@ -177,7 +177,7 @@ def test_shrinking_is_like_an_area_average(astronaut, factor):
 
 @pytest.mark.parametrize("turn", [0.0, 0.5])
 @pytest.mark.parametrize("cell", [1, 2])
-def test_checkerboard_finer_than_the_target_becomes_grey(cell, turn):
+def test_checkerboard_finer_than_the_target_becomes_gray(cell, turn):
     board = (np.indices((400, 400)) // cell).sum(axis=0)[..., None] % 2 * np.full(3, 255)
     zoom = 0.25
     matrix = zoom * np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0]])
@@ -301,7 +301,7 @@ def test_pose_of_the_ancestors_pictures(yaw):
 
 
 def test_pose_signs():
-    """A nose towards image-left, a chin on the chest and a clockwise tilt are positive."""
+    """A nose toward image-left, a chin on the chest and a clockwise tilt are positive."""
     left = geometry.pose(synthetic.make_landmarks(yaw=30))
     assert left.yaw > 20
     points = synthetic.make_landmarks(yaw=30)

@@ -62,11 +62,11 @@ def scene():
 def render(settings):
     frame, swap = scene()
     settings = dict(settings)
-    free = None
+    visibility = None
     if settings.pop("free", False):
-        free = np.full((SIDE, SIDE), 255, np.uint8)
-        cv2.line(free, (20, 80), (70, 30), 0, 7, cv2.LINE_AA)
-    blended = Blender(Look(**settings), ERODE, BLUR)(frame, [swap], free=free)
+        visibility = np.full((SIDE, SIDE), 255, np.uint8)
+        cv2.line(visibility, (20, 80), (70, 30), 0, 7, cv2.LINE_AA)
+    blended = Blender(Look(**settings), ERODE, BLUR)(frame, [swap], visibility=visibility)
     assert (blended.faces, blended.failures) == (1, [])
     return blended.image
 

@@ -9,13 +9,13 @@ from utils import images
 from utils.errors import InputError
 
 RNG = np.random.default_rng(0)
-COLOUR = RNG.integers(0, 256, (9, 7, 3), np.uint8)
+COLOR = RNG.integers(0, 256, (9, 7, 3), np.uint8)
 
 
 def test_round_trip_at_a_unicode_path(tmp_path):
     path = tmp_path / "漢字 🎬 folder" / "ä b.png"
-    images.write_image(path, COLOUR)
-    assert np.array_equal(images.read_image(path), COLOUR)
+    images.write_image(path, COLOR)
+    assert np.array_equal(images.read_image(path), COLOR)
 
 
 def test_bgr_is_blue_first(tmp_path):
@@ -40,37 +40,37 @@ def test_sixteen_bits_are_rounded(tmp_path, suffix, channels):
 
 def test_sixteen_bits_of_a_huge_picture_are_not_decoded_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MOST_16_BIT_PIXELS", 62)
-    cv2.imwrite(str(tmp_path / "x.png"), COLOUR.astype(np.uint16) * 257)
+    cv2.imwrite(str(tmp_path / "x.png"), COLOR.astype(np.uint16) * 257)
     shown, deep = images.read_deep(tmp_path / "x.png")
     assert deep is None
-    np.testing.assert_array_equal(shown, COLOUR)
+    np.testing.assert_array_equal(shown, COLOR)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
 def test_the_pixels_of_a_picture_are_known_from_its_header(tmp_path, suffix):
     path = tmp_path / f"ü{suffix}"
-    path.write_bytes(cv2.imencode(suffix, COLOUR)[1].tobytes())
+    path.write_bytes(cv2.imencode(suffix, COLOR)[1].tobytes())
     assert images.pixels_in(path) == 9 * 7
     path.write_bytes(b"no picture")
     assert images.pixels_in(path) == images.pixels_in(tmp_path / "missing") == 0
 
 
-@pytest.mark.parametrize("kind", ["grey", "alpha", "sixteen", "palette"])
+@pytest.mark.parametrize("kind", ["gray", "alpha", "sixteen", "palette"])
 def test_every_kind_becomes_three_channels_of_eight_bits(tmp_path, kind):
     path = tmp_path / "x.png"
-    if kind == "grey":
-        cv2.imwrite(str(path), COLOUR[:, :, 0])
+    if kind == "gray":
+        cv2.imwrite(str(path), COLOR[:, :, 0])
     elif kind == "alpha":
-        cv2.imwrite(str(path), np.dstack([COLOUR, COLOUR[:, :, 0]]))
+        cv2.imwrite(str(path), np.dstack([COLOR, COLOR[:, :, 0]]))
     elif kind == "sixteen":
-        cv2.imwrite(str(path), COLOUR.astype(np.uint16) * 257)
+        cv2.imwrite(str(path), COLOR.astype(np.uint16) * 257)
     else:
-        Image.fromarray(COLOUR).convert("P").save(path)
+        Image.fromarray(COLOR).convert("P").save(path)
     image = images.read_image(path)
     assert image.shape == (9, 7, 3)
     assert image.dtype == np.uint8
     if kind in ("alpha", "sixteen"):
-        assert np.array_equal(image, COLOUR)
+        assert np.array_equal(image, COLOR)
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + bytes(50)])
@@ -83,7 +83,7 @@ def test_what_is_no_picture_is_one_sentence(tmp_path, data):
 
 def test_a_header_that_claims_too_much_is_refused_without_the_memory(tmp_path):
     """A PNG of 100,000 x 100,000 pixels is 30 GB; OpenCV's own limit must become our sentence."""
-    data = bytearray(images.encode_image(COLOUR))
+    data = bytearray(images.encode_image(COLOR))
     data[16:24] = (100_000).to_bytes(4) * 2
     path = tmp_path / "huge.png"
     path.write_bytes(data)

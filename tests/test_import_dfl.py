@@ -91,7 +91,7 @@ def test_a_later_version_s_own_matrix_is_used(old):
     ancestor.write(old, "00001_0.png", image, record)
     ancestor.write(old, "00002_0.png", image, {**record, "seg_ie_polys": [{"type": 1}]})
     report = bring_in(old)
-    assert report.remarks == {"masks that were not taken over": ["00002_0.png"]}
+    assert report.notes == {"masks that were not taken over": ["00002_0.png"]}
     for _, info in Faceset.open(old.with_name("aligned_imported")):
         np.testing.assert_allclose(info.matrix, matrix, atol=1e-3)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from extractor import in_flight as module
-from extractor.in_flight import Hands, WorkerDied
+from extractor.in_flight import InFlight, WorkerDied
 from utils import parallel
 
 
@@ -23,7 +23,7 @@ class Observer:
     """Works on things and notes what else is in hand."""
 
     def __init__(self, **arguments):
-        self.hands = Hands(self.tell, **arguments)
+        self.hands = InFlight(self.tell, **arguments)
         self.lock, self.inside, self.seen, self.told = threading.Lock(), {}, [], []
 
     def tell(self, name, taken):
@@ -55,7 +55,7 @@ def test_huge_pictures_wait_for_one_another_and_none_waits_for_ever():
 
 
 def test_ordinary_pictures_do_not_wait():
-    hands, meeting = Hands(), threading.Barrier(6, timeout=20)
+    hands, meeting = InFlight(), threading.Barrier(6, timeout=20)
 
     def work(name):
         with hands.hold(name, 16):
@@ -84,7 +84,7 @@ def test_what_is_taken_and_finished_is_told_also_when_it_fails():
 
 
 def test_pictures_are_kept_as_long_as_there_is_room():
-    hands = Hands()
+    hands = InFlight()
     kept = [hands.keep(np.zeros((4, 5, 3), np.uint8)) for _ in range(5)]
     assert [image is not None for image in kept] == [True, True, True, False, False]
     kept.clear()
@@ -94,4 +94,4 @@ def test_pictures_are_kept_as_long_as_there_is_room():
 
 @pytest.mark.parametrize(("pixels", "ahead"), [(1, 8), (12, 8), (20, 5), (70, 1), (900, 1)])
 def test_fewer_frames_of_a_video_wait_when_they_are_large(pixels, ahead):
-    assert Hands().ahead(8, pixels) == ahead
+    assert InFlight().ahead(8, pixels) == ahead

@@ -25,12 +25,12 @@ from support.screen import wait_until
 from converters import convert
 from converters.interactive import app, keymap
 from converters.interactive import screen as content
-from converters.interactive.preview import Preview, Shot, show_alpha, show_mask
-from converters.interactive.preview_worker import Painter
-from converters.interactive.session_file import Session, save, session_path
-from converters.interactive.state import Desk, Scene
+from converters.interactive.preview import Preview, PreviewRequest, show_alpha, show_mask
+from converters.interactive.preview_worker import PreviewWorker
+from converters.interactive.session_file import SavedSession, save, session_path
+from converters.interactive.state import EditorState, FootageIndex
 from converters.look import Look
-from converters.look_timeline import Looks
+from converters.look_timeline import LookTimeline
 from converters.predictor import Predictor
 from facelib.faceset import Faceset
 from facelib.types import FaceType
@@ -203,19 +203,19 @@ def paint(painter, desk, condition=lambda painted: True):
     """Wait until the picture of a state is made, and a condition holds for it."""
 
     def there():
-        painted = painter(Shot.of(desk))
-        return painted.shot == Shot.of(desk) and condition(painted)
+        painted = painter(PreviewRequest.of(desk))
+        return painted.shot == PreviewRequest.of(desk) and condition(painted)
 
     wait_until(there, "the picture is made")
-    return painter(Shot.of(desk))
+    return painter(PreviewRequest.of(desk))
 
 
 def test_the_model_is_asked_once_for_each_frame(preview):
     for erode in (0, 10, 20):
         for frame in (0, 1, 2):
-            preview(Shot(frame, (Look(erode_modifier=erode),), "result"))
-            preview(Shot(frame, (Look(erode_modifier=erode),), "mask"))
-            preview(Shot(frame, (Look(erode_modifier=erode),), "original"))
+            preview(PreviewRequest(frame, (Look(erode_modifier=erode),), "result"))
+            preview(PreviewRequest(frame, (Look(erode_modifier=erode),), "mask"))
+            preview(PreviewRequest(frame, (Look(erode_modifier=erode),), "original"))
     assert preview.calls == [1, 1]
 
 
@@ -223,7 +223,9 @@ def test_a_preview_is_what_rendering_gives(preview, tmp_path):
     look = Look(mode="seamless", blur_modifier=50)
     convert.run(options(tmp_path, **vars(look)), INVERT)
     for index, image in enumerate(read_folder(tmp_path / "result")):
-        np.testing.assert_array_equal(preview(Shot(index, (look,), "result")).image, image)
+        np.testing.assert_array_equal(
+            preview(PreviewRequest(index, (look,), "result")).image, image
+        )
 
 
 def test_a_middle_frame_is_shown_as_it_is_rendered_once_those_before_it_are_ready(tmp_path):
@@ -236,15 +238,15 @@ def test_a_middle_frame_is_shown_as_it_is_rendered_once_those_before_it_are_read
     predictor = Predictor(swap, SIZE, FaceType.FULL, 10, 10)
     look = Look(color_transfer="rct", color_frames=4, motion_blur=100)
     later = replace(look, mask_type="hull", color_frames=3)
-    looks = Looks({0: look, 3: later})
+    looks = LookTimeline({0: look, 3: later})
     with open_random(open_source(tmp_path / "frames")) as frames:
-        save(session_path(tmp_path / "result"), Session(looks), "frames", frames.names)
+        save(session_path(tmp_path / "result"), SavedSession(looks), "frames", frames.names)
         convert.run(options(tmp_path), predictor)
         rendered = read_folder(tmp_path / "result")[4]
         preview = Preview(frames, Faceset.open(tmp_path / "aligned").by_frame(), predictor)
-        still = preview(Shot(4, (replace(later, motion_blur=0),), "result"))
-        desk = Desk(Scene(6, tuple(range(6))), looks, frame=4)
-        with Painter(preview) as painter:
+        still = preview(PreviewRequest(4, (replace(later, motion_blur=0),), "result"))
+        desk = EditorState(FootageIndex(6, tuple(range(6))), looks, frame=4)
+        with PreviewWorker(preview) as painter:
             first = paint(painter, desk).seen
             whole = paint(painter, desk, lambda painted: not painted.seen.missing).seen
     assert first.missing == (3, 2)
@@ -256,16 +258,18 @@ def test_a_middle_frame_is_shown_as_it_is_rendered_once_those_before_it_are_read
 def test_a_frame_that_cannot_be_read_is_not_waited_for(preview, tmp_path):
     (tmp_path / "frames" / "000002.png").write_bytes(b"nothing")
     look = Look(color_transfer="rct", color_frames=4)
-    desk = Desk(Scene(6, (0, 2, 3, 4, 5)), Looks.all_alike(look), frame=3)
-    with Painter(preview) as painter:
+    desk = EditorState(FootageIndex(6, (0, 2, 3, 4, 5)), LookTimeline.all_alike(look), frame=3)
+    with PreviewWorker(preview) as painter:
         paint(painter, desk, lambda painted: not painted.seen.missing)
-        wait_until(lambda: painter(Shot.of(desk)) and preview.ready(4), "the next one is ready")
+        wait_until(
+            lambda: painter(PreviewRequest.of(desk)) and preview.ready(4), "the next one is ready"
+        )
 
 
 def test_faces_and_pictures_are_kept_within_bounds(preview):
     preview._most = 2
     for frame in (0, 1, 2, 3, 4, 5, 0):
-        preview(Shot(frame, (Look(),), "result"))
+        preview(PreviewRequest(frame, (Look(),), "result"))
         assert len(preview._jobs) <= 2
         assert len(preview._pictures) <= 4
     assert len(preview.calls) == 6
@@ -273,38 +277,38 @@ def test_faces_and_pictures_are_kept_within_bounds(preview):
 
 def test_an_unreadable_frame_is_told_and_costs_that_frame(preview, tmp_path):
     (tmp_path / "frames" / "000002.png").write_bytes(b"nothing")
-    desk = Desk(Scene(6, (0, 2, 3, 4, 5)), Looks.all_alike(Look()), frame=2)
-    with Painter(preview) as painter:
+    desk = EditorState(FootageIndex(6, (0, 2, 3, 4, 5)), LookTimeline.all_alike(Look()), frame=2)
+    with PreviewWorker(preview) as painter:
         painted = paint(painter, desk)
     assert painted.seen is None
     assert "000002.png" in painted.trouble
     assert content.draw(None, desk, painted.trouble).shape == (760, 1280, 3)
 
 
-def test_outside_the_mask_the_frame_is_grey_and_dark():
+def test_outside_the_mask_the_frame_is_gray_and_dark():
     frame = np.full((40, 60, 3), (200, 100, 50), np.uint8)
-    cover = np.zeros((40, 60), np.uint8)
-    cover[:, 30:] = 255
-    shown = show_mask(frame, cover)
+    face_alpha = np.zeros((40, 60), np.uint8)
+    face_alpha[:, 30:] = 255
+    shown = show_mask(frame, face_alpha)
     np.testing.assert_array_equal(shown[:, 30:], frame[:, 30:])
     assert np.ptp(shown[:, :30], axis=2).max() == 0
     assert shown[:, :30].max() < 60
-    assert show_alpha(np.dstack([frame, cover]))[5, 40].tolist() == [200, 100, 50]
+    assert show_alpha(np.dstack([frame, face_alpha]))[5, 40].tolist() == [200, 100, 50]
 
 
 @pytest.mark.parametrize("state", [{}, {"help": True}, {"zoomed": True}, {"typed": "12"}])
 def test_in_every_state_the_picture_and_the_settings_are_drawn(state, preview):
-    desk = Desk(Scene(6, (0, 2)), Looks.all_alike(Look()), **state)
-    drawn = content.draw(preview(Shot.of(desk)), desk)
+    desk = EditorState(FootageIndex(6, (0, 2)), LookTimeline.all_alike(Look()), **state)
+    drawn = content.draw(preview(PreviewRequest.of(desk)), desk)
     assert drawn.shape == (760, 1280, 3)
     assert drawn[:, -content.SIDE :].max() > 200
     assert drawn[: -content.LOW, : -content.SIDE].std() > 10
 
 
 def test_the_strip_shows_where_faces_are_and_where_settings_change():
-    looks = Looks.all_alike(Look()).from_here(50, Look(mode="seamless"))
+    looks = LookTimeline.all_alike(Look()).from_here(50, Look(mode="seamless"))
     strip = np.zeros((content.FILM, 100, 3), np.uint8)
-    content.draw_film(strip, Desk(Scene(100, tuple(range(20, 40))), looks, frame=70))
+    content.draw_film(strip, EditorState(FootageIndex(100, tuple(range(20, 40))), looks, frame=70))
     middle = strip[content.FILM // 2]
     shades = {"face": content.FAINT, "change": content.MARK, "here": content.TEXT}
     found = {what: set(np.flatnonzero((middle == shade).all(axis=1)).tolist())

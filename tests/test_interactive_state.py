@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 
 from converters.interactive import keymap
 from converters.interactive.edits import option_of
-from converters.interactive.state import Desk, Scene, mouse, press
+from converters.interactive.state import EditorState, FootageIndex, mouse, press
 from converters.look import Look
-from converters.look_timeline import Looks
+from converters.look_timeline import LookTimeline
 from utils.options import options_of
 from utils.window import NAMED
 
 STEPS = keymap.steps()
-SCENE = Scene(count=100, faces=(3, 4, 50, 90))
+SCENE = FootageIndex(count=100, faces=(3, 4, 50, 90))
 PAGE = Path(__file__).parent.parent / "docs" / "interactive.md"
 
 
 def begin(look=None, **changes):
-    return Desk(SCENE, Looks.all_alike(look or Look()), **changes)
+    return EditorState(SCENE, LookTimeline.all_alike(look or Look()), **changes)
 
 
 def type_keys(desk, *keys, held=False):

@@ -140,7 +140,7 @@ def test_the_mirror_image_has_mirrored_landmarks(landmarkers, located, astronaut
     (found,) = yunet.detect([flipped])
     points = landmarks.mirror(landmarkers[name].locate(flipped, found[:1])[0][0], 512)
     assert error(points, located[name]) < 0.03
-    assert abs((points - located[name])[:, 0].mean()) < 0.3, "pixel centres, not pixel edges"
+    assert abs((points - located[name])[:, 0].mean()) < 0.3, "pixel centers, not pixel edges"
 
 
 @pytest.mark.parametrize("name", LANDMARKERS)
@@ -196,11 +196,11 @@ def test_the_mesh_table_is_complete_and_symmetric():
     np.testing.assert_array_equal(share, share[landmarks.MIRROR])
 
 
-def test_a_region_is_levelled_and_centred():
+def test_a_region_is_leveled_and_centered():
     region = Region(100.0, 50.0, 80.0, np.radians(30))
     eyes = np.array([(100, 50), (100 + 20 * np.cos(region.roll), 50 + 20 * np.sin(region.roll))])
-    centre, right = apply(region.matrix(161), eyes)
-    np.testing.assert_allclose(centre, (80, 80), atol=1e-4)
+    center, right = apply(region.matrix(161), eyes)
+    np.testing.assert_allclose(center, (80, 80), atol=1e-4)
     np.testing.assert_allclose(right, (80 + 20 * 161 / 80, 80), atol=1e-4)
 
 

@@ -10,9 +10,9 @@ import pytest
 from facelib.geometry import pose
 from facelib.types import FaceType
 from trainer.data import loader
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Pick, Sampler, Settings
-from trainer.data.yaw_matching import NEAR, LikeYaw, yaw
+from trainer.data.yaw_matching import NEAR, YawMatcher, yaw
 from utils.errors import InputError
 
 HALF_64 = Settings(FaceType.HALF, 64)
@@ -36,7 +36,7 @@ def turned(faceset, monkeypatch):
 def pairs(src, dst, count=400, flip=True):
     """Return yaw as shown of the src and the dst face of each sample."""
     dst_sampler = Sampler(dst, HALF_64._replace(random_flip=flip), (1, 1))
-    src_sampler = Sampler(src, HALF_64, (1, 0), picks=LikeYaw(src, dst_sampler, (1, 0)))
+    src_sampler = Sampler(src, HALF_64, (1, 0), picks=YawMatcher(src, dst_sampler, (1, 0)))
     shown = zip(src_sampler.shown(0, count), dst_sampler.shown(0, count), strict=True)
     return np.array([
         [faces[i][1].degrees * (-1 if flip else 1) for faces, (i, flip) in ((src, s), (dst, d))]
@@ -103,9 +103,9 @@ def kill(thread):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_workers_that_die_are_replaced_and_no_batch_is_lost(faceset, capsys):
     src, dst = (Sampler(faceset, HALF_64, (7, side)) for side in (0, 1))
-    with Feed(src, dst, 3) as calm:
+    with BatchLoader(src, dst, 3) as calm:
         expected = [calm.next() for _ in range(12)]
-    with Feed(src, dst, 3) as batches:
+    with BatchLoader(src, dst, 3) as batches:
         received = [batches.next() for _ in range(4)]
         for _ in batches._threads:
             batches._jobs.put(loader._Job(0))  # wakes them up
@@ -132,18 +132,18 @@ def test_a_batch_that_cannot_be_made_is_reported_and_the_next_one_taken(
         return picks(first, count)
 
     monkeypatch.setattr(src, "picks", stumble)
-    with Feed(src, dst, 3) as batches:
+    with BatchLoader(src, dst, 3) as batches:
         received = [batches.next() for _ in range(4)]
     assert capsys.readouterr().err.count("Singular matrix") == 2
     assert (received[2][0].warped == src.batch(4, 3).warped).all()
     broken.update(range(100))
-    with Feed(src, dst, 3) as batches, pytest.raises(InputError, match="in a row"):
+    with BatchLoader(src, dst, 3) as batches, pytest.raises(InputError, match="in a row"):
         batches.next()
 
 
 def test_a_size_can_change_between_batches(faceset):
     src, dst = (Sampler(faceset, HALF_64, (7, side)) for side in (0, 1))
-    with Feed(src, dst, 4) as batches:
+    with BatchLoader(src, dst, 4) as batches:
         assert len(batches.next()[0].mask) == 4
         batches.resize(2)
         assert len(batches.next()[0].mask) == 2
@@ -153,7 +153,10 @@ def test_waiting_for_a_slow_disk_is_told(faceset, capsys, monkeypatch):
     monkeypatch.setattr(loader, "POLL", 0.01)
     monkeypatch.setattr(loader, "PATIENCE", 0.05)
     src, dst = (Sampler(faceset, HALF_64, (7, side)) for side in (0, 1))
-    with src._lock, Feed(src, dst, 4) as batches:  # nothing can be read while the lock is held
+    with (
+        src._lock,
+        BatchLoader(src, dst, 4) as batches,
+    ):  # nothing can be read while the lock is held
         waiting = loader.threading.Thread(target=batches.next, daemon=True)
         waiting.start()
         waiting.join(0.5)

@@ -112,6 +112,6 @@ def test_a_family_of_tools_is_listed(two_words, capsys):
     assert "extract" not in listed
 
 
-def test_a_misspelt_second_word_is_a_usage_error(two_words, capsys):
+def test_a_misspelled_second_word_is_a_usage_error(two_words, capsys):
     assert main.main(["tools", "loook"]) == 2
     assert "did you mean tools look?" in capsys.readouterr().err

@@ -10,10 +10,10 @@ from support.synthetic import make_landmarks, make_video
 from extractor import journal
 from extractor.extract import run
 from extractor.manual import app
-from extractor.manual.drawing import CYAN, HELP, Painter
-from extractor.manual.editor import FIRST, KEYS, SMALLEST, Editor, Hand, Step
-from extractor.manual.frame_cache import Reel
-from extractor.manual.viewport import CLOSEST, View
+from extractor.manual.drawing import CYAN, HELP, FrameDrawing
+from extractor.manual.editor import FIRST, KEYS, SMALLEST, Editor, Hand, Move
+from extractor.manual.frame_cache import FrameCache
+from extractor.manual.viewport import CLOSEST, Viewport
 from extractor.options import ExtractOptions
 from facelib.faceset import Faceset, read_info
 from facelib.types import Face, FaceType, Rect
@@ -136,7 +136,7 @@ def test_the_wheel_changes_the_size(locked):
 def test_enter_keeps_the_face_locked_or_not(locked):
     editor = make_editor()
     verdict = feed(editor, (200, 150), *(click(200, 150) if locked else ()), "enter")
-    assert verdict.step is Step.NEXT
+    assert verdict.step is Move.NEXT
     assert centers(verdict.faces) == [(200, 150)]
 
 
@@ -148,12 +148,12 @@ def test_enter_right_behind_a_movement_keeps_what_is_under_the_mouse_now():
 
 
 def test_space_says_that_there_is_no_face():
-    assert feed(make_editor(), (9, 9), *click(9, 9), "space") == app.Verdict(Step.NEXT, ())
+    assert feed(make_editor(), (9, 9), *click(9, 9), "space") == app.Verdict(Move.NEXT, ())
 
 
 @pytest.mark.parametrize(("key", "step"), [
-    (".", Step.FORTH), (",", Step.BACK), ("q", Step.STOP), ("escape", Step.STOP),
-    ("left", Step.BACK), ("right", Step.FORTH),
+    (".", Move.FORTH), (",", Move.BACK), ("q", Move.STOP), ("escape", Move.STOP),
+    ("left", Move.BACK), ("right", Move.FORTH),
 ])  # fmt: skip
 def test_leaving_keeps_only_locked_faces(key, step):
     assert feed(make_editor(), (200, 150), key) == app.Verdict(step, None)
@@ -163,11 +163,11 @@ def test_leaving_keeps_only_locked_faces(key, step):
 
 def test_closing_the_window_is_like_q():
     verdict = feed(make_editor(), (200, 150), *click(200, 150), Closed())
-    assert (verdict.step, centers(verdict.faces)) == (Step.STOP, [(200, 150)])
+    assert (verdict.step, centers(verdict.faces)) == (Move.STOP, [(200, 150)])
 
 
 def test_nothing_is_decided_before_the_mouse_came():
-    assert feed(make_editor(), "enter") == app.Verdict(Step.NEXT, None)
+    assert feed(make_editor(), "enter") == app.Verdict(Move.NEXT, None)
 
 
 def test_the_next_frame_begins_where_the_mouse_is():
@@ -292,7 +292,7 @@ def test_every_key_is_explained_and_does_something():
 
 @pytest.mark.parametrize("longest", [0, 200, 1368])
 def test_a_place_in_the_window_is_the_place_in_the_frame(longest):
-    view = View.of(SHAPE, longest)
+    view = Viewport.of(SHAPE, longest)
     assert max(view.size) == (longest or 400)
     for step in range(5):
         x, y = view.to_frame(30 + step, 40)
@@ -305,14 +305,14 @@ def test_the_whole_frame_is_scaled_as_opencv_does_it():
     noise = np.random.default_rng(0).integers(0, 256, (300, 400), np.uint8)
     frame = cv2.GaussianBlur(noise, (0, 0), 3)
     for longest in (400, 800):
-        view = View.of(SHAPE, longest)
+        view = Viewport.of(SHAPE, longest)
         ours = cv2.warpAffine(frame, view.matrix(), view.size, borderMode=cv2.BORDER_REPLICATE)
         theirs = cv2.resize(frame, view.size)
         assert np.abs(ours.astype(int) - theirs).max() <= 2
 
 
 def test_zooming_keeps_what_is_under_the_mouse_and_never_shows_the_outside():
-    view = View.of(SHAPE, 800)
+    view = Viewport.of(SHAPE, 800)
     place = view.to_frame(500, 300)
     for factor in (1.5, 3, 1000, 0.4):
         view = view.zoomed(factor, 500, 300)
@@ -323,7 +323,7 @@ def test_zooming_keeps_what_is_under_the_mouse_and_never_shows_the_outside():
         corners = [moved.to_frame(-0.5, -0.5), moved.to_frame(799.5, 599.5)]
         assert np.min(corners) >= -0.5 - 1e-6
         assert (np.max(corners, axis=0) <= np.array(SHAPE) - 0.5 + 1e-6).all()
-    assert view.zoomed(0.0001, 3, 3) == View.of(SHAPE, 800)
+    assert view.zoomed(0.0001, 3, 3) == Viewport.of(SHAPE, 800)
 
 
 @pytest.mark.parametrize("locked", [False, True])
@@ -336,7 +336,7 @@ def test_z_shows_a_small_face_large_and_its_landmarks_stay_on_it(locked):
     assert editor.rect.width * editor.view.scale == pytest.approx(0.4 * 600, rel=0.3)
     np.testing.assert_allclose(editor.rect.center, where, atol=1e-6)
     feed(editor, "z")
-    assert editor.view == View.of(SHAPE, 800)
+    assert editor.view == Viewport.of(SHAPE, 800)
 
 
 def test_a_landmark_can_be_moved_by_less_than_a_pixel_when_zoomed():
@@ -358,7 +358,7 @@ def test_the_view_is_moved_with_the_right_button_and_kept_for_the_next_frame():
     feed(editor, *drag((200, 150), (230, 140), "right"))
     np.testing.assert_allclose(editor.view.to_frame(230, 140), place, atol=1e-6)
     assert make_editor(hand).view == editor.view
-    assert Editor(Locate(), (100, 100), hand).view == View.of((100, 100), 0)
+    assert Editor(Locate(), (100, 100), hand).view == Viewport.of((100, 100), 0)
 
 
 # ------------------------------------------------------------------------------- what is to be seen
@@ -369,7 +369,7 @@ def test_points_rectangle_and_crop_are_where_they_belong():
     hand = Hand(help=False)
     editor = make_editor(hand, window_size=800)
     feed(editor, (400, 300), *wheel(400, 300, -6))
-    painter = Painter(image, FaceType.FULL)
+    painter = FrameDrawing(image, FaceType.FULL)
     picture = painter.paint(editor, "3 of 7: 漢字.png")
     assert picture.shape == (600, 800, 3)
     matrix = editor.view.matrix()
@@ -387,7 +387,7 @@ def test_points_rectangle_and_crop_are_where_they_belong():
 def test_points_dragged_to_one_place_are_drawn_too(face_type):
     point = Face(Rect(9, 9, 9, 9), np.full((68, 2), 9.0, np.float32), 1.0)
     editor = make_editor(faces=(point,))
-    Painter(np.zeros((300, 400, 3), np.uint8), face_type).paint(editor, "x")
+    FrameDrawing(np.zeros((300, 400, 3), np.uint8), face_type).paint(editor, "x")
 
 
 # ---------------------------------------------------------------------- frames, forwards and back
@@ -402,7 +402,7 @@ def clip(tmp_path_factory):
 def test_a_video_goes_forwards_and_back_with_little_memory(clip, monkeypatch):
     monkeypatch.setattr("extractor.manual.frame_cache.MOST_BYTES", 3 * 48 * 64 * 3)
     options = ExtractOptions(input_dir=clip, output_dir=clip)
-    reel = Reel(open_source(clip), options, lambda name: name != "000007.png")
+    reel = FrameCache(open_source(clip), options, lambda name: name != "000007.png")
     wanted = [index for index in range(20) if index != 7]
     for position in (0, 1, 2, 1, 12, 11, 3, 18, 0, 18):
         frame = reel.at(position)
@@ -491,7 +491,7 @@ def recorded(out):
 
 
 def on_disk(out):
-    """{frame name: centres of the faces in the folder, largest first}."""
+    """{frame name: centers of the faces in the folder, largest first}."""
     found = {}
     for _, info in Faceset.open(out):
         found.setdefault(info.source_name, []).append(info)
@@ -518,7 +518,7 @@ def test_every_decision_is_written_and_recorded_at_once(pictures, out, person):
     ]  # fmt: skip
     report = extract(pictures, out)
     assert report.counts == {"frames": 4, "faces": 4}
-    assert report.remarks["frames without a face"] == ["f1.png"]
+    assert report.notes["frames without a face"] == ["f1.png"]
     assert on_disk(out) == {"f0.png": [(60, 60)], "f2.png": [(30, 40), (90, 80)],
                             "f3.png": [(70, 70)]}  # fmt: skip
     _, info = Faceset.open(out)[0]
@@ -633,7 +633,7 @@ def test_manual_fix_offers_the_frames_without_a_face(footage, out, monkeypatch):
     person.list = ["c", ",", "q"]  # the first frame's face is copied into the second
     report = extract(footage, out, manual_fix=True, **settings)
     assert report.counts["faces"] == 3
-    assert report.remarks["frames left for another time"] == ["f2.png"]
+    assert report.notes["frames left for another time"] == ["f2.png"]
     first, second = read_info(out / "f0_0.png"), read_info(out / "f1_0.png")
     np.testing.assert_array_equal(first.source_landmarks, second.source_landmarks)
     assert (first.detector, second.detector) == ("yunet", "manual")
@@ -654,7 +654,7 @@ def test_debug_fix_does_the_frames_whose_debug_picture_was_deleted(footage, out,
     monkeypatch.setattr(app, "Window", person)
     person.list = ["space", ".", "q"]  # f1 is empty; f3 is left as it is
     report = extract(footage, out, detector="yunet", manual_output_debug_fix=True)
-    assert report.remarks["frames left for another time"] == ["f3.png"]
+    assert report.notes["frames left for another time"] == ["f3.png"]
     assert on_disk(out).keys() == {"f0.png", "f3.png"}
     person.list = ["space"]
     extract(footage, out, detector="yunet", manual_output_debug_fix=True)

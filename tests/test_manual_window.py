@@ -70,18 +70,18 @@ class Program:
         rows = [json.loads(line) for line in lines[1:]]
         return {row["item"]: len(row["faces"]) for row in rows}
 
-    def seen(self, colour, picture=None):
-        """Wait until a face in this colour is seen; keep a picture of the screen.
+    def seen(self, color, picture=None):
+        """Wait until a face in this color is seen; keep a picture of the screen.
 
         Keys and clicks that come too fast for a busy program lose their order.
         """
 
         def there():
             shown = self.screen.picture(picture)
-            off = np.abs(shown.astype(int) - colour).max(axis=2)
+            off = np.abs(shown.astype(int) - color).max(axis=2)
             return (off < 60).sum() > 60
 
-        wait_until(there, f"a face in {colour} is seen")
+        wait_until(there, f"a face in {color} is seen")
 
     def press(self, *keys):
         """Press keys, each when the screen shows what the one before it did."""

@@ -1,4 +1,4 @@
-"""Colours over time: less flicker, no lag behind the light, cuts, and continued runs."""
+"""Colors over time: less flicker, no lag behind the light, cuts, and continued runs."""
 
 import dataclasses
 
@@ -10,8 +10,8 @@ from support.synthetic import draw_face, make_info, make_landmarks
 from converters.blending.blender import Blender
 from converters.blending.crop import Crop
 from converters.blending.mask import Swap
-from converters.blending.mask_history import Memory, average
-from converters.blending.motion import find_ways
+from converters.blending.mask_history import MaskHistory, average
+from converters.blending.motion import find_motions
 from converters.look import Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
@@ -41,7 +41,7 @@ def footage(count=24, light=lambda index: 1.0, noise=4):
 
 
 def predictor(seed=1):
-    """Another face's colours, lit as dst is, in a mask that shakes."""
+    """Another face's colors, lit as dst is, in a mask that shakes."""
     rng = np.random.default_rng(seed)
     other = draw_face(make_landmarks(center=(32, 32), width=46), (SIDE, SIDE), identity=2, blur=1)
 
@@ -65,7 +65,7 @@ def convert(frames, landmarks, made=None, first=0, **look):
 
 
 def mean_colors(images, landmarks):
-    """Mean colour of the middle of the face, in Lab: (n, 3)."""
+    """Mean color of the middle of the face, in Lab: (n, 3)."""
     crop = geometry.crop_matrix(landmarks, SIDE, FaceType.FULL)
     inside = slice(24, 40), slice(22, 42)
     labs = []
@@ -76,7 +76,7 @@ def mean_colors(images, landmarks):
 
 
 def flicker(results, frames, landmarks):
-    """How much the face's mean colour changes between frames beyond what the footage does."""
+    """How much the face's mean color changes between frames beyond what the footage does."""
     changes = [np.diff(mean_colors(images, landmarks), axis=0) for images in (results, frames)]
     return np.linalg.norm(changes[0] - changes[1], axis=1).mean()
 
@@ -95,7 +95,7 @@ def test_averaging_takes_away_at_least_half_of_the_flicker(look):
     assert flicker(before, frames, landmarks) > 0.5
     ratio = flicker(after, frames, landmarks) / flicker(before, frames, landmarks)
     assert ratio < 0.5
-    # and the colours themselves are the same on the whole
+    # and the colors themselves are the same on the whole
     means = [mean_colors(images, landmarks)[8:].mean(axis=0) for images in (before, after)]
     np.testing.assert_allclose(*means, atol=1.5)
 
@@ -175,7 +175,7 @@ def make_swap(landmarks, shade=0.5, index=0):
 
 def test_faces_are_told_apart_by_place_not_by_number():
     left, right = make_landmarks(center=(60, 60), width=60), make_landmarks(center=(300, 60))
-    blender, memory = Blender(Look(color_transfer="rct")), Memory()
+    blender, memory = Blender(Look(color_transfer="rct")), MaskHistory()
     for index in range(4):
         swaps = [make_swap(left, 0.2), make_swap(right, 0.8, 1)]
         if index % 2:  # the larger one is now the other one
@@ -192,7 +192,7 @@ def test_the_newest_mask_weighs_most_and_old_ones_fade_out():
 
 
 def test_a_gap_or_a_jump_starts_anew():
-    blender, memory = Blender(Look(color_transfer="rct")), Memory()
+    blender, memory = Blender(Look(color_transfer="rct")), MaskHistory()
     here = make_landmarks(center=(100, 100), width=80)
     swap = make_swap(here)
     levels = []
@@ -210,10 +210,10 @@ def test_the_way_of_a_face_is_that_of_its_landmarks():
     steps = [(0, 0), (6, 2), (12, 4), (300, 4)]
     infos = [make_info(start + np.float32(step), frame_index=i) for i, step in enumerate(steps)]
     passer = make_info(make_landmarks(center=(190, 100), width=80), frame_index=1, face_index=1)
-    ways = find_ways([*infos, passer])
-    np.testing.assert_allclose([ways[info] for info in infos], [(6, 2), (6, 2), (6, 2), (0, 0)],
+    motions = find_motions([*infos, passer])
+    np.testing.assert_allclose([motions[info] for info in infos], [(6, 2), (6, 2), (6, 2), (0, 0)],
                                atol=1e-3)  # fmt: skip
-    assert ways[passer] == (0, 0)
+    assert motions[passer] == (0, 0)
 
 
 @pytest.mark.parametrize("way", [(12.0, 0.0), (0.0, 9.0), (8.0, 6.0)])

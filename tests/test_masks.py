@@ -140,7 +140,7 @@ def test_every_mask_type_gives_a_mask_of_the_fixed_size(name, size):
 def test_a_faint_veil_is_no_face_and_the_outline_stays_in_place():
     mask = np.full((64, 64, 1), 0.08, np.float32)
     mask[:, 32:] = 0.95
-    mask[:, 31] = 0.5  # its centre lies at 31.5 / 64 of the crop
+    mask[:, 31] = 0.5  # its center lies at 31.5 / 64 of the crop
     found = predicted_mask(make_swap(mask))
     assert not found[:, :100].any()
     assert (found[:, 160:] == 1).all()

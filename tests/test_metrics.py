@@ -133,13 +133,13 @@ def test_steady_movement_and_cuts_are_no_jitter():
     assert metrics.jitter(moving, np.zeros(20, int)) > 1
 
 
-def test_jitter_and_flicker_need_neighbours():
+def test_jitter_and_flicker_need_neighbors():
     apart = np.arange(9)
     assert np.isnan(metrics.jitter(still(9), apart))
     assert np.isnan(metrics.flicker(np.zeros((9, 3)), apart))
 
 
-def test_flicker_is_the_mean_step_between_neighbours():
+def test_flicker_is_the_mean_step_between_neighbors():
     colors = np.array([[50.0, 0, 0], [53, 4, 0], [53, 4, 0], [90, 0, 0]])
     assert metrics.flicker(colors, np.array([0, 0, 0, 1])) == pytest.approx(2.5)
 
@@ -186,9 +186,9 @@ def test_sharpness_of_a_small_face_reads_the_same_share(picture, hull):
     assert share(200) == pytest.approx(share(120), abs=0.1)
 
 
-def test_mean_colour_is_cie_lab():
-    grey = np.full((8, 8, 3), 0.5, np.float32)
-    assert metrics.mean_lab(grey, np.ones((8, 8))) == pytest.approx([53.39, 0, 0], abs=0.1)
+def test_mean_color_is_cie_lab():
+    gray = np.full((8, 8, 3), 0.5, np.float32)
+    assert metrics.mean_lab(gray, np.ones((8, 8))) == pytest.approx([53.39, 0, 0], abs=0.1)
 
 
 def test_ssim_of_flat_pictures_is_the_closed_form():

@@ -433,7 +433,7 @@ def test_blur_is_scipys_away_from_the_border(sigma):
 
 
 def test_blur_moves_nothing_and_gives_no_weight_to_borders():
-    """Two faults of the ancestor: its kernel was off-centre, and empty borders became face."""
+    """Two faults of the ancestor: its kernel was off-center, and empty borders became face."""
     mask = np.zeros((1, 33, 33, 1), np.float32)
     mask[0, 12:21, 12:21] = 1
     blurred = np.asarray(losses.gaussian_blur(mask, 2.0))[0, ..., 0]
@@ -576,7 +576,7 @@ def test_acceleration_leaves_layers_with_few_channels_alone():
     assert "convolution_op" not in vars(layer)
 
 
-def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_chequerboard():
+def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_checkerboard():
     model = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
     initializers.begin(model.networks.values(), seed=3)
     faces = RNG.standard_normal((2, 64, 64, 3)).astype(np.float32)

@@ -18,15 +18,15 @@ from facelib.faceset import Faceset, write_face
 from facelib.geometry import warp_face
 from facelib.types import FaceType
 from models import MODELS, checkpoint
-from models.base import Faces
+from models.base import Prediction
 from trainer import train
 from trainer.data.sampler import Sampler, Settings
 from trainer.data.split import sides_of
 from trainer.monitoring import monitor, plots, preview, validation, window
-from trainer.monitoring.predict import CHUNK, Predicted, Predictor
-from trainer.monitoring.validation import Exam, Record
+from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
+from trainer.monitoring.validation import Record, Validation
 from trainer.options import options_class
-from trainer.session import Session
+from trainer.session import TrainingSession
 from utils.images import read_image, to_float
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +55,7 @@ def settings(people, tmp_path, monkeypatch):
 
 @pytest.fixture
 def sides(settings, people):
-    session = Session(settings())
+    session = TrainingSession(settings())
     return session, sides_of(session, *(Faceset.open(people / side) for side in ("src", "dst")))
 
 
@@ -111,14 +111,16 @@ def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_pa
     settings = Settings(FaceType.HALF, 64)
     src = Sampler(Faceset.open(people / "src")[:6], settings, (1,))
     dst = Sampler(photographs(tmp_path, astronaut), settings, (2,))
-    measured = Exam(src, dst, src, dst)
-    copies = [Faces(faces[..., :3], faces[..., 3:]) for faces in (measured._src, measured._dst)]
+    measured = Validation(src, dst, src, dst)
+    copies = [
+        Prediction(faces[..., :3], faces[..., 3:]) for faces in (measured._src, measured._dst)
+    ]
     values = measured.measure([Predicted(*copies, copies[1])])
     assert values["ssim_src"] == pytest.approx(1)
     assert values["ssim_dst"] == pytest.approx(1)
     assert values["mask_overlap"] == 1
     assert values["to_dst"] < 0.2 < 0.6 < values["to_src"]
-    wrong = Faces(1 - copies[1].image, None)
+    wrong = Prediction(1 - copies[1].image, None)
     values = measured.measure([Predicted(copies[0], wrong, copies[0])])
     assert values["ssim_dst"] < 0.5
     assert np.isnan(values["mask_overlap"])
@@ -127,19 +129,19 @@ def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_pa
 
 def test_predictions_in_parts_are_those_of_the_model(sides):
     session, (src, dst, src_rest, dst_rest) = sides
-    measured = Exam(src_rest, dst_rest, src, dst)
-    *_, made = measured.predict(Predictor(session.model))
+    measured = Validation(src_rest, dst_rest, src, dst)
+    *_, made = measured.predict(FacePredictor(session.model))
     faces = measured._dst[..., :3]
     expected = session.model.swap(faces).image
     np.testing.assert_allclose(np.concatenate([m.swap.image for m in made]), expected, atol=1e-5)
     assert sum(len(m.src.image) for m in made) == len(faces)
 
 
-def test_without_weights_of_a_recogniser_the_rest_is_measured(sides, monkeypatch, capsys):
+def test_without_weights_of_a_recognizer_the_rest_is_measured(sides, monkeypatch, capsys):
     _, (src, dst, _, dst_rest) = sides
     monkeypatch.setattr("facelib.recognizers.sface.weight_file", _no_file)
-    measured = Exam(None, dst_rest, src, dst)
-    faces = Faces(measured._dst[..., :3], measured._dst[..., 3:])
+    measured = Validation(None, dst_rest, src, dst)
+    faces = Prediction(measured._dst[..., :3], measured._dst[..., 3:])
     for _ in range(2):
         values = measured.measure([Predicted(faces, faces, faces)])
         assert values["ssim_dst"] == pytest.approx(1)
@@ -192,7 +194,7 @@ def test_only_the_chosen_range_of_losses_is_drawn():
 
 def test_pages_show_different_faces(sides):
     session, (src, dst, _, _) = sides
-    sitters, predictor = preview.Sitters(src, dst), Predictor(session.model)
+    sitters, predictor = preview.PreviewFaces(src, dst), FacePredictor(session.model)
     pages = [sitters.columns(predictor, page)[0].image for page in range(preview.PAGES)]
     shown = np.concatenate(pages)
     assert len(np.unique(shown.reshape(len(shown), -1), axis=0)) == preview.PAGES * preview.ROWS

@@ -14,7 +14,7 @@ from utils.errors import Interrupted, UsageError
 from utils.options import opt
 
 
-class Colour(Enum):
+class Color(Enum):
     RED = "red"
     BLUE = "blue"
 
@@ -25,7 +25,7 @@ class Sample:
     count: int = opt(8, help="how many", low=1, high=64, ask=True)
     share: float = opt(0.5, help="part", low=0.0, high=1.0)
     flip: bool = opt(True, help="mirror 50 % of them", ask=True, fixed=True)
-    colour: Colour = opt(Colour.RED, help="paint")
+    color: Color = opt(Color.RED, help="paint")
     mode: str = opt("fast", help="how", choices=("fast", "slow"), aliases=("--speed",))
     gpu: int | None = opt(None, help="which")
     files: tuple[Path, ...] = opt((), help="more")
@@ -42,8 +42,8 @@ def build(*argv, saved=None):
 
 
 def test_flags_reach_their_fields():
-    sample = build("--count", "9", "--no-flip", "--colour", "blue", "--speed", "slow", "--gpu", "1")
-    assert (sample.count, sample.flip, sample.colour) == (9, False, Colour.BLUE)
+    sample = build("--count", "9", "--no-flip", "--color", "blue", "--speed", "slow", "--gpu", "1")
+    assert (sample.count, sample.flip, sample.color) == (9, False, Color.BLUE)
     assert (sample.mode, sample.gpu, sample.share) == ("slow", 1, 0.5)
 
 
@@ -55,7 +55,7 @@ def test_only_given_flags_are_known_as_given():
     "argv",
     [
         ("--count", "0"), ("--count", "65"), ("--count", "many"), ("--share", "nan"),
-        ("--share", "inf"), ("--colour", "green"), ("--mode", "medium"), ("--count", "1.5"),
+        ("--share", "inf"), ("--color", "green"), ("--mode", "medium"), ("--count", "1.5"),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_refused_with_what_was_expected(argv):
@@ -98,7 +98,7 @@ def test_unicode_and_spaces_in_paths():
     count=st.integers(1, 64),
     share=st.floats(0, 1),
     flip=st.booleans(),
-    colour=st.sampled_from(Colour),
+    color=st.sampled_from(Color),
     mode=st.sampled_from(["fast", "slow"]),
     gpu=st.none() | st.integers(0, 9),
     files=st.lists(st.just(Path("/a b")), max_size=3).map(tuple),

@@ -1,4 +1,4 @@
-"""Every registered recogniser: one person in many pictures, and other people."""
+"""Every registered recognizer: one person in many pictures, and other people."""
 
 import cv2
 import dlib
@@ -39,8 +39,8 @@ def recognizers():
 def strangers():
     """The photographer of `camera`, and five people of 25 x 25 pixels, with room around."""
     yield np.dstack([skimage.data.camera()] * 3)
-    for grey in skimage.data.lfw_subset()[[0, 1, 2, 3, 5]]:
-        large = cv2.resize((grey * 255).astype(np.uint8), (250, 250), interpolation=cv2.INTER_CUBIC)
+    for gray in skimage.data.lfw_subset()[[0, 1, 2, 3, 5]]:
+        large = cv2.resize((gray * 255).astype(np.uint8), (250, 250), interpolation=cv2.INTER_CUBIC)
         yield np.dstack([cv2.copyMakeBorder(large, 80, 80, 80, 80, cv2.BORDER_REPLICATE)] * 3)
 
 
@@ -51,7 +51,7 @@ VARIANTS = {
     "dark": lambda image: (image * 0.35).astype(np.uint8),
     "bright": lambda image: np.minimum(image * 1.4, 255).astype(np.uint8),
     "mirrored": lambda image: np.ascontiguousarray(image[:, ::-1]),
-    "grey": lambda image: np.dstack([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)] * 3),
+    "gray": lambda image: np.dstack([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)] * 3),
     "tilted": lambda image: cv2.warpAffine(
         image, cv2.getRotationMatrix2D((222, 119), 30, 1), (512, 512)
     ),

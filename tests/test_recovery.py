@@ -9,12 +9,12 @@ from support.toy_model import ENTRY, Toy
 from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from trainer import recovery, train
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.data.split import sides_of
 from trainer.options import options_class
 from trainer.progress import Progress
-from trainer.recovery import CollapseWatch, Guard
-from trainer.session import Session
+from trainer.recovery import CollapseWatch, StepGuard
+from trainer.session import TrainingSession
 from utils.errors import UserError
 
 
@@ -43,12 +43,12 @@ def at_work(settings, people):
     feeds = []
 
     def make(**changes):
-        session = Session(settings(**changes))
+        session = TrainingSession(settings(**changes))
         facesets = [Faceset.open(people / side) for side in ("src", "dst")]
         src, dst, *_ = sides_of(session, *facesets)
-        feeds.append(Feed(src, dst, session.batch_size).__enter__())
+        feeds.append(BatchLoader(src, dst, session.batch_size).__enter__())
         session.save()
-        return session, Guard(session, feeds[-1], Progress(session))
+        return session, StepGuard(session, feeds[-1], Progress(session))
 
     yield make
     for feed in feeds:
@@ -109,7 +109,7 @@ def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsy
     for variable, weight in zip(session.model.variables, good, strict=True):
         np.testing.assert_array_equal(variable.numpy(), weight)
     kept = [int(path.name) for path in checkpoint.generations(session.options.model_dir)]
-    assert kept == [200, 0]  # what was saved since is spoilt, or may be
+    assert kept == [200, 0]  # what was saved since is spoiled, or may be
     said = capsys.readouterr().out
     assert "more than doubled" in said
     assert "went back to iteration 200" in said
@@ -193,7 +193,7 @@ def test_too_little_memory_halves_the_batch_and_training_goes_on(greedy, setting
 def test_memory_that_does_not_suffice_for_one_face_is_an_error(at_work, monkeypatch):
     _, careful = at_work(batch_size=1)
     error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-    monkeypatch.setattr(Session, "train", lambda *_: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(TrainingSession, "train", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(UserError, match="not enough memory for a batch of one"):
         careful.step()
 
@@ -201,7 +201,7 @@ def test_memory_that_does_not_suffice_for_one_face_is_an_error(at_work, monkeypa
 def test_other_errors_of_tensorflow_are_not_taken_for_lack_of_memory(at_work, monkeypatch):
     _, careful = at_work()
     error = tf.errors.InvalidArgumentError(None, None, "shapes differ")
-    monkeypatch.setattr(Session, "train", lambda *_: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(TrainingSession, "train", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(tf.errors.InvalidArgumentError):
         careful.step()
     assert recovery.is_memory(tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY"))

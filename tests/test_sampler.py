@@ -15,7 +15,7 @@ from facelib.faceset import Faceset, read_face, write_face
 from facelib.geometry import apply, crop_matrix, invert, warp_face
 from facelib.types import FaceType
 from trainer.data import augment
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Sampler, Settings
 from utils.errors import InputError, UserError
 
@@ -57,7 +57,7 @@ def test_an_unchanged_sample_is_the_crop_that_a_converter_would_cut(tmp_path, si
 def test_nothing_is_shifted_by_a_part_of_a_pixel(tmp_path, size):
     info = make_info(make_landmarks(center=(size / 2, size / 2), width=size / 2), size)
     rows, columns = np.indices((size, size)) * 255.0 / size
-    dither = np.random.default_rng(0).random((size, size, 1))  # rounding must not favour a side
+    dither = np.random.default_rng(0).random((size, size, 1))  # rounding must not favor a side
     ramps = (np.dstack([columns, rows, rows]) + dither).astype(np.uint8)
     write_face(tmp_path / "0.png", ramps, info)
     sampled = Sampler(Faceset.open(tmp_path), HALF_64, (1,)).plain(0)[..., :3].astype(float)
@@ -65,10 +65,10 @@ def test_nothing_is_shifted_by_a_part_of_a_pixel(tmp_path, size):
     steps = np.indices((64, 64))[::-1].reshape(2, -1).T
     expected = apply(invert(crop), steps) * 255 / size
     shift = (sampled.reshape(-1, 3)[:, :2] - expected).mean(axis=0) * size / 255
-    assert np.abs(shift).max() < 0.1  # pixels of the picture; a mistake in the centre makes 0.5
+    assert np.abs(shift).max() < 0.1  # pixels of the picture; a mistake in the center makes 0.5
 
 
-def test_a_finer_pattern_than_the_output_can_show_turns_grey(tmp_path):
+def test_a_finer_pattern_than_the_output_can_show_turns_gray(tmp_path):
     info = make_info(make_landmarks(center=(256, 256), width=260), 512)
     board = (np.indices((512, 512)).sum(axis=0) % 2 * 255).astype(np.uint8)
     write_face(tmp_path / "0.png", np.dstack([board] * 3), info)
@@ -172,7 +172,7 @@ def test_points_are_where_the_matrix_puts_output_pixels():
 def test_a_sample_depends_only_on_the_seed_and_its_number(faceset):
     def feed(seed, workers, first=0):
         src, dst = (Sampler(faceset, HALF_64, (seed, side)) for side in (0, 1))
-        with Feed(src, dst, 3, first=first, workers=workers) as batches:
+        with BatchLoader(src, dst, 3, first=first, workers=workers) as batches:
             return [batches.next() for _ in range(6)]
 
     one, other = feed(7, workers=1), feed(7, workers=3)
@@ -240,5 +240,5 @@ def test_faces_deleted_while_training_are_replaced_and_reported(folder):
 def test_a_failure_in_the_background_is_raised_where_the_batch_is_wanted(folder):
     src, dst = (Sampler(Faceset.open(folder), HALF_64, (side,)) for side in (0, 1))
     shutil.rmtree(folder)
-    with Feed(src, dst, 4) as feed, pytest.raises(InputError, match="none of the 12 faces"):
+    with BatchLoader(src, dst, 4) as feed, pytest.raises(InputError, match="none of the 12 faces"):
         feed.next()

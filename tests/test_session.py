@@ -14,22 +14,22 @@ from support.synthetic import make_frames, make_video
 
 from converters import convert
 from converters.interactive import app, session_file
-from converters.interactive.app import Keeper
-from converters.interactive.session_file import Session, session_path
-from converters.interactive.state import Desk, Scene
+from converters.interactive.app import Autosave
+from converters.interactive.session_file import SavedSession, session_path
+from converters.interactive.state import EditorState, FootageIndex
 from converters.look import Look
-from converters.look_timeline import Looks
+from converters.look_timeline import LookTimeline
 from utils.errors import InputError, UsageError, UserError
 from utils.files import list_images
 
 RED = Look(mode="raw", raw_mode="mask")
 NAMES = [f"{index:06d}.png" for index in range(6)]
-LOOKS = Looks({0: Look(), 2: RED, 4: Look(erode_modifier=60), 5: Look()})
+LOOKS = LookTimeline({0: Look(), 2: RED, 4: Look(erode_modifier=60), 5: Look()})
 
 
 def write_session(folder, looks=LOOKS, output="result", at=3, footage="frames", names=NAMES):
     path = session_path(folder / output)
-    session_file.save(path, Session(looks, at), footage, names)
+    session_file.save(path, SavedSession(looks, at), footage, names)
     return path
 
 
@@ -40,7 +40,7 @@ def number_of(name):
 def test_what_is_written_is_read_back(tmp_path):
     path = write_session(tmp_path)
     assert path.name == "result.session.json"
-    assert session_file.load(path, "frames", number_of) == Session(LOOKS, 3)
+    assert session_file.load(path, "frames", number_of) == SavedSession(LOOKS, 3)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -48,7 +48,7 @@ def test_frames_that_are_gone_are_named_and_the_rest_is_kept(tmp_path):
     path = write_session(tmp_path, names=["gone.png", *NAMES[1:]])
     kept = session_file.load(path, "frames", number_of)
     assert kept.lost == ("gone.png",)
-    assert kept.looks == Looks({0: RED, 2: RED, 4: LOOKS.at(4), 5: Look()})
+    assert kept.looks == LookTimeline({0: RED, 2: RED, 4: LOOKS.at(4), 5: Look()})
 
 
 CHANGES = {
@@ -130,7 +130,7 @@ def test_a_video_is_rendered_with_a_session_that_is_named(tmp_path):
 
 def test_a_session_that_the_output_cannot_hold_is_refused(tmp_path):
     write_footage(tmp_path)
-    write_session(tmp_path, Looks({0: Look(), 3: Look(mode="raw", raw_mode="rgb+mask")}),
+    write_session(tmp_path, LookTimeline({0: Look(), 3: Look(mode="raw", raw_mode="rgb+mask")}),
                   output="result.mp4")  # fmt: skip
     with pytest.raises(UsageError, match="alpha"):
         convert.run(options(tmp_path, "result.mp4"), INVERT)
@@ -163,7 +163,7 @@ def full_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-DESK = Desk(Scene(6, ()), Looks.all_alike(Look()))
+DESK = EditorState(FootageIndex(6, ()), LookTimeline.all_alike(Look()))
 CHANGED = replace(DESK, frame=3, looks=DESK.looks.from_here(3, Look(mode="seamless")))
 
 
@@ -173,7 +173,7 @@ def kept(path):
 
 def test_a_full_disk_is_told_and_costs_nothing(tmp_path, monkeypatch):
     path = tmp_path / "result.session.json"
-    keeper = Keeper(path, "frames", NAMES)
+    keeper = Autosave(path, "frames", NAMES)
     keeper.keep(DESK)
     with full_disk():
         keeper.keep(CHANGED)
@@ -184,20 +184,20 @@ def test_a_full_disk_is_told_and_costs_nothing(tmp_path, monkeypatch):
     keeper.keep(replace(CHANGED, frame=2))  # there is room again
     keeper.keep(CHANGED)
     assert not keeper.alarm
-    assert kept(path) == Session(CHANGED.looks, 3)
+    assert kept(path) == SavedSession(CHANGED.looks, 3)
 
 
 def test_settings_that_cannot_be_kept_in_their_place_are_kept_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "file").touch()  # where a folder should be
-    keeper = Keeper(tmp_path / "file" / "result.session.json", "frames", NAMES)
+    keeper = Autosave(tmp_path / "file" / "result.session.json", "frames", NAMES)
     with pytest.raises(UserError, match=r"cannot be written: .* instead: .*--session"):
         keeper.finish(replace(CHANGED, end="quit"))
-    assert kept(tmp_path / "result.session.json") == Session(CHANGED.looks, 3)
+    assert kept(tmp_path / "result.session.json") == SavedSession(CHANGED.looks, 3)
 
 
 def test_without_a_place_for_the_session_everything_is_rendered_all_the_same(tmp_path, capsys):
-    keeper = Keeper(tmp_path / "result.session.json", "frames", NAMES)
+    keeper = Autosave(tmp_path / "result.session.json", "frames", NAMES)
     with full_disk():
         keeper.finish(replace(CHANGED, end="render"))
         with pytest.raises(UserError, match="cannot be written"):

@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import savgol_filter
 from support.synthetic import make_landmarks, open_mouth
 
-from extractor.frames import Pending, _with_neighbours
+from extractor.frames import Pending, _with_neighbors
 from extractor.smoothing import Found, smoothed
 from facelib import landmarks as lm
 from facelib.smoothing import REACH, steady
@@ -183,7 +183,7 @@ def test_a_gap_divides_a_track(gap):
             np.testing.assert_array_equal(faces[31 + t].landmarks, steady(after, t, NOISE))
 
 
-def test_every_nth_frame_has_neighbours_too():
+def test_every_nth_frame_has_neighbors_too():
     track = trembling(of_poses())
     sparse = [frame(5 * t, found.faces) for t, found in enumerate(stream(track))]
     np.testing.assert_array_equal(points_of(smoothed(sparse, 5, NOISE)), steadied(track))
@@ -198,7 +198,7 @@ def test_a_run_that_is_continued_gives_what_one_run_gives(seed):
     missing[rng.integers(LENGTH)] = True
     done = {f"{t}.png" for t in T if not missing[t]}
     pictures = {found.frame.name: found for found in frames}
-    again = _with_neighbours((found.frame for found in frames), done, REACH)
+    again = _with_neighbors((found.frame for found in frames), done, REACH)
     looked = [replace(pictures[each.name], frame=each) for each in again]
     assert len(looked) <= missing.sum() * (2 * REACH + 1)
     results = list(smoothed(looked, 1, NOISE))

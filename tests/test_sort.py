@@ -134,7 +134,7 @@ def test_foreign_files_keep_their_names_and_content(folder):
     for by in ("hist", "blur", "origname", "final"):
         report = sort(folder, by)
         assert report.counts == {"faces sorted": 9, "other files left alone": 3}
-        assert any("00001.png" in sentence for sentence in report.remarks["left alone"])
+        assert any("00001.png" in sentence for sentence in report.notes["left alone"])
         assert (folder / "00005.png").is_dir()
         found = contents(folder)
         assert {name: found.pop(name) for name in foreign} == foreign
@@ -252,7 +252,7 @@ def test_a_dry_run_renames_nothing_and_says_what_would_be(folder, tmp_path):
     before = contents(tmp_path)
     report = sort(folder, "final", target=4, dry_run=True)
     assert contents(tmp_path) == before
-    (lines,) = [names for what, names in report.remarks.items() if "would" in what]
+    (lines,) = [names for what, names in report.notes.items() if "would" in what]
     sort(folder, "final", target=4)
     for line in lines:
         old, new = line.split(" -> ")

@@ -11,7 +11,7 @@ from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset
 from sorter import chain as chains
-from sorter.job import Job
+from sorter.job import SortJob
 from sorter.metrics import (
     Bhattacharyya,
     CityBlock,
@@ -39,7 +39,7 @@ def pair_loop(histograms):
 
 
 @pytest.fixture(scope="module")
-def colours(astronaut):
+def colors(astronaut):
     """Histograms of 130 cuttings of a photograph, some changed a little, some twice."""
     rng = np.random.default_rng(5)
     images = []
@@ -55,31 +55,31 @@ def colours(astronaut):
     ])
 
 
-def test_the_exact_walk_is_that_of_a_loop_over_pairs(colours):
-    walk = chains.chain(Bhattacharyya(colours))
+def test_the_exact_walk_is_that_of_a_loop_over_pairs(colors):
+    walk = chains.chain(Bhattacharyya(colors))
     assert walk.exact
-    assert walk.order.tolist() == pair_loop(colours)
+    assert walk.order.tolist() == pair_loop(colors)
     assert walk.steps[1:].tolist() == [
-        compare(colours[a], colours[b]) for a, b in pairwise(walk.order)
+        compare(colors[a], colors[b]) for a, b in pairwise(walk.order)
     ]
 
 
-def test_rows_are_the_distances_of_compare_hist(colours, monkeypatch):
+def test_rows_are_the_distances_of_compare_hist(colors, monkeypatch):
     monkeypatch.setattr("sorter.metrics.STRIP", 7)
-    metric = Bhattacharyya(colours)
+    metric = Bhattacharyya(colors)
     rows = metric.rows(20, 60)
     for i in range(20, 60, 7):
-        expected = [compare(colours[i], other) for other in colours]
+        expected = [compare(colors[i], other) for other in colors]
         np.testing.assert_allclose(rows[i - 20], expected[20:], atol=metric.tolerance / 2)
-        np.testing.assert_allclose(metric.exact(i, np.arange(len(colours))), expected, atol=1e-7)
+        np.testing.assert_allclose(metric.exact(i, np.arange(len(colors))), expected, atol=1e-7)
 
 
-def test_sums_over_all_pairs_do_not_depend_on_blocks(colours):
-    grey = colours[:, 1]
-    expected = [sum(cv2.compareHist(a, b, cv2.HISTCMP_BHATTACHARYYA) for b in grey) for a in grey]
+def test_sums_over_all_pairs_do_not_depend_on_blocks(colors):
+    gray = colors[:, 1]
+    expected = [sum(cv2.compareHist(a, b, cv2.HISTCMP_BHATTACHARYYA) for b in gray) for a in gray]
     for block in (1, 7, 64, 1024):
-        np.testing.assert_allclose(bhattacharyya_sums(grey, block), expected, atol=1e-5)
-    assert bhattacharyya_sums(grey[:0]).shape == (0,)
+        np.testing.assert_allclose(bhattacharyya_sums(gray, block), expected, atol=1e-5)
+    assert bhattacharyya_sums(gray[:0]).shape == (0,)
 
 
 def test_city_block_sums_are_those_of_all_pairs():
@@ -108,20 +108,20 @@ def test_the_walk_through_cells_visits_all_and_is_nearly_as_short(clouds):
     assert chains.cell_chain(metric).order.tolist() == cells.order.tolist()
 
 
-def test_the_walk_through_cells_takes_the_first_of_equal_ones(colours):
-    walk = chains.cell_chain(Bhattacharyya(np.concatenate([colours, colours])))
+def test_the_walk_through_cells_takes_the_first_of_equal_ones(colors):
+    walk = chains.cell_chain(Bhattacharyya(np.concatenate([colors, colors])))
     place = np.argsort(walk.order)
-    assert (place[: len(colours)] < place[len(colours) :]).sum() >= len(colours) - 10
-    assert sorted(walk.order.tolist()) == list(range(2 * len(colours)))
+    assert (place[: len(colors)] < place[len(colors) :]).sum() >= len(colors) - 10
+    assert sorted(walk.order.tolist()) == list(range(2 * len(colors)))
 
 
 def test_a_large_set_is_walked_through_cells_and_the_report_compares(tmp_path, monkeypatch):
     monkeypatch.setattr(chains, "EXACT_FACES", 20)
     make_faceset(tmp_path, count=30, size=64)
     assert len(order_of("face", Faceset.open(tmp_path))) == 30
-    job = Job(Faceset.open(tmp_path))
+    job = SortJob(Faceset.open(tmp_path))
     assert len(hist(job)) == 30
-    (remark,) = job.report.remarks["mean distance of neighbours"]
+    (remark,) = job.report.notes["mean distance of neighbors"]
     assert "that of the exact walk" in remark
 
 

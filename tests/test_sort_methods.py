@@ -18,13 +18,13 @@ from facelib.geometry import apply, crop_matrix, warp_face
 from facelib.landmarkers.mesh import Mesh
 from facelib.types import FaceType
 from sorter import features, final, identity, keys
-from sorter.job import Job
+from sorter.job import SortJob
 
 FRONTAL = make_landmarks(center=(64, 64), width=70)
 
 
-def grey_pictures(folder, levels):
-    """Noisy grey pictures, one for each level; the source name is the level."""
+def gray_pictures(folder, levels):
+    """Noisy gray pictures, one for each level; the source name is the level."""
     noise = np.random.default_rng(0).normal(0, 12, (64, 64, 3))
     small = make_landmarks(center=(32, 32), width=40)
     for number, level in enumerate(levels):
@@ -38,18 +38,18 @@ def grey_pictures(folder, levels):
 def test_sharpness_is_what_plain_loops_add_up(faceset):
     for path, info in faceset[:2]:
         image = read_face(path)[0]
-        grey8 = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        grey = grey8.astype(int)
-        grey *= lm.hull_mask(info.landmarks, grey.shape)[..., 0].astype(int)
-        height, width = grey.shape
+        gray8 = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        gray = gray8.astype(int)
+        gray *= lm.hull_mask(info.landmarks, gray.shape)[..., 0].astype(int)
+        height, width = gray.shape
         total = 0
         for y in range(height):
             for x in range(width):
                 if x + 1 < width:
-                    total += abs(int(grey[y, x + 1]) - int(grey[y, x]))
+                    total += abs(int(gray[y, x + 1]) - int(gray[y, x]))
                 if y + 1 < height:
-                    total += abs(int(grey[y + 1, x]) - int(grey[y, x]))
-        found = features.sharpness(grey8, features.face_hull(info.landmarks, image))
+                    total += abs(int(gray[y + 1, x]) - int(gray[y, x]))
+        found = features.sharpness(gray8, features.face_hull(info.landmarks, image))
         assert found == total
 
 
@@ -175,9 +175,9 @@ def test_face_dissim_adds_up_the_distances_to_all_others(tmp_path):
 # -------------------------------------------------------------------------------------- histograms
 
 
-def test_hist_chains_neighbours_of_a_gradient(tmp_path):
+def test_hist_chains_neighbors_of_a_gradient(tmp_path):
     levels = [40, *random.Random(1).sample(range(60, 200, 10), 14)]
-    grey_pictures(tmp_path, levels)
+    gray_pictures(tmp_path, levels)
     sort(tmp_path, "hist")
     assert frames_in_order(tmp_path) == [f"{level:03d}.png" for level in sorted(levels)]
 
@@ -187,8 +187,8 @@ def test_hist_dissim_adds_up_compare_hist_within_the_hull(faceset):
     for path, info in faceset:
         image = read_face(path)[0]
         mask = lm.hull_mask(info.landmarks, image.shape[:2])[..., 0].astype(np.uint8)
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        histograms.append(cv2.calcHist([grey], [0], mask, [256], [0, 256]))
+        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        histograms.append(cv2.calcHist([gray], [0], mask, [256], [0, 256]))
     sums = [
         sum(cv2.compareHist(a, b, cv2.HISTCMP_BHATTACHARYYA) for b in histograms)
         for a in histograms
@@ -200,7 +200,7 @@ def test_hist_dissim_adds_up_compare_hist_within_the_hull(faceset):
 
 
 def test_hist_dissim_puts_the_odd_one_first(tmp_path):
-    grey_pictures(tmp_path, [100, 102, 98, 230, 101, 99])
+    gray_pictures(tmp_path, [100, 102, 98, 230, 101, 99])
     assert names_by("hist-dissim", tmp_path)[0] == "03.png"
 
 
@@ -212,7 +212,7 @@ def test_hist_blur_puts_the_sharpest_of_each_group_first(tmp_path):
         picture = rng.normal(level, 10, (128, 128, 3)).clip(0, 255).astype(np.uint8)
         picture[40:90:4, 40:90] -= 12
         blurred = cv2.GaussianBlur(picture, (0, 0), sigma) if sigma else picture
-        # blurring would change the colours: the background keeps those of the group
+        # blurring would change the colors: the background keeps those of the group
         blurred = np.where(lm.hull_mask(FRONTAL, (128, 128)) > 0, blurred, picture)
         write(tmp_path, f"{number:02d}.png", blurred, FRONTAL, source_name=f"{level} {sigma}.png")
     faces = Faceset.open(tmp_path)
@@ -226,7 +226,7 @@ def test_hist_blur_puts_the_sharpest_of_each_group_first(tmp_path):
         assert [float(sigma) for _, sigma in names] == [0, 0.6, 1.2, 2]
 
 
-# ------------------------------------------------------------------------------- light and colour
+# ------------------------------------------------------------------------------- light and color
 
 
 def test_brightness_is_the_mean_value_of_hsv(faceset):
@@ -240,7 +240,7 @@ def test_brightness_is_the_mean_value_of_hsv(faceset):
         assert item.key == pytest.approx(expected[item.path], rel=1e-6)
 
 
-def coloured(hue):
+def colored(hue):
     """A picture of one hue (degrees)."""
     rgb = skimage.color.hsv2rgb(np.full((64, 64, 3), (hue / 360 % 1, 0.8, 0.7)))
     return np.rint(rgb[..., ::-1] * 255).astype(np.uint8)
@@ -249,7 +249,7 @@ def coloured(hue):
 def test_hue_keeps_reds_together_that_lie_on_both_sides_of_zero(tmp_path):
     small = make_landmarks(center=(32, 32), width=40)
     for number, hue in enumerate([350, 10, 340, 20, 0, 330]):
-        write(tmp_path, f"{number}.png", coloured(hue), small, source_name=f"{hue}.png")
+        write(tmp_path, f"{number}.png", colored(hue), small, source_name=f"{hue}.png")
     sort(tmp_path, "hue")
     assert frames_in_order(tmp_path) == [f"{hue}.png" for hue in (20, 10, 0, 350, 340, 330)]
 
@@ -257,13 +257,13 @@ def test_hue_keeps_reds_together_that_lie_on_both_sides_of_zero(tmp_path):
 def test_hue_is_largest_first_where_nothing_wraps(tmp_path):
     small = make_landmarks(center=(32, 32), width=40)
     for number, hue in enumerate([30, 90, 60, 200, 120]):
-        write(tmp_path, f"{number}.png", coloured(hue), small, source_name=f"{hue}.png")
+        write(tmp_path, f"{number}.png", colored(hue), small, source_name=f"{hue}.png")
     sort(tmp_path, "hue")
     assert frames_in_order(tmp_path) == [f"{hue}.png" for hue in (200, 120, 90, 60, 30)]
 
 
 def test_the_mean_of_two_reds_is_red():
-    both = np.hstack([coloured(350), coloured(10)])
+    both = np.hstack([colored(350), colored(10)])
     mean = features.mean_hue(cv2.cvtColor(both, cv2.COLOR_BGR2HSV))
     assert min(mean, 360 - mean) < 2
     assert keys.circle_start(np.array([])) == 360
@@ -319,10 +319,10 @@ def test_source_size_is_that_of_the_face_in_the_frame(tmp_path):
 
 def test_identity_brings_each_person_together_and_strangers_last(tmp_path, astronaut):
     yunet, mesh = YuNet(), Mesh()
-    grey = skimage.data.lfw_subset()
+    gray = skimage.data.lfw_subset()
     people_seen = {"astronaut": astronaut, "camera": np.dstack([skimage.data.camera()] * 3)}
     for number in (0, 3):
-        large = cv2.resize((grey[number] * 255).astype(np.uint8), (250, 250))
+        large = cv2.resize((gray[number] * 255).astype(np.uint8), (250, 250))
         framed = cv2.copyMakeBorder(large, 80, 80, 80, 80, cv2.BORDER_REPLICATE)
         people_seen[f"stranger {number}"] = np.dstack([framed] * 3)
     changes = [
@@ -352,9 +352,9 @@ def test_identity_brings_each_person_together_and_strangers_last(tmp_path, astro
 @pytest.mark.parametrize("seed", range(4))
 def test_clusters_are_the_people_the_vectors_were_made_from(seed):
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(12, 128))
+    centers = rng.normal(size=(12, 128))
     truth = rng.choice(12, 600, p=np.arange(1, 13) / 78)
-    vectors = centres[truth] + rng.normal(0, 0.6, (600, 128))
+    vectors = centers[truth] + rng.normal(0, 0.6, (600, 128))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     found, distances = identity.cluster(vectors, 0.637)
     pairs = set(zip(truth.tolist(), found.tolist(), strict=True))
@@ -467,4 +467,4 @@ def test_a_method_reports_a_missing_weight_file_once(tmp_path, faceset, monkeypa
 
     with pytest.raises(WeightsError, match="weights"):
         order_of("identity", faceset)
-    assert Job(faceset).report.failures == []
+    assert SortJob(faceset).report.failures == []

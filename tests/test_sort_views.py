@@ -48,7 +48,7 @@ class Page(HTMLParser):
             self._into[-1] += data + " "
 
 
-def coloured_faces(folder, levels):
+def colored_faces(folder, levels):
     for number, level in enumerate(levels):
         picture = np.full((64, 64, 3), level, np.uint8)
         write(folder, f"{number}.png", picture, SMALL, source_name=f"{number}.png")
@@ -56,7 +56,7 @@ def coloured_faces(folder, levels):
 
 def test_the_sheet_shows_every_face_at_its_place(tmp_path):
     folder = tmp_path / "faces"
-    coloured_faces(folder, range(20, 220, 10))
+    colored_faces(folder, range(20, 220, 10))
     report = sort(folder, "brightness", contact_sheet=tmp_path / "out" / "sheet.png")
     assert report.status is ExitStatus.DONE
     drawn = read_image(tmp_path / "out" / "sheet.png")
@@ -75,7 +75,7 @@ def test_the_sheet_shows_every_face_at_its_place(tmp_path):
 def test_a_sheet_of_many_faces_shows_an_even_choice(tmp_path, monkeypatch):
     monkeypatch.setattr(contact_sheet, "MOST", 10)
     folder = tmp_path / "faces"
-    coloured_faces(folder, range(10, 250, 5))
+    colored_faces(folder, range(10, 250, 5))
     sort(folder, "brightness", contact_sheet=tmp_path / "sheet.png")
     drawn = read_image(tmp_path / "sheet.png")
     found = [int(drawn[contact_sheet.HEAD + 5, 5 + i * contact_sheet.THUMB, 0]) for i in range(5)]

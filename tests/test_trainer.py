@@ -1,4 +1,4 @@
-"""The trainer: optimiser, step, saving, continuing, stopping, what goes wrong, what it tells."""
+"""The trainer: optimizer, step, saving, continuing, stopping, what goes wrong, what it tells."""
 
 import dataclasses
 import json
@@ -26,9 +26,9 @@ from trainer.monitoring.predict import Predictor
 from trainer.optimizer import Adam
 from trainer.options import PRESETS, for_arguments, options_class, saved_options
 from trainer.progress import Every, Progress, duration
-from trainer.session import Session
+from trainer.session import TrainingSession
 from trainer.signals import stop_requests
-from trainer.step import Step
+from trainer.step import TrainStep
 from utils import options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
 
@@ -84,7 +84,7 @@ def weights_of(model):
     return [array for network in model.networks.values() for array in network.get_weights()]
 
 
-# --- optimiser and step
+# --- optimizer and step
 
 
 def adam_oracle(weights, gradients, rate, steps):
@@ -129,10 +129,10 @@ def test_adam_refuses_the_state_of_another_model():
         small.restore(large.state())
 
 
-def test_a_step_minimises_the_sum_of_the_losses():
+def test_a_step_minimizes_the_sum_of_the_losses():
     rng = np.random.default_rng(2)
     model = Toy(ToyOptions())
-    step = Step(model, 0.01)
+    step = TrainStep(model, 0.01)
     src, dst = random_batch(rng), random_batch(rng)
     before = {name: float(loss) for name, loss in model.losses(*map(floats, (src, dst))).items()}
     first = step(src, dst)
@@ -149,7 +149,7 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
     received = {}
     for clip in (0.0, 1e-3, 1e3):
         keras.utils.set_random_seed(1)
-        step = Step(Toy(ToyOptions()), 0.01, clip)
+        step = TrainStep(Toy(ToyOptions()), 0.01, clip)
         step.optimizer.apply = lambda gradients, clip=clip: received.update({clip: gradients})
         step._step(*(Batch(*map(tf.constant, batch)) for batch in (src, dst)))
     plain, short, same = (np.concatenate([g.numpy().ravel() for g in gradients]) for gradients in
@@ -166,19 +166,19 @@ def floats(batch):
 @pytest.mark.parametrize("preset", ["fast", "ancestor"])
 def test_a_preset_says_how_weights_begin_and_how_long_steps_are(settings, preset):
     chosen = settings(preset=preset, learning_rate=0.0)
-    session = Session(chosen)
+    session = TrainingSession(chosen)
     assert float(session.step.optimizer.rate) == pytest.approx(PRESETS[preset].learning_rate)
     keras.utils.set_random_seed(chosen.seed)
     as_keras = weights_of(Toy(ToyOptions()))
     equal = np.array_equal(weights_of(session.model)[0], as_keras[0])
     assert equal == (preset == "ancestor")
-    assert Session(settings(learning_rate=0.003)).options.way.learning_rate == 0.003
+    assert TrainingSession(settings(learning_rate=0.003)).options.way.learning_rate == 0.003
 
 
 def test_a_step_that_is_not_finite_changes_nothing():
     rng = np.random.default_rng(3)
     model = Toy(ToyOptions())
-    step = Step(model, 0.01)
+    step = TrainStep(model, 0.01)
     step(random_batch(rng), random_batch(rng))
     poisoned = model.networks["decoder_dst"].trainable_variables[0]
     poisoned.assign(tf.fill(poisoned.shape, np.nan))
@@ -234,28 +234,28 @@ def step_sizes(session, count):
     return np.array(sizes)
 
 
-def test_towards_a_target_the_steps_shrink_and_with_a_later_one_they_are_long_again(settings):
-    session = Session(settings(target_iter=10, cool_down=0.5))
+def test_toward_a_target_the_steps_shrink_and_with_a_later_one_they_are_long_again(settings):
+    session = TrainingSession(settings(target_iter=10, cool_down=0.5))
     shares = np.array([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
     np.testing.assert_allclose(step_sizes(session, 10), 0.01 * shares, rtol=1e-5)
     assert session.finished()
     session.save()
-    further = Session(settings(target_iter=40, cool_down=0.5))
+    further = TrainingSession(settings(target_iter=40, cool_down=0.5))
     np.testing.assert_allclose(step_sizes(further, 10), 0.01, rtol=1e-5)
     assert not further.finished()
 
 
 def test_without_a_target_or_a_cool_down_steps_stay_as_long_as_they_are(settings):
     for changes in ({}, {"target_iter": 6, "cool_down": 0.0}):
-        session = Session(settings(**changes))
+        session = TrainingSession(settings(**changes))
         np.testing.assert_allclose(step_sizes(session, 6), 0.01, rtol=1e-5)
 
 
 def test_the_nearer_of_two_targets_decides(settings, monkeypatch):
-    monkeypatch.setattr(Session, "seconds", 54.0)
-    session = Session(settings(target_iter=1000, target_minutes=1.0, cool_down=0.2))
+    monkeypatch.setattr(TrainingSession, "seconds", 54.0)
+    session = TrainingSession(settings(target_iter=1000, target_minutes=1.0, cool_down=0.2))
     assert session.pace == pytest.approx(0.5)
-    monkeypatch.setattr(Session, "seconds", 61.0)
+    monkeypatch.setattr(TrainingSession, "seconds", 61.0)
     assert session.finished()
 
 
@@ -279,7 +279,7 @@ def test_only_the_newest_generations_are_kept(settings):
 
 
 def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, settings):
-    session = Session(settings())
+    session = TrainingSession(settings())
     faceset = Faceset.open(people / "src")
     few = Faceset(people / "src", list(faceset)[:19])
     assert len(sides_of(session, few, few).src.faces) == 19
@@ -294,9 +294,9 @@ def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, setting
 
 def test_sides_are_exchanged_for_a_while_also_after_a_restart(settings, monkeypatch):
     fed = []
-    step = Step.__call__
+    step = TrainStep.__call__
     monkeypatch.setattr(
-        Step, "__call__", lambda self, *sides: (fed.append(sides), step(self, *sides))[1]
+        TrainStep, "__call__", lambda self, *sides: (fed.append(sides), step(self, *sides))[1]
     )
     train.run(settings(target_iter=3, swap_sides=5))
     train.run(settings(target_iter=8))
@@ -310,8 +310,8 @@ def test_sides_are_exchanged_for_a_while_also_after_a_restart(settings, monkeypa
 
 def test_sorted_by_yaw_only_src_depends_on_the_other_side(people, settings):
     facesets = [Faceset.open(people / side) for side in ("src", "dst")]
-    plain = sides_of(Session(settings()), *facesets)
-    sorted_by_yaw = sides_of(Session(settings(sort_by_yaw=True)), *facesets)
+    plain = sides_of(TrainingSession(settings()), *facesets)
+    sorted_by_yaw = sides_of(TrainingSession(settings(sort_by_yaw=True)), *facesets)
     np.testing.assert_array_equal(plain[1].batch(0, 9).target, sorted_by_yaw[1].batch(0, 9).target)
     assert (plain[0].batch(0, 9).target != sorted_by_yaw[0].batch(0, 9).target).any()
     assert train.run(settings(sort_by_yaw=True, target_iter=2)).counts == {"iterations": 2}
@@ -367,15 +367,15 @@ def test_files_that_are_no_faces_are_reported_and_the_rest_is_trained_on(
     (folder / "holiday.png").write_bytes(b"\x89PNG")
     report = train.run(settings(training_data_src_dir=folder, target_iter=2))
     assert report.counts == {"iterations": 2}
-    assert "holiday.png" in report.remarks["files that are no faces"][0]
+    assert "holiday.png" in report.notes["files that are no faces"][0]
 
 
 def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
     train.run(settings(target_iter=4))
-    session = Session(settings())
+    session = TrainingSession(settings())
     rng = np.random.default_rng(1)
     session.train(random_batch(rng), random_batch(rng))
-    saved = weights_of(Session(settings()).model)
+    saved = weights_of(TrainingSession(settings()).model)
     variable = session.model.variables[0]
     for _ in range(3):
         variable.assign(tf.fill(variable.shape, np.nan))
@@ -393,8 +393,8 @@ def test_a_training_that_cannot_go_well_ends_with_a_sentence(settings):
         train.run(settings(learning_rate=1e38, target_iter=50))
 
 
-def test_what_was_learnt_is_saved_before_an_error_ends_the_training(settings):
-    session = Session(settings())
+def test_what_was_learned_is_saved_before_an_error_ends_the_training(settings):
+    session = TrainingSession(settings())
     rng = np.random.default_rng(1)
 
     def fail():
@@ -418,7 +418,7 @@ def no_room():
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
 def test_a_full_disk_keeps_the_last_save_and_the_training(settings, no_room, capsys):
     train.run(settings(target_iter=2))
-    session = Session(settings())
+    session = TrainingSession(settings())
     rng = np.random.default_rng(1)
     session.train(random_batch(rng), random_batch(rng))
     no_room()
@@ -511,7 +511,7 @@ def samplers_of(session, people):
 
 
 def test_the_console_line_has_speed_losses_and_the_time_left(settings):
-    session = Session(settings(target_iter=1000))
+    session = TrainingSession(settings(target_iter=1000))
     progress = Progress(session)
     rng = np.random.default_rng(1)
     for _ in range(5):
@@ -524,7 +524,7 @@ def test_the_console_line_has_speed_losses_and_the_time_left(settings):
 
 
 def test_losses_shown_are_means_since_the_newest_save(settings):
-    session = Session(settings())
+    session = TrainingSession(settings())
     rng = np.random.default_rng(1)
     results = [session.train(random_batch(rng), random_batch(rng)) for _ in range(6)]
     session.save()
@@ -553,7 +553,7 @@ def test_every_waits_longer_where_it_would_take_too_much_of_the_time():
 
 
 def test_the_summary_counts_parameters(people, settings):
-    session = Session(settings())
+    session = TrainingSession(settings())
     samplers = samplers_of(session, people)
     text = summary.describe(session, *samplers)
     assert "1,424 parameters" in text  # 4*4*3*8+8 and twice 4*4*4*8+4
@@ -565,13 +565,13 @@ def test_the_summary_counts_parameters(people, settings):
 
 
 def test_a_preview_shows_the_same_faces_every_time(people, settings):
-    session = Session(settings())
+    session = TrainingSession(settings())
     samplers = samplers_of(session, people)
     history = np.linspace(1, 0.5, 100)[:, None]
-    columns = preview.Sitters(*samplers).columns(Predictor(session.model))
-    scene = preview.Scene(columns, history, ["src"], 100)
+    columns = preview.PreviewFaces(*samplers).columns(Predictor(session.model))
+    scene = preview.PreviewContent(columns, history, ["src"], 100)
     image = preview.draw(scene)
-    again = preview.Sitters(*samplers).columns(Predictor(session.model))
+    again = preview.PreviewFaces(*samplers).columns(Predictor(session.model))
     again = preview.draw(dataclasses.replace(scene, columns=again))
     assert image.dtype == np.uint8
     assert (image == again).all()

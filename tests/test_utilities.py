@@ -200,7 +200,7 @@ def test_pictures_without_a_record_and_records_without_a_picture_are_named(faces
     (faces / "000000_0.png").rename(faces / "other.png")
     report = metadata.restore(RestoreMetadataOptions(input_dir=faces))
     assert "other.png" in report.failures[0]
-    assert report.remarks == {"saved faces without a picture": ["000000_0"]}
+    assert report.notes == {"saved faces without a picture": ["000000_0"]}
     assert read_info(faces / "000001_0.png").frame_index == 1
 
 

@@ -254,7 +254,7 @@ def test_provenance_can_be_switched_off_and_the_log_says_so(tmp_path, name):
     convert.run(options(tmp_path, name), INVERT)
     changes = {"provenance": False, "overwrite": True}
     report = convert.run(options(tmp_path, name, **changes), INVERT)
-    assert "--no-provenance" in report.remarks["the result"][-1]
+    assert "--no-provenance" in report.notes["the result"][-1]
     log = (tmp_path / f"{name}_log.jsonl").read_text().splitlines()
     begun, finished, begun_again, finished_again = map(json.loads, log)
     assert begun["options"]["provenance"] is True

@@ -38,7 +38,7 @@ CLIPS = {
     "late.mp4": {"times": LATE, "options": {"movie_timescale": "90000"}},
     "no sound.mp4": {"sound": None},
     "web.webm": {"codec": "libvpx-vp9", "sound": "libopus", "times": STEADY[:20]},
-    "old.avi": {"codec": "mpeg4", "sound": "mp3", "tick": 1 / NTSC},
+    "old.avi": {"codec": "mpeg4", "sound": "mp3", "time_base": 1 / NTSC},
     "long sound.mp4": {"seconds": 5},
     "short sound.mp4": {"seconds": 0.5},
     "pcm.mov": {"sound": "pcm_s16le"},
@@ -58,7 +58,7 @@ def test_times_and_sound_come_through(tmp_path, name, suffix):
     clip = make_clip(tmp_path / name, **CLIPS[name])
     result = tmp_path / f"result{suffix}"
     source, sink = copy(clip, result)
-    assert (source.failures, sink.remarks) == ([], [])
+    assert (source.failures, sink.notes) == ([], [])
     assert_times_kept(times_of(clip), times_of(result))
     if suffix != ".mkv":  # Matroska counts in thousandths
         assert times_of(clip) == times_of(result)
@@ -114,7 +114,7 @@ def test_a_clock_that_starts_anywhere_is_set_to_zero(tmp_path):
 
 def test_missing_times_are_made_up_and_always_grow(tmp_path):
     path = tmp_path / "bare.h264"
-    make_clip(path, sound=None, rate=Fraction(25), tick=Fraction(1, 25), times=list(range(10)))
+    make_clip(path, sound=None, rate=Fraction(25), time_base=Fraction(1, 25), times=list(range(10)))
     frames = list(open_source(path))
     assert len(frames) == 10
     steps = {b.time - a.time for a, b in itertools.pairwise(frames)}
@@ -126,8 +126,8 @@ def test_missing_times_are_made_up_and_always_grow(tmp_path):
 def test_sound_that_does_not_fit_is_encoded_anew_and_said(tmp_path):
     clip = make_clip(tmp_path / "x.webm", STEADY[:20], codec="libvpx-vp9", sound="libopus")
     _, sink = copy(clip, tmp_path / "y.mov")
-    assert "opus" in sink.remarks[0]
-    assert "AAC" in sink.remarks[0]
+    assert "opus" in sink.notes[0]
+    assert "AAC" in sink.notes[0]
     with av.open(str(tmp_path / "y.mov")) as container:
         stream = container.streams.audio[0]
         heard = np.concatenate([f.to_ndarray()[0] for f in container.decode(stream)])

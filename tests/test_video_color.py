@@ -1,4 +1,4 @@
-"""utils.video.io: colours read and written, against the equations of the standards."""
+"""utils.video.io: colors read and written, against the equations of the standards."""
 
 import av
 import cv2
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from support.clips import copy, first_image, folder_of, picture
 
-from utils.video.codecs import Coding
+from utils.video.codecs import EncoderSettings
 from utils.video.io import open_source
 from utils.video.sink import open_sink
 
-# black, white, grey, the six pure colours, skin, and something dull (BGR)
-COLOURS = np.array(
+# black, white, gray, the six pure colors, skin, and something dull (BGR)
+COLORS = np.array(
     [
         [0, 0, 0],
         [255, 255, 255],
@@ -28,8 +28,8 @@ COLOURS = np.array(
     np.uint8,
 )
 PATCH = 32
-CHART = COLOURS[None].repeat(PATCH, 0).repeat(PATCH, 1)  # (32, 352, 3), one patch per colour
-CENTRES = np.s_[PATCH // 2, PATCH // 2 :: PATCH]
+CHART = COLORS[None].repeat(PATCH, 0).repeat(PATCH, 1)  # (32, 352, 3), one patch per color
+CENTERS = np.s_[PATCH // 2, PATCH // 2 :: PATCH]
 
 
 LUMA = {"709": (0.2126, 0.0722), "601": (0.299, 0.114), "2020": (0.2627, 0.0593)}
@@ -87,22 +87,22 @@ def test_every_matrix_and_range_is_read(tmp_path, pix_fmt, matrix, full):
     planes = to_yuv(CHART, matrix, full, 10 if "10le" in pix_fmt else 8)
     tags = (CODE[matrix], 2, 2, 2 if full else 1)
     image = first_image(write_planes(tmp_path / "x.mkv", planes, pix_fmt, tags=tags))
-    assert np.abs(image[CENTRES].astype(int) - COLOURS).max() <= 2
+    assert np.abs(image[CENTERS].astype(int) - COLORS).max() <= 2
 
 
 @pytest.mark.parametrize(("height", "matrix"), [(480, "601"), (576, "601"), (720, "709")])
-def test_colours_without_tags_are_what_players_take_them_for(tmp_path, height, matrix):
+def test_colors_without_tags_are_what_players_take_them_for(tmp_path, height, matrix):
     chart = CHART[:1].repeat(height, 0)
     path = write_planes(tmp_path / "x.mkv", to_yuv(chart, matrix, full=False), "yuv420p")
-    assert np.abs(first_image(path)[CENTRES].astype(int) - COLOURS).max() <= 2
+    assert np.abs(first_image(path)[CENTERS].astype(int) - COLORS).max() <= 2
 
 
 @pytest.mark.parametrize("limited", [False, True])
-def test_grey_is_read_in_either_range(tmp_path, limited):
+def test_gray_is_read_in_either_range(tmp_path, limited):
     ramp = np.arange(256).reshape(1, 256).repeat(16, 0)
-    grey = np.rint(16 + ramp * 219 / 255).astype(int) if limited else ramp
+    gray = np.rint(16 + ramp * 219 / 255).astype(int) if limited else ramp
     tags = (2, 2, 2, 1 if limited else 2)
-    image = first_image(write_planes(tmp_path / "x.mkv", [grey], "gray", tags=tags))
+    image = first_image(write_planes(tmp_path / "x.mkv", [gray], "gray", tags=tags))
     assert image.shape == (16, 256, 3)
     assert np.abs(image.astype(int) - ramp[..., None]).max() <= 1
 
@@ -121,18 +121,18 @@ def test_rgb_and_alpha_are_read(tmp_path, pix_fmt):
 
 
 def test_hdr_becomes_ordinary_video(tmp_path):
-    """A grey ramp in PQ (SMPTE ST 2084): black stays black, paper white becomes about white."""
+    """A gray ramp in PQ (SMPTE ST 2084): black stays black, paper white becomes about white."""
     nits = np.array([0, 1, 10, 50, 100, 203])
     power = (nits / 10000) ** (2610 / 16384)
-    signal = (3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)
-    luma = np.rint((16 + 219 * signal ** (2523 / 32)) * 4).astype(int)
+    video_format = (3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)
+    luma = np.rint((16 + 219 * video_format ** (2523 / 32)) * 4).astype(int)
     luma = luma.repeat(32)[None].repeat(32, 0)
     planes = [luma, np.full_like(luma, 512), np.full_like(luma, 512)]
     path = write_planes(tmp_path / "x.mkv", planes, "yuv420p10le", tags=(9, 9, 16, 1))
     source = open_source(path)
     (frame,) = source
     levels = frame.image[16, 16::32].astype(int)
-    assert np.ptp(levels, axis=1).max() <= 2  # grey stays grey
+    assert np.ptp(levels, axis=1).max() <= 2  # gray stays gray
     assert levels[0, 0] <= 1
     assert (np.diff(levels[:, 0]) > 0).all()
     assert levels[-1, 0] >= 240
@@ -148,28 +148,28 @@ def test_hdr_becomes_ordinary_video(tmp_path):
 def test_the_other_form_of_bt2020_is_read_like_the_usual_one(tmp_path):
     planes = to_yuv(CHART, "2020", full=False)
     path = write_planes(tmp_path / "x.mkv", planes, "yuv444p", tags=(10, 9, 1, 1))
-    assert np.abs(first_image(path)[CENTRES].astype(int) - COLOURS).max() <= 2
+    assert np.abs(first_image(path)[CENTERS].astype(int) - COLORS).max() <= 2
 
 
 @pytest.mark.parametrize(("height", "matrix"), [(480, "601"), (720, "709")])
 def test_what_is_encoded_is_what_was_meant(tmp_path, height, matrix):
     chart = CHART[:1].repeat(height, 0)
     folder = folder_of(tmp_path / "in", [chart] * 3)
-    copy(folder, tmp_path / "y.mp4", coding=Coding(crf=10))
+    copy(folder, tmp_path / "y.mp4", encoder=EncoderSettings(crf=10))
     with av.open(str(tmp_path / "y.mp4")) as container:
         frames = list(container.decode(video=0))
     for frame in frames:
         assert (frame.colorspace, frame.color_range) == (CODE[matrix], 1)
-        expected = to_yuv(COLOURS, matrix, full=False)
+        expected = to_yuv(COLORS, matrix, full=False)
         half = np.s_[height // 4, PATCH // 4 :: PATCH // 2]
-        found = [plane_of(frame, 0)[CENTRES], plane_of(frame, 1)[half], plane_of(frame, 2)[half]]
+        found = [plane_of(frame, 0)[CENTERS], plane_of(frame, 1)[half], plane_of(frame, 2)[half]]
         assert max(np.abs(a - b).max() for a, b in zip(expected, found, strict=True)) <= 2
     for frame in open_source(tmp_path / "y.mp4"):
-        assert np.abs(frame.image[CENTRES].astype(int) - COLOURS).max() <= 4
+        assert np.abs(frame.image[CENTERS].astype(int) - COLORS).max() <= 4
 
 
 @pytest.mark.parametrize("matrix", CODE)
-def test_the_colours_of_a_video_stay_what_they_are(tmp_path, matrix):
+def test_the_colors_of_a_video_stay_what_they_are(tmp_path, matrix):
     planes = to_yuv(CHART, matrix, full=True)
     tags = (CODE[matrix], {"709": 1, "601": 6, "2020": 9}[matrix], 1, 2)
     clip = write_planes(tmp_path / "x.mkv", planes, "yuv444p", tags=tags)
@@ -177,8 +177,8 @@ def test_the_colours_of_a_video_stay_what_they_are(tmp_path, matrix):
     with av.open(str(tmp_path / "y.mp4")) as container:
         frame = next(container.decode(video=0))
     assert (frame.colorspace, frame.color_primaries, frame.color_trc) == tags[:3]
-    copied = first_image(tmp_path / "y.mp4")[CENTRES].astype(int)
-    assert np.abs(copied - COLOURS).max() <= 4
+    copied = first_image(tmp_path / "y.mp4")[CENTERS].astype(int)
+    assert np.abs(copied - COLORS).max() <= 4
 
 
 def test_copies_of_copies_do_not_grow_darker(tmp_path):
@@ -186,9 +186,15 @@ def test_copies_of_copies_do_not_grow_darker(tmp_path):
         np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8), (0, 0), 4
     )
     smooth = cv2.normalize(smooth, None, 20, 235, cv2.NORM_MINMAX)
-    copy(folder_of(tmp_path / "in", [smooth] * 2), tmp_path / "1.mp4", coding=Coding(crf=4))
+    copy(
+        folder_of(tmp_path / "in", [smooth] * 2), tmp_path / "1.mp4", encoder=EncoderSettings(crf=4)
+    )
     for number in range(1, 5):
-        copy(tmp_path / f"{number}.mp4", tmp_path / f"{number + 1}.mp4", coding=Coding(crf=4))
+        copy(
+            tmp_path / f"{number}.mp4",
+            tmp_path / f"{number + 1}.mp4",
+            encoder=EncoderSettings(crf=4),
+        )
     drift = first_image(tmp_path / "5.mp4").astype(float).mean((0, 1)) - smooth.mean((0, 1))
     assert np.abs(drift).max() < 1
 
@@ -197,7 +203,9 @@ def test_copies_of_copies_do_not_grow_darker(tmp_path):
 def test_odd_sides_get_their_last_line_twice(tmp_path, size):
     width, height = size
     image = picture(2, width, height)
-    copy(folder_of(tmp_path / "in", [image] * 3), tmp_path / "y.mp4", coding=Coding(crf=4))
+    copy(
+        folder_of(tmp_path / "in", [image] * 3), tmp_path / "y.mp4", encoder=EncoderSettings(crf=4)
+    )
     found = first_image(tmp_path / "y.mp4").astype(int)
     assert found.shape[:2] == (48, 64)
     inner = found[: height - 2, : width - 2] - image[: height - 2, : width - 2]

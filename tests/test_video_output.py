@@ -312,13 +312,13 @@ def test_masks_are_written_too(shared, tmp_path, kind):
     chosen = options(folder, result, input_dir=clip, mask_output=mask, codec="ffv1")
     convert.run(chosen, INVERT)
     read = pictures if kind == "video" else lambda f: [read_image(path) for path in list_images(f)]
-    for index, (before, after, cover) in enumerate(
+    for index, (before, after, face_alpha) in enumerate(
         zip(pictures(clip), read(result), read(mask), strict=True)
     ):
-        assert (cover.max() > 250) == (index not in (7, 8))
+        assert (face_alpha.max() > 250) == (index not in (7, 8))
         changed = (before != after).any(axis=2)
-        assert not changed[cover[..., 0] == 0].any()
-        full = cover[..., 0] == 255
+        assert not changed[face_alpha[..., 0] == 0].any()
+        full = face_alpha[..., 0] == 255
         assert np.count_nonzero(changed[full]) >= 0.9 * np.count_nonzero(full)
 
 
@@ -373,8 +373,8 @@ def test_ten_bits_stay_ten_bits(tmp_path):
     clip = deep_clip(tmp_path)
     for codec, name in (("h265", "x.mp4"), ("ffv1", "x.mkv"), ("prores", "x.mov")):
         chosen = options(tmp_path, name, input_dir=clip, codec=codec, crf=1)
-        remarks = convert.run(chosen, INVERT).remarks["the result"]
-        assert not [remark for remark in remarks if "bits" in remark]
+        notes = convert.run(chosen, INVERT).notes["the result"]
+        assert not [remark for remark in notes if "bits" in remark]
     before, after = luma(clip), luma(tmp_path / "x.mp4")
     outside = np.s_[:8]  # rows above the face
     assert np.abs(before - after)[outside].max() <= 2
@@ -382,7 +382,7 @@ def test_ten_bits_stay_ten_bits(tmp_path):
     face = np.s_[55:65, 75:85]
     assert (after[face] - before[face]).mean() > 200  # inverted: it is lighter by far
     chosen = options(tmp_path, "y.mp4", input_dir=clip)
-    assert "10 bits a channel" in convert.run(chosen, INVERT).remarks["the result"][0]
+    assert "10 bits a channel" in convert.run(chosen, INVERT).notes["the result"][0]
     assert luma(tmp_path / "y.mp4").max() < 256
 
 
@@ -433,7 +433,7 @@ def test_pictures_of_16_bits_keep_them(tmp_path, output):
     codec = "ffv1" if output.endswith("mkv") else "h264"
     report = convert.run(options(tmp_path, output, codec=codec), INVERT)
     if output == "result.mp4":
-        assert "16 bits a channel" in report.remarks["the result"][0]
+        assert "16 bits a channel" in report.notes["the result"][0]
         return
     if output == "result":
         files = list_images(tmp_path / "result")

@@ -20,14 +20,16 @@ B_FRAMES = {"g": "12", "bf": "3", "x264-params": "b-pyramid=strict:scenecut=0:op
 def long_clip(path, times=STEADY, codec="libx264", **options):
     """A clip of 40 frames with several key frames."""
     with av.open(str(path), "w") as container:
-        tick = Fraction(1, 90000) if path.suffix not in (".avi", ".mpg") else Fraction(1001, 30000)
+        time_base = (
+            Fraction(1, 90000) if path.suffix not in (".avi", ".mpg") else Fraction(1001, 30000)
+        )
         video = container.add_stream(codec, rate=Fraction(30000, 1001))
         video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
-        video.codec_context.time_base = video.time_base = tick
+        video.codec_context.time_base = video.time_base = time_base
         video.options = options
         for index, time in enumerate(times):
             frame = av.VideoFrame.from_ndarray(picture(index), format="bgr24")
-            frame.pts, frame.time_base = round(time / tick), tick
+            frame.pts, frame.time_base = round(time / time_base), time_base
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
     return path

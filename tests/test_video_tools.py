@@ -24,7 +24,7 @@ from tools.video import cut as cutting
 from tools.video import denoise
 from tools.video import extract as extracting
 from tools.video import make as making
-from tools.video.options import CutOptions, DenoiseOptions, ExtractOptions, MakeOptions
+from tools.video.options import CutOptions, DenoiseOptions, ExtractFramesOptions, MakeOptions
 from utils.errors import ExitStatus, InputError, UsageError
 from utils.files import list_images
 from utils.images import encode_image, read_image
@@ -47,7 +47,7 @@ def images_of(path):
 
 
 def extract(clip, folder, **changes):
-    return extracting.run(ExtractOptions(input_file=clip, output_dir=folder, **changes))
+    return extracting.run(ExtractFramesOptions(input_file=clip, output_dir=folder, **changes))
 
 
 def make(folder, output, **changes):
@@ -173,7 +173,7 @@ def keyed(tmp_path_factory):
 def test_a_cut_is_exact_and_copied_where_it_can_be(keyed, tmp_path, first, last, copied, suffix):
     result = tmp_path / f"x{suffix}"
     report = cut(keyed, result, from_=first, to=last)
-    assert report.remarks["the result"][0].startswith("copied" if copied else "encoded anew")
+    assert report.notes["the result"][0].startswith("copied" if copied else "encoded anew")
     times, images = times_of(keyed), images_of(keyed)
     begin = {"0.4s": 10, None: 0}.get(first) if first in ("0.4s", None) else int(first)
     end = {"1.2s": 30, None: 40}.get(last) if last in ("1.2s", None) else int(last) + 1
@@ -190,7 +190,7 @@ def test_a_cut_is_exact_and_copied_where_it_can_be(keyed, tmp_path, first, last,
 
 def test_a_cut_snaps_outwards(keyed, tmp_path):
     report = cut(keyed, tmp_path / "x.mp4", from_="13", to="24", snap=True)
-    assert "copied" in report.remarks["the result"][0]
+    assert "copied" in report.notes["the result"][0]
     found = images_of(tmp_path / "x.mp4")
     images = images_of(keyed)
     assert np.array_equal(found[0], images[10])
@@ -201,7 +201,7 @@ def test_a_cut_snaps_outwards(keyed, tmp_path):
 def test_a_cut_of_a_turned_video_stays_turned(tmp_path):
     turned = make_clip(tmp_path / "t.mp4", clips.STEADY[:12], turn={"degrees": 90})
     report = cut(turned, tmp_path / "x.mp4")
-    assert "copied" in report.remarks["the result"][0]
+    assert "copied" in report.notes["the result"][0]
     assert np.array_equal(first_image(tmp_path / "x.mp4"), first_image(turned))
     assert first_image(turned).shape == (160, 120, 3)
 

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from models.backend import keras, tf
 from trainer.options import TrainOptions
-from utils import lazy
 from utils.errors import UsageError
-
-tf = lazy.load("tensorflow")
-keras = lazy.load("keras")
 
 BFLOAT16_SINCE = (8, 0)  # compute capability: Ampere
 
 
-class Processors:
+class Devices:
     """The devices of one run.
 
     Attributes

@@ -19,7 +19,7 @@ RAM_SHARE, GPU_SHARE = 0.6, 0.9  # of what is free, that a training may take
 KEPT = ("Conv2D", "SeparableConv2D", "Dense", "Permute")
 
 
-class Memory(NamedTuple):
+class MemoryEstimate(NamedTuple):
     """Bytes that a training takes, by what they are for."""
 
     weights: int
@@ -34,7 +34,7 @@ class Memory(NamedTuple):
         return sum(self)
 
 
-def estimate(model: ModelBase, batch_size: int, has_gpu: bool = False) -> Memory:
+def estimate(model: ModelBase, batch_size: int, has_gpu: bool = False) -> MemoryEstimate:
     """Estimate the peak of a training step.
 
     On a CPU the faster convolutions keep rearranged copies of what goes through them, about as much
@@ -42,7 +42,7 @@ def estimate(model: ModelBase, batch_size: int, has_gpu: bool = False) -> Memory
     """
     weights = BYTES * sum(network.count_params() for network in model.networks.values())
     outputs = sum(_sides(name) * _outputs(net, has_gpu) for name, net in model.networks.items())
-    return Memory(weights, weights, 2 * weights, BYTES * batch_size * outputs)
+    return MemoryEstimate(weights, weights, 2 * weights, BYTES * batch_size * outputs)
 
 
 def _sides(name: str) -> int:

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from utils import lazy
+from models.backend import tf
 from utils.errors import ModelError
-
-tf = lazy.load("tensorflow")
 
 BETA1, BETA2, EPSILON = 0.5, 0.999, 1e-7
 
@@ -83,7 +81,7 @@ class Adam:
         received = {name: array.shape for name, array in state.items()}
         if expected != received:
             raise ModelError(
-                "the saved state of the optimiser does not fit the model. "
+                "the saved state of the optimizer does not fit the model. "
                 f"Expected: {len(expected)} arrays. Received: {len(received)}, or other shapes"
             )
         self.steps.assign(state["steps"])

@@ -52,7 +52,7 @@ class TrainOptions(DeviceOptions):
     )
     load_weights: Path | None = opt(
         None,
-        help="begin a new model with what the model in this folder has learnt, as far as it fits",
+        help="begin a new model with what the model in this folder has learned, as far as it fits",
         seldom=True,
         fixed=True,
         group=TRAINING,
@@ -70,7 +70,7 @@ class TrainOptions(DeviceOptions):
         choices=tuple(PRESETS), seldom=True, group=TRAINING,
     )  # fmt: skip
     learning_rate: float = opt(
-        0.0, help="step size of the optimiser (0: that of the preset)", low=0, high=0.1,
+        0.0, help="step size of the optimizer (0: that of the preset)", low=0, high=0.1,
         seldom=True, group=TRAINING,
     )  # fmt: skip
     cool_down: float = opt(
@@ -120,7 +120,7 @@ class TrainOptions(DeviceOptions):
     sort_by_yaw: bool = opt(
         False,
         help="give each dst face a src face that looks the same way, mirrored where that fits; "
-        "src directions that dst lacks are not learnt",
+        "src directions that dst lacks are not learned",
         ask=True, group=SAMPLES,
     )  # fmt: skip
     src_scale: int = opt(

@@ -4,7 +4,7 @@ import sys
 import time
 from collections import deque
 
-from trainer.session import Session
+from trainer.session import TrainingSession
 from utils import console
 
 TERMINAL_SECONDS, LOG_SECONDS = 0.2, 60.0  # between two lines
@@ -39,7 +39,7 @@ class Every:
 class Progress:
     """The console line: overwritten on a terminal, elsewhere a new one about once a minute."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: TrainingSession) -> None:
         self.session = session
         self._terminal = sys.stdout.isatty()
         self._times: deque[tuple[float, float]] = deque(maxlen=WINDOW + 1)

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from models.backend import tf
 from models.base import Batch, ModelBase
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.progress import Progress
-from trainer.session import Session
-from utils import console, lazy
+from trainer.session import TrainingSession
+from utils import console
 from utils.errors import UserError
 from utils.images import to_float
-
-tf = lazy.load("tensorflow")
 
 RECENT = 50  # iterations that must stay high
 BEFORE = 500  # iterations they are compared with
@@ -44,10 +43,10 @@ class CollapseWatch:
         self._losses.clear()
 
 
-class Guard:
+class StepGuard:
     """Does the steps of a session."""
 
-    def __init__(self, session: Session, feed: Feed, progress: Progress) -> None:
+    def __init__(self, session: TrainingSession, feed: BatchLoader, progress: Progress) -> None:
         self._session, self._feed, self._progress = session, feed, progress
         self._watch = CollapseWatch()
 
@@ -75,14 +74,14 @@ class Guard:
             return False
         if self._watch.collapsed(sum(result.losses.values())):
             reason = f"the loss has more than doubled around iteration {session.iteration - RECENT}"
-            # what was saved since may be spoilt already
+            # what was saved since may be spoiled already
             self._roll_back(f"{reason} and stays", session.iteration - 2 * RECENT)
             return False
         if session.iteration % LOOK_EVERY == 0 and dead(session.model, src, dst):
             reason = f"the pictures of iteration {session.iteration} are black or white throughout"
             # at the look before they were not
             self._roll_back(
-                f"{reason}, from which nothing is learnt", session.iteration - LOOK_EVERY
+                f"{reason}, from which nothing is learned", session.iteration - LOOK_EVERY
             )
             return False
         if session.exchanged != exchanged:

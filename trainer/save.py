@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 from models import checkpoint
 from trainer.progress import Progress
-from trainer.session import Session
+from trainer.session import TrainingSession
 from utils import console
 from utils.errors import UserError
 
 
-def save(session: Session) -> None:
+def save(session: TrainingSession) -> None:
     """Save.
 
     Raises
@@ -28,7 +28,7 @@ def save(session: Session) -> None:
         ) from problem
 
 
-def try_to_save(session: Session, progress: Progress) -> None:
+def try_to_save(session: TrainingSession, progress: Progress) -> None:
     """Save in the middle of training; if that is impossible, go on with what is in memory."""
     try:
         save(session)
@@ -37,7 +37,7 @@ def try_to_save(session: Session, progress: Progress) -> None:
         console.warn(str(problem))
 
 
-def try_to_back_up(session: Session, progress: Progress) -> None:
+def try_to_back_up(session: TrainingSession, progress: Progress) -> None:
     """Save, and keep that generation for good."""
     try:
         save(session)
@@ -50,7 +50,7 @@ def try_to_back_up(session: Session, progress: Progress) -> None:
 
 
 @contextmanager
-def saved_first(session: Session, progress: Progress) -> Iterator[None]:
+def saved_first(session: TrainingSession, progress: Progress) -> Iterator[None]:
     """Save before an error ends the training."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""A model in training: networks, optimiser, history, clock, and their way to disk and back."""
+"""A model in training: networks, optimizer, history, clock, and their way to disk and back."""
 
 import dataclasses
 import math
@@ -13,9 +13,9 @@ import numpy as np
 from models import checkpoint, weight_transfer
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
-from trainer.devices import Processors
+from trainer.devices import Devices
 from trainer.options import TrainOptions, to_save
-from trainer.step import Result, Step
+from trainer.step import StepResult, TrainStep
 from utils import console, lazy
 from utils.errors import UsageError, UserError
 from utils.options import to_json
@@ -23,7 +23,7 @@ from utils.options import to_json
 MAX_ROLLBACKS = 3  # to the same generation
 
 
-class Session:
+class TrainingSession:
     """What is trained and how far it has come.
 
     Attributes
@@ -46,7 +46,7 @@ class Session:
         lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
         self.options = options
         self.batch_size = options.batch_size
-        self.processors = Processors(options)
+        self.processors = Devices(options)
         way = options.way
         with self.processors.scope():
             self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
@@ -54,7 +54,7 @@ class Session:
                 lazy.load("models.initializers").begin(self.model.networks.values(), self.seed)
             if options.load_weights is not None:
                 self._begin_with(options.load_weights, generation)
-            self.step = Step(
+            self.step = TrainStep(
                 self.model,
                 way.learning_rate,
                 options.clip_gradients,
@@ -122,7 +122,7 @@ class Session:
         share = self.options.cool_down
         return min((1 - self.done) / share, 1.0) if share else 1.0
 
-    def train(self, src: Batch, dst: Batch) -> Result:
+    def train(self, src: Batch, dst: Batch) -> StepResult:
         """Do one step and record its losses; a step that was not finite is not recorded."""
         self.step.optimizer.rate.assign(self.options.way.learning_rate * self.pace)
         result = self.step(dst, src) if self.exchanged else self.step(src, dst)
@@ -142,7 +142,7 @@ class Session:
         return {name: mean for name, mean in means if "mask" not in name}
 
     def save(self) -> None:
-        """Write a generation; nothing happens when nothing was learnt since the newest one.
+        """Write a generation; nothing happens when nothing was learned since the newest one.
 
         Raises
         ------

@@ -4,16 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.backend import Tensor, tf
 from models.base import Batch, ModelBase
 from trainer.optimizer import Adam
-from utils import lazy
-
-tf = lazy.load("tensorflow")
-
-Tensor = Any
 
 
-class Result(NamedTuple):
+class StepResult(NamedTuple):
     """What a step gave: the losses by name, and whether they and all gradients were finite.
 
     When they were not, no weight was changed.
@@ -23,10 +19,10 @@ class Result(NamedTuple):
     finite: bool
 
 
-class Step:
+class TrainStep:
     """The joint training step of a model.
 
-    All losses are minimised together by one optimiser, in one forward and one backward pass.
+    All losses are minimized together by one optimizer, in one forward and one backward pass.
 
     Parameters
     ----------
@@ -49,11 +45,13 @@ class Step:
         self._names: list[str] = []
         self._graph = tf.function(self._step if strategy is None else self._shared_step)
 
-    def __call__(self, src: Batch, dst: Batch) -> Result:
+    def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
         share = tensors if self.strategy is None else self._shares
         losses, finite = self._graph(share(src), share(dst))
-        return Result(dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite))
+        return StepResult(
+            dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite)
+        )
 
     def _step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
         variables = self.optimizer.variables

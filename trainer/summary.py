@@ -4,12 +4,12 @@ from trainer import memory
 from trainer.data.sampler import Sampler
 from trainer.options import to_save
 from trainer.progress import duration
-from trainer.session import Session
+from trainer.session import TrainingSession
 from utils import lazy
 from utils.parallel import cores
 
 
-def describe(session: Session, src: Sampler, dst: Sampler, has_gpu: bool = False) -> str:
+def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool = False) -> str:
     """Return the summary, several lines."""
     options, model = session.options, session.model
     past = f"iteration {session.iteration:,}, trained for {duration(session.seconds)}"

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from facelib.faceset import Faceset
 from trainer import memory, save
-from trainer.data.loader import Feed
+from trainer.data.loader import BatchLoader
 from trainer.data.split import Sides, sides_of
 from trainer.monitoring import monitor
 from trainer.monitoring.debug_samples import show_samples
 from trainer.monitoring.monitor import Monitor
-from trainer.monitoring.preview import Sitters
-from trainer.monitoring.validation import Exam
+from trainer.monitoring.preview import PreviewFaces
+from trainer.monitoring.validation import Validation
 from trainer.options import TrainOptions
 from trainer.progress import Every, Progress
-from trainer.recovery import Guard
-from trainer.session import Session
+from trainer.recovery import StepGuard
+from trainer.session import TrainingSession
 from trainer.signals import stop_requests
 from trainer.summary import describe
 from utils import console, device, lazy
@@ -40,7 +40,7 @@ def run(options: TrainOptions) -> Report:
     facesets = [Faceset.open(folder) for folder in folders]
     with _only_trainer(options.model_dir):
         has_gpu = device.tune()
-        session = Session(options)
+        session = TrainingSession(options)
         sides = sides_of(session, *facesets)
         if options.debug:
             return show_samples(options, sides.src, sides.dst)
@@ -56,21 +56,21 @@ def run(options: TrainOptions) -> Report:
         _train(session, sides)
     return Report(
         counts={"iterations": session.steps_done},
-        remarks={
+        notes={
             "files that are no faces": facesets[0].skipped + facesets[1].skipped,
             "faces that could not be read": sides.src.failures + sides.dst.failures,
         },
     )
 
 
-def _train(session: Session, sides: Sides) -> None:
+def _train(session: TrainingSession, sides: Sides) -> None:
     """Train until a target is reached or somebody asks to stop, and save."""
     options = session.options
     save.save(session)  # that this works is better known before hours are spent
     progress, save_due = Progress(session), Every(options.save_minutes)
-    feed = Feed(sides.src, sides.dst, session.batch_size, first=session.iteration)
-    watch = Monitor(session, progress, Sitters(sides.src, sides.dst), _exam(session, sides))
-    guard = Guard(session, feed, progress)
+    feed = BatchLoader(sides.src, sides.dst, session.batch_size, first=session.iteration)
+    watch = Monitor(session, progress, PreviewFaces(sides.src, sides.dst), _exam(session, sides))
+    guard = StepGuard(session, feed, progress)
     wishes: set[str] = set()
     session.start_clock()
     with stop_requests() as stop, watch:
@@ -91,14 +91,14 @@ def _train(session: Session, sides: Sides) -> None:
         raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")
 
 
-def _exam(session: Session, sides: Sides) -> Exam | None:
+def _exam(session: TrainingSession, sides: Sides) -> Validation | None:
     """Make the exam of the faces that are kept out of training, if there are any."""
     if not session.options.measure_minutes:
         return None
     if sides.dst_kept_out is None:
         console.say("too few dst faces to keep some out of training; progress is not measured")
         return None
-    return Exam(sides.src_kept_out, sides.dst_kept_out, sides.src, sides.dst)
+    return Validation(sides.src_kept_out, sides.dst_kept_out, sides.src, sides.dst)
 
 
 @contextmanager

@@ -88,12 +88,12 @@ class Report:
     Attributes
     ----------
     counts : what was done, such as {"frames": 142, "faces": 139}
-    remarks : headings with the names they concern, such as {"frames without a face": ["0007.png"]}
+    notes : headings with the names they concern, such as {"frames without a face": ["0007.png"]}
     failures : one sentence for each item that could not be done
     """
 
     counts: dict[str, int] = field(default_factory=dict)
-    remarks: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -103,7 +103,7 @@ class Report:
 
     def __str__(self) -> str:
         lines = [", ".join(f"{count} {what}" for what, count in self.counts.items())]
-        for heading, names in self.remarks.items():
+        for heading, names in self.notes.items():
             if names:
                 more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
                 lines.append(f"{heading} ({len(names)}): {', '.join(names[:NAMES_SHOWN])}{more}")

@@ -30,7 +30,7 @@ Image = np.ndarray
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """Decode a picture to (H, W, 3) uint8 BGR; grey, 16-bit and alpha pictures are converted.
+    """Decode a picture to (H, W, 3) uint8 BGR; gray, 16-bit and alpha pictures are converted.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _read(data: bytes, name: str, flags: int) -> Image:
 
 
 def _cut_off(data: bytes) -> bool:
-    """Whether a JPEG ends within its pixels: OpenCV shows what is missing as grey."""
+    """Whether a JPEG ends within its pixels: OpenCV shows what is missing as gray."""
     return data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
 
 

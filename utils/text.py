@@ -16,7 +16,7 @@ def panel(
     *,
     at: tuple[int, int] = (0, 0),
     height: int = 16,
-    colour: tuple[int, int, int] = (255, 255, 255),
+    color: tuple[int, int, int] = (255, 255, 255),
 ) -> np.ndarray:
     """Return a copy of the picture with lines of text on a dark panel.
 
@@ -45,5 +45,5 @@ def panel(
         x = left + MARGIN + sum(widths[:column]) + column * MARGIN
         for number, cell in enumerate(cells, 1):
             corner = (x, top + MARGIN + round(height * (number - 0.2)))
-            cv2.putText(drawn, cell, corner, FONT, scale, colour, 1, cv2.LINE_AA)
+            cv2.putText(drawn, cell, corner, FONT, scale, color, 1, cv2.LINE_AA)
     return drawn

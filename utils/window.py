@@ -38,7 +38,7 @@ class Mouse:
     ----------
     what : "move", "wheel", or "left", "right", "middle" followed by "down", "up" or "double"
     x, y : where, in pixels of the picture that is shown
-    wheel : 1 away from the person, -1 towards, 0 otherwise
+    wheel : 1 away from the person, -1 toward, 0 otherwise
     """
 
     what: str

@@ -1,6 +1,6 @@
 """Blending: the steps common to all modes, and the plainest mode.
 
-A mode is a `Blend`: it may change the predicted face's colours, say what picture is to be seen
+A mode is a `Blend`: it may change the predicted face's colors, say what picture is to be seen
 where the mask is 1, and where that mask is. `Blender` does the rest, face by face, each from the
 untouched frame.
 """
@@ -36,7 +36,7 @@ Trace = Callable[[int, str, np.ndarray], None]
 """Is given intermediate pictures: number of the face, what it is, the picture."""
 
 Transfer = Callable[[np.ndarray, Colors, Colors], np.ndarray]
-"""Gives a face, whose colours are the former, the latter: `converters.color_transfer`."""
+"""Gives a face, whose colors are the former, the latter: `converters.color_transfer`."""
 
 LEAST_ALPHA = np.float32(0.5 / 255)
 
@@ -45,21 +45,21 @@ FACE_ERRORS = (UserError, cv2.error, ArithmeticError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class FaceBlend:
     """A face on its way into the frame. Masks are (MASK_SIDE, MASK_SIDE) float32 in the crop.
 
     Attributes
     ----------
     frame : (H, W, 3) uint8, untouched; never written to
     swap : what went into the model and came out
-    face : (n, n, 3) float32 0..1, the prediction in its final colours and detail, enlarged
+    face : (n, n, 3) float32 0..1, the prediction in its final colors and detail, enlarged
     crop : where in the frame it goes (face scale included)
     length : size of the face in frame pixels
     soft : the mask as it came, but fading out before the crop's border
-    bares : the same without what is hidden by something before the face; the last one is its own,
+    visible_masks : the same without what something before the face hides; the last one is its own,
         those before it are of the frames before
     mask : eroded and blurred: what the face is blended with
-    free : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything
+    visibility : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything
     look : the settings
     """
 
@@ -69,15 +69,15 @@ class Work:
     crop: Crop
     length: float
     soft: np.ndarray
-    bares: Sequence[np.ndarray]
+    visible_masks: Sequence[np.ndarray]
     mask: np.ndarray
-    free: np.ndarray | None
+    visibility: np.ndarray | None
     look: Look
 
     @property
     def counted(self) -> np.ndarray:
-        """Where colours are measured: (MASK_SIDE, MASK_SIDE) float32."""
-        return average(self.bares)
+        """Where colors are measured: (MASK_SIDE, MASK_SIDE) float32."""
+        return average(self.visible_masks)
 
     def in_mask(self, pixels: float) -> float:
         """Turn a length in frame pixels into mask pixels."""
@@ -86,7 +86,11 @@ class Work:
     def show_mask(self, mask: np.ndarray, box: Box) -> np.ndarray:
         """Show a mask of the crop in a box of the frame, without what is before the face."""
         shown = self.crop.place_mask(mask, box)
-        return shown if self.free is None else shown * (self.free[box.area] / np.float32(255))
+        return (
+            shown
+            if self.visibility is None
+            else shown * (self.visibility[box.area] / np.float32(255))
+        )
 
 
 class Blend:
@@ -94,15 +98,15 @@ class Blend:
 
     Attributes
     ----------
-    matches : whether `recolor` makes use of the colours inside the mask
+    matches : whether `recolor` makes use of the colors inside the mask
     """
 
     matches = False
 
     def recolor(self, face: np.ndarray, dst: np.ndarray, match: Match, look: Look) -> np.ndarray:
-        """Return the predicted face (R, R, 3) in its final colours.
+        """Return the predicted face (R, R, 3) in its final colors.
 
-        `dst` is the face that was there, and `match` the colours of both inside the mask.
+        `dst` is the face that was there, and `match` the colors of both inside the mask.
         """
         return face
 
@@ -112,11 +116,11 @@ class Blend:
             return np.dstack([frame, np.zeros(frame.shape[:2], np.uint8)])
         return frame.copy()
 
-    def coverage(self, work: Work) -> np.ndarray:
+    def coverage(self, work: FaceBlend) -> np.ndarray:
         """Return the mask the picture is put on the canvas with."""
         return work.mask
 
-    def picture(self, work: Work, box: Box) -> np.ndarray:
+    def picture(self, work: FaceBlend, box: Box) -> np.ndarray:
         """Return what is to be seen in a box where the coverage is 1.
 
         (box height, box width, C) float32 0..1, with as many channels as the canvas; or three on
@@ -124,7 +128,7 @@ class Blend:
         """
         return work.crop.place(work.face, box)
 
-    def steps(self, work: Work, box: Box) -> dict[str, np.ndarray]:
+    def steps(self, work: FaceBlend, box: Box) -> dict[str, np.ndarray]:
         """Return the mode's own intermediate pictures in a box, in order, by name; 0..1."""
         return {}
 
@@ -162,8 +166,8 @@ class Blender:
         frame: np.ndarray,
         swaps: Iterable[Swap],
         trace: Trace | None = None,
-        cover: np.ndarray | None = None,
-        free: np.ndarray | None = None,
+        face_alpha: np.ndarray | None = None,
+        visibility: np.ndarray | None = None,
     ) -> Blended:
         """Convert a frame.
 
@@ -182,13 +186,13 @@ class Blender:
         works, failures = [], []
         for swap in swaps:
             try:
-                works.append(self._prepare(frame, swap, free))
+                works.append(self._prepare(frame, swap, visibility))
             except FACE_ERRORS as problem:
                 failures.append(f"face {swap.index}: {problem}")
         done = 0
         for work in sorted(works, key=lambda work: work.crop.side):
             try:
-                box = self._put(canvas, work, cover)
+                box = self._put(canvas, work, face_alpha)
             except FACE_ERRORS as problem:
                 failures.append(f"face {work.swap.index}: {problem}")
                 continue
@@ -201,7 +205,7 @@ class Blender:
         """Return a face's mask, neither eroded nor blurred: (MASK_SIDE, MASK_SIDE) float32."""
         return self.find_mask(swap) * self.fade
 
-    def _prepare(self, frame: np.ndarray, swap: Swap, free: np.ndarray | None) -> Work:
+    def _prepare(self, frame: np.ndarray, swap: Swap, visibility: np.ndarray | None) -> FaceBlend:
         size = swap.face.shape[0]
         scale = 1 + self.look.face_scale / 100
         crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
@@ -215,15 +219,17 @@ class Blender:
         per_pixel = MASK_SIDE / crop.side
         mask = erode(soft, erode_size(length, self.erode) * per_pixel)
         mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
-        bares = _bare(masks, crop, free)
-        face = self._detail(self._recolor(swap, bares), swap, crop)
-        return Work(frame, swap, face, crop, length, soft, bares, mask, free, self.look)
+        visible_masks = _bare(masks, crop, visibility)
+        face = self._detail(self._recolor(swap, visible_masks), swap, crop)
+        return FaceBlend(
+            frame, swap, face, crop, length, soft, visible_masks, mask, visibility, self.look
+        )
 
-    def _recolor(self, swap: Swap, bares: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the predicted face in its final colours."""
+    def _recolor(self, swap: Swap, visible_masks: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the predicted face in its final colors."""
         if self.transfer is None and not self.mode.matches:
             return swap.face
-        match = measure(swap.face, swap.crop, average(bares))
+        match = measure(swap.face, swap.crop, average(visible_masks))
         if not match.seen.usable:
             return swap.face
         face, (seen, wanted) = swap.face, match
@@ -244,7 +250,7 @@ class Blender:
             face = smear(face, way * look.motion_blur / 100)
         return degrade(face, look.color_degrade)
 
-    def _put(self, canvas: np.ndarray, work: Work, cover: np.ndarray | None) -> Box:
+    def _put(self, canvas: np.ndarray, work: FaceBlend, face_alpha: np.ndarray | None) -> Box:
         """Blend one face onto the canvas, which is changed in one box only; return that box."""
         coverage = self.mode.coverage(work)
         if not coverage.any():
@@ -254,8 +260,8 @@ class Blender:
             return box
         picture = self.mode.picture(work, box) * np.float32(255)
         mask = work.show_mask(coverage, box)[..., None]
-        if cover is not None:
-            cover[box.area] = np.maximum(cover[box.area], np.rint(mask[..., 0] * 255))
+        if face_alpha is not None:
+            face_alpha[box.area] = np.maximum(face_alpha[box.area], np.rint(mask[..., 0] * 255))
         below = canvas[box.area].astype(np.float32)
         if below.shape[2] > picture.shape[2]:
             canvas[box.area] = np.rint(_layer(below, picture, mask))
@@ -264,18 +270,20 @@ class Blender:
         return box
 
 
-def _bare(masks: Sequence[np.ndarray], crop: Crop, free: np.ndarray | None) -> Sequence[np.ndarray]:
-    """Return masks of a crop without what the frame's `free` says is hidden."""
-    if free is None:
+def _bare(
+    masks: Sequence[np.ndarray], crop: Crop, visibility: np.ndarray | None
+) -> Sequence[np.ndarray]:
+    """Return masks of a crop without what the frame's `visibility` says is hidden."""
+    if visibility is None:
         return masks
-    shown = crop.cut(free[..., None], MASK_SIDE)[..., 0] / np.float32(255)
+    shown = crop.cut(visibility[..., None], MASK_SIDE)[..., 0] / np.float32(255)
     return [mask * shown for mask in masks]
 
 
 def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Put a picture with its mask over a layer (h, w, 4), colours not multiplied by alpha, 0..255.
+    """Put a picture with its mask over a layer (h, w, 4), colors not multiplied by alpha, 0..255.
 
-    Where nothing to speak of covers a pixel its colour stays: that of the frame.
+    Where nothing to speak of covers a pixel its color stays: that of the frame.
     """
     share = below[..., 3:] / np.float32(255) * (1 - mask)
     alpha = mask + share
@@ -285,14 +293,16 @@ def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarr
     )
 
 
-def _show(trace: Trace, work: Work, steps: Mapping[str, np.ndarray], blended: np.ndarray) -> None:
+def _show(
+    trace: Trace, work: FaceBlend, steps: Mapping[str, np.ndarray], blended: np.ndarray
+) -> None:
     pictures = {
         "crop": work.swap.crop,
         "prediction": work.swap.face,
         "prediction_mask": work.swap.mask,
         "recolored": work.face,
         "mask": work.soft,
-        "bare_mask": work.bares[-1],
+        "bare_mask": work.visible_masks[-1],
         "blend_mask": work.mask,
         **steps,
         "blended": blended,

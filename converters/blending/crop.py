@@ -65,7 +65,7 @@ class Crop:
         """Return the crop that `facelib.geometry.crop_matrix` makes with the same arguments."""
         matrix = geometry.crop_matrix(landmarks, size, face_type, scale)
         side = geometry.crop_side(matrix, size)
-        # pixel centres are whole numbers: the first one lies half a pixel inside the square
+        # pixel centers are whole numbers: the first one lies half a pixel inside the square
         matrix[:, 2] += 0.5
         return cls(matrix / size, side)
 
@@ -160,7 +160,7 @@ class Crop:
 def enlarge(face: np.ndarray, side: float) -> np.ndarray:
     """Enlarge a predicted face to about the size at which the frame shows it.
 
-    A pixel of a face that was shrunk is the mean over its area, not a sample at its centre, so
+    A pixel of a face that was shrunk is the mean over its area, not a sample at its center, so
     plain interpolation loses contrast. One step of back projection (Irani and Peleg 1991) restores
     it: shrunk again, the enlarged face is what the model predicted. The less the face is enlarged
     the less there is to restore, by the same measure as `geometry.warp_face` blurs what it shrinks.

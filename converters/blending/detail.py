@@ -17,7 +17,7 @@ MOST_COLORS = 256
 
 
 def denoise(face: np.ndarray, strength: int) -> np.ndarray:
-    """Smooth small differences between neighbours; edges stay (bilateral filter)."""
+    """Smooth small differences between neighbors; edges stay (bilateral filter)."""
     if strength == 0:
         return face
     smooth = cv2.bilateralFilter(face, 7, STRONG_NOISE * strength / 100, 2.0)
@@ -55,7 +55,7 @@ def smear(face: np.ndarray, way: np.ndarray) -> np.ndarray:
 
 
 def degrade(face: np.ndarray, strength: int) -> np.ndarray:
-    """Mix with the same picture in the 256 colours that suit it best (median cut, no dithering)."""
+    """Mix with the same picture in the 256 colors that suit it best (median cut, no dithering)."""
     if strength == 0:
         return face
     image = Image.fromarray(to_uint8(face))

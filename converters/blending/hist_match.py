@@ -51,13 +51,13 @@ def _distribution(colors: Colors, channel: int) -> tuple[np.ndarray, np.ndarray]
 
 
 class HistMatchBw(HistMatch):
-    """Takes the face's light from the prediction and all of its colour from the dst face."""
+    """Takes the face's light from the prediction and all of its color from the dst face."""
 
     def recolor(self, face: np.ndarray, dst: np.ndarray, match: Match, look: Look) -> np.ndarray:
-        """Match the face's grey picture to each channel of the dst face."""
-        grey = Match(Colors(_grey(match.seen.values[None])[0], match.seen.weights), match.wanted)
-        return super().recolor(_grey(face), dst, grey, look)
+        """Match the face's gray picture to each channel of the dst face."""
+        gray = Match(Colors(_gray(match.seen.values[None])[0], match.seen.weights), match.wanted)
+        return super().recolor(_gray(face), dst, gray, look)
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def _gray(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)

@@ -20,7 +20,7 @@ MASK_SIDE = 256
 FADE = (
     1 / 64,
     3 / 64,
-)  # of the crop's side: where masks begin to fade out towards its border, and end
+)  # of the crop's side: where masks begin to fade out toward its border, and end
 LINEAR_FROM = 800.0  # pixels
 # The shorter side of the box around a frontal face, brows to chin, in sides of the mean face's unit
 # square; a half crop shows one unit square and cuts the rest off.

@@ -1,9 +1,9 @@
-"""The masks of a face in several frames, so that where its colours come from is steady.
+"""The masks of a face in several frames, so that where its colors come from is steady.
 
-The colours of the predicted face and of the dst face are measured anew in every frame, in the same
+The colors of the predicted face and of the dst face are measured anew in every frame, in the same
 place: then a change of the light is followed at once, and what the network makes flicker is taken
 out. But with every pixel that the mask gains or loses, hair or background, the measurement jumps,
-and so do the colours that a seamless clone takes from the mask's edge. So there the mask is the
+and so do the colors that a seamless clone takes from the mask's edge. So there the mask is the
 average of a few frames' masks; at a cut it starts anew.
 """
 
@@ -43,7 +43,7 @@ class _Track(NamedTuple):
 
 
 @dataclass
-class Memory:
+class MaskHistory:
     """Is shown the frames in order and gives each face its latest masks.
 
     What a face gets depends on no more frames before it than are asked for: begun that many frames

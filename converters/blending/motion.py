@@ -9,10 +9,10 @@ from facelib.faceset import FaceInfo
 
 FARTHEST = 0.5  # of the face's size: farther away in the next frame it is another face, or a cut
 
-Ways = dict[FaceInfo, tuple[float, float]]
+Motions = dict[FaceInfo, tuple[float, float]]
 
 
-def find_ways(infos: Iterable[FaceInfo]) -> Ways:
+def find_motions(infos: Iterable[FaceInfo]) -> Motions:
     """Return each face's way from frame to frame, in frame pixels.
 
     It is the mean of the ways from the frame before and to the frame after, or the one that is
@@ -26,13 +26,13 @@ def find_ways(infos: Iterable[FaceInfo]) -> Ways:
 
 def _way(info: FaceInfo, frames: dict[int, list[FaceInfo]]) -> tuple[float, float]:
     here, size = _center(info), float(np.ptp(info.source_landmarks, axis=0).max())
-    ways = []
+    motions = []
     for step in (-1, 1):
         others = [_center(other) - here for other in frames.get(info.frame_index + step, ())]
         near = min(others, key=lambda way: np.hypot(*way), default=None)
         if near is not None and np.hypot(*near) < FARTHEST * size:
-            ways.append(near * step)
-    x, y = np.mean(ways, axis=0) if ways else (0.0, 0.0)
+            motions.append(near * step)
+    x, y = np.mean(motions, axis=0) if motions else (0.0, 0.0)
     return float(x), float(y)
 
 

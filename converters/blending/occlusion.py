@@ -12,7 +12,7 @@ from utils.images import read_image
 from utils.video.frame import Frame
 
 
-class Obstructions:
+class OcclusionMasks:
     """A folder of masks, named like the frames: black where something is before the face.
 
     Raises

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from converters.blending.blender import Blend, Work
+from converters.blending.blender import Blend, FaceBlend
 from converters.blending.crop import Box
 from converters.look import Look
 
@@ -18,11 +18,11 @@ class Raw(Blend):
             return np.dstack([frame, np.zeros(frame.shape[:2], np.uint8)])
         return np.zeros_like(frame)
 
-    def coverage(self, work: Work) -> np.ndarray:
+    def coverage(self, work: FaceBlend) -> np.ndarray:
         """Return the mask itself for mode mask, else the whole square."""
         return work.soft if work.look.raw_mode == "mask" else np.ones_like(work.soft)
 
-    def picture(self, work: Work, box: Box) -> np.ndarray:
+    def picture(self, work: FaceBlend, box: Box) -> np.ndarray:
         """Return white for mode mask, else the square; with the mask as alpha for rgb+mask."""
         if work.look.raw_mode == "mask":
             return np.ones((box.bottom - box.top, box.right - box.left, 3), np.float32)

@@ -16,13 +16,13 @@ def transfer(face: np.ndarray, seen: Colors, wanted: Colors) -> np.ndarray:
     makes three views at right angles agree, and the next one looks from elsewhere.
     """
     samples, aim = seen.values.T, wanted.values.T
-    colours, paint = stand_ins(face)
+    colors, paint = stand_ins(face)
     for axes in turns(ROUNDS):
         along = axes @ samples
         maps = LineMaps(along, seen.weights, axes @ aim, wanted.weights)
         samples = samples + axes.T @ maps.moves(along)
-        colours = colours + axes.T @ maps.moves(axes @ colours)
-    return np.clip(paint(colours), 0, 1)
+        colors = colors + axes.T @ maps.moves(axes @ colors)
+    return np.clip(paint(colors), 0, 1)
 
 
 def turns(count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""lct: mean and covariance, first whitening, then colouring (Xiao and Ma 2006; Hertzmann 2001)."""
+"""lct: mean and covariance, first whitening, then coloring (Xiao and Ma 2006; Hertzmann 2001)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""mkl: mean and covariance by the linear map that moves colours least (Pitie and Kokaram 2007)."""
+"""mkl: mean and covariance by the linear map that moves colors least (Pitie and Kokaram 2007)."""
 
 import numpy as np
 

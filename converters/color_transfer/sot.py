@@ -1,7 +1,7 @@
 """sot: the whole distribution, in small steps along many lines (Rabin and others 2010).
 
 Unlike idt, which makes three views agree at once and can tear smooth shades apart, each step is the
-mean of what many views ask for, so that neighbouring colours stay neighbours.
+mean of what many views ask for, so that neighboring colors stay neighbors.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ FRAMES = 4  # orthogonal frames a step looks along: twelve lines
 def transfer(face: np.ndarray, seen: Colors, wanted: Colors) -> np.ndarray:
     """Give `face` (H, W, 3) float32 0..1 the distribution of `wanted`."""
     samples, aim = seen.values.T, wanted.values.T
-    colours, paint = stand_ins(face)
+    colors, paint = stand_ins(face)
     lines = turns(STEPS * FRAMES).reshape(STEPS, 3 * FRAMES, 3)
     for directions in lines:
         along = directions @ samples
@@ -26,5 +26,5 @@ def transfer(face: np.ndarray, seen: Colors, wanted: Colors) -> np.ndarray:
         # each frame of three lines alone would be a whole step
         back = directions.T / FRAMES
         samples = samples + back @ maps.moves(along)
-        colours = colours + back @ maps.moves(directions @ colours)
-    return np.clip(paint(colours), 0, 1)
+        colors = colors + back @ maps.moves(directions @ colors)
+    return np.clip(paint(colors), 0, 1)

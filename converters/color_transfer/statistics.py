@@ -1,7 +1,7 @@
-"""What is known of colours: samples with weights.
+"""What is known of colors: samples with weights.
 
-Every colour transfer is a function `transfer(face, seen, wanted)`: it gives `face`, whose colours
-are distributed like `seen`, the colours of `wanted`. All work on BGR in 0..1.
+Every color transfer is a function `transfer(face, seen, wanted)`: it gives `face`, whose colors
+are distributed like `seen`, the colors of `wanted`. All work on BGR in 0..1.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-SAMPLE_SIDE = 64  # pixels; what is finer than that is detail, not colour
+SAMPLE_SIDE = 64  # pixels; what is finer than that is detail, not color
 LEAST_WEIGHT = 16.0  # samples; fewer say nothing about a distribution
-LEAST_VARIANCE = 1e-5  # of colours in 0..1: below it there is nothing to stretch
+LEAST_VARIANCE = 1e-5  # of colors in 0..1: below it there is nothing to stretch
 
 
 class Colors(NamedTuple):
-    """A distribution of colours: (n, 3) float32 BGR values in 0..1 and their (n,) weights."""
+    """A distribution of colors: (n, 3) float32 BGR values in 0..1 and their (n,) weights."""
 
     values: np.ndarray
     weights: np.ndarray
@@ -29,7 +29,7 @@ class Colors(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The colours of a predicted face and those of the dst face at the same place."""
+    """The colors of a predicted face and those of the dst face at the same place."""
 
     seen: Colors
     wanted: Colors
@@ -68,7 +68,7 @@ def moments(colors: Colors) -> tuple[np.ndarray, np.ndarray]:
 def power(covariance: np.ndarray, exponent: float) -> np.ndarray:
     """Return a symmetric positive matrix (3, 3) to a power; no variance counts as less than some.
 
-    Without that a picture of one colour would be stretched without limit.
+    Without that a picture of one color would be stretched without limit.
     """
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.maximum(values, LEAST_VARIANCE) ** exponent) @ vectors.T
@@ -77,7 +77,7 @@ def power(covariance: np.ndarray, exponent: float) -> np.ndarray:
 def affine(
     face: np.ndarray, matrix: np.ndarray, before: np.ndarray, after: np.ndarray
 ) -> np.ndarray:
-    """Return `matrix` (face - before) + after within 0..1, float32, for each pixel's colour."""
+    """Return `matrix` (face - before) + after within 0..1, float32, for each pixel's color."""
     flat = face.reshape(-1, 3)
     changed = (flat - before.astype(np.float32)) @ matrix.T.astype(np.float32) + after
     return np.clip(changed, 0, 1).astype(np.float32).reshape(face.shape)

@@ -1,4 +1,4 @@
-"""Changing the colours of a large picture by what becomes of a few thousand colours."""
+"""Changing the colors of a large picture by what becomes of a few thousand colors."""
 
 from collections.abc import Callable
 from itertools import product
@@ -10,9 +10,9 @@ SIDE = 24
 
 
 def stand_ins(face: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Return colours to change in place of a picture's, and what makes the picture of them.
+    """Return colors to change in place of a picture's, and what makes the picture of them.
 
-    A small picture's are its own. Those of a large one are a grid over the range of its colours,
+    A small picture's are its own. Those of a large one are a grid over the range of its colors,
     and the picture is interpolated between what they have become.
 
     Parameters
@@ -21,8 +21,8 @@ def stand_ins(face: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.n
 
     Returns
     -------
-    colours : (3, n) float32
-    paint : changed colours (3, n) -> the changed picture (H, W, 3) float32
+    colors : (3, n) float32
+    paint : changed colors (3, n) -> the changed picture (H, W, 3) float32
     """
     pixels = face.reshape(-1, 3)
     if len(pixels) <= SIDE**3:

@@ -10,7 +10,7 @@ class LineMaps:
     """The rising maps on k lines that turn one distribution of values into another, on each line.
 
     Both are seen as histograms over their common range with an even spread within each bin. Beyond
-    the range all is shifted like its end, so colours that were not seen are not squeezed together.
+    the range all is shifted like its end, so colors that were not seen are not squeezed together.
 
     Parameters
     ----------

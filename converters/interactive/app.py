@@ -13,13 +13,13 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from converters.blending.occlusion import Obstructions
+from converters.blending.occlusion import OcclusionMasks
 from converters.interactive import keymap, screen, session_file
-from converters.interactive.preview import Preview, Shot
-from converters.interactive.preview_worker import Painter
-from converters.interactive.session_file import Session
-from converters.interactive.state import Desk, Scene, mouse, press
-from converters.look_timeline import Looks
+from converters.interactive.preview import Preview, PreviewRequest
+from converters.interactive.preview_worker import PreviewWorker
+from converters.interactive.session_file import SavedSession
+from converters.interactive.state import EditorState, FootageIndex, mouse, press
+from converters.look_timeline import LookTimeline
 from converters.options import ConvertOptions
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
@@ -57,7 +57,7 @@ def choose(
     predictor: Predictor,
     source: FrameSource,
     faces: Mapping[str, list[FaceInfo]],
-) -> Looks | None:
+) -> LookTimeline | None:
     """Let a person choose the looks; None if everything is not to be rendered yet.
 
     Raises
@@ -70,33 +70,33 @@ def choose(
         numbers = {name: index for index, name in enumerate(frames.names)}
         start = begin(options, path, numbers)
         with_face = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
-        desk = Desk(Scene(len(frames), with_face), start.looks, start.at)
-        keeper = Keeper(path, options.input_dir.name, frames.names)
-        free = Obstructions(options.mask_dir) if options.mask_dir else None
-        preview = Preview(frames, faces, predictor, free)
-        with Window(TITLE, screen.SIZE) as shown, Painter(preview) as painter:
+        desk = EditorState(FootageIndex(len(frames), with_face), start.looks, start.at)
+        keeper = Autosave(path, options.input_dir.name, frames.names)
+        visibility = OcclusionMasks(options.mask_dir) if options.mask_dir else None
+        preview = Preview(frames, faces, predictor, visibility)
+        with Window(TITLE, screen.SIZE) as shown, PreviewWorker(preview) as painter:
             desk = work(shown, painter, desk, keeper)
     keeper.finish(desk)
     return desk.looks if desk.end == "render" else None
 
 
-def begin(options: ConvertOptions, path: Path, numbers: Mapping[str, int]) -> Session:
+def begin(options: ConvertOptions, path: Path, numbers: Mapping[str, int]) -> SavedSession:
     """Return the session to go on with, or a new one."""
     if options.session is not None and not path.is_file():
         raise InputError(f'there is no session "{path}"')
     if not (options.use_session and path.is_file()):
-        return Session(Looks.all_alike(options))
+        return SavedSession(LookTimeline.all_alike(options))
     kept = session_file.load(path, options.input_dir.name, numbers.get)
     session_file.warn_of_lost(kept)
     return kept
 
 
-def work(shown: Window, painter: Painter, desk: Desk, keeper: Keeper) -> Desk:
+def work(shown: Window, painter: PreviewWorker, desk: EditorState, keeper: Autosave) -> EditorState:
     """Show frames and take keys until the person is done; return the state then."""
-    hands = Hands()
+    hands = InputHandler()
     on_screen: object = None
     while not desk.end:
-        painted = painter(Shot.of(desk))
+        painted = painter(PreviewRequest.of(desk))
         wanted = (desk, painted, painter.late, keeper.alarm)
         if wanted != on_screen:
             alarm = keeper.alarm or painted.trouble
@@ -110,13 +110,13 @@ def work(shown: Window, painter: Painter, desk: Desk, keeper: Keeper) -> Desk:
     return desk
 
 
-class Hands:
+class InputHandler:
     """Turns events of a window into states."""
 
     def __init__(self) -> None:
         self._last = ("", 0.0)
 
-    def take(self, desk: Desk, event: Event) -> Desk:
+    def take(self, desk: EditorState, event: Event) -> EditorState:
         """Return the state after an event."""
         if isinstance(event, Closed):
             return replace(desk, end="quit")
@@ -130,7 +130,7 @@ class Hands:
         return name == key.name and now - before < HELD
 
 
-class Keeper:
+class Autosave:
     """Writes the session whenever settings or the frame have changed.
 
     Parameters
@@ -146,19 +146,19 @@ class Keeper:
 
     def __init__(self, path: Path, footage: str, names: Sequence[str]) -> None:
         self._path, self._footage, self._names = path, footage, names
-        self._tried: Session | None = None
+        self._tried: SavedSession | None = None
         self._next = 0.0
         self.alarm = ""
 
-    def keep(self, desk: Desk) -> None:
+    def keep(self, desk: EditorState) -> None:
         """Write the session if there is something new in it, or if that failed a while ago."""
-        wanted = Session(desk.looks, desk.frame)
+        wanted = SavedSession(desk.looks, desk.frame)
         if wanted == self._tried and not (self.alarm and time.monotonic() > self._next):
             return
         self._tried, self._next = wanted, time.monotonic() + RETRY
         self.alarm = self._write(self._path)
 
-    def finish(self, desk: Desk) -> None:
+    def finish(self, desk: EditorState) -> None:
         """Write the session for the last time: elsewhere, if it cannot be in its place.
 
         Raises

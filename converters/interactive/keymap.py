@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from converters.interactive import edits, state
-from converters.interactive.state import Step
+from converters.interactive.state import Action
 
 
 class Control(NamedTuple):
@@ -27,7 +27,7 @@ class Control(NamedTuple):
     group: str
     keys: tuple[str, ...]
     help: str
-    step: Step
+    step: Action
 
 
 class Slider(NamedTuple):
@@ -107,7 +107,7 @@ FIRST_KEYS = {
 MOUSE = {"left button": "held: the original", "wheel": "previous / next frame"}
 
 
-def steps() -> dict[str, Step]:
+def steps() -> dict[str, Action]:
     """Return what each key does."""
     table = {key: control.step for control in CONTROLS for key in control.keys}
     for key, (mode, raw) in MODES.items():
@@ -119,24 +119,24 @@ def steps() -> dict[str, Step]:
     return table
 
 
-class Row(NamedTuple):
+class HelpRow(NamedTuple):
     """A line of the help."""
 
     keys: tuple[str, ...]
     help: str
 
 
-def listed() -> dict[str, list[Row]]:
+def listed() -> dict[str, list[HelpRow]]:
     """Return all keys with what they do, in groups, for people."""
-    rows: dict[str, list[Row]] = {GO: [], LOOK: [], COPY: [], SHOW: [], END: []}
+    rows: dict[str, list[HelpRow]] = {GO: [], LOOK: [], COPY: [], SHOW: [], END: []}
     for key, (mode, raw) in MODES.items():
-        rows[LOOK].append(Row((key,), f"mode {mode}{f' ({raw})' if raw else ''}"))
+        rows[LOOK].append(HelpRow((key,), f"mode {mode}{f' ({raw})' if raw else ''}"))
     for slider in SLIDERS:
-        rows[LOOK].append(Row((slider.up, slider.down), f"{edits.words(slider.name)} + -"))
-    rows[LOOK] += [Row((key,), edits.words(name)) for key, name in CYCLES.items()]
+        rows[LOOK].append(HelpRow((slider.up, slider.down), f"{edits.words(slider.name)} + -"))
+    rows[LOOK] += [HelpRow((key,), edits.words(name)) for key, name in CYCLES.items()]
     for control in CONTROLS:
-        rows[control.group].append(Row(control.keys, control.help))
-    rows[SHOW] += [Row((part,), help) for part, help in MOUSE.items()]
+        rows[control.group].append(HelpRow(control.keys, control.help))
+    rows[SHOW] += [HelpRow((part,), help) for part, help in MOUSE.items()]
     return rows
 
 

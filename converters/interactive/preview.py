@@ -1,7 +1,7 @@
 """Pictures of single frames as a conversion would make them, fast when asked again.
 
 What does not depend on the look (the frame, the faces that the model makes of it) is kept, so that
-a change of the look costs one blending. Frames before it that its colours depend on are left out
+a change of the look costs one blending. Frames before it that its colors depend on are left out
 until they have been made ready.
 """
 
@@ -19,10 +19,10 @@ import numpy as np
 
 from converters.blending.blender import Blender
 from converters.blending.mask import MASK_SIDE, Swap
-from converters.blending.motion import find_ways
-from converters.interactive.state import Desk, View
-from converters.look import Look, color_lead
-from converters.pipeline import Converted, Job, Pipeline
+from converters.blending.motion import find_motions
+from converters.interactive.state import EditorState, ViewMode
+from converters.look import Look, color_context_frames
+from converters.pipeline import Converted, FrameJob, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
 from utils.errors import UserError
@@ -43,7 +43,7 @@ ROOM = 1.8
 Masks = MutableMapping[Swap, dict[str, np.ndarray]]
 
 
-class Shot(NamedTuple):
+class PreviewRequest(NamedTuple):
     """What is to be seen.
 
     Attributes
@@ -55,14 +55,14 @@ class Shot(NamedTuple):
 
     frame: int
     looks: tuple[Look, ...]
-    view: View
+    view: ViewMode
 
     @classmethod
-    def of(cls, desk: Desk) -> Shot:
+    def of(cls, desk: EditorState) -> PreviewRequest:
         """Return what a state asks for."""
         if desk.seen == "original":
             return cls(desk.frame, (Look(),), desk.seen)  # whatever the look
-        first = max(0, desk.frame - color_lead(desk.look))
+        first = max(0, desk.frame - color_context_frames(desk.look))
         looks = tuple(desk.looks.at(index) for index in range(first, desk.frame + 1))
         return cls(desk.frame, looks, desk.seen)
 
@@ -73,7 +73,7 @@ class Shot(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class PreviewImage:
     """A picture to show.
 
     Attributes
@@ -82,7 +82,7 @@ class Seen:
     frame : the frame it is made of
     focus : left, top, right, bottom of its faces with their surroundings; None without a face
     failures : what went wrong, in words
-    missing : frames that its colours depend on and that were left out
+    missing : frames that its colors depend on and that were left out
     """
 
     image: np.ndarray
@@ -92,7 +92,7 @@ class Seen:
     missing: tuple[int, ...] = ()
 
 
-class Again(Blender):
+class CachingBlender(Blender):
     """A blender that keeps the masks it has found.
 
     Parameters
@@ -120,7 +120,7 @@ class Preview:
     frames : the footage
     faces : its faces, by the stem of a frame's name
     predictor : what makes the new faces
-    free : gives for a frame where nothing is before the faces, or None
+    visibility : gives for a frame where nothing is before the faces, or None
     """
 
     def __init__(
@@ -128,29 +128,35 @@ class Preview:
         frames: RandomFrames,
         faces: Mapping[str, list[FaceInfo]],
         predictor: Predictor,
-        free: Callable[[Frame], np.ndarray | None] | None = None,
+        visibility: Callable[[Frame], np.ndarray | None] | None = None,
     ) -> None:
         self.frames = frames
         self._faces = faces
         self._predictor = predictor
         size = FACE_BYTES * predictor.resolution**2 + MASK_BYTES * MASK_SIDE**2
         self._most = max(16, KEPT_BYTES // size)
-        ways = find_ways(info for infos in faces.values() for info in infos)
-        self._pipeline = Pipeline(predictor, self._no_blender, covers=True, free=free, ways=ways)
-        self._jobs: OrderedDict[int, Job] = OrderedDict()
+        motions = find_motions(info for infos in faces.values() for info in infos)
+        self._pipeline = Pipeline(
+            predictor,
+            self._no_blender,
+            with_face_alpha=True,
+            visibility=visibility,
+            motions=motions,
+        )
+        self._jobs: OrderedDict[int, FrameJob] = OrderedDict()
         self._broken: set[int] = set()
         self._masks: Masks = WeakKeyDictionary()
-        self._pictures: OrderedDict[Shot, Seen] = OrderedDict()
+        self._pictures: OrderedDict[PreviewRequest, PreviewImage] = OrderedDict()
 
     def ready(self, index: int) -> bool:
         """Whether all that takes long has been done for a frame, as far as it can be."""
         return index in self._jobs or index in self._broken
 
-    def missing(self, shot: Shot) -> tuple[int, ...]:
+    def missing(self, shot: PreviewRequest) -> tuple[int, ...]:
         """Return the frames before it that are not ready and count, the nearest first."""
         return tuple(index for index in reversed(shot.row[:-1]) if not self.ready(index))
 
-    def prepare(self, index: int) -> Job:
+    def prepare(self, index: int) -> FrameJob:
         """Read a frame and have the model make its faces, unless that was done.
 
         Raises
@@ -165,14 +171,14 @@ class Preview:
             raise
         if index not in self._jobs:
             infos = self._faces.get(Path(frame.name).stem, [])
-            [job] = self._pipeline.predict([self._pipeline.cut(Job(frame, infos))])
+            [job] = self._pipeline.predict([self._pipeline.cut(FrameJob(frame, infos))])
             blank = replace(frame, image=frame.image[:0].copy())
-            self._jobs[index] = replace(job, frame=blank, free=None)
+            self._jobs[index] = replace(job, frame=blank, visibility=None)
         self._jobs.move_to_end(index)
-        free = self._pipeline.free(frame) if self._pipeline.free else None
-        return replace(self._jobs[index], frame=frame, free=free)
+        visibility = self._pipeline.visibility(frame) if self._pipeline.visibility else None
+        return replace(self._jobs[index], frame=frame, visibility=visibility)
 
-    def __call__(self, shot: Shot) -> Seen:
+    def __call__(self, shot: PreviewRequest) -> PreviewImage:
         """Return the picture of a frame; UserError if the frame cannot be read."""
         seen = self._pictures.get(shot)
         if seen is None or seen.missing != self.missing(shot):
@@ -185,22 +191,22 @@ class Preview:
             self._jobs.popitem(last=False)
         return self._pictures[shot]
 
-    def _make(self, shot: Shot) -> Seen:
+    def _make(self, shot: PreviewRequest) -> PreviewImage:
         missing = self.missing(shot)
         job = self.prepare(shot.frame)
         focus = _focus(job)
         if shot.view == "original":
-            return Seen(job.frame.image, job.frame, focus, [])
+            return PreviewImage(job.frame.image, job.frame, focus, [])
         done = self._convert(job, shot)
         image = done.frame.image
-        if shot.view == "mask" and done.cover is not None:
-            image = show_mask(job.frame.image, done.cover)
-        return Seen(show_alpha(image), job.frame, focus, done.failures, missing)
+        if shot.view == "mask" and done.face_alpha is not None:
+            image = show_mask(job.frame.image, done.face_alpha)
+        return PreviewImage(show_alpha(image), job.frame, focus, done.failures, missing)
 
-    def _convert(self, job: Job, shot: Shot) -> Converted:
+    def _convert(self, job: FrameJob, shot: PreviewRequest) -> Converted:
         """Convert a frame as a conversion does that has come past the frames before it."""
         erode, blur = self._predictor.base_erode, self._predictor.base_blur
-        made = {look: Again(look, erode, blur, self._masks) for look in set(shot.looks)}
+        made = {look: CachingBlender(look, erode, blur, self._masks) for look in set(shot.looks)}
         blenders = {index: made[look] for index, look in zip(shot.row, shot.looks, strict=True)}
         pipeline = replace(self._pipeline, blender=lambda frame: blenders[frame.index])
         row = [index for index in shot.row if index in self._jobs]
@@ -215,19 +221,19 @@ class Preview:
         raise NotImplementedError("each picture brings its own")
 
 
-def show_mask(frame: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    """Return a frame (H, W, 3) uint8 in its colours where (H, W) uint8 `cover` is 255.
+def show_mask(frame: np.ndarray, face_alpha: np.ndarray) -> np.ndarray:
+    """Return a frame (H, W, 3) uint8 in its colors where (H, W) uint8 `face_alpha` is 255.
 
-    Where it is 0 the frame is dark and grey: edges can be judged against what they run along.
+    Where it is 0 the frame is dark and gray: edges can be judged against what they run along.
     """
-    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) // 3
-    share = cover[..., None].astype(np.uint16)
-    mixed = (frame * share + grey[..., None] * (255 - share) + 127) // 255
+    gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) // 3
+    share = face_alpha[..., None].astype(np.uint16)
+    mixed = (frame * share + gray[..., None] * (255 - share) + 127) // 255
     return mixed.astype(np.uint8)
 
 
 def show_alpha(image: np.ndarray) -> np.ndarray:
-    """Return a picture (H, W, 3 or 4) uint8 over a chequerboard where it is transparent."""
+    """Return a picture (H, W, 3 or 4) uint8 over a checkerboard where it is transparent."""
     if image.shape[2] == 3:
         return image
     rows, columns = (np.arange(side) // CHECKS for side in image.shape[:2])
@@ -236,7 +242,7 @@ def show_alpha(image: np.ndarray) -> np.ndarray:
     return ((image[..., :3] * alpha + board * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def _focus(job: Job) -> tuple[int, int, int, int] | None:
+def _focus(job: FrameJob) -> tuple[int, int, int, int] | None:
     """Return the rectangle around all faces, with some room, within the frame."""
     if not job.swaps:
         return None

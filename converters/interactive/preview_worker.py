@@ -10,7 +10,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from converters.interactive.preview import Preview, Seen, Shot
+from converters.interactive.preview import Preview, PreviewImage, PreviewRequest
 from utils.errors import UserError
 
 SLOW = 0.3
@@ -21,7 +21,7 @@ picture that is asked for next has to wait until that is done."""
 
 
 @dataclass(frozen=True, eq=False)
-class Painted:
+class PreviewResult:
     """What there is to show.
 
     Attributes
@@ -31,29 +31,29 @@ class Painted:
     trouble : why there is none, in words
     """
 
-    shot: Shot | None = None
-    seen: Seen | None = None
+    shot: PreviewRequest | None = None
+    seen: PreviewImage | None = None
     trouble: str = ""
 
 
-class Painter:
+class PreviewWorker:
     """Has the picture made that was asked for last; use it as a context."""
 
     def __init__(self, preview: Preview) -> None:
         self._preview = preview
         self._thread = ThreadPoolExecutor(1, "painter")
-        self._task: Future[Painted | None] | None = None
-        self._newest = Painted()
-        self._wanted: Shot | None = None
+        self._task: Future[PreviewResult | None] | None = None
+        self._newest = PreviewResult()
+        self._wanted: PreviewRequest | None = None
         self._since = 0.0
 
-    def __enter__(self) -> Painter:
+    def __enter__(self) -> PreviewWorker:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def __call__(self, shot: Shot) -> Painted:
+    def __call__(self, shot: PreviewRequest) -> PreviewResult:
         """Return the newest picture, at once; have the one of `shot` made if that is another."""
         if shot != self._wanted:
             self._wanted, self._since = shot, time.monotonic()
@@ -73,14 +73,14 @@ class Painter:
     def _waited(self) -> float:
         return time.monotonic() - self._since
 
-    def _begin(self, shot: Shot) -> None:
+    def _begin(self, shot: PreviewRequest) -> None:
         """Have done what is to be done next, if anything is."""
         if self._newest.shot != shot:
             self._task = self._thread.submit(self._paint, shot)
         elif self._waited > IDLE:
             self._look_ahead(shot)
 
-    def _look_ahead(self, shot: Shot) -> None:
+    def _look_ahead(self, shot: PreviewRequest) -> None:
         """Make ready what the picture lacks, and then the next frame."""
         preview, seen = self._preview, self._newest.seen
         missing, after = preview.missing(shot), shot.frame + 1
@@ -91,11 +91,11 @@ class Painter:
         elif after < len(preview.frames) and not preview.ready(after):
             self._task = self._thread.submit(self._prepare, after)
 
-    def _paint(self, shot: Shot) -> Painted:
+    def _paint(self, shot: PreviewRequest) -> PreviewResult:
         try:
-            return Painted(shot, self._preview(shot))
+            return PreviewResult(shot, self._preview(shot))
         except UserError as problem:
-            return Painted(shot, None, str(problem))
+            return PreviewResult(shot, None, str(problem))
 
     def _prepare(self, index: int) -> None:
         try:

@@ -11,8 +11,8 @@ import numpy as np
 
 from converters.interactive import keymap
 from converters.interactive.edits import shown, words
-from converters.interactive.preview import Seen
-from converters.interactive.state import Desk
+from converters.interactive.preview import PreviewImage
+from converters.interactive.state import EditorState
 from converters.look import Look
 from utils.options import Option, options_of
 
@@ -26,7 +26,9 @@ TEXT, DIM, FAINT = (235, 235, 235), (150, 150, 150), (90, 90, 90)
 MARK, ALARM = (120, 215, 255), (110, 120, 255)
 
 
-def draw(seen: Seen | None, desk: Desk, alarm: str = "", late: bool = False) -> np.ndarray:
+def draw(
+    seen: PreviewImage | None, desk: EditorState, alarm: str = "", late: bool = False
+) -> np.ndarray:
     """Return the window's content, which the window scales to its size.
 
     Parameters
@@ -52,7 +54,7 @@ def draw(seen: Seen | None, desk: Desk, alarm: str = "", late: bool = False) -> 
     return content
 
 
-def put_picture(place: np.ndarray, seen: Seen, zoomed: bool) -> None:
+def put_picture(place: np.ndarray, seen: PreviewImage, zoomed: bool) -> None:
     """Fit the picture, or the part of it with the faces, into a place."""
     image = seen.image
     if zoomed and seen.focus is not None:
@@ -67,7 +69,7 @@ def put_picture(place: np.ndarray, seen: Seen, zoomed: bool) -> None:
     place[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
 
 
-def draw_settings(column: np.ndarray, desk: Desk) -> None:
+def draw_settings(column: np.ndarray, desk: EditorState) -> None:
     """List the settings of the frame; what differs from the default stands out."""
     column[:] = BAR
     keys = keymap.keys_of_settings()
@@ -102,7 +104,11 @@ def matters(option: Option, look: Look) -> bool:
 
 
 def draw_foot(
-    foot: np.ndarray, desk: Desk, seen: Seen | None, alarm: str = "", late: bool = False
+    foot: np.ndarray,
+    desk: EditorState,
+    seen: PreviewImage | None,
+    alarm: str = "",
+    late: bool = False,
 ) -> None:
     """Say which frame this is and what was done last, with the frame's place in the film."""
     foot[:] = BAR
@@ -123,10 +129,10 @@ def draw_foot(
         write_right(foot, "making the picture ...", 52, DIM)
     elif seen is not None and seen.missing:
         count = len(seen.missing)
-        write_right(foot, f"colours: {count} frames before it to come ...", 52, DIM)
+        write_right(foot, f"colors: {count} frames before it to come ...", 52, DIM)
 
 
-def draw_film(strip: np.ndarray, desk: Desk) -> None:
+def draw_film(strip: np.ndarray, desk: EditorState) -> None:
     """Show the whole film: light where a face is, marks where settings change, and this frame."""
     width = strip.shape[1]
 
@@ -142,7 +148,7 @@ def draw_film(strip: np.ndarray, desk: Desk) -> None:
     strip[:, max(0, here - 1) : max(here + 2, column(desk.frame + 1))] = TEXT
 
 
-def where(desk: Desk, seen: Seen | None) -> str:
+def where(desk: EditorState, seen: PreviewImage | None) -> str:
     """Return which frame is shown: its number, time and name."""
     parts = [f"frame {desk.frame} / {desk.scene.count - 1}"]
     if seen is not None and seen.frame.time is not None:
@@ -176,17 +182,15 @@ def write(
     text: str,
     x: int,
     y: int,
-    colour: tuple[int, int, int] = TEXT,
+    color: tuple[int, int, int] = TEXT,
     size: float = LETTERS,
 ) -> None:
     """Write a line; its lower left corner is at (x, y)."""
     font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(picture, text, (x, y), font, size, colour, 1, cv2.LINE_AA)
+    cv2.putText(picture, text, (x, y), font, size, color, 1, cv2.LINE_AA)
 
 
-def write_right(
-    picture: np.ndarray, text: str, y: int, colour: tuple[int, int, int] = TEXT
-) -> None:
+def write_right(picture: np.ndarray, text: str, y: int, color: tuple[int, int, int] = TEXT) -> None:
     """Write a line that ends at the right edge."""
     (wide, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, LETTERS, 1)
-    write(picture, text, picture.shape[1] - wide - 12, y, colour)
+    write(picture, text, picture.shape[1] - wide - 12, y, color)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.look import Look
-from converters.look_timeline import Looks
+from converters.look_timeline import LookTimeline
 from converters.options import ConvertOptions
 from utils import console
 from utils.errors import InputError, UsageError
@@ -27,7 +27,7 @@ WAY_OUT = "mend it, or move it away to begin anew"
 
 
 @dataclass(frozen=True)
-class Session:
+class SavedSession:
     """What is kept of an interactive conversion.
 
     Attributes
@@ -37,7 +37,7 @@ class Session:
     lost : names of frames that had settings and are not in the footage
     """
 
-    looks: Looks
+    looks: LookTimeline
     at: int = 0
     lost: tuple[str, ...] = ()
 
@@ -65,7 +65,7 @@ def find(options: ConvertOptions) -> Path | None:
     return path if path.is_file() else None
 
 
-def save(path: Path, session: Session, footage: str, names: Sequence[str]) -> None:
+def save(path: Path, session: SavedSession, footage: str, names: Sequence[str]) -> None:
     """Write a session; `footage` is the footage's name, `names` those of its frames."""
     looks = {
         names[index]: to_json(look)
@@ -76,7 +76,7 @@ def save(path: Path, session: Session, footage: str, names: Sequence[str]) -> No
     write_json(path, value | {"looks": looks})
 
 
-def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> Session:
+def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> SavedSession:
     """Read a session.
 
     Parameters
@@ -107,14 +107,14 @@ def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> Se
             f"not in the footage; {WAY_OUT}"
         )
     at = record.get("at")
-    return Session(
-        Looks({0: known[min(known)], **known}),
+    return SavedSession(
+        LookTimeline({0: known[min(known)], **known}),
         (number_of(at) if isinstance(at, str) else 0) or 0,
         tuple(name for name, number in numbers.items() if number is None),
     )
 
 
-def warn_of_lost(session: Session) -> None:
+def warn_of_lost(session: SavedSession) -> None:
     """Say which frames had settings and are gone."""
     if session.lost:
         console.warn(

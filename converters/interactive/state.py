@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from converters.look import Look
-from converters.look_timeline import Looks
+from converters.look_timeline import LookTimeline
 
-View = Literal["result", "original", "mask"]
-End = Literal["", "quit", "render"]
-Step = Callable[["Desk"], "Desk"]
+ViewMode = Literal["result", "original", "mask"]
+Outcome = Literal["", "quit", "render"]
+Action = Callable[["EditorState"], "EditorState"]
 
 SMALL, LARGE = 1, 5
 """By how much a slider moves at a press of its key, and while the key is held down."""
@@ -24,7 +24,7 @@ LONGEST_NUMBER = 9  # digits
 
 
 @dataclass(frozen=True)
-class Scene:
+class FootageIndex:
     """What is known of the footage: how many frames, and which have a face, in order."""
 
     count: int
@@ -32,7 +32,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Desk:
+class EditorState:
     """The state of an interactive conversion.
 
     Attributes
@@ -53,19 +53,19 @@ class Desk:
     step : how far a slider moves
     """
 
-    scene: Scene
-    looks: Looks
+    scene: FootageIndex
+    looks: LookTimeline
     frame: int = 0
-    view: View = "result"
+    view: ViewMode = "result"
     peek: bool = False
     zoomed: bool = False
     alone: bool = False
     help: bool = False
     typed: str | None = None
     asked: bool = False
-    end: End = ""
+    end: Outcome = ""
     message: str = ""
-    past: tuple[Looks, ...] = ()
+    past: tuple[LookTimeline, ...] = ()
     step: int = SMALL
 
     @property
@@ -74,7 +74,7 @@ class Desk:
         return self.looks.at(self.frame)
 
     @property
-    def seen(self) -> View:
+    def seen(self) -> ViewMode:
         """What is shown of the frame."""
         return "original" if self.peek else self.view
 
@@ -85,7 +85,7 @@ class Desk:
         return self.scene.faces[place : place + 1] == (self.frame,)
 
 
-def go(desk: Desk, frame: int) -> Desk:
+def go(desk: EditorState, frame: int) -> EditorState:
     """Show another frame; beyond an end there is none."""
     last = desk.scene.count - 1
     message = ""
@@ -94,82 +94,84 @@ def go(desk: Desk, frame: int) -> Desk:
     return replace(desk, frame=min(max(frame, 0), last), message=message)
 
 
-def step(by: int) -> Step:
+def step(by: int) -> Action:
     """Show the frame that lies `by` frames further."""
     return lambda desk: go(desk, desk.frame + by)
 
 
-def first(desk: Desk) -> Desk:
+def first(desk: EditorState) -> EditorState:
     """Show the first frame."""
     return go(desk, 0)
 
 
-def last(desk: Desk) -> Desk:
+def last(desk: EditorState) -> EditorState:
     """Show the last frame."""
     return go(desk, desk.scene.count - 1)
 
 
-def next_face(desk: Desk) -> Desk:
+def next_face(desk: EditorState) -> EditorState:
     """Show the next frame with a face."""
     later = desk.scene.faces[bisect_right(desk.scene.faces, desk.frame) :]
     return go(desk, later[0]) if later else replace(desk, message="no face in later frames")
 
 
-def previous_face(desk: Desk) -> Desk:
+def previous_face(desk: EditorState) -> EditorState:
     """Show the previous frame with a face."""
     earlier = desk.scene.faces[: bisect_left(desk.scene.faces, desk.frame)]
     return go(desk, earlier[-1]) if earlier else replace(desk, message="no face in earlier frames")
 
 
-def next_change(desk: Desk) -> Desk:
+def next_change(desk: EditorState) -> EditorState:
     """Show the next frame with settings of its own."""
     later = [frame for frame in desk.looks.own if frame > desk.frame]
     return go(desk, later[0]) if later else replace(desk, message="no other settings after this")
 
 
-def previous_change(desk: Desk) -> Desk:
+def previous_change(desk: EditorState) -> EditorState:
     """Show the previous frame with settings of its own."""
     earlier = [frame for frame in desk.looks.own if frame < desk.frame]
     return go(desk, earlier[-1]) if earlier else replace(desk, message="no other settings before")
 
 
-def toggle_view(view: View) -> Step:
+def toggle_view(view: ViewMode) -> Action:
     """Show the original or the mask instead of the result, or the result again."""
 
-    def toggle(desk: Desk) -> Desk:
+    def toggle(desk: EditorState) -> EditorState:
         return replace(desk, view="result" if desk.view == view else view, message="")
 
     return toggle
 
 
-def toggle_zoom(desk: Desk) -> Desk:
+def toggle_zoom(desk: EditorState) -> EditorState:
     """Show the surroundings of the faces only, or the whole frame again."""
     return replace(desk, zoomed=not desk.zoomed, message="")
 
 
-def toggle_help(desk: Desk) -> Desk:
+def toggle_help(desk: EditorState) -> EditorState:
     """Show or hide the keys."""
     return replace(desk, help=not desk.help, message="")
 
 
-def ask_number(desk: Desk) -> Desk:
+def ask_number(desk: EditorState) -> EditorState:
     """Ask for the number of a frame; the keys that follow are its digits."""
     return replace(desk, typed="", message="")
 
 
-def leave(desk: Desk) -> Desk:
+def leave(desk: EditorState) -> EditorState:
     """Close the window; the session is kept."""
     return replace(desk, end="quit")
 
 
-def render(desk: Desk) -> Desk:
+def render(desk: EditorState) -> EditorState:
     """Render everything, if it is asked for twice: holding the key down is asking once."""
     if desk.asked and desk.step == SMALL:
         return replace(desk, end="render")
     return replace(desk, asked=True, message="press the same key again to render everything")
 
 
-def press(desk: Desk, key: str, steps: Mapping[str, Step], held: bool = False) -> Desk:
+def press(
+    desk: EditorState, key: str, steps: Mapping[str, Action], held: bool = False
+) -> EditorState:
     """Return the state after a key; one without a meaning changes nothing.
 
     Parameters
@@ -188,7 +190,7 @@ def press(desk: Desk, key: str, steps: Mapping[str, Step], held: bool = False) -
     return replace(after, asked=False) if desk.asked else after
 
 
-def mouse(desk: Desk, what: str, wheel: int = 0) -> Desk:
+def mouse(desk: EditorState, what: str, wheel: int = 0) -> EditorState:
     """Return the state after a movement of the mouse, as `utils.window.Mouse` describes it."""
     if what == "wheel":
         return go(desk, desk.frame - wheel)
@@ -197,7 +199,7 @@ def mouse(desk: Desk, what: str, wheel: int = 0) -> Desk:
     return replace(desk, peek=False) if what == "left up" else desk
 
 
-def _type(desk: Desk, key: str) -> Desk:
+def _type(desk: EditorState, key: str) -> EditorState:
     """Take a key as part of a frame number."""
     typed = desk.typed or ""
     if key.isascii() and key.isdigit():

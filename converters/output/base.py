@@ -15,7 +15,7 @@ from utils.video.source import FrameSource
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class OutputRequest:
     """What is to be written.
 
     Attributes
@@ -24,7 +24,7 @@ class Order:
     source, span : the footage, and what of it is wanted
     header : what tells this run from others
     marker : marks and signs the result; None: it is not marked
-    stamp : gives by a frame's name what tells its look from others; None: all are alike
+    look_fingerprint : gives by a frame's name what tells its look from others; None: all are alike
     """
 
     options: ConvertOptions
@@ -32,7 +32,7 @@ class Order:
     span: Span
     header: dict[str, object]
     marker: Marker | None = None
-    stamp: Callable[[str], str] | None = None
+    look_fingerprint: Callable[[str], str] | None = None
 
 
 class Output(AbstractContextManager["Output", None]):
@@ -45,7 +45,7 @@ class Output(AbstractContextManager["Output", None]):
     finished : how many frames earlier runs have finished
     faces : and how many faces of theirs were put in, if known
     failures : and what has failed in those of them that are not done again
-    remarks : sentences about the result
+    notes : sentences about the result
     """
 
     save: Callable[[Converted], None] | None = None
@@ -55,7 +55,7 @@ class Output(AbstractContextManager["Output", None]):
 
     def __init__(self) -> None:
         self.failures: list[str] = []
-        self.remarks: list[str] = []
+        self.notes: list[str] = []
 
     @abstractmethod
     def __contains__(self, name: str) -> bool:
@@ -67,7 +67,7 @@ class Output(AbstractContextManager["Output", None]):
 
 
 def mask_frame(done: Converted) -> Frame:
-    """Return a finished frame's mask as a grey picture."""
-    if done.cover is None:
+    """Return a finished frame's mask as a gray picture."""
+    if done.face_alpha is None:
         raise ValueError("the pipeline was not asked for masks")
-    return replace(done.frame, image=cv2.merge([done.cover] * 3), deep=None)
+    return replace(done.frame, image=cv2.merge([done.face_alpha] * 3), deep=None)

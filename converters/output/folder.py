@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from converters.output.base import Order, Output, mask_frame
+from converters.output.base import Output, OutputRequest, mask_frame
 from converters.output.journal import Journal
 from converters.pipeline import Converted
 from utils.errors import InputError
@@ -16,10 +16,10 @@ from utils.video.sink import FolderSink
 class FolderOutput(Output):
     """A folder of pictures, each marked and signed, and one of masks if wanted."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: OutputRequest) -> None:
         super().__init__()
         options, source, span = order.options, order.source, order.span
-        self._journal = Journal(options, order.header, order.stamp)
+        self._journal = Journal(options, order.header, order.look_fingerprint)
         mark = order.marker.picture if order.marker else None
         self._pictures = FolderSink(options.output_dir, mark, f".{options.image_format}")
         self._masks = FolderSink(options.mask_output) if options.mask_output else None
@@ -27,7 +27,7 @@ class FolderOutput(Output):
             check_free(self._masks.path)
         # pictures keep what pictures have; a video's 10 bits only if asked for
         deep = options.bit_depth == "10" or (options.bit_depth == "auto" and not source.is_video)
-        source.deep = deep and source.signal.depth > 8 and options.image_format == "png"
+        source.deep = deep and source.video_format.depth > 8 and options.image_format == "png"
         self.finished = self._journal.finished
         self.save = self._save
         self.span = span

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
-from converters.blending.occlusion import Obstructions
+from converters.blending.occlusion import OcclusionMasks
 from converters.options import ConvertOptions
 from facelib.faceset import Faceset
 from utils.errors import InputError
@@ -19,7 +19,7 @@ class Journal:
     Parameters
     ----------
     header : what the whole run is like
-    stamp : what gives a frame's look by its name; a frame whose look has changed is made again
+    look_fingerprint : gives a frame's look by its name; a frame whose look has changed is redone
 
     Raises
     ------
@@ -32,9 +32,9 @@ class Journal:
         self,
         options: ConvertOptions,
         header: dict[str, object],
-        stamp: Callable[[str], str] | None = None,
+        look_fingerprint: Callable[[str], str] | None = None,
     ) -> None:
-        self._stamp = stamp
+        self._stamp = look_fingerprint
         self.folder = options.output_dir
         if options.overwrite:
             self._clear()
@@ -51,7 +51,7 @@ class Journal:
             name
             for name, facts in self._manifest.done.items()
             if name.rpartition(".")[0] in present
-            and (not stamp or facts.get("look") == stamp(name))
+            and (not look_fingerprint or facts.get("look") == look_fingerprint(name))
         }
         self.finished = len(self._done)
 
@@ -92,7 +92,7 @@ def run_header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[st
     for _, info in faceset:
         seen.update(f"{info.source_name}\0{info.face_index}\0".encode("utf-8", "surrogatepass"))
         seen.update(info.source_landmarks.tobytes())
-    masks = Obstructions(options.mask_dir).digest() if options.mask_dir else None
+    masks = OcclusionMasks(options.mask_dir).digest() if options.mask_dir else None
     return {
         "input": options.input_dir.name,
         "faces": seen.hexdigest(),

@@ -12,7 +12,7 @@ from utils.video.container import writing
 
 
 @contextmanager
-def alone(*places: Path | None) -> Iterator[None]:
+def output_lock(*places: Path | None) -> Iterator[None]:
     """Keep other runs away from results, by a lock file beside each.
 
     Raises

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from converters.output.base import Order, Output, mask_frame
+from converters.output.base import Output, OutputRequest, mask_frame
 from converters.output.journal import JOURNAL
 from converters.pipeline import Converted
 from utils.errors import InputError, UserError
@@ -23,9 +23,9 @@ from utils.provenance.sidecar import sign_video
 from utils.video.audio import Sound
 from utils.video.codecs import CONTAINERS
 from utils.video.concat import Part, join
-from utils.video.container import tick_of
+from utils.video.container import time_base_of
 from utils.video.frame import Span
-from utils.video.options import coding_for
+from utils.video.options import encoder_for
 from utils.video.sink import VideoSink
 from utils.video.timecode import exact_rate
 
@@ -39,7 +39,7 @@ CODING = ("codec", "crf", "preset", "bit_depth", "from_", "to", "rate")
 
 
 @dataclass
-class Record:
+class PartRecord:
     """What is known of a part.
 
     Attributes
@@ -57,7 +57,7 @@ class Record:
     failures: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, facts: dict[str, Any]) -> "Record":
+    def of(cls, facts: dict[str, Any]) -> "PartRecord":
         """Return the record of a line in the journal."""
         time, end = (Fraction(facts[name]) for name in ("time", "end"))
         return cls(time, end, *(facts[name] for name in ("last", "frames", "faces", "failures")))
@@ -73,14 +73,14 @@ class VideoOutput(Output):
     Its header has all looks in it, so it needs no stamp.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: OutputRequest) -> None:
         super().__init__()
         options, source = order.options, order.source
         self._marker = order.marker
         self.span = self._whole = order.span
         self._source = source
         self._rate = source.rate or exact_rate(options.rate)
-        self._coding = coding_for(options, source.signal, self.remarks)
+        self._coding = encoder_for(options, source.video_format, self.notes)
         source.deep = self._coding.deep
         self._videos = {"": options.output_dir}
         if options.mask_output:
@@ -113,7 +113,7 @@ class VideoOutput(Output):
             manifest = Manifest(self._folder / JOURNAL, header)
         return manifest
 
-    def _finished_parts(self) -> Iterator[tuple[str, Record]]:
+    def _finished_parts(self) -> Iterator[tuple[str, PartRecord]]:
         """Yield the parts up to the first that is missing."""
         for name, facts in self._manifest.done.items():
             if name == END:
@@ -121,7 +121,7 @@ class VideoOutput(Output):
             if not all(self._file(name, video).exists() for video in self._videos):
                 self._manifest.done.pop(END, None)
                 return
-            yield name, Record.of(facts)
+            yield name, PartRecord.of(facts)
 
     def _go_on(self) -> None:
         """Find out what earlier runs have left to do."""
@@ -172,11 +172,11 @@ class VideoOutput(Output):
             self._end()
 
     def _begin(self, name: str, shown: Fraction) -> None:
-        self._name, self._record, self._started = name, Record(shown), time.monotonic()
+        self._name, self._record, self._started = name, PartRecord(shown), time.monotonic()
         for video in self._videos:
             path = self._file(name, video)
-            coding, rate = self._coding, self._rate
-            sink = VideoSink(path, self._source, coding=coding, rate=rate)
+            encoder, rate = self._coding, self._rate
+            sink = VideoSink(path, self._source, encoder=encoder, rate=rate)
             self._sinks.append(sink.__enter__())
 
     def _note(self, done: Converted, shown: Fraction) -> None:
@@ -237,14 +237,14 @@ class VideoOutput(Output):
             ]
             whole = self._folder / f"whole{video}{path.suffix}"
             tags = mark.video_tags() if self._marker and not video else {}
-            self.remarks += join(
+            self.notes += join(
                 parts, whole, CONTAINERS[path.suffix.lower()],
-                tick=tick_of(self._source, self._rate),
+                time_base=time_base_of(self._source, self._rate),
                 tags=tags, sound=None if video else sound,
             )  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
             if not video:
-                self.remarks += sign_video(whole, path, self._marker)
+                self.notes += sign_video(whole, path, self._marker)
             whole.replace(path)
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from extractor import journal
 from extractor.frames import Pending
-from extractor.manual.drawing import Painter
-from extractor.manual.editor import Editor, Hand, Step, Verdict
-from extractor.manual.frame_cache import Reel
-from extractor.manual.state import Faces
+from extractor.manual.drawing import FrameDrawing
+from extractor.manual.editor import Editor, Hand, Move, Verdict
+from extractor.manual.frame_cache import FrameCache
+from extractor.manual.state import FrameFaces
 from extractor.manual.store import Store
 from extractor.options import MANUAL, ExtractOptions
 from facelib.landmarkers import LANDMARKERS
@@ -63,14 +63,14 @@ def work_through(
     if names is not None and names <= decided:
         console.say("no frame is left to be done by hand")
         return
-    reel = Reel(source, options, lambda name: names is None or name in names)
+    reel = FrameCache(source, options, lambda name: names is None or name in names)
     total = source.count and -(-source.count // options.every) if names is None else len(names)
     store = Store(options, source.path.name, manifest)
     session = _Session(options, reel, store, decided, total)
     session.run()
     report.failures += dict.fromkeys([*reel.failures, *session.failures])
     left = sorted(names - decided if names else session.left - decided, key=natural_key)
-    report.remarks["frames left for another time"] = left
+    report.notes["frames left for another time"] = left
 
 
 def _choose(options: ExtractOptions, manifest: Manifest) -> tuple[set[str] | None, set[str]]:
@@ -97,7 +97,7 @@ class _Session:
     """
 
     def __init__(
-        self, options: ExtractOptions, reel: Reel, store: Store, decided: set[str],
+        self, options: ExtractOptions, reel: FrameCache, store: Store, decided: set[str],
         total: int | None,
     ) -> None:  # fmt: skip
         self.decided = decided
@@ -110,7 +110,7 @@ class _Session:
 
     def run(self) -> None:
         """Show frame after frame, from the first one that is not decided."""
-        position, step = self._undecided(0), Step.FORTH
+        position, step = self._undecided(0), Move.FORTH
         if self._reel.at(position) is None:
             return
         with Window(TITLE) as window:
@@ -119,13 +119,13 @@ class _Session:
                     image = frame.image()
                 except InputError as problem:
                     self.failures.append(str(problem))
-                    step = Step.FORTH if position == 0 else step  # on in the same direction
+                    step = Move.FORTH if position == 0 else step  # on in the same direction
                 else:
                     step = self._work_on(window, frame, image, position)
                 self._hand.help = False  # it was there for the first frame; h brings it back
-                if step is Step.STOP:
+                if step is Move.STOP:
                     return
-                if step is Step.NEXT:
+                if step is Move.NEXT:
                     position = self._undecided(position + 1)
                 else:
                     position = max(0, position + step.value)
@@ -135,7 +135,7 @@ class _Session:
             position += 1
         return position
 
-    def _work_on(self, window: Window, frame: Pending, image: np.ndarray, position: int) -> Step:
+    def _work_on(self, window: Window, frame: Pending, image: np.ndarray, position: int) -> Move:
         """Show a frame until it is left; return where to go."""
         known = not self._options.manual_output_debug_fix or frame.name in self.decided
         had = self._store.faces(frame.name) if known else ()
@@ -144,7 +144,7 @@ class _Session:
             (image.shape[1], image.shape[0]), self._hand, faces=had,
             before=self._store.before(frame), window_size=self._options.manual_window_size,
         )  # fmt: skip
-        painter = Painter(image, self._options.face_type)
+        painter = FrameDrawing(image, self._options.face_type)
         of = f" of {self._total}" if self._total else ""
         caption = f"{position + 1}{of}: {frame.name}"
         while True:
@@ -154,12 +154,14 @@ class _Session:
             except InputError as problem:  # points that make no face
                 if window.closed:
                     self.failures.append(f'"{frame.name}": {problem}')
-                    return Step.STOP
+                    return Move.STOP
                 editor.message = str(problem)
             else:
                 return verdict.step
 
-    def _watch(self, window: Window, editor: Editor, painter: Painter, caption: str) -> Verdict:
+    def _watch(
+        self, window: Window, editor: Editor, painter: FrameDrawing, caption: str
+    ) -> Verdict:
         """Bring events to the editor, and show what they change, until there is a verdict."""
         changed = True
         while True:
@@ -174,7 +176,7 @@ class _Session:
             changed = False
             self._events.extend(window.events(WAIT))
 
-    def _keep(self, frame: Pending, image: np.ndarray, verdict: Verdict, had: Faces) -> None:
+    def _keep(self, frame: Pending, image: np.ndarray, verdict: Verdict, had: FrameFaces) -> None:
         """Write what was decided, unless it is what is there."""
         if verdict.faces is None:
             if frame.name not in self.decided:

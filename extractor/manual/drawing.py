@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 
 from extractor.manual.editor import SMALL, Editor
-from extractor.manual.viewport import View
+from extractor.manual.viewport import Viewport
 from facelib import geometry, landmarks
 from facelib.types import Face, FaceType, Rect
 from utils.errors import InputError
 from utils.text import panel
 
-Colour = tuple[int, int, int]
+BgrColor = tuple[int, int, int]
 BLUE, RED, BLACK = (255, 80, 40), (0, 0, 255), (0, 0, 0)
 GREEN, CYAN, YELLOW = (0, 255, 0), (255, 255, 0), (0, 220, 255)  # under the mouse, locked, kept
 ROOM = 150  # side of a face from which its points are marked, picture pixels
@@ -37,7 +37,7 @@ HELP = (
 )
 
 
-class Painter:
+class FrameDrawing:
     """Draws one frame (H, W, 3) uint8 BGR with its faces, whatever part of it is shown."""
 
     def __init__(self, image: np.ndarray, face_type: FaceType) -> None:
@@ -55,14 +55,14 @@ class Painter:
         if editor.entered or state.locked:
             _rectangle(drawn, view, editor.rect, BLUE)
         if state.current is not None:
-            colour = CYAN if state.locked else GREEN
-            drawn = self._draw(drawn, view, state.current, colour, RED)
+            color = CYAN if state.locked else GREEN
+            drawn = self._draw(drawn, view, state.current, color, RED)
             if state.locked:
                 _handles(drawn, view, state.current, editor.held)
         drawn = panel(drawn, _status(editor, caption), height=LINE)
         return panel(drawn, HELP if editor.hand.help else ["h: help"], at=(0, -1), height=LINE)
 
-    def _scaled(self, view: View) -> np.ndarray:
+    def _scaled(self, view: Viewport) -> np.ndarray:
         if view.zoom == 1 and view.fit < 1:
             return cv2.resize(self._image, view.size, interpolation=cv2.INTER_AREA)
         way = cv2.INTER_CUBIC if view.scale > 1 else cv2.INTER_LINEAR
@@ -71,28 +71,28 @@ class Painter:
         )
 
     def _draw(
-        self, drawn: np.ndarray, view: View, face: Face, colour: Colour, edge: Colour
+        self, drawn: np.ndarray, view: Viewport, face: Face, color: BgrColor, edge: BgrColor
     ) -> np.ndarray:
         """Return a copy with the landmarks, and the edge of the square that will be cut out."""
         if self._face_type is not FaceType.MARK_ONLY:
             with suppress(InputError):  # of points that were all dragged to one place
                 crop = geometry.crop_matrix(face.landmarks, 256, self._face_type)
                 _ring(drawn, view, geometry.crop_corners(crop, 256), edge)
-        return landmarks.draw(drawn, geometry.apply(view.matrix(), face.landmarks), colour)
+        return landmarks.draw(drawn, geometry.apply(view.matrix(), face.landmarks), color)
 
 
-def _ring(drawn: np.ndarray, view: View, corners: np.ndarray, colour: Colour) -> None:
+def _ring(drawn: np.ndarray, view: Viewport, corners: np.ndarray, color: BgrColor) -> None:
     points = np.clip(geometry.apply(view.matrix(), corners), -30_000, 30_000)
-    cv2.polylines(drawn, [np.rint(points).astype(np.int32)], True, colour, 1, cv2.LINE_AA)
+    cv2.polylines(drawn, [np.rint(points).astype(np.int32)], True, color, 1, cv2.LINE_AA)
 
 
-def _rectangle(drawn: np.ndarray, view: View, rect: Rect, colour: Colour) -> None:
+def _rectangle(drawn: np.ndarray, view: Viewport, rect: Rect, color: BgrColor) -> None:
     left, top, right, bottom = rect
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    _ring(drawn, view, corners, colour)
+    _ring(drawn, view, corners, color)
 
 
-def _handles(drawn: np.ndarray, view: View, face: Face, held: int | None) -> None:
+def _handles(drawn: np.ndarray, view: Viewport, face: Face, held: int | None) -> None:
     """Mark the points that can be dragged, unless the face is so small that they would hide it."""
     points = np.clip(geometry.apply(view.matrix(), face.landmarks), -30_000, 30_000)
     if held is None and np.ptp(points, axis=0).max() < ROOM:

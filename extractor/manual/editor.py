@@ -11,8 +11,8 @@ from enum import Enum
 
 import numpy as np
 
-from extractor.manual.state import Faces, State
-from extractor.manual.viewport import View
+from extractor.manual.state import FrameFaces, State
+from extractor.manual.viewport import Viewport
 from facelib.types import Face, Rect
 from utils.window import Closed, Event, Key, Mouse
 
@@ -34,7 +34,7 @@ KEYS = {
 """What each key does: the name of a method below."""
 
 
-class Step(Enum):
+class Move(Enum):
     """Where to go from a frame."""
 
     BACK = -1
@@ -53,8 +53,8 @@ class Verdict:
     faces : those of the frame, perhaps none; None: nothing was decided, it stays as it was
     """
 
-    step: Step
-    faces: Faces | None
+    step: Move
+    faces: FrameFaces | None
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Hand:
     x: float = -1.0
     y: float = -1.0
     half: float = FIRST
-    view: View | None = None
+    view: Viewport | None = None
     help: bool = True
 
 
@@ -89,18 +89,18 @@ class Editor:
 
     def __init__(
         self, locate: Locate, frame: tuple[int, int], hand: Hand, *,
-        faces: Faces = (), before: Faces = (), window_size: int = 0,
+        faces: FrameFaces = (), before: FrameFaces = (), window_size: int = 0,
     ) -> None:  # fmt: skip
         self._locate = locate
         self._frame = frame
         self._had = faces
         self._before = before
         self._undo: list[State] = []
-        self._drag: tuple[float, float, State | View] | None = None
+        self._drag: tuple[float, float, State | Viewport] | None = None
         self.hand = hand
         self.held: int | None = None
         self.message = ""
-        fresh = View.of(frame, window_size)
+        fresh = Viewport.of(frame, window_size)
         kept = hand.view is not None and (hand.view.frame, hand.view.fit) == (frame, fresh.fit)
         self.view = hand.view if kept and hand.view else fresh
         self.state = State.of(faces)
@@ -213,7 +213,7 @@ class Editor:
         """The mouse moves with a button held: a landmark, the whole face or the view goes along."""
         assert self._drag is not None
         x, y, start = self._drag
-        if isinstance(start, View):
+        if isinstance(start, Viewport):
             self._see(start.shifted(mouse.x - x, mouse.y - y))
             return
         if start.current is None or (mouse.x, mouse.y) == (x, y):
@@ -229,7 +229,7 @@ class Editor:
         self.state = state
         self._stale = False
 
-    def _see(self, view: View) -> None:
+    def _see(self, view: Viewport) -> None:
         self.view = self.hand.view = view
         self._stale = self._stale or not self.state.locked
 
@@ -241,25 +241,25 @@ class Editor:
         faces, current = self.state.fixed(), self.state.current
         if not faces and current is not None:
             faces = (current,)
-        return Verdict(Step.NEXT, faces or self._decided())
+        return Verdict(Move.NEXT, faces or self._decided())
 
     def nobody(self) -> Verdict:
         """There is no face in this frame; go on."""
-        return Verdict(Step.NEXT, ())
+        return Verdict(Move.NEXT, ())
 
     def forth(self) -> Verdict:
         """Go on; only locked faces are kept."""
-        return Verdict(Step.FORTH, self._decided())
+        return Verdict(Move.FORTH, self._decided())
 
     def back(self) -> Verdict:
         """Go back to the frame before; only locked faces are kept."""
-        return Verdict(Step.BACK, self._decided())
+        return Verdict(Move.BACK, self._decided())
 
     def stop(self) -> Verdict:
         """Finish; the remaining frames stay as they are, and only locked faces are kept."""
-        return Verdict(Step.STOP, self._decided())
+        return Verdict(Move.STOP, self._decided())
 
-    def _decided(self) -> Faces | None:
+    def _decided(self) -> FrameFaces | None:
         """Return the locked faces; None if there are none and were none."""
         faces = self.state.fixed()
         return faces if faces or self._had else None

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from extractor.frames import Pending, pending
-from extractor.in_flight import Hands
+from extractor.in_flight import InFlight
 from extractor.options import ExtractOptions
 from utils.video.source import FrameSource
 
 MOST_BYTES = 256 << 20  # of decoded frames kept for going back; about 40 of 1080p
 
 
-class Reel:
+class FrameCache:
     """Frames of a source by position, from 0, counting only those that are wanted.
 
     Pictures of a folder are kept as paths. Of a video the last frames stay in memory; going back
@@ -49,7 +49,7 @@ class Reel:
 
     def _rewound(self) -> Iterator[Pending]:
         self.failures.clear()
-        frames = pending(self._source, self._options, (), self.failures, Hands())
+        frames = pending(self._source, self._options, (), self.failures, InFlight())
         return (frame for frame in frames if self._wanted(frame.name))
 
     def _keep(self, position: int, frame: Pending) -> None:

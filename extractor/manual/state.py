@@ -9,7 +9,7 @@ import numpy as np
 
 from facelib.types import Face, Rect
 
-Faces = tuple[Face, ...]
+FrameFaces = tuple[Face, ...]
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,16 @@ class State:
     locked : whether it stays where it is; otherwise it follows the mouse
     """
 
-    kept: Faces = ()
+    kept: FrameFaces = ()
     current: Face | None = None
     locked: bool = False
 
     @classmethod
-    def of(cls, faces: Faces) -> "State":
+    def of(cls, faces: FrameFaces) -> "State":
         """Begin with the faces that a frame has; the last one is the current one."""
         return cls(faces[:-1], faces[-1], locked=True) if faces else cls()
 
-    def fixed(self) -> Faces:
+    def fixed(self) -> FrameFaces:
         """Return the faces that stay when the frame is left: all but one that is not locked."""
         return (*self.kept, self.current) if self.locked and self.current else self.kept
 
@@ -47,7 +47,7 @@ class State:
         """Take the current face away, or if it is not locked the last kept one."""
         return State(self.kept if self.locked else self.kept[:-1])
 
-    def with_copies(self, faces: Faces) -> "State":
+    def with_copies(self, faces: FrameFaces) -> "State":
         """Add faces of another frame; the last one becomes the current one."""
         return State((*self.fixed(), *faces[:-1]), faces[-1], locked=True)
 

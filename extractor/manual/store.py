@@ -12,9 +12,9 @@ import numpy as np
 
 from extractor import journal
 from extractor.frames import Pending
-from extractor.manual.state import Faces
+from extractor.manual.state import FrameFaces
 from extractor.options import MANUAL, ExtractOptions
-from extractor.review import Mark
+from extractor.review import FaceSummary
 from extractor.writer import FaceWriter
 from facelib.faceset import read_info
 from facelib.types import Face
@@ -35,7 +35,7 @@ class Store:
                 insort(self._order, (info.frame_index, info.source_name))
             self._files.setdefault(info.source_name, []).append(path)
 
-    def faces(self, name: str) -> Faces:
+    def faces(self, name: str) -> FrameFaces:
         """Return the faces that a frame has."""
         faces = []
         for path in self._files.get(name, ()):
@@ -47,19 +47,19 @@ class Store:
             faces.append(Face(rect, points, info.score, info.quality, info.smoothed))
         return tuple(faces)
 
-    def before(self, frame: Pending) -> Faces:
+    def before(self, frame: Pending) -> FrameFaces:
         """Return the faces of the nearest frame before one that has any."""
         place = bisect_left(self._order, (frame.index, ""))
         return self.faces(self._order[place - 1][1]) if place else ()
 
-    def keep(self, frame: Pending, image: np.ndarray, faces: Faces) -> None:
+    def keep(self, frame: Pending, image: np.ndarray, faces: FrameFaces) -> None:
         """Write a frame's faces in place of those it has, and record that they are by hand."""
         largest_first = sorted(faces, key=lambda face: -face.rect.area)
         written = self._writer.write(frame, image, largest_first)
         for path in self._files.get(frame.name, ()):
             if path not in written and path.exists():
                 move_to_trash(path)
-        marks = [Mark(face.rect, face.score, face.quality) for face in largest_first]
+        marks = [FaceSummary(face.rect, face.score, face.quality) for face in largest_first]
         journal.record(self._manifest, frame.name, marks, by_hand=True)
         self._remember(frame, written)
 

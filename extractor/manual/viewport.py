@@ -8,7 +8,7 @@ CLOSEST = 24.0  # window pixels for one of the frame
 
 
 @dataclass(frozen=True)
-class View:
+class Viewport:
     """A frame scaled to a picture of its shape, enlarged and shifted, never showing its outside.
 
     Attributes
@@ -26,7 +26,7 @@ class View:
     top: float = 0.0
 
     @classmethod
-    def of(cls, frame: tuple[int, int], longest: int) -> "View":
+    def of(cls, frame: tuple[int, int], longest: int) -> "Viewport":
         """Show a whole frame (width, height); the picture's longer side is `longest`, 0: as is."""
         return cls(frame, longest / max(frame) if longest else 1.0)
 
@@ -41,7 +41,7 @@ class View:
         return self.fit * self.zoom
 
     def matrix(self) -> np.ndarray:
-        """Return the (2, 3) float64 matrix from frame to picture, pixel centres at integers."""
+        """Return the (2, 3) float64 matrix from frame to picture, pixel centers at integers."""
         scale = self.scale
         shift = np.array([0.5 - self.left, 0.5 - self.top]) * scale - 0.5
         return np.column_stack([np.eye(2) * scale, shift])
@@ -51,7 +51,7 @@ class View:
         scale = self.scale
         return (x + 0.5) / scale + self.left - 0.5, (y + 0.5) / scale + self.top - 0.5
 
-    def zoomed(self, factor: float, x: float, y: float) -> "View":
+    def zoomed(self, factor: float, x: float, y: float) -> "Viewport":
         """Enlarge; what is at (x, y) in the picture stays there."""
         zoom = min(max(1.0, self.zoom * factor), max(1.0, CLOSEST / self.fit))
         before, after = self.scale, self.fit * zoom
@@ -59,12 +59,12 @@ class View:
         top = self.top + (y + 0.5) * (1 / before - 1 / after)
         return replace(self, zoom=zoom, left=left, top=top)._inside()
 
-    def shifted(self, dx: float, dy: float) -> "View":
+    def shifted(self, dx: float, dy: float) -> "Viewport":
         """Move the frame by picture pixels."""
         left, top = self.left - dx / self.scale, self.top - dy / self.scale
         return replace(self, left=left, top=top)._inside()
 
-    def _inside(self) -> "View":
+    def _inside(self) -> "Viewport":
         most = [side * (1 - 1 / self.zoom) for side in self.frame]
         left, top = (
             min(max(0.0, at), end) for at, end in zip((self.left, self.top), most, strict=True)

@@ -17,7 +17,7 @@ CLOSEST = 1920
 SMALLEST = 80
 
 # Its square box, measured against YuNet's on seven faces: side 0.77 of the height from hairline to
-# chin, and its centre left of and above the other's by 0.03 and 0.01 of that height; a face is
+# chin, and its center left of and above the other's by 0.03 and 0.01 of that height; a face is
 # 0.72 times as wide as high.
 SIDE, RIGHT, DOWN, WIDTH = 0.77, 0.03, 0.01, 0.72
 

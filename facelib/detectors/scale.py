@@ -54,7 +54,7 @@ def to_frame(
 
 def grow(values: np.ndarray, factor: float) -> np.ndarray:
     """Return where places of a picture that was shrunk by `factor` are in the whole one."""
-    # pixel centres are whole numbers, so the edge of the picture, which shrinking keeps, is at -0.5
+    # pixel centers are whole numbers, so the edge of the picture, which shrinking keeps, is at -0.5
     return (np.asarray(values, np.float64) + 0.5) / factor - 0.5
 
 

@@ -1,6 +1,6 @@
 """dlib's 68-point predictor, an ensemble of regression trees (Kazemi, Sullivan 2014).
 
-It was trained on upright faces, so it looks at a levelled picture of a fixed size; that also gives
+It was trained on upright faces, so it looks at a leveled picture of a fixed size; that also gives
 landmarks between pixels, although dlib itself rounds them. Its training data (300-W) exclude
 commercial use: see docs/weights.md.
 """
@@ -16,12 +16,12 @@ from facelib.landmarkers.region import Region, region_of, roll_of
 from facelib.types import Detection
 from facelib.weights import weight_file
 
-SIZE = 512  # side of the levelled picture
+SIZE = 512  # side of the leveled picture
 BOX = 256  # side of the box in its middle, which dlib is told to be the face
 # dlib expects the box of its older detector: a square of 0.8 of the height from hairline to chin,
-# its centre 0.05 of that height lower (medians over 720 pictures)
+# its center 0.05 of that height lower (medians over 720 pictures)
 SIDE, DOWN = 0.8, 0.05
-PASSES = 2  # the second is levelled with the first one's eyes
+PASSES = 2  # the second is leveled with the first one's eyes
 QUALITY = 1.0  # dlib gives no measure of its own
 
 

@@ -1,8 +1,8 @@
-"""FaceMesh v2, a network that places 478 points on a levelled face, run by LiteRT.
+"""FaceMesh v2, a network that places 478 points on a leveled face, run by LiteRT.
 
 The landmarks are single points of the mesh, and for the jaw points between two (`MESH_68`). A
 blend fitted to dlib's output would lie closer to dlib's landmarks, 2.3 % of the eye distance
-instead of 3.6 %, but it would carry over what dlib learnt from a data set that excludes commercial
+instead of 3.6 %, but it would carry over what dlib learned from a data set that excludes commercial
 use; and what a swap needs is that landmarks are steady and mean the same on src and dst.
 
 LiteRT, because it is the quickest of what runs this file: 3.5 ms a pass on one core, 10 ms with
@@ -122,8 +122,8 @@ class Mesh:
         self._net.set_tensor(self._input, face[None].astype(np.float32) / np.float32(255))
         self._net.invoke()
         points = self._net.get_tensor(self._points).reshape(-1, 3)[:, :2]
-        # the network counts from the edge of the first pixel, not from its centre: a mirrored
-        # picture gives points that add up to 256, where centres would add up to 255
+        # the network counts from the edge of the first pixel, not from its center: a mirrored
+        # picture gives points that add up to 256, where centers would add up to 255
         found = apply(invert(matrix), points - 0.5)
         return found, float(self._net.get_tensor(self._logit).item())
 

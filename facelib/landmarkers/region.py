@@ -1,4 +1,4 @@
-"""The square of the frame that a landmarker looks at, levelled with the eyes."""
+"""The square of the frame that a landmarker looks at, leveled with the eyes."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class Region(NamedTuple):
 
     Attributes
     ----------
-    x, y : its centre, frame pixels
+    x, y : its center, frame pixels
     side : frame pixels
     roll : angle of the line from the image-left to the image-right eye against the x axis, radians
     """
@@ -48,7 +48,7 @@ def region_of(detection: Detection, scale: float, down: float = 0.0) -> Region:
     ----------
     detection : its key points give the roll; without them the face is taken as upright
     scale : side of the region, in longer sides of the rectangle
-    down : how far the region's centre lies below the rectangle's, in the rectangle's heights
+    down : how far the region's center lies below the rectangle's, in the rectangle's heights
     """
     rect, points = detection.rect, detection.points
     roll = 0.0 if points is None else roll_of(points[0], points[1])

@@ -1,6 +1,6 @@
-"""Face recognisers, by name: a face becomes a vector, similar for pictures of one person.
+"""Face recognizers, by name: a face becomes a vector, similar for pictures of one person.
 
-A recogniser is made without arguments and has:
+A recognizer is made without arguments and has:
 
     embed(image, landmarks) -> (D,) float32
     distance(a, b) -> float, 0 for equal vectors
@@ -13,7 +13,7 @@ One instance is used by one thread at a time; every thread makes its own.
 from utils.registry import Registry
 
 RECOGNIZERS = Registry(
-    "recogniser",
+    "recognizer",
     {
         "sface": (
             "facelib.recognizers.sface:SFace",

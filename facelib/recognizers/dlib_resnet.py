@@ -12,7 +12,7 @@ PADDING = 0.25  # around the mean face, in parts of its unit square
 # dlib aligns by what moves little: nose, eyes and upper lip, without brows and lower lip
 ALIGNED_BY = np.array([i for i in range(27, 68) if i not in (*range(55, 60), *range(65, 68))])
 JAW_POINTS = 17  # the mean face begins after them
-# dlib lays the unit square's corner on the edge of the first pixel, half a pixel from its centre
+# dlib lays the unit square's corner on the edge of the first pixel, half a pixel from its center
 TEMPLATE = (MEAN_FACE[ALIGNED_BY - JAW_POINTS] + PADDING) / (1 + 2 * PADDING) * SIZE - 0.5
 
 

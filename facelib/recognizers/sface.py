@@ -42,6 +42,6 @@ class SFace:
 
 
 def five_points(landmarks: np.ndarray) -> np.ndarray:
-    """Return (5, 2): eye centres, nose tip and mouth corners, image-left first."""
+    """Return (5, 2): eye centers, nose tip and mouth corners, image-left first."""
     eyes = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
     return np.array([*eyes, landmarks[30], landmarks[48], landmarks[54]])

@@ -28,12 +28,12 @@ def picture(index, width=160, height=120):
 
 def make_clip(path, times=STEADY, *, sound="aac", tracks=1, seconds=None, size=(160, 120), **how):
     """Write a clip; `how`: draw, codec, pix_fmt, rate, tick, turn, aspect, sound_start, options."""
-    tick = how.get("tick", Fraction(1, 90000))
+    time_base = how.get("time_base", Fraction(1, 90000))
     with av.open(str(path), "w", container_options=how.get("options", {})) as container:
         video = container.add_stream(how.get("codec", "libx264"), rate=how.get("rate", NTSC))
         video.width, video.height = size
         video.pix_fmt = how.get("pix_fmt", "yuv420p")
-        video.codec_context.time_base = video.time_base = tick
+        video.codec_context.time_base = video.time_base = time_base
         if "turn" in how:
             video.set_display_rotation(**how["turn"])
         if "aspect" in how:
@@ -42,7 +42,7 @@ def make_clip(path, times=STEADY, *, sound="aac", tracks=1, seconds=None, size=(
         for index, time in enumerate(times):
             image = how.get("draw", picture)(index, *size)
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
-            frame.pts, frame.time_base = round(time / tick), tick
+            frame.pts, frame.time_base = round(time / time_base), time_base
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         for number, voice in enumerate(voices):

@@ -20,7 +20,7 @@ def png(width, height, data=b"", extra=b"", depth=8, kind=2):
 
 
 def pixels(width, height):
-    """Compressed rows of one colour."""
+    """Compressed rows of one color."""
     packer, row = zlib.compressobj(1), b"\0" + b"\x55" * 3 * width
     return b"".join([*(packer.compress(row) for _ in range(height)), packer.flush()])
 
@@ -75,7 +75,7 @@ def pictures():
         "half jpeg.jpg": cv2.imencode(".jpg", small)[1].tobytes()[:900],
         "bitmap.bmp": bytes(bmp),
         "tiff.tif": tiff + bytes(100),
-        "grey map.png": b"P6\n30000 30000\n255\n" + bytes(100),
+        "gray map.png": b"P6\n30000 30000\n255\n" + bytes(100),
         "gif.png": b"GIF89a" + struct.pack("<HH", SIDE, SIDE) + bytes(30),
         "webp.webp": b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8X" + struct.pack("<I", 10)
         + bytes(4) + (16_382).to_bytes(3, "little") * 2 + bytes(20),

@@ -63,7 +63,7 @@ class Screen:
         pytest.fail(f"no window called {title} was painted within {patience} s")
 
     def _painted(self, window, patience=3):
-        """Wait for something in a window, for a while; Qt begins with a grey ground."""
+        """Wait for something in a window, for a while; Qt begins with a gray ground."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             lines = self._do("getwindowgeometry", "--shell", window, check=False)
@@ -91,7 +91,7 @@ class Screen:
         self._do("mousemove", "--window", window, round(x), round(y))
 
     def click(self, window, x, y, button=1):
-        """Click; 4 and 5 are the wheel, away and towards."""
+        """Click; 4 and 5 are the wheel, away and toward."""
         self.move(window, x, y)
         self._do("click", button)
 

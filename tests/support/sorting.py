@@ -5,7 +5,7 @@ from support.synthetic import make_info
 from facelib.faceset import Faceset, write_face
 from facelib.types import FaceType
 from sorter import METHODS
-from sorter.job import Job
+from sorter.job import SortJob
 from sorter.options import SortOptions
 from sorter.sort import run
 
@@ -17,7 +17,7 @@ def sort(folder, by="hist", **settings):
 
 def order_of(by, faces, **settings):
     """The list of Placed that a method returns, with no failure."""
-    job = Job(faces, **settings)
+    job = SortJob(faces, **settings)
     order = METHODS.load(by)(job)
     assert not job.report.failures
     return order

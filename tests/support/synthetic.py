@@ -1,7 +1,7 @@
 """Faces, face folders and clips that are made here, so that tests know the truth about them.
 
 Landmarks are the 3-D head of `facelib.pose` seen by a pinhole camera; pictures are drawn to fit.
-The drawings are for geometry, files and colours; a detector needs the photograph `astronaut`.
+The drawings are for geometry, files and colors; a detector needs the photograph `astronaut`.
 """
 
 from fractions import Fraction
@@ -64,7 +64,7 @@ def make_landmarks(  # noqa: PLR0913 - a camera and a head have many knobs
     """(68, 2) float32 landmarks of a head seen by a pinhole camera.
 
     `center`: where the head's middle is; `width`: pixels from ear to ear when frontal; `distance`:
-    of the head in millimetres, smaller is stronger perspective; `noise`: deviation in pixels.
+    of the head in millimeters, smaller is stronger perspective; `noise`: deviation in pixels.
     """
     head = CENTERED_HEAD if head is None else head
     points = head @ rotation(pitch, yaw, roll).T + [0, 0, distance]
@@ -76,7 +76,7 @@ def make_landmarks(  # noqa: PLR0913 - a camera and a head have many knobs
 def draw_face(landmarks, shape=(256, 256), seed=0, identity=0, blur=0.0):
     """(h, w, 3) uint8 BGR: a face with these landmarks on a textured background.
 
-    `identity` sets the colours of skin, hair and lips; `seed` light, texture and background; `blur`
+    `identity` sets the colors of skin, hair and lips; `seed` light, texture and background; `blur`
     (pixels) the sharpness.
     """
     person, scene = np.random.default_rng([7, identity]), np.random.default_rng([11, seed])

@@ -7,17 +7,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.backend import keras
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facelib.types import FaceType
 from models import MODELS
-from models.base import Faces, ModelBase, ModelOptions
-from utils import lazy
+from models.base import ModelBase, ModelOptions, Prediction
 from utils.options import opt
 from utils.registry import Entry
 
-keras = lazy.load("keras")
 ENTRY = Entry("support.toy_model:Toy", "for tests")
 
 
@@ -60,12 +60,12 @@ class Toy(ModelBase):
     def reconstruct(self, src, dst):
         encode, networks = self.networks["encoder"], self.networks
         return (
-            Faces(*networks["decoder_src"](encode(src))),
-            Faces(*networks["decoder_dst"](encode(dst))),
+            Prediction(*networks["decoder_src"](encode(src))),
+            Prediction(*networks["decoder_dst"](encode(dst))),
         )
 
     def swap(self, dst):
-        return Faces(*self.networks["decoder_src"](self.networks["encoder"](dst)))
+        return Prediction(*self.networks["decoder_src"](self.networks["encoder"](dst)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The trivial swap that figures are compared with: src's average face, pasted onto every dst face.
 
-It has src's identity and no expression at all, which is what a model that learnt nothing but the
+It has src's identity and no expression at all, which is what a model that learned nothing but the
 average would give. A figure that is no better than this one's proves nothing.
 """
 
@@ -39,7 +39,7 @@ class AverageFace:
         self.weight = (seen[..., 0] > 0.5 * len(faces)).astype(np.float32)
 
     def paste(self, frame: Image, landmarks: np.ndarray) -> Image:
-        """Return `frame` with the average over the face, in that face's mean colours.
+        """Return `frame` with the average over the face, in that face's mean colors.
 
         Parameters
         ----------

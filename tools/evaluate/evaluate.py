@@ -49,7 +49,7 @@ def run(options: EvaluateOptions) -> Report:
     clips = open_source(options.dst), open_source(options.result)
     src_faceset = Faceset.open(options.src_aligned)
     dst_faceset = None if options.dst_aligned is None else Faceset.open(options.dst_aligned)
-    report = Report(remarks={"not read in --src-aligned": src_faceset.skipped})
+    report = Report(notes={"not read in --src-aligned": src_faceset.skipped})
     src_faces = _read_faces(src_faceset, SRC_FACES, report)
     average = AverageFace(src_faces) if options.baseline else None
     watcher = Watcher(options, None if dst_faceset is None else centers_in(dst_faceset), average)
@@ -97,7 +97,7 @@ def _reference(
 
     found = _collect(ordered_map(embed, faces, workers=cores()), report)
     if not found:
-        raise InputError("no face of --src-aligned can be recognised; extract them anew")
+        raise InputError("no face of --src-aligned can be recognized; extract them anew")
     return similarity.medoid(np.stack(found), recognizer.distance)
 
 
@@ -140,7 +140,7 @@ def _count(
         )
     blank = [o.name for o in wanted if o.dst is None]
     report.counts |= {"frames": len(observations), "frames measured": measured}
-    report.remarks |= {
+    report.notes |= {
         "frames missing in the result": missing,
         "frames without a face in the result": faceless,
         "frames without a face in dst": blank,

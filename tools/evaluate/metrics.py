@@ -1,7 +1,7 @@
 """What `evaluate` measures: pure functions on arrays. NaN stands for "cannot be said".
 
 Time series hold one row for each measured frame. `shots` gives the frames of one uninterrupted take
-one number; `runs` does so for frames that are direct neighbours in time as well.
+one number; `runs` does so for frames that are direct neighbors in time as well.
 """
 
 import cv2
@@ -17,7 +17,7 @@ EYE_CORNERS = (36, 45)
 LEAST_MOVEMENT = 0.008  # of the inter-ocular distance, standard deviation within shots
 LEAST_FRAMES = 10  # fewer say nothing about following
 
-CUT_DIFFERENCE = 25  # mean absolute grey difference of neighbouring thumbnails that makes a cut
+CUT_DIFFERENCE = 25  # mean absolute gray difference of neighboring thumbnails that makes a cut
 CUT_JUMP = 2.0  # ... or the followed face jumps this many inter-ocular distances
 
 # The band of detail that counts as sharpness, as standard deviations of two Gaussians in shares of
@@ -30,7 +30,7 @@ def label_shots(thumbnails: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    thumbnails : (n, h, w) uint8, small grey pictures of the whole frames
+    thumbnails : (n, h, w) uint8, small gray pictures of the whole frames
     landmarks : (n, 68, 2), the followed face
 
     Returns
@@ -131,7 +131,7 @@ def movement_error(result: np.ndarray, dst: np.ndarray, shots: np.ndarray) -> np
 
 
 def jitter(landmarks: np.ndarray, runs: np.ndarray) -> float:
-    """Return the shaking of landmarks in % of the inter-ocular distance; NaN without 3 neighbours.
+    """Return the shaking of landmarks in % of the inter-ocular distance; NaN without 3 neighbors.
 
     For each frame the root mean square of the second difference over time, divided by sqrt(6), and
     the mean of that over the frames. The second difference p[t-1] - 2 p[t] + p[t+1] of white noise
@@ -147,21 +147,21 @@ def jitter(landmarks: np.ndarray, runs: np.ndarray) -> float:
 
 
 def flicker(colors: np.ndarray, runs: np.ndarray) -> float:
-    """Return the mean change between neighbouring frames of (n, 3) Lab colours; NaN without any."""
+    """Return the mean change between neighboring frames of (n, 3) Lab colors; NaN without any."""
     steps = np.linalg.norm(np.diff(colors.astype(float), axis=0), axis=1)
     whole = np.diff(runs) == 0
     return float(steps[whole].mean()) if whole.any() else np.nan
 
 
 def mean_lab(face: np.ndarray, hull: np.ndarray) -> np.ndarray:
-    """Return the mean CIE Lab colour, (3,), of an (H, W, 3) float32 BGR picture inside a hull."""
+    """Return the mean CIE Lab color, (3,), of an (H, W, 3) float32 BGR picture inside a hull."""
     return cv2.cvtColor(face, cv2.COLOR_BGR2Lab)[hull > 0].mean(axis=0)
 
 
 def sharpness(face: np.ndarray, hull: np.ndarray) -> float:
     """Return the mean strength of fine detail inside a hull; NaN if nothing of it is left.
 
-    The detail is a difference of Gaussians on grey values. The hull is shrunk first, so that the
+    The detail is a difference of Gaussians on gray values. The hull is shrunk first, so that the
     seam where a face was blended in does not count.
 
     Parameters
@@ -170,9 +170,9 @@ def sharpness(face: np.ndarray, hull: np.ndarray) -> float:
     hull : (S, S) float32, 1 inside
     """
     side = face.shape[0]
-    grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
-    band = cv2.GaussianBlur(grey, (0, 0), FINE * side) - cv2.GaussianBlur(
-        grey, (0, 0), COARSE * side
+    gray = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
+    band = cv2.GaussianBlur(gray, (0, 0), FINE * side) - cv2.GaussianBlur(
+        gray, (0, 0), COARSE * side
     )
     reach = 2 * round(2 * COARSE * side) + 1
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))

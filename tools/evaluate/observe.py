@@ -39,14 +39,14 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class SeenFace:
     """A face in a frame.
 
     Attributes
     ----------
     landmarks : (68, 2) float32, pixels of the dst frame
     embedding : (D,) float32
-    lab : (3,) mean CIE Lab colour
+    lab : (3,) mean CIE Lab color
     sharpness : mean strength of fine detail; NaN in a face too small for it
     """
 
@@ -72,8 +72,8 @@ class Observation:
     thumbnail: np.ndarray
     wanted: bool
     in_result: bool
-    dst: Seen | None = None
-    compared: Mapping[str, Seen | None] = field(default_factory=dict)
+    dst: SeenFace | None = None
+    compared: Mapping[str, SeenFace | None] = field(default_factory=dict)
 
 
 def pair_frames(dst: FrameSource, result: FrameSource, every: int) -> Iterator[Pair]:
@@ -144,8 +144,8 @@ class Watcher:
     def __call__(self, pair: Pair) -> Observation:
         """Describe the followed face of one frame."""
         frame = pair.dst
-        grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
-        thumbnail = cv2.resize(grey, THUMBNAIL, interpolation=cv2.INTER_AREA)
+        gray = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+        thumbnail = cv2.resize(gray, THUMBNAIL, interpolation=cv2.INTER_AREA)
         stem, here = Path(frame.name).stem, pair.result is not None
         note = (frame.name, frame.index, thumbnail)
         if self._centers is not None and stem not in self._centers:
@@ -177,7 +177,7 @@ class Watcher:
         """Return the identity embedding, (D,), of a face."""
         return np.asarray(self._load("recognizer", RECOGNIZERS).embed(image, landmarks))
 
-    def _compare(self, image: Image | None, dst: np.ndarray) -> Seen | None:
+    def _compare(self, image: Image | None, dst: np.ndarray) -> SeenFace | None:
         """Find the face that lies where dst's is; None without one, or with none near enough."""
         if image is None:
             return None
@@ -189,14 +189,14 @@ class Watcher:
             return None
         return self._describe(image, landmarks, dst)
 
-    def _describe(self, image: Image, landmarks: np.ndarray, dst: np.ndarray) -> Seen:
-        """Note what the measures need; colour and detail are taken where dst's face is."""
+    def _describe(self, image: Image, landmarks: np.ndarray, dst: np.ndarray) -> SeenFace:
+        """Note what the measures need; color and detail are taken where dst's face is."""
         side = geometry.crop_side(geometry.crop_matrix(dst, 100, FaceType.HALF), 100)
         size = int(np.clip(round(side), *CROP_SIDES))
         matrix = geometry.crop_matrix(dst, size, FaceType.HALF)
         crop = geometry.warp_face(to_float(image), matrix, size)
         hull = hull_mask(geometry.apply(matrix, dst), (size, size))[..., 0]
-        return Seen(
+        return SeenFace(
             landmarks=landmarks,
             embedding=self.embed(image, landmarks),
             lab=metrics.mean_lab(crop, hull),
@@ -204,7 +204,7 @@ class Watcher:
         )
 
     def _load(self, kind: str, registry: Registry, **settings: bool) -> Any:  # noqa: ANN401 - its kind
-        """Return this thread's detector, landmarker or recogniser, made when first needed."""
+        """Return this thread's detector, landmarker or recognizer, made when first needed."""
         if not hasattr(self._networks, kind):
             with self._lock:  # libraries are not always safe while they load
                 network = registry.load(getattr(self._options, kind))(**settings)

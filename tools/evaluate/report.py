@@ -11,13 +11,13 @@ from facelib import similarity
 from facelib.geometry import pose
 from facelib.landmarks import eye_opening, mouth_opening
 from tools.evaluate import metrics
-from tools.evaluate.observe import Observation, Seen
+from tools.evaluate.observe import Observation, SeenFace
 
 REFERENCES = 64  # a medoid of more embeddings is no other one
 
 
 class Recognizer(Protocol):
-    """What is asked of a recogniser here."""
+    """What is asked of a recognizer here."""
 
     same_below: float
 
@@ -25,7 +25,7 @@ class Recognizer(Protocol):
         """Return how unlike two identities are."""
 
 
-class Row(NamedTuple):
+class MetricRow(NamedTuple):
     """A line of the table: which figure, what it is called, how it is written, what is good."""
 
     key: str
@@ -35,23 +35,23 @@ class Row(NamedTuple):
 
 
 ROWS = (
-    Row("identity_to_src", "identity: distance to src (median)", ".3f", "low"),
-    Row("identity_to_dst", "identity: distance to dst (median)", ".3f", "high"),
-    Row("nearer_to_src", "identity: frames nearer to src than to dst", ".0%", "100 %"),
-    Row("taken_for_src", "identity: frames taken for src", ".0%", "100 %"),
-    Row("mouth_correlation", "mouth opening: correlation with dst", ".2f", "1"),
-    Row("mouth_gain", "mouth opening: movement, share of dst's", ".2f", "1"),
-    Row("eye_correlation", "eye opening: correlation with dst", ".2f", "1"),
-    Row("eye_gain", "eye opening: movement, share of dst's", ".2f", "1"),
-    Row("pose_error", "head pose: error in degrees (median)", ".1f", "0"),
-    Row("pose_error_95", "head pose: error in degrees (95 %)", ".1f", "0"),
-    Row("landmark_error", "landmarks: error in % of eye distance", ".1f", "low"),
-    Row("movement_error", "landmarks: the part that changes", ".1f", "low"),
-    Row("sharpness", "sharpness, share of dst's", ".2f", "1"),
-    Row("jitter", "landmark jitter in % of eye distance", ".2f", "dst's"),
-    Row("jitter_excess", "  beyond dst's own", ".2f", "0"),
-    Row("flicker", "colour change between frames, Lab units", ".2f", "dst's"),
-    Row("flicker_excess", "  beyond dst's own", ".2f", "0"),
+    MetricRow("identity_to_src", "identity: distance to src (median)", ".3f", "low"),
+    MetricRow("identity_to_dst", "identity: distance to dst (median)", ".3f", "high"),
+    MetricRow("nearer_to_src", "identity: frames nearer to src than to dst", ".0%", "100 %"),
+    MetricRow("taken_for_src", "identity: frames taken for src", ".0%", "100 %"),
+    MetricRow("mouth_correlation", "mouth opening: correlation with dst", ".2f", "1"),
+    MetricRow("mouth_gain", "mouth opening: movement, share of dst's", ".2f", "1"),
+    MetricRow("eye_correlation", "eye opening: correlation with dst", ".2f", "1"),
+    MetricRow("eye_gain", "eye opening: movement, share of dst's", ".2f", "1"),
+    MetricRow("pose_error", "head pose: error in degrees (median)", ".1f", "0"),
+    MetricRow("pose_error_95", "head pose: error in degrees (95 %)", ".1f", "0"),
+    MetricRow("landmark_error", "landmarks: error in % of eye distance", ".1f", "low"),
+    MetricRow("movement_error", "landmarks: the part that changes", ".1f", "low"),
+    MetricRow("sharpness", "sharpness, share of dst's", ".2f", "1"),
+    MetricRow("jitter", "landmark jitter in % of eye distance", ".2f", "dst's"),
+    MetricRow("jitter_excess", "  beyond dst's own", ".2f", "0"),
+    MetricRow("flicker", "color change between frames, Lab units", ".2f", "dst's"),
+    MetricRow("flicker_excess", "  beyond dst's own", ".2f", "0"),
 )
 
 
@@ -65,7 +65,7 @@ class Track:
     sharpness: np.ndarray
 
     @classmethod
-    def of(cls, faces: Sequence[Seen]) -> "Track":
+    def of(cls, faces: Sequence[SeenFace]) -> "Track":
         """Stack what was seen."""
         return cls(
             landmarks=np.stack([face.landmarks for face in faces]).astype(float),

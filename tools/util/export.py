@@ -6,20 +6,15 @@ of the same size, and "mask", (N, R, R, 1), if the model makes masks. BGR, 0..1,
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from models import checkpoint
+from models.backend import keras
 from models.base import ModelBase
 from tools.util.options import ExportOptions
-from utils import console, device, lazy
+from utils import console, device
 from utils.console import Report
 from utils.errors import InputError, UsageError
 from utils.files import write_atomic
-
-if TYPE_CHECKING:
-    import keras
-else:
-    keras = lazy.load("keras")
 
 
 def run(options: ExportOptions) -> Report:

@@ -72,7 +72,7 @@ def _read(folder: Path, report: Report) -> dict[Path, DflFace]:
             faces[path] = read_dfl(path)
         except InputError as problem:
             report.failures.append(str(problem))
-    report.remarks["masks that were not taken over"] = [
+    report.notes["masks that were not taken over"] = [
         path.name for path, face in faces.items() if face.masked
     ]
     return faces

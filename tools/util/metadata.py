@@ -69,7 +69,7 @@ def restore(options: RestoreMetadataOptions) -> Report:
                 report.counts["faces restored"] += 1
             except InputError as problem:
                 report.failures.append(str(problem))
-    report.remarks["saved faces without a picture"] = [stem for stem in infos if stem not in done]
+    report.notes["saved faces without a picture"] = [stem for stem in infos if stem not in done]
     return report
 
 

@@ -21,10 +21,10 @@ from utils.provenance.sidecar import sign_video
 from utils.video.audio import Sound, fits
 from utils.video.codecs import CONTAINERS
 from utils.video.concat import Part, join
-from utils.video.container import DEFAULT_RATE, tick_of
+from utils.video.container import DEFAULT_RATE, time_base_of
 from utils.video.decoder import VideoSource, footage
 from utils.video.frame import Span
-from utils.video.options import coding_for
+from utils.video.options import encoder_for
 from utils.video.sink import VideoSink
 from utils.video.source import span_between
 
@@ -71,7 +71,7 @@ def run(options: CutOptions) -> Report:
         _copy(options, source, cut, marker) if cut.copied else _encode(options, source, cut, marker)
     )
     end = "the end" if cut.last is None else f"{float(cut.last):.3f} s"
-    report.remarks["cut"] = [f"from {float(cut.first):.3f} s to {end}"]
+    report.notes["cut"] = [f"from {float(cut.first):.3f} s to {end}"]
     return report
 
 
@@ -85,9 +85,11 @@ def plan(source: VideoSource, span: Span, container: str, snap: bool) -> Cut:
     """
     with footage(source.path) as (opened, stream):
         packets = [packet for packet in opened.demux(stream) if packet.size]
-        tick, holds = stream.time_base, fits(stream, container)
+        time_base, holds = stream.time_base, fits(stream, container)
         known = holds and all(p.pts is not None and not p.is_discard for p in packets)
-        decoding = [p.pts * tick - source.signal.origin for p in packets] if known else []
+        decoding = (
+            [p.pts * time_base - source.video_format.origin for p in packets] if known else []
+        )
         keys = [packet.is_keyframe for packet in packets]
     if not decoding or min(decoding) != next(source.times())[1]:  # frames are not the packets
         shown = [time for _, time, _ in source.times()]
@@ -132,26 +134,26 @@ def _copyable(decoding: Sequence[Fraction], keys: Sequence[bool], cut: Cut) -> C
 
 
 def _copy(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None) -> Report:
-    output, origin = options.output_file, source.signal.origin
+    output, origin = options.output_file, source.video_format.origin
     last = None if cut.last is None else cut.last + origin
     part = Part(source.path, -cut.first - origin, cut.first + origin, last)
-    remarks = join(
+    notes = join(
         [part], output, CONTAINERS[output.suffix.lower()],
-        tick=tick_of(source, source.rate or DEFAULT_RATE),
+        time_base=time_base_of(source, source.rate or DEFAULT_RATE),
         tags=video_tags() if marker else None, sound=Sound.of(source, cut.first, cut.last),
         finish=lambda whole: sign_video(whole, output, marker),
     )  # fmt: skip
-    return Report({}, {"the result": ["copied, nothing was encoded anew", *remarks]})
+    return Report({}, {"the result": ["copied, nothing was encoded anew", *notes]})
 
 
 def _encode(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None) -> Report:
-    remarks = ["encoded anew: it cannot be copied from and to these frames (see --snap)"]
-    coding = coding_for(options, source.signal, remarks)
-    source.deep = coding.deep
+    notes = ["encoded anew: it cannot be copied from and to these frames (see --snap)"]
+    encoder = encoder_for(options, source.video_format, notes)
+    source.deep = encoder.deep
     output = options.output_file
     span = Span(cut.first, cut.last)
     sink = VideoSink(
-        output, source, tags=video_tags() if marker else None, coding=coding,
+        output, source, tags=video_tags() if marker else None, encoder=encoder,
         sound=Sound.of(source, cut.first, cut.last),
         finish=lambda whole: sign_video(whole, output, marker),
     )  # fmt: skip
@@ -162,6 +164,6 @@ def _encode(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker |
             if frame.time is not None:
                 sink.write(replace(frame, time=frame.time - cut.first))
                 report.counts["frames"] += 1
-    report.remarks["the result"] = remarks + sink.remarks
+    report.notes["the result"] = notes + sink.notes
     report.failures += source.failures
     return report

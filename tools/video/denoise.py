@@ -20,7 +20,7 @@ from utils.provenance.sidecar import sign_video
 from utils.video.audio import Sound
 from utils.video.frame import Frame
 from utils.video.io import open_source
-from utils.video.options import coding_for
+from utils.video.options import encoder_for
 from utils.video.sink import FolderSink, FrameSink, VideoSink
 from utils.video.source import FrameSource
 from utils.video.timecode import exact_rate
@@ -37,15 +37,15 @@ def run(options: DenoiseOptions) -> Report:
     if options.frames % 2 == 0:
         raise UsageError(f"--frames: Expected an odd number. Received: {options.frames}")
     source = open_source(options.input_dir)
-    remarks: list[str] = []
-    sink = _sink(options, source, remarks)
+    notes: list[str] = []
+    sink = _sink(options, source, notes)
     report = Report({"frames": 0})
     cleaned = denoise(source, options.strength, options.frames)
     with sink:
         for frame in console.progress(cleaned, source.count, "denoise"):
             sink.write(frame)
             report.counts["frames"] += 1
-    report.remarks["the result"] = remarks + sink.remarks
+    report.notes["the result"] = notes + sink.notes
     report.failures += source.failures
     return report
 
@@ -58,7 +58,7 @@ def denoise(frames: Iterable[Frame], strength: float, count: int) -> Iterator[Fr
 
     Parameters
     ----------
-    strength : deviation of the noise, grey levels
+    strength : deviation of the noise, gray levels
     count : over how many frames at most
     """
     waiting: deque[Frame] = deque()
@@ -121,7 +121,7 @@ def _rest(graph: "av.filter.Graph | None", waiting: deque[Frame]) -> Iterator[Fr
         yield from _ready(graph, waiting)
 
 
-def _sink(options: DenoiseOptions, source: FrameSource, remarks: list[str]) -> FrameSink:
+def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> FrameSink:
     output = options.output_dir
     if output.resolve() == source.path.resolve():
         raise UsageError(f'"{output}" is also the input')
@@ -129,10 +129,10 @@ def _sink(options: DenoiseOptions, source: FrameSource, remarks: list[str]) -> F
     if output.suffix.lower() in VIDEO_SUFFIXES:
         if output.exists() and not options.overwrite:
             raise InputError(f'"{output}" exists already; use --overwrite')
-        coding = coding_for(options, source.signal, remarks)
-        source.deep = coding.deep
+        encoder = encoder_for(options, source.video_format, notes)
+        source.deep = encoder.deep
         return VideoSink(
-            output, source, tags=video_tags() if marker else None, coding=coding,
+            output, source, tags=video_tags() if marker else None, encoder=encoder,
             rate=source.rate or exact_rate(options.rate), sound=Sound.of(source),
             finish=lambda whole: sign_video(whole, output, marker),
         )  # fmt: skip

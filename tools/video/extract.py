@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tools.video.options import ExtractOptions
+from tools.video.options import ExtractFramesOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError
@@ -17,12 +17,12 @@ from utils.video.decoder import VideoSource
 from utils.video.frame import Frame, Span
 from utils.video.sink import FolderSink
 from utils.video.source import FrameSource, span_between
-from utils.video.timestamps import NAME, Timetable
+from utils.video.timestamps import NAME, Timestamps
 
 JOURNAL = ".frames.jsonl"
 
 
-def run(options: ExtractOptions) -> Report:
+def run(options: ExtractFramesOptions) -> Report:
     """Write the pictures, in parallel; a run that was stopped is continued.
 
     Raises
@@ -52,11 +52,11 @@ def run(options: ExtractOptions) -> Report:
             journal.add(done.name, time=str(done.time), duration=str(done.duration or 0))
         _timetable(source, journal, span, options.every).write(folder / NAME)
     report.failures += source.failures
-    report.remarks["their times are in"] = [str(folder / NAME)]
+    report.notes["their times are in"] = [str(folder / NAME)]
     return report
 
 
-def _journal(options: ExtractOptions, source: FrameSource) -> Manifest:
+def _journal(options: ExtractFramesOptions, source: FrameSource) -> Manifest:
     """Return the journal of the folder, which holds nothing else than this run's pictures."""
     folder = options.output_dir
     facts = {"source": source.path.name, "bytes": source.path.stat().st_size}
@@ -95,8 +95,8 @@ def _write(sink: FolderSink, journal: Manifest, frame: Frame) -> Frame:
     return replace(frame, image=frame.image[:0], deep=None)
 
 
-def _timetable(source: FrameSource, journal: Manifest, span: Span, every: int) -> Timetable:
+def _timetable(source: FrameSource, journal: Manifest, span: Span, every: int) -> Timestamps:
     times = {}
     for name, facts in sorted(journal.done.items()):
         times[Path(name).stem] = str(facts["time"]), str(facts["duration"])
-    return Timetable.of_text(source, times, whole=span == Span() and every == 1)
+    return Timestamps.of_text(source, times, whole=span == Span() and every == 1)

@@ -12,11 +12,11 @@ from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
 from utils.video.audio import Sound
 from utils.video.decoder import VideoSource
-from utils.video.options import coding_for
+from utils.video.options import encoder_for
 from utils.video.sink import VideoSink
 from utils.video.source import FolderSource, FrameSource
 from utils.video.timecode import exact_rate
-from utils.video.timestamps import NAME, TimedPictures, Timetable
+from utils.video.timestamps import NAME, TimedFrames, Timestamps
 
 LOOKED_AT = 12
 """Pictures of a folder that are looked at to see whether it is marked."""
@@ -37,11 +37,11 @@ def run(options: MakeOptions) -> Report:
     sound = _sound(options, source, reference)
     marker = Marker() if is_marked(options.input_dir) else None
     report = Report({"frames": 0})
-    remarks: list[str] = []
-    coding = coding_for(options, source.signal, remarks)
+    notes: list[str] = []
+    encoder = encoder_for(options, source.video_format, notes)
     rate = exact_rate(options.rate) if options.rate else None
     sink = VideoSink(
-        options.output_file, source, tags=video_tags() if marker else None, coding=coding,
+        options.output_file, source, tags=video_tags() if marker else None, encoder=encoder,
         rate=rate, sound=sound, finish=lambda whole: sign_video(whole, options.output_file, marker),
     )  # fmt: skip
     with sink:
@@ -53,7 +53,7 @@ def run(options: MakeOptions) -> Report:
             else:
                 report.counts["frames"] += 1
     report.failures += source.failures
-    report.remarks["the result"] = remarks + sink.remarks
+    report.notes["the result"] = notes + sink.notes
     return report
 
 
@@ -62,16 +62,16 @@ def _pictures(options: MakeOptions, reference: VideoSource | None) -> FrameSourc
     table = None
     if options.rate is None:
         if options.timestamps:
-            table = Timetable.read(options.timestamps)
+            table = Timestamps.read(options.timestamps)
         elif reference is not None:
-            table = Timetable.of(reference)
+            table = Timestamps.of(reference)
         elif beside.exists():
-            table = Timetable.read(beside)
+            table = Timestamps.read(beside)
     elif options.timestamps:
         raise UsageError("--rate and --timestamps both say when frames are shown; give one of them")
-    signal = reference.signal if reference else None
+    video_format = reference.video_format if reference else None
     return (
-        TimedPictures(options.input_dir, table, signal)
+        TimedFrames(options.input_dir, table, video_format)
         if table
         else FolderSource(options.input_dir)
     )
@@ -84,7 +84,7 @@ def _sound(
         return Sound(options.audio_file)
     if reference is None:
         return None
-    if isinstance(source, TimedPictures):
+    if isinstance(source, TimedFrames):
         return Sound.of(reference, source.first, source.last)
     return Sound.of(reference)
 

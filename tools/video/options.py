@@ -5,14 +5,14 @@ from pathlib import Path
 
 from utils.options import StageOptions, opt
 from utils.video import timecode
-from utils.video.options import CodingOptions
+from utils.video.options import EncoderOptions
 
 TO = "where to end: the last frame's number, or the time that is not shown any more"
 OVERWRITE = "replace what is there"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractOptions(StageOptions):
+class ExtractFramesOptions(StageOptions):
     """Options of `video extract`."""
 
     input_file: Path = opt(help="the video", group="Files", aliases=("--input-dir",))
@@ -54,7 +54,7 @@ class PicturesOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakeOptions(CodingOptions, PicturesOptions):
+class MakeOptions(EncoderOptions, PicturesOptions):
     """Options of `video make`."""
 
 
@@ -71,7 +71,7 @@ class SpanOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CutOptions(CodingOptions, SpanOptions):
+class CutOptions(EncoderOptions, SpanOptions):
     """Options of `video cut`; the coding matters only where it has to be encoded anew."""
 
 
@@ -85,7 +85,7 @@ class FootageOptions(StageOptions):
     output_dir: Path = opt(help="a video or a folder", group="Files", aliases=("--output-file",))
     overwrite: bool = opt(False, help=OVERWRITE, group="Files")
     strength: float = opt(
-        3.0, help="how much noise there is: its deviation in grey levels", low=0.5, high=10
+        3.0, help="how much noise there is: its deviation in gray levels", low=0.5, high=10
     )
     frames: int = opt(9, help="over how many frames is averaged, an odd number", low=5, high=33)
     rate: float = opt(
@@ -94,5 +94,5 @@ class FootageOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenoiseOptions(CodingOptions, FootageOptions):
+class DenoiseOptions(EncoderOptions, FootageOptions):
     """Options of `video denoise`."""

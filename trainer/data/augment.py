@@ -4,7 +4,7 @@ The chain is the ancestor's: the aligned picture is bent by a coarse grid (only 
 bent), turned, scaled, shifted, perhaps mirrored, and the crop of the model's face type is cut from
 it. Instead of resampling at every step, each output pixel is followed back and read once.
 
-Points are (x, y) in pixels of the aligned picture, centres at integers; its side is `size`.
+Points are (x, y) in pixels of the aligned picture, centers at integers; its side is `size`.
 """
 
 from functools import cache

@@ -28,7 +28,7 @@ class _Job:
         self.done = threading.Event()
 
 
-class Feed:
+class BatchLoader:
     """Batches in order, whatever happens to the threads that make them.
 
     OpenCV and NumPy release the interpreter while they compute, so threads suffice. A batch that
@@ -48,7 +48,7 @@ class Feed:
         self._workers = workers
         self._failures = 0
 
-    def __enter__(self) -> "Feed":
+    def __enter__(self) -> "BatchLoader":
         self._begin()
         return self
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from facelib import landmarks as marks
-from facelib.faceset import FaceInfo, read_face
+from facelib.faceset import FaceFiles, read_face
 from facelib.geometry import apply, crop_matrix, crop_side, warp_face
 from facelib.types import FaceType
 from models.base import Batch
@@ -22,10 +22,9 @@ from trainer.data import augment
 from utils.errors import InputError, UserError
 
 Array = np.ndarray
-Faces = Sequence[tuple[Path, FaceInfo]]
 
 # Pixels kept per output pixel. Reading a picture reduced to this much with a cubic kernel comes
-# closest to an average over each output pixel (off by 1.5 grey levels; 3.3 at 1.0, 2.2 at 2.0, 4.2
+# closest to an average over each output pixel (off by 1.5 gray levels; 3.3 at 1.0, 2.2 at 2.0, 4.2
 # without reducing).
 DETAIL = 1.5
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
@@ -85,7 +84,7 @@ class Sampler:
 
     def __init__(
         self,
-        faces: Faces,
+        faces: FaceFiles,
         settings: Settings,
         seed: Sequence[int],
         cache_bytes: int = CACHE_BYTES,
@@ -218,7 +217,7 @@ def _extracted_type(wanted: FaceType) -> FaceType:
     return wanted if wanted is FaceType.HEAD else FaceType.FULL
 
 
-def check_face_types(faces: Faces, wanted: FaceType) -> None:
+def check_face_types(faces: FaceFiles, wanted: FaceType) -> None:
     """Raise a UserError when a face shows less of the head than the model needs."""
     widths = list(FaceType)
     for path, info in faces:

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from facelib.faceset import Faceset, held_out
-from trainer.data.sampler import Faces, Sampler, Settings
-from trainer.data.yaw_matching import LikeYaw
-from trainer.session import Session
+from facelib.faceset import FaceFiles, Faceset, held_out
+from trainer.data.sampler import Sampler, Settings
+from trainer.data.yaw_matching import YawMatcher
+from trainer.session import TrainingSession
 
 HOLD_OUT_FROM = 20  # faces; fewer are all trained on
 SRC, DST = 0, 1
@@ -20,12 +20,12 @@ class Sides(NamedTuple):
     dst_kept_out: Sampler | None
 
 
-def sides_of(session: Session, src: Faceset, dst: Faceset) -> Sides:
+def sides_of(session: TrainingSession, src: Faceset, dst: Faceset) -> Sides:
     """Divide both facesets into what is trained on and what is kept out, and sample them."""
     (src_faces, src_rest), (dst_faces, dst_rest) = divide(src), divide(dst)
     src_seed, dst_seed = (session.seed, SRC), (session.seed, DST)
     dst_sampler = Sampler(dst_faces, settings(session, DST), dst_seed)
-    picks = LikeYaw(src_faces, dst_sampler, src_seed) if session.options.sort_by_yaw else None
+    picks = YawMatcher(src_faces, dst_sampler, src_seed) if session.options.sort_by_yaw else None
     return Sides(
         Sampler(src_faces, settings(session, SRC), src_seed, picks=picks),
         dst_sampler,
@@ -34,7 +34,7 @@ def sides_of(session: Session, src: Faceset, dst: Faceset) -> Sides:
     )
 
 
-def divide(faceset: Faceset) -> tuple[Faces, Faces]:
+def divide(faceset: Faceset) -> tuple[FaceFiles, FaceFiles]:
     """Return the faces that are trained on and those that are not: none when there are few."""
     if len(faceset) < HOLD_OUT_FROM:
         return faceset, []
@@ -42,7 +42,7 @@ def divide(faceset: Faceset) -> tuple[Faces, Faces]:
     return [face for face in faceset if not held_out(face[1])], rest
 
 
-def settings(session: Session, side: int) -> Settings:
+def settings(session: TrainingSession, side: int) -> Settings:
     """Return what samples the model wants of src or dst."""
     options, model = session.options, session.model
     return Settings(

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facelib.faceset import FaceInfo
+from facelib.faceset import FaceFiles, FaceInfo
 from facelib.geometry import pose
-from trainer.data.sampler import Faces, Pick, Sampler
+from trainer.data.sampler import Pick, Sampler
 from utils.errors import InputError
 
 NEAR = 4.0  # degrees of yaw in which all src faces are as good
@@ -18,7 +18,7 @@ FEWEST = 8  # ... or this many nearest ones, where that range holds fewer
 PURPOSE = 2  # of the random stream, beside the sampler's
 
 
-class LikeYaw:
+class YawMatcher:
     """Chooses the src face of each sample by where the dst face of the same sample looks.
 
     Parameters
@@ -28,7 +28,7 @@ class LikeYaw:
     seed : the same numbers give the same choice
     """
 
-    def __init__(self, src: Faces, dst: Sampler, seed: Sequence[int]) -> None:
+    def __init__(self, src: FaceFiles, dst: Sampler, seed: Sequence[int]) -> None:
         yaws = np.array([yaw(info) for _, info in src])
         both = np.concatenate([yaws, -yaws])
         self._order = np.argsort(both, kind="stable")

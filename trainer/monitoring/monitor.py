@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from trainer.monitoring import preview
-from trainer.monitoring.predict import Predicted, Predictor
-from trainer.monitoring.preview import Scene, Sitters
-from trainer.monitoring.tensorboard import Board
-from trainer.monitoring.validation import Exam, Record
+from trainer.monitoring.predict import FacePredictor, Predicted
+from trainer.monitoring.preview import PreviewContent, PreviewFaces
+from trainer.monitoring.tensorboard import TensorBoardWriter
+from trainer.monitoring.validation import ProgressFile, Validation
 from trainer.monitoring.window import open_viewer
 from trainer.progress import Every, Progress
-from trainer.session import Session
+from trainer.session import TrainingSession
 from utils import console
 from utils.images import Image, write_image
 
@@ -38,18 +38,22 @@ class Monitor:
     """
 
     def __init__(
-        self, session: Session, progress: Progress, sitters: Sitters, exam: Exam | None
+        self,
+        session: TrainingSession,
+        progress: Progress,
+        sitters: PreviewFaces,
+        exam: Validation | None,
     ) -> None:
         self._session, self._progress, self._sitters, self._exam = session, progress, sitters, exam
         options = session.options
         self._folder: Path = options.model_dir
-        self._predictor = Predictor(session.model)
-        self._record = Record(self._folder / "progress.csv")
+        self._predictor = FacePredictor(session.model)
+        self._record = ProgressFile(self._folder / "progress.csv")
         self._preview_due, self._exam_due = (
             Every(options.preview_minutes), Every(options.measure_minutes, MEASURING)
         )  # fmt: skip
         self._page = self._range = 0
-        self._scene: Scene | None = None
+        self._scene: PreviewContent | None = None
         self._predicting: Iterator[list[Predicted]] | None = None
         self._files_due = bool(options.preview_minutes)  # the first one comes at once
         self._wanted = False  # by a person at the window
@@ -58,7 +62,9 @@ class Monitor:
         options = self._session.options
         self._thread = ThreadPoolExecutor(1, "monitor")
         self._drawing: Future[None] | None = None
-        self._board = Board(self._folder / "tensorboard") if options.tensorboard else None
+        self._board = (
+            TensorBoardWriter(self._folder / "tensorboard") if options.tensorboard else None
+        )
         self._viewer = open_viewer(options.preview and options.preview_minutes > 0)
         return self
 
@@ -108,7 +114,7 @@ class Monitor:
         """
         session = self._session
         columns = self._sitters.columns(self._predictor, self._page)
-        self._scene = shown = Scene(
+        self._scene = shown = PreviewContent(
             columns=columns,
             history=session.history,
             names=session.loss_names,
@@ -125,7 +131,7 @@ class Monitor:
             self._drawing = self._later(partial(self._publish, scene, losses))
         self._progress.restart()
 
-    def _publish(self, scene: Scene, losses: Mapping[str, float]) -> None:
+    def _publish(self, scene: PreviewContent, losses: Mapping[str, float]) -> None:
         image = preview.draw(scene)
         _write(self._folder / "preview.png", image)
         if self._session.options.preview_history:
@@ -134,11 +140,11 @@ class Monitor:
             self._board.scalars(scene.iteration, losses)
             self._board.picture(scene.iteration, "preview", image)
 
-    def _redraw(self, scene: Scene) -> None:
+    def _redraw(self, scene: PreviewContent) -> None:
         if self._viewer is not None and not self._viewer.closed:
             self._viewer.show(preview.draw(scene))
 
-    def _advance(self, exam: Exam) -> None:
+    def _advance(self, exam: Validation) -> None:
         """Predict a few more of the faces that are kept out, and measure when all are done."""
         if self._predicting is None:
             if not self._exam_due.due():
@@ -155,7 +161,7 @@ class Monitor:
         when = {"iteration": float(self._session.iteration), "seconds": self._session.seconds}
         self._later(lambda: self._measure(exam, made, when))
 
-    def _measure(self, exam: Exam, made: list[Predicted], when: Mapping[str, float]) -> None:
+    def _measure(self, exam: Validation, made: list[Predicted], when: Mapping[str, float]) -> None:
         started = time.perf_counter()
         values = exam.measure(made)
         self._exam_due.spent(time.perf_counter() - started)

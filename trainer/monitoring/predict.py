@@ -4,10 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from models.base import Faces, ModelBase
-from utils import lazy
-
-tf = lazy.load("tensorflow")
+from models.backend import tf
+from models.base import ModelBase, Prediction
 
 CHUNK = 4  # faces of each side at once: far less work than a training step
 
@@ -15,12 +13,12 @@ CHUNK = 4  # faces of each side at once: far less work than a training step
 class Predicted(NamedTuple):
     """What the model makes of some src and some dst faces, as float32 arrays of 0..1."""
 
-    src: Faces
-    dst: Faces
-    swap: Faces
+    src: Prediction
+    dst: Prediction
+    swap: Prediction
 
 
-class Predictor:
+class FacePredictor:
     """Puts faces through a model as it is now."""
 
     def __init__(self, model: ModelBase) -> None:
@@ -41,6 +39,6 @@ def _filled(faces: np.ndarray) -> np.ndarray:
     return faces[np.arange(CHUNK) % len(faces)]
 
 
-def _arrays(faces: Faces, count: int) -> Faces:
+def _arrays(faces: Prediction, count: int) -> Prediction:
     image, mask = (None if part is None else np.asarray(part, np.float32)[:count] for part in faces)
-    return Faces(image, mask)
+    return Prediction(image, mask)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from models.base import Batch, Faces
+from models.base import Batch, Prediction
 from trainer.data.sampler import Sampler
 from trainer.monitoring import plots
-from trainer.monitoring.predict import CHUNK, Predictor
+from trainer.monitoring.predict import CHUNK, FacePredictor
 from utils.images import to_float, to_uint8
 
 Image = np.ndarray
@@ -22,7 +22,7 @@ OUTSIDE = 0.25  # how bright the part outside a mask is drawn
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class PreviewContent:
     """Everything a preview shows, taken at one moment; drawing it needs no network.
 
     Attributes
@@ -33,7 +33,7 @@ class Scene:
     last : of how many iterations the losses are drawn (0: all)
     """
 
-    columns: Sequence[Faces]
+    columns: Sequence[Prediction]
     history: np.ndarray
     names: Sequence[str]
     iteration: int
@@ -47,14 +47,14 @@ class Scene:
         return f"iteration {self.iteration}{part}"
 
 
-class Sitters:
+class PreviewFaces:
     """The faces that are previewed: the same ones every time, in pages spread over each faceset."""
 
     def __init__(self, src: Sampler, dst: Sampler) -> None:
         self._src, self._dst = src, dst
         self._pages: dict[int, tuple[Image, Image]] = {}
 
-    def columns(self, predictor: Predictor, page: int = 0) -> list[Faces]:
+    def columns(self, predictor: FacePredictor, page: int = 0) -> list[Prediction]:
         """Put the faces of a page through the model as it is now."""
         if page not in self._pages:
             rows = min(ROWS, len(self._src.faces), len(self._dst.faces))
@@ -69,11 +69,11 @@ def _spread(sampler: Sampler, rows: int, page: int) -> Image:
     return np.stack([sampler.plain(int(pick)) for pick in picks[page::PAGES]])
 
 
-def _split(samples: Image) -> Faces:
-    return Faces(samples[..., :3], samples[..., 3:])
+def _split(samples: Image) -> Prediction:
+    return Prediction(samples[..., :3], samples[..., 3:])
 
 
-def draw(scene: Scene) -> Image:
+def draw(scene: PreviewContent) -> Image:
     """Return the preview, (H, W, 3) uint8 BGR.
 
     Faces on the left, on the right the same with all but their masks darkened, curves below.
@@ -90,7 +90,7 @@ def draw(scene: Scene) -> Image:
     return np.vstack([faces, np.hstack(curves)])
 
 
-def _masked(faces: Faces) -> Image:
+def _masked(faces: Prediction) -> Image:
     """Darken what is outside the mask; a model without masks darkens nothing."""
     if faces.mask is None:
         return np.asarray(faces.image)

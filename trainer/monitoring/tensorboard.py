@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from utils import console, lazy
+from models.backend import tf
+from utils import console
 from utils.images import encode_image
 
-tf = lazy.load("tensorflow")
 
-
-class Board:
+class TensorBoardWriter:
     """One event file in a folder.
 
     The records are of TensorFlow's first format, which TensorBoard goes on reading: those of

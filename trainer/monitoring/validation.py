@@ -1,7 +1,7 @@
 """Objective progress: faces that are never trained on are rebuilt, swapped, and measured.
 
-The loss falls as long as the training faces are learnt by heart; these figures stop improving when
-nothing more is learnt about faces in general. A few faces are predicted after each training step;
+The loss falls as long as the training faces are learned by heart; these figures stop improving when
+nothing more is learned about faces in general. A few faces are predicted after each training step;
 measuring happens in the background.
 """
 
@@ -16,17 +16,17 @@ from facelib.geometry import apply, crop_matrix
 from facelib.recognizers import RECOGNIZERS
 from facelib.similarity import mask_overlap, masked_ssim, medoid, spread_out
 from trainer.data.sampler import Sampler
-from trainer.monitoring.predict import CHUNK, Predicted, Predictor
+from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
 from utils import console
 from utils.errors import InputError, UserError
 from utils.images import to_float, to_uint8
 
 FACES = 32  # measured at most, of each side
 COLUMNS = ("iteration", "seconds", "ssim_src", "ssim_dst", "mask_overlap", "to_src", "to_dst")
-Row = Mapping[str, float]
+Measures = Mapping[str, float]
 
 
-class Exam:
+class Validation:
     """Measures a model on faces it has not seen.
 
     Parameters
@@ -49,7 +49,7 @@ class Exam:
         self._identity: _Identity | None = None
         self._identity_unknown = False
 
-    def predict(self, predictor: Predictor) -> Iterator[list[Predicted]]:
+    def predict(self, predictor: FacePredictor) -> Iterator[list[Predicted]]:
         """Yield all predictions made so far, a few more each time; the last ones are complete."""
         made: list[Predicted] = []
         for start in range(0, len(self._dst), CHUNK):
@@ -75,7 +75,7 @@ class Exam:
         }
 
     def _distances(self, swaps: Sequence[np.ndarray]) -> tuple[float, float]:
-        """Return how far the swapped faces are from src and from dst, as a recogniser sees it."""
+        """Return how far the swapped faces are from src and from dst, as a recognizer sees it."""
         if self._identity is None and not self._identity_unknown:
             try:
                 self._identity = _Identity(*self._known)
@@ -131,22 +131,22 @@ def _ssim(faces: np.ndarray, rebuilt: Sequence[np.ndarray]) -> float:
     return float(np.nanmedian(values)) if np.isfinite(values).any() else np.nan
 
 
-class Record:
+class ProgressFile:
     """What was measured so far: a CSV file, one line for each time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[Row] = _read(path)
+        self.rows: list[Measures] = _read(path)
 
-    def until(self, iteration: int) -> list[Row]:
+    def until(self, iteration: int) -> list[Measures]:
         """Return the rows up to an iteration, without those of a course that was given up."""
-        kept: list[Row] = []
+        kept: list[Measures] = []
         for row in reversed(self.rows):
             if row["iteration"] < (kept[-1]["iteration"] if kept else iteration + 1):
                 kept.append(row)
         return kept[::-1]
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Measures) -> None:
         """Append a row; a full disk costs the line, not the training."""
         self.rows.append(row)
         try:
@@ -159,7 +159,7 @@ class Record:
             console.warn(f'cannot write "{self.path}": {problem.strerror}')
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path) -> list[Measures]:
     """Read the rows that are whole."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -168,7 +168,7 @@ def _read(path: Path) -> list[Row]:
         return []
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise InputError(f'cannot read "{path}": {problem}; move it away') from None
-    rows: list[Row] = []
+    rows: list[Measures] = []
     for line in lines:
         try:
             rows.append(dict(zip(COLUMNS, map(float, line), strict=True)))

@@ -19,7 +19,7 @@ HELP = (
 HEAD = 48  # pixels
 
 
-class Viewer:
+class PreviewWindow:
     """Shows the newest picture and collects keys; gone for good when the person closes it."""
 
     def __init__(self) -> None:
@@ -73,8 +73,8 @@ def _size(picture: np.ndarray) -> tuple[int, int]:
     return round(width * factor), round(height * factor)
 
 
-def open_viewer(wanted: bool) -> Viewer | None:
+def open_viewer(wanted: bool) -> PreviewWindow | None:
     """Open the window where there can be one; macOS allows windows to the main thread only."""
     if not wanted or sys.platform == "darwin" or not window.available():
         return None
-    return Viewer()
+    return PreviewWindow()

@@ -35,7 +35,9 @@ class Sound:
         cls, source: FrameSource, first: Fraction = Fraction(0), last: Fraction | None = None
     ) -> "Sound | None":
         """Return the sound that belongs to frames, or a part of it; a folder has none."""
-        return cls(source.path, source.signal.origin, first, last) if source.is_video else None
+        return (
+            cls(source.path, source.video_format.origin, first, last) if source.is_video else None
+        )
 
     @contextmanager
     def open(self) -> Iterator[Any]:
@@ -75,22 +77,22 @@ class AudioCopy:
         self._origin = Fraction(0)
         self._last: Fraction | None = None
         self._cut = False
-        self._remarks: list[str] = []
+        self._notes: list[str] = []
         self._refused = 0
 
-    def take(self, container: Any, sound: Sound, remarks: list[str]) -> None:  # noqa: ANN401
+    def take(self, container: Any, sound: Sound, notes: list[str]) -> None:  # noqa: ANN401
         """Add the tracks of `container`, which is the opened `sound`.
 
         Of what lies before `sound.first` nothing is taken, nor from `sound.last` on; the first
         second wanted becomes 0.
         """
         first, last = sound.first, sound.last
-        self._origin, self._remarks = sound.origin + first, remarks
+        self._origin, self._notes = sound.origin + first, notes
         self._cut = first > 0
         self._last = None if last is None else last - first
         for number, stream in enumerate(container.streams.audio, 1):
             if stream.codec_context is None:
-                remarks.append(f"sound track {number} is in an unknown format and was left out")
+                notes.append(f"sound track {number} is in an unknown format and was left out")
             else:
                 self._add(number, stream)
         for stream in container.streams:
@@ -108,7 +110,7 @@ class AudioCopy:
             track = self._output.add_stream("aac", rate=48000)
             track.bit_rate = 192_000
             self._encoded.add(stream.index)
-            self._remarks.append(
+            self._notes.append(
                 f"sound track {number} ({stream.codec_context.name}) does not fit into "
                 f"{self._output.format.name} and was encoded anew as AAC"
             )
@@ -130,7 +132,7 @@ class AudioCopy:
         for index in self._encoded:
             self._output.mux(self._tracks[index].encode(None))
         if self._refused:
-            self._remarks.append(f"{self._refused} damaged packets of sound were left out")
+            self._notes.append(f"{self._refused} damaged packets of sound were left out")
 
     def _due(self, packet: Any) -> Fraction:  # noqa: ANN401 - PyAV's packet
         if packet.dts is None:
@@ -142,7 +144,7 @@ class AudioCopy:
             self._next = next((packet for packet in self._packets if self._wanted(packet)), None)
         except av.FFmpegError:
             self._next = None
-            self._remarks.append("the sound of the source breaks off")
+            self._notes.append("the sound of the source breaks off")
 
     def _wanted(self, packet: Any) -> bool:  # noqa: ANN401 - PyAV's packet
         if not packet.size:

@@ -70,7 +70,7 @@ DEPTHS = ("auto", "8", "10")
 
 
 @dataclass(frozen=True)
-class Coding:
+class EncoderSettings:
     """How a video is coded.
 
     Attributes
@@ -98,7 +98,7 @@ class Coding:
         return self.kind.options | chosen
 
 
-def container_of(suffix: str, coding: Coding, name: str) -> str:
+def container_of(suffix: str, encoder: EncoderSettings, name: str) -> str:
     """Return FFmpeg's name of the container for a suffix; `name` is the file's, for messages.
 
     Raises
@@ -109,9 +109,9 @@ def container_of(suffix: str, coding: Coding, name: str) -> str:
     container = CONTAINERS.get(suffix.lower())
     if container is None:
         raise UsageError(f"a video is written as one of: {', '.join(CONTAINERS)}. Received: {name}")
-    if container not in coding.kind.containers:
-        fitting = [s for s, kind in CONTAINERS.items() if kind in coding.kind.containers]
+    if container not in encoder.kind.containers:
+        fitting = [s for s, kind in CONTAINERS.items() if kind in encoder.kind.containers]
         raise UsageError(
-            f"codec {coding.codec} goes into one of: {', '.join(fitting)}. Received: {name}"
+            f"codec {encoder.codec} goes into one of: {', '.join(fitting)}. Received: {name}"
         )
     return container

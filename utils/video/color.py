@@ -1,4 +1,4 @@
-"""Decoded pictures to upright BGR and back: colour matrix, range, HDR, rotation.
+"""Decoded pictures to upright BGR and back: color matrix, range, HDR, rotation.
 
 Matrices, primaries and transfer curves go by the code points of ITU-T H.273, as in the files.
 """
@@ -32,20 +32,20 @@ QUALITY = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FU
 """Without the two flags a picture comes back 1 to 3 levels darker, each time it is copied."""
 
 EXPANDED = np.rint(np.clip((np.arange(256) - 16) * 255 / 219, 0, 255)).astype(np.uint8)
-"""Limited range to full range, for grey pictures: libswscale takes their values as they are."""
+"""Limited range to full range, for gray pictures: libswscale takes their values as they are."""
 
 
-class Colour(NamedTuple):
-    """How the numbers of a video stand for colours."""
+class ColorSpace(NamedTuple):
+    """How the numbers of a video stand for colors."""
 
     matrix: int
     primaries: int
     transfer: int
 
 
-def usual_colour(width: int, height: int) -> Colour:
+def usual_color(width: int, height: int) -> ColorSpace:
     """Return what players assume where nothing is said: BT.601 up to PAL size, BT.709 above."""
-    return Colour(BT709 if width >= 1280 or height > 576 else BT601, UNSAID, UNSAID)
+    return ColorSpace(BT709 if width >= 1280 or height > 576 else BT601, UNSAID, UNSAID)
 
 
 # The upper left 2 x 2 of a display matrix: where the x axis goes, where the y axis goes.
@@ -79,7 +79,7 @@ def display_turn(picture: Any) -> tuple[int, int, int, int]:  # noqa: ANN401 - a
 class ToBgr:
     """Turns decoded pictures into (H, W, 3) uint8 BGR as a viewer sees them.
 
-    Colours, turn and size are those of the `first` picture; one of another size is scaled to it.
+    Colors, turn and size are those of the `first` picture; one of another size is scaled to it.
     HDR (PQ or HLG) becomes ordinary BT.709, tone-mapped by libswscale (2 s to begin with, then
     several times the usual time). Alpha is dropped.
     An instance is used by one thread at a time.
@@ -88,7 +88,7 @@ class ToBgr:
     ----------
     size : width and height of the upright picture
     quarter_turn : whether width and height change places
-    colour : how a video with these very colours would be written
+    color : how a video with these very colors would be written
     depth : bits a channel
     hdr : whether it is tone-mapped
     """
@@ -100,10 +100,10 @@ class ToBgr:
         self.quarter_turn = turn[0] == 0
         self.size = self._shape[::-1] if self.quarter_turn else self._shape
         self.hdr = first.color_trc in HDR_CURVES
-        self.colour = _colour(first)
-        self._matrix = None if first.format.is_rgb else SWSCALE_MATRIX[self.colour.matrix]
+        self.color = _color(first)
+        self._matrix = None if first.format.is_rgb else SWSCALE_MATRIX[self.color.matrix]
         if self.hdr:
-            self.colour = Colour(BT709, BT709, BT709)
+            self.color = ColorSpace(BT709, BT709, BT709)
         self.depth = max(component.bits for component in first.format.components)
         limited = first.color_range == ColorRange.MPEG
         self._expand = limited and first.format.name.startswith("gray")
@@ -142,21 +142,21 @@ class ToBgr:
             ) from None
 
 
-def _colour(picture: Any) -> Colour:  # noqa: ANN401 - a frame of PyAV
-    """Return what a picture says of its colours, and what is usual where it says nothing."""
-    colour = usual_colour(picture.width, picture.height)
+def _color(picture: Any) -> ColorSpace:  # noqa: ANN401 - a frame of PyAV
+    """Return what a picture says of its colors, and what is usual where it says nothing."""
+    color = usual_color(picture.width, picture.height)
     primaries, transfer = picture.color_primaries, picture.color_trc
     if picture.colorspace in SWSCALE_MATRIX:
         # the other form of BT.2020 is not used in practice, and libswscale knows but one
         code = BT2020 if picture.colorspace == BT2020_CONSTANT else picture.colorspace
-        colour = colour._replace(matrix=code)
+        color = color._replace(matrix=code)
     elif primaries == ColorPrimaries.BT2020:
-        colour = colour._replace(matrix=BT2020)
+        color = color._replace(matrix=BT2020)
     if primaries in PRIMARIES:
-        colour = colour._replace(primaries=primaries)
+        color = color._replace(primaries=primaries)
     if transfer in CURVES:
-        colour = colour._replace(transfer=transfer)
-    return colour
+        color = color._replace(transfer=transfer)
+    return color
 
 
 SOURCES = {(1, 3): "bgr24", (1, 4): "bgra", (2, 3): "bgr48le", (2, 4): "bgra64le"}
@@ -166,13 +166,13 @@ SOURCES = {(1, 3): "bgr24", (1, 4): "bgra", (2, 3): "bgr48le", (2, 4): "bgra64le
 class FromBgr:
     """Turns (H, W, 3 or 4) uint8 or uint16 BGR(A) into pictures for a video encoder.
 
-    YUV is written in limited range, RGB in full range. An odd side that subsampled colours cannot
+    YUV is written in limited range, RGB in full range. An odd side that subsampled colors cannot
     have gets its last row or column twice. An instance is used by one thread at a time.
 
     Attributes
     ----------
     pixels : the pixel format made
-    is_rgb : whether it has no colour matrix
+    is_rgb : whether it has no color matrix
     """
 
     def __init__(self, matrix: int, pixels: str = "yuv420p") -> None:

@@ -41,7 +41,7 @@ def join(
     path: Path,
     container: str,
     *,
-    tick: Fraction,
+    time_base: Fraction,
     tags: Mapping[str, str] | None = None,
     sound: Sound | None = None,
     finish: Finish | None = None,
@@ -57,38 +57,38 @@ def join(
     UserError
         If the parts do not fit together or the result cannot be written.
     """
-    remarks: list[str] = []
-    times = _times(parts, tick)
+    notes: list[str] = []
+    times = _times(parts, time_base)
     clock = _decoding_clock(times)
     with ExitStack() as stack, writing(path):
         temporary = stack.enter_context(write_atomic(path))
         stack.push(
-            lambda kind, *_: remarks.extend(finish(temporary)) if finish and not kind else None
+            lambda kind, *_: notes.extend(finish(temporary)) if finish and not kind else None
         )
-        output = stack.enter_context(open_container(temporary, container, tick))
+        output = stack.enter_context(open_container(temporary, container, time_base))
         output.metadata.update(tags or {})
         _, first = stack.enter_context(footage(parts[0].path))
         video = output.add_stream_from_template(first)
-        video.time_base = tick
+        video.time_base = time_base
         audio = AudioCopy(output)
         if sound is not None:
             heard = stack.enter_context(sound.open())
-            audio.take(heard, sound, remarks)
+            audio.take(heard, sound, notes)
         header = first.codec_context.extradata
         for number, packet in enumerate(_packets(parts, header)):
             packet.pts, packet.dts = times[number], next(clock)
-            packet.duration = round(packet.duration * packet.time_base / tick)
-            packet.time_base, packet.stream = tick, video
-            audio.until(packet.dts * tick)
+            packet.duration = round(packet.duration * packet.time_base / time_base)
+            packet.time_base, packet.stream = time_base, video
+            audio.until(packet.dts * time_base)
             output.mux(packet)
         audio.rest()
-    return remarks
+    return notes
 
 
-def _times(parts: Sequence[Part], tick: Fraction) -> list[int]:
+def _times(parts: Sequence[Part], time_base: Fraction) -> list[int]:
     """Return when each frame is shown, in decoding order, in ticks of the whole."""
     return [
-        round((packet.pts * packet.time_base + part.time) / tick)
+        round((packet.pts * packet.time_base + part.time) / time_base)
         for part in parts
         for packet in _demux(part)
     ]

@@ -20,7 +20,7 @@ Finish = Callable[[Path], list[str]]
 DEFAULT_RATE = Fraction(25)
 
 
-FINEST_TICK = Fraction(1, 1_000_000)
+FINEST_TIME_BASE = Fraction(1, 1_000_000)
 
 
 START_SCALE = 48_000
@@ -29,29 +29,29 @@ START_SCALE = 48_000
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def tick_of(source: FrameSource, rate: Fraction) -> Fraction:
+def time_base_of(source: FrameSource, rate: Fraction) -> Fraction:
     """Return the unit in which the times of a video made from a source are counted, seconds."""
-    return max(source.signal.tick or 1 / rate, FINEST_TICK)
+    return max(source.video_format.time_base or 1 / rate, FINEST_TIME_BASE)
 
 
-def open_container(path: Path, name: str, tick: Fraction) -> Any:  # noqa: ANN401 - PyAV's container
+def open_container(path: Path, name: str, time_base: Fraction) -> Any:  # noqa: ANN401 - PyAV's container
     """Open a file to be written in the container FFmpeg calls `name`, keeping times exact."""
     if name == MATROSKA:
         # sound may begin before 0 (what a decoder discards); all times would be moved for it
         options = {"avoid_negative_ts": "disabled"}
     else:
         # MP4 keeps only tags it knows without the flag, and counts a late start in thousandths
-        scale = tick.denominator * max(1, START_SCALE // tick.denominator)
+        scale = time_base.denominator * max(1, START_SCALE // time_base.denominator)
         options = {"movflags": "use_metadata_tags", "movie_timescale": str(scale)}
     return av.open(str(path.absolute()), "w", format=name, container_options=options)
 
 
-def last_touch(finish: Finish | None, path: Path, remarks: list[str]) -> Callable[..., None]:
+def last_touch(finish: Finish | None, path: Path, notes: list[str]) -> Callable[..., None]:
     """Return what an ExitStack calls when a file is closed: `finish`, unless something failed."""
 
     def leave(kind: object, error: BaseException | None, trace: object) -> None:
         if error is None and finish:
-            remarks.extend(finish(path))
+            notes.extend(finish(path))
 
     return leave
 

@@ -12,7 +12,7 @@ from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
 from utils.video.color import ToBgr
-from utils.video.frame import WHOLE, Frame, Signal, Span
+from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FrameSource
 
 CONTAINER_TICK = Fraction(1, 1_000_000)
@@ -52,10 +52,10 @@ class VideoSource(FrameSource):
             self.rate = stream.average_rate or stream.guessed_rate or None
             self.count = stream.frames or _estimate(container, stream, self.rate)
             aspect = stream.sample_aspect_ratio or Fraction(1)
-            self.signal = Signal(
-                tick=stream.time_base,
+            self.video_format = VideoFormat(
+                time_base=stream.time_base,
                 origin=_origin(container),
-                colour=to_bgr.colour,
+                color=to_bgr.color,
                 aspect=None if aspect == 1 else 1 / aspect if to_bgr.quarter_turn else aspect,
                 depth=to_bgr.depth,
                 hdr=to_bgr.hdr,
@@ -87,7 +87,7 @@ class VideoSource(FrameSource):
         self.failures.clear()
         damage = Damage()
         with footage(self.path) as (container, stream):
-            clock = _Clock(stream.time_base, self.signal.origin, self.rate)
+            clock = _Clock(stream.time_base, self.video_format.origin, self.rate)
             stream.thread_type = "AUTO"
             try:
                 for index, picture in enumerate(decoded(container, stream, damage)):
@@ -215,23 +215,23 @@ def _attempt(decode: Callable[[], list[Any]], damage: Damage) -> list[Any]:
 class _Clock:
     """Turns the timestamps of a stream into seconds that always grow."""
 
-    def __init__(self, tick: Fraction, origin: Fraction, rate: Fraction | None) -> None:
-        self._tick, self._origin = tick, origin
+    def __init__(self, time_base: Fraction, origin: Fraction, rate: Fraction | None) -> None:
+        self._time_base, self._origin = time_base, origin
         self._step = 1 / rate if rate else Fraction(1, 25)
         self._last: Fraction | None = None
 
     def time(self, pts: int | None) -> Fraction:
         if pts is not None:
-            time = pts * self._tick - self._origin
+            time = pts * self._time_base - self._origin
         else:
             time = Fraction(0) if self._last is None else self._last + self._step
         if self._last is not None and time <= self._last:
-            time = self._last + self._tick
+            time = self._last + self._time_base
         self._last = time
         return time
 
     def duration(self, ticks: int | None) -> Fraction | None:
-        return ticks * self._tick if ticks else None
+        return ticks * self._time_base if ticks else None
 
 
 def _origin(container: Any) -> Fraction:  # noqa: ANN401 - PyAV's container

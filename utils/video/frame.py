@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from utils.images import Image
-from utils.video.color import Colour
+from utils.video.color import ColorSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,22 +30,22 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Signal:
+class VideoFormat:
     """What a sink must know of a video to write one like it.
 
     Attributes
     ----------
-    tick : the unit its timestamps are counted in, seconds; None in a folder
+    time_base : the unit its timestamps are counted in, seconds; None in a folder
     origin : seconds at which its clock starts; already taken off `Frame.time`
-    colour : how its numbers stand for colours; None in a folder
+    color : how its numbers stand for colors; None in a folder
     aspect : width : height of one pixel; None if square
     depth : bits a channel
     hdr : whether it is high dynamic range, which is tone-mapped while it is read
     """
 
-    tick: Fraction | None = None
+    time_base: Fraction | None = None
     origin: Fraction = Fraction(0)
-    colour: Colour | None = None
+    color: ColorSpace | None = None
     aspect: Fraction | None = None
     depth: int = 8
     hdr: bool = False

@@ -8,7 +8,7 @@ with open_sink(Path("result.mp4"), source := open_source(Path("clip.mov"))) as s
 from pathlib import Path
 
 from utils.errors import InputError
-from utils.video.codecs import Coding
+from utils.video.codecs import EncoderSettings
 from utils.video.decoder import VideoSource
 from utils.video.frame import WHOLE, Frame, Span
 from utils.video.sink import FolderSink, FrameSink, VideoSink, open_sink
@@ -16,7 +16,7 @@ from utils.video.source import FolderSource, FrameSource
 
 __all__ = [
     "WHOLE",
-    "Coding",
+    "EncoderSettings",
     "FolderSink",
     "FolderSource",
     "Frame",

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from utils.options import StageOptions, opt
-from utils.video.codecs import CODECS, DEPTHS, PRESETS, Coding
+from utils.video.codecs import CODECS, DEPTHS, PRESETS, EncoderSettings
 
 if TYPE_CHECKING:
-    from utils.video.frame import Signal
+    from utils.video.frame import VideoFormat
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodingOptions(StageOptions):
+class EncoderOptions(StageOptions):
     """How a video is coded."""
 
     codec: str = opt(
@@ -35,15 +35,18 @@ class CodingOptions(StageOptions):
     )  # fmt: skip
 
 
-def coding_for(options: CodingOptions, signal: Signal, remarks: list[str]) -> Coding:
+def encoder_for(
+    options: EncoderOptions, video_format: VideoFormat, notes: list[str]
+) -> EncoderSettings:
     """Return how the video is to be coded; what that costs the footage is remarked on."""
-    deep = signal.depth > 8 and options.codec != "h264"
+    deep = video_format.depth > 8 and options.codec != "h264"
     if options.bit_depth != "auto":
         deep = options.bit_depth != "8"
-    if signal.depth > 8 and not deep:
-        remarks.append(
-            f"the footage has {signal.depth} bits a channel, the result 8; --codec h265 keeps more"
+    if video_format.depth > 8 and not deep:
+        notes.append(
+            f"the footage has {video_format.depth} bits a channel, the result 8; "
+            "--codec h265 keeps more"
         )
-    if signal.hdr:
-        remarks.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
-    return Coding(options.codec, options.crf, options.preset, deep)
+    if video_format.hdr:
+        notes.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
+    return EncoderSettings(options.codec, options.crf, options.preset, deep)

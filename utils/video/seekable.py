@@ -195,7 +195,7 @@ class SoughtFrames(RandomFrames):
 
     def _frame(self, number: int, picture: Any) -> Frame:  # noqa: ANN401 - a frame of PyAV
         self._to_bgr = self._to_bgr or ToBgr(picture)
-        time = picture.pts * self._stream.time_base - self._source.signal.origin
+        time = picture.pts * self._stream.time_base - self._source.video_format.origin
         return Frame(self._to_bgr(picture), number, self.names[number], time)
 
 
@@ -237,7 +237,7 @@ def _packet_times(source: VideoSource, known: Mapping[int, Fraction]) -> _Times 
     with footage(source.path) as (container, stream):
         if stream.codec_context.name not in ONE_FRAME_A_PACKET:
             return None
-        tick = stream.time_base
+        time_base = stream.time_base
         packets = [packet for packet in container.demux(stream) if packet.size]
         packets = [packet for packet in packets if not packet.is_discard]
     if not packets or any(packet.pts is None or packet.is_corrupt for packet in packets):
@@ -249,7 +249,8 @@ def _packet_times(source: VideoSource, known: Mapping[int, Fraction]) -> _Times 
     keys = sorted(number[packet.pts] for packet in packets if packet.is_keyframe)
     found = _Times(times, keys)
     fits = _first_times(source.path) == times[:PROBED] and all(
-        index < len(times) and abs(times[index] * tick - source.signal.origin - time) <= MILLISECOND
+        index < len(times)
+        and abs(times[index] * time_base - source.video_format.origin - time) <= MILLISECOND
         for index, time in known.items()
     )
     return found if fits else None

@@ -16,9 +16,16 @@ from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
 from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
-from utils.video.codecs import MATROSKA, Coding, container_of
-from utils.video.color import RGB, FromBgr, usual_colour
-from utils.video.container import DEFAULT_RATE, Finish, last_touch, open_container, tick_of, writing
+from utils.video.codecs import MATROSKA, EncoderSettings, container_of
+from utils.video.color import RGB, FromBgr, usual_color
+from utils.video.container import (
+    DEFAULT_RATE,
+    Finish,
+    last_touch,
+    open_container,
+    time_base_of,
+    writing,
+)
 from utils.video.frame import Frame
 from utils.video.source import FrameSource
 
@@ -32,12 +39,12 @@ class FrameSink(AbstractContextManager["FrameSink", None]):
     Attributes
     ----------
     path : the folder or file
-    remarks : sentences about what could not be kept as it was, such as a sound track
+    notes : sentences about what could not be kept as it was, such as a sound track
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.remarks: list[str] = []
+        self.notes: list[str] = []
 
     @abstractmethod
     def write(self, frame: Frame) -> None:
@@ -50,17 +57,17 @@ def open_sink(
     *,
     tags: Mapping[str, str] | None = None,
     mark: Callable[[bytes], bytes] | None = None,
-    coding: Coding | None = None,
+    encoder: EncoderSettings | None = None,
     rate: Fraction | None = None,
 ) -> FrameSink:
     """Return where results go: a video when `path` has a video's suffix, else a folder.
 
     Parameters
     ----------
-    source : where the frames come from; a video gives its timestamps, colours and sound
+    source : where the frames come from; a video gives its timestamps, colors and sound
     tags : container tags of a video
     mark : what each PNG's bytes pass through
-    coding : of a video (default: H.264)
+    encoder : of a video (default: H.264)
     rate : frames a second where frames have no time (default: the source's, else 25)
 
     Raises
@@ -73,7 +80,7 @@ def open_sink(
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return FolderSink(path, mark)
     sound = Sound.of(source)
-    return VideoSink(path, source, tags=tags, coding=coding, rate=rate, sound=sound)
+    return VideoSink(path, source, tags=tags, encoder=encoder, rate=rate, sound=sound)
 
 
 class FolderSink(FrameSink):
@@ -125,16 +132,16 @@ class VideoSink(FrameSink):
         source: FrameSource,
         *,
         tags: Mapping[str, str] | None = None,
-        coding: Coding | None = None,
+        encoder: EncoderSettings | None = None,
         rate: Fraction | None = None,
         sound: Sound | None = None,
         finish: Finish | None = None,
     ) -> None:
         super().__init__(path)
-        self._source, self._tags, self._coding = source, tags or {}, coding or Coding()
-        self._container = container_of(path.suffix, self._coding, path.name)
+        self._source, self._tags, self._encoder = source, tags or {}, encoder or EncoderSettings()
+        self._container = container_of(path.suffix, self._encoder, path.name)
         self._rate = Fraction(rate or source.rate or DEFAULT_RATE)
-        self._tick = tick_of(source, self._rate)
+        self._time_base = time_base_of(source, self._rate)
         self._sound, self._finish = sound, finish
         self._size: tuple[int, int] | None = None
         self._last: int | None = None
@@ -142,20 +149,20 @@ class VideoSink(FrameSink):
     def __enter__(self) -> Self:
         with ExitStack() as stack, writing(self.path):
             temporary = stack.enter_context(write_atomic(self.path))
-            stack.push(last_touch(self._finish, temporary, self.remarks))
-            self._output = open_container(temporary, self._container, self._tick)
+            stack.push(last_touch(self._finish, temporary, self.notes))
+            self._output = open_container(temporary, self._container, self._time_base)
             stack.push(self._close)
             self._output.metadata.update(self._tags)
-            kind = self._coding.kind
+            kind = self._encoder.kind
             self._video = self._output.add_stream(
-                kind.encoder, rate=self._rate, options=self._coding.options
+                kind.encoder, rate=self._rate, options=self._encoder.options
             )
             if kind.tag and self._container != MATROSKA:
                 self._video.codec_context.codec_tag = kind.tag
             self._audio = AudioCopy(self._output)
             if self._sound:
                 heard = stack.enter_context(self._sound.open())
-                self._audio.take(heard, self._sound, self.remarks)
+                self._audio.take(heard, self._sound, self.notes)
             self._stack = stack.pop_all()
         return self
 
@@ -180,38 +187,38 @@ class VideoSink(FrameSink):
                     f'"{frame.name}" is {width} x {height}, but the video it goes into is {was}'
                 )
             picture = self._from_bgr(image)
-            picture.pts, picture.time_base = self._pts(frame), self._tick
+            picture.pts, picture.time_base = self._pts(frame), self._time_base
             if frame.duration is not None:
-                picture.duration = round(frame.duration / self._tick)
+                picture.duration = round(frame.duration / self._time_base)
             self._mux(self._video.encode(picture))
 
     def _picture(self, frame: Frame) -> Image:
         image = frame.image
-        if self._coding.deep and frame.deep is not None:
+        if self._encoder.deep and frame.deep is not None:
             image = frame.deep
-        return image if self._coding.kind.has_alpha else image[..., :3]
+        return image if self._encoder.kind.has_alpha else image[..., :3]
 
     def _start(self, width: int, height: int, alpha: bool) -> None:
-        signal, context = self._source.signal, self._video.codec_context
-        matrix, primaries, transfer = signal.colour or usual_colour(width, height)
-        pixels = self._coding.kind.pixels(self._coding.deep, alpha)
+        video_format, context = self._source.video_format, self._video.codec_context
+        matrix, primaries, transfer = video_format.color or usual_color(width, height)
+        pixels = self._encoder.kind.pixels(self._encoder.deep, alpha)
         self._size = width, height
         self._from_bgr = FromBgr(matrix, pixels)
         context.width, context.height = self._from_bgr.size(width, height)
         context.pix_fmt = pixels
-        context.time_base = self._video.time_base = self._tick
+        context.time_base = self._video.time_base = self._time_base
         context.flags |= Flags.frame_duration.value  # or the last frame is shown too briefly
         context.color_primaries, context.color_trc = primaries, transfer
         if self._from_bgr.is_rgb:
             context.color_range, context.colorspace = ColorRange.JPEG, RGB
         else:
             context.color_range, context.colorspace = ColorRange.MPEG, matrix
-        if signal.aspect:
-            context.sample_aspect_ratio = signal.aspect
+        if video_format.aspect:
+            context.sample_aspect_ratio = video_format.aspect
 
     def _pts(self, frame: Frame) -> int:
         time = frame.index / self._rate if frame.time is None else frame.time
-        pts = round(time / self._tick)
+        pts = round(time / self._time_base)
         self._last = pts if self._last is None else max(pts, self._last + 1)
         return self._last
 

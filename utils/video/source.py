@@ -12,7 +12,7 @@ from utils.files import list_images
 from utils.images import Image, read_deep, read_image
 from utils.parallel import Failure, cores, ordered_map
 from utils.video import timecode
-from utils.video.frame import WHOLE, Frame, Signal, Span
+from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 
 
 def span_between(first: str | None, last: str | None) -> Span:
@@ -39,7 +39,7 @@ class FrameSource(ABC):
     is_video : whether frames have times
     count : how many frames; of a video, what it says itself or an estimate; None if unknown
     rate : frames a second on average; None in a folder
-    signal : what a sink needs to write alike
+    video_format : what a sink needs to write alike
     deep : whether frames are to bring more than 8 bits a channel, if there are more
     failures : a sentence for everything the last iteration could not read; it gave all the rest
     """
@@ -47,7 +47,7 @@ class FrameSource(ABC):
     is_video: bool
     count: int | None = None
     rate: Fraction | None = None
-    signal: Signal = Signal()
+    video_format: VideoFormat = VideoFormat()
     deep: bool = False
 
     def __init__(self, path: Path) -> None:
@@ -91,7 +91,7 @@ class FolderSource(FrameSource):
         self.count = len(self._files)
         with suppress(InputError):
             if read_deep(self._files[0])[1] is not None:
-                self.signal = Signal(depth=16)
+                self.video_format = VideoFormat(depth=16)
 
     @cached_property
     def size(self) -> tuple[int, int] | None:

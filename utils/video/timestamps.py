@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from utils.errors import InputError
 from utils.files import write_json
-from utils.video.frame import WHOLE, Frame, Signal, Span
+from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FolderSource, FrameSource
 
 NAME = "timestamps.json"
 
 
-class Shown(NamedTuple):
+class FrameTime(NamedTuple):
     """When a frame is shown and for how long, in seconds; 0 where that is not known."""
 
     time: Fraction
@@ -23,49 +23,49 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Timetable:
+class Timestamps:
     """The times of frames by the stems of their names.
 
     Attributes
     ----------
     times : in order
-    tick : the unit the source counts them in, seconds
+    time_base : the unit the source counts them in, seconds
     rate : frames a second on average
     whole : whether it is all of the source
     """
 
-    times: Mapping[str, Shown]
-    tick: Fraction
+    times: Mapping[str, FrameTime]
+    time_base: Fraction
     rate: Fraction
     whole: bool
 
     @classmethod
     def of_text(
         cls, source: FrameSource, times: Mapping[str, tuple[str, str]], whole: bool
-    ) -> "Timetable":
+    ) -> "Timestamps":
         """Return the times of frames of a source, given as texts such as "1001/30000"."""
         rate = source.rate or Fraction(25)
-        shown = {name: Shown(*map(Fraction, texts)) for name, texts in times.items()}
-        return cls(shown, source.signal.tick or 1 / rate, rate, whole)
+        shown = {name: FrameTime(*map(Fraction, texts)) for name, texts in times.items()}
+        return cls(shown, source.video_format.time_base or 1 / rate, rate, whole)
 
     @classmethod
-    def of(cls, source: FrameSource) -> "Timetable":
+    def of(cls, source: FrameSource) -> "Timestamps":
         """Return the times of all frames of a video; it is decoded for that."""
         rate = source.rate or Fraction(25)
         shown = {
-            Path(name).stem: Shown(time, duration or Fraction(0))
+            Path(name).stem: FrameTime(time, duration or Fraction(0))
             for name, time, duration in source.times()
         }
-        return cls(shown, source.signal.tick or 1 / rate, rate, whole=True)
+        return cls(shown, source.video_format.time_base or 1 / rate, rate, whole=True)
 
     def write(self, path: Path) -> None:
         """Write it as JSON with exact fractions."""
         times = {name: [str(value) for value in shown] for name, shown in self.times.items()}
-        facts = {"tick": str(self.tick), "rate": str(self.rate), "whole": self.whole}
+        facts = {"tick": str(self.time_base), "rate": str(self.rate), "whole": self.whole}
         write_json(path, {"version": 1, **facts, "times": times})
 
     @classmethod
-    def read(cls, path: Path) -> "Timetable":
+    def read(cls, path: Path) -> "Timestamps":
         """Read one.
 
         Raises
@@ -76,13 +76,13 @@ class Timetable:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             times = {
-                str(name): Shown(Fraction(time), Fraction(duration))
+                str(name): FrameTime(Fraction(time), Fraction(duration))
                 for name, (time, duration) in found["times"].items()
             }
-            tick, rate = Fraction(found["tick"]), Fraction(found["rate"])
-            if tick <= 0 or rate <= 0 or not times:
+            time_base, rate = Fraction(found["tick"]), Fraction(found["rate"])
+            if time_base <= 0 or rate <= 0 or not times:
                 raise ValueError(path)
-            return cls(times, tick, rate, bool(found["whole"]))
+            return cls(times, time_base, rate, bool(found["whole"]))
         except OSError as problem:
             raise InputError(f'cannot read "{path}": {problem.strerror}') from None
         except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
@@ -91,7 +91,7 @@ class Timetable:
             ) from None
 
 
-class TimedPictures(FolderSource):
+class TimedFrames(FolderSource):
     """Pictures of a folder with the times of a table; those it does not name are failures.
 
     Attributes
@@ -99,7 +99,9 @@ class TimedPictures(FolderSource):
     first, last : the part of the original that they show, in seconds; `last` None is to its end
     """
 
-    def __init__(self, path: Path, table: Timetable, signal: Signal | None = None) -> None:
+    def __init__(
+        self, path: Path, table: Timestamps, video_format: VideoFormat | None = None
+    ) -> None:
         super().__init__(path)
         self._table = table
         stems = [file.stem for file in self._files if file.stem in table.times]
@@ -115,7 +117,9 @@ class TimedPictures(FolderSource):
         end = table.times[stems[-1]]
         self.last = None if stems[-1] == names[-1] and table.whole else end.time + end.duration
         self.rate = table.rate
-        self.signal = replace(signal or Signal(), tick=table.tick, depth=8, hdr=False)
+        self.video_format = replace(
+            video_format or VideoFormat(), time_base=table.time_base, depth=8, hdr=False
+        )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the pictures with their times."""
