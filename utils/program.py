@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def prog() -> str:
     """Return the program's name in usage lines, which is how it was started."""
     started = Path(sys.argv[0])
-    if started.name == "__main__.py":
+    if started.parts[-2:] == ("faceswap_toolkit", "__main__.py"):
         return "python -m faceswap_toolkit"
     return NAME if started.stem == NAME else "main.py"  # the stem, for faceswap-toolkit.exe
 
