@@ -166,6 +166,18 @@ def test_the_package_says_which_python_it_needs_and_its_license(metadata):
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
 
 
+def test_the_workflow_tests_as_make_does_with_every_python_allowed(metadata):
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"python (-m pytest .*)", workflow)[1] in makefile
+    minors = [f"3.{minor}" for minor in range(30)]
+    allowed = list(SpecifierSet(metadata["Requires-Python"]).filter(minors))
+    assert re.search(r"python: \[(.*)\]", workflow)[1] == ", ".join(f'"{v}"' for v in allowed)
+    python = "Programming Language :: Python :: "
+    stated = [c.removeprefix(python) for c in metadata.get_all("Classifier") if python in c]
+    assert stated == allowed
+
+
 # ------------------------------------------------------------------------------ installed
 
 

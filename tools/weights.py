@@ -134,9 +134,9 @@ def _read(archive: Path, wanted: str) -> bytes:
             with zipfile.ZipFile(archive) as built:
                 return built.read(wanted)
         with tarfile.open(archive) as source:
-            # below a folder that is called after the package
+            # below a folder called after the package; a regular file can always be extracted
             member = next(m for m in source if m.isfile() and m.name.partition("/")[2] == wanted)
-            return source.extractfile(member).read()  # type: ignore[union-attr] - it is a file
+            return source.extractfile(member).read()  # type: ignore[union-attr]
     except (KeyError, StopIteration):
         raise WeightsError(f'"{archive}" has no file {wanted}; download it again') from None
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError) as problem:
