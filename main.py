@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
-from utils import console, options, program
+from utils import command_line, console, options, program, questions
 from utils.errors import ExitStatus, Interrupted, UsageError, UserError
 
 
@@ -238,15 +238,15 @@ def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOpti
     if not (chosen.ask and console.interactive()):
         return chosen
     explain = "the settings of the earlier run are kept otherwise"
-    if saved is not None and not options.confirm("change some settings", explain):
+    if saved is not None and not questions.confirm("change some settings", explain):
         return chosen
-    return options.ask(chosen, given, existing=saved is not None)
+    return questions.ask(chosen, given, existing=saved is not None)
 
 
 def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any]:
     prog = f"{program.prog()} {name}"
     parser = Parser(prog=prog, description=stage.help, allow_abbrev=False)
-    options.add_options(parser, cls)
+    command_line.add_options(parser, cls)
     # Seen before argparse's own check, so that a misspelled required flag is called misspelled.
     flags = [flag for action in parser._actions for flag in action.option_strings]
     for word in argv:

@@ -39,8 +39,9 @@ from models import MODELS, checkpoint
 from utils.errors import ExitStatus, InputError, ModelError, UsageError, UserError
 from utils.files import list_images
 from utils.images import read_image, write_image
-from utils.options import ask, from_json, resolve, to_json
+from utils.options import from_json, resolve, to_json
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark
+from utils.questions import ask
 from utils.video.frame import Frame
 from utils.video.io import open_source
 from utils.video.timecode import exact_rate
