@@ -21,7 +21,7 @@ from models.base import Batch
 from trainer import save, summary, train
 from trainer.data.split import divide, sides_of
 from trainer.monitoring import plots, preview
-from trainer.monitoring.predict import Predictor
+from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
 from trainer.options import PRESETS, for_arguments, options_class, saved_options
 from trainer.progress import Every, Progress, duration
@@ -572,10 +572,10 @@ def test_a_preview_shows_the_same_faces_every_time(people, settings):
     session = TrainingSession(settings())
     samplers = samplers_of(session, people)
     history = np.linspace(1, 0.5, 100)[:, None]
-    columns = preview.PreviewFaces(*samplers).columns(Predictor(session.model))
+    columns = preview.PreviewFaces(*samplers).columns(FacePredictor(session.model))
     scene = preview.PreviewContent(columns, history, ["src"], 100)
     image = preview.draw(scene)
-    again = preview.PreviewFaces(*samplers).columns(Predictor(session.model))
+    again = preview.PreviewFaces(*samplers).columns(FacePredictor(session.model))
     again = preview.draw(dataclasses.replace(scene, columns=again))
     assert image.dtype == np.uint8
     assert (image == again).all()
