@@ -103,10 +103,10 @@ def choose(
     if path is None:
         return Plan(LookTimeline.all_alike(options))
     number_of = numbers(source)
-    kept = session_file.load(path, options.input_dir.name, number_of)
-    session_file.warn_of_lost(kept)
+    saved = session_file.load(path, options.input_dir.name, number_of)
+    session_file.warn_of_missing(saved)
     console.say(f'Each frame gets its settings from the session "{path}".')
-    return Plan(kept.looks, number_of)
+    return Plan(saved.timeline, number_of)
 
 
 def numbers(source: FrameSource) -> NumberOf:

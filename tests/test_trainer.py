@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -32,6 +31,9 @@ from trainer.signals import stop_requests
 from trainer.step import TrainStep
 from utils import options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
+
+if sys.platform != "win32":
+    import resource
 
 
 @pytest.fixture(autouse=True)
@@ -436,6 +438,7 @@ def test_a_full_disk_keeps_the_last_save_and_the_training(settings, no_room, cap
     assert newest(settings().model_dir).iteration == 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
     with stop_requests() as stop:
         assert not stop.made
@@ -446,6 +449,7 @@ def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGALRM")
 def test_interrupted_training_is_saved(settings):
     previous = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     signal.setitimer(signal.ITIMER_REAL, 3)
