@@ -28,7 +28,6 @@ class SaveSettings:
 
     Attributes
     ----------
-    model_dir : Path
     keep : int
         Number of generations to keep.
     options : mapping

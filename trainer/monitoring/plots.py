@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
+from utils import text
 from utils.images import Image
+from utils.text import BgrColor
 
 CURVE_HEIGHT = 160
+FONT_SIZE = 12
 DARK, LINE, LIGHT = 24, 60, 235
 COLORS = ((235, 130, 40), (40, 170, 250), (90, 200, 90), (200, 90, 200))  # BGR, one per loss
 BANDS = 5
@@ -71,6 +74,7 @@ def metric_curves(rows: Sequence[Mapping[str, float]], width: int) -> Image:
     Returns
     -------
     image : (CURVE_HEIGHT, width, 3) uint8 BGR
+        The latest values stand at the top.
     """
     image = _background(width)
     places = np.array([row["iteration"] for row in rows], float)
@@ -98,11 +102,9 @@ def _best(rows: Sequence[Mapping[str, float]]) -> str:
     return f"held-out faces: dst best at iteration {best['iteration']:.0f}, {best['ssim_dst']:.3f}"
 
 
-def write(
-    image: Image, text: str, at: tuple[int, int], color: tuple[int, int, int] = (LIGHT,) * 3
-) -> None:
+def write(image: Image, line: str, at: tuple[int, int], color: BgrColor = (LIGHT,) * 3) -> None:
     """Write small text into an image; `at` is where its baseline begins."""
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA)
+    text.write(image, line, at, size=FONT_SIZE, color=color)
 
 
 def _background(width: int) -> Image:
@@ -111,7 +113,7 @@ def _background(width: int) -> Image:
     return image
 
 
-def _bars(image: Image, values: np.ndarray, color: tuple[int, int, int]) -> None:
+def _bars(image: Image, values: np.ndarray, color: BgrColor) -> None:
     """Draw (n,) values, 1 at the top, over the whole width."""
     height, width = image.shape[:2]
     edges = np.arange(width + 1) * len(values) // width
