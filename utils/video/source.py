@@ -93,6 +93,11 @@ class FolderSource(FrameSource):
             if read_deep(self._files[0])[1] is not None:
                 self.video_format = VideoFormat(depth=16)
 
+    @property
+    def files(self) -> list[Path]:
+        """The image files in natural order, as they were when the folder was opened."""
+        return self._files
+
     @cached_property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the first picture that can be read."""
