@@ -451,7 +451,8 @@ def test_a_full_disk_is_one_sentence_and_nothing_half(output, tmp_path):
         import resource, sys
         sys.path[:0] = {sys.path!r}
         from pathlib import Path
-        from test_convert import INVERT, convert, options
+        from converters import convert
+        from support.conversion import INVERT, options
         from utils.errors import UserError
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         try:

@@ -110,9 +110,10 @@ SLOW_RUN = """
     import sys, time
     sys.path[:0] = {path!r}
     from pathlib import Path
-    from converters import convert, film
-    from test_convert import make_predictor, options
-    film.PART_FRAMES = 9
+    from converters import convert
+    from converters.output import video
+    from support.conversion import make_predictor, options
+    video.PART_FRAMES = 9
     def slow(crops):
         time.sleep(0.02 * len(crops))
         return 1 - crops
@@ -127,7 +128,7 @@ ONE_OF_TWO = """
     sys.path[:0] = {path!r}
     from pathlib import Path
     from converters import convert
-    from test_convert import make_predictor, options
+    from support.conversion import make_predictor, options
     from utils.errors import UserError
     def waits(crops):
         print("at work", flush=True)
