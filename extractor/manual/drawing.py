@@ -11,9 +11,8 @@ from extractor.manual.viewport import Viewport
 from facelib import geometry, landmarks
 from facelib.types import Face, FaceType, Rect
 from utils.errors import InputError
-from utils.text import panel
+from utils.text import BgrColor, panel
 
-BgrColor = tuple[int, int, int]
 BLUE, RED, BLACK = (255, 80, 40), (0, 0, 255), (0, 0, 0)
 GREEN, CYAN, YELLOW = (0, 255, 0), (255, 255, 0), (0, 220, 255)  # current, locked, kept
 HANDLE_SIDE = 150  # side of a face from which its points are marked, window pixels
