@@ -1,10 +1,10 @@
-"""How long a change takes to be seen in `convert --interactive`: blending and drawing at 1080p.
+"""Latency of a change in `convert --interactive`: blending and drawing at 1080p.
 
     python benchmarks/interactive.py [--face 300] [--model H64]
 
-Every round changes the erosion, so that nothing that was shown before can be used again; what the
-model made of the frame is kept, as in the program. Then the frame is changed, which costs decoding
-and a prediction too. The window itself (Qt takes the finished picture) is not part of it.
+Every round changes the erosion, so that no cached image can be used; predictions are cached, as in
+the program. Then the frame is changed, which adds decoding and a prediction. The window itself (Qt
+takes the finished image) is not included.
 """
 
 import argparse
