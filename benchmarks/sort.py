@@ -165,8 +165,8 @@ def blur(folder: Path) -> None:
 
 def pairs(folder: Path, whole: bool) -> None:
     """Time the orders of `hist` and `hist-dissim` from measured histograms."""
-    _, looks = SortJob(list(Faceset.open(folder))).measure(features.LOOK)
-    color, gray = looks["colour"], looks["face_grey"]
+    _, stats = SortJob(list(Faceset.open(folder))).measure(features.IMAGE_STATS)
+    color, gray = stats["colour"], stats["face_grey"]
     n = len(color)
     share = 1.0 if whole else 0.02
     loop, order = seconds(lambda: chain_loop(color, round(n * share)))
@@ -219,9 +219,9 @@ def table(name: str, n: int, loop: float, ours: float, note: str) -> None:
 
 def quality(folder: Path) -> None:
     """Compare the fast chain with the exact one, by time and mean distance of neighbors."""
-    faces, looks = SortJob(list(Faceset.open(folder))).measure(features.LOOK)
+    faces, stats = SortJob(list(Faceset.open(folder))).measure(features.IMAGE_STATS)
     metrics = {
-        "hist": Bhattacharyya(looks["colour"]),
+        "hist": Bhattacharyya(stats["colour"]),
         "face": CityBlock(np.stack([shape_of(info) for _, info in faces])),
     }
     for name, metric in metrics.items():

@@ -169,7 +169,7 @@ def _appearance(path: Path, info: FaceInfo) -> tuple[Any, ...]:
     )
 
 
-LOOK = Feature(
+IMAGE_STATS = Feature(
     "look-2",
     np.dtype([
         ("sharpness", "<i8"),
@@ -216,4 +216,4 @@ def _embedder() -> Callable[[Path, FaceInfo], Any]:
 IDENTITY = Feature(f"identity-{RECOGNIZER}-1", np.dtype([("vector", "<f4", (128,))]), _embedder)
 """The recognizer's embedding, of length 1."""
 
-FEATURES = {feature.name: feature for feature in (LOOK, POSE, IDENTITY)}
+FEATURES = {feature.name: feature for feature in (IMAGE_STATS, POSE, IDENTITY)}
