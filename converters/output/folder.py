@@ -20,7 +20,7 @@ class FolderOutput(Output):
         super().__init__()
         options, source, span = order.options, order.source, order.span
         self._journal = Journal(options, order.header, order.look_fingerprint)
-        mark = order.marker.picture if order.marker else None
+        mark = order.marker.sign_image if order.marker else None
         self._pictures = FolderSink(options.output_dir, mark, f".{options.image_format}")
         self._masks = FolderSink(options.mask_output) if options.mask_output else None
         if self._masks and not options.overwrite and not self._journal.finished:
