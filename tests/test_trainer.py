@@ -159,8 +159,10 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
         step = TrainStep(Toy(ToyOptions()), 0.01, clip)
         step.optimizer.apply = lambda gradients, clip=clip: received.update({clip: gradients})
         step._step(*(Batch(*map(tf.constant, batch)) for batch in (src, dst)))
-    plain, short, same = (np.concatenate([g.numpy().ravel() for g in gradients]) for gradients in
-                          (received[0.0], received[1e-3], received[1e3]))  # fmt: skip
+    plain, short, same = (
+        np.concatenate([g.numpy().ravel() for g in gradients])
+        for gradients in (received[0.0], received[1e-3], received[1e3])
+    )
     assert np.linalg.norm(short) == pytest.approx(1e-3, rel=1e-4)
     np.testing.assert_allclose(short / np.linalg.norm(short), plain / np.linalg.norm(plain), 1e-4)
     np.testing.assert_array_equal(same, plain)
