@@ -13,6 +13,7 @@ from support.conversion import INVERT, make_predictor, options, read_folder, wri
 from support.synthetic import make_frames, make_video
 
 from converters import convert
+from converters.footage import Footage
 from converters.interactive import app, session_file
 from converters.interactive.app import Autosave
 from converters.interactive.session_file import SavedSession, session_path
@@ -145,9 +146,8 @@ def test_a_session_that_is_named_must_exist(tmp_path):
 
 def test_a_video_of_many_frames_has_names_for_all(tmp_path):
     make_video(tmp_path / "a.mp4", [image for image, _ in make_frames(3)])
-    source = convert.open_source(tmp_path / "a.mp4")
-    number = convert.plans.numbers(source)
-    assert [number(name) for name in ("000002.png", "1234567.png", "x.png", "12.png")] == [
+    number_of = Footage.open(tmp_path / "a.mp4").number_of
+    assert [number_of(name) for name in ("000002.png", "1234567.png", "x.png", "12.png")] == [
         2, 1234567, None, None,
     ]  # fmt: skip
 

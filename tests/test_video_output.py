@@ -110,9 +110,10 @@ SLOW_RUN = """
     import sys, time
     sys.path[:0] = {path!r}
     from pathlib import Path
-    from converters import convert, film
+    from converters import convert
+    from converters.output import video
     from test_convert import make_predictor, options
-    film.PART_FRAMES = 9
+    video.PART_FRAMES = 9
     def slow(crops):
         time.sleep(0.02 * len(crops))
         return 1 - crops

@@ -115,6 +115,18 @@ def write_json(path: Path, value: object) -> None:
     write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
 
 
+def require_new(path: Path, overwrite: bool) -> None:
+    """Refuse to replace a file without permission.
+
+    Raises
+    ------
+    InputError
+        If the path exists and `overwrite` is not set.
+    """
+    if path.exists() and not overwrite:
+        raise InputError(f'"{path}" exists already; use --overwrite or another name')
+
+
 def trash_dir(folder: Path) -> Path:
     """Where the files of `folder` go when a stage discards them: `<folder>_trash` beside it."""
     return folder.with_name(folder.name + "_trash")

@@ -14,19 +14,19 @@ from fractions import Fraction
 from pathlib import Path
 
 from converters.blending.occlusion import OcclusionMasks
+from converters.footage import Footage
 from converters.interactive import keymap, screen, session_file
 from converters.interactive.preview import Preview, PreviewRequest
 from converters.interactive.preview_worker import PreviewWorker
-from converters.interactive.session_file import SavedSession
+from converters.interactive.session_file import SavedSession, SessionFile
 from converters.interactive.state import EditorState, FootageIndex, mouse, press
+from converters.look import Look
 from converters.look_timeline import LookTimeline
-from converters.options import ConvertOptions
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
 from utils import console, window
-from utils.errors import InputError, UserError
+from utils.errors import UserError
 from utils.video.seekable import open_random
-from utils.video.source import FrameSource
 from utils.window import Closed, Event, Key, Mouse, Window
 
 TITLE = "Convert"
@@ -53,26 +53,26 @@ def check_screen() -> None:
 
 
 def choose(
-    options: ConvertOptions,
-    predictor: Predictor,
-    source: FrameSource,
+    session: SessionFile,
+    look: Look,
+    footage: Footage,
     faces: Mapping[str, list[FaceInfo]],
+    predictor: Predictor,
+    visibility: OcclusionMasks | None,
 ) -> LookTimeline | None:
-    """Let a person choose the looks; None if everything is not to be rendered yet.
+    """Let the user choose the looks; None if everything is not to be rendered yet.
 
     Raises
     ------
     UserError
         If the session cannot be used, or cannot be written when everything is to be rendered later.
     """
-    path = options.session or session_file.session_path(options.output_dir)
-    with open_random(source, _known_times(options, faces)) as frames:
+    with open_random(footage.source, _known_times(footage.name, faces)) as frames:
         numbers = {name: index for index, name in enumerate(frames.names)}
-        start = begin(options, path, numbers)
+        start = begin(session, look, footage.name, numbers)
         with_face = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
         desk = EditorState(FootageIndex(len(frames), with_face), start.looks, start.at)
-        keeper = Autosave(path, options.input_dir.name, frames.names)
-        visibility = OcclusionMasks(options.mask_dir) if options.mask_dir else None
+        keeper = Autosave(session.path, footage.name, frames.names)
         preview = Preview(frames, faces, predictor, visibility)
         with Window(TITLE, screen.SIZE) as shown, PreviewWorker(preview) as painter:
             desk = work(shown, painter, desk, keeper)
@@ -80,15 +80,15 @@ def choose(
     return desk.looks if desk.end == "render" else None
 
 
-def begin(options: ConvertOptions, path: Path, numbers: Mapping[str, int]) -> SavedSession:
-    """Return the session to go on with, or a new one."""
-    if options.session is not None and not path.is_file():
-        raise InputError(f'there is no session "{path}"')
-    if not (options.use_session and path.is_file()):
-        return SavedSession(LookTimeline.all_alike(options))
-    kept = session_file.load(path, options.input_dir.name, numbers.get)
-    session_file.warn_of_lost(kept)
-    return kept
+def begin(
+    session: SessionFile, look: Look, footage: str, numbers: Mapping[str, int]
+) -> SavedSession:
+    """Return the session to continue, or a new one with one look for all frames."""
+    if not session.resume:
+        return SavedSession(LookTimeline.all_alike(look))
+    saved = session_file.load(session.path, footage, numbers.get)
+    session_file.warn_of_lost(saved)
+    return saved
 
 
 def work(shown: Window, painter: PreviewWorker, desk: EditorState, keeper: Autosave) -> EditorState:
@@ -189,13 +189,11 @@ class Autosave:
         return ""
 
 
-def _known_times(
-    options: ConvertOptions, faces: Mapping[str, list[FaceInfo]]
-) -> dict[int, Fraction]:
+def _known_times(footage: str, faces: Mapping[str, list[FaceInfo]]) -> dict[int, Fraction]:
     """Return the times of frames as extraction, which reads in order, has found them."""
     infos = [info for found in faces.values() for info in found]
     return {
         info.frame_index: Fraction(info.time)
         for info in infos
-        if info.time is not None and info.source == options.input_dir.name
+        if info.time is not None and info.source == footage
     }

@@ -1,7 +1,7 @@
 """What every source of frames is, and the simplest one: a folder of pictures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
@@ -37,6 +37,7 @@ class FrameSource(ABC):
     ----------
     path : the folder or file
     is_video : whether frames have times
+    files : of a folder, the image of each frame; of a video nothing
     count : how many frames; of a video, what it says itself or an estimate; None if unknown
     rate : frames a second on average; None in a folder
     video_format : what a sink needs to write alike
@@ -45,6 +46,7 @@ class FrameSource(ABC):
     """
 
     is_video: bool
+    files: Sequence[Path] = ()
     count: int | None = None
     rate: Fraction | None = None
     video_format: VideoFormat = VideoFormat()
@@ -87,16 +89,16 @@ class FolderSource(FrameSource):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._files = list_images(path)
-        self.count = len(self._files)
+        self.files = list_images(path)
+        self.count = len(self.files)
         with suppress(InputError):
-            if read_deep(self._files[0])[1] is not None:
+            if read_deep(self.files[0])[1] is not None:
                 self.video_format = VideoFormat(depth=16)
 
     @cached_property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the first picture that can be read."""
-        for file in self._files:
+        for file in self.files:
             try:
                 height, width = read_image(file).shape[:2]
             except InputError:
@@ -109,7 +111,7 @@ class FolderSource(FrameSource):
         self.failures.clear()
         named: dict[str, str] = {}
         wanted: list[tuple[int, Path]] = []
-        for index, file in enumerate(self._files):
+        for index, file in enumerate(self.files):
             if span.before(index, None) or span.after(index, None):
                 continue
             first = named.setdefault(file.stem, file.name)
