@@ -55,14 +55,14 @@ install: $(VENV)/installed
 
 $(VENV)/installed: requirements-common.txt requirements-cpu.txt requirements-dev.txt
 	@echo "== Installing TensorFlow, OpenCV and the rest into $(VENV): about 4 minutes, 3 GB."
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment. $(SYSTEM)"; exit 1; }
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-cpu.txt -r requirements-dev.txt
 	@$(PY) -c 'import cv2' || { echo "OpenCV lacks a system library. $(SYSTEM)"; exit 1; }
 	@touch $@
 
 weights: install
-	@$(PY) -m scripts.fetch_weights
+	@$(PY) main.py weights
 
 clean-workspace:
 	@echo "The workspace is yours: remove the folder workspace/ by hand."

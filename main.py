@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
-from utils import console, options
+from utils import command_line, console, options, program, questions
 from utils.errors import ExitStatus, Interrupted, UsageError, UserError
 
 
@@ -55,6 +55,11 @@ STAGES = {
         "tools.evaluate.options:EvaluateOptions",
         "tools.evaluate.evaluate:run",
         "measure how good a swap is",
+    ),
+    "weights": Stage(
+        "tools.options:WeightsOptions",
+        "tools.weights:run",
+        "download the networks that find and recognize faces",
     ),
     "util export": Stage(
         "tools.util.options:ExportOptions",
@@ -118,7 +123,6 @@ STAGES = {
     ),
 }
 ALIASES = {"merge": "convert"}
-USAGE = "usage: main.py STAGE [options]     (main.py STAGE --help lists a stage's options)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -158,6 +162,9 @@ def _stop(*_: object) -> NoReturn:
 def _dispatch(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         console.say(_overview())
+        return ExitStatus.DONE
+    if argv[0] == "--version":
+        console.say(f"{program.NAME} {program.version()}")
         return ExitStatus.DONE
     name = find_stage(argv)
     if name is None:
@@ -204,11 +211,12 @@ def find_stage(argv: list[str]) -> str | None:
 def _overview(family: str = "") -> str:
     """List the stages, or only those whose names begin with the word `family`."""
     about = ["Put one person's face into another person's footage, in four steps.", ""]
+    prog = program.prog()
     shown = {n: s.help for n, s in STAGES.items() if not family or n.startswith(family + " ")}
     width = max(map(len, shown)) + 2
     return "\n".join([
         *(about if not family else []),
-        USAGE,
+        f"usage: {prog} STAGE [options]     ({prog} STAGE --help lists a stage's options)",
         "",
         *(f"  {name:{width}}{text}" for name, text in shown.items()),
     ])
@@ -230,14 +238,15 @@ def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOpti
     if not (chosen.ask and console.interactive()):
         return chosen
     explain = "the settings of the earlier run are kept otherwise"
-    if saved is not None and not options.confirm("change some settings", explain):
+    if saved is not None and not questions.confirm("change some settings", explain):
         return chosen
-    return options.ask(chosen, given, existing=saved is not None)
+    return questions.ask(chosen, given, existing=saved is not None)
 
 
 def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any]:
-    parser = Parser(prog=f"main.py {name}", description=stage.help, allow_abbrev=False)
-    options.add_options(parser, cls)
+    prog = f"{program.prog()} {name}"
+    parser = Parser(prog=prog, description=stage.help, allow_abbrev=False)
+    command_line.add_options(parser, cls)
     # Seen before argparse's own check, so that a misspelled required flag is called misspelled.
     flags = [flag for action in parser._actions for flag in action.option_strings]
     for word in argv:
@@ -245,9 +254,7 @@ def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any
         if flag.startswith("--") and flag not in flags:
             close = get_close_matches(flag, flags, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise UsageError(
-                f"unknown option {flag}{hint}\nrun 'main.py {name} --help' for the options"
-            )
+            raise UsageError(f"unknown option {flag}{hint}\nrun '{prog} --help' for the options")
     return vars(parser.parse_args(argv))
 
 

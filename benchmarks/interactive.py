@@ -27,7 +27,7 @@ import numpy as np
 from support.synthetic import draw_face, make_info, make_landmarks, make_video
 
 from converters.interactive import screen
-from converters.interactive.preview import Preview, PreviewRequest
+from converters.interactive.preview import PreviewRenderer, PreviewRequest
 from converters.interactive.state import EditorState, FootageIndex
 from converters.look import Look
 from converters.look_timeline import LookTimeline
@@ -37,7 +37,7 @@ from utils.video.io import open_source
 from utils.video.seekable import open_random
 
 ROUNDS, FRAMES = 20, 40
-AT = 8  # a frame with as many before it as count for its colors
+AT = 8  # a frame with all its context frames
 LOOKS: dict[str, dict[str, Any]] = {
     "overlay": {"mode": "overlay"},
     "hist-match": {"mode": "hist-match"},
@@ -48,19 +48,19 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-def shot(index: int, look: Look) -> PreviewRequest:
-    """Return what the window asks for when all frames have one look."""
+def request(index: int, look: Look) -> PreviewRequest:
+    """Return the window's request when all frames have one look."""
     return PreviewRequest.of(
         EditorState(FootageIndex(FRAMES, ()), LookTimeline.all_alike(look), index)
     )
 
 
-def timed(preview: Preview, desk: EditorState, shots: list[PreviewRequest]) -> str:
-    """Return median and worst time of showing each, and the processor's, in words."""
+def timed(renderer: PreviewRenderer, state: EditorState, requests: list[PreviewRequest]) -> str:
+    """Return the median and the worst time to show each request, and the CPU time, as text."""
     times, busy = [], []
-    for each in shots:
+    for each in requests:
         begun, began = time.perf_counter(), time.process_time()
-        screen.draw(preview(each), desk)
+        screen.draw(renderer(each), state)
         times.append(1000 * (time.perf_counter() - begun))
         busy.append(1000 * (time.process_time() - began))
     return f"{median(times):6.0f} ms, worst {max(times):5.0f}; {median(busy):5.0f} CPU-ms"
@@ -69,7 +69,7 @@ def timed(preview: Preview, desk: EditorState, shots: list[PreviewRequest]) -> s
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Time to see a change in the interactive window")
-    parser.add_argument("--face", type=int, default=300, help="width of the face, pixels")
+    parser.add_argument("--face", type=int, default=300, help="width of the face in pixels")
     parser.add_argument("--model", default="H64", choices=MODELS.names)
     arguments = parser.parse_args()
     points = make_landmarks(8, 3, 6, center=(960, 540), width=arguments.face)
@@ -80,26 +80,26 @@ def main() -> None:
     }
     cls = MODELS.load(arguments.model)
     predictor = of_model(cls(cls.Options()), arguments.model)
-    desk = EditorState(FootageIndex(FRAMES, tuple(range(FRAMES))), LookTimeline.all_alike(Look()))
+    state = EditorState(FootageIndex(FRAMES, tuple(range(FRAMES))), LookTimeline.all_alike(Look()))
     with tempfile.TemporaryDirectory() as folder:
         clip = make_video(Path(folder) / "clip.mp4", [picture] * FRAMES, audio=False)
         with open_random(open_source(clip)) as frames:
-            preview = Preview(frames, faces, predictor)
+            renderer = PreviewRenderer(frames, faces, predictor)
             for name, values in LOOKS.items():
                 # an untrained model's own mask may be empty
                 look = Look(mask_type="hull", **values)
                 for index in range(AT + 1):
-                    preview.prepare(index)
-                preview(shot(AT, look))
+                    renderer.prepare(index)
+                renderer(request(AT, look))
                 changed = [vars(look) | {"erode_modifier": step} for step in range(1, ROUNDS + 1)]
-                shots = [shot(AT, Look(**each)) for each in changed]
-                print(f"{name:30} {timed(preview, desk, shots)}")
+                requests = [request(AT, Look(**each)) for each in changed]
+                print(f"{name:30} {timed(renderer, state, requests)}")
             look = Look(mask_type="hull")
-            on = [shot(index, look) for index in range(AT + 1, ROUNDS)]
-            print(f"{'next frame, not seen before':30} {timed(preview, desk, on)}")
+            following = [request(index, look) for index in range(AT + 1, ROUNDS)]
+            print(f"{'next frame, not seen before':30} {timed(renderer, state, following)}")
             order = np.random.default_rng(0).permutation(np.arange(ROUNDS, FRAMES)).tolist()
-            jumps = [shot(index, look) for index in order]
-            print(f"{'jump to any frame':30} {timed(preview, desk, jumps)}")
+            jumps = [request(index, look) for index in order]
+            print(f"{'jump to any frame':30} {timed(renderer, state, jumps)}")
 
 
 if __name__ == "__main__":

@@ -59,8 +59,10 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
         save_look(settings_file(job.output.path), job.look)
         log(job.output.path, "begun", model=predictor.name, options=to_json(options))
         with output:
-            pipeline = _pipeline(job, plan.looks, predictor, output)
-            report = _convert(job.footage, job.faces, pipeline, output, plan.looks.context_frames)
+            pipeline = _pipeline(job, plan.timeline, predictor, output)
+            report = _convert(
+                job.footage, job.faces, pipeline, output, plan.timeline.context_frames
+            )
         marked = "marked and signed" if job.output.marker else UNMARKED
         failed = len(report.failures)
         log(job.output.path, "finished", provenance=marked, failed=failed, **report.counts)

@@ -79,7 +79,7 @@ class Job:
             _check_screen()
         else:
             plan = read_plan(look, session, footage.name, footage.number_of)
-            output.check_looks(plan.looks.own.values())
+            output.check_looks(plan.timeline.own.values())
         return cls(
             footage=footage,
             faces=FacesByFrame.open(options.aligned_dir, footage),

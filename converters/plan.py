@@ -18,13 +18,13 @@ class Plan:
 
     Attributes
     ----------
-    looks : LookTimeline
+    timeline : LookTimeline
         The look of each frame.
     from_session : bool
         Whether frames may have looks of their own.
     """
 
-    looks: LookTimeline
+    timeline: LookTimeline
     from_session: bool = False
 
     def facts(self, as_whole: bool) -> dict[str, object]:
@@ -37,10 +37,12 @@ class Plan:
             told apart by `fingerprints`.
         """
         if not self.from_session:
-            return {"look": look_to_json(self.looks.at(0))}
+            return {"look": look_to_json(self.timeline.at(0))}
         if not as_whole:
             return {"look": "of each frame"}
-        return {"look": {str(index): look_to_json(look) for index, look in self.looks.own.items()}}
+        return {
+            "look": {str(index): look_to_json(look) for index, look in self.timeline.own.items()}
+        }
 
     def fingerprints(self, number_of: Callable[[str], int | None]) -> Callable[[str], str] | None:
         """Return what turns a frame's name into the fingerprint of its look; None if all are alike.
@@ -52,7 +54,7 @@ class Plan:
         """
         if not self.from_session:
             return None
-        return lambda name: fingerprint(self.looks.at(number_of(name) or 0))
+        return lambda name: fingerprint(self.timeline.at(number_of(name) or 0))
 
 
 def read_plan(
@@ -79,6 +81,6 @@ def read_plan(
     if not session.resume:
         return Plan(LookTimeline.all_alike(look))
     saved = session_file.load(session.path, footage, number_of)
-    session_file.warn_of_lost(saved)
+    session_file.warn_of_missing(saved)
     console.say(f'Each frame gets its settings from the session "{session.path}".')
-    return Plan(saved.looks, from_session=True)
+    return Plan(saved.timeline, from_session=True)

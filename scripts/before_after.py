@@ -14,6 +14,7 @@ from facelib.faceset import Faceset
 from utils.console import error, say
 from utils.errors import ExitStatus, InputError, UserError
 from utils.images import Image, read_image, write_image
+from utils.text import write
 from utils.video.io import open_source
 
 MOMENTS = 6
@@ -76,8 +77,7 @@ def _row(label: str, images: list[Image]) -> tuple[Image, Image]:
     """Return a line of text and a row of square pictures, both as wide as MOMENTS tiles."""
     width = GAP + MOMENTS * (TILE + GAP)
     text = np.full((LABEL + GAP, width, 3), PAPER, np.uint8)
-    place = (GAP, LABEL)
-    cv2.putText(text, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7, INK, 1, cv2.LINE_AA)
+    write(text, label, (GAP, LABEL - 2), size=20, color=INK)
     row = np.full((TILE + GAP, width, 3), PAPER, np.uint8)
     for number, image in enumerate(images):
         left = GAP + number * (TILE + GAP)

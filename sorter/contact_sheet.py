@@ -10,6 +10,8 @@ from sorter.job import Placed
 from utils.errors import InputError, UsageError
 from utils.images import read_image, write_image
 from utils.parallel import Failure, cores, ordered_map
+from utils.text import width as text_width
+from utils.text import write
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 THUMB, STRIP, HEAD = 96, 28, 36  # pixels: a face, the words under it, the line on top
@@ -47,16 +49,17 @@ def draw_sheet(faces: Sequence[tuple[Placed, str]], title: str) -> np.ndarray:
     rows = -(-len(shown) // columns)
     sheet = np.full((HEAD + rows * (THUMB + STRIP), columns * THUMB, 3), PAPER, np.uint8)
     share = "" if len(shown) == len(faces) else f", {len(shown)} of them shown"
-    _write(sheet, f"{title}: {len(faces)} faces{share}", (8, 24), 0.6, INK)
+    write(sheet, f"{title}: {len(faces)} faces{share}", (8, 24), size=18, color=INK)
     shades = _shades(faces)
     chosen = [faces[i] for i in shown]
     for number, (index, thumb) in enumerate(zip(shown, _thumbs(chosen), strict=True)):
         x, y = number % columns * THUMB, HEAD + number // columns * (THUMB + STRIP)
         item, name = faces[index]
         sheet[y : y + THUMB, x : x + THUMB] = thumb
-        sheet[y + THUMB : y + THUMB + STRIP, x : x + THUMB] = shades[index]
-        _write(sheet, Path(name).stem[-13:], (x + 3, y + THUMB + 12), 0.38, INK)
-        _write(sheet, show_key(item.key)[-15:], (x + 3, y + THUMB + 24), 0.33, DULL)
+        strip = sheet[y + THUMB : y + THUMB + STRIP, x : x + THUMB]
+        strip[:] = shades[index]
+        write(strip, _tail(Path(name).stem, 11), (3, 12), size=11, color=INK)
+        write(strip, _tail(show_key(item.key), 10), (3, 24), size=10, color=DULL)
     return sheet
 
 
@@ -97,8 +100,9 @@ def _shades(faces: Sequence[tuple[Placed, str]]) -> list[tuple[int, int, int]]:
     return shades
 
 
-def _write(
-    sheet: np.ndarray, text: str, at: tuple[int, int], size: float, color: tuple[int, int, int]
-) -> None:
-    plain = text.encode("ascii", "replace").decode()  # OpenCV's font has no other letters
-    cv2.putText(sheet, plain, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
+def _tail(text: str, size: int) -> str:
+    """Return the end of a text, as much as fits under a face."""
+    text = text[-15:]
+    while text_width(text, size) > THUMB - 4:
+        text = text[1:]
+    return text

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from utils.errors import InputError, Interrupted, UserError
-from utils.files import free_name, sync_folder, trash_dir, write_atomic, write_bytes
+from utils.files import free_name, read_record, sync_folder, trash_dir, write_atomic, write_bytes
 
 STATE = ".sort"
 PLAN = "plan.json"
@@ -208,13 +208,13 @@ def _write_plan(folder: Path, phase: str, moves: Moves, undoes: int | None) -> N
 
 def _read_plan(file: Path) -> tuple[str, Moves, int | None]:
     """Read a plan and believe nothing of it: a place must not lead out of the folder."""
+    plan = read_record(file, "plan of an interrupted sort", 1)
     try:
-        plan = json.loads(file.read_bytes())
         moves = [(str(old), str(interim), str(new)) for old, interim, new in plan["moves"]]
         phase, undoes = plan["phase"], plan["undoes"]
         valid = plan["version"] == 1 and phase in (GATHER, HAND_OUT)
         valid = valid and (undoes is None or type(undoes) is int)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         valid = False
     if not valid or not all(_safe(old) and _safe(new) and _plain(mid) for old, mid, new in moves):
         raise InputError(f'"{file}" is not the plan of an interrupted sort; move it away')

@@ -39,8 +39,9 @@ from models import MODELS, checkpoint
 from utils.errors import ExitStatus, InputError, ModelError, UsageError, UserError
 from utils.files import list_images
 from utils.images import read_image, write_image
-from utils.options import ask, from_json, resolve, to_json
+from utils.options import from_json, resolve, to_json
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark
+from utils.questions import ask
 from utils.video.frame import Frame
 from utils.video.io import open_source
 from utils.video.timecode import exact_rate
@@ -450,7 +451,8 @@ def test_a_full_disk_is_one_sentence_and_nothing_half(output, tmp_path):
         import resource, sys
         sys.path[:0] = {sys.path!r}
         from pathlib import Path
-        from test_convert import INVERT, convert, options
+        from converters import convert
+        from support.conversion import INVERT, options
         from utils.errors import UserError
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         try:

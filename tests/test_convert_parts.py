@@ -96,20 +96,17 @@ def test_a_folder_of_results_is_listed_once_to_continue_it(overwrite, seen, tmp_
 
 @pytest.mark.parametrize("kind", ["frames", "clip.mp4"])
 def test_the_window_uses_the_footage_that_is_open(kind, seen, tmp_path, monkeypatch):
-    monkeypatch.setattr(app.window, "available", lambda: True)
+    monkeypatch.setattr(app.windows, "available", lambda: True)
     monkeypatch.setattr(app, "Window", lambda *_: nullcontext())
-    monkeypatch.setattr(
-        app,
-        "work",
-        lambda window, previews, state, keeper: replace(state, looks=LOOKS, end="render"),
-    )
+    rendered = {"timeline": LOOKS, "outcome": "render"}
+    monkeypatch.setattr(app, "run_event_loop", lambda _, __, state, ___: replace(state, **rendered))
     places = write_all(tmp_path, kind)
     seen.clear()
     report = convert.run(options(tmp_path, **places, interactive=True), INVERT)
     assert report.counts["converted faces"] == 6
     assert_once(seen, kind)
     saved = session_file.session_path(tmp_path / "result")
-    assert session_file.load(saved, kind, lambda name: int(name[:6])).looks == LOOKS
+    assert session_file.load(saved, kind, lambda name: int(name[:6])).timeline == LOOKS
 
 
 def test_options_stop_at_the_door():

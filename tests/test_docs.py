@@ -11,6 +11,7 @@ import main
 from models import MODELS
 from trainer.options import TrainOptions
 from utils import options
+from utils.command_line import to_markdown
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "options.md"
@@ -30,11 +31,11 @@ def options_page():
     ]
     for stage, entry in main.STAGES.items():
         cls = TrainOptions if stage == "train" else options_class(stage)
-        parts.append(f"## {stage}\n\n{entry.help.capitalize()}.\n\n{options.to_markdown(cls)}\n")
+        parts.append(f"## {stage}\n\n{entry.help.capitalize()}.\n\n{to_markdown(cls)}\n")
         if stage == "train":
             parts += [
                 f"### train --model {name}\n\n{name}: {model.help}. Besides the options above:"
-                f"\n\n{options.to_markdown(MODELS.load(name).Options)}\n"
+                f"\n\n{to_markdown(MODELS.load(name).Options)}\n"
                 for name, model in MODELS.items()
             ]
     return "\n".join(parts)

@@ -151,3 +151,56 @@ def test_manifest_of_another_run_is_not_continued(tmp_path):
     with files.Manifest(path, {"size": 256}) as manifest:
         manifest.add("a.png")
     assert not files.Manifest(path, {"size": 128}).continues
+
+
+@pytest.mark.parametrize("version", ["", '"version": 1, ', '"version": 2, '])
+def test_a_record_of_a_known_version_is_read(tmp_path, version):
+    path = tmp_path / "ü.json"
+    path.write_text(f'{{{version}"name": "漢字"}}', encoding="utf-8")
+    assert files.read_record(path, "list of names", 2)["name"] == "漢字"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no list of names"),
+        (b"", "damaged"),
+        (b'{"a": 1', "damaged"),
+        (b"[]", "damaged"),
+        (b"\xff\xfe", "damaged"),
+        (b"[" * 100_000, "damaged"),
+        (b'{"version": true}', "damaged"),
+        (b'{"version": "1"}', "damaged"),
+        (b'{"version": 0}', "damaged"),
+        (b'{"version": 3}', "newer version of this program; update it"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_named_with_a_way_out(tmp_path, content, words):
+    path = tmp_path / "ü.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as refusal:
+        files.read_record(path, "list of names", 2)
+    message = str(refusal.value)
+    assert str(path) in message
+    assert "list of names" in message
+    assert message.split("; ")[1].startswith(("restore", "update", "check"))
+
+
+def test_a_record_in_place_of_a_folder_or_far_too_large_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="cannot read the session"):
+        files.read_record(tmp_path, "session", 1)
+    monkeypatch.setattr(files, "LARGEST_RECORD", 10)
+    (tmp_path / "x.json").write_text('{"name": "long"}')
+    with pytest.raises(InputError, match="too large"):
+        files.read_record(tmp_path / "x.json", "session", 1)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_an_existing_path_is_replaced_only_with_permission(tmp_path, kind):
+    path = tmp_path / "ü.mp4"
+    files.require_new(path, overwrite=False)
+    path.mkdir() if kind == "folder" else path.touch()
+    files.require_new(path, overwrite=True)
+    with pytest.raises(InputError, match=r'ü\.mp4" exists already; use --overwrite'):
+        files.require_new(path, overwrite=False)

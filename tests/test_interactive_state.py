@@ -1,4 +1,4 @@
-"""The state machine of the interactive conversion, by its keys, and the table of keys."""
+"""The state machine of the interactive conversion, driven by its keys, and the table of keys."""
 
 import re
 from pathlib import Path
@@ -9,29 +9,29 @@ from hypothesis import strategies as st
 
 from converters.interactive import keymap
 from converters.interactive.edits import option_of
-from converters.interactive.state import EditorState, FootageIndex, mouse, press
+from converters.interactive.state import EditorState, FootageIndex, handle_key, handle_mouse
 from converters.look import Look
 from converters.look_timeline import LookTimeline
 from utils.options import options_of
 from utils.window import NAMED
 
-STEPS = keymap.steps()
-SCENE = FootageIndex(count=100, faces=(3, 4, 50, 90))
+ACTIONS = keymap.key_actions()
+FOOTAGE = FootageIndex(count=100, face_frames=(3, 4, 50, 90))
 PAGE = Path(__file__).parent.parent / "docs" / "interactive.md"
 
 
 def begin(look=None, **changes):
-    return EditorState(SCENE, LookTimeline.all_alike(look or Look()), **changes)
+    return EditorState(FOOTAGE, LookTimeline.all_alike(look or Look()), **changes)
 
 
-def type_keys(desk, *keys, held=False):
+def type_keys(state, *keys, held=False):
     for key in keys:
-        desk = press(desk, key, STEPS, held)
-    return desk
+        state = handle_key(state, key, ACTIONS, held)
+    return state
 
 
-def erode(desk, *frames):
-    return [desk.looks.at(frame).erode_modifier for frame in frames]
+def erode(state, *frames):
+    return [state.timeline.at(frame).erode_modifier for frame in frames]
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def erode(desk, *frames):
         (["enter", "7", "escape"], 0), (["enter", "7", "q", "."], 1), (["enter", "enter", "."], 1),
     ],
 )  # fmt: skip
-def test_keys_lead_to_a_frame(keys, frame):
-    desk = type_keys(begin(), *keys)
-    assert desk.frame == frame
-    assert desk.typed is None
-    assert desk.looks == begin().looks
+def test_keys_go_to_a_frame(keys, frame):
+    state = type_keys(begin(), *keys)
+    assert state.frame == frame
+    assert state.typed is None
+    assert state.timeline == begin().timeline
 
 
 @pytest.mark.parametrize(
@@ -73,113 +73,113 @@ def test_a_key_held_down_moves_a_slider_further():
     assert erode(type_keys(begin(), *"www", held=True), 0) == [15]
 
 
-def test_to_render_takes_two_presses_not_a_key_held_down():
+def test_rendering_takes_two_presses_not_a_key_held_down():
     asked = type_keys(begin(), ">")
-    assert (asked.end, type_keys(asked, ">", ">", held=True).end) == ("", "")
-    assert type_keys(asked, ">").end == "render"
-    assert type_keys(asked, ".", ">").end == ""
+    assert (asked.outcome, type_keys(asked, ">", ">", held=True).outcome) == ("", "")
+    assert type_keys(asked, ">").outcome == "render"
+    assert type_keys(asked, ".", ">").outcome == ""
 
 
 @settings(max_examples=40, deadline=None)
-@given(keys=st.lists(st.sampled_from([*STEPS, "0", "5", "nonsense"]), max_size=60))
-def test_no_keys_lead_out_of_range_and_undo_leads_back(keys):
-    desk = type_keys(begin(), *keys, held=True)
-    assert 0 <= desk.frame < SCENE.count
-    for look in desk.looks.own.values():
+@given(keys=st.lists(st.sampled_from([*ACTIONS, "0", "5", "nonsense"]), max_size=60))
+def test_no_keys_leave_the_valid_range_and_undo_restores_the_start(keys):
+    state = type_keys(begin(), *keys, held=True)
+    assert 0 <= state.frame < FOOTAGE.count
+    for look in state.timeline.own.values():
         for option in options_of(Look):
             option.check(getattr(look, option.name))
-    if desk.typed is None:
-        undone = type_keys(desk, *["backspace"] * len(keys))
-        assert undone.looks == begin().looks
+    if state.typed is None:
+        undone = type_keys(state, *["backspace"] * len(keys))
+        assert undone.timeline == begin().timeline
 
 
-def test_a_change_holds_for_the_frames_that_follow():
-    desk = type_keys(begin(), "end", "[", "w")  # frame 90
-    assert erode(desk, 0, 89, 90, 99) == [0, 0, 1, 1]
-    desk = type_keys(desk, "enter", "5", "0", "enter", "w", "w")
-    assert erode(desk, 0, 49, 50, 89, 90) == [0, 0, 2, 2, 1]
+def test_a_change_applies_to_the_following_frames():
+    state = type_keys(begin(), "end", "[", "w")  # frame 90
+    assert erode(state, 0, 89, 90, 99) == [0, 0, 1, 1]
+    state = type_keys(state, "enter", "5", "0", "enter", "w", "w")
+    assert erode(state, 0, 49, 50, 89, 90) == [0, 0, 2, 2, 1]
 
 
-def test_a_change_can_be_for_one_frame_only():
-    desk = type_keys(begin(), "]", "b", "w", "w")
-    assert desk.alone
-    assert erode(desk, 0, 2, 3, 4, 99) == [0, 0, 2, 0, 0]
-    last = type_keys(begin(alone=True), "end", "w")
+def test_a_change_can_apply_to_one_frame_only():
+    state = type_keys(begin(), "]", "b", "w", "w")
+    assert state.this_frame_only
+    assert erode(state, 0, 2, 3, 4, 99) == [0, 0, 2, 0, 0]
+    last = type_keys(begin(this_frame_only=True), "end", "w")
     assert erode(last, 98, 99) == [0, 1]
 
 
 def test_settings_are_copied():
-    desk = type_keys(begin(), "]", "b", "w", "/")
-    assert desk.frame == 4
-    assert erode(desk, 3, 4, 5) == [1, 1, 0]
-    desk = type_keys(desk, "enter", "9", "0", "enter", "s", "m")
-    assert desk.frame == 89
-    assert erode(desk, 88, 89, 90, 91) == [0, -1, -1, 0]
-    desk = type_keys(desk, "enter", "3", "enter", "?")
-    assert erode(desk, 0, 2, 3, 4, 90, 99) == [0, 0, 1, 1, 1, 1]
-    desk = type_keys(desk, "end", "|")
-    assert erode(desk, 0, 50, 99) == [1, 1, 1]
-    assert len(desk.looks.own) == 1
-    assert type_keys(desk, "end", "/").frame == 99
+    state = type_keys(begin(), "]", "b", "w", "/")
+    assert state.frame == 4
+    assert erode(state, 3, 4, 5) == [1, 1, 0]
+    state = type_keys(state, "enter", "9", "0", "enter", "s", "m")
+    assert state.frame == 89
+    assert erode(state, 88, 89, 90, 91) == [0, -1, -1, 0]
+    state = type_keys(state, "enter", "3", "enter", "?")
+    assert erode(state, 0, 2, 3, 4, 90, 99) == [0, 0, 1, 1, 1, 1]
+    state = type_keys(state, "end", "|")
+    assert erode(state, 0, 50, 99) == [1, 1, 1]
+    assert len(state.timeline.own) == 1
+    assert type_keys(state, "end", "/").frame == 99
 
 
-def test_own_settings_can_be_given_up():
-    desk = type_keys(begin(), "]", "w", "delete")
-    assert erode(desk, 3, 99) == [0, 0]
-    assert "no settings of its own" in type_keys(desk, "delete").message
-    assert type_keys(desk, "home", "w", "delete").look.erode_modifier == 1
+def test_own_settings_can_be_dropped():
+    state = type_keys(begin(), "]", "w", "delete")
+    assert erode(state, 3, 99) == [0, 0]
+    assert "no settings of its own" in type_keys(state, "delete").message
+    assert type_keys(state, "home", "w", "delete").look.erode_modifier == 1
 
 
-def test_changes_are_found_again():
-    desk = type_keys(begin(), "]", "w", "end", "s", "home", "}")
-    assert desk.frame == 3
-    assert type_keys(desk, "}").frame == 99
-    assert type_keys(desk, "}", "}", "{", "{").frame == 0
+def test_keys_go_to_changes_of_settings():
+    state = type_keys(begin(), "]", "w", "end", "s", "home", "}")
+    assert state.frame == 3
+    assert type_keys(state, "}").frame == 99
+    assert type_keys(state, "}", "}", "{", "{").frame == 0
 
 
-def test_views_come_and_go():
+def test_keys_toggle_views():
     assert type_keys(begin(), "space").view == "original"
     assert type_keys(begin(), "`", "space").view == "result"
     assert type_keys(begin(), "`", "0").view == "mask"
     assert type_keys(begin(), "9").zoomed
     shown = type_keys(begin(), "tab")
-    assert shown.help
+    assert shown.show_help
     assert type_keys(shown, "escape") == begin()
-    assert type_keys(begin(), "escape").end == "quit"
+    assert type_keys(begin(), "escape").outcome == "quit"
 
 
-def test_the_mouse_shows_the_original_and_turns_pages():
-    held = mouse(begin(view="mask"), "left down")
-    assert held.seen == "original"
-    assert mouse(held, "move").seen == "original"
-    assert mouse(held, "left up").seen == "mask"
-    assert [mouse(begin(frame=5), "wheel", turn).frame for turn in (1, -1)] == [4, 6]
-    assert mouse(begin(), "wheel", 1).frame == 0
+def test_the_mouse_shows_the_original_and_changes_the_frame():
+    held = handle_mouse(begin(view="mask"), "left down")
+    assert held.shown_view == "original"
+    assert handle_mouse(held, "move").shown_view == "original"
+    assert handle_mouse(held, "left up").shown_view == "mask"
+    assert [handle_mouse(begin(frame=5), "wheel", turn).frame for turn in (1, -1)] == [4, 6]
+    assert handle_mouse(begin(), "wheel", 1).frame == 0
 
 
-def test_rendering_is_asked_for_twice():
+def test_rendering_is_requested_twice():
     once = type_keys(begin(), ">")
-    assert not once.end
+    assert not once.outcome
     assert "again" in once.message
-    assert type_keys(once, ">").end == "render"
-    assert not type_keys(once, ".", ">").end
+    assert type_keys(once, ">").outcome == "render"
+    assert not type_keys(once, ".", ">").outcome
 
 
-def test_whether_there_is_a_face():
+def test_frames_with_a_face_are_known():
     assert [begin(frame=frame).has_face for frame in (2, 3, 4, 5, 90, 99)] == [0, 1, 1, 0, 1, 0]
 
 
 def test_every_key_has_one_meaning_and_can_be_pressed():
-    keys = [key for rows in keymap.listed().values() for row in rows for key in row.keys]
+    keys = [key for rows in keymap.help_groups().values() for row in rows for key in row.keys]
     assert len(keys) == len(set(keys))
-    assert set(keys) == set(STEPS) | set(keymap.MOUSE)
-    for key in STEPS:
+    assert set(keys) == set(ACTIONS) | set(keymap.MOUSE_HELP)
+    for key in ACTIONS:
         assert key in NAMED.values() or (len(key) == 1 and key.isprintable() and key == key.lower())
 
 
 def test_every_setting_can_be_changed_by_a_key():
     names = {slider.name for slider in keymap.SLIDERS} | set(keymap.CYCLES.values())
-    names |= {"mode", "raw_mode", *keymap.FIXED}
+    names |= {"mode", "raw_mode", *keymap.WITHOUT_KEY}
     assert names == {option.name for option in options_of(Look)}
     modes = {mode for mode, _ in keymap.MODES.values()}
     assert modes == set(option_of("mode").choices)

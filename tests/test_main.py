@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_help_loads_nothing_heavy(argv):
     assert "usage: main.py" in result.stdout
     modules = set(result.stdout.split("MODULES", 1)[1].split())
     assert not HEAVY & modules
+
+
+def test_the_version_is_that_of_the_project_and_loads_nothing_heavy():
+    code = "import sys, main; main.main(['--version']); print('MODULES', *sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    said, _, modules = result.stdout.partition("MODULES")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert said == f"faceswap-toolkit {project['version']}\n"
+    assert not HEAVY & set(modules.split())
 
 
 def test_no_stage_prints_the_overview():

@@ -24,7 +24,7 @@ from trainer.data.sampler import Sampler, Settings
 from trainer.data.split import sides_of
 from trainer.monitoring import monitor, plots, preview, validation, window
 from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
-from trainer.monitoring.validation import Record, Validation
+from trainer.monitoring.validation import ProgressFile, Validation
 from trainer.options import options_class
 from trainer.session import TrainingSession
 from utils.images import read_image, to_float
@@ -68,7 +68,7 @@ def test_training_writes_previews_measures_and_events(settings, monkeypatch):
     train.run(settings(target_iter=200, measure_minutes=0.01, preview_minutes=0.02,
                        preview_history=True, tensorboard=True))  # fmt: skip
     folder = settings().model_dir
-    rows = Record(folder / "progress.csv").until(200)
+    rows = ProgressFile(folder / "progress.csv").until(200)
     assert len(rows) >= 2
     assert rows[-1]["ssim_dst"] > rows[0]["ssim_dst"]
     assert 0 < rows[-1]["mask_overlap"] <= 1
@@ -160,10 +160,10 @@ def row(iteration, value=0.5):
 def test_measures_survive_restarts_half_lines_and_courses_given_up(tmp_path):
     path = tmp_path / "progress.csv"
     for iteration in (100, 1_234_567, 1_300_000):
-        Record(path).add(row(iteration, 1 / 3))
+        ProgressFile(path).add(row(iteration, 1 / 3))
     with path.open("a") as file:
         file.write("1400000,0.3")  # the power went
-    record = Record(path)
+    record = ProgressFile(path)
     assert [r["iteration"] for r in record.until(2_000_000)] == [100, 1_234_567, 1_300_000]
     assert record.rows[0]["ssim_dst"] == pytest.approx(1 / 3)
     assert [r["iteration"] for r in record.until(1_250_000)] == [100, 1_234_567]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils import options
+from utils import command_line, options, questions
 from utils.errors import Interrupted, UsageError
 from utils.options import opt
 
@@ -33,7 +33,7 @@ class Sample:
 
 def parse(*argv):
     parser = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    options.add_options(parser, Sample)
+    command_line.add_options(parser, Sample)
     return vars(parser.parse_args(argv))
 
 
@@ -117,7 +117,7 @@ def test_questions_keep_explain_repeat_and_skip_what_a_flag_said(monkeypatch, ca
     answers = iter(["?", "99", "12"])
     monkeypatch.setattr("builtins.input", lambda _: next(answers))
     given_flags = parse("--folder", "x", "--no-flip")
-    sample = options.ask(options.resolve(Sample, given_flags), given_flags)
+    sample = questions.ask(options.resolve(Sample, given_flags), given_flags)
     printed = capsys.readouterr().out
     assert (sample.count, sample.flip) == (12, False)
     assert "how many" in printed
@@ -127,13 +127,13 @@ def test_questions_keep_explain_repeat_and_skip_what_a_flag_said(monkeypatch, ca
 def test_enter_keeps_the_value_shown(monkeypatch):
     monkeypatch.setattr("builtins.input", lambda _: "")
     sample = build("--count", "5")
-    assert options.ask(sample, {}) == sample
+    assert questions.ask(sample, {}) == sample
 
 
 def test_fixed_options_are_not_asked_again(monkeypatch):
     asked = []
     monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "")
-    options.ask(build(), {}, existing=True)
+    questions.ask(build(), {}, existing=True)
     assert [question.split(" ")[0] for question in asked] == ["count"]
 
 
@@ -144,18 +144,18 @@ class WithSeldom(options.StageOptions):
 
 
 @pytest.mark.parametrize(
-    ("wish", "asked"), [("no", ["often", "change"]), ("yes", ["often", "change", "seldom"])]
+    ("wish", "asked"), [("no", ["often", "show"]), ("yes", ["often", "show", "seldom"])]
 )
 def test_what_is_seldom_changed_is_asked_of_who_wants_it(monkeypatch, wish, asked):
-    questions = []
+    heard = []
 
     def answer(question):
-        questions.append(question.split(" ")[0])
-        return wish if questions[-1] == "change" else "7"
+        heard.append(question.split(" ")[0])
+        return wish if heard[-1] == "show" else "7"
 
     monkeypatch.setattr("builtins.input", answer)
-    found = options.ask(WithSeldom(), {})
-    assert questions == asked
+    found = questions.ask(WithSeldom(), {})
+    assert heard == asked
     assert (found.often, found.seldom) == (7, 7 if wish == "yes" else 2)
 
 
@@ -166,11 +166,11 @@ def test_an_accident_is_no_answer(monkeypatch, accident):
 
     monkeypatch.setattr("builtins.input", fail)
     with pytest.raises(Interrupted):
-        options.ask(build(), {})
+        questions.ask(build(), {})
 
 
 def test_markdown_has_a_row_for_every_option():
-    table = options.to_markdown(Sample)
+    table = command_line.to_markdown(Sample)
     assert "| `--folder` | required | a path | where |" in table
     assert "`--mode`, `--speed`" in table
     assert table.count("\n") == 1 + 8
@@ -184,12 +184,31 @@ class Positional:
 
 def test_a_positional_option_needs_no_flag():
     parser = argparse.ArgumentParser(exit_on_error=False)
-    options.add_options(parser, Positional)
+    command_line.add_options(parser, Positional)
     parsed = vars(parser.parse_args(["a b.png", "--strict"]))
     chosen = options.resolve(Positional, parsed)
     assert chosen.strict
     assert [path.name for path in chosen.files] == ["a b.png"]
     assert "FILES" in parser.format_help()
-    assert "`FILES ...`" in options.to_markdown(Positional)
+    assert "`FILES ...`" in command_line.to_markdown(Positional)
     with pytest.raises(SystemExit):
         parser.parse_args([])
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithFormerName:
+    preset: str = opt(
+        "fast", help="how", choices=("fast", "original"), renamed={"old": "original"}, fixed=True
+    )
+
+
+def test_a_former_name_of_a_choice_is_still_understood():
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    command_line.add_options(parser, WithFormerName)
+    assert "old" not in parser.format_help()
+    flags = vars(parser.parse_args(["--preset", "old"]))
+    for saved in (None, {"preset": "old"}, {"preset": "original"}):
+        assert options.resolve(WithFormerName, flags, saved).preset == "original"
+    assert options.from_json(WithFormerName, {"preset": "old"}).preset == "original"
+    with pytest.raises(UsageError, match="one of fast, original"):
+        options.from_json(WithFormerName, {"preset": "older"})

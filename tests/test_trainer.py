@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -22,7 +21,7 @@ from models.base import Batch
 from trainer import save, summary, train
 from trainer.data.split import divide, sides_of
 from trainer.monitoring import plots, preview
-from trainer.monitoring.predict import Predictor
+from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
 from trainer.options import PRESETS, for_arguments, options_class, saved_options
 from trainer.progress import Every, Progress, duration
@@ -31,6 +30,9 @@ from trainer.signals import stop_requests
 from trainer.step import TrainStep
 from utils import options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
+
+if sys.platform != "win32":
+    import resource
 
 
 @pytest.fixture(autouse=True)
@@ -432,6 +434,7 @@ def test_a_full_disk_keeps_the_last_save_and_the_training(settings, no_room, cap
     assert newest(settings().model_dir).iteration == 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
     with stop_requests() as stop:
         assert not stop.made
@@ -442,6 +445,7 @@ def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGALRM")
 def test_interrupted_training_is_saved(settings):
     previous = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     signal.setitimer(signal.ITIMER_REAL, 3)
@@ -568,10 +572,10 @@ def test_a_preview_shows_the_same_faces_every_time(people, settings):
     session = TrainingSession(settings())
     samplers = samplers_of(session, people)
     history = np.linspace(1, 0.5, 100)[:, None]
-    columns = preview.PreviewFaces(*samplers).columns(Predictor(session.model))
+    columns = preview.PreviewFaces(*samplers).columns(FacePredictor(session.model))
     scene = preview.PreviewContent(columns, history, ["src"], 100)
     image = preview.draw(scene)
-    again = preview.PreviewFaces(*samplers).columns(Predictor(session.model))
+    again = preview.PreviewFaces(*samplers).columns(FacePredictor(session.model))
     again = preview.draw(dataclasses.replace(scene, columns=again))
     assert image.dtype == np.uint8
     assert (image == again).all()

@@ -207,7 +207,7 @@ def test_the_key_is_made_once_and_is_private(machine):
 
 
 def test_many_at_once_make_one_key(machine):
-    code = "from utils import certificate; print(certificate.identity().certificate.serial_number)"
+    code = "from utils.provenance import certificate; print(certificate.identity().certificate.serial_number)"
     started = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for _ in range(4)

@@ -205,11 +205,13 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, name, roo
 import resource, sys
 from pathlib import Path
 from utils.errors import UserError
-from utils.video.io import Coding, open_sink, open_source
+from utils.video.codecs import EncoderSettings
+from utils.video.io import open_source
+from utils.video.sink import open_sink
 source = open_source(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
 try:
-    with open_sink(Path(sys.argv[2]), source, coding=Coding(crf=1)) as sink:
+    with open_sink(Path(sys.argv[2]), source, encoder=EncoderSettings(crf=1)) as sink:
         for frame in source:
             sink.write(frame)
 except UserError as problem:
@@ -228,7 +230,9 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     program = """
 import sys
 from pathlib import Path
-from utils.video.io import Coding, open_sink, open_source
+from utils.video.codecs import EncoderSettings
+from utils.video.io import open_source
+from utils.video.sink import open_sink
 source = open_source(Path(sys.argv[1]))
 with open_sink(Path(sys.argv[2]), source) as sink:
     for frame in source:

@@ -112,7 +112,7 @@ SLOW_RUN = """
     from pathlib import Path
     from converters import convert
     from converters.output import video
-    from test_convert import make_predictor, options
+    from support.conversion import make_predictor, options
     video.PART_FRAMES = 9
     def slow(crops):
         time.sleep(0.02 * len(crops))
@@ -128,7 +128,7 @@ ONE_OF_TWO = """
     sys.path[:0] = {path!r}
     from pathlib import Path
     from converters import convert
-    from test_convert import make_predictor, options
+    from support.conversion import make_predictor, options
     from utils.errors import UserError
     def waits(crops):
         print("at work", flush=True)

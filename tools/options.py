@@ -13,3 +13,12 @@ class VerifyOptions(StageOptions):
     files: tuple[Path, ...] = opt(
         help="pictures and videos, or folders of them", group="Files", positional=True
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsOptions(StageOptions):
+    """Where `weights` takes the networks from."""
+
+    from_dir: Path | None = opt(
+        None, help="folder of downloaded packages, to work without a connection"
+    )

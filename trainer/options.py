@@ -2,12 +2,13 @@
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from models import MODELS
+from utils.errors import InputError
+from utils.files import read_record
 from utils.options import DeviceOptions, opt, options_of, to_json
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
@@ -209,11 +210,10 @@ def saved_options(model_dir: Path) -> dict[str, Any] | None:
     folders = [path for path in model_dir.glob("generations/*") if path.name.isdigit()]
     for folder in sorted(folders, key=lambda path: int(path.name), reverse=True):
         try:
-            values = json.loads((folder / "options.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            values = read_record(folder / "options.json", "training options", None)
+        except InputError:
             continue
-        if isinstance(values, dict):
-            return {name: value for name, value in values.items() if name not in NOT_KEPT}
+        return {name: value for name, value in values.items() if name not in NOT_KEPT}
     return None
 
 

@@ -1,4 +1,4 @@
-"""Files on disk: natural order, write-then-rename, trash, and a manifest of what is finished."""
+"""Files on disk: natural order, write-then-rename, JSON records, trash, and a run's manifest."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from utils.errors import InputError
 
@@ -25,6 +26,10 @@ VIDEO_SUFFIXES = frozenset({
     ".wmv",
 })
 
+LARGEST_RECORD = 100_000_000
+"""Bytes; a larger JSON file is not one of ours."""
+
+RESTORE = "restore a copy of it, or move it away"
 
 TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}(\.\w+)?", re.DOTALL)
 """The names that `write_atomic` gives to what is not whole yet."""
@@ -113,6 +118,56 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write JSON atomically, indented, Unicode as it is."""
     write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
+
+
+def read_record(path: Path, kind: str, version: int | None) -> dict[str, Any]:
+    """Read a JSON object from a file that anyone may have edited.
+
+    Parameters
+    ----------
+    kind : str
+        What the file is, for error messages: "session".
+    version : int or None
+        The newest format known, None to leave the check to the caller. A file that states none is
+        of the first.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, damaged, or of a newer format.
+    """
+    try:
+        if path.stat().st_size > LARGEST_RECORD:
+            raise InputError(f'"{path}" is too large to be a {kind}; {RESTORE}')
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f'there is no {kind} "{path}"; check its name') from None
+    except OSError as problem:
+        raise InputError(
+            f'cannot read the {kind} "{path}": {problem.strerror}; check its permissions'
+        ) from None
+    record = _parse_record(data, f'the {kind} "{path}"')
+    if version is not None:
+        _check_version(record, f'the {kind} "{path}"', version)
+    return record
+
+
+def _parse_record(data: bytes, what: str) -> dict[str, Any]:
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):  # the latter when it is nested too deeply
+        raise InputError(f"{what} is damaged: it is not JSON; {RESTORE}") from None
+    if not isinstance(record, dict):
+        raise InputError(f"{what} is damaged: it is not a JSON object; {RESTORE}")
+    return record
+
+
+def _check_version(record: dict[str, Any], what: str, version: int) -> None:
+    found = record.get("version", 1)
+    if type(found) is not int or found < 1:  # `type`, because True is an int too
+        raise InputError(f"{what} is damaged: its version is not a number from 1; {RESTORE}")
+    if found > version:
+        raise InputError(f"{what} was written by a newer version of this program; update it")
 
 
 def require_new(path: Path, overwrite: bool) -> None:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from utils import program
 from utils.errors import UserError
 
 
@@ -28,5 +29,8 @@ def load(name: str) -> ModuleType:
         At once, if the module is not installed.
     """
     if name not in sys.modules and find_spec(name) is None:
-        raise UserError(f"{name} is not installed; run: pip install -r requirements-cpu.txt")
+        again = "run: pip install -r requirements-cpu.txt"
+        if not program.is_checkout():
+            again = f"install {program.NAME} again"
+        raise UserError(f"{name} is not installed; {again}")
     return _Lazy(name)

@@ -3,14 +3,13 @@
     @dataclass(frozen=True, kw_only=True)
     class SortOptions:
         input_dir: Path = opt(help="folder of faces")
-        by: str = opt("hist", help="what to sort by", choices=METHODS.names)
+        by: str = opt("hist", help="sort key", choices=METHODS.names)
 
 Field types: bool, int, float, str, Path, an Enum (by value), each also as `X | None`, and
 `tuple[X, ...]`.
-Precedence: defaults < saved options < flags < answers.
+Precedence: defaults < saved options < flags (`utils.command_line`) < answers (`utils.questions`).
 """
 
-import argparse
 import dataclasses
 import types
 import typing
@@ -20,21 +19,33 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from utils import console
 from utils.errors import UsageError
 
 T = TypeVar("T")
+Value = Any
+"""A value of an option's own type."""
+Hint = Any
+"""A type annotation; `int | None` is not a `type`."""
+
 MISSING = dataclasses.MISSING
 COMMON_GROUPS = GENERAL, DEVICE = "General", "Device"
 TRUE, FALSE = {"y", "yes", "true", "1", "on"}, {"n", "no", "false", "0", "off"}
+TYPE_NAMES: Mapping[type, str] = {
+    bool: "yes or no",
+    int: "a whole number",
+    float: "a number",
+    Path: "a path",
+    str: "text",
+}
 
 
 def opt(  # noqa: PLR0913 - each argument is one property of an option
-    default: Any = MISSING,  # noqa: ANN401 - any field type
+    default: Value = MISSING,
     *,
     help: str,
     group: str = "Options",
     choices: Iterable[str] | None = None,
+    renamed: Mapping[str, str] | None = None,
     low: float | None = None,
     high: float | None = None,
     step: int | None = None,
@@ -44,39 +55,61 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     aliases: tuple[str, ...] = (),
     positional: bool = False,
     when: Mapping[str, Iterable[str]] | None = None,
-) -> Any:  # noqa: ANN401 - it stands where a value of the field's type stands
+) -> Value:
     """Declare an option; without a default it is required.
 
     Parameters
     ----------
-    default : the value when nobody says otherwise
-    help : one line; it is the flag's help, the question's `?` and the row in docs/options.md
-    group : heading under which the flag is listed
-    choices : allowed values of a str field (an Enum brings its own)
-    low, high : inclusive range of a number
-    step : only low, low + step, low + 2 step, ... are allowed
-    ask : whether a person at a terminal is asked
-    seldom : asked too, but only of one who wants to see the settings that are seldom changed
-    fixed : whether it can no longer change once a model exists
-    aliases : further flags, such as "--target-epoch"
-    positional : whether the value stands alone, without a flag: `verify FILE FILE`
-    when : name of another option -> its values with which this one is asked
+    default : value of the field's type
+    help : str
+        One line: the flag's help, the question's `?` and the row in docs/options.md.
+    group : str
+        Heading under which the flag is listed.
+    choices : iterable of str
+        Allowed values of a str field (an Enum brings its own).
+    renamed : mapping of str to str
+        Former names of choices, still accepted, to their present ones.
+    low, high : float
+        Inclusive range of a number.
+    step : int
+        Only low, low + step, low + 2 step, ... are allowed.
+    ask : bool
+        Whether it is asked for at a terminal.
+    seldom : bool
+        Whether it is an advanced setting, asked for only on request.
+    fixed : bool
+        Whether it cannot change once a model exists.
+    aliases : tuple of str
+        Further flags, such as "--target-epoch".
+    positional : bool
+        Whether the value stands alone, without a flag: `verify FILE FILE`.
+    when : mapping of str to iterable of str
+        Name of another option -> its values for which this one is asked.
     """
     return dataclasses.field(
         default=default,
         metadata={
-            "help": help, "group": group, "choices": tuple(choices) if choices else None,
-            "low": low, "high": high, "step": step, "ask": ask or seldom, "seldom": seldom,
-            "fixed": fixed, "aliases": aliases, "positional": positional,
+            "help": help,
+            "group": group,
+            "choices": tuple(choices) if choices else None,
+            "renamed": renamed or {},
+            "low": low,
+            "high": high,
+            "step": step,
+            "ask": ask or seldom,
+            "seldom": seldom,
+            "fixed": fixed,
+            "aliases": aliases,
+            "positional": positional,
             "when": {name: tuple(values) for name, values in (when or {}).items()},
         },
-    )  # fmt: skip
+    )
 
 
 class Option:
     """One field of an options class, with its type taken apart."""
 
-    def __init__(self, field: dataclasses.Field[Any], hint: Any) -> None:  # noqa: ANN401
+    def __init__(self, field: dataclasses.Field[Any], hint: Hint) -> None:
         self.name = field.name
         self.meta: Mapping[str, Any] = field.metadata
         self.positional: bool = self.meta["positional"]
@@ -100,8 +133,9 @@ class Option:
             return tuple(member.value for member in self.type)
         return typing.cast("tuple[str, ...] | None", self.meta["choices"])
 
-    def parse(self, text: str) -> Any:  # noqa: ANN401
-        """Turn one word from the command line, a question or JSON into a checked value."""
+    def parse(self, text: str) -> Value:
+        """Convert and check one word from the command line, an answer or JSON."""
+        text = self.meta["renamed"].get(text.strip(), text)
         try:
             value = self._convert(text)
         except ValueError:
@@ -116,17 +150,17 @@ class Option:
             raise UsageError(self._expected(text))
         return value
 
-    def check(self, value: object) -> Any:  # noqa: ANN401
-        """Check a value that came from JSON, where types may be wrong as well."""
+    def check(self, value: object) -> Value:
+        """Check a value from JSON, whose type may be wrong as well."""
         if value is None and self.optional:
             return None
         if self.many:
             if not isinstance(value, (list, tuple)):
                 raise UsageError(self._expected(value))
-            return tuple(self.parse(_word(item)) for item in value)
+            return tuple(self.parse(to_text(item)) for item in value)
         if not isinstance(value, (bool, int, float, str, Path, Enum)):
             raise UsageError(self._expected(value))
-        return self.parse(_word(value))
+        return self.parse(to_text(value))
 
     def _convert(self, text: str) -> object:
         text = text.strip()
@@ -149,98 +183,36 @@ class Option:
         return f"{self.flag}: Expected {self.describe()}. Received: {received}"
 
     def describe(self) -> str:
-        """Say in words what values are allowed: "a whole number from 1 to 64"."""
+        """Return which values are allowed: "a whole number from 1 to 64"."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        words = {
-            bool: "yes or no",
-            int: "a whole number",
-            float: "a number",
-            Path: "a path",
-            str: "text",
-        }
-        low, high = self.meta["low"], self.meta["high"]
+        low, high, step = self.meta["low"], self.meta["high"], self.meta["step"]
+        bounds = ""
         if low is not None and high is not None:
             bounds = f" from {low} to {high}"
-        else:
-            bounds = (
-                f" of at least {low}"
-                if low is not None
-                else f" up to {high}"
-                if high is not None
-                else ""
-            )
-        steps = f" in steps of {self.meta['step']}" if self.meta["step"] else ""
-        return words[self.type] + bounds + steps
+        elif low is not None:
+            bounds = f" of at least {low}"
+        elif high is not None:
+            bounds = f" up to {high}"
+        return TYPE_NAMES[self.type] + bounds + (f" in steps of {step}" if step else "")
 
 
-def _word(value: object) -> str:
+def to_text(value: object) -> str:
+    """Return a value as one would type it."""
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(map(to_text, value)) or "none"
     return str(value.value if isinstance(value, Enum) else value)
 
 
 def options_of(cls: type) -> list[Option]:
-    """Return the options a dataclass declares; those that every stage has come last."""
+    """Return the options a dataclass declares; those common to all stages come last."""
     hints = typing.get_type_hints(cls)
     declared = [Option(field, hints[field.name]) for field in dataclasses.fields(cls)]
     return sorted(declared, key=lambda option: option.meta["group"] in COMMON_GROUPS)
-
-
-def add_options(parser: argparse.ArgumentParser, cls: type) -> None:
-    """Add the flags of an options class, grouped; a flag that is not given leaves no trace."""
-    groups: dict[str, Any] = {}
-    for option in options_of(cls):
-        title = option.meta["group"]
-        group = groups.setdefault(title, parser.add_argument_group(title))
-        names = [option.name] if option.positional else [option.flag, *option.meta["aliases"]]
-        group.add_argument(*names, default=argparse.SUPPRESS, help=_help(option), **_shape(option))
-
-
-def _shape(option: Option) -> dict[str, Any]:
-    """What argparse must know of an option's type."""
-    if option.type is bool:
-        return {"action": argparse.BooleanOptionalAction, "dest": option.name}
-
-    def read(text: str) -> object:
-        try:
-            return option.parse(text)
-        except UsageError as error:
-            raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from None
-
-    shape: dict[str, Any] = {"type": read, "metavar": _metavar(option)}
-    if option.many:
-        shape["nargs"] = "+"
-    if option.positional:
-        shape["metavar"] = option.flag
-        if not option.required:
-            shape["nargs"] = "*" if option.many else "?"
-    else:
-        shape |= {"required": option.required, "dest": option.name}
-    return shape
-
-
-def _metavar(option: Option) -> str:
-    if option.choices:
-        return "{" + ",".join(option.choices) + "}"
-    return {int: "N", float: "X", Path: "PATH", str: "TEXT"}.get(option.type, "VALUE")
-
-
-def _help(option: Option) -> str:
-    notes = [] if option.required else [f"default: {_show(option.default)}"]
-    low, high = option.meta["low"], option.meta["high"]
-    if low is not None or high is not None:
-        notes.append(f"range: {'' if low is None else low}..{'' if high is None else high}")
-    text = option.meta["help"] + (f" ({'; '.join(notes)})" if notes else "")
-    return text.replace("%", "%%")
-
-
-def _show(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, tuple):
-        return " ".join(_word(item) for item in value) or "none"
-    return _word(value)
 
 
 def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | None = None) -> T:
@@ -262,62 +234,11 @@ def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | N
         if option.meta["fixed"] and values.get(option.name, value) != value:
             raise UsageError(
                 f"{option.flag} cannot change once a model exists: it was made with "
-                f"{_word(values[option.name])}. "
-                f"Received: {_word(value)}. Leave the flag out, or use another --model-dir"
+                f"{to_text(values[option.name])}. "
+                f"Received: {to_text(value)}. Leave the flag out, or use another --model-dir"
             )
         values[option.name] = value
     return cls(**values)
-
-
-def ask(options: T, given: Mapping[str, Any], existing: bool = False) -> T:
-    """Ask for every `ask` option that no flag has set; Enter keeps the value shown, `?` explains.
-
-    One that makes no difference with the answers so far (`when`) is left out, and so are the
-    `seldom` ones unless the person wants to see them.
-    `existing` leaves out what is fixed because the model exists already.
-    """
-    answers: dict[str, Any] = {}
-    asked = [
-        option
-        for option in options_of(type(options))
-        if option.meta["ask"]
-        and option.name not in given
-        and not (existing and option.meta["fixed"])
-    ]
-    often = [option for option in asked if not option.meta["seldom"]]
-    seldom = [option for option in asked if option.meta["seldom"]]
-    for option in often:
-        _ask(option, options, answers)
-    if seldom and confirm("change settings that are seldom changed", _listed(seldom)):
-        for option in seldom:
-            _ask(option, options, answers)
-    return dataclasses.replace(options, **answers)  # type: ignore[type-var]
-
-
-def _ask(option: Option, options: object, answers: dict[str, Any]) -> None:
-    chosen = {name: answers.get(name, getattr(options, name)) for name in option.meta["when"]}
-    if any(chosen[name] not in values for name, values in option.meta["when"].items()):
-        return
-    current = getattr(options, option.name)
-    explain = f"{option.meta['help']}; {option.describe()}"
-    answers[option.name] = console.prompt(
-        option.name.replace("_", " "), option.parse, current, _show(current), explain
-    )
-
-
-def _listed(options: Iterable[Option]) -> str:
-    return "they are: " + ", ".join(option.name.replace("_", " ") for option in options)
-
-
-def confirm(question: str, explain: str) -> bool:
-    """Ask a question of yes or no; Enter means no."""
-
-    def read(text: str) -> bool:
-        if text.lower() not in TRUE | FALSE:
-            raise UsageError(f"Expected yes or no. Received: {text}")
-        return text.lower() in TRUE
-
-    return console.prompt(question, read, False, "no", explain)
 
 
 def to_json(options: object) -> dict[str, Any]:
@@ -326,7 +247,7 @@ def to_json(options: object) -> dict[str, Any]:
     def plain(value: object) -> object:
         if isinstance(value, tuple):
             return [plain(item) for item in value]
-        return value if value is None or isinstance(value, (bool, int, float)) else _word(value)
+        return value if value is None or isinstance(value, (bool, int, float)) else to_text(value)
 
     return {
         option.name: plain(getattr(options, option.name)) for option in options_of(type(options))
@@ -341,32 +262,20 @@ def from_json(cls: type[T], values: Mapping[str, Any]) -> T:
     return resolve(cls, {}, values)
 
 
-def to_markdown(cls: type) -> str:
-    """Return the options as a Markdown table: flag, default, allowed values, meaning."""
-    rows = ["| option | default | allowed | meaning |", "|---|---|---|---|"]
-    for option in options_of(cls):
-        negation = (option.flag.replace("--", "--no-"),) if option.type is bool else ()
-        flag = f"{option.flag} ..." if option.positional and option.many else option.flag
-        flags = ", ".join(f"`{f}`" for f in (flag, *negation, *option.meta["aliases"]))
-        default = "required" if option.required else f"`{_show(option.default)}`"
-        rows.append(f"| {flags} | {default} | {option.describe()} | {option.meta['help']} |")
-    return "\n".join(rows)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StageOptions:
     """Options that every stage has."""
 
     debug: bool = opt(
         False,
-        help="show what happens inside, and a traceback when something fails",
+        help="log details, and print a traceback when something fails",
         group=GENERAL,
     )
-    ask: bool = opt(True, help="ask for settings when a person sits at the terminal", group=GENERAL)
+    ask: bool = opt(True, help="ask for settings when run at a terminal", group=GENERAL)
 
     @classmethod
     def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return the settings an earlier run left for this one (by the given flags), or None."""
+        """Return the settings that an earlier run with these flags saved, or None."""
         return None
 
 

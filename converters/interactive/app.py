@@ -1,7 +1,7 @@
 """`convert --interactive`: a window in which the look of each frame is chosen before rendering.
 
-The window only hands keys to `state` and shows what that says; pictures are made beside it
-(`preview_worker`). Settings are on the disk after every change.
+The window only passes keys and mouse events on to `state` and shows the result; previews are
+rendered beside it (`preview_worker`), and every change of settings is saved at once.
 """
 
 from __future__ import annotations
@@ -16,39 +16,42 @@ from pathlib import Path
 from converters.blending.occlusion import OcclusionMasks
 from converters.footage import Footage
 from converters.interactive import keymap, screen, session_file
-from converters.interactive.preview import Preview, PreviewRequest
+from converters.interactive.preview import PreviewRenderer, PreviewRequest
 from converters.interactive.preview_worker import PreviewWorker
 from converters.interactive.session_file import SavedSession, SessionFile
-from converters.interactive.state import EditorState, FootageIndex, mouse, press
+from converters.interactive.state import EditorState, FootageIndex, handle_key, handle_mouse
 from converters.look import Look
 from converters.look_timeline import LookTimeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
-from utils import console, window
+from utils import console
+from utils import window as windows
 from utils.errors import UserError
 from utils.video.seekable import open_random
 from utils.window import Closed, Event, Key, Mouse, Window
 
 TITLE = "Convert"
-TICK = 20  # milliseconds between two looks at the window
-HELD = 0.12
-"""Seconds; the same key again within them comes from a key that is held down."""
-RETRY = 3.0
-"""Seconds after which a session that could not be written is tried again."""
-STEPS = keymap.steps()
+POLL_MS = 20
+"""Milliseconds the event loop waits for events."""
+REPEAT_SECONDS = 0.12
+"""The same key again within this time is taken for a key that is held down."""
+RETRY_SECONDS = 3.0
+"""Time after which saving a session is tried again."""
+ACTIONS = keymap.key_actions()
 
 
 def check_screen() -> None:
-    """Refuse to begin without a screen.
+    """Refuse to start without a display.
 
     Raises
     ------
     UserError
+        No window can be opened.
     """
-    if not window.available():
+    if not windows.available():
         raise UserError(
             "no window can be opened here: --interactive needs a desktop. Choose the look with "
-            "flags (see convert --help), or on another computer and bring the session's file"
+            "flags (see convert --help), or on another computer and copy its session file here"
         )
 
 
@@ -60,24 +63,25 @@ def choose(
     predictor: Predictor,
     visibility: OcclusionMasks | None,
 ) -> LookTimeline | None:
-    """Let the user choose the looks; None if everything is not to be rendered yet.
+    """Let a person choose the looks; return None if nothing is to be rendered yet.
 
     Raises
     ------
     UserError
-        If the session cannot be used, or cannot be written when everything is to be rendered later.
+        The session cannot be used, or cannot be saved for later.
     """
     with open_random(footage.source, _known_times(footage.name, faces)) as frames:
         numbers = {name: index for index, name in enumerate(frames.names)}
-        start = begin(session, look, footage.name, numbers)
-        with_face = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
-        desk = EditorState(FootageIndex(len(frames), with_face), start.looks, start.at)
-        keeper = Autosave(session.path, footage.name, frames.names)
-        preview = Preview(frames, faces, predictor, visibility)
-        with Window(TITLE, screen.SIZE) as shown, PreviewWorker(preview) as painter:
-            desk = work(shown, painter, desk, keeper)
-    keeper.finish(desk)
-    return desk.looks if desk.end == "render" else None
+        saved = begin(session, look, footage.name, numbers)
+        face_frames = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
+        index = FootageIndex(len(frames), face_frames)
+        state = EditorState(index, saved.timeline, saved.frame)
+        autosave = Autosave(session.path, footage.name, frames.names)
+        renderer = PreviewRenderer(frames, faces, predictor, visibility)
+        with Window(TITLE, screen.SIZE) as window, PreviewWorker(renderer) as previews:
+            state = run_event_loop(window, previews, state, autosave)
+    autosave.finish(state)
+    return state.timeline if state.outcome == "render" else None
 
 
 def begin(
@@ -87,110 +91,117 @@ def begin(
     if not session.resume:
         return SavedSession(LookTimeline.all_alike(look))
     saved = session_file.load(session.path, footage, numbers.get)
-    session_file.warn_of_lost(saved)
+    session_file.warn_of_missing(saved)
     return saved
 
 
-def work(shown: Window, painter: PreviewWorker, desk: EditorState, keeper: Autosave) -> EditorState:
-    """Show frames and take keys until the person is done; return the state then."""
-    hands = InputHandler()
-    on_screen: object = None
-    while not desk.end:
-        painted = painter(PreviewRequest.of(desk))
-        wanted = (desk, painted, painter.late, keeper.alarm)
-        if wanted != on_screen:
-            alarm = keeper.alarm or painted.trouble
-            shown.show(screen.draw(painted.seen, desk, alarm, painter.late))
-            on_screen = wanted
-        for event in shown.events(TICK):
-            desk = hands.take(desk, event)
-            if desk.end:
+def run_event_loop(
+    window: Window, previews: PreviewWorker, state: EditorState, autosave: Autosave
+) -> EditorState:
+    """Show frames and handle events until the session ends; return the last state."""
+    handler = InputHandler()
+    shown: object = None
+    while not state.outcome:
+        result = previews(PreviewRequest.of(state))
+        current = (state, result, previews.late, autosave.problem)
+        if current != shown:
+            problem = autosave.problem or result.problem
+            window.show(screen.draw(result.preview, state, problem, previews.late))
+            shown = current
+        for event in window.events(POLL_MS):
+            state = handler.handle(state, event)
+            if state.outcome:
                 break
-        keeper.keep(desk)
-    return desk
+        autosave.update(state)
+    return state
 
 
 class InputHandler:
-    """Turns events of a window into states."""
+    """Turns window events into states."""
 
     def __init__(self) -> None:
         self._last = ("", 0.0)
 
-    def take(self, desk: EditorState, event: Event) -> EditorState:
+    def handle(self, state: EditorState, event: Event) -> EditorState:
         """Return the state after an event."""
         if isinstance(event, Closed):
-            return replace(desk, end="quit")
+            return replace(state, outcome="quit")
         if isinstance(event, Mouse):
-            return mouse(desk, event.what, event.wheel)
-        return press(desk, event.name, STEPS, self._held(event))
+            return handle_mouse(state, event.what, event.wheel)
+        return handle_key(state, event.name, ACTIONS, self._held(event))
 
     def _held(self, key: Key) -> bool:
         (name, before), now = self._last, time.monotonic()
         self._last = (key.name, now)
-        return name == key.name and now - before < HELD
+        return name == key.name and now - before < REPEAT_SECONDS
 
 
 class Autosave:
-    """Writes the session whenever settings or the frame have changed.
+    """Saves the session whenever settings or the current frame change.
 
     Parameters
     ----------
-    path : of the session
-    footage : the footage's name
-    names : those of its frames
+    path : Path
+        The session file.
+    footage : str
+        Name of the footage.
+    names : sequence of str
+        Names of its frames.
 
     Attributes
     ----------
-    alarm : why the session as it is now is not on the disk; empty if it is
+    problem : str
+        Why the latest session could not be saved; empty if it was.
     """
 
     def __init__(self, path: Path, footage: str, names: Sequence[str]) -> None:
         self._path, self._footage, self._names = path, footage, names
-        self._tried: SavedSession | None = None
-        self._next = 0.0
-        self.alarm = ""
+        self._session: SavedSession | None = None
+        self._retry_at = 0.0
+        self.problem = ""
 
-    def keep(self, desk: EditorState) -> None:
-        """Write the session if there is something new in it, or if that failed a while ago."""
-        wanted = SavedSession(desk.looks, desk.frame)
-        if wanted == self._tried and not (self.alarm and time.monotonic() > self._next):
+    def update(self, state: EditorState) -> None:
+        """Save the session if it has changed, or if saving failed a while ago."""
+        session = SavedSession(state.timeline, state.frame)
+        retry = self.problem and time.monotonic() > self._retry_at
+        if session == self._session and not retry:
             return
-        self._tried, self._next = wanted, time.monotonic() + RETRY
-        self.alarm = self._write(self._path)
+        self._session, self._retry_at = session, time.monotonic() + RETRY_SECONDS
+        self.problem = self._write(self._path)
 
-    def finish(self, desk: EditorState) -> None:
-        """Write the session for the last time: elsewhere, if it cannot be in its place.
+    def finish(self, state: EditorState) -> None:
+        """Save the session a last time, in the temporary folder if its own place fails.
 
         Raises
         ------
         UserError
-            If it is not in its place, unless everything is rendered with it now.
+            It is not in its own place, and nothing is rendered with it now.
         """
-        self._next = 0.0
-        self.keep(desk)
-        if not self.alarm:
-            console.say(f'The settings are kept in "{self._path}".')
+        self._retry_at = 0.0
+        self.update(state)
+        if not self.problem:
+            console.say(f'The session is saved in "{self._path}".')
             return
-        told, other = self.alarm, Path(tempfile.gettempdir()) / self._path.name
-        if not self._write(other):
-            told += f'; the settings are kept in "{other}" instead: go on with --session'
-        if desk.end != "render":
-            raise UserError(told)
-        console.warn(told)
+        message, fallback = self.problem, Path(tempfile.gettempdir()) / self._path.name
+        if not self._write(fallback):
+            message += f'; it is saved in "{fallback}" instead: continue with --session'
+        if state.outcome != "render":
+            raise UserError(message)
+        console.warn(message)
 
     def _write(self, path: Path) -> str:
-        """Write the session; return why that failed, or nothing."""
-        if self._tried is None:
+        """Write the session; return why that failed, or an empty string."""
+        if self._session is None:
             return ""
         try:
-            session_file.save(path, self._tried, self._footage, self._names)
+            session_file.save(path, self._session, self._footage, self._names)
         except OSError as problem:
             return f'the session "{path}" cannot be written: {problem.strerror}'
         return ""
 
 
 def _known_times(footage: str, faces: Mapping[str, list[FaceInfo]]) -> dict[int, Fraction]:
-    """Return the times of frames as extraction, which reads in order, has found them."""
+    """Return the timestamps of frames that extraction, which decodes in order, has recorded."""
     infos = [info for found in faces.values() for info in found]
     return {
         info.frame_index: Fraction(info.time)

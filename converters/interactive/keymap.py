@@ -1,8 +1,8 @@
 """The keys of an interactive conversion, declared once.
 
-What a key does, the help on the screen and the table in the docs all come from `CONTROLS`. Letters
-are those of DeepFaceLab's merger where it has the same setting. Shift cannot make a slider's step
-larger as it does there, because not every system tells it of letters: a key held down does.
+What a key does, the help on the screen and the table in the docs all come from here. Letters are
+those of DeepFaceLab's merger where it has the same setting. There, shift makes a slider's step
+larger; here a key held down does, because not every system reports shift with a letter.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from converters.interactive.state import Action
 
 
 class Control(NamedTuple):
-    """Keys with one meaning.
+    """Keys with one action.
 
     Attributes
     ----------
-    group : heading under which it is listed
-    keys : as `utils.window.Key` names them; all do the same
-    help : what it does, in a few words
-    step : and as a function
+    group : str
+        Heading under which the help lists them.
+    keys : tuple of str
+        Alternatives, named as in `utils.window.Key`.
     """
 
     group: str
     keys: tuple[str, ...]
     help: str
-    step: Action
+    action: Action
 
 
 class Slider(NamedTuple):
-    """Two keys that move a number of the look up and down."""
+    """The two keys that move a numeric setting up and down."""
 
     name: str
     up: str
@@ -61,101 +61,102 @@ SLIDERS = (
     Slider("color_degrade", "p", ";"),
 )
 CYCLES = {"z": "masked_hist_match", "x": "mask_type", "c": "color_transfer"}
-FIXED = ("alpha",)
-"""Settings without a key: they are about the file, not about how a frame looks."""
+WITHOUT_KEY = ("alpha",)
+"""Settings that concern the output file, not how a frame looks."""
 
 CONTROLS = (
-    Control(GO, (".", "right"), "next frame", state.step(1)),
-    Control(GO, (",", "left"), "previous frame", state.step(-1)),
-    Control(GO, ("page down",), "25 frames on", state.step(25)),
-    Control(GO, ("page up",), "25 frames back", state.step(-25)),
-    Control(GO, ("<", "home"), "first frame", state.first),
-    Control(GO, ("end",), "last frame", state.last),
+    Control(GO, (".", "right"), "next frame", state.move_by(1)),
+    Control(GO, (",", "left"), "previous frame", state.move_by(-1)),
+    Control(GO, ("page down",), "25 frames forward", state.move_by(25)),
+    Control(GO, ("page up",), "25 frames back", state.move_by(-25)),
+    Control(GO, ("<", "home"), "first frame", state.first_frame),
+    Control(GO, ("end",), "last frame", state.last_frame),
     Control(GO, ("]",), "next frame with a face", state.next_face),
     Control(GO, ("[",), "previous frame with a face", state.previous_face),
     Control(GO, ("}",), "next change of settings", state.next_change),
     Control(GO, ("{",), "previous change of settings", state.previous_change),
-    Control(GO, ("enter",), "frame by number: digits, then Enter", state.ask_number),
-    Control(COPY, ("/",), "to the next frame, and go there", edits.copy_on),
-    Control(COPY, ("m",), "to the previous frame, and go there", edits.copy_back),
-    Control(COPY, ("?",), "to all later frames", edits.copy_to_the_end),
-    Control(COPY, ("|",), "to all earlier frames", edits.copy_to_the_start),
-    Control(COPY, ("b",), "change this frame and on / only it", edits.toggle_alone),
-    Control(COPY, ("delete",), "no own settings: as the frames before", edits.follow),
+    Control(GO, ("enter",), "frame number: digits, then Enter", state.enter_frame_number),
+    Control(COPY, ("/",), "to the next frame, and go there", edits.copy_to_next),
+    Control(COPY, ("m",), "to the previous frame, and go there", edits.copy_to_previous),
+    Control(COPY, ("?",), "to all later frames", edits.copy_to_end),
+    Control(COPY, ("|",), "to all earlier frames", edits.copy_to_start),
+    Control(COPY, ("b",), "change from here on / only this frame", edits.toggle_this_frame_only),
+    Control(COPY, ("delete",), "drop this frame's own settings", edits.clear_own_settings),
     Control(COPY, ("backspace",), "undo the last change", edits.undo),
     Control(SHOW, ("`", "space"), "original / result", state.toggle_view("original")),
     Control(SHOW, ("0",), "mask / result", state.toggle_view("mask")),
     Control(SHOW, ("9",), "zoom to the face / whole frame", state.toggle_zoom),
-    Control(SHOW, ("tab",), "these keys", state.toggle_help),
-    Control(END, (">",), "render everything (press it twice)", state.render),
-    Control(END, ("escape",), "quit; the session is kept", state.leave),
+    Control(SHOW, ("tab",), "all keys", state.toggle_help),
+    Control(END, (">",), "render everything (press twice)", state.request_render),
+    Control(END, ("escape",), "quit; the session is saved", state.quit_session),
 )
 
 
-FIRST_KEYS = {
-    ", .": "previous, next frame",
-    "space": "the original",
-    "0": "the mask",
-    "9": "the face, larger",
-    "b": "changes: from here on, or here only",
+SHORT_HELP = {
+    ", .": "previous / next frame",
+    "space": "original",
+    "0": "mask",
+    "9": "zoom to the face",
+    "b": "from here on / this frame",
     "backspace": "undo",
     "> >": "render everything",
-    "escape": "go on another day",
+    "escape": "quit, continue later",
     "tab": "all keys",
 }
-"""What stands beside the picture all the time."""
-MOUSE = {"left button": "held: the original", "wheel": "previous / next frame"}
+"""The keys that are listed beside the image all the time."""
+MOUSE_HELP = {"left button": "hold to see the original", "wheel": "previous / next frame"}
 
 
-def steps() -> dict[str, Action]:
-    """Return what each key does."""
-    table = {key: control.step for control in CONTROLS for key in control.keys}
+def key_actions() -> dict[str, Action]:
+    """Return the action of each key."""
+    actions = {key: control.action for control in CONTROLS for key in control.keys}
     for key, (mode, raw) in MODES.items():
-        table[key] = edits.choose(mode=mode, raw_mode=raw) if raw else edits.choose(mode=mode)
+        values = {"mode": mode, "raw_mode": raw} if raw else {"mode": mode}
+        actions[key] = edits.set_values(**values)
     for slider in SLIDERS:
-        table[slider.up] = edits.slide(slider.name, 1)
-        table[slider.down] = edits.slide(slider.name, -1)
-    table.update({key: edits.cycle(name) for key, name in CYCLES.items()})
-    return table
+        actions[slider.up] = edits.move_slider(slider.name, 1)
+        actions[slider.down] = edits.move_slider(slider.name, -1)
+    actions.update({key: edits.cycle_value(name) for key, name in CYCLES.items()})
+    return actions
 
 
 class HelpRow(NamedTuple):
-    """A line of the help."""
+    """A line of the help: keys and what they do."""
 
     keys: tuple[str, ...]
     help: str
 
 
-def listed() -> dict[str, list[HelpRow]]:
-    """Return all keys with what they do, in groups, for people."""
+def help_groups() -> dict[str, list[HelpRow]]:
+    """Return the help for all keys, by heading."""
     rows: dict[str, list[HelpRow]] = {GO: [], LOOK: [], COPY: [], SHOW: [], END: []}
     for key, (mode, raw) in MODES.items():
         rows[LOOK].append(HelpRow((key,), f"mode {mode}{f' ({raw})' if raw else ''}"))
     for slider in SLIDERS:
-        rows[LOOK].append(HelpRow((slider.up, slider.down), f"{edits.words(slider.name)} + -"))
-    rows[LOOK] += [HelpRow((key,), edits.words(name)) for key, name in CYCLES.items()]
+        rows[LOOK].append(HelpRow((slider.up, slider.down), f"{edits.label(slider.name)} + / -"))
+    rows[LOOK] += [HelpRow((key,), edits.label(name)) for key, name in CYCLES.items()]
     for control in CONTROLS:
         rows[control.group].append(HelpRow(control.keys, control.help))
-    rows[SHOW] += [HelpRow((part,), help) for part, help in MOUSE.items()]
+    rows[SHOW] += [HelpRow((part,), help_) for part, help_ in MOUSE_HELP.items()]
     return rows
 
 
-def keys_of_settings() -> dict[str, str]:
-    """Return for each setting the keys that change it."""
+def keys_by_setting() -> dict[str, str]:
+    """Return the keys that change each setting."""
     keys = {slider.name: f"{slider.up} {slider.down}" for slider in SLIDERS}
     keys |= {name: key for key, name in CYCLES.items()}
     return keys | {"mode": f"{min(MODES)}-{max(MODES)}"}
 
 
 def to_markdown() -> str:
-    """Return the table of the docs."""
-    lines = ["| key | does |", "|---|---|"]
-    for group, rows in listed().items():
+    """Return the table of keys for docs/interactive.md."""
+    lines = ["| key | action |", "|---|---|"]
+    for group, rows in help_groups().items():
         lines.append(f"| **{group}** | |")
         lines += [f"| {', '.join(map(_code, row.keys))} | {row.help} |" for row in rows]
     return "\n".join(lines)
 
 
 def _code(key: str) -> str:
-    key = key.replace("|", "\\|")  # which would begin the next column
+    key = key.replace("|", "\\|")  # a bare one would start the next column
     return f"`` {key} ``" if key == "`" else f"`{key}`"

@@ -1,8 +1,8 @@
-"""Pictures of single frames as a conversion would make them, fast when asked again.
+"""Previews of single frames, equal to what a conversion makes of them and fast to update.
 
-What does not depend on the look (the frame, the faces that the model makes of it) is kept, so that
-a change of the look costs one blending. Frames before it that its colors depend on are left out
-until they have been made ready.
+What does not depend on the look (the frame, the faces the model predicts for it) is cached, so a
+change of the look costs one blending. Context frames, the earlier ones that a frame's colors
+depend on, are left out until they have been predicted.
 """
 
 from __future__ import annotations
@@ -29,28 +29,32 @@ from utils.errors import UserError
 from utils.video.frame import Frame
 from utils.video.seekable import RandomFrames
 
-KEPT_BYTES = 256_000_000
-"""Of predicted faces, if each frame has one."""
+CACHE_BYTES = 256_000_000
+"""Size of the cache of predicted faces if each frame has one."""
 FACE_BYTES = 7 * 4
-"""A pixel of a kept face: what went in, what came out and the mask, in float32."""
+"""Of one pixel of a cached face: model input, model output and mask in float32."""
 MASK_BYTES = 4
-KEPT_PICTURES = 4
-CHECKS = 16  # pixels, the squares that stand for transparency
-ROOM = 1.8
-"""How much of the surroundings of a face is shown, in sizes of the face."""
+MAX_IMAGES = 4
+CHECKER = 16  # pixels: side of the squares that stand for transparency
+ZOOM_MARGIN = 1.8
+"""Side of the zoomed area, relative to the size of the face."""
 
 
-Masks = MutableMapping[Swap, dict[str, np.ndarray]]
+MaskCache = MutableMapping[Swap, dict[str, np.ndarray]]
+"""Masks by face and mask type."""
 
 
 class PreviewRequest(NamedTuple):
-    """What is to be seen.
+    """Which preview is wanted.
 
     Attributes
     ----------
-    frame : number of the frame
-    looks : the looks of all frames that it depends on: some before it, and at the end its own
-    view : what of it is shown
+    frame : int
+        Number of the frame.
+    looks : tuple of Look
+        The looks of its context frames, then its own.
+    view : ViewMode
+        What to show of the frame.
     """
 
     frame: int
@@ -58,31 +62,37 @@ class PreviewRequest(NamedTuple):
     view: ViewMode
 
     @classmethod
-    def of(cls, desk: EditorState) -> PreviewRequest:
-        """Return what a state asks for."""
-        if desk.seen == "original":
-            return cls(desk.frame, (Look(),), desk.seen)  # whatever the look
-        first = max(0, desk.frame - color_context_frames(desk.look))
-        looks = tuple(desk.looks.at(index) for index in range(first, desk.frame + 1))
-        return cls(desk.frame, looks, desk.seen)
+    def of(cls, state: EditorState) -> PreviewRequest:
+        """Return the request for what a state shows."""
+        view = state.shown_view
+        if view == "original":  # the same with any look
+            return cls(state.frame, (Look(),), view)
+        first = max(0, state.frame - color_context_frames(state.look))
+        looks = tuple(state.timeline.at(index) for index in range(first, state.frame + 1))
+        return cls(state.frame, looks, view)
 
     @property
-    def row(self) -> range:
-        """The frames of `looks`."""
+    def frames(self) -> range:
+        """Numbers of the frames that `looks` belong to."""
         return range(self.frame + 1 - len(self.looks), self.frame + 1)
 
 
 @dataclass(frozen=True, eq=False)
 class PreviewImage:
-    """A picture to show.
+    """A preview of one frame.
 
     Attributes
     ----------
     image : (H, W, 3) uint8
-    frame : the frame it is made of
-    focus : left, top, right, bottom of its faces with their surroundings; None without a face
-    failures : what went wrong, in words
-    missing : frames that its colors depend on and that were left out
+        The image to show.
+    frame : Frame
+        The original frame.
+    focus : tuple of int or None
+        Left, top, right and bottom of the area around its faces; None without a face.
+    failures : list of str
+        What went wrong.
+    missing : tuple of int
+        Context frames that were left out.
     """
 
     image: np.ndarray
@@ -93,34 +103,33 @@ class PreviewImage:
 
 
 class CachingBlender(Blender):
-    """A blender that keeps the masks it has found.
+    """A blender that caches masks; blenders of other looks may share the cache."""
 
-    Parameters
-    ----------
-    known : by face and kind of mask; blenders of other looks share it
-    """
-
-    def __init__(self, look: Look, erode: float, blur: float, known: Masks) -> None:
+    def __init__(self, look: Look, erode: float, blur: float, cache: MaskCache) -> None:
         super().__init__(look, erode, blur)
-        self._known = known
+        self._cache = cache
 
     def soft_mask(self, swap: Swap) -> np.ndarray:
         """Return a face's mask."""
-        masks = self._known.setdefault(swap, {})
+        masks = self._cache.setdefault(swap, {})
         if self.look.mask_type not in masks:
             masks[self.look.mask_type] = super().soft_mask(swap)
         return masks[self.look.mask_type]
 
 
-class Preview:
-    """Makes pictures of frames.
+class PreviewRenderer:
+    """Makes previews of frames.
 
     Parameters
     ----------
-    frames : the footage
-    faces : its faces, by the stem of a frame's name
-    predictor : what makes the new faces
-    visibility : gives for a frame where nothing is before the faces, or None
+    frames : RandomFrames
+        The footage.
+    faces : mapping of str to list of FaceInfo
+        Its faces, by the stem of the frame's name.
+    predictor : Predictor
+        Makes the new faces.
+    visibility : callable or None
+        Returns a frame's `FrameJob.visibility`.
     """
 
     def __init__(
@@ -134,7 +143,7 @@ class Preview:
         self._faces = faces
         self._predictor = predictor
         size = FACE_BYTES * predictor.resolution**2 + MASK_BYTES * MASK_SIDE**2
-        self._most = max(16, KEPT_BYTES // size)
+        self._max_jobs = max(16, CACHE_BYTES // size)
         motions = find_motions(info for infos in faces.values() for info in infos)
         self._pipeline = Pipeline(
             predictor,
@@ -144,111 +153,123 @@ class Preview:
             motions=motions,
         )
         self._jobs: OrderedDict[int, FrameJob] = OrderedDict()
-        self._broken: set[int] = set()
-        self._masks: Masks = WeakKeyDictionary()
-        self._pictures: OrderedDict[PreviewRequest, PreviewImage] = OrderedDict()
+        self._unreadable: set[int] = set()
+        self._masks: MaskCache = WeakKeyDictionary()
+        self._images: OrderedDict[PreviewRequest, PreviewImage] = OrderedDict()
 
     def ready(self, index: int) -> bool:
-        """Whether all that takes long has been done for a frame, as far as it can be."""
-        return index in self._jobs or index in self._broken
+        """Whether the faces of a frame are predicted, or the frame cannot be read."""
+        return index in self._jobs or index in self._unreadable
 
-    def missing(self, shot: PreviewRequest) -> tuple[int, ...]:
-        """Return the frames before it that are not ready and count, the nearest first."""
-        return tuple(index for index in reversed(shot.row[:-1]) if not self.ready(index))
+    def missing(self, request: PreviewRequest) -> tuple[int, ...]:
+        """Return the context frames that are not ready, the nearest first."""
+        return tuple(index for index in reversed(request.frames[:-1]) if not self.ready(index))
 
     def prepare(self, index: int) -> FrameJob:
-        """Read a frame and have the model make its faces, unless that was done.
+        """Read a frame and predict its faces, unless they are cached.
 
         Raises
         ------
         UserError
-            If the frame cannot be read.
+            The frame cannot be read.
         """
         try:
-            frame = self.frames[index]  # which counts the bytes of what it keeps
+            frame = self.frames[index]  # cached there, within a limit of its own
         except UserError:
-            self._broken.add(index)
+            self._unreadable.add(index)
             raise
         if index not in self._jobs:
             infos = self._faces.get(Path(frame.name).stem, [])
             [job] = self._pipeline.predict([self._pipeline.cut(FrameJob(frame, infos))])
-            blank = replace(frame, image=frame.image[:0].copy())
-            self._jobs[index] = replace(job, frame=blank, visibility=None)
+            empty = replace(frame, image=frame.image[:0].copy())
+            self._jobs[index] = replace(job, frame=empty, visibility=None)
         self._jobs.move_to_end(index)
         visibility = self._pipeline.visibility(frame) if self._pipeline.visibility else None
         return replace(self._jobs[index], frame=frame, visibility=visibility)
 
-    def __call__(self, shot: PreviewRequest) -> PreviewImage:
-        """Return the picture of a frame; UserError if the frame cannot be read."""
-        seen = self._pictures.get(shot)
-        if seen is None or seen.missing != self.missing(shot):
-            self._pictures[shot] = self._make(shot)
-        self._pictures.move_to_end(shot)
-        while len(self._pictures) > KEPT_PICTURES:
-            self._pictures.popitem(last=False)
-        most = max(self._most, 2 * len(shot.looks))
-        while len(self._jobs) > most:
+    def __call__(self, request: PreviewRequest) -> PreviewImage:
+        """Return the preview of a frame; UserError if the frame cannot be read."""
+        cached = self._images.get(request)
+        if cached is None or cached.missing != self.missing(request):
+            self._images[request] = self._make(request)
+        self._images.move_to_end(request)
+        while len(self._images) > MAX_IMAGES:
+            self._images.popitem(last=False)
+        max_jobs = max(self._max_jobs, 2 * len(request.looks))
+        while len(self._jobs) > max_jobs:
             self._jobs.popitem(last=False)
-        return self._pictures[shot]
+        return self._images[request]
 
-    def _make(self, shot: PreviewRequest) -> PreviewImage:
-        missing = self.missing(shot)
-        job = self.prepare(shot.frame)
+    def _make(self, request: PreviewRequest) -> PreviewImage:
+        missing = self.missing(request)
+        job = self.prepare(request.frame)
         focus = _focus(job)
-        if shot.view == "original":
+        if request.view == "original":
             return PreviewImage(job.frame.image, job.frame, focus, [])
-        done = self._convert(job, shot)
+        done = self._convert(job, request)
         image = done.frame.image
-        if shot.view == "mask" and done.face_alpha is not None:
+        if request.view == "mask" and done.face_alpha is not None:
             image = show_mask(job.frame.image, done.face_alpha)
         return PreviewImage(show_alpha(image), job.frame, focus, done.failures, missing)
 
-    def _convert(self, job: FrameJob, shot: PreviewRequest) -> Converted:
-        """Convert a frame as a conversion does that has come past the frames before it."""
+    def _convert(self, job: FrameJob, request: PreviewRequest) -> Converted:
+        """Convert a frame as a run does that has just converted its context frames."""
         erode, blur = self._predictor.base_erode, self._predictor.base_blur
-        made = {look: CachingBlender(look, erode, blur, self._masks) for look in set(shot.looks)}
-        blenders = {index: made[look] for index, look in zip(shot.row, shot.looks, strict=True)}
-        pipeline = replace(self._pipeline, blender=lambda frame: blenders[frame.index])
-        row = [index for index in shot.row if index in self._jobs]
-        for index in row:
+        by_look = {
+            look: CachingBlender(look, erode, blur, self._masks) for look in set(request.looks)
+        }
+        looks = dict(zip(request.frames, request.looks, strict=True))
+        pipeline = replace(self._pipeline, blender=lambda frame: by_look[looks[frame.index]])
+        cached = [index for index in request.frames if index in self._jobs]
+        for index in cached:
             self._jobs.move_to_end(index)
-        before = [self._jobs[index] for index in row[:-1]]
-        *_, job = pipeline.remember([*before, job])
+        context = [self._jobs[index] for index in cached[:-1]]
+        *_, job = pipeline.remember([*context, job])
         return pipeline.blend(job)
 
     @staticmethod
     def _no_blender(_: Frame) -> Blender:
-        raise NotImplementedError("each picture brings its own")
+        raise NotImplementedError("every preview brings its own blender")
 
 
 def show_mask(frame: np.ndarray, face_alpha: np.ndarray) -> np.ndarray:
-    """Return a frame (H, W, 3) uint8 in its colors where (H, W) uint8 `face_alpha` is 255.
+    """Darken a frame and take its colors away outside the mask, so that edges can be judged.
 
-    Where it is 0 the frame is dark and gray: edges can be judged against what they run along.
+    Parameters
+    ----------
+    frame : (H, W, 3) uint8
+        The original frame.
+    face_alpha : (H, W) uint8
+        255 where the frame keeps its colors.
+
+    Returns
+    -------
+    image : (H, W, 3) uint8
+        The frame, dark and gray where `face_alpha` is 0.
     """
     gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) // 3
-    share = face_alpha[..., None].astype(np.uint16)
-    mixed = (frame * share + gray[..., None] * (255 - share) + 127) // 255
+    alpha = face_alpha[..., None].astype(np.uint16)
+    mixed = (frame * alpha + gray[..., None] * (255 - alpha) + 127) // 255
     return mixed.astype(np.uint8)
 
 
 def show_alpha(image: np.ndarray) -> np.ndarray:
-    """Return a picture (H, W, 3 or 4) uint8 over a checkerboard where it is transparent."""
+    """Return an image (H, W, 3 or 4) uint8 over a checkerboard where it is transparent."""
     if image.shape[2] == 3:
         return image
-    rows, columns = (np.arange(side) // CHECKS for side in image.shape[:2])
+    rows, columns = (np.arange(side) // CHECKER for side in image.shape[:2])
     board = np.where((rows[:, None] + columns) % 2, 150, 100).astype(np.uint16)[..., None]
     alpha = image[..., 3:].astype(np.uint16)
     return ((image[..., :3] * alpha + board * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def _focus(job: FrameJob) -> tuple[int, int, int, int] | None:
-    """Return the rectangle around all faces, with some room, within the frame."""
+    """Return the rectangle around all faces, with a margin, within the frame."""
     if not job.swaps:
         return None
     points = np.concatenate([swap.landmarks for swap in job.swaps])
     low, high = points.min(axis=0), points.max(axis=0)
-    half = (high - low).max() * ROOM / 2
+    half = (high - low).max() * ZOOM_MARGIN / 2
     middle = (low + high) / 2
     height, width = job.frame.image.shape[:2]
     left, top = np.clip(middle - half, 0, (width - 2, height - 2)).astype(int).tolist()

@@ -1,7 +1,7 @@
-"""Makes the pictures of an interactive conversion in a thread of its own.
+"""Renders previews in a thread of its own.
 
-The window must never wait for a picture: OpenCV's windows remember only the last of the keys that
-were pressed since they were last asked.
+The window must never wait for a preview: of several keys pressed between two polls, OpenCV's
+windows report only the last one.
 """
 
 from __future__ import annotations
@@ -10,41 +10,44 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from converters.interactive.preview import Preview, PreviewImage, PreviewRequest
+from converters.interactive.preview import PreviewImage, PreviewRenderer, PreviewRequest
 from utils.errors import UserError
 
-SLOW = 0.3
-"""Seconds; a picture that takes longer is said to be on its way."""
-IDLE = 0.4
-"""Seconds without a change after which frames are made ready that nobody has asked for yet: the
-picture that is asked for next has to wait until that is done."""
+LATE_SECONDS = 0.3
+"""A preview that takes longer than this is announced."""
+IDLE_SECONDS = 0.4
+"""Without a change for this long, frames are prepared ahead. The next request has to wait for the
+frame that is being prepared."""
 
 
 @dataclass(frozen=True, eq=False)
 class PreviewResult:
-    """What there is to show.
+    """The preview of a request, or the reason why there is none.
 
     Attributes
     ----------
-    shot : what was asked for
-    seen : its picture; None if there is none
-    trouble : why there is none, in words
+    request : PreviewRequest or None
+        What was requested; None before the first request.
+    preview : PreviewImage or None
+        The preview; None if it could not be made.
+    problem : str
+        Why it could not be made.
     """
 
-    shot: PreviewRequest | None = None
-    seen: PreviewImage | None = None
-    trouble: str = ""
+    request: PreviewRequest | None = None
+    preview: PreviewImage | None = None
+    problem: str = ""
 
 
 class PreviewWorker:
-    """Has the picture made that was asked for last; use it as a context."""
+    """Renders the latest request; a context manager."""
 
-    def __init__(self, preview: Preview) -> None:
-        self._preview = preview
-        self._thread = ThreadPoolExecutor(1, "painter")
+    def __init__(self, renderer: PreviewRenderer) -> None:
+        self._renderer = renderer
+        self._thread = ThreadPoolExecutor(1, "previews")
         self._task: Future[PreviewResult | None] | None = None
-        self._newest = PreviewResult()
-        self._wanted: PreviewRequest | None = None
+        self._latest = PreviewResult()
+        self._request: PreviewRequest | None = None
         self._since = 0.0
 
     def __enter__(self) -> PreviewWorker:
@@ -53,52 +56,51 @@ class PreviewWorker:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def __call__(self, shot: PreviewRequest) -> PreviewResult:
-        """Return the newest picture, at once; have the one of `shot` made if that is another."""
-        if shot != self._wanted:
-            self._wanted, self._since = shot, time.monotonic()
+    def __call__(self, request: PreviewRequest) -> PreviewResult:
+        """Return the latest preview at once; start rendering the requested one if it differs."""
+        if request != self._request:
+            self._request, self._since = request, time.monotonic()
         if self._task is not None and self._task.done():
-            self._newest = self._task.result() or self._newest
+            self._latest = self._task.result() or self._latest
             self._task = None
         if self._task is None:
-            self._begin(shot)
-        return self._newest
+            self._start_next(request)
+        return self._latest
 
     @property
     def late(self) -> bool:
-        """Whether the picture that is asked for is not there and takes long."""
-        return self._newest.shot != self._wanted and self._waited > SLOW
+        """Whether the requested preview is not there yet and is taking long."""
+        return self._latest.request != self._request and self._elapsed > LATE_SECONDS
 
     @property
-    def _waited(self) -> float:
+    def _elapsed(self) -> float:
         return time.monotonic() - self._since
 
-    def _begin(self, shot: PreviewRequest) -> None:
-        """Have done what is to be done next, if anything is."""
-        if self._newest.shot != shot:
-            self._task = self._thread.submit(self._paint, shot)
-        elif self._waited > IDLE:
-            self._look_ahead(shot)
+    def _start_next(self, request: PreviewRequest) -> None:
+        if self._latest.request != request:
+            self._task = self._thread.submit(self._render, request)
+        elif self._elapsed > IDLE_SECONDS:
+            self._look_ahead(request)
 
-    def _look_ahead(self, shot: PreviewRequest) -> None:
-        """Make ready what the picture lacks, and then the next frame."""
-        preview, seen = self._preview, self._newest.seen
-        missing, after = preview.missing(shot), shot.frame + 1
+    def _look_ahead(self, request: PreviewRequest) -> None:
+        """Prepare missing context frames, then render again with them, then the next frame."""
+        renderer, preview = self._renderer, self._latest.preview
+        missing, following = renderer.missing(request), request.frame + 1
         if missing:
             self._task = self._thread.submit(self._prepare, missing[0])
-        elif seen is not None and seen.missing:
-            self._task = self._thread.submit(self._paint, shot)
-        elif after < len(preview.frames) and not preview.ready(after):
-            self._task = self._thread.submit(self._prepare, after)
+        elif preview is not None and preview.missing:
+            self._task = self._thread.submit(self._render, request)
+        elif following < len(renderer.frames) and not renderer.ready(following):
+            self._task = self._thread.submit(self._prepare, following)
 
-    def _paint(self, shot: PreviewRequest) -> PreviewResult:
+    def _render(self, request: PreviewRequest) -> PreviewResult:
         try:
-            return PreviewResult(shot, self._preview(shot))
+            return PreviewResult(request, self._renderer(request))
         except UserError as problem:
-            return PreviewResult(shot, None, str(problem))
+            return PreviewResult(request, None, str(problem))
 
     def _prepare(self, index: int) -> None:
         try:
-            self._preview.prepare(index)
+            self._renderer.prepare(index)
         except UserError:
-            return  # it is told when that frame is shown
+            return  # reported when that frame is shown

@@ -1,7 +1,6 @@
-"""What the window of an interactive conversion shows: a picture, settings beside it, a line below.
+"""The content of the window: the preview, the settings beside it, and a footer.
 
-Settings stand beside the picture, not on it: they can be read whatever the footage is like, and
-hide nothing of it.
+Settings stand beside the image, not on it: they are readable on any footage and hide none of it.
 """
 
 from __future__ import annotations
@@ -10,187 +9,192 @@ import cv2
 import numpy as np
 
 from converters.interactive import keymap
-from converters.interactive.edits import shown, words
+from converters.interactive.edits import format_value, label
 from converters.interactive.preview import PreviewImage
 from converters.interactive.state import EditorState
 from converters.look import Look
 from utils.options import Option, options_of
 
 SIZE = (1280, 760)
-SIDE, LINE, LOW, FILM = 320, 22, 62, 10
-"""Pixels: the column's width, a row, the height of the foot and of the film in it."""
-KEYS, VALUES = 150, 188  # where they begin in the column
-LETTERS = 0.46
-GROUND, BAR = (24, 24, 24), (38, 38, 38)
+COLUMN_WIDTH, ROW_HEIGHT, FOOTER_HEIGHT, STRIP_HEIGHT = 320, 22, 62, 10  # pixels
+LABEL_X, KEY_X, VALUE_X, HELP_X = 12, 150, 188, 92  # where text starts in the column
+FONT_SCALE = 0.46
+BACKGROUND, PANEL = (24, 24, 24), (38, 38, 38)
 TEXT, DIM, FAINT = (235, 235, 235), (150, 150, 150), (90, 90, 90)
-MARK, ALARM = (120, 215, 255), (110, 120, 255)
+ACCENT, WARNING = (120, 215, 255), (110, 120, 255)
 
 
 def draw(
-    seen: PreviewImage | None, desk: EditorState, alarm: str = "", late: bool = False
+    preview: PreviewImage | None, state: EditorState, problem: str = "", late: bool = False
 ) -> np.ndarray:
-    """Return the window's content, which the window scales to its size.
+    """Draw the content of the window, which the window scales to its size.
 
     Parameters
     ----------
-    seen : the picture; None if there is none
-    desk : the state
-    alarm : a sentence that must not be missed
-    late : whether the picture is an older one, because the right one takes long
+    preview : PreviewImage or None
+        The preview; None if there is none.
+    state : EditorState
+        The state to show.
+    problem : str
+        A sentence the person must not miss.
+    late : bool
+        The preview is an older one because the requested one is taking long.
 
     Returns
     -------
-    content : (height, width, 3) uint8
+    content : (760, 1280, 3) uint8
+        The image to show.
     """
     width, height = SIZE
-    content = np.full((height, width, 3), GROUND, np.uint8)
-    place = content[: height - LOW, : width - SIDE]
-    if desk.help:
-        draw_help(place)
-    elif seen is not None:
-        put_picture(place, seen, desk.zoomed)
-    draw_settings(content[:, width - SIDE :], desk)
-    draw_foot(content[height - LOW :, : width - SIDE], desk, seen, alarm, late)
+    content = np.full((height, width, 3), BACKGROUND, np.uint8)
+    main = content[: height - FOOTER_HEIGHT, : width - COLUMN_WIDTH]
+    if state.show_help:
+        draw_help(main)
+    elif preview is not None:
+        draw_preview(main, preview, state.zoomed)
+    draw_settings(content[:, width - COLUMN_WIDTH :], state)
+    footer = content[height - FOOTER_HEIGHT :, : width - COLUMN_WIDTH]
+    draw_footer(footer, state, preview, problem, late)
     return content
 
 
-def put_picture(place: np.ndarray, seen: PreviewImage, zoomed: bool) -> None:
-    """Fit the picture, or the part of it with the faces, into a place."""
-    image = seen.image
-    if zoomed and seen.focus is not None:
-        left, top, right, bottom = seen.focus
+def draw_preview(area: np.ndarray, preview: PreviewImage, zoomed: bool) -> None:
+    """Fit the preview, or the part of it with the faces, into an area."""
+    image = preview.image
+    if zoomed and preview.focus is not None:
+        left, top, right, bottom = preview.focus
         image = image[top:bottom, left:right]
-    height, width = place.shape[:2]
+    height, width = area.shape[:2]
     scale = min(width / image.shape[1], height / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     fitted = cv2.resize(image, size, interpolation=method)[:height, :width]
     top, left = (height - fitted.shape[0]) // 2, (width - fitted.shape[1]) // 2
-    place[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+    area[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
 
 
-def draw_settings(column: np.ndarray, desk: EditorState) -> None:
-    """List the settings of the frame; what differs from the default stands out."""
-    column[:] = BAR
-    keys = keymap.keys_of_settings()
+def draw_settings(column: np.ndarray, state: EditorState) -> None:
+    """List the settings of the current frame; values other than the default stand out."""
+    column[:] = PANEL
+    keys = keymap.keys_by_setting()
     defaults = Look()
-    write(column, "SETTINGS", 12, 24, DIM)
-    write(column, "keys", KEYS, 24, DIM)
-    row = 50
+    write(column, "SETTINGS", LABEL_X, 24, DIM)
+    write(column, "keys", KEY_X, 24, DIM)
+    y = 50
     for option in options_of(Look):
-        value = getattr(desk.look, option.name)
+        value = getattr(state.look, option.name)
         changed = value != getattr(defaults, option.name)
-        used = matters(option, desk.look)
-        write(column, words(option.name), 12, row, TEXT if changed and used else DIM)
-        write(column, shown(value), VALUES, row, (MARK if changed else TEXT) if used else FAINT)
-        write(column, keys.get(option.name, ""), KEYS, row, DIM if used else FAINT)
-        row += LINE
-    row += LINE
-    own = desk.looks.source(desk.frame)
-    origin = "settings of this frame" if own == desk.frame else f"settings of frame {own}"
-    write(column, origin, 12, row)
-    scope = "for this frame ONLY" if desk.alone else "from this frame on"
-    write(column, f"changes count {scope}", 12, row + LINE, MARK if desk.alone else TEXT)
-    row += 3 * LINE
-    for key, text in keymap.FIRST_KEYS.items():
-        write(column, key, 12, row, TEXT)
-        write(column, text, 92, row, DIM)
-        row += LINE
+        used = has_effect(option, state.look)
+        write(column, label(option.name), LABEL_X, y, TEXT if changed and used else DIM)
+        color = (ACCENT if changed else TEXT) if used else FAINT
+        write(column, format_value(value), VALUE_X, y, color)
+        write(column, keys.get(option.name, ""), KEY_X, y, DIM if used else FAINT)
+        y += ROW_HEIGHT
+    y += ROW_HEIGHT
+    own = state.timeline.source(state.frame)
+    origin = "settings of this frame" if own == state.frame else f"settings of frame {own}"
+    write(column, origin, LABEL_X, y)
+    scope = "to this frame ONLY" if state.this_frame_only else "from this frame on"
+    color = ACCENT if state.this_frame_only else TEXT
+    write(column, f"changes apply {scope}", LABEL_X, y + ROW_HEIGHT, color)
+    y += 3 * ROW_HEIGHT
+    for key, text in keymap.SHORT_HELP.items():
+        write(column, key, LABEL_X, y, TEXT)
+        write(column, text, HELP_X, y, DIM)
+        y += ROW_HEIGHT
 
 
-def matters(option: Option, look: Look) -> bool:
-    """Whether a setting makes a difference, the others being what they are."""
+def has_effect(option: Option, look: Look) -> bool:
+    """Whether a setting has an effect with the other settings of a look."""
     return all(getattr(look, name) in values for name, values in option.meta["when"].items())
 
 
-def draw_foot(
-    foot: np.ndarray,
-    desk: EditorState,
-    seen: PreviewImage | None,
-    alarm: str = "",
+def draw_footer(
+    footer: np.ndarray,
+    state: EditorState,
+    preview: PreviewImage | None,
+    problem: str = "",
     late: bool = False,
 ) -> None:
-    """Say which frame this is and what was done last, with the frame's place in the film."""
-    foot[:] = BAR
-    draw_film(foot[:FILM], desk)
-    if seen is not None and seen.frame.index != desk.frame:
-        seen = None  # the picture of another frame
-    write(foot, where(desk, seen), 12, 31)
-    told = alarm or "; ".join(seen.failures if seen else [])
-    if desk.typed is not None:
-        write(foot, f"go to frame: {desk.typed}_   (enter)", 12, 52, MARK)
-    elif told:
-        write(foot, told, 12, 52, ALARM)
+    """Show which frame this is, its place in the footage, and feedback."""
+    footer[:] = PANEL
+    draw_strip(footer[:STRIP_HEIGHT], state)
+    if preview is not None and preview.frame.index != state.frame:
+        preview = None  # it shows another frame
+    write(footer, frame_label(state, preview), 12, 31)
+    problem = problem or "; ".join(preview.failures if preview else [])
+    if state.typed is not None:
+        write(footer, f"go to frame: {state.typed}_   (enter)", 12, 52, ACCENT)
+    elif problem:
+        write(footer, problem, 12, 52, WARNING)
     else:
-        write(foot, desk.message, 12, 52, MARK)
-    if desk.seen != "result":
-        write_right(foot, desk.seen.upper(), 31, MARK)
+        write(footer, state.message, 12, 52, ACCENT)
+    if state.shown_view != "result":
+        write_right(footer, state.shown_view.upper(), 31, ACCENT)
     if late:
-        write_right(foot, "making the picture ...", 52, DIM)
-    elif seen is not None and seen.missing:
-        count = len(seen.missing)
-        write_right(foot, f"colors: {count} frames before it to come ...", 52, DIM)
+        write_right(footer, "rendering ...", 52, DIM)
+    elif preview is not None and preview.missing:
+        write_right(footer, f"colors: {len(preview.missing)} context frames to go ...", 52, DIM)
 
 
-def draw_film(strip: np.ndarray, desk: EditorState) -> None:
-    """Show the whole film: light where a face is, marks where settings change, and this frame."""
+def draw_strip(strip: np.ndarray, state: EditorState) -> None:
+    """Draw the whole footage: frames with a face, changes of settings, the current frame."""
     width = strip.shape[1]
 
     def column(frame: int) -> int:
-        return min(width - 1, width * frame // max(1, desk.scene.count))
+        return min(width - 1, width * frame // max(1, state.footage.count))
 
-    strip[:] = GROUND
-    for face in desk.scene.faces:
-        strip[2:-2, column(face) : max(column(face) + 1, column(face + 1))] = FAINT
-    for frame in desk.looks.own:
-        strip[:, column(frame) : column(frame) + 2] = MARK
-    here = column(desk.frame)
-    strip[:, max(0, here - 1) : max(here + 2, column(desk.frame + 1))] = TEXT
+    strip[:] = BACKGROUND
+    for frame in state.footage.face_frames:
+        strip[2:-2, column(frame) : max(column(frame) + 1, column(frame + 1))] = FAINT
+    for frame in state.timeline.own:
+        strip[:, column(frame) : column(frame) + 2] = ACCENT
+    current = column(state.frame)
+    strip[:, max(0, current - 1) : max(current + 2, column(state.frame + 1))] = TEXT
 
 
-def where(desk: EditorState, seen: PreviewImage | None) -> str:
-    """Return which frame is shown: its number, time and name."""
-    parts = [f"frame {desk.frame} / {desk.scene.count - 1}"]
-    if seen is not None and seen.frame.time is not None:
-        minutes, seconds = divmod(float(seen.frame.time), 60)
+def frame_label(state: EditorState, preview: PreviewImage | None) -> str:
+    """Return the number, the time and the name of the current frame."""
+    parts = [f"frame {state.frame} / {state.footage.count - 1}"]
+    if preview is not None and preview.frame.time is not None:
+        minutes, seconds = divmod(float(preview.frame.time), 60)
         parts.append(f"{int(minutes):02}:{seconds:06.3f}")
-    elif seen is not None:
-        parts.append(seen.frame.name)
-    if not desk.has_face:
+    elif preview is not None:
+        parts.append(preview.frame.name)
+    if not state.has_face:
         parts.append("no face")
     return "   ".join(parts)
 
 
-def draw_help(place: np.ndarray) -> None:
-    """List all keys, in as many columns as they need."""
-    column, row = 0, 30
-    wide = max(300, place.shape[1] // 3)
-    for group, rows in keymap.listed().items():
-        if row + (len(rows) + 1) * 20 > place.shape[0] and row > 30:
-            column, row = column + 1, 30
-        write(place, group, 16 + column * wide, row, MARK)
-        for line in rows:
-            row += 20
-            keys = "  ".join(line.keys)
-            write(place, keys, 16 + column * wide, row, TEXT, 0.4)
-            write(place, line.help, 16 + column * wide + 108, row, DIM, 0.4)
-        row += 34
+def draw_help(area: np.ndarray) -> None:
+    """List all keys, in as many columns as needed."""
+    column, y = 0, 30
+    width = max(300, area.shape[1] // 3)
+    for group, rows in keymap.help_groups().items():
+        if y + (len(rows) + 1) * 20 > area.shape[0] and y > 30:
+            column, y = column + 1, 30
+        write(area, group, 16 + column * width, y, ACCENT)
+        for row in rows:
+            y += 20
+            write(area, "  ".join(row.keys), 16 + column * width, y, TEXT, 0.4)
+            write(area, row.help, 16 + column * width + 108, y, DIM, 0.4)
+        y += 34
 
 
 def write(
-    picture: np.ndarray,
+    image: np.ndarray,
     text: str,
     x: int,
     y: int,
     color: tuple[int, int, int] = TEXT,
-    size: float = LETTERS,
+    size: float = FONT_SCALE,
 ) -> None:
     """Write a line; its lower left corner is at (x, y)."""
     font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(picture, text, (x, y), font, size, color, 1, cv2.LINE_AA)
+    cv2.putText(image, text, (x, y), font, size, color, 1, cv2.LINE_AA)
 
 
-def write_right(picture: np.ndarray, text: str, y: int, color: tuple[int, int, int] = TEXT) -> None:
+def write_right(image: np.ndarray, text: str, y: int, color: tuple[int, int, int] = TEXT) -> None:
     """Write a line that ends at the right edge."""
-    (wide, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, LETTERS, 1)
-    write(picture, text, picture.shape[1] - wide - 12, y, color)
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)
+    write(image, text, image.shape[1] - width - 12, y, color)

@@ -1,7 +1,7 @@
-"""The session file of an interactive conversion: which frame has which look, and where one was.
+"""The session file of an interactive conversion: the look of each frame, and the current frame.
 
-It lies beside the output, is written whole at each change, and is checked when it is read: anybody
-may have edited it.
+It lies beside the output, is rewritten as a whole on every change, and is validated when read:
+people edit it by hand.
 """
 
 from __future__ import annotations
@@ -20,41 +20,44 @@ from utils.files import write_json
 
 VERSION = 1
 KIND = "interactive conversion"
-LARGEST = 100_000_000  # bytes
-WAY_OUT = "mend it, or move it away to begin anew"
+MAX_BYTES = 100_000_000
+REPAIR_HINT = "repair it, or move it away to start a new session"
 
 
 @dataclass(frozen=True)
 class SavedSession:
-    """What is kept of an interactive conversion.
+    """What a session file holds.
 
     Attributes
     ----------
-    looks : the settings of the frames
-    at : number of the frame that was shown last
-    lost : names of frames that had settings and are not in the footage
+    timeline : LookTimeline
+        The settings of all frames.
+    frame : int
+        Number of the frame that was shown last.
+    missing : tuple of str
+        Names of frames that have settings but are not in the footage.
     """
 
-    looks: LookTimeline
-    at: int = 0
-    lost: tuple[str, ...] = ()
+    timeline: LookTimeline
+    frame: int = 0
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SessionFile:
-    """Where the session of a run is kept, and whether one is there to continue."""
+    """Where the session of a run is kept, and whether there is one to continue."""
 
     path: Path
     resume: bool
 
     @classmethod
     def find(cls, named: Path | None, use_session: bool, output: Path) -> SessionFile:
-        """Return the session that was named, or else the one of an output.
+        """Return the session file that was named, or else the one of an output.
 
         Raises
         ------
         InputError
-            If one is named that does not exist.
+            The named file does not exist.
         """
         if named is not None and use_session and not named.is_file():
             raise InputError(f'there is no session "{named}"')
@@ -63,18 +66,18 @@ class SessionFile:
 
 
 def session_path(output: Path) -> Path:
-    """Return where the session of an output is kept."""
+    """Return the path of the session file of an output."""
     return output.with_name(output.name + ".session.json")
 
 
 def save(path: Path, session: SavedSession, footage: str, names: Sequence[str]) -> None:
-    """Write a session; `footage` is the footage's name, `names` those of its frames."""
+    """Write a session; `footage` is the name of the footage, `names` are those of its frames."""
     looks = {
         names[index]: look_to_json(look)
-        for index, look in session.looks.own.items()
+        for index, look in session.timeline.own.items()
         if index < len(names)
     }
-    value = {"version": VERSION, "kind": KIND, "footage": footage, "at": names[session.at]}
+    value = {"version": VERSION, "kind": KIND, "footage": footage, "at": names[session.frame]}
     write_json(path, value | {"looks": looks})
 
 
@@ -83,13 +86,17 @@ def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> Sa
 
     Parameters
     ----------
-    footage : the name of the footage it is wanted for
-    number_of : name of a frame -> its number; None if the footage has no such frame
+    path : Path
+        The session file.
+    footage : str
+        Name of the footage it must belong to.
+    number_of : callable
+        Returns the number of a frame by name; None if the footage has no such frame.
 
     Raises
     ------
     InputError
-        If it is damaged, newer than this program, or belongs to other footage.
+        The file is damaged, newer than this program, or belongs to other footage.
     """
     record = _read(path)
     if record.get("footage") != footage:
@@ -99,14 +106,14 @@ def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> Sa
         )
     looks = record.get("looks")
     if not isinstance(looks, dict) or not looks:
-        raise InputError(f'the session "{path}" holds no settings; {WAY_OUT}')
+        raise InputError(f'the session "{path}" has no settings; {REPAIR_HINT}')
     own = {name: _look(path, name, value) for name, value in looks.items()}
     numbers = {name: number_of(name) for name in own}
     known = {number: own[name] for name, number in numbers.items() if number is not None}
     if not known:
         raise InputError(
             f'the session "{path}" has settings for frames such as "{next(iter(own))}", which are '
-            f"not in the footage; {WAY_OUT}"
+            f"not in the footage; {REPAIR_HINT}"
         )
     at = record.get("at")
     return SavedSession(
@@ -116,27 +123,29 @@ def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> Sa
     )
 
 
-def warn_of_lost(session: SavedSession) -> None:
-    """Say which frames had settings and are gone."""
-    if session.lost:
+def warn_of_missing(session: SavedSession) -> None:
+    """Warn of frames that have settings but are not in the footage."""
+    if session.missing:
         console.warn(
-            f"{len(session.lost)} frame(s) with settings of their own are no longer in the "
-            f"footage, such as {session.lost[0]}"
+            f"{len(session.missing)} frame(s) with settings of their own are no longer in the "
+            f"footage, such as {session.missing[0]}"
         )
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f'"{path}" is too large for a session; {WAY_OUT}')
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f'"{path}" is too large for a session; {REPAIR_HINT}')
         record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise InputError(f'cannot read the session "{path}": {problem.strerror}') from None
     except (ValueError, RecursionError):
-        raise InputError(f'the session "{path}" is damaged: it is not JSON; {WAY_OUT}') from None
+        raise InputError(
+            f'the session "{path}" is damaged: it is not JSON; {REPAIR_HINT}'
+        ) from None
     version = record.get("version") if isinstance(record, dict) else None
     if not isinstance(record, dict) or record.get("kind") != KIND or type(version) is not int:
-        raise InputError(f'"{path}" is not a session of convert --interactive')
+        raise InputError(f'"{path}" is not a session file of convert --interactive')
     if version > VERSION:
         raise InputError(
             f'the session "{path}" was written by a newer version of this program; update it'
@@ -146,8 +155,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _look(path: Path, name: str, value: object) -> Look:
     if not isinstance(value, dict):
-        raise InputError(f'the session "{path}" holds no settings for {name}; {WAY_OUT}')
+        raise InputError(f'the session "{path}" has no settings for {name}; {REPAIR_HINT}')
     try:
         return look_from_json(value)
     except UsageError as problem:
-        raise InputError(f'the session "{path}", frame {name}: {problem}; {WAY_OUT}') from None
+        raise InputError(f'the session "{path}", frame {name}: {problem}; {REPAIR_HINT}') from None

@@ -1,7 +1,8 @@
-"""What an interactive conversion does at each key: a state, and functions from it to the next.
+"""The state of an interactive conversion, and the actions that move through the footage.
 
-There is no window and no picture here. `app` shows what a state says is to be seen; `keymap` says
-which key does what, `edits` changes settings.
+There is no window and no image here: `app` runs the event loop, `keymap` binds keys to actions,
+and `edits` holds the actions that change settings. Every action is a pure function from one state
+to the next.
 """
 
 from __future__ import annotations
@@ -18,17 +19,25 @@ ViewMode = Literal["result", "original", "mask"]
 Outcome = Literal["", "quit", "render"]
 Action = Callable[["EditorState"], "EditorState"]
 
-SMALL, LARGE = 1, 5
-"""By how much a slider moves at a press of its key, and while the key is held down."""
-LONGEST_NUMBER = 9  # digits
+SMALL_STEP, LARGE_STEP = 1, 5
+"""How far a slider moves on a key press, and while the key is held down."""
+MAX_DIGITS = 9
 
 
 @dataclass(frozen=True)
 class FootageIndex:
-    """What is known of the footage: how many frames, and which have a face, in order."""
+    """Which frames the footage has.
+
+    Attributes
+    ----------
+    count : int
+        Number of frames.
+    face_frames : tuple of int
+        Numbers of the frames with a face, ascending.
+    """
 
     count: int
-    faces: tuple[int, ...]
+    face_frames: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -37,174 +46,191 @@ class EditorState:
 
     Attributes
     ----------
-    scene : the footage
-    looks : the settings of its frames
-    frame : the frame on the screen
-    view : what is shown of it
-    peek : whether the original is shown as long as a mouse button is held
-    zoomed : whether only the surroundings of its faces are shown
-    alone : whether changes are for this frame only, and not for those that follow
-    help : whether the keys are shown
-    typed : the digits of a frame number so far; None while none is asked for
-    asked : whether rendering was asked for once; the second time counts
-    end : how the work ends, if it does
-    message : what there is to say about the last key
-    past : earlier settings, to go back to
-    step : how far a slider moves
+    timeline : LookTimeline
+        The settings of all frames.
+    frame : int
+        Number of the current frame.
+    peek : bool
+        True while a mouse button is held to show the original.
+    this_frame_only : bool
+        Changes apply to the current frame only, not to the ones that follow.
+    typed : str or None
+        Digits of a frame number entered so far; None when no number is being entered.
+    render_requested : bool
+        Rendering was requested once; the second request starts it.
+    outcome : Outcome
+        How the session ends; empty while it goes on.
+    message : str
+        Feedback on the last key.
+    undo_stack : tuple of LookTimeline
+        Earlier settings, the latest last.
+    slider_step : int
+        How far a slider moves.
     """
 
-    scene: FootageIndex
-    looks: LookTimeline
+    footage: FootageIndex
+    timeline: LookTimeline
     frame: int = 0
     view: ViewMode = "result"
     peek: bool = False
     zoomed: bool = False
-    alone: bool = False
-    help: bool = False
+    this_frame_only: bool = False
+    show_help: bool = False
     typed: str | None = None
-    asked: bool = False
-    end: Outcome = ""
+    render_requested: bool = False
+    outcome: Outcome = ""
     message: str = ""
-    past: tuple[LookTimeline, ...] = ()
-    step: int = SMALL
+    undo_stack: tuple[LookTimeline, ...] = ()
+    slider_step: int = SMALL_STEP
 
     @property
     def look(self) -> Look:
-        """The settings of the frame on the screen."""
-        return self.looks.at(self.frame)
+        """The settings of the current frame."""
+        return self.timeline.at(self.frame)
 
     @property
-    def seen(self) -> ViewMode:
-        """What is shown of the frame."""
+    def shown_view(self) -> ViewMode:
+        """What is shown of the current frame."""
         return "original" if self.peek else self.view
 
     @property
     def has_face(self) -> bool:
-        """Whether there is a face in the frame on the screen."""
-        place = bisect_left(self.scene.faces, self.frame)
-        return self.scene.faces[place : place + 1] == (self.frame,)
+        """Whether the current frame has a face."""
+        place = bisect_left(self.footage.face_frames, self.frame)
+        return self.footage.face_frames[place : place + 1] == (self.frame,)
 
 
-def go(desk: EditorState, frame: int) -> EditorState:
-    """Show another frame; beyond an end there is none."""
-    last = desk.scene.count - 1
+def go_to(state: EditorState, frame: int) -> EditorState:
+    """Show another frame, or the first or last one where the number is out of range."""
+    last = state.footage.count - 1
     message = ""
     if frame < 0 or frame > last:
         message = "this is the first frame" if frame < 0 else "this is the last frame"
-    return replace(desk, frame=min(max(frame, 0), last), message=message)
+    return replace(state, frame=min(max(frame, 0), last), message=message)
 
 
-def step(by: int) -> Action:
-    """Show the frame that lies `by` frames further."""
-    return lambda desk: go(desk, desk.frame + by)
+def move_by(frames: int) -> Action:
+    """Show the frame that many frames later, or earlier if negative."""
+    return lambda state: go_to(state, state.frame + frames)
 
 
-def first(desk: EditorState) -> EditorState:
+def first_frame(state: EditorState) -> EditorState:
     """Show the first frame."""
-    return go(desk, 0)
+    return go_to(state, 0)
 
 
-def last(desk: EditorState) -> EditorState:
+def last_frame(state: EditorState) -> EditorState:
     """Show the last frame."""
-    return go(desk, desk.scene.count - 1)
+    return go_to(state, state.footage.count - 1)
 
 
-def next_face(desk: EditorState) -> EditorState:
+def next_face(state: EditorState) -> EditorState:
     """Show the next frame with a face."""
-    later = desk.scene.faces[bisect_right(desk.scene.faces, desk.frame) :]
-    return go(desk, later[0]) if later else replace(desk, message="no face in later frames")
+    frames = state.footage.face_frames
+    later = frames[bisect_right(frames, state.frame) :]
+    return go_to(state, later[0]) if later else replace(state, message="no face in later frames")
 
 
-def previous_face(desk: EditorState) -> EditorState:
+def previous_face(state: EditorState) -> EditorState:
     """Show the previous frame with a face."""
-    earlier = desk.scene.faces[: bisect_left(desk.scene.faces, desk.frame)]
-    return go(desk, earlier[-1]) if earlier else replace(desk, message="no face in earlier frames")
+    frames = state.footage.face_frames
+    earlier = frames[: bisect_left(frames, state.frame)]
+    if not earlier:
+        return replace(state, message="no face in earlier frames")
+    return go_to(state, earlier[-1])
 
 
-def next_change(desk: EditorState) -> EditorState:
+def next_change(state: EditorState) -> EditorState:
     """Show the next frame with settings of its own."""
-    later = [frame for frame in desk.looks.own if frame > desk.frame]
-    return go(desk, later[0]) if later else replace(desk, message="no other settings after this")
+    later = [frame for frame in state.timeline.own if frame > state.frame]
+    return go_to(state, later[0]) if later else replace(state, message="no later settings change")
 
 
-def previous_change(desk: EditorState) -> EditorState:
+def previous_change(state: EditorState) -> EditorState:
     """Show the previous frame with settings of its own."""
-    earlier = [frame for frame in desk.looks.own if frame < desk.frame]
-    return go(desk, earlier[-1]) if earlier else replace(desk, message="no other settings before")
+    earlier = [frame for frame in state.timeline.own if frame < state.frame]
+    if not earlier:
+        return replace(state, message="no earlier settings change")
+    return go_to(state, earlier[-1])
 
 
 def toggle_view(view: ViewMode) -> Action:
-    """Show the original or the mask instead of the result, or the result again."""
+    """Switch between the result and another view."""
 
-    def toggle(desk: EditorState) -> EditorState:
-        return replace(desk, view="result" if desk.view == view else view, message="")
+    def toggle(state: EditorState) -> EditorState:
+        return replace(state, view="result" if state.view == view else view, message="")
 
     return toggle
 
 
-def toggle_zoom(desk: EditorState) -> EditorState:
-    """Show the surroundings of the faces only, or the whole frame again."""
-    return replace(desk, zoomed=not desk.zoomed, message="")
+def toggle_zoom(state: EditorState) -> EditorState:
+    """Switch between the whole frame and the area around its faces."""
+    return replace(state, zoomed=not state.zoomed, message="")
 
 
-def toggle_help(desk: EditorState) -> EditorState:
-    """Show or hide the keys."""
-    return replace(desk, help=not desk.help, message="")
+def toggle_help(state: EditorState) -> EditorState:
+    """Show or hide the list of keys."""
+    return replace(state, show_help=not state.show_help, message="")
 
 
-def ask_number(desk: EditorState) -> EditorState:
-    """Ask for the number of a frame; the keys that follow are its digits."""
-    return replace(desk, typed="", message="")
+def enter_frame_number(state: EditorState) -> EditorState:
+    """Start entering a frame number; the keys that follow are its digits."""
+    return replace(state, typed="", message="")
 
 
-def leave(desk: EditorState) -> EditorState:
-    """Close the window; the session is kept."""
-    return replace(desk, end="quit")
+def quit_session(state: EditorState) -> EditorState:
+    """Close the window without rendering."""
+    return replace(state, outcome="quit")
 
 
-def render(desk: EditorState) -> EditorState:
-    """Render everything, if it is asked for twice: holding the key down is asking once."""
-    if desk.asked and desk.step == SMALL:
-        return replace(desk, end="render")
-    return replace(desk, asked=True, message="press the same key again to render everything")
+def request_render(state: EditorState) -> EditorState:
+    """Render everything on the second press; holding the key down counts as one."""
+    if state.render_requested and state.slider_step == SMALL_STEP:
+        return replace(state, outcome="render")
+    message = "press the same key again to render everything"
+    return replace(state, render_requested=True, message=message)
 
 
-def press(
-    desk: EditorState, key: str, steps: Mapping[str, Action], held: bool = False
+def handle_key(
+    state: EditorState, key: str, actions: Mapping[str, Action], held: bool = False
 ) -> EditorState:
-    """Return the state after a key; one without a meaning changes nothing.
+    """Return the state after a key press; a key without an action changes nothing.
 
     Parameters
     ----------
-    key : as `utils.window.Key` names it
-    steps : what each key does
-    held : whether it comes from a key that is held down
+    state : EditorState
+        The state before.
+    key : str
+        Name of the key, as in `utils.window.Key`.
+    actions : mapping of str to Action
+        What each key does.
+    held : bool
+        The press repeats because the key is held down.
     """
-    if desk.typed is not None:
-        return _type(desk, key)
-    if key not in steps:
-        return desk
-    if desk.help and key == "escape":  # what a person expects who wants to get rid of the list
-        return replace(desk, help=False)
-    after = steps[key](replace(desk, step=LARGE if held else SMALL))
-    return replace(after, asked=False) if desk.asked else after
+    if state.typed is not None:
+        return _type_digit(state, key)
+    if key not in actions:
+        return state
+    if state.show_help and key == "escape":  # closes the help first, as people expect
+        return replace(state, show_help=False)
+    after = actions[key](replace(state, slider_step=LARGE_STEP if held else SMALL_STEP))
+    return replace(after, render_requested=False) if state.render_requested else after
 
 
-def mouse(desk: EditorState, what: str, wheel: int = 0) -> EditorState:
-    """Return the state after a movement of the mouse, as `utils.window.Mouse` describes it."""
+def handle_mouse(state: EditorState, what: str, wheel: int = 0) -> EditorState:
+    """Return the state after a mouse event, as `utils.window.Mouse` describes it."""
     if what == "wheel":
-        return go(desk, desk.frame - wheel)
+        return go_to(state, state.frame - wheel)
     if what in ("left down", "left double"):
-        return replace(desk, peek=True)
-    return replace(desk, peek=False) if what == "left up" else desk
+        return replace(state, peek=True)
+    return replace(state, peek=False) if what == "left up" else state
 
 
-def _type(desk: EditorState, key: str) -> EditorState:
-    """Take a key as part of a frame number."""
-    typed = desk.typed or ""
+def _type_digit(state: EditorState, key: str) -> EditorState:
+    typed = state.typed or ""
     if key.isascii() and key.isdigit():
-        return replace(desk, typed=(typed + key)[:LONGEST_NUMBER])
+        return replace(state, typed=(typed + key)[:MAX_DIGITS])
     if key == "backspace":
-        return replace(desk, typed=typed[:-1])
-    done = replace(desk, typed=None)
-    return go(done, int(typed)) if key == "enter" and typed else done
+        return replace(state, typed=typed[:-1])
+    done = replace(state, typed=None)
+    return go_to(done, int(typed)) if key == "enter" and typed else done

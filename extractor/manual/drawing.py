@@ -114,5 +114,5 @@ def _status(editor: Editor, caption: str) -> list[str]:
         facts.append(f"zoom {editor.view.scale:.1f}")
     elif max(editor.rect.width, editor.rect.height) / 2 < SMALL:
         facts.append("a small face: z zooms in")
-    lines = ["   ".join(facts).encode("ascii", "replace").decode()]
+    lines = ["   ".join(facts)]
     return [*lines, editor.message] if editor.message else lines

@@ -6,12 +6,12 @@ Needs Xvfb and xdotool: apt-get install xvfb xdotool
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 from PIL import ImageGrab
-from Xlib import X, display, protocol
 
 PATIENCE = 60  # seconds; a loaded machine needs long to start TensorFlow
 PROGRAMS = ("Xvfb", "xdotool")
@@ -107,6 +107,8 @@ class Screen:
 
     def close_window(self, window):
         """Do what the cross in a window's corner does."""
+        from Xlib import X, display, protocol  # not at the top: this file is imported on Windows
+
         connection = display.Display(self.display)
         protocols, delete = map(connection.intern_atom, ("WM_PROTOCOLS", "WM_DELETE_WINDOW"))
         target = connection.create_resource_object("window", int(window))
@@ -141,6 +143,8 @@ def wait_until(condition, what, patience=PATIENCE):
 @pytest.fixture(scope="module")
 def screen():
     """A display of 1280 x 800 that the tests of a file share."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("windows are tested on the virtual display Xvfb, which only Linux has")
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         sentence = f"{' and '.join(missing)} not installed: apt-get install xvfb xdotool"

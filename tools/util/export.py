@@ -13,8 +13,8 @@ from models.base import ModelBase
 from tools.util.options import ExportOptions
 from utils import console, device
 from utils.console import Report
-from utils.errors import InputError, UsageError
-from utils.files import write_atomic
+from utils.errors import UsageError
+from utils.files import require_new, write_atomic
 
 
 def run(options: ExportOptions) -> Report:
@@ -34,8 +34,7 @@ def run(options: ExportOptions) -> Report:
         raise UsageError(
             f"--output: Expected a name that ends in {' or '.join(WRITERS)}. Received: {path.name}"
         )
-    if path.exists() and not options.overwrite:
-        raise InputError(f'"{path}" exists already; use --overwrite or another --output')
+    require_new(path, options.overwrite)
     device.tune()
     network = swap_network(checkpoint.load_model(options.model_dir))
     path.parent.mkdir(parents=True, exist_ok=True)

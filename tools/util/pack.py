@@ -15,7 +15,7 @@ from tools.util.options import PackOptions, UnpackOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import write_atomic, write_bytes
+from utils.files import require_new, write_atomic, write_bytes
 
 SUFFIX = ".zip"
 ENCRYPTED = 1
@@ -32,8 +32,7 @@ def pack(options: PackOptions) -> Report:
     """
     folder = options.input_dir
     target = options.output or folder.with_name(folder.name + SUFFIX)
-    if target.exists() and not options.overwrite:
-        raise InputError(f'"{target}" exists already; use --overwrite or another --output')
+    require_new(target, options.overwrite)
     faces = Faceset.open(folder)
     with (
         write_atomic(target) as temporary,

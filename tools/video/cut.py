@@ -15,6 +15,7 @@ from tools.video.options import CutOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError
+from utils.files import require_new
 from utils.provenance.c2pa import Marker
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
@@ -61,8 +62,7 @@ def run(options: CutOptions) -> Report:
     if output.suffix.lower() not in CONTAINERS:
         names = ", ".join(CONTAINERS)
         raise UsageError(f"a video is written as one of: {names}. Received: {output.name}")
-    if output.exists() and not options.overwrite:
-        raise InputError(f'"{output}" exists already; use --overwrite')
+    require_new(output, options.overwrite)
     cut = plan(source, span, CONTAINERS[output.suffix.lower()], options.snap)
     marker = None
     with suppress(InputError):

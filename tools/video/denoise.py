@@ -13,7 +13,7 @@ from tools.video.options import DenoiseOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError
-from utils.files import VIDEO_SUFFIXES
+from utils.files import VIDEO_SUFFIXES, require_new
 from utils.provenance.c2pa import Marker
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
@@ -127,8 +127,7 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
         raise UsageError(f'"{output}" is also the input')
     marker = Marker() if _is_marked(source) else None
     if output.suffix.lower() in VIDEO_SUFFIXES:
-        if output.exists() and not options.overwrite:
-            raise InputError(f'"{output}" exists already; use --overwrite')
+        require_new(output, options.overwrite)
         encoder = encoder_for(options, source.video_format, notes)
         source.deep = encoder.deep
         return VideoSink(

@@ -6,7 +6,7 @@ from tools.video.options import MakeOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError
-from utils.files import list_images
+from utils.files import list_images, require_new
 from utils.provenance.c2pa import Marker
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
@@ -30,8 +30,7 @@ def run(options: MakeOptions) -> Report:
     InputError
         If pictures, times or sound are missing or do not belong together, or the video exists.
     """
-    if options.output_file.exists() and not options.overwrite:
-        raise InputError(f'"{options.output_file}" exists already; use --overwrite')
+    require_new(options.output_file, options.overwrite)
     reference = VideoSource(options.reference_file) if options.reference_file else None
     source = _pictures(options, reference)
     sound = _sound(options, source, reference)

@@ -12,14 +12,14 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from utils.files import write_json
+from utils.errors import InputError
+from utils.files import read_record, write_json
 from utils.provenance import certificate
 from utils.provenance.c2pa import FORMATS, Credential, Marker
 from utils.provenance.certificate import Identity
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, WHAT
 
-LARGEST = 1 << 20
-"""Bytes; a larger one is not ours."""
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, UnsupportedAlgorithm)
 
 
 def sidecar_of(path: Path) -> Path:
@@ -66,13 +66,11 @@ def read_sidecar(path: Path) -> Credential | None:
     if not place.is_file():
         return None
     try:
-        if place.stat().st_size > LARGEST:
-            raise ValueError(place)
-        record = json.loads(place.read_bytes())
+        record = read_record(place, "signed statement", None)
         certificates = x509.load_pem_x509_certificates(record["certificates"].encode())
         signature = base64.b64decode(record.pop("signature"), validate=True)
         good = _is_signed(record, signature, certificates)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, UnsupportedAlgorithm):
+    except (InputError, *MALFORMED):
         return Credential(False, "nobody known", False, None, ("the file beside it is damaged",))
     problems = []
     if not good:

@@ -1,6 +1,5 @@
 """When each frame of a video is shown, in a file beside pictures of them: `timestamps.json`."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -8,11 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.errors import InputError
-from utils.files import write_json
+from utils.files import read_record, write_json
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FolderSource, FrameSource
 
 NAME = "timestamps.json"
+VERSION = 1
 
 
 class FrameTime(NamedTuple):
@@ -62,7 +62,7 @@ class Timestamps:
         """Write it as JSON with exact fractions."""
         times = {name: [str(value) for value in shown] for name, shown in self.times.items()}
         facts = {"tick": str(self.time_base), "rate": str(self.rate), "whole": self.whole}
-        write_json(path, {"version": 1, **facts, "times": times})
+        write_json(path, {"version": VERSION, **facts, "times": times})
 
     @classmethod
     def read(cls, path: Path) -> "Timestamps":
@@ -73,8 +73,8 @@ class Timestamps:
         InputError
             If there is none, or it is not what `video extract` writes.
         """
+        found = read_record(path, "file of times", VERSION)
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
             times = {
                 str(name): FrameTime(Fraction(time), Fraction(duration))
                 for name, (time, duration) in found["times"].items()
@@ -83,8 +83,6 @@ class Timestamps:
             if time_base <= 0 or rate <= 0 or not times:
                 raise ValueError(path)
             return cls(times, time_base, rate, bool(found["whole"]))
-        except OSError as problem:
-            raise InputError(f'cannot read "{path}": {problem.strerror}') from None
         except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
             raise InputError(
                 f'"{path}" is not a file of times that `video extract` wrote'

@@ -1,0 +1,39 @@
+"""The program as a whole: how it was started, which version it is, where its files are."""
+
+import sys
+from pathlib import Path
+
+NAME = "faceswap-toolkit"
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of main.py: a checkout, or the folder `app` of an installed package."""
+
+
+def prog() -> str:
+    """Return the program's name in usage lines, which is how it was started."""
+    started = Path(sys.argv[0])
+    if started.parts[-2:] == ("faceswap_toolkit", "__main__.py"):
+        return "python -m faceswap_toolkit"
+    return NAME if started.stem == NAME else "main.py"  # the stem, for faceswap-toolkit.exe
+
+
+def command(words: str) -> str:
+    """Return a command of this program, as it is to be typed: "python main.py weights"."""
+    name = prog()
+    return f"python {name} {words}" if name.endswith(".py") else f"{name} {words}"
+
+
+def is_checkout() -> bool:
+    """Whether the program runs from a checkout rather than from an installed package."""
+    return (ROOT / "pyproject.toml").is_file()
+
+
+def version() -> str:
+    """Return the version: the checkout's, or that of the installed package."""
+    if is_checkout():
+        import tomllib
+
+        text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        return str(tomllib.loads(text)["project"]["version"])
+    from importlib import metadata
+
+    return metadata.version(NAME)
