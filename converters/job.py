@@ -144,7 +144,7 @@ def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
         image_format=options.image_format,
         encoder=encoder,
         rate=source.rate or exact_rate(options.rate),
-        deep=encoder.deep if in_video else _deep_images(options, source),
+        wants_16_bit=encoder.deep if in_video else _deep_images(options, source),
         coding={name: getattr(options, name) for name in CODING},
         marker=Marker() if options.provenance else None,
         notes=notes if in_video else [],

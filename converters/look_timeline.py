@@ -71,12 +71,12 @@ class LookTimeline:
 class Blenders:
     """The blender of each frame; one is made for each look that occurs."""
 
-    def __init__(self, looks: LookTimeline, make: Callable[[Look], Blender]) -> None:
-        self._looks, self._make = looks, make
+    def __init__(self, timeline: LookTimeline, make: Callable[[Look], Blender]) -> None:
+        self._timeline, self._make = timeline, make
         self._made: dict[Look, Blender] = {}
 
     def __call__(self, frame: Frame) -> Blender:
         """Return the blender of a frame."""
-        look = self._looks.at(frame.index)
+        look = self._timeline.at(frame.index)
         # two threads may both make it; the first one's is used
         return self._made.get(look) or self._made.setdefault(look, self._make(look))

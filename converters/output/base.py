@@ -41,7 +41,7 @@ class Output(AbstractContextManager["Output", None]):
         self.failures: list[str] = []
         self.notes: list[str] = list(request.notes)
         self.span = footage.span
-        footage.source.deep = request.deep
+        footage.source.deep = request.wants_16_bit
 
     @abstractmethod
     def __contains__(self, name: str) -> bool:

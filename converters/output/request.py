@@ -31,7 +31,7 @@ class OutputRequest:
         Where the masks go, a folder or a video like `path`; None: they are not written.
     image_format : str
         "png" or "jpg", for images in a folder.
-    deep : bool
+    wants_16_bit : bool
         Whether more than 8 bits per channel are written.
     overwrite : bool
         Whether earlier results may be replaced.
@@ -47,7 +47,7 @@ class OutputRequest:
     coding: Mapping[str, object]
     mask_path: Path | None = None
     image_format: str = "png"
-    deep: bool = False
+    wants_16_bit: bool = False
     overwrite: bool = False
     marker: Marker | None = None
     notes: Sequence[str] = ()
