@@ -46,29 +46,24 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
         If the model folder holds no usable model, or another one than asked for.
     """
     job = Job.of(options)
+    result, signed = job.output.path, job.output.marker is not None
     with output_lock(job.output.paths):
         predictor = predictor or predictors.load(options.model_dir, options.model)
         if job.look.mask_type == "predicted" and not predictor.has_mask:
-            console.warn(
-                "this model has learned no mask; the hull of the landmarks is used instead"
-            )
+            console.warn("this model has learned no mask; the landmarks' hull is used instead")
         plan = job.choose_plan(predictor)
         if plan is None:
             return Report()
         output = open_output(job.output, job.footage, job.identity(plan, predictor.name))
-        save_look(settings_file(job.output.path), job.look)
-        log(job.output.path, "begun", model=predictor.name, options=to_json(options))
+        save_look(settings_file(result), job.look)
+        log(result, "begun", model=predictor.name, options=to_json(options))
         with output:
-            pipeline = _pipeline(job, plan.timeline, predictor, output)
-            report = _convert(
-                job.footage, job.faces, pipeline, output, plan.timeline.context_frames
-            )
-        marked = "marked and signed" if job.output.marker else UNMARKED
-        failed = len(report.failures)
-        log(job.output.path, "finished", provenance=marked, failed=failed, **report.counts)
-    report.notes["the result"] = output.notes + ([] if job.output.marker else [UNMARKED])
-    if job.faces.skipped:
-        report.notes["no face files, ignored"] = list(job.faces.skipped)
+            frames = RemainingFrames(job.footage, job.faces, output, plan.timeline.context_frames)
+            report = _convert(frames, _pipeline(job, plan.timeline, predictor, output), output)
+        marked = "marked and signed" if signed else UNMARKED
+        log(result, "finished", provenance=marked, failed=len(report.failures), **report.counts)
+    report.notes["the result"] = output.notes + ([] if signed else [UNMARKED])
+    report.notes["no face files, ignored"] = list(job.faces.skipped)
     return report
 
 
@@ -83,11 +78,56 @@ def open_output(request: OutputRequest, footage: Footage, identity: RunIdentity)
     return (VideoOutput if request.is_video else FolderOutput)(request, footage, identity)
 
 
-def _pipeline(job: Job, looks: LookTimeline, predictor: Predictor, output: Output) -> Pipeline:
+class RemainingFrames:
+    """The frames that are not finished yet, with their faces.
+
+    Before each come up to `context_frames` finished ones: its colors depend on them.
+
+    Attributes
+    ----------
+    count : int or None
+        About how many frames they are, if known.
+    with_faces : set of str
+        The stems of the frames so far, finished ones included, that have faces.
+    """
+
+    def __init__(
+        self, footage: Footage, faces: FacesByFrame, output: Output, context_frames: int
+    ) -> None:
+        self._source, self._faces, self._output = footage.source, faces, output
+        self._context_frames = context_frames
+        self.count = output.span.count(footage.source.count, footage.source.rate)
+        self.with_faces: set[str] = set()
+
+    def __iter__(self) -> Iterator[tuple[Frame, list[FaceInfo]]]:
+        context: deque[tuple[Frame, list[FaceInfo]]] = deque(maxlen=self._context_frames)
+        span = self._output.span.begun_earlier(self._context_frames, self._source.rate)
+        for frame in self._source.frames(span):
+            infos = self._faces.of(frame)
+            if infos:
+                self.with_faces.add(Path(frame.name).stem)
+            if self._output.has(frame):
+                context.append((frame, infos))
+                continue
+            yield from context
+            context.clear()
+            yield frame, infos
+
+    @property
+    def failures(self) -> list[str]:
+        """One sentence for each frame that could not be read."""
+        return self._source.failures
+
+    def missing(self) -> list[str]:
+        """Return the names of frames that have faces but are not in the footage."""
+        return sorted(self._faces.by_frame.keys() - self.with_faces)
+
+
+def _pipeline(job: Job, timeline: LookTimeline, predictor: Predictor, output: Output) -> Pipeline:
     erode, blur = predictor.base_erode, predictor.base_blur
     return Pipeline(
         predictor,
-        Blenders(looks, lambda look: Blender(look, erode, blur)),
+        Blenders(timeline, lambda look: Blender(look, erode, blur)),
         job.batch_size,
         trace=_trace_to(job.output.debug_dir) if job.debug else None,
         save=output.save,
@@ -98,52 +138,21 @@ def _pipeline(job: Job, looks: LookTimeline, predictor: Predictor, output: Outpu
     )
 
 
-def _convert(
-    footage: Footage,
-    faces: FacesByFrame,
-    pipeline: Pipeline,
-    output: Output,
-    context_frames: int,
-) -> Report:
-    """Convert the frames that are not finished yet; each may need `context_frames` before it."""
+def _convert(frames: RemainingFrames, pipeline: Pipeline, output: Output) -> Report:
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
     report.notes = {"no face in": []}
-    source, found = footage.source, set[str]()
-    frames = _remaining(footage, faces, output, found, context_frames)
-    total = output.span.count(source.count, source.rate)
     with closing(pipeline.run(frames)) as results:
-        for converted in console.progress(results, total, "convert"):
+        for converted in console.progress(results, frames.count, "convert"):
             output.add(converted)
             _count(report, converted)
     if output.finished:
         report.counts["frames finished before"] = output.finished
     if output.span == WHOLE:
-        report.notes["faces without their frame"] = sorted(faces.by_frame.keys() - found)
-    report.failures += output.failures + source.failures
-    if not found and not output.finished:
+        report.notes["faces without their frame"] = frames.missing()
+    report.failures += output.failures + frames.failures
+    if not frames.with_faces and not output.finished:
         report.failures.append("no frame had a face: are these the faces of this footage?")
     return report
-
-
-def _remaining(
-    footage: Footage, faces: FacesByFrame, output: Output, found: set[str], context_frames: int
-) -> Iterator[tuple[Frame, list[FaceInfo]]]:
-    """Yield the frames that are not finished yet, with their faces; `found` gets their stems.
-
-    Before each come up to `context_frames` finished ones: its colors depend on them.
-    """
-    context: deque[tuple[Frame, list[FaceInfo]]] = deque(maxlen=context_frames)
-    span = output.span.begun_earlier(context_frames, footage.source.rate)
-    for frame in footage.source.frames(span):
-        infos = faces.of(frame)
-        if infos:
-            found.add(Path(frame.name).stem)
-        if output.has(frame):
-            context.append((frame, infos))
-            continue
-        yield from context
-        context.clear()
-        yield frame, infos
 
 
 def _count(report: Report, converted: Converted) -> None:

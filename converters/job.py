@@ -16,7 +16,7 @@ from utils.video.options import encoder_for
 from utils.video.source import FrameSource
 from utils.video.timecode import exact_rate
 
-CODING = ("codec", "crf", "preset", "bit_depth", "from_", "to", "rate")
+ENCODING = ("codec", "crf", "preset", "bit_depth", "from_", "to", "rate")
 """Options without which the parts of a video do not fit together."""
 
 
@@ -72,14 +72,13 @@ class Job:
         """
         footage = Footage.open(options.input_dir, options.from_, options.to)
         output, look = _output(options, footage), look_of(options)
-        output.check_looks([look])
         session = SessionFile.find(options.session, options.use_session, options.output_dir)
         plan = None
         if options.interactive:
             _check_screen()
         else:
             plan = read_plan(look, session, footage.name, footage.number_of)
-            output.check_looks(plan.timeline.own.values())
+        output.check_looks({look, *(plan.timeline.own.values() if plan else ())})
         return cls(
             footage=footage,
             faces=FacesByFrame.open(options.aligned_dir, footage),
@@ -99,23 +98,19 @@ class Job:
         # not at the top: only --interactive needs a window
         from converters.interactive import app
 
-        looks = app.choose(
-            self.session,
-            self.look,
-            self.footage,
-            self.faces.by_frame,
-            predictor,
-            self.visibility,
+        faces = self.faces.by_frame
+        timeline = app.choose(
+            self.session, self.look, self.footage, faces, predictor, self.visibility
         )
-        if looks is None:
+        if timeline is None:
             return None
-        self.output.check_looks(looks.own.values())
-        return Plan(looks, from_session=True)
+        self.output.check_looks(timeline.own.values())
+        return Plan(timeline, from_session=True)
 
     def identity(self, plan: Plan, model: str) -> RunIdentity:
         """Return what tells this run from others, with the looks and the model it came to use."""
         marked = "marked" if self.output.marker else "not marked"
-        header = {
+        header: dict[str, object] = {
             "input": self.footage.name,
             "faces": self.faces.fingerprint,
             "model": model,
@@ -145,7 +140,7 @@ def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
         encoder=encoder,
         rate=source.rate or exact_rate(options.rate),
         wants_16_bit=encoder.deep if in_video else _deep_images(options, source),
-        coding={name: getattr(options, name) for name in CODING},
+        encoding={name: getattr(options, name) for name in ENCODING},
         marker=Marker() if options.provenance else None,
         notes=notes if in_video else [],
     )

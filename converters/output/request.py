@@ -24,7 +24,7 @@ class OutputRequest:
         How a video is encoded.
     rate : Fraction
         Frames per second of a video.
-    coding : mapping of str to object
+    encoding : mapping of str to object
         The encoder settings as the user gave them, for the journal: parts of a video made with
         others do not fit together.
     mask_path : Path or None
@@ -44,7 +44,7 @@ class OutputRequest:
     path: Path
     encoder: EncoderSettings
     rate: Fraction
-    coding: Mapping[str, object]
+    encoding: Mapping[str, object]
     mask_path: Path | None = None
     image_format: str = "png"
     wants_16_bit: bool = False

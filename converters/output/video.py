@@ -51,7 +51,7 @@ class VideoOutput(Output):
         self._manifest = self._open_journal(
             identity.header
             | {
-                "coding": dict(request.coding),
+                "coding": dict(request.encoding),
                 "masks": request.mask_path is not None,
                 "bytes": _size(footage.source.path),
             },

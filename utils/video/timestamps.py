@@ -102,7 +102,7 @@ class TimedFrames(FolderSource):
     ) -> None:
         super().__init__(path)
         self._table = table
-        stems = [file.stem for file in self._files if file.stem in table.times]
+        stems = [file.stem for file in self.files if file.stem in table.times]
         if not stems:
             raise InputError(
                 f'no picture in "{path}" has a name such as "{next(iter(table.times))}", which the '
