@@ -1,4 +1,4 @@
-"""kill -9 at random moments of training: the model can always be continued, its loss goes on."""
+"""kill -9 at random moments of training: the model can always be continued, with the same loss."""
 
 import os
 import signal
@@ -36,8 +36,10 @@ class Trainee:
         return subprocess.Popen(
             [*self.command, "--target-iter", str(target)],
             env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def kill_after(self, seconds):
         """Start, wait until a save was made, kill after `seconds` more; return what was printed."""
@@ -90,7 +92,7 @@ def kill_and_continue(people, kills):
 
 
 def assert_goes_on_as_if_never_killed(people, history):
-    """Compare with a training that nobody disturbed: the samples depend on the iteration only."""
+    """Compare with an undisturbed training: the samples depend on the iteration only."""
     calm = Trainee(people, people / "calm")
     process = calm.start(len(history))
     printed = process.communicate()[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.errors import InputError
-from utils.files import list_images
 from utils.images import read_image
 from utils.video.av_types import VideoFrame
 from utils.video.color import ToBgr
@@ -110,7 +109,7 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
         Timestamps of some frames, numbered by sequential reading, to check the numbering.
     """
     if not isinstance(source, VideoSource):
-        return FolderFrames(source.path)
+        return FolderFrames(source.files)
     times = _packet_times(source, known or {})
     return InOrderFrames(source) if times is None else SoughtFrames(source, times)
 
@@ -118,9 +117,9 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
 class FolderFrames(RandomFrames):
     """The images of a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, files: Sequence[Path]) -> None:
         super().__init__()
-        self._files = list_images(folder)
+        self._files = files
         self.names = [file.name for file in self._files]
 
     def _read(self, index: int) -> Iterator[Frame]:
