@@ -45,7 +45,7 @@ test-slow: install weights
 	$(PY) -m pytest -m slow
 
 # Not among them: detectors, landmarks and people need the demo's clips (`python -m scripts.fetch_clips`),
-# extract_memory takes ten minutes and learning hours; ancestor_step is a part of training_step.
+# extract_memory takes ten minutes and learning hours; original_step is a part of training_step.
 BENCHMARKS := training_step convolutions memory watching sampler extract sort convert interactive flicker
 
 bench: install weights

@@ -1,8 +1,8 @@
-"""Time single convolutions, forward and backward on one thread: TensorFlow's own and ours.
+"""Time single convolutions, forward and backward on one thread: TensorFlow's and ours.
 
     python -m benchmarks.convolutions [--rounds 5] [NAME ...]
 
-CPU milliseconds, turn by turn in one run; quote the ratios.
+CPU milliseconds, in turns in one run; quote the ratios.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -24,7 +23,7 @@ import tensorflow as tf
 
 from models import fast_convolution
 
-# name: side of the input, channels in and out, kernel, stride, pictures
+# name: side of the input, channels in and out, kernel, stride, images
 LAYERS = {
     "H64light.down2": (32, 128, 256, 5, 2, 16),
     "H64light.down3": (16, 256, 512, 5, 2, 16),
@@ -46,26 +45,28 @@ LAYERS = {
 }
 
 
-def both_ways(
+def plain_and_ours(
     side: int, channels: int, depth: int, kernel: int, stride: int, count: int
-) -> dict[str, Callable[[], Any]]:
+) -> dict[str, Callable[[], list[tf.Tensor]]]:
     """Return the forward and backward pass of a layer, plain and accelerated."""
     x = tf.Variable(tf.random.normal([count, side, side, channels]))
     dy = tf.random.normal([count, side // stride, side // stride, depth])
-    ways = {}
+    passes = {}
     for name in ("plain", "ours"):
         inputs = keras.Input((side, side, channels))
         layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
         network = keras.Model(inputs, layer(inputs))
         if name == "ours":
             fast_convolution.accelerate([network])
-        ways[name] = _pass(network, layer, x, dy)
-    return ways
+        passes[name] = _pass(network, layer, x, dy)
+    return passes
 
 
-def _pass(network: keras.Model, layer: Any, x: tf.Variable, dy: tf.Tensor) -> Callable[[], Any]:  # noqa: ANN401
+def _pass(
+    network: keras.Model, layer: keras.layers.Conv2D, x: tf.Variable, dy: tf.Tensor
+) -> Callable[[], list[tf.Tensor]]:
     @tf.function
-    def run() -> Any:  # noqa: ANN401
+    def run() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             y = network(x.value(), training=True)
         return tape.gradient(y, [x, layer.kernel.value], output_gradients=dy)
@@ -82,19 +83,19 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     device.tune()
-    for name in chosen.names:
-        side, channels, depth, kernel, stride, count = LAYERS[name]
+    for layer in chosen.names:
+        side, channels, depth, kernel, stride, count = LAYERS[layer]
         times: dict[str, list[float]] = {"plain": [], "ours": []}
-        ways = both_ways(*LAYERS[name])
+        passes = plain_and_ours(*LAYERS[layer])
         for _ in range(chosen.rounds + 1):
-            for way, run in ways.items():
+            for name, run in passes.items():
                 started = time.process_time()
                 run()
-                times[way].append(1000 * (time.process_time() - started))
+                times[name].append(1000 * (time.process_time() - started))
         plain, ours = (float(np.median(values[1:])) for values in times.values())
         work = 6e-6 * count * (side // stride) ** 2 * kernel**2 * channels * depth
         print(
-            f"{name:18} {count:2} x {side}^2 x {channels} -> {depth}, {kernel}x{kernel}/{stride}"
+            f"{layer:18} {count:2} x {side}^2 x {channels} -> {depth}, {kernel}x{kernel}/{stride}"
             f"  plain {plain:6.0f} ms ({work / plain:3.0f} GFLOP/s)  ours {ours:5.0f} ms"
             f"  {plain / ours:4.1f}x",
             flush=True,

@@ -1,8 +1,8 @@
-"""Draw what `benchmarks.learning` recorded: held-out SSIM against CPU seconds, as SVG.
+"""Plot what `benchmarks.learning` recorded: held-out SSIM over CPU seconds, as SVG.
 
-    python -m benchmarks.curves ancestor.json fast.json --output docs/learning.svg
+    python -m benchmarks.curves original.json fast.json --output docs/learning.svg
 
-Each file is a curve, called by its name.
+Each file is a curve, labeled with its name.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def read(path: Path) -> Curve:
 
 
 def draw(curves: Mapping[str, Curve]) -> str:
-    """Return an SVG of all curves, each with its name at its end."""
+    """Return an SVG of all curves, labeled at its end."""
     longest = max(seconds for curve in curves.values() for seconds, _ in curve)
 
     def place(seconds: float, ssim: float) -> tuple[float, float]:
@@ -58,7 +58,7 @@ def draw(curves: Mapping[str, Curve]) -> str:
 
 
 def main() -> None:
-    """Read the command line and write the picture."""
+    """Read the command line and write the chart."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("curves", type=Path, nargs="+", help="files that benchmarks.learning wrote")
     parser.add_argument("--output", type=Path, required=True)

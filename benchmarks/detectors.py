@@ -38,6 +38,7 @@ import skimage.data
 from skimage.util import img_as_ubyte
 
 from extractor import extract, face_finder
+from extractor.extract import face_search
 from extractor.face_finder import FaceFinder
 from extractor.options import ExtractOptions
 from facelib.detectors import DETECTORS
@@ -106,7 +107,7 @@ class Sample(NamedTuple):
 
 def samples(workspace: Path, count: int) -> list[Sample]:
     """Return frames of both clips; where the face is, the landmarks of the plain frame say."""
-    locate, found = FaceFinder(options("yunet")), []
+    locate, found = FaceFinder(face_search(options("yunet"))), []
     for clip in CLIPS:
         source = open_source(workspace / clip)
         frames = [frame.image for frame in source]
@@ -190,7 +191,7 @@ def options(detector: str, **values: object) -> ExtractOptions:
 
 def recall(detector: str, found: list[Sample], things: list[np.ndarray], turns: bool) -> dict:
     """Count hits for each change, boxes that are none, and boxes where there is nothing."""
-    search = FaceFinder(options(detector, rotated_search=turns))
+    search = FaceFinder(face_search(options(detector, rotated_search=turns)))
     hits, wrong = {}, 0
     for name, change in CHANGES.items():
         hits[name] = 0
@@ -260,7 +261,9 @@ def stage(clip: Path, detector: str) -> None:
     with tempfile.TemporaryDirectory() as out:
         chosen = ExtractOptions(input_dir=clip, output_dir=Path(out) / "faces", detector=detector)
         once = replace(chosen, rotated_search=False)
-        FaceFinder(once).find(np.zeros((480, 640, 3), np.uint8))  # starts the libraries
+        FaceFinder(face_search(once)).find(
+            np.zeros((480, 640, 3), np.uint8)
+        )  # starts the libraries
         start, wall = time.process_time(), time.perf_counter()
         report = extract.run(chosen)
         spent = {"cpu": time.process_time() - start, "wall": time.perf_counter() - wall}

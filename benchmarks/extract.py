@@ -28,6 +28,7 @@ import numpy as np
 import skimage.data
 
 from extractor import extract
+from extractor.extract import face_search
 from extractor.face_finder import FaceFinder
 from extractor.options import ExtractOptions
 from facelib.faceset import FaceInfo, write_face
@@ -65,7 +66,7 @@ def make_footage(folder: Path, size: tuple[int, int], count: int) -> None:
 def plain(folder: Path, out: Path, detector: str) -> Callable[[], int]:
     """Return the plain loop over the pictures."""
     options = ExtractOptions(input_dir=folder, output_dir=out, detector=detector)
-    finder = FaceFinder(options)
+    finder = FaceFinder(face_search(options))
     out.mkdir()
 
     def run() -> int:

@@ -27,7 +27,7 @@ from facelib import landmarks as lm
 from facelib.detectors.yunet import YuNet
 from facelib.geometry import apply, invert
 from facelib.landmarkers import LANDMARKERS
-from facelib.smoothing import REACH, steady
+from facelib.smoothing import REACH, smooth_landmarks
 from tools.evaluate.metrics import jitter
 from utils.video.io import open_source
 
@@ -92,7 +92,7 @@ class Eyes:
 def steadied(track: np.ndarray, landmarker: str) -> np.ndarray:
     """Smooth a track as `extract` does."""
     noise = LANDMARKERS.load(landmarker).noise
-    return np.stack([steady(track, here, noise) for here in range(len(track))])
+    return np.stack([smooth_landmarks(track, here, noise) for here in range(len(track))])
 
 
 def deviation(track: np.ndarray, truth: np.ndarray) -> tuple[float, float, float, float]:

@@ -1,12 +1,12 @@
-"""Train for so many CPU seconds and record how well faces that were kept out are rebuilt.
+"""Train for some CPU seconds and record how well held-out faces are reconstructed.
 
     python -m benchmarks.learning workspace --model-dir model --output curve.json \
-        --cpu-seconds 600 --model H64 --option lightweight=true --option 'preset="ancestor"'
+        --cpu-seconds 600 --model H64 --option lightweight=true --option 'preset="original"'
 
-Two blocks of neighboring frames of each person are kept out (neighbors of a trained frame are
-almost trained on). Measured: SSIM inside the hull of the face, mean over up to 12 faces of each
-person. CPU seconds are those of the steps alone, so they bear sharing the machine. The model is
-saved at the end and can be converted and evaluated.
+Two blocks of neighboring frames of each person are held out (single frames would have nearly
+identical neighbors in the training set). Measured: SSIM inside the hull of the face, mean over up
+to 12 faces of each person. CPU seconds are those of the steps alone, so other programs may run
+beside it. The model is saved at the end and can be converted and evaluated.
 """
 
 import argparse
@@ -30,69 +30,72 @@ from facelib.faceset import Faceset
 from facelib.similarity import masked_ssim
 from models import MODELS, fast_convolution
 from models.base import ModelBase
+from trainer.assembly import open_session
 from trainer.data.loader import BatchLoader
-from trainer.data.sampler import Sampler, Settings
+from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.options import options_class
 from trainer.session import TrainingSession
 
-KEPT_OUT = ((0.28, 0.36), (0.64, 0.72))  # of the frames, in order
+HELD_OUT = ((0.28, 0.36), (0.64, 0.72))  # of the frames, in order
 Point = dict[str, Any]
-MOST = 12  # faces of a person that are measured
+MAX_FACES = 12  # measured, of each person
 
 
 def split(folder: Path) -> tuple[list, list]:
     """Return the faces to train on and those to measure with."""
     faces = sorted(Faceset.open(folder), key=lambda face: face[1].frame_index or 0)
     places = np.linspace(0, 1, len(faces))
-    kept = [any(low <= place < high for low, high in KEPT_OUT) for place in places]
-    trained = [face for face, out in zip(faces, kept, strict=True) if not out]
-    measured = [face for face, out in zip(faces, kept, strict=True) if out]
-    chosen = np.linspace(0, len(measured) - 1, min(MOST, len(measured))).round().astype(int)
+    held_out = [any(low <= place < high for low, high in HELD_OUT) for place in places]
+    trained = [face for face, out in zip(faces, held_out, strict=True) if not out]
+    measured = [face for face, out in zip(faces, held_out, strict=True) if out]
+    chosen = np.linspace(0, len(measured) - 1, min(MAX_FACES, len(measured))).round().astype(int)
     return trained, [measured[index] for index in chosen]
 
 
-class Judge:
-    """Measures how well a model rebuilds the faces that were kept out."""
+class HeldOutSSIM:
+    """Measures how well a model reconstructs held-out faces."""
 
     def __init__(self, model: ModelBase, faces: Sequence[list]) -> None:
-        settings = Settings(model.face_type, model.resolution)
+        settings = SamplerSettings(model.face_type, model.resolution)
         samplers = [Sampler(side, settings, (0,)) for side in faces]
-        pictures = [[s.plain(i) for i in range(len(s.faces))] for s in samplers]
-        self.pictures = [np.stack(side).astype(np.float32) / 255 for side in pictures]
+        images = [[s.plain(i) for i in range(len(s.faces))] for s in samplers]
+        self.images = [np.stack(side).astype(np.float32) / 255 for side in images]
         self.model = model
 
     def __call__(self) -> list[float]:
         """Return the SSIM of src and of dst."""
-        count = min(map(len, self.pictures))
-        src, dst = (side[:count, ..., :3] for side in self.pictures)
-        rebuilt = self.model.reconstruct(src, dst)
+        count = min(map(len, self.images))
+        src, dst = (side[:count, ..., :3] for side in self.images)
+        reconstructed = self.model.reconstruct(src, dst)
         return [
-            float(np.mean([
-                masked_ssim(face[..., :3], np.asarray(out), face[..., 3])
-                for face, out in zip(side, faces.image, strict=False)
-            ]))
-            for side, faces in zip(self.pictures, rebuilt, strict=True)
-        ]  # fmt: skip
+            self._mean(side, prediction.image)
+            for side, prediction in zip(self.images, reconstructed, strict=True)
+        ]
+
+    @staticmethod
+    def _mean(faces: np.ndarray, outputs: Sequence[np.ndarray]) -> float:
+        pairs = zip(faces, outputs, strict=False)
+        return float(np.mean([masked_ssim(f[..., :3], np.asarray(o), f[..., 3]) for f, o in pairs]))
 
 
 def train(
     session: TrainingSession, folders: Sequence[Path], budget: float, last: int, every: int
 ) -> Iterator[Point]:
-    """Train until the CPU seconds or iterations are used up; yield what each measurement showed."""
-    model, size = session.model, session.options.batch_size
+    """Train until the CPU seconds or iterations are used up; yield each measurement."""
+    model, size = session.model, session.batch_size
     parts = [split(folder) for folder in folders]
-    judge = Judge(model, [measured for _, measured in parts])
-    settings = Settings(model.face_type, model.resolution)
+    measure = HeldOutSSIM(model, [measured for _, measured in parts])
+    settings = SamplerSettings(model.face_type, model.resolution)
     src, dst = (
         Sampler(trained, settings, (session.seed, side)) for side, (trained, _) in enumerate(parts)
     )
     used = 0.0
     losses: list[list[float]] = []
-    with BatchLoader(src, dst, size, first=session.iteration) as feed:
-        session.train(*feed.next())  # traces; not counted
+    with BatchLoader(src, dst, size, first=session.iteration) as loader:
+        session.train(*loader.next())  # traces; not counted
         ended = False
         while not ended:
-            batches = feed.next()
+            batches = loader.next()
             started = time.process_time()
             losses.append(list(session.train(*batches).losses.values()))
             used += time.process_time() - started
@@ -101,7 +104,7 @@ def train(
                 yield {
                     "iteration": session.iteration,
                     "cpu_seconds": round(used, 1),
-                    "ssim": judge(),
+                    "ssim": measure(),
                     "losses": np.mean(losses, axis=0).tolist(),
                 }
                 losses.clear()
@@ -130,11 +133,15 @@ def main() -> None:
     chosen = parser.parse_args()
     folders = [chosen.workspace / side / "aligned" for side in ("data_src", "data_dst")]
     options = options_class(chosen.model)(
-        training_data_src_dir=folders[0], training_data_dst_dir=folders[1],
-        model_dir=chosen.model_dir, model=chosen.model, batch_size=chosen.batch_size,
-        seed=chosen.seed, **dict(chosen.option),
-    )  # fmt: skip
-    session = TrainingSession(options)
+        training_data_src_dir=folders[0],
+        training_data_dst_dir=folders[1],
+        model_dir=chosen.model_dir,
+        model=chosen.model,
+        batch_size=chosen.batch_size,
+        seed=chosen.seed,
+        **dict(chosen.option),
+    )
+    session = open_session(options)
     if not chosen.plain:
         fast_convolution.accelerate(session.model.networks.values())
     curve = []

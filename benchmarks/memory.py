@@ -1,7 +1,7 @@
 """Peak memory of a training step beside the estimate: python -m benchmarks.memory [MODEL ...].
 
-Each line is a process of its own (a peak is that of all its life) in which a model is built, with
-its optimizer and the faster convolutions, and does two steps. Linux only.
+Each line is measured in its own process, which builds a model with its optimizer and the faster
+convolutions and does two steps. Linux only.
 """
 
 import json
@@ -56,9 +56,9 @@ def main() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         estimate, peak = json.loads(done.stdout)
         name, chosen, batch_size = setting
-        words = f"{name} {json.dumps(chosen) if chosen else ''} batch {batch_size}"
+        label = f"{name} {json.dumps(chosen) if chosen else ''} batch {batch_size}"
         console.say(
-            f"{words:40} estimate {memory.gigabytes(estimate)}, peak {memory.gigabytes(peak)}, "
+            f"{label:40} estimate {memory.gigabytes(estimate)}, peak {memory.gigabytes(peak)}, "
             f"off by {estimate / peak - 1:+.0%}"
         )
 

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from benchmarks.detectors import CLIPS, options
+from extractor.extract import face_search
 from extractor.face_finder import FaceFinder
 from extractor.person_filter import PersonFilter
 from facelib.types import Face
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="look at every Nth frame")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    finder = FaceFinder(options("yunet"))
+    finder = FaceFinder(face_search(options("yunet")))
     clips: list[Found] = []
     for name in CLIPS:
         frames = list(open_source(arguments.workspace / name))[:: arguments.every]

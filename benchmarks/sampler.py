@@ -1,11 +1,11 @@
-"""How many training samples a second: ours beside the plain way, in one run.
+"""Training samples per second: ours compared with a plain implementation, in one run.
 
     python -m benchmarks.sampler [--resolution 64] [--size 256] [--seconds 10]
 
-A sample is a warped picture, its target and its mask, in a finished batch. The plain way is that of
-2019: the picture is read from disk for every sample, and each of the three outputs is bent, moved
-and cut out by Lanczos warps of its own, in float32 at full size. Variants run in turn, in processes
-of their own; the median of the rounds is printed.
+A sample is a warped image, its target and its mask, in a finished batch. The plain implementation
+is that of 2019: it reads the image from disk for every sample and makes the three outputs by
+separate Lanczos warps, in float32 at full size. Variants run in turns, each in its own process; the
+median of the rounds is printed.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -29,18 +30,19 @@ from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
 from facelib.types import FaceType, Rect
 from trainer.data import augment
 from trainer.data.loader import BatchLoader
-from trainer.data.sampler import Sampler, Settings
+from trainer.data.sampler import Sampler, SamplerSettings
 from utils.images import to_float
 
 BATCH, FACES, ROUNDS = 16, 64, 3
 KIND = FaceType.HALF
+BatchMaker = Callable[[], object]
 
 
 def main() -> None:
     """Run every variant in turn and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--resolution", type=int, default=64, help="side of the samples")
-    parser.add_argument("--size", type=int, default=256, help="side of the aligned pictures")
+    parser.add_argument("--size", type=int, default=256, help="side of the aligned images")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to measure a variant")
     parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -58,7 +60,7 @@ def main() -> None:
 
 
 def in_a_process(variant: str, folder: Path, options: argparse.Namespace) -> dict[str, float]:
-    """Measure a variant in a fresh process, so that memory and caches are its own."""
+    """Measure a variant in a new process, with its own memory and caches."""
     command = [sys.executable, "-m", "benchmarks.sampler", "--variant", variant]
     command += ["--folder", str(folder), "--resolution", str(options.resolution)]
     command += ["--seconds", str(options.seconds / ROUNDS)]
@@ -68,8 +70,8 @@ def in_a_process(variant: str, folder: Path, options: argparse.Namespace) -> dic
 
 
 def report(results: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> None:
-    """Print the medians and the ratios to the plain way."""
-    print(f"pictures {options.size} px, samples {options.resolution} px, batches of {BATCH}")
+    """Print the medians and the ratios to the plain implementation."""
+    print(f"images {options.size} px, samples {options.resolution} px, batches of {BATCH}")
     print(f"{'':28}{'samples/s':>10}{'per core':>10}{'ratio':>8}{'peak MB':>9}")
     plain = median(round_["per_core"] for round_ in results["plain"])
     for variant, rounds in results.items():
@@ -82,7 +84,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     """Make batches for a while: samples per second and per CPU second, peak memory in MB."""
     cv2.setNumThreads(1)
     make = VARIANTS[options.variant][1](Faceset.open(options.folder), options.resolution)
-    for _ in range(FACES // BATCH):  # the first round reads the pictures, which happens once
+    for _ in range(FACES // BATCH):  # the first round reads the images, once
         make()
     start, cpu, count = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < options.seconds:
@@ -94,7 +96,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 
 def write_faces(folder: Path, size: int) -> None:
-    """Write aligned full faces of a photograph, each a little different."""
+    """Write aligned full faces of a photograph, each slightly different."""
     image = skimage.data.astronaut()[..., ::-1]
     angles = np.linspace(np.pi, 0, 17)
     jaw = np.stack([0.49 + 0.56 * np.cos(angles), 0.2 + 0.9 * np.sin(angles)], axis=1)
@@ -122,22 +124,21 @@ def write_faces(folder: Path, size: int) -> None:
         write_face(folder / f"{number:06d}_0.png", warp_face(image, matrix, size), info)
 
 
-def ours(faces: Faceset, resolution: int):  # noqa: ANN201 - a function that makes a batch
+def ours(faces: Faceset, resolution: int) -> BatchMaker:
     """Make batches as training does, without threads."""
-    sampler = Sampler(faces, Settings(KIND, resolution), (1,))
+    sampler = Sampler(faces, SamplerSettings(KIND, resolution), (1,))
     numbers = iter(range(1 << 30))
     return lambda: sampler.batch(next(numbers), BATCH)
 
 
-def fed(faces: Faceset, resolution: int):  # noqa: ANN201
+def threaded(faces: Faceset, resolution: int) -> BatchMaker:
     """Make batches as training does, in background threads; half of them of each side."""
-    src, dst = (Sampler(faces, Settings(KIND, resolution), (side,)) for side in (0, 1))
-    feed = BatchLoader(src, dst, BATCH // 2).__enter__()
-    return feed.next
+    src, dst = (Sampler(faces, SamplerSettings(KIND, resolution), (side,)) for side in (0, 1))
+    return BatchLoader(src, dst, BATCH // 2).__enter__().next
 
 
-def plain(faces: Faceset, resolution: int):  # noqa: ANN201
-    """Make batches the plain way."""
+def plain(faces: Faceset, resolution: int) -> BatchMaker:
+    """Make batches with the plain implementation."""
     rng = np.random.default_rng(1)
 
     def batch() -> list[np.ndarray]:
@@ -149,9 +150,9 @@ def plain(faces: Faceset, resolution: int):  # noqa: ANN201
 
 
 def plain_sample(path: Path, resolution: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return warped, target and mask, each by warps of its own."""
+    """Return warped, target and mask, each by separate warps."""
     image, info = read_face(path)
-    picture, size = to_float(image), info.size
+    source, size = to_float(image), info.size
     jitter = augment.draw(rng, size)
     cell = size // (len(jitter.nodes) + 1)
     steps = np.arange(0, size + 1, cell, dtype=np.float32)
@@ -163,9 +164,9 @@ def plain_sample(path: Path, resolution: int, rng: np.random.Generator) -> list[
     crop = crop_matrix(info.landmarks, resolution, KIND)
     outputs = []
     for kind in ("warped", "target", "mask"):
-        out = picture
+        out = source
         if kind == "mask":
-            out = np.dstack([picture, marks.hull_mask(info.landmarks, (size, size))])
+            out = np.dstack([source, marks.hull_mask(info.landmarks, (size, size))])
         if kind == "warped":
             out = cv2.remap(out, *maps, cv2.INTER_LANCZOS4)
         out = cv2.warpAffine(out, jitter.matrix, (size, size), flags=cv2.INTER_LANCZOS4)
@@ -179,7 +180,7 @@ def plain_sample(path: Path, resolution: int, rng: np.random.Generator) -> list[
 VARIANTS = {
     "plain": ("plain, from disk", plain),
     "ours": ("ours", ours),
-    "fed": ("ours, two threads", fed),
+    "threaded": ("ours, two threads", threaded),
 }
 
 if __name__ == "__main__":

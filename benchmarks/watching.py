@@ -1,4 +1,4 @@
-"""What watching costs a training: preview and measures beside a step of H64. No baseline.
+"""What monitoring costs: preview and validation beside a step of H64. No baseline.
 
 python -m benchmarks.watching
 """
@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,14 +15,14 @@ from benchmarks.sampler import write_faces
 from facelib.faceset import Faceset
 from models.base import Batch
 from models.fast_convolution import accelerate
-from trainer.data.split import sides_of
+from trainer.assembly import open_samplers, open_session
 from trainer.monitoring import preview
 from trainer.monitoring.predict import CHUNK, FacePredictor
 from trainer.monitoring.validation import Validation
 from trainer.options import options_class
-from trainer.session import TrainingSession
 from utils import device
 
+T = TypeVar("T")
 ROUNDS, BATCH = 5, 8
 
 
@@ -33,34 +33,43 @@ def main() -> None:
         folder = Path(name)
         write_faces(folder, 256)
         options = options_class("H64")(
-            training_data_src_dir=folder, training_data_dst_dir=folder,
-            model_dir=folder / "model", model="H64", batch_size=BATCH,
-        )  # fmt: skip
-        session = TrainingSession(options)
+            training_data_src_dir=folder,
+            training_data_dst_dir=folder,
+            model_dir=folder / "model",
+            model="H64",
+            batch_size=BATCH,
+        )
+        session = open_session(options)
         accelerate(session.model.networks.values())
-        src, dst, *_ = sides_of(session, Faceset.open(folder), Faceset.open(folder))
-        exam = Validation(src, dst, src, dst)
-        sitters, predictor = preview.PreviewFaces(src, dst), FacePredictor(session.model)
+        faces = Faceset.open(folder)
+        src, dst, *_ = open_samplers(options, session, faces, faces)
+        validation = Validation(src, dst, src, dst)
+        preview_faces, predictor = preview.PreviewFaces(src, dst), FacePredictor(session.model)
         batches: list[Batch] = [side.batch(0, BATCH) for side in (src, dst)]
         times: dict[str, list[float]] = {}
         for _ in range(ROUNDS):
             _timed(times, f"step, batch {BATCH}", lambda: session.train(*batches))
-            columns = _timed(times, "preview, predicting", lambda: sitters.columns(predictor))
-            scene = preview.PreviewContent(columns, session.history, session.loss_names, 1)
-            _timed(times, "preview, drawing (background)", lambda scene=scene: preview.draw(scene))
-            parts = exam.predict(predictor)
-            _timed(times, f"exam, predicting {CHUNK} faces", lambda parts=parts: next(parts))
-            *_, made = parts
+            columns = _timed(times, "preview, predicting", lambda: preview_faces.columns(predictor))
+            content = preview.PreviewContent(columns, session.history, session.loss_names, 1)
             _timed(
                 times,
-                f"exam, measuring {sum(len(part.dst.image) for part in made)} faces (background)",
-                lambda made=made: exam.measure(made),
+                "preview, drawing (background)",
+                lambda content=content: preview.draw(content),
+            )
+            parts = validation.predict(predictor)
+            _timed(times, f"validation, predicting {CHUNK} faces", lambda parts=parts: next(parts))
+            *_, predicted = parts
+            count = sum(len(part.dst.image) for part in predicted)
+            _timed(
+                times,
+                f"validation, metrics of {count} faces (background)",
+                lambda predicted=predicted: validation.metrics(predicted),
             )
         for what, values in times.items():
             print(f"{what:45} {1000 * np.median(values[1:]):8.0f} ms")
 
 
-def _timed(times: dict[str, list[float]], what: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401
+def _timed(times: dict[str, list[float]], what: str, work: Callable[[], T]) -> T:
     started = time.perf_counter()
     result = work()
     times.setdefault(what, []).append(time.perf_counter() - started)

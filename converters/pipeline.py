@@ -14,7 +14,7 @@ import numpy as np
 
 from converters.blending.blender import Blender, Trace
 from converters.blending.crop import Crop
-from converters.blending.high_bit_depth import deepen
+from converters.blending.high_bit_depth import restore_16_bit
 from converters.blending.mask import Swap
 from converters.blending.mask_history import MaskHistory
 from converters.blending.motion import Motions
@@ -169,7 +169,7 @@ class Pipeline:
         for job in jobs:
             blender, swaps = self.blender(job.frame), job.swaps
             if context_frames := color_context_frames(blender.look):
-                masks = [blender.soft_mask(swap) for swap in swaps]
+                masks = [blender.face_mask(swap) for swap in swaps]
                 swaps = memory.add(job.frame.index, swaps, masks, 1 + context_frames)
             if self.context is None or not self.context(job.frame):
                 yield replace(job, swaps=swaps)
@@ -181,10 +181,12 @@ class Pipeline:
         face_alpha = np.zeros(before.shape[:2], np.uint8) if self.with_face_alpha else None
         blender = self.blender(job.frame)
         image, faces, failures = blender(before, job.swaps, trace, face_alpha, job.visibility)
-        deep = None if job.frame.deep is None else deepen(job.frame.deep, before, image)
+        image16 = job.frame.image16
+        if image16 is not None:
+            image16 = restore_16_bit(image16, before, image)
         name = job.frame.name
         told = [f"{name}: {failure}" for failure in [*job.failures, *failures]]
-        done = Converted(replace(job.frame, image=image, deep=deep), faces, told, face_alpha)
+        done = Converted(replace(job.frame, image=image, image16=image16), faces, told, face_alpha)
         if self.save:
             self.save(done)
         return done

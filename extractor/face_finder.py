@@ -1,13 +1,15 @@
-"""From a picture to its faces: detection, landmarks, and which of the faces are wanted.
+"""From an image to its faces: detection, landmarks, and which of the faces are wanted.
 
-Faces that come from a person instead of a detector are in `manual/`.
+Faces that a person marks instead of a detector are in `manual/`.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import cycle, islice
+from pathlib import Path
 
 import numpy as np
 
-from extractor.options import ExtractOptions
 from extractor.person_filter import PersonFilter
 from facelib.detectors import DETECTORS
 from facelib.detectors.scale import grow, shrink
@@ -17,75 +19,107 @@ from facelib.types import Detection, Face, Rect
 from utils import device, parallel
 from utils.errors import UsageError
 
-QUARTER_TURNS = (1, 3, 2)  # anticlockwise: heads lie on their side more often than they hang
+QUARTER_TURNS = (1, 3, 2)  # counterclockwise; heads lie sideways more often than upside down
 TURNED_SIDE = 4096
-"""A longer frame is shrunk to this before it is turned, unless small faces matter: turning 100
-million pixels takes seconds and as much memory again, and landmarkers look at 256 pixels of a face.
+"""A longer frame is scaled down to this before it is rotated, unless small faces matter: rotating
+100 million pixels takes seconds and as much memory again, and landmarkers see 256 pixels of a face.
 """
 
 
-def make_finders(options: ExtractOptions) -> "list[FaceFinder]":
-    """Return a finder for every core and every GPU; they are shared out among all GPUs.
+@dataclass(frozen=True)
+class FaceSearch:
+    """Which faces to look for, and with what.
+
+    Attributes
+    ----------
+    min_score : float or None
+        Lowest detection score, 0..1; None: the detector's own threshold.
+    min_face_size : int
+        Smallest face in pixels; 0: whatever is found.
+    max_faces : int
+        How many faces of a frame to keep, largest first; 0: all.
+    person, not_person : tuple of Path
+        Reference images of people to keep and to leave out.
+    """
+
+    detector: str
+    landmarker: str
+    min_score: float | None
+    rotated_search: bool
+    min_face_size: int
+    max_faces: int
+    person: tuple[Path, ...]
+    not_person: tuple[Path, ...]
+    cpu_only: bool
+
+
+def choose_devices(*, multi_gpu: bool, cpu_only: bool, gpu_index: int | None) -> list[str | None]:
+    """Return the devices that run the detector; None stands for the detector's own choice.
 
     Raises
     ------
     UsageError
-        If GPUs are asked for and forbidden at the same time, or there is none.
+        If all GPUs are requested and excluded at the same time, or there is none.
     """
-    devices: list[str | None] = [None]
-    if options.multi_gpu:
-        if options.cpu_only or options.force_gpu_idx is not None:
-            raise UsageError("--multi-gpu uses all GPUs: leave out --cpu-only and --force-gpu-idx")
-        devices = list(device.gpus())
-        if not devices:
-            raise UsageError("--multi-gpu: TensorFlow sees no GPU; leave the option out")
+    if not multi_gpu:
+        return [None]
+    if cpu_only or gpu_index is not None:
+        raise UsageError("--multi-gpu uses all GPUs: leave out --cpu-only and --force-gpu-idx")
+    gpus = list(device.gpus())
+    if not gpus:
+        raise UsageError("--multi-gpu: TensorFlow sees no GPU; leave the option out")
+    return [*gpus]
+
+
+def make_finders(search: FaceSearch, devices: Sequence[str | None]) -> "list[FaceFinder]":
+    """Return a finder for every core, at least one for every device; devices take turns."""
     count = max(parallel.cores(), len(devices))
-    return [FaceFinder(options, name) for name in islice(cycle(devices), count)]
+    return [FaceFinder(search, name) for name in islice(cycle(devices), count)]
 
 
 class FaceFinder:
     """A detector, a landmarker and a filter; used by one thread at a time.
 
-    Pictures are looked at one by one: the workers keep all cores busy, and no detector is quicker
-    with several at once on a CPU.
+    Images are processed one by one: the workers keep all cores busy, and no detector is faster with
+    batches on a CPU.
     """
 
-    def __init__(self, options: ExtractOptions, on: str | None = None) -> None:
-        self._detector = DETECTORS.load(options.detector)(
-            min_score=options.min_score,
-            min_size=options.min_face_size,
-            cpu_only=options.cpu_only,
+    def __init__(self, search: FaceSearch, on: str | None = None) -> None:
+        self._detector = DETECTORS.load(search.detector)(
+            min_score=search.min_score,
+            min_size=search.min_face_size,
+            cpu_only=search.cpu_only,
             device=on,
         )
-        self._landmarker = LANDMARKERS.load(options.landmarker)()
-        self._turns = QUARTER_TURNS if options.rotated_search else ()
-        self._smallest = options.min_face_size
-        self._most = options.max_faces or None
-        self._people: PersonFilter | None = None
-        if options.person or options.not_person:
-            self._people = PersonFilter(options.person, options.not_person, self._faces_of)
+        self._landmarker = LANDMARKERS.load(search.landmarker)()
+        self._turns = QUARTER_TURNS if search.rotated_search else ()
+        self._smallest = search.min_face_size
+        self._most = search.max_faces or None
+        self._person_filter: PersonFilter | None = None
+        if search.person or search.not_person:
+            self._person_filter = PersonFilter(search.person, search.not_person, self._all_faces)
 
     def find(self, image: np.ndarray) -> list[Face]:
-        """Return the wanted faces of a picture (H, W, 3) uint8 BGR, largest first."""
-        if self._people is None:
-            return self._faces_of(image, self._most)
-        keeps = self._people.keeps
-        return [face for face in self._faces_of(image) if keeps(image, face)][: self._most]
+        """Return the wanted faces of an image (H, W, 3) uint8 BGR, largest first."""
+        if self._person_filter is None:
+            return self._all_faces(image, self._most)
+        keeps = self._person_filter.keeps
+        return [face for face in self._all_faces(image) if keeps(image, face)][: self._most]
 
-    def _faces_of(self, image: np.ndarray, most: int | None = None) -> list[Face]:
-        """Return all faces, or the `most` largest ones, from the first turn that shows any."""
-        faces = self._look(image, most)
+    def _all_faces(self, image: np.ndarray, most: int | None = None) -> list[Face]:
+        """Return all faces, or the `most` largest ones, from the first rotation that shows any."""
+        faces = self._detect(image, most)
         if faces or not self._turns:
             return faces
-        seen, factor = (image, 1.0) if self._smallest else shrink(image, TURNED_SIDE)
+        small, factor = (image, 1.0) if self._smallest else shrink(image, TURNED_SIDE)
         for turn in self._turns:
-            # a detector that looks four times errs four times: the landmarker must agree
-            found = self._look(np.ascontiguousarray(np.rot90(seen, turn)), most)
-            if faces := [_turned_back(face, turn, seen) for face in found if face.quality > 0]:
+            # four searches make four times the false detections: the landmarker must agree
+            found = self._detect(np.ascontiguousarray(np.rot90(small, turn)), most)
+            if faces := [_turned_back(face, turn, small) for face in found if face.quality > 0]:
                 return [_enlarged(face, factor) for face in faces]
         return []
 
-    def _look(self, image: np.ndarray, most: int | None) -> list[Face]:
+    def _detect(self, image: np.ndarray, most: int | None) -> list[Face]:
         found = [each for each in self._detector.detect([image])[0] if self._large_enough(each)]
         found = sorted(found, key=lambda each: -each.rect.area)[:most]
         located = self._landmarker.locate(image, found)
@@ -99,12 +133,14 @@ class FaceFinder:
 
 
 def _turned_back(face: Face, turn: int, image: np.ndarray) -> Face:
-    """Return where a face of the turned picture lies in the picture.
+    """Map a face found in the rotated image back to the image.
 
     Parameters
     ----------
-    turn : quarter turns by which np.rot90 turned the picture
-    image : (H, W, 3), the picture before the turn
+    turn : int
+        Quarter turns by which np.rot90 rotated the image.
+    image : (H, W, 3)
+        The image before the rotation.
     """
     right, bottom = image.shape[1] - 1, image.shape[0] - 1
     back = {
@@ -118,7 +154,7 @@ def _turned_back(face: Face, turn: int, image: np.ndarray) -> Face:
 
 
 def _enlarged(face: Face, factor: float) -> Face:
-    """Return where a face of a picture that was shrunk by `factor` lies in the whole one."""
+    """Map a face found in an image that was scaled down by `factor` back to full size."""
     rect = Rect(*grow(np.array(face.rect), factor).tolist())
     landmarks = grow(face.landmarks, factor).astype(np.float32)
     return Face(rect, landmarks, face.score, face.quality)

@@ -1,101 +1,140 @@
-"""The frames that are still to be done: pictures of a folder by path, frames of a video decoded."""
+"""The frames that still have to be processed: image files by path, video frames decoded."""
 
 from collections import deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 
 from extractor.in_flight import InFlight, WorkerDied
-from extractor.options import ExtractOptions
-from facelib.smoothing import REACH
 from utils.errors import InputError
-from utils.files import list_images
 from utils.images import Image, pixels_in, read_image
-from utils.video.source import FrameSource
+from utils.video.source import FolderSource, FrameSource
 
 
 @dataclass(frozen=True, eq=False)
 class Pending:
-    """A frame to be worked on.
+    """A frame to process.
 
     Attributes
     ----------
-    picture : its path, for a worker to read, or (H, W, 3) uint8 BGR
-    index, name, time : as in `utils.video.frame.Frame`
-    wanted : False for one that is done, and only looked at for the sake of its neighbors
+    content : Path or (H, W, 3) uint8 BGR
+        The image file, which a worker will read, or the decoded frame of a video.
+    index, name, time
+        As in `utils.video.frame.Frame`.
+    wanted : bool
+        False for a finished frame that is processed again only to smooth its neighbors.
     """
 
-    picture: Path | Image
+    content: Path | Image
     index: int
     name: str
     time: Fraction | None
     wanted: bool = True
 
     def pixels(self) -> int:
-        """Return how many pixels it has, or says it has; it is not decoded for that."""
-        if isinstance(self.picture, Path):
-            return pixels_in(self.picture)
-        return self.picture.shape[0] * self.picture.shape[1]
+        """Return the number of pixels; of an image file, as its header states it."""
+        if isinstance(self.content, Path):
+            return pixels_in(self.content)
+        return self.content.shape[0] * self.content.shape[1]
 
     def image(self) -> Image:
-        """Return the picture, (H, W, 3) uint8 BGR.
+        """Return the image, (H, W, 3) uint8 BGR.
 
         Raises
         ------
         InputError
             If it cannot be read.
         """
-        return read_image(self.picture) if isinstance(self.picture, Path) else self.picture
+        return read_image(self.content) if isinstance(self.content, Path) else self.content
 
 
-def pending(
-    source: FrameSource,
-    options: ExtractOptions,
-    done: Container[str],
-    failures: list[str],
-    hands: InFlight,
-) -> Iterator[Pending]:
-    """Yield the frames of a source that are not done yet, in order.
+@dataclass(frozen=True, eq=False)
+class SampledSource:
+    """Every Nth frame of a folder or a video, which is opened (and listed) once.
 
-    Where landmarks are smoothed, those around them come once more, `wanted=False`. Other pictures
-    that are done are not even opened; frames of a video have to be decoded one after the other, but
-    those that are done go no further. What cannot be used is named in `failures`.
+    Attributes
+    ----------
+    source : FrameSource
+    every : int
+        Only frames whose index is a multiple of this are used.
     """
-    frames = _of_video(source, hands) if source.is_video else _of_folder(source.path, failures)
-    regular = (frame for frame in frames if frame.index % options.every == 0)
-    yield from _with_neighbors(regular, done, REACH if options.smooth else 0)
-    failures += source.failures
+
+    source: FrameSource
+    every: int = 1
+
+    @property
+    def path(self) -> Path:
+        """The folder or file."""
+        return self.source.path
+
+    @property
+    def count(self) -> int | None:
+        """How many frames are used; None if unknown."""
+        return None if self.source.count is None else -(-self.source.count // self.every)
+
+    @property
+    def decoded_pixels(self) -> int:
+        """Pixels of a decoded frame that waits in memory; 1 for files, which workers read."""
+        return prod(self.source.size or ()) if self.source.is_video else 1
+
+    def pending(
+        self, done: Container[str], failures: list[str], in_flight: InFlight, neighbors: int = 0
+    ) -> Iterator[Pending]:
+        """Yield the unfinished frames in order.
+
+        Finished image files are not even opened; finished frames of a video are decoded, because
+        decoding is sequential, but go no further.
+
+        Parameters
+        ----------
+        done : container of str
+            Names of the finished frames.
+        failures : list of str
+            Takes a sentence for every frame that cannot be used.
+        in_flight : InFlight
+            Learns that the decoder is at work.
+        neighbors : int
+            How many finished frames on each side of an unfinished one come along, `wanted=False`.
+        """
+        if isinstance(self.source, FolderSource):
+            frames = _from_files(self.source.files, failures)
+        else:
+            frames = _from_video(self.source, in_flight)
+        sampled = (frame for frame in frames if frame.index % self.every == 0)
+        yield from _with_neighbors(sampled, done, neighbors)
+        failures += self.source.failures
 
 
-def _of_video(source: FrameSource, hands: InFlight) -> Iterator[Pending]:
-    frames, place = iter(source), "the beginning"
+def _from_video(source: FrameSource, in_flight: InFlight) -> Iterator[Pending]:
+    frames, position = iter(source), "the beginning"
     while True:
         try:
-            with hands.hold(f"the video after {place}"):
+            with in_flight.hold(f"the video after {position}"):
                 frame = next(frames, None)
         except WorkerDied as problem:
             raise InputError(
-                f'"{source.path.name}" cannot be decoded beyond {place} ({problem}); what was '
-                "finished is kept"
+                f'"{source.path.name}" cannot be decoded beyond {position} ({problem}); finished '
+                "frames are kept"
             ) from None
         if frame is None:
             return
-        place = frame.name
+        position = frame.name
         yield Pending(frame.image, frame.index, frame.name, frame.time)
 
 
-def _of_folder(folder: Path, failures: list[str]) -> Iterator[Pending]:
+def _from_files(files: Sequence[Path], failures: list[str]) -> Iterator[Pending]:
     stems: dict[str, str] = {}
-    for index, path in enumerate(list_images(folder)):
+    for index, path in enumerate(files):
         first = stems.setdefault(path.stem, path.name)
         if first != path.name:
             failures.append(
-                f'"{path.name}" was passed over: "{first}" has the same name but for the suffix, '
-                "and the name is what ties faces to a frame; rename one of them"
+                f'"{path.name}" was skipped: "{first}" has the same name except for the suffix, '
+                "and faces are matched to frames by that name; rename one of them"
             )
         elif not path.name.isprintable():
-            failures.append(f"{path.name!a} was passed over: its name is no text; rename it")
+            failures.append(f"{path.name!a} was skipped: its name is not printable; rename it")
         else:
             yield Pending(path, index, path.name, None)
 
@@ -103,7 +142,7 @@ def _of_folder(folder: Path, failures: list[str]) -> Iterator[Pending]:
 def _with_neighbors(
     frames: Iterable[Pending], done: Container[str], reach: int
 ) -> Iterator[Pending]:
-    """Yield the frames that are not done, and as `wanted=False` those within reach of them."""
+    """Yield the unfinished frames, and as `wanted=False` finished ones within reach of them."""
     before: deque[Pending] = deque(maxlen=reach)
     after = 0
     for frame in frames:

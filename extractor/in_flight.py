@@ -1,4 +1,4 @@
-"""What the workers have in hand: told to whoever watches them, and bounded by its pixels."""
+"""What the workers are processing: reported to the supervisor, and limited by its pixels."""
 
 import threading
 import weakref
@@ -8,42 +8,45 @@ from contextlib import contextmanager
 from utils import MOST_PIXELS, parallel
 from utils.images import Image
 
-Tell = Callable[[str, bool], None]
-"""Called with the name of what is taken in hand (True) or finished with (False)."""
+Listener = Callable[[str, bool], None]
+"""Called with a name and True when its processing starts, False when it has ended."""
 
 
 class WorkerDied(Exception):  # noqa: N818 - it is what happened to others
-    """A frame was in hand twice when a worker died, and is not touched again in this run."""
+    """Two workers died while processing this frame; it is not touched again in this run."""
 
 
 class InFlight:
     """Frames pass through here whenever native code works on them.
 
-    Ordinary frames never wait. Huge pictures, of which few fit into memory, wait for one another,
-    and a suspect is worked on while nothing else is.
+    Ordinary frames never wait. Huge images, of which few fit into memory, wait for one another,
+    and a suspect is processed while nothing else is.
 
     Parameters
     ----------
-    tell : hears what is taken in hand; called from any thread
-    suspects : names of what was in hand when a worker died
-    left_out : name -> why it must not be touched
+    listener : callable
+        Is called from any thread when the processing of something starts or ends.
+    suspects : collection of str
+        What was being processed when a worker died.
+    left_out : mapping of str to str
+        What must not be touched, and why.
     """
 
     def __init__(
         self,
-        tell: Tell = lambda name, taken: None,
+        listener: Listener = lambda name, started: None,
         suspects: Collection[str] = (),
         left_out: Mapping[str, str] | None = None,
     ) -> None:
-        self._tell, self._suspects, self._left_out = tell, suspects, left_out or {}
-        self._all = MOST_PIXELS * max(1, parallel.cores() // 2)
-        self._free, self._to_keep = self._all, self._all * 3 // 4
-        self._door = threading.Lock()
+        self._listener, self._suspects, self._left_out = listener, suspects, left_out or {}
+        self._capacity = MOST_PIXELS * max(1, parallel.cores() // 2)
+        self._free, self._keepable = self._capacity, self._capacity * 3 // 4
+        self._queue = threading.Lock()
         self._changed = threading.Condition(threading.RLock())
 
     @contextmanager
     def hold(self, name: str, pixels: int = 1) -> Iterator[None]:
-        """Work on something.
+        """Process something in this context.
 
         Raises
         ------
@@ -52,33 +55,33 @@ class InFlight:
         """
         if name in self._left_out:
             raise WorkerDied(self._left_out[name])
-        share = self._all if name in self._suspects else min(max(1, pixels), self._all)
-        with self._door, self._changed:  # in turn, or a large one would wait for ever
+        share = self._capacity if name in self._suspects else min(max(1, pixels), self._capacity)
+        with self._queue, self._changed:  # in turn, or a large one would wait forever
             self._changed.wait_for(lambda: self._free >= share)
             self._free -= share
-        self._tell(name, True)
+        self._listener(name, True)
         try:
             yield
         finally:
-            self._tell(name, False)
+            self._listener(name, False)
             with self._changed:
                 self._free += share
                 self._changed.notify()
 
     def keep(self, image: Image) -> Image | None:
-        """Return a picture that may stay in memory, or None if it is huge or there are too many."""
+        """Return an image that may stay in memory; None if it is huge or too many are kept."""
         pixels = image.shape[0] * image.shape[1]
         with self._changed:
-            if pixels > min(self._to_keep, self._all // 4):
+            if pixels > min(self._keepable, self._capacity // 4):
                 return None
-            self._to_keep -= pixels
-        weakref.finalize(image, self._forget, pixels).atexit = False
+            self._keepable -= pixels
+        weakref.finalize(image, self._release, pixels).atexit = False
         return image
 
     def ahead(self, usual: int, pixels: int) -> int:
-        """Return how many decoded frames of a video, `usual` at most, may wait for a stage."""
-        return max(1, min(usual, self._all // max(1, pixels)))
+        """Return how many decoded frames of a video, at most `usual`, may wait for a stage."""
+        return max(1, min(usual, self._capacity // max(1, pixels)))
 
-    def _forget(self, pixels: int) -> None:
-        with self._changed:  # an RLock: a picture may go while this very thread holds it
-            self._to_keep += pixels
+    def _release(self, pixels: int) -> None:
+        with self._changed:  # an RLock: an image may be freed while this very thread holds it
+            self._keepable += pixels

@@ -1,12 +1,12 @@
-"""What an extraction has finished, and what happens to an earlier one in the same folder.
+"""The journal of an extraction: what is finished, and what happens to an earlier run's output.
 
-`<output-dir>/.extract.jsonl` lists every finished frame with what was found in it. Its first line
-holds the options that decide what a face file looks like: the same ones continue where the run
-stopped, others are refused unless `--overwrite` starts anew. A frame counts as finished once its
-faces are on the disk, so that faces sorted, renamed or deleted afterwards are not made again.
+`<output-dir>/.extract.jsonl` lists every finished frame with the faces found in it. Its first line
+holds the options that determine what a face file looks like: a run with the same ones continues,
+others are refused unless `--overwrite` starts over. A frame counts as finished once its faces are
+on disk, so faces that are sorted, renamed or deleted afterwards are not extracted again.
 
 What `--overwrite` discards goes to `<output-dir>_trash`: the face files whose metadata names the
-same source, whatever they are called by now, and their debug pictures. Nothing else is touched.
+same source, whatever their names are by now, and their debug images. Nothing else is touched.
 """
 
 import hashlib
@@ -17,19 +17,31 @@ from pathlib import Path
 from extractor.options import ExtractOptions
 from extractor.review import FaceSummary
 from facelib.faceset import FaceInfo, Faceset
-from facelib.types import Rect
+from facelib.types import Face, Rect
 from utils.errors import InputError
 from utils.files import Manifest, move_to_trash, remove_leftovers
 from utils.options import to_json
 from utils.video.source import FrameSource
 
 JOURNAL = ".extract.jsonl"
-END = "*"  # no name of a frame
+END = "*"  # not a possible frame name
 DECISIVE = (
-    "face_type", "image_size", "every", "detector", "landmarker", "smooth", "min_score",
-    "rotated_search", "min_face_size", "max_faces", "debug",
-)  # fmt: skip
-PICTURES = ("person", "not_person")  # decisive is what they show, not where they lie
+    "face_type",
+    "image_size",
+    "every",
+    "detector",
+    "landmarker",
+    "smooth",
+    "min_score",
+    "rotated_search",
+    "min_face_size",
+    "max_faces",
+    "debug",
+)
+REFERENCES = ("person", "not_person")  # decisive is what these images show, not where they are
+
+Header = dict[str, object]
+"""The first line of a journal: which run it belongs to."""
 
 
 def debug_dir(output_dir: Path) -> Path:
@@ -37,56 +49,67 @@ def debug_dir(output_dir: Path) -> Path:
     return output_dir.with_name(output_dir.name + "_debug")
 
 
-def begin(options: ExtractOptions, source: FrameSource) -> Manifest:
-    """Return the journal to work with: a new one, or that of an interrupted run to continue.
+def header(options: ExtractOptions, source: FrameSource) -> Header:
+    """Return what identifies an extraction: its source and the options that shape its faces."""
+    values = to_json(options)
+    # of a folder only the name: frames may be added to it and extracted by another run
+    size = source.path.stat().st_size if source.is_video else 0
+    decisive = {name.replace("_", "-"): values[name] for name in DECISIVE}
+    for name in REFERENCES:
+        decisive[name.replace("_", "-")] = [_signature(path) for path in getattr(options, name)]
+    return {"version": 1, "source": source.path.name, "bytes": size, **decisive}
+
+
+def begin(folder: Path, header: Header, source: Path, *, overwrite: bool) -> Manifest:
+    """Return the journal to write to: a new one, or that of an interrupted run to continue.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder.
+    header : dict
+        As `header` returns it.
+    source : Path
+        The folder of frames or the video.
+    overwrite : bool
+        Whether an earlier extraction in the folder is discarded.
 
     Raises
     ------
     InputError
         If the output folder belongs to another extraction and `overwrite` is not set.
     """
-    path = options.output_dir / JOURNAL
-    header = _header(options, source)
-    if options.output_dir.exists() and not options.output_dir.is_dir():
-        raise InputError(f'"{options.output_dir}" is a file; a folder for the faces was expected')
-    if options.output_dir == options.input_dir:
+    path = folder / JOURNAL
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f'"{folder}" is a file; --output-dir must be a folder')
+    if folder == source:
         raise InputError(
-            f'"{options.output_dir}" holds the frames, and the next run would find faces there; '
+            f'"{folder}" holds the frames, and faces written there would be taken for frames; '
             "choose another --output-dir"
         )
-    if options.overwrite:
-        _discard(options.output_dir, path, {str(header["source"])})
+    if overwrite:
+        _discard(folder, path, {str(header["source"])})
     else:
-        _check(options.output_dir, path, header)
-    for folder in (options.output_dir, debug_dir(options.output_dir)):
-        remove_leftovers(folder)
+        _check(folder, path, header)
+    for each in (folder, debug_dir(folder)):
+        remove_leftovers(each)
     return Manifest(path, header)
 
 
-def _header(options: ExtractOptions, source: FrameSource) -> dict[str, object]:
-    values = to_json(options)
-    # of a folder only the name: frames may be added to it and extracted by another run
-    size = source.path.stat().st_size if source.is_video else 0
-    decisive = {name.replace("_", "-"): values[name] for name in DECISIVE}
-    for name in PICTURES:
-        decisive[name.replace("_", "-")] = [_signature(path) for path in getattr(options, name)]
-    return {"version": 1, "source": source.path.name, "bytes": size, **decisive}
-
-
 def _signature(path: Path) -> str:
-    """Return a picture's name and the beginning of its SHA-256."""
+    """Return an image's name and the beginning of its SHA-256."""
     return f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:8]})"
 
 
-def _check(folder: Path, path: Path, header: dict[str, object]) -> None:
+def _check(folder: Path, path: Path, header: Header) -> None:
     """Raise InputError if the folder holds another extraction than `header` describes."""
-    way_out = "choose another --output-dir, or start anew with --overwrite"
+    remedy = "choose another --output-dir, or start over with --overwrite"
     old = _old_header(path)
     if old is None:
         if any(faces_of(folder, {str(header["source"])})):
             raise InputError(
                 f'"{folder}" holds faces from "{header["source"]}", but no record of the run that '
-                f"made them; {way_out}"
+                f"extracted them; {remedy}"
             )
         return
     changed = [
@@ -96,32 +119,31 @@ def _check(folder: Path, path: Path, header: dict[str, object]) -> None:
     ]
     if changed:
         raise InputError(
-            f'"{folder}" was extracted with other settings ({"; ".join(changed)}); {way_out}'
+            f'"{folder}" was extracted with other settings ({"; ".join(changed)}); {remedy}'
         )
 
 
 def _discard(folder: Path, path: Path, sources: set[str]) -> None:
-    """Move what an earlier run wrote to the trash."""
+    """Move the output of an earlier run to the trash."""
     frames: set[str] = set()
     old = _old_header(path)
     if old is not None:
         sources = sources | {str(old.get("source"))}
         frames = set(Manifest(path, old).done)
     if path.exists():
-        move_to_trash(
-            path
-        )  # first: without it, a half-emptied folder is not taken for a finished one
+        # first: without it, a half-emptied folder is not mistaken for a finished one
+        move_to_trash(path)
     for face, info in list(faces_of(folder, sources)):
         frames.add(info.source_name)
         move_to_trash(face)
     for stem in {Path(name).stem for name in frames}:
-        picture = debug_dir(folder) / f"{stem}.jpg"
-        if picture.is_file():
-            move_to_trash(picture)
+        image = debug_dir(folder) / f"{stem}.jpg"
+        if image.is_file():
+            move_to_trash(image)
 
 
 def faces_of(folder: Path, sources: set[str]) -> Iterator[tuple[Path, FaceInfo]]:
-    """Yield the face files in a folder that come from the given sources, with their records."""
+    """Yield the face files in a folder that come from the given sources, with their metadata."""
     try:
         faces = Faceset.open(folder)
     except InputError:  # no folder, or no face in it
@@ -131,7 +153,7 @@ def faces_of(folder: Path, sources: set[str]) -> Iterator[tuple[Path, FaceInfo]]
             yield path, info
 
 
-def _old_header(path: Path) -> dict[str, object] | None:
+def _old_header(path: Path) -> Header | None:
     """Return the header of a journal; None if there is none, or a crash left it without one."""
     if not path.is_file():
         return None
@@ -145,43 +167,48 @@ def _old_header(path: Path) -> dict[str, object] | None:
 
 
 def record(
-    manifest: Manifest, name: str, marks: Iterable[FaceSummary], *, by_hand: bool = False
+    manifest: Manifest, name: str, faces: Iterable[FaceSummary], *, manual: bool = False
 ) -> None:
     """Record a finished frame; of each face left, top, right, bottom, score and quality."""
-    rows = [[*mark.rect, mark.score, mark.quality] for mark in marks]
-    facts: dict[str, object] = {"by_hand": True} if by_hand else {}
+    rows = [[*face.rect, face.score, face.quality] for face in faces]
+    facts: dict[str, object] = {"by_hand": True} if manual else {}
     manifest.add(name, faces=[[round(float(value), 3) for value in row] for row in rows], **facts)
 
 
-def by_hand(manifest: Manifest) -> set[str]:
+def summaries(faces: Iterable[Face]) -> list[FaceSummary]:
+    """Return what the journal records of some faces."""
+    return [FaceSummary(face.rect, face.score, face.quality) for face in faces]
+
+
+def manual_frames(manifest: Manifest) -> set[str]:
     """Return the names of the frames that a person has decided on."""
     return {name for name, row in manifest.done.items() if row.get("by_hand") is True}
 
 
 def frames_of(manifest: Manifest) -> list[tuple[str, list[FaceSummary]]]:
-    """Return (name, marks of its faces) of every finished frame.
+    """Return name and faces of every finished frame.
 
     Raises
     ------
     InputError
         If the journal is damaged.
     """
-    return [(name, _marks(row)) for name, row in manifest.done.items() if name != END]
+    return [(name, _faces(row)) for name, row in manifest.done.items() if name != END]
 
 
-def _marks(row: dict[str, object]) -> list[FaceSummary]:
+def _faces(row: dict[str, object]) -> list[FaceSummary]:
     try:
         faces = [[float(value) for value in face] for face in row["faces"]]  # type: ignore[attr-defined]
         return [FaceSummary(Rect(*face[:4]), *face[4:]) for face in faces]
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f'the record of frame "{row.get("item")}" in {JOURNAL} is damaged; '
-            "start anew with --overwrite"
+            "start over with --overwrite"
         ) from None
 
 
 def mark_complete(manifest: Manifest) -> None:
-    """Record that all frames of the video are finished: nobody must decode it to find out."""
+    """Record that the video is finished, so that it need not be decoded to find out."""
     if END not in manifest:
         manifest.add(END)
 

@@ -1,6 +1,6 @@
-"""Frames that somebody should look at, found from what the detector and landmarker said.
+"""Frames that a person should review, chosen by detection scores, landmark quality and motion.
 
-Nothing is thrown away on a doubt: the frames are named, with the reason.
+Nothing is discarded on a suspicion: the frames are listed with the reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,45 +9,46 @@ from typing import NamedTuple
 
 from facelib.types import Rect, overlap
 
-LOW_SCORE = 0.75  # a face in plain view scores more with every detector here
+LOW_SCORE = 0.75  # a clearly visible face scores higher with every detector here
 SAME_PLACE = 0.5  # intersection over union of two faces that are one, found twice
 STEADY_SIZE, STEADY_SHIFT = 1.25, 0.5  # neighbors that agree: ratio of sizes, shift in sizes
 JUMP_SIZE, JUMP_SHIFT = 1.6, 0.75  # a face between them that does not
 
 
 class FaceSummary(NamedTuple):
-    """What is remembered of a face: its place, the detector's and the landmarker's confidence."""
+    """What the journal records of a face: rectangle, detection score and landmark quality."""
 
     rect: Rect
     score: float
     quality: float
 
 
-def doubtful(frames: Sequence[tuple[str, Sequence[FaceSummary]]]) -> list[str]:
-    """Return "name (reason, reason)" for every frame that gives cause for doubt.
+def frames_to_review(frames: Sequence[tuple[str, Sequence[FaceSummary]]]) -> list[str]:
+    """Return "name (reason, reason)" for every suspicious frame.
 
     Parameters
     ----------
-    frames : (name, marks of its faces, largest first), in order
+    frames : sequence of (str, sequence of FaceSummary)
+        Name and faces, largest first, of each frame in order.
     """
     sentences = []
-    for index, (name, marks) in enumerate(frames):
-        reasons = list(_reasons(marks))
+    for index, (name, faces) in enumerate(frames):
+        reasons = list(_reasons(faces))
         if 0 < index < len(frames) - 1 and _jumps(
-            frames[index - 1][1], marks, frames[index + 1][1]
+            frames[index - 1][1], faces, frames[index + 1][1]
         ):
-            reasons.append("face out of line with the frames around it")
+            reasons.append("face out of line with the neighboring frames")
         if reasons:
             sentences.append(f"{name} ({', '.join(reasons)})")
     return sentences
 
 
-def _reasons(marks: Sequence[FaceSummary]) -> Iterator[str]:
-    if any(mark.quality < 0 for mark in marks):
+def _reasons(faces: Sequence[FaceSummary]) -> Iterator[str]:
+    if any(face.quality < 0 for face in faces):
         yield "landmarks uncertain"
-    if any(mark.score < LOW_SCORE for mark in marks):
-        yield "hardly a face"
-    pairs = ((a, b) for i, a in enumerate(marks) for b in marks[:i])
+    if any(face.score < LOW_SCORE for face in faces):
+        yield "low face score"
+    pairs = ((a, b) for i, a in enumerate(faces) for b in faces[:i])
     if any(overlap(a.rect, b.rect) > SAME_PLACE for a, b in pairs):
         yield "two faces in one place"
 
@@ -60,9 +61,9 @@ def _jumps(
         return False
     a, b = before[0].rect, after[0].rect
     if _ratio(a, b) > STEADY_SIZE or _shift(a, b) > STEADY_SHIFT:
-        return False  # two pictures that have nothing to do with one another, or fast movement
+        return False  # unrelated images, or fast movement
     return not any(
-        _ratio(a, mark.rect) < JUMP_SIZE and _shift(a, mark.rect) < JUMP_SHIFT for mark in here
+        _ratio(a, face.rect) < JUMP_SIZE and _shift(a, face.rect) < JUMP_SHIFT for face in here
     )
 
 

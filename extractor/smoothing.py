@@ -1,7 +1,7 @@
-"""Landmarks smoothed over time, in the stream: a few frames are held back until the next are known.
+"""Temporal smoothing of landmarks in the stream: a few frames wait until the next are known.
 
-What becomes of a frame depends on it and its `REACH` neighbors on each side alone. So a run that
-was stopped goes on exactly, if the neighbors of what is missing are looked at again.
+The result for a frame depends only on it and its `REACH` neighbors on each side. So an interrupted
+run continues exactly, provided that the neighbors of the missing frames are processed again.
 """
 
 from collections import deque
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from extractor.frames import Pending
-from facelib.smoothing import NARROWEST, REACH, reach_of, steady
+from facelib.smoothing import NARROWEST, REACH, reach_of, smooth_landmarks
 from facelib.types import Face, overlap
 from utils.images import Image
 from utils.parallel import Failure
 
-NOTHING = np.zeros((0, 0, 3), np.uint8)
-SAME = 0.3  # intersection over union of one face in two neighboring frames
+NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
+SAME_FACE = 0.3  # intersection over union of one face in two neighboring frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,8 @@ class Found:
 
     Attributes
     ----------
-    image : (H, W, 3) uint8 BGR, or None: not kept, `frame.image()` gives it
+    image : (H, W, 3) uint8 BGR or None
+        None when it was not kept in memory; `frame.image()` reads it again.
     """
 
     frame: Pending
@@ -42,11 +43,14 @@ def smoothed(results: Iterable[SmoothedFaces], every: int, noise: float) -> Iter
 
     Parameters
     ----------
-    results : frames with their faces, in order; only direct neighbors belong together
-    every : by how much the indices of direct neighbors differ
-    noise : the landmarker's, see `facelib.smoothing`
+    results : iterable of Found or Failure
+        Frames with their faces, in order; only direct neighbors belong together.
+    every : int
+        By how much the indices of direct neighbors differ.
+    noise : float
+        The landmarker's, see `facelib.smoothing`.
     """
-    past: deque[SmoothedFaces] = deque(maxlen=REACH)  # without their pictures
+    past: deque[SmoothedFaces] = deque(maxlen=REACH)  # without their images
     coming: deque[SmoothedFaces] = deque()
     source = iter(results)
     more = True
@@ -64,13 +68,13 @@ def smoothed(results: Iterable[SmoothedFaces], every: int, noise: float) -> Iter
                 before = _linked(here, reversed(past), -every)
                 after = _linked(here, coming, every)
                 yield replace(here, faces=[_smooth(f, before, after, noise) for f in here.faces])
-            past.append(_without_picture(here))
+            past.append(_without_image(here))
 
 
-def _without_picture(result: SmoothedFaces) -> SmoothedFaces:
+def _without_image(result: SmoothedFaces) -> SmoothedFaces:
     if not isinstance(result, Found):
         return result
-    return replace(result, frame=replace(result.frame, picture=NOTHING), image=None)
+    return replace(result, frame=replace(result.frame, content=NO_IMAGE), image=None)
 
 
 def _linked(here: Found, others: Iterable[SmoothedFaces], step: int) -> list[Sequence[Face]]:
@@ -92,7 +96,7 @@ def _smooth(
     track = [*reversed(past), face, *future]
     if reach_of(len(track), len(past)) < NARROWEST:
         return face
-    points = steady(np.stack([each.landmarks for each in track]), len(past), noise)
+    points = smooth_landmarks(np.stack([each.landmarks for each in track]), len(past), noise)
     return replace(face, landmarks=points, smoothed=True)
 
 
@@ -100,7 +104,7 @@ def _follow(face: Face, frames: Iterable[Sequence[Face]]) -> Iterator[Face]:
     """Yield the same face in frame after frame, until it is lost."""
     for faces in frames:
         best = max(faces, key=lambda other: overlap(face.rect, other.rect), default=None)
-        if best is None or overlap(face.rect, best.rect) < SAME:
+        if best is None or overlap(face.rect, best.rect) < SAME_FACE:
             return
         yield best
         face = best

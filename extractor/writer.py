@@ -1,6 +1,7 @@
-"""From a frame and its faces to files: aligned pictures with their metadata, and debug pictures."""
+"""From a frame and its faces to files: aligned images with their metadata, and debug images."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,6 @@ import numpy as np
 
 from extractor.frames import Pending
 from extractor.journal import debug_dir
-from extractor.options import ExtractOptions
 from facelib import geometry, landmarks
 from facelib.faceset import FaceInfo, read_info, write_face
 from facelib.types import Face, FaceType
@@ -19,17 +19,39 @@ BLUE, GREEN, RED = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 DEBUG_QUALITY = 75  # JPEG: to look at, not to work with
 
 
+@dataclass(frozen=True)
 class FaceWriter:
-    """Writes what was found in the frames of one source; may be used by several threads at once."""
+    """Writes the faces found in the frames of one source; may be used by several threads at once.
 
-    def __init__(self, options: ExtractOptions, source: str) -> None:
-        self._options = options
-        self._source = source
+    Attributes
+    ----------
+    folder : Path
+        Where the face files go.
+    source : str
+        Name of the folder of frames or the video.
+    face_type, image_size
+        What the aligned images show, and their side in pixels.
+    detector, landmarker : str
+        Where the faces come from, for their metadata.
+    debug : bool
+        Whether annotated frames are written too.
+    """
+
+    folder: Path
+    source: str
+    face_type: FaceType
+    image_size: int
+    detector: str
+    landmarker: str
+    debug: bool
 
     def write(self, frame: Pending, image: np.ndarray, faces: Sequence[Face]) -> list[Path]:
-        """Write the faces of a frame, and the annotated frame if the options ask for it.
+        """Write the faces of a frame, and the annotated frame if `debug`.
 
-        Return the paths of the face files.
+        Returns
+        -------
+        paths : list of Path
+            The face files.
         """
         infos = [self._info(frame, image, face, index) for index, face in enumerate(faces)]
         paths = []
@@ -37,43 +59,40 @@ class FaceWriter:
             aligned = image
             if info.face_type is not FaceType.MARK_ONLY:
                 aligned = geometry.warp_face(image, info.matrix, info.size)
-            paths.append(self._place(info))
+            paths.append(self._path(info))
             write_face(paths[-1], aligned, info)
-        if self._options.debug:
-            folder = debug_dir(self._options.output_dir)
-            write_image(
-                folder / f"{Path(frame.name).stem}.jpg", annotate(image, infos), DEBUG_QUALITY
-            )
+        if self.debug:
+            path = debug_dir(self.folder) / f"{Path(frame.name).stem}.jpg"
+            write_image(path, annotate(image, infos), DEBUG_QUALITY)
         return paths
 
     def _info(self, frame: Pending, image: np.ndarray, face: Face, index: int) -> FaceInfo:
-        options = self._options
-        whole = options.face_type is FaceType.MARK_ONLY
-        size = max(image.shape[:2]) if whole else options.image_size
-        matrix = geometry.crop_matrix(face.landmarks, size, options.face_type)
+        whole_frame = self.face_type is FaceType.MARK_ONLY
+        size = max(image.shape[:2]) if whole_frame else self.image_size
+        matrix = geometry.crop_matrix(face.landmarks, size, self.face_type)
         return FaceInfo(
-            face_type=options.face_type,
+            face_type=self.face_type,
             size=size,
             landmarks=geometry.apply(matrix, face.landmarks),
             source_landmarks=np.asarray(face.landmarks, np.float32),
             source_rect=face.rect,
             source_name=frame.name,
-            source=self._source,
+            source=self.source,
             frame_index=frame.index,
             time=None if frame.time is None else float(frame.time),
             face_index=index,
-            detector=options.detector,
-            landmarker=options.landmarker,
+            detector=self.detector,
+            landmarker=self.landmarker,
             score=face.score,
             quality=face.quality,
             matrix=matrix,
             smoothed=face.smoothed,
         )
 
-    def _place(self, info: FaceInfo) -> Path:
+    def _path(self, info: FaceInfo) -> Path:
         """Return where a face goes: never over a file that is not this very face."""
         stem = f"{Path(info.source_name).stem}_{info.face_index}"
-        path = self._options.output_dir / f"{stem}.png"
+        path = self.folder / f"{stem}.png"
         number = 0
         while path.exists() and not _same_face(path, info):
             number += 1
@@ -82,7 +101,7 @@ class FaceWriter:
 
 
 def _same_face(path: Path, info: FaceInfo) -> bool:
-    """Whether a file holds this face already, from a run that stopped within the frame."""
+    """Whether a file holds this face already, from a run that was stopped within the frame."""
     try:
         old = read_info(path)
     except InputError:
@@ -92,7 +111,7 @@ def _same_face(path: Path, info: FaceInfo) -> bool:
 
 
 def annotate(image: np.ndarray, infos: list[FaceInfo]) -> np.ndarray:
-    """Draw on a copy of a frame what was found: rectangle blue, landmarks green, crop red."""
+    """Draw faces on a copy of a frame: rectangle blue, landmarks green, crop red."""
     drawn = image.copy()
     for info in infos:
         left, top, right, bottom = (round(value) for value in info.source_rect)

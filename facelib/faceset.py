@@ -25,14 +25,14 @@ from utils.images import decode_image, encode_image
 __all__ = [
     "FaceInfo",
     "Faceset",
-    "each",
     "embed",
     "extract_info",
     "fingerprint",
     "held_out",
     "read_face",
     "read_info",
-    "read_picture",
+    "read_pixels",
+    "try_each",
     "write_face",
 ]
 
@@ -65,10 +65,10 @@ def read_face(path: Path) -> tuple[np.ndarray, FaceInfo]:
         If the file is missing, damaged, or not one of ours.
     """
     info = read_info(path)
-    return read_picture(path), info
+    return read_pixels(path), info
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_pixels(path: Path) -> np.ndarray:
     """Read an aligned picture (H, W, 3) uint8 BGR whose record is known already.
 
     Raises
@@ -122,7 +122,7 @@ def fingerprint(path: Path) -> bytes:
     return digest.digest()
 
 
-def each(read: Callable[[Path], R], paths: Sequence[Path]) -> list[R | str]:
+def try_each(read: Callable[[Path], R], paths: Sequence[Path]) -> list[R | str]:
     """Return what `read` makes of each file, or the sentence that says why it cannot."""
     found: list[R | str] = []
     for path in paths:
@@ -229,7 +229,7 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
         skipped = []
         paths = list_images(folder)
         # not in threads: it is the interpreter's own work, which they would only slow down
-        records = processes.in_chunks(partial(each, read_info), paths)
+        records = processes.in_chunks(partial(try_each, read_info), paths)
         for path, record in zip(paths, records, strict=True):
             if isinstance(record, FaceInfo):
                 faces.append((path, record))

@@ -1,11 +1,10 @@
-"""Landmarks that do not tremble: each is taken from the curve that its neighbors in time lie on.
+"""Temporal smoothing of landmarks by local curve fitting, without lag.
 
-A window of frames is centered on the frame in question, so nothing lags. In it a parabola is fitted
-to each landmark's way by least squares (Savitzky, Golay 1964); where the way is straight, within
-the noise, the plain mean takes its place, which is steadier. A window counts only as far as its
-parabola explains what was seen: from narrow to wide, each replaces the result before it unless the
-landmarks lie farther off than the landmarker's noise explains. So a jump, a cut, a blink or a shake
-of the head stays as it was measured.
+The window is centered on the frame. In it a parabola is fitted to each landmark's trajectory by
+least squares (Savitzky, Golay 1964); where the trajectory is straight within the noise, the plain
+mean is used instead, which has less variance. Windows grow from narrow to wide, and each result
+replaces the one before unless the landmarks lie farther from the parabola than the landmarker's
+noise explains. So a jump, a cut, a blink or a shake of the head stays as it was measured.
 """
 
 from functools import lru_cache
@@ -16,21 +15,28 @@ from facelib.landmarks import inter_ocular
 
 REACH = 4
 """Frames before and after that count, at most."""
-NARROWEST = 2  # a parabola goes through any three points
+NARROWEST = 2  # a parabola fits any three points exactly
 
-# Of the noise: up to the first number a fit is taken for true, from the second on it is not.
+# In units of the noise: up to the first number a fit is accepted, from the second on rejected.
 FIT = (1.5, 3.0)
-BEND = (1.5, 2.5)  # the same for "the way is straight"
+BEND = (1.5, 2.5)  # the same for "the trajectory is straight"
 
 
-def steady(track: np.ndarray, here: int, noise: float) -> np.ndarray:
-    """Return the landmarks of one frame, (68, 2) float32, without their tremble.
+def smooth_landmarks(track: np.ndarray, here: int, noise: float) -> np.ndarray:
+    """Smooth the landmarks of one frame.
 
     Parameters
     ----------
-    track : (n, 68, 2) float, the landmarks of one face in consecutive frames
-    here : the frame's place in the track
-    noise : standard deviation of a coordinate on a still face, in distances of the eye corners
+    track : (n, 68, 2) float
+        The landmarks of one face in consecutive frames.
+    here : int
+        The frame's index in the track.
+    noise : float
+        Standard deviation of a coordinate on a still face, in outer eye corner distances.
+
+    Returns
+    -------
+    landmarks : (68, 2) float32
     """
     found = np.asarray(track[here], np.float64)
     noise = noise * max(inter_ocular(found), 1e-6)
@@ -44,7 +50,7 @@ def steady(track: np.ndarray, here: int, noise: float) -> np.ndarray:
         trust = np.minimum(trust, _fade(off, FIT))
         at_apex, mean = curve[reach], window.mean(axis=0)
         bent = (at_apex - mean) / (noise * bend)
-        # the head moves all landmarks at once, which is seen clearer in all of them together
+        # a moving head moves all landmarks, which is clearer in all of them together
         straight = _fade(np.maximum(_rms(bent, axis=-1), _rms(bent)), BEND)
         fitted = at_apex + straight[:, None] * (mean - at_apex)
         found = found + trust[:, None] * (fitted - found)
@@ -52,15 +58,15 @@ def steady(track: np.ndarray, here: int, noise: float) -> np.ndarray:
 
 
 def reach_of(length: int, here: int) -> int:
-    """Return how many frames on each side count, at a place in a track of some length."""
+    """Return how many frames on each side are used at an index of a track of some length."""
     return min(here, length - 1 - here, REACH)
 
 
 @lru_cache
 def _projection(reach: int) -> tuple[np.ndarray, float]:
-    """Return the (n, n) matrix from n = 2 reach + 1 values to those of their parabola.
+    """Return the (n, n) matrix that projects n = 2 reach + 1 values onto their parabola.
 
-    And the standard deviation of parabola - mean in the middle, for values with one of 1.
+    And the standard deviation of parabola minus mean at the center, for values with one of 1.
     """
     powers = np.vander(np.arange(-reach, reach + 1.0), 3)
     matrix = powers @ np.linalg.pinv(powers)
@@ -72,6 +78,6 @@ def _rms(values: np.ndarray, axis: int | None = None) -> np.ndarray:
 
 
 def _fade(values: np.ndarray, between: tuple[float, float]) -> np.ndarray:
-    """1 up to the first limit, 0 from the second one on."""
+    """Return 1 up to the first limit, 0 from the second one on."""
     first, second = between
     return np.clip((second - values) / (second - first), 0, 1)

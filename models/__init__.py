@@ -10,8 +10,8 @@ MODELS = Registry(
         "DF": ("models.df:DF", "full face, 128 pixels: natural where the two heads are alike"),
         "LIAEF128": (
             "models.liaef128:LIAEF128",
-            "full face, 128 pixels: makes up for heads of different shape",
+            "full face, 128 pixels: compensates for heads of different shape",
         ),
-        "SAE": ("models.sae:SAE", "full or half face, 64 to 256 pixels: sizes as one chooses"),
+        "SAE": ("models.sae:SAE", "full or half face, 64 to 256 pixels: configurable sizes"),
     },
 )

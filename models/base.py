@@ -1,7 +1,7 @@
-"""What a model must write: its networks, its losses, and how a dst face goes through it.
+"""The interface of a model: its networks, its losses, and how it reconstructs and swaps faces.
 
-The trainer samples, steps, saves and draws previews; the converter predicts. A model knows nothing
-of files, devices, windows or questions.
+The trainer draws samples, does the steps, saves and draws previews; the converter predicts. A model
+knows nothing about files, devices, windows or questions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from facelib.types import FaceType
-from models.backend import Tensor, keras
+from models.backend import Tensor, Variable, keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +20,16 @@ class ModelOptions:
 
 
 class Batch(NamedTuple):
-    """One side's samples of a step; all three share their geometry.
+    """The samples of one side for one step; all three parts share their geometry.
 
     Attributes
     ----------
-    warped : (N, R, R, 3), the distorted picture that goes in
-    target : (N, R, R, 3), the picture that should come out
-    mask : (N, R, R, 1), 1 inside the hull of the face
+    warped : (N, R, R, 3) float32
+        The distorted image that goes in.
+    target : (N, R, R, 3) float32
+        The image that should come out.
+    mask : (N, R, R, 1) float32
+        1 inside the hull of the face.
     """
 
     warped: Tensor
@@ -35,7 +38,7 @@ class Batch(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a decoder makes: (N, R, R, 3) pictures and their (N, R, R, 1) masks, both 0..1.
+    """A decoder's output: (N, R, R, 3) images and their (N, R, R, 1) masks, both 0..1.
 
     `mask` is None when the model learns none.
     """
@@ -49,11 +52,16 @@ class ModelBase(ABC):
 
     Attributes
     ----------
-    Options : the model's options class
-    resolution : side of the pictures that go in and come out, in pixels
-    face_type : how much of the head they show
-    base_erode, base_blur : the converter's starting values for this model, in percent
-    networks : name -> keras.Model; what is trained, saved and loaded
+    Options : type
+        The model's options class.
+    resolution : int
+        Side of the input and output images, pixels.
+    face_type : FaceType
+        How much of the head they show.
+    base_erode, base_blur : int
+        The converter's default mask erosion and blur for this model, percent.
+    networks : dict of str to keras.Model
+        What is trained, saved and loaded, by name.
     """
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
@@ -68,13 +76,13 @@ class ModelBase(ABC):
 
     @abstractmethod
     def build(self) -> dict[str, keras.Model]:
-        """Make the networks; straight-line functional Keras with named layers."""
+        """Build the networks: straight-line functional Keras with named layers."""
 
     @abstractmethod
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Return named scalars; training minimizes their sum.
 
-        Names without `mask` are shown to the user.
+        Those whose name contains `mask` are not shown to the user.
         """
 
     @abstractmethod
@@ -86,6 +94,6 @@ class ModelBase(ABC):
         """Put (N, R, R, 3) dst faces through the src path: src's face with dst's expression."""
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """All trainable variables, in the order of `networks`."""
         return [v for network in self.networks.values() for v in network.trainable_variables]

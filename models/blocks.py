@@ -1,7 +1,7 @@
-"""The pieces all networks are made of: functions on Keras tensors, channels last, named layers.
+"""The building blocks of all networks: functions on Keras tensors, channels last, named layers.
 
 Layer sizes and activations are those of the classic face autoencoders (2018-2019): 5x5 convolutions
-with stride 2 on the way down, 3x3 convolutions with depth-to-space on the way up, LeakyReLU 0.1.
+with stride 2 in the encoder, 3x3 convolutions with depth-to-space in the decoders, LeakyReLU 0.1.
 """
 
 from models.backend import Tensor, keras
@@ -12,10 +12,10 @@ LEAK = 0.1
 def downscale(x: Tensor, channels: int, name: str, *, separable: bool = False) -> Tensor:
     """(N, H, W, C) -> (N, H/2, W/2, channels): 5x5 convolution, stride 2, LeakyReLU.
 
-    A separable convolution looks at space and channels one after the other: a tenth of the weights.
+    A separable convolution filters space and channels separately, with a tenth of the weights.
     """
-    kind = keras.layers.SeparableConv2D if separable else keras.layers.Conv2D
-    x = kind(channels, 5, strides=2, padding="same", name=f"{name}_conv")(x)
+    layer = keras.layers.SeparableConv2D if separable else keras.layers.Conv2D
+    x = layer(channels, 5, strides=2, padding="same", name=f"{name}_conv")(x)
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_leaky")(x)
 
 
@@ -41,7 +41,7 @@ def depth_to_space(x: Tensor, name: str) -> Tensor:
 def to_image(x: Tensor, channels: int, activation: str, name: str) -> Tensor:
     """(N, H, W, C) -> (N, H, W, channels): the 5x5 convolution that ends a decoder.
 
-    Always in float32: with mixed precision, pictures and losses would otherwise be too coarse.
+    Always in float32: in bfloat16, images and losses would be too coarse.
     """
     end = keras.layers.Conv2D(
         channels, 5, padding="same", activation=activation, name=name, dtype="float32"
@@ -50,7 +50,7 @@ def to_image(x: Tensor, channels: int, activation: str, name: str) -> Tensor:
 
 
 def bottleneck(x: Tensor, code: int, side: int, channels: int, name: str) -> Tensor:
-    """(N, ...) -> (N, side, side, channels) through a linear code of `code` numbers."""
+    """(N, ...) -> (N, side, side, channels) through a linear code of `code` elements."""
     if len(x.shape) > 2:
         x = keras.layers.Flatten(name=f"{name}_flatten")(x)
     x = keras.layers.Dense(code, name=f"{name}_code")(x)
@@ -61,7 +61,7 @@ def bottleneck(x: Tensor, code: int, side: int, channels: int, name: str) -> Ten
 def intermediate(
     name: str, features: int, code: int, side: int, inner: int, out: int
 ) -> "keras.Model":
-    """Make a network from (N, features) through a code to (N, 2 * side, 2 * side, out)."""
+    """Build a network from (N, features) through a code to (N, 2 * side, 2 * side, out)."""
     inputs = keras.Input((features,), name="features")
     x = bottleneck(inputs, code, side, inner, "inter")
     return keras.Model(inputs, upscale(x, out, "inter_up"), name=name)

@@ -2,18 +2,18 @@
 
     model/
       generations/
-        000012000/            becomes visible in one rename, when every file in it is on the disk
-          weights.npz         "encoder/0", "encoder/1", ... float32, in the order Keras lists them
-          optimizer.npz       the optimizer's slots, so that training continues without a jump
+        000012000/            appears in one rename, when all its files are on disk
+          weights.npz         "encoder/0", "encoder/1", ... float32, in Keras's order
+          optimizer.npz       the optimizer state, so that training continues without a jump
           history.npy         (iterations, losses) float32
-          options.json        the options it is trained with
+          options.json        the training options
           state.json          {"version": 1, "model": "H64", "iteration": 12000, ...}
           checksums.json      SHA-256 of the others
         000011400/
-      backups/                generations that are kept for good; moved back by hand
+      backups/                generations that are kept permanently; moved back by hand
 
-A generation that is damaged is skipped with a warning and the one before it is used. There is no
-pickle in it: arrays are read with `allow_pickle=False`.
+A damaged generation is skipped with a warning and the previous one is used. No pickles: arrays are
+read with `allow_pickle=False`.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Generation:
-    """One saved state of a model; weights and optimizer are read when asked for."""
+    """One saved state of a model; arrays are read on request."""
 
     path: Path
     state: dict[str, Any]
@@ -54,11 +54,11 @@ class Generation:
 
     @property
     def iteration(self) -> int:
-        """How many steps it was trained."""
+        """Number of training steps."""
         return int(self.state["iteration"])
 
     def weights(self) -> dict[str, list[np.ndarray]]:
-        """Network name -> its arrays, in Keras' order."""
+        """Return the arrays of each network, in Keras's order."""
         arrays = _read_arrays(self.path / "weights.npz")
         networks: dict[str, list[np.ndarray]] = {}
         for key in sorted(arrays, key=_network_and_number):
@@ -66,11 +66,11 @@ class Generation:
         return networks
 
     def optimizer(self) -> Arrays:
-        """The optimizer's arrays."""
+        """Return the optimizer state."""
         return _read_arrays(self.path / "optimizer.npz")
 
     def history(self) -> np.ndarray:
-        """(iterations, losses) float32."""
+        """Return the losses, (iterations, losses) float32."""
         return np.asarray(np.load(self.path / "history.npy", allow_pickle=False))
 
 
@@ -86,7 +86,8 @@ def save_generation(
 ) -> Path:
     """Write a generation, make it the newest in one rename, and remove all but the newest `keep`.
 
-    `state` must hold "model" and "iteration". An OSError (a full disk) leaves what was there.
+    `state` must contain "model" and "iteration". After an OSError (a full disk) the older
+    generations are intact.
     """
     folder = model_dir / GENERATIONS
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +106,7 @@ def save_generation(
         for path in temporary.iterdir():
             sync(path)
         final = folder / f"{int(state['iteration']):09d}"
-        if final.exists():  # the same iteration once more: the old one steps aside
+        if final.exists():  # the same iteration again: move the old one aside
             final.rename(temporary.with_name(f"{temporary.name}-replaced"))
         temporary.rename(final)
         sync_folder(folder)
@@ -119,7 +120,7 @@ def save_generation(
 
 
 def generations(model_dir: Path) -> list[Path]:
-    """Return the folders of all whole generations, newest first."""
+    """Return the folders of all complete generations, newest first."""
     folder = model_dir / GENERATIONS
     if not folder.is_dir():
         return []
@@ -128,16 +129,17 @@ def generations(model_dir: Path) -> list[Path]:
 
 
 def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | None:
-    """Return the newest undamaged generation, or None when there is no generation at all.
+    """Return the newest intact generation, or None when there is no generation at all.
 
     Parameters
     ----------
-    at_most : only generations of at most so many iterations
+    at_most : int or None
+        Ignore generations with more iterations.
 
     Raises
     ------
     ModelError
-        If there are generations and every one is damaged, or they were made by a newer program.
+        If all generations are damaged, or one was made by a newer version.
     """
     found = [
         path for path in generations(model_dir) if at_most is None or int(path.name) <= at_most
@@ -146,7 +148,7 @@ def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | Non
         try:
             return _open(path)
         except (OSError, ValueError, KeyError, InputError) as problem:
-            console.warn(f'"{path}" is damaged ({problem}); trying the generation before it')
+            console.warn(f'"{path}" is damaged ({problem}); trying the previous generation')
     if found:
         raise ModelError(
             f'no generation in "{model_dir / GENERATIONS}" can be read; put a copy there (perhaps '
@@ -156,34 +158,34 @@ def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | Non
 
 
 def remove_newer(model_dir: Path, iteration: int) -> None:
-    """Remove the generations after an iteration: their course of training was given up."""
+    """Remove the generations after an iteration."""
     for path in generations(model_dir):
         if int(path.name) > iteration:
             shutil.rmtree(path, ignore_errors=True)
 
 
 def back_up(model_dir: Path) -> Path:
-    """Keep the newest generation for good, beside the others; return where.
+    """Keep the newest generation permanently and return the folder of the backup.
 
-    Its files are shared, not copied, where the disk can do that: they never change.
+    Its files never change, so they are hard links where the disk supports that.
     """
     newest = generations(model_dir)[0]
-    kept = model_dir / BACKUPS / newest.name
-    if not kept.exists():
-        kept.parent.mkdir(exist_ok=True)
-        temporary = kept.with_name(f".saving-{secrets.token_hex(4)}")
+    backup = model_dir / BACKUPS / newest.name
+    if not backup.exists():
+        backup.parent.mkdir(exist_ok=True)
+        temporary = backup.with_name(f".saving-{secrets.token_hex(4)}")
         try:
             shutil.copytree(newest, temporary, copy_function=_link)
-            temporary.rename(kept)
+            temporary.rename(backup)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    return kept
+    return backup
 
 
 def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another disk, or one that knows no links
+    except OSError:  # another disk, or one without hard links
         shutil.copy2(source, target)
 
 
@@ -205,7 +207,7 @@ def load_model(model_dir: Path, name: str | None = None) -> ModelBase:
 
 
 def check_name(generation: Generation, model_dir: Path, name: str | None) -> None:
-    """Raise a ModelError when the folder belongs to another model than the one asked for."""
+    """Raise a ModelError when the folder holds another model than `name`."""
     if name is not None and name != generation.model:
         raise ModelError(
             f'"{model_dir}" holds a {generation.model} model, not {name}; '
@@ -214,7 +216,7 @@ def check_name(generation: Generation, model_dir: Path, name: str | None) -> Non
 
 
 def build_model(name: str, values: Mapping[str, Any]) -> ModelBase:
-    """Build a model with those of `values` that are its own options."""
+    """Build a model; those of `values` that are not its own options are ignored."""
     cls = MODELS.load(name)
     own = {option.name for option in options.options_of(cls.Options)}
     try:
@@ -231,7 +233,7 @@ def set_weights(model: ModelBase, generation: Generation) -> None:
     Raises
     ------
     ModelError
-        If they do not fit: the names of both are in the message.
+        If they do not fit the networks.
     """
     saved = generation.weights()
     if set(saved) != set(model.networks):
@@ -287,5 +289,5 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _leftovers(folder: Path) -> Iterator[Path]:
-    """Folders that a save which was killed left behind; only one trainer writes here at a time."""
+    """Return folders left by a save that was killed; only one trainer writes here at a time."""
     return folder.glob(".saving-*")

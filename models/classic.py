@@ -1,4 +1,4 @@
-"""What H64, H128, DF and LIAEF128 have in common: layers, losses and the option for pixel loss."""
+"""What H64, H128, DF and LIAEF128 have in common: layers, losses and the pixel-loss option."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from models.blocks import bottleneck, downscale, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square
 from utils.options import opt
 
-PIXEL_WEIGHT = 5  # brings the squared error to the size of the DSSIM
+PIXEL_WEIGHT = 5  # scales the squared error to about the DSSIM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +19,7 @@ class ClassicOptions(ModelOptions):
 
     pixel_loss: bool = opt(
         False,
-        help="compare pixel by pixel instead of by structure; for fine detail, after about 20,000 "
-        "iterations",
+        help="use pixel loss instead of DSSIM; for fine detail, after about 20,000 iterations",
         group="Model",
         ask=True,
     )
@@ -32,11 +31,16 @@ class Sizes:
 
     Attributes
     ----------
-    side : of the pictures, in pixels
-    downs : channels of the four convolutions on the way down
-    code : length of the code
-    inner, out : channels behind the code, at side / 16 and at side / 8
-    image, mask : channels of the three convolutions up to a picture, and to its mask
+    side : int
+        Side of the images, pixels.
+    downs : sequence of int
+        Channels of the encoder's four convolutions.
+    code : int
+        Length of the code.
+    inner, out : int
+        Channels after the code, at side / 16 and at side / 8.
+    image, mask : sequence of int
+        Channels of the decoder's three convolutions, up to the image and to its mask.
     """
 
     side: int
@@ -49,7 +53,7 @@ class Sizes:
 
 
 def two_decoders(sizes: Sizes) -> dict[str, "keras.Model"]:
-    """Make an encoder for both people and a decoder for each."""
+    """Build a shared encoder and a decoder for each person."""
     inputs = x = keras.Input((sizes.side, sizes.side, 3), name="face")
     x = downscales(x, sizes.downs)
     x = bottleneck(x, sizes.code, sizes.side // 16, sizes.inner, "inter")
@@ -62,62 +66,63 @@ def two_decoders(sizes: Sizes) -> dict[str, "keras.Model"]:
 
 
 def downscales(x: Tensor, downs: Sequence[int]) -> Tensor:
-    """Halve the side once for each number of channels."""
+    """Apply a downscale block for each number of channels."""
     for number, channels in enumerate(downs, 1):
         x = downscale(x, channels, f"down{number}")
     return x
 
 
 def decoder(name: str, channels: int, sizes: Sizes) -> "keras.Model":
-    """Make a network from a code of so many channels, side / 8 wide, to a picture and its mask."""
+    """Build a network from a code of `channels`, side / 8 wide, to an image and its mask."""
     inputs = x = m = keras.Input((sizes.side // 8, sizes.side // 8, channels), name="code")
-    for number, wide in enumerate(sizes.image, 1):
-        x = upscale(x, wide, f"up{number}")
-    for number, wide in enumerate(sizes.mask, 1):
-        m = upscale(m, wide, f"mask_up{number}")
+    for number, filters in enumerate(sizes.image, 1):
+        x = upscale(x, filters, f"up{number}")
+    for number, filters in enumerate(sizes.mask, 1):
+        m = upscale(m, filters, f"mask_up{number}")
     image, mask = to_image(x, 3, "sigmoid", "image"), to_image(m, 1, "sigmoid", "mask")
     return keras.Model(inputs, [image, mask], name=name)
 
 
 class Classic(ModelBase):
-    """A model whose decoders make a picture and a mask; it only has to build its networks.
+    """A model whose decoders output an image and a mask; a subclass only builds its networks.
 
     Attributes
     ----------
-    mask_error : compares masks, a scalar
+    mask_error : callable
+        The loss of a mask: (target, predicted) -> scalar.
     """
 
     Options = ClassicOptions
     mask_error = staticmethod(mean_square)
 
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
-        """Return how unlike each side's picture is within the mask, and the masks' errors."""
-        difference = _pixel_difference if self.options.pixel_loss else _structure_difference
+        """Return the image loss of each side inside the mask, and the loss of each mask."""
+        image_loss = _pixel_loss if self.options.pixel_loss else _dssim_loss
         out_src, out_dst = self.reconstruct(src.warped, dst.warped)
         return {
-            "src": difference(src, out_src),
-            "dst": difference(dst, out_dst),
+            "src": image_loss(src, out_src),
+            "dst": image_loss(dst, out_dst),
             "src_mask": self.mask_error(src.mask, out_src.mask),
             "dst_mask": self.mask_error(dst.mask, out_dst.mask),
         }
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
-        """Put src faces through the src path and dst faces through the dst path."""
+        """Run src faces through the src path and dst faces through the dst path."""
         codes = sharing.encode(self.networks, src, dst)
-        of_src, of_dst = sharing.decode(self.networks, codes.src, codes.dst)
-        return Prediction(*of_src), Prediction(*of_dst)
+        outputs_src, outputs_dst = sharing.decode(self.networks, codes.src, codes.dst)
+        return Prediction(*outputs_src), Prediction(*outputs_dst)
 
     def swap(self, dst: Tensor) -> Prediction:
-        """Put dst faces through the src path."""
+        """Run dst faces through the src path."""
         return Prediction(
             *sharing.decode_swap(self.networks, sharing.encode_swap(self.networks, dst))
         )
 
 
-def _structure_difference(side: Batch, made: Prediction) -> Tensor:
-    return keras.ops.mean(dssim(side.target * side.mask, made.image * side.mask))
+def _dssim_loss(side: Batch, predicted: Prediction) -> Tensor:
+    return keras.ops.mean(dssim(side.target * side.mask, predicted.image * side.mask))
 
 
-def _pixel_difference(side: Batch, made: Prediction) -> Tensor:
+def _pixel_loss(side: Batch, predicted: Prediction) -> Tensor:
     mask = gaussian_blur(side.mask, max(1, side.mask.shape[1] / 64))
-    return PIXEL_WEIGHT * mean_square(side.target * mask, made.image * mask)
+    return PIXEL_WEIGHT * mean_square(side.target * mask, predicted.image * mask)

@@ -19,5 +19,5 @@ class DF(classic.Classic):
     resolution = 128
 
     def build(self) -> dict[str, "keras.Model"]:
-        """Make the encoder and the two decoders."""
+        """Build the encoder and the two decoders."""
         return classic.two_decoders(SIZES)

@@ -1,47 +1,45 @@
-"""Faster convolutions on a CPU: the same numbers from matrix products.
+"""Faster convolutions on a CPU: the same results from matrix products.
 
-oneDNN computes a large convolution at the speed of the machine, but layers with few pixels and many
-weights at a third of it or less, because the weights are laid out anew at each call. Written as
-im2col and one matrix product these reach the machine's speed. Where there are enough pixels to pay
-for transforming the weights, Winograd's form saves three of four multiplications (`winograd.py`).
-The weights and, up to rounding, the results stay the same. Measurements: docs/performance.md. On a
-GPU cuDNN knows better: do not call this there.
+oneDNN computes large convolutions at the peak speed of the CPU, but layers with few pixels and many
+weights at a third of it or less, because it reorders the weights at each call. Written as im2col
+and one matrix product these reach peak speed. Where there are enough pixels to pay for transforming
+the weights, Winograd's form saves three of four multiplications (`winograd.py`). The weights and,
+up to rounding, the results stay the same. Measurements: docs/performance.md. On a GPU cuDNN is
+faster: do not use this there.
 
-The layers that end a decoder, with 1 or 3 outputs, are the worst of all: oneDNN needs five to ten
-times as long for their gradients as a product does.
+The last layers of a decoder, with 1 or 3 outputs, are the slowest: for their gradients oneDNN takes
+five to ten times as long as a product.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
 
 import cv2
 import keras
 import tensorflow as tf
 
 from models import winograd
-from models.backend import Tensor
+from models.backend import Gradient, Tensor, Variable
 
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
-# kernel size -> outputs of a batch up to which transforming the weights costs more than it saves
+# kernel size -> outputs of a batch, up to which transforming the weights does not pay off
 FEW_PIXELS = {3: 512, 5: 1024}
-PREDICTED_PIXELS = 256  # the same for weights that are transformed beforehand, 3 x 3
+PREDICTED_PIXELS = 256  # the same for 3 x 3 weights that are transformed in advance
 AVX_512 = 13  # CPU_AVX_512F in OpenCV's header
-SMALL_INPUT = {5: 8, 3: 4}  # kernel size -> largest side at which AVX-512 gains from a product
+SMALL_INPUT = {5: 8, 3: 4}  # kernel size -> largest side for which a product beats AVX-512
 
 
 def accelerate(networks: Iterable[keras.Model]) -> None:
-    """Replace the convolutions of `networks` where that is faster, by layer shape; weights stay."""
+    """Replace the convolutions of `networks` whose shape makes that faster; weights stay."""
     for layer in _slow_layers(networks):
         layer.convolution_op = partial(_convolve, layer.strides[0])
 
 
 def accelerate_prediction(networks: Iterable[keras.Model]) -> None:
-    """Do the same for networks whose weights do not change any more.
+    """Do the same for networks whose weights no longer change.
 
-    Where Winograd's form is used they are transformed once, when a graph is traced; what is kept
-    for that is four times as large as they are, and to read it costs more than is saved for a few
-    pixels.
+    For Winograd's form they are transformed once, when a graph is traced. The result is four times
+    as large, and for a few pixels reading it costs more than it saves.
     """
     for layer in _slow_layers(networks):
         layer.convolution_op = partial(_predict, layer)
@@ -54,7 +52,7 @@ def _slow_layers(networks: Iterable[keras.Model]) -> Iterator[keras.layers.Conv2
                 yield layer
 
 
-def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Any) -> Tensor:  # noqa: ANN401
+def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -> Tensor:
     x, stride, side = tf.convert_to_tensor(x), layer.strides[0], layer.kernel_size[0]
     if layer.filters < FEW_CHANNELS:
         return _few_outputs(x, tf.convert_to_tensor(kernel))
@@ -70,12 +68,12 @@ def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Any) -> Tensor:  # n
 
 
 def _has_avx_512() -> bool:
-    """Whether plain convolutions are twice as fast as they used to be."""
+    """Whether plain convolutions are twice as fast as with AVX2."""
     return bool(cv2.checkHardwareSupport(AVX_512))
 
 
 def _can_be_faster(layer: keras.layers.Conv2D) -> bool:
-    """Tell whether a layer is one of the kinds on which the time is spent."""
+    """Tell whether a layer is of a kind that takes most of the time."""
     height, width, channels = layer.input.shape[1:]
     kernel, stride = layer.kernel_size[0], layer.strides[0]
     few = layer.filters < FEW_CHANNELS
@@ -90,13 +88,13 @@ def _can_be_faster(layer: keras.layers.Conv2D) -> bool:
     )
 
 
-def _convolve(stride: int, x: Tensor, kernel: Any) -> Tensor:  # noqa: ANN401
+def _convolve(stride: int, x: Tensor, kernel: Tensor | Variable) -> Tensor:
     x, kernel = tf.convert_to_tensor(x), tf.convert_to_tensor(kernel)
     return _choose(x, kernel, stride)(x, kernel)
 
 
 def _choose(x: Tensor, kernel: Tensor, stride: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the form that is fastest for the shapes, which are known when a graph is traced."""
+    """Return the fastest form for the shapes, which are known when a graph is traced."""
     count, side = x.shape[0] or 1, kernel.shape[0]
     if kernel.shape[3] < FEW_CHANNELS:
         return _few_outputs
@@ -117,7 +115,7 @@ def _product(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
     side, _, channels, depth = kernel.shape
 
     @tf.custom_gradient
-    def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Any]:
+    def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
         size = x.shape[1]
         columns, rows = _im2col(x, side, stride), tf.reshape(kernel, [-1, depth])
         y = tf.reshape(columns @ rows, [-1, size // stride, size // stride, depth])
@@ -138,13 +136,13 @@ def _product(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
 def _few_outputs(x: Tensor, kernel: Tensor) -> Tensor:
     """Convolve (N, S, S, C) with (k, k, C, D), k odd, "same" padding, D small.
 
-    Each input pixel is multiplied with all k * k * D weights at once, and what it gives to its
-    neighbors is added up; backwards, the few channels are what is laid out k * k times.
+    Each input pixel is multiplied with all k * k * D weights at once, and its contributions to its
+    neighbors are added up; in the backward pass only the few channels are copied k * k times.
     """
     side, _, channels, depth = kernel.shape
 
     @tf.custom_gradient
-    def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Any]:
+    def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
         size = x.shape[1]
         flat = tf.reshape(x, [-1, channels])
         columns = tf.reshape(tf.transpose(kernel, [2, 0, 1, 3]), [channels, -1])
@@ -165,7 +163,7 @@ def _few_outputs(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _gather(x: Tensor, side: int, axis: int) -> Tensor:
-    """Add up what each pixel gets along an axis; the channels of x hold, tap by tap, what it gives.
+    """Add up the contributions to each pixel along an axis; the channels of x hold one per tap.
 
     Shape (N, H, W, side * D) -> (N, H, W, D).
     """
@@ -175,7 +173,7 @@ def _gather(x: Tensor, side: int, axis: int) -> Tensor:
 
 
 def _spread(x: Tensor, side: int, axis: int) -> Tensor:
-    """Put beside each other, tap by tap, what each pixel gave to: `_gather` backwards.
+    """Return the gradient of `_gather`: for each tap the pixels that it contributed to.
 
     Shape (N, H, W, D) -> (N, H, W, side * D).
     """
@@ -183,7 +181,7 @@ def _spread(x: Tensor, side: int, axis: int) -> Tensor:
 
 
 def _shift(x: Tensor, tap: int, side: int, axis: int) -> Tensor:
-    """Move (N, H, W, C) along axis 1 or 2, so that what tap `tap` of `side` sees comes to stand."""
+    """Shift (N, H, W, C) along axis 1 or 2 to where tap `tap` of `side` reads."""
     size, half = x.shape[axis], side // 2
     edges = [[half, half] if i == axis else [0, 0] for i in range(4)]
     x = tf.pad(x, edges)
@@ -191,15 +189,15 @@ def _shift(x: Tensor, tap: int, side: int, axis: int) -> Tensor:
 
 
 def _padding(size: int, side: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's "same" padding before and after, for a size that the stride divides."""
+    """Return TensorFlow's "same" padding before and after, for a size divisible by the stride."""
     total = max(side - stride, 0)
     return total // 2, total - total // 2
 
 
 def _im2col(x: Tensor, side: int, stride: int) -> Tensor:
-    """(N, H, W, C) -> (N * H' * W', side * side * C), the patches that the kernel sees."""
+    """(N, H, W, C) -> (N * H' * W', side * side * C), the patches under the kernel."""
     size, channels = x.shape[1], x.shape[3]
-    if stride == 1:  # slices that are joined copy faster than extract_patches, unless they stride
+    if stride == 1:  # joining slices is faster than extract_patches, except with a stride
         before, after = _padding(size, side, stride)
         x = tf.pad(x, [[0, 0], [before, after], [before, after], [0, 0]])
         shifts = [x[:, i : i + size, j : j + size] for i in range(side) for j in range(side)]
@@ -211,10 +209,10 @@ def _im2col(x: Tensor, side: int, stride: int) -> Tensor:
 
 
 def _col2im(columns: Tensor, size: int, side: int, stride: int) -> Tensor:
-    """Add (N, H', W', side, side, C) patches up where they came from: (N, H, W, C).
+    """Add (N, H', W', side, side, C) patches where they were taken from: (N, H, W, C).
 
     Kernel positions of equal remainder modulo the stride land on the same pixels of each
-    stride x stride block, so every block position is one sum of shifted pictures.
+    stride x stride block, so every block position is one sum of shifted images.
     """
     out, channels = size // stride, columns.shape[5]
     blocks = out + (side - 1) // stride

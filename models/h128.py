@@ -9,13 +9,23 @@ from models.losses import mean_absolute
 from utils.options import opt
 
 FULL = classic.Sizes(
-    side=128, downs=(128, 256, 512, 1024), code=512, inner=512, out=512,
-    image=(512, 256, 128), mask=(512, 256, 128),
-)  # fmt: skip
+    side=128,
+    downs=(128, 256, 512, 1024),
+    code=512,
+    inner=512,
+    out=512,
+    image=(512, 256, 128),
+    mask=(512, 256, 128),
+)
 LIGHT = classic.Sizes(
-    side=128, downs=(128, 256, 512, 1024), code=256, inner=256, out=256,
-    image=(256, 128, 64), mask=(256, 128, 64),
-)  # fmt: skip
+    side=128,
+    downs=(128, 256, 512, 1024),
+    code=256,
+    inner=256,
+    out=256,
+    image=(256, 128, 64),
+    mask=(256, 128, 64),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +34,7 @@ class H128Options(classic.ClassicOptions):
 
     lightweight: bool = opt(
         False,
-        help="a network of 56 instead of 138 million parameters: three times as fast, less detail",
+        help="56 instead of 138 million parameters: three times as fast, less detail",
         group="Model",
         ask=True,
         fixed=True,
@@ -42,5 +52,5 @@ class H128(classic.Classic):
     resolution = 128
 
     def build(self) -> dict[str, "keras.Model"]:
-        """Make the encoder and the two decoders."""
+        """Build the encoder and the two decoders."""
         return classic.two_decoders(LIGHT if self.options.lightweight else FULL)

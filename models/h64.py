@@ -9,13 +9,23 @@ from models.losses import mean_absolute
 from utils.options import opt
 
 FULL = classic.Sizes(
-    side=64, downs=(128, 256, 512, 1024), code=1024, inner=1024, out=512,
-    image=(512, 256, 128), mask=(256, 128, 64),
-)  # fmt: skip
+    side=64,
+    downs=(128, 256, 512, 1024),
+    code=1024,
+    inner=1024,
+    out=512,
+    image=(512, 256, 128),
+    mask=(256, 128, 64),
+)
 LIGHT = classic.Sizes(
-    side=64, downs=(128, 256, 512, 768), code=512, inner=512, out=256,
-    image=(256, 128, 64), mask=(256, 128, 64),
-)  # fmt: skip
+    side=64,
+    downs=(128, 256, 512, 768),
+    code=512,
+    inner=512,
+    out=256,
+    image=(256, 128, 64),
+    mask=(256, 128, 64),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +34,7 @@ class H64Options(classic.ClassicOptions):
 
     lightweight: bool = opt(
         False,
-        help="a network of 45 instead of 113 million parameters: twice as fast, less detail",
+        help="45 instead of 113 million parameters: twice as fast, less detail",
         group="Model",
         ask=True,
         fixed=True,
@@ -42,5 +52,5 @@ class H64(classic.Classic):
     resolution = 64
 
     def build(self) -> dict[str, "keras.Model"]:
-        """Make the encoder and the two decoders."""
+        """Build the encoder and the two decoders."""
         return classic.two_decoders(LIGHT if self.options.lightweight else FULL)

@@ -1,7 +1,7 @@
 """LIAEF128: full face, 128 x 128 pixels; one encoder, two intermediates and one decoder.
 
 Both people share the intermediate AB and the decoder; only dst has B. A swap is decoded from AB
-alone, which makes up for heads of different shape.
+alone, which compensates for heads of different shape.
 """
 
 from facelib.types import FaceType
@@ -24,7 +24,7 @@ class LIAEF128(classic.Classic):
     resolution = 128
 
     def build(self) -> dict[str, "keras.Model"]:
-        """Make the encoder, the intermediates B and AB, and the decoder of both together."""
+        """Build the encoder, the intermediates B and AB, and the shared decoder."""
         inputs = keras.Input((SIZES.side, SIZES.side, 3), name="face")
         x = keras.layers.Flatten(name="flatten")(classic.downscales(inputs, SIZES.downs))
         shape = (x.shape[1], SIZES.code, SIZES.side // 16, SIZES.inner, SIZES.out)

@@ -14,7 +14,7 @@ def dssim(target: Tensor, predicted: Tensor, max_value: float = 1.0) -> Tensor:
 
     SSIM after Wang et al. 2004 with TensorFlow's constants: Gaussian window 11 x 11, sigma 1.5, no
     padding, K1 0.01, K2 0.03; mean over positions and channels. The window is separable, so it is
-    applied as two matrix products to all four statistics at once.
+    applied to all four statistics at once, as two matrix products.
     """
     stacked = [target, predicted, target * target + predicted * predicted, target * predicted]
     _, height, width, _ = target.shape
@@ -39,9 +39,9 @@ def mean_square(target: Tensor, predicted: Tensor) -> Tensor:
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
-    """Blur (N, H, W, C) with a Gaussian of `sigma` pixels, cut off at twice that.
+    """Blur (N, H, W, C) with a Gaussian of `sigma` pixels, truncated at twice that.
 
-    Beyond the border there is nothing: there the weights of what is inside add up to one.
+    At the border the weights of the pixels inside are normalized to a sum of one.
     """
     _, height, width, _ = x.shape
     radius = math.ceil(2 * sigma)
@@ -51,7 +51,7 @@ def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
 def style(first: Tensor, second: Tensor) -> Tensor:
     """Return the distance in color and contrast of each sample, (N,).
 
-    The squared differences of the channels' means and of their standard deviations, added up.
+    It is the sum of the squared differences of the channels' means and standard deviations.
     """
     mean1, variance1 = keras.ops.moments(first, axes=(1, 2))
     mean2, variance2 = keras.ops.moments(second, axes=(1, 2))
@@ -61,7 +61,7 @@ def style(first: Tensor, second: Tensor) -> Tensor:
 
 
 def pyramid(x: Tensor, count: int) -> list[Tensor]:
-    """Return (N, H, W, C) and its means over 2 x 2 pixels, over 4 x 4 ...: the smallest first."""
+    """Return (N, H, W, C) and its means over 2 x 2, 4 x 4, ... pixels, the smallest first."""
     levels = [x]
     for _ in range(count - 1):
         levels.append(keras.ops.average_pool(levels[-1], 2, 2))
@@ -84,15 +84,15 @@ def _ssim_matrix(size: int) -> list[list[float]]:
 
 @cache
 def _blur_matrix(size: int, sigma: float, radius: int) -> list[list[float]]:
-    """The (size, size) matrix that blurs; its rows are normalized at the borders too."""
+    """The (size, size) matrix that blurs; its rows are normalized, also at the border."""
     return _band(size, range(size), sigma, radius)
 
 
-def _band(size: int, middles: range, sigma: float, radius: int) -> list[list[float]]:
-    """One row per middle: a Gaussian around it, cut off at `radius`, with the sum 1."""
+def _band(size: int, centers: range, sigma: float, radius: int) -> list[list[float]]:
+    """One row per center: a Gaussian around it, truncated at `radius`, with the sum 1."""
     rows = []
-    for middle in middles:
-        distances = [abs(place - middle) for place in range(size)]
+    for center in centers:
+        distances = [abs(place - center) for place in range(size)]
         row = [math.exp(-((d / sigma) ** 2) / 2) if d <= radius else 0.0 for d in distances]
         rows.append([weight / sum(row) for weight in row])
     return rows

@@ -1,13 +1,12 @@
-"""SAE: sizes, resolution and sharing as one chooses; decoders that are also judged at half size.
+"""SAE: configurable sizes, resolution and sharing; multi-scale decoders and style losses.
 
-The networks take and give pictures in -1..1 (tanh), like the ancestor's; around them all is 0..1.
-The losses are the ancestor's with these faults mended: its blur was off-center and gave weight to
-the border of the picture; its style loss grew with the batch; of small targets it took every second
-or fourth pixel instead of means.
+The networks work on images in -1..1 (tanh), like DeepFaceLab's; everything around them uses 0..1.
+The losses are DeepFaceLab's without these defects: its blur was off-center and gave weight to the
+border of the image; its style loss grew with the batch size; it made small targets from every
+second or fourth pixel, not from means.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from facelib.types import FaceType
 from models import sharing
@@ -17,13 +16,13 @@ from models.blocks import bottleneck, downscale, intermediate, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square, pyramid, style
 from utils.options import opt
 
-SCALES = 3  # sizes at which a multi-scale decoder is judged
+SCALES = 3  # output sizes of a multi-scale decoder
 AE_DIMS = {"df": 512, "liae": 256}
 LIGHT_STAGES = {"df": (2, 3, 4), "liae": (2, 4)}
 STRUCTURE_WEIGHT = 100
-# The ancestor's squares were those of differences in -1..1: 2 x 2 as large.
+# DeepFaceLab squares differences in -1..1, which are 2 x 2 times as large.
 PIXEL_WEIGHT, MASK_WEIGHT = 400, 4
-STYLE_WEIGHT = 4  # at a power of 100; the ancestor's at a batch of 5
+STYLE_WEIGHT = 4  # at a power of 100; DeepFaceLab's at a batch size of 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,53 +30,96 @@ class SAEOptions(ModelOptions):
     """Options of SAE."""
 
     resolution: int = opt(
-        128, help="side of the faces in pixels; more needs more memory and time",
-        low=64, high=256, step=16, group="Model", ask=True, fixed=True,
-    )  # fmt: skip
+        128,
+        help="side of the faces in pixels; larger needs more memory and time",
+        low=64,
+        high=256,
+        step=16,
+        group="Model",
+        ask=True,
+        fixed=True,
+    )
     face_type: str = opt(
-        "full", help="how much of the head is swapped",
-        choices=("half", "full"), group="Model", ask=True, fixed=True,
-    )  # fmt: skip
+        "full",
+        help="how much of the head is swapped",
+        choices=("half", "full"),
+        group="Model",
+        ask=True,
+        fixed=True,
+    )
     archi: str = opt(
-        "df", help="df looks more natural; liae makes up for faces of different shape",
-        choices=("df", "liae"), group="Model", ask=True, fixed=True,
-    )  # fmt: skip
+        "df",
+        help="df looks more natural; liae compensates for faces of different shape",
+        choices=("df", "liae"),
+        group="Model",
+        ask=True,
+        fixed=True,
+    )
     ae_dims: int = opt(
-        0, help="length of the code a face is squeezed into (0: 512 for df, 256 for liae)",
-        low=0, high=1024, group="Model", ask=True, fixed=True,
-    )  # fmt: skip
+        0,
+        help="length of the bottleneck code (0: 512 for df, 256 for liae)",
+        low=0,
+        high=1024,
+        group="Model",
+        ask=True,
+        fixed=True,
+    )
     ed_ch_dims: int = opt(
-        42, help="channels of encoder and decoders per color; more keep more detail",
-        low=10, high=85, group="Model", ask=True, fixed=True,
-    )  # fmt: skip
+        42,
+        help="channels of encoder and decoders per color; more keep more detail",
+        low=10,
+        high=85,
+        group="Model",
+        ask=True,
+        fixed=True,
+    )
     lighter_encoder: bool = opt(
-        False, help="an encoder that is a third faster, smaller and a little worse",
-        group="Model", ask=True, fixed=True,
-    )  # fmt: skip
+        False,
+        help="use an encoder that is a third faster, smaller and slightly worse",
+        group="Model",
+        ask=True,
+        fixed=True,
+    )
     learn_mask: bool = opt(
-        True, help="learn the outline of the face; without, conversion uses the hull of landmarks",
-        group="Model", ask=True, fixed=True,
-    )  # fmt: skip
+        True,
+        help="learn the face mask; otherwise conversion uses the hull of the landmarks",
+        group="Model",
+        ask=True,
+        fixed=True,
+    )
     multiscale_decoder: bool = opt(
-        True, help="judge the decoders at half and quarter size too, which helps fine detail",
-        group="Model", ask=True, fixed=True,
-    )  # fmt: skip
+        True,
+        help="also compute the loss at half and quarter size, which helps fine detail",
+        group="Model",
+        ask=True,
+        fixed=True,
+    )
     pixel_loss: bool = opt(
-        False, help="compare pixel by pixel instead of by structure; for fine detail, after about "
-        "30,000 iterations", group="Model", ask=True,
-    )  # fmt: skip
+        False,
+        help="use pixel loss instead of DSSIM; for fine detail, after about 30,000 iterations",
+        group="Model",
+        ask=True,
+    )
     face_style_power: float = opt(
-        0.0, help="how strongly the swapped face takes on the colors and contrast of dst; begin "
-        "with 0.1 after 10,000 iterations", low=0, high=100, group="Model", ask=True,
-    )  # fmt: skip
+        0.0,
+        help="match the swap's colors and contrast to dst; start with 0.1 after 10,000 iterations",
+        low=0,
+        high=100,
+        group="Model",
+        ask=True,
+    )
     bg_style_power: float = opt(
-        0.0, help="how strongly the swap keeps what surrounds dst's face; 0.1 to 0.3, at first 10",
-        low=0, high=100, group="Model", ask=True,
-    )  # fmt: skip
+        0.0,
+        help="keep the background around dst's face; 0.1 to 0.3, at the start of training 10",
+        low=0,
+        high=100,
+        group="Model",
+        ask=True,
+    )
 
 
 class SAE(ModelBase):
-    """The styled autoencoder; df: 116,648,760 parameters as it stands, liae: 119,195,382."""
+    """The styled autoencoder; by default df has 116,648,760 parameters, liae 119,195,382."""
 
     Options = SAEOptions
 
@@ -90,15 +132,15 @@ class SAE(ModelBase):
         super().__init__(options)
 
     def build(self) -> dict[str, "keras.Model"]:
-        """Make encoder, intermediates (liae) and decoders; masks have decoders of their own."""
+        """Build encoder, intermediates (liae) and decoders; masks have their own decoders."""
         options = self.options
         code = options.ae_dims or AE_DIMS[options.archi]
         networks = {"encoder": self._encoder(code)}
         if options.archi == "liae":
             sides, channels = [""], 4 * code
-            features, small = networks["encoder"].output.shape[1], self.resolution // 16
+            features, code_side = networks["encoder"].output.shape[1], self.resolution // 16
             for name in ("inter_B", "inter_AB"):
-                networks[name] = intermediate(name, features, code, small, 2 * code, 2 * code)
+                networks[name] = intermediate(name, features, code, code_side, 2 * code, 2 * code)
         else:
             sides, channels = ["_src", "_dst"], code
         image, mask = 3 * (options.ed_ch_dims // 2), int(options.ed_ch_dims / 1.5)
@@ -124,7 +166,7 @@ class SAE(ModelBase):
         return keras.Model(inputs, x, name="encoder")
 
     def _decoder(self, name: str, channels: int, base: int, colors: int) -> "keras.Model":
-        """Make a decoder with one output per scale, the smallest first."""
+        """Build a decoder with one output per scale, the smallest first."""
         side = self.resolution // 8
         inputs = x = keras.Input((side, side, channels), name="code")
         heads = []
@@ -135,15 +177,20 @@ class SAE(ModelBase):
         return keras.Model(inputs, heads, name=name)
 
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
-        """Dissimilarity within the softened mask at every scale, with the styles; masks' errors."""
+        """Return the image loss of each side, with styles, and the mask losses, at every scale."""
         options = self.options
         codes = sharing.encode(self.networks, _to_network(src.warped), _to_network(dst.warped))
         styled = options.face_style_power > 0 or options.bg_style_power > 0
         swapped = [codes.swap] if styled else []
-        of_src, of_dst, *of_swap = sharing.decode(self.networks, codes.src, codes.dst, *swapped)
-        losses = {"src": self._image_loss(src, of_src), "dst": self._image_loss(dst, of_dst)}
+        outputs_src, outputs_dst, *outputs_swap = sharing.decode(
+            self.networks, codes.src, codes.dst, *swapped
+        )
+        losses = {
+            "src": self._image_loss(src, outputs_src),
+            "dst": self._image_loss(dst, outputs_dst),
+        }
         if styled:
-            losses["src"] += self._style_loss(dst, _from_network(of_swap[0][-1]))
+            losses["src"] += self._style_loss(dst, _from_network(outputs_swap[0][-1]))
         if options.learn_mask:
             masks = sharing.decode(self.networks, codes.src, codes.dst, kind="m")
             losses["src_mask"] = self._mask_loss(src.mask, masks[0])
@@ -162,7 +209,7 @@ class SAE(ModelBase):
         return sum(MASK_WEIGHT * mean_square(level, _from_network(head)) for level, head in levels)
 
     def _style_loss(self, dst: Batch, swapped: Tensor) -> Tensor:
-        """Return how unlike dst the swapped face is in its colors, and what surrounds it."""
+        """Return the swap's distance to dst in style, inside and outside the face."""
         options, soft, loss = self.options, _soften(dst.mask), 0.0
         if options.face_style_power > 0:
             width = self.resolution / 8
@@ -175,26 +222,26 @@ class SAE(ModelBase):
             loss += weight * self._difference(dst.target * around, swapped * around)
         return loss
 
-    def _difference(self, target: Tensor, made: Tensor) -> Tensor:
+    def _difference(self, target: Tensor, predicted: Tensor) -> Tensor:
         if self.options.pixel_loss:
-            return PIXEL_WEIGHT * mean_square(target, made)
-        return STRUCTURE_WEIGHT * keras.ops.mean(keras.ops.square(dssim(target, made)))
+            return PIXEL_WEIGHT * mean_square(target, predicted)
+        return STRUCTURE_WEIGHT * keras.ops.mean(keras.ops.square(dssim(target, predicted)))
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
-        """Put src faces through the src path and dst faces through the dst path."""
+        """Run src faces through the src path and dst faces through the dst path."""
         codes = sharing.encode(self.networks, _to_network(src), _to_network(dst))
         images = sharing.decode(self.networks, codes.src, codes.dst)
-        masks: list[Any] = [None, None]
+        masks: list[list[Tensor] | None] = [None, None]
         if self.options.learn_mask:
-            masks = sharing.decode(self.networks, codes.src, codes.dst, kind="m")
-        of_src, of_dst = (_faces(*heads) for heads in zip(images, masks, strict=True))
-        return of_src, of_dst
+            masks = list(sharing.decode(self.networks, codes.src, codes.dst, kind="m"))
+        src_faces, dst_faces = map(_prediction, images, masks)
+        return src_faces, dst_faces
 
     def swap(self, dst: Tensor) -> Prediction:
-        """Put dst faces through the src path."""
+        """Run dst faces through the src path."""
         code = sharing.encode_swap(self.networks, _to_network(dst))
         masks = sharing.decode_swap(self.networks, code, "m") if self.options.learn_mask else None
-        return _faces(sharing.decode_swap(self.networks, code), masks)
+        return _prediction(sharing.decode_swap(self.networks, code), masks)
 
 
 def _to_network(x: Tensor) -> Tensor:
@@ -210,5 +257,5 @@ def _soften(mask: Tensor) -> Tensor:
     return gaussian_blur(mask, max(1, mask.shape[1] / 32))
 
 
-def _faces(image: list[Tensor], mask: list[Tensor] | None) -> Prediction:
+def _prediction(image: list[Tensor], mask: list[Tensor] | None) -> Prediction:
     return Prediction(_from_network(image[-1]), None if mask is None else _from_network(mask[-1]))

@@ -1,11 +1,11 @@
-"""Which networks a face goes through: the two ways in which two people share them.
+"""Which networks a face goes through: the two ways to share networks between two people.
 
 df    encoder -> code;  decoder_src and decoder_dst
 liae  encoder -> inter_AB, inter_B -> two halves of a code;  one decoder
           src path: AB and AB;  dst path: B and AB
 
-A swap is a dst face on the src path. Networks of the same name that end in "m" make masks. A
-network is called once for all the faces it gets.
+A swap is a dst face on the src path. The decoders whose name ends in "m" output masks. A network
+is called once for all faces that go through it.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Networks = Mapping[str, "keras.Model"]
 
 
 class Codes(NamedTuple):
-    """What decoders get: src faces on src's path, dst faces on dst's path and on that of src."""
+    """Input of the decoders: src faces on the src path, dst faces on the dst and src paths."""
 
     src: Tensor
     dst: Tensor
@@ -46,29 +46,31 @@ def encode_swap(networks: Networks, dst: Tensor) -> Tensor:
 def decode(
     networks: Networks, src: Tensor, dst: Tensor, *swap: Tensor, kind: str = ""
 ) -> list[list[Tensor]]:
-    """Return the decoder's outputs for each of the codes that are given.
+    """Return the decoder's outputs for each of the given codes.
 
     Parameters
     ----------
-    src, dst, swap : as in `Codes`; swap may be left out
-    kind : "" for pictures, "m" for masks
+    src, dst, *swap : (N, H, W, C) float32
+        As in `Codes`; swap may be left out.
+    kind : str
+        "" for images, "m" for masks.
     """
     if f"decoder{kind}" in networks:
         return through(networks[f"decoder{kind}"], src, dst, *swap)
-    of_src, *of_swap = through(networks[f"decoder_src{kind}"], src, *swap)
-    (of_dst,) = through(networks[f"decoder_dst{kind}"], dst)
-    return [of_src, of_dst, *of_swap]
+    outputs_src, *outputs_swap = through(networks[f"decoder_src{kind}"], src, *swap)
+    (outputs_dst,) = through(networks[f"decoder_dst{kind}"], dst)
+    return [outputs_src, outputs_dst, *outputs_swap]
 
 
 def decode_swap(networks: Networks, code: Tensor, kind: str = "") -> list[Tensor]:
-    """Return the outputs of the decoder that makes src's face."""
+    """Return the outputs of src's decoder."""
     shared = networks.get(f"decoder{kind}")
     (outputs,) = through(shared or networks[f"decoder_src{kind}"], code)
     return outputs
 
 
 def through(network: "keras.Model", *inputs: Tensor) -> list[list[Tensor]]:
-    """Call a network once for several batches: for each the list of the network's outputs."""
+    """Call a network once for several batches; return the list of its outputs for each."""
     joined = inputs[0] if len(inputs) == 1 else keras.ops.concatenate(inputs, axis=0)
     outputs = network(joined)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]

@@ -1,8 +1,10 @@
-"""Beginning a model with what another one has learned: every layer that both have alike."""
+"""`--load-weights`: starts a model with every layer that fits of another model."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from models import checkpoint
 from models.backend import keras
@@ -11,15 +13,15 @@ from models.checkpoint import Generation
 from utils.errors import ModelError
 
 
-class Taken(NamedTuple):
-    """How many of a network's layers were taken."""
+class LoadedLayers(NamedTuple):
+    """How many of a network's layers were loaded."""
 
-    layers: int
-    of: int
+    loaded: int
+    total: int
 
 
-def load_weights(model: ModelBase, folder: Path) -> dict[str, Taken]:
-    """Take the weights that fit from the model in a folder; return what was taken by network.
+def load_weights(model: ModelBase, folder: Path) -> dict[str, LoadedLayers]:
+    """Load the weights that fit from the model in a folder; return how many, by network.
 
     A layer fits when the other model has one of the same name, in a network of the same name, with
     weights of the same shapes. The models may be of different kinds.
@@ -33,40 +35,40 @@ def load_weights(model: ModelBase, folder: Path) -> dict[str, Taken]:
     if generation is None:
         raise ModelError(f'there is no trained model in "{folder}" to load weights from')
     saved = _saved_layers(generation)
-    taken = {name: _take(net, saved.get(name, {})) for name, net in model.networks.items()}
-    if not any(part.layers for part in taken.values()):
+    layers = {name: _load(net, saved.get(name, {})) for name, net in model.networks.items()}
+    if not any(part.loaded for part in layers.values()):
         raise ModelError(
             f'no layer of the {generation.model} model in "{folder}" fits this one; choose another '
             "folder or other settings"
         )
-    return taken
+    return layers
 
 
-def describe(taken: Mapping[str, Taken]) -> str:
-    """Say what was taken and what was not."""
-    lines = [f"  {name:16}{part.layers} of {part.of} layers" for name, part in taken.items()]
-    return "\n".join(["weights taken from the other model; the rest begins untrained", *lines])
+def describe(layers: Mapping[str, LoadedLayers]) -> str:
+    """Say how many layers of each network were loaded."""
+    lines = [f"  {name:16}{part.loaded} of {part.total} layers" for name, part in layers.items()]
+    return "\n".join(["weights loaded from the other model; the rest starts untrained", *lines])
 
 
-def _take(network: "keras.Model", saved: Mapping[str, list[Any]]) -> Taken:
-    taken = of = 0
+def _load(network: "keras.Model", saved: Mapping[str, list[np.ndarray]]) -> LoadedLayers:
+    loaded = total = 0
     for layer in _layers(network):
-        of += 1
+        total += 1
         arrays = saved.get(layer.name, [])
         if [array.shape for array in arrays] == [tuple(w.shape) for w in layer.weights]:
             layer.set_weights(arrays)
-            taken += 1
-    return Taken(taken, of)
+            loaded += 1
+    return LoadedLayers(loaded, total)
 
 
-def _saved_layers(generation: Generation) -> dict[str, dict[str, list[Any]]]:
+def _saved_layers(generation: Generation) -> dict[str, dict[str, list[np.ndarray]]]:
     """Return a generation's arrays by network and layer.
 
-    The file has them by network only; the model, built without memory for weights, knows the rest.
+    The file only names the networks; the layers come from the model, built without weights.
     """
     with keras.StatelessScope(initialize_variables=False):
         model = checkpoint.build_model(generation.model, generation.options)
-    networks: dict[str, dict[str, list[Any]]] = {}
+    networks: dict[str, dict[str, list[np.ndarray]]] = {}
     for name, arrays in generation.weights().items():
         rest = iter(arrays)
         if name in model.networks:
@@ -75,6 +77,6 @@ def _saved_layers(generation: Generation) -> dict[str, dict[str, list[Any]]]:
     return networks
 
 
-def _layers(network: "keras.Model") -> Iterator[Any]:
+def _layers(network: "keras.Model") -> "Iterator[keras.Layer]":
     """Yield the layers that have weights, in the order of the network's weights."""
     return (layer for layer in network.layers if layer.weights)

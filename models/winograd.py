@@ -1,21 +1,20 @@
-"""Convolutions in a quarter of the multiplications: Winograd's F(4x4, 3x3) as matrix products.
+"""Convolutions with a quarter of the multiplications: Winograd's F(4x4, 3x3) as matrix products.
 
 After Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural Networks", with their matrices: a
 tile of 4 x 4 outputs comes from 6 x 6 inputs d and 3 x 3 weights g as  A' [(G g G') * (B' d B)] A.
-All tiles of a row are transformed by one banded matrix, and the products of one of the 36
-positions, summed over the channels, are one matrix product. The weights stay what they are; the
-results differ from those of a plain convolution by rounding, 1e-5 of the largest.
+One banded matrix transforms all tiles of a row, and each of the 36 positions, summed over the
+channels, is one matrix product. The weights are unchanged; results differ from those of a plain
+convolution by rounding, 1e-5 of the largest.
 """
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from models.backend import Tensor
+from models.backend import Gradient, Tensor
 
-TILE, POINTS = 4, 6  # outputs of a tile, and inputs that it sees, along a side
+TILE, POINTS = 4, 6  # outputs and inputs of a tile, along a side
 
 INPUT = np.array([
     [4, 0, -5, 0, 1, 0],
@@ -24,7 +23,7 @@ INPUT = np.array([
     [0, -2, -1, 2, 1, 0],
     [0, 2, -1, -2, 1, 0],
     [0, 4, 0, -5, 0, 1],
-])  # fmt: skip
+])
 WEIGHTS = np.array([
     [1 / 4, 0, 0],
     [-1 / 6, -1 / 6, -1 / 6],
@@ -47,7 +46,7 @@ def transform(kernel: Tensor) -> Tensor:
 
 
 def convolve_transformed(x: Tensor, u: Tensor) -> Tensor:
-    """Do what `convolve` does, without gradients, with weights that `transform` has made."""
+    """Convolve like `convolve`, but without gradients, with weights from `transform`."""
     to_points, to_pixels = _bands(x.shape[1])
     return _join(_split(x, to_points) @ u, to_pixels)
 
@@ -57,7 +56,7 @@ def convolve(x: Tensor, kernel: Tensor) -> Tensor:
     to_points, to_pixels = _bands(x.shape[1])
 
     @tf.custom_gradient
-    def apply(x: Tensor, kernel: Tensor) -> tuple[Tensor, Any]:
+    def apply(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
         v, u = _split(x, to_points), transform(kernel)
         y = _join(v @ u, to_pixels)
 
@@ -76,9 +75,9 @@ def convolve(x: Tensor, kernel: Tensor) -> Tensor:
 def convolve_stride_2(x: Tensor, kernel: Tensor) -> Tensor:
     """Convolve (N, S, S, C), S even, with (5, 5, C, D), stride 2, "same" padding.
 
-    The four pixels of each 2 x 2 block become channels; over the blocks it is a convolution with a
-    3 x 3 kernel: "same" padding puts one pixel before, so tap k meets pixel (k + 1) % 2 of the
-    block (k + 1) // 2 - 1 blocks away.
+    The four pixels of each 2 x 2 block become channels, which leaves a convolution with a 3 x 3
+    kernel: "same" padding adds one pixel before, so tap k meets pixel (k + 1) % 2 of the block
+    (k + 1) // 2 - 1 blocks away.
     """
     channels, depth = kernel.shape[2:]
     blocks = tf.nn.space_to_depth(x, 2)
@@ -95,8 +94,8 @@ def _weights() -> Tensor:
 def _bands(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return INPUT and OUTPUT for all tiles of a side: (6 * tiles, size) and (size, 6 * tiles).
 
-    Rows of the first and columns of the second count point * tiles + tile. Inputs beyond the border
-    are 0 and outputs beyond it are dropped, so any size will do.
+    Rows of the first and columns of the second are ordered as point * tiles + tile. Inputs outside
+    the image are 0 and outputs outside it are dropped, so any size works.
     """
     tiles = -(-size // TILE)
     points = np.zeros((POINTS, tiles, TILE * tiles + POINTS), np.float32)
@@ -112,7 +111,7 @@ def _bands(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _split(x: Tensor, band: np.ndarray) -> Tensor:
-    """Put the (6 * tiles, S) band to rows and columns: (N, S, S, C) -> (36, N * tiles^2, C)."""
+    """Apply the (6 * tiles, S) band to rows and columns: (N, S, S, C) -> (36, N * tiles^2, C)."""
     _, size, _, channels = x.shape
     tiles = len(band) // POINTS
     x = tf.matmul(band, tf.reshape(x, [-1, size, size * channels]))
@@ -122,7 +121,7 @@ def _split(x: Tensor, band: np.ndarray) -> Tensor:
 
 
 def _join(x: Tensor, band: np.ndarray) -> Tensor:
-    """Put the (S, 6 * tiles) band to rows and columns: (36, N * tiles^2, C) -> (N, S, S, C)."""
+    """Apply the (S, 6 * tiles) band to rows and columns: (36, N * tiles^2, C) -> (N, S, S, C)."""
     channels, (size, width) = x.shape[2], band.shape
     tiles = width // POINTS
     x = tf.reshape(x, [POINTS, POINTS, -1, tiles, tiles * channels])

@@ -1,8 +1,8 @@
-"""Measurements of faces, made once, on all cores, and kept beside the faces.
+"""Measurements of faces, made once, on all cores, and cached beside the faces.
 
-A measurement belongs to a content, not to a name or a date: renaming keeps it and a changed picture
-is measured anew. The file is data that anybody may have made, so a file that is not exactly what
-is expected counts as none.
+A measurement belongs to a file's content, not to its name or date: it survives renaming, and a
+changed image is measured again. The cache file is not trusted: one that is not exactly as expected
+is ignored.
 """
 
 import zipfile
@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from facelib.faceset import FaceInfo, each, fingerprint
+from facelib.faceset import FaceInfo, fingerprint, try_each
 from sorter.features import FEATURES, Feature
 from utils import console, parallel, processes
 from utils.errors import UserError
@@ -30,24 +30,28 @@ def measure(
 
     Parameters
     ----------
-    faces : (path, record) of each
-    feature : what to measure
-    store : folder that measurements are kept in, None to keep nothing
+    faces : sequence of (Path, FaceInfo)
+    feature : Feature
+        What to measure.
+    store : Path or None
+        Folder of the cache; None to cache nothing.
 
     Returns
     -------
-    table : (n,) of the feature's dtype, a record for each face that could be measured
-    failures : path -> sentence, for the others
+    table : (n,) of the feature's dtype
+        A record for each face that could be measured.
+    failures : dict of Path to str
+        A sentence for each of the others.
     """
     failures: dict[Path, str] = {}
     keys = _fingerprints(faces, failures) if store else {}
     file = store / f"{feature.name}.npz" if store else None
-    rows = _load(file, feature.dtype) if file else _nothing(feature.dtype)
-    place = {bytes(key): number for number, key in enumerate(rows[0])}
+    cached = _load(file, feature.dtype) if file else _empty(feature.dtype)
+    row_of = {bytes(key): number for number, key in enumerate(cached[0])}
     table = np.zeros(len(faces), feature.dtype)
-    known = np.array([place.get(keys.get(path, b""), -1) for path, _ in faces], int)
+    known = np.array([row_of.get(keys.get(path, b""), -1) for path, _ in faces], int)
     done = known >= 0
-    table[done] = rows[1][known[done]]
+    table[done] = cached[1][known[done]]
     missing = [i for i in range(len(faces)) if not done[i] and faces[i][0] not in failures]
     try:
         for index, result in _computed(faces, missing, feature):
@@ -55,7 +59,7 @@ def measure(
                 failures[faces[index][0]] = str(result.error)
             else:
                 table[index], done[index] = result, True
-    finally:  # also when stopped: what is measured need not be measured again
+    finally:  # also when interrupted: nothing is measured twice
         if file and missing:
             _save(file, [keys[faces[i][0]] for i in range(len(faces)) if done[i]], table[done])
     return table[done], failures
@@ -64,10 +68,10 @@ def measure(
 def _fingerprints(
     faces: Sequence[tuple[Path, FaceInfo]], failures: dict[Path, str]
 ) -> dict[Path, bytes]:
-    """Return the content's key of every face; what cannot be read goes to `failures`."""
+    """Return the key of every face's content; what cannot be read goes to `failures`."""
     paths = [path for path, _ in faces]
-    # not in threads: it is the interpreter's own work
-    found = processes.in_chunks(partial(each, fingerprint), paths)
+    # not in threads: this is pure Python and would not run in parallel
+    found = processes.in_chunks(partial(try_each, fingerprint), paths)
     keys = {}
     for path, key in zip(paths, found, strict=True):
         if isinstance(key, bytes):
@@ -85,7 +89,7 @@ def _computed(
         return
     caption = f"Measuring {feature.name}"
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # every core has a face of its own: OpenCV's threads would be in the way
+    cv2.setNumThreads(1)  # every core measures a face already: more threads would only compete
     try:
         results = _results([faces[index] for index in indices], feature)
         measured = console.progress(results, len(indices), caption, "face")
@@ -103,7 +107,7 @@ def _results(faces: Sequence[tuple[Path, FaceInfo]], feature: Feature) -> Iterat
 
 
 def _measured(name: str, faces: Sequence[tuple[Path, FaceInfo]]) -> list[object]:
-    """Measure some faces, in a process of its own."""
+    """Measure some faces, in a process of their own."""
     cv2.setNumThreads(1)
     compute, results = _prepared(name), []
     for face in faces:
@@ -119,24 +123,24 @@ def _prepared(name: str) -> Callable[[Path, FaceInfo], Any]:
     return FEATURES[name].prepare()
 
 
-def _nothing(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+def _empty(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(0, KEY), np.zeros(0, dtype)
 
 
 def _load(file: Path, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     try:
-        # a zip: its checksums are verified; a pickle is refused
+        # a zip, whose checksums are verified; pickles are refused
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
             keys, table = saved["keys"], saved["table"]
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, MemoryError):
-        return _nothing(dtype)
+        return _empty(dtype)
     if keys.dtype != KEY or table.dtype != dtype or keys.shape != table.shape or keys.ndim != 1:
-        return _nothing(dtype)
+        return _empty(dtype)
     return keys, table
 
 
 def _save(file: Path, keys: Sequence[bytes], table: np.ndarray) -> None:
-    """Write the measurements; where that is impossible they are simply made again next time."""
+    """Write the cache; where that is impossible, faces are simply measured again next time."""
     try:
         with write_atomic(file) as temporary, temporary.open("wb") as opened:
             np.savez(opened, keys=np.array(keys, KEY), table=table)

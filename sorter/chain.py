@@ -1,8 +1,8 @@
-"""A walk through all faces: after each comes the nearest that is left.
+"""A greedy chain through all faces: each is followed by the nearest one that is left.
 
-Up to `EXACT_FACES` it is exactly that walk, from a matrix of all distances. Beyond, the nearest is
-looked for among the faces of the nearest cells (an inverted file: Sivic and Zisserman 2003), and
-decided by the exact distance among the most promising; memory and time stay nearly linear.
+Up to `EXACT_FACES` the chain is exact, from a matrix of all distances. Beyond that, candidates come
+from the nearest cells (an inverted file: Sivic and Zisserman 2003), and the exact distance decides
+among the most promising; memory and time stay nearly linear.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,29 @@ from sorter.metrics import Metric
 from utils import console
 
 EXACT_FACES = 20_000
-"""4 bytes for each pair: 1.6 GB."""
+"""4 bytes per pair: 1.6 GB."""
 ROWS = 1024
 SAMPLE = 2_000
-"""Faces on which the walk through cells is compared with the exact one."""
+"""Faces on which the chain through cells is compared with the exact one."""
 
 DIMENSIONS = 64
-PROBES = 8  # cells that are looked into, at least
-SHORTLIST = 48  # items that the exact distance decides between
+PROBES = 8  # cells that are searched, at least
+SHORTLIST = 48  # candidates that the exact distance decides between
 ROUNDS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """The result: `order` (n,) int, `steps` (n,) float64 distances to the item before."""
+    """An order of items.
+
+    Attributes
+    ----------
+    order : (n,) int
+    steps : (n,) float64
+        Distance of each to the item before it.
+    exact : bool
+        Whether each item is followed by the nearest one that was left.
+    """
 
     order: np.ndarray
     steps: np.ndarray
@@ -39,7 +48,7 @@ class Chain:
 
 
 def chain(metric: Metric) -> Chain:
-    """Walk from item 0 to the nearest item not yet visited, until none is left.
+    """Chain items from item 0 on, each followed by the nearest one that is left.
 
     Of equally near items the first is taken.
     """
@@ -47,21 +56,21 @@ def chain(metric: Metric) -> Chain:
 
 
 def quality(metric: Metric) -> tuple[float, float]:
-    """Return the mean steps of both walks, exact and through cells, on an even sample of items."""
+    """Return the mean steps of both chains, exact and through cells, on an even sample."""
     sample = np.unique(np.linspace(0, len(metric) - 1, SAMPLE).astype(int))
     few = metric.subset(sample)
     return exact_chain(few).mean_step, cell_chain(few).mean_step
 
 
 def exact_chain(metric: Metric) -> Chain:
-    """Walk by a matrix of all distances in float32, deciding close calls by the exact distance."""
+    """Chain by a matrix of all distances in float32; the exact distance decides close calls."""
     n = len(metric)
     matrix = np.empty((n, n), np.float32)
     for start in range(0, n, ROWS):  # the distance is symmetric: each pair once
         stop = min(start + ROWS, n)
         matrix[start:stop, start:] = metric.rows(start, stop)
         matrix[stop:, start:stop] = matrix[start:stop, stop:].T
-    visited = np.zeros(n, np.float32)  # infinity where the walk has been
+    visited = np.zeros(n, np.float32)  # infinity for items in the chain
     order, steps = np.zeros(n, int), np.zeros(n)
     estimates = np.empty(n, np.float32)
     for number in range(1, n):
@@ -76,7 +85,7 @@ def exact_chain(metric: Metric) -> Chain:
 
 
 def cell_chain(metric: Metric) -> Chain:
-    """Walk by looking into the nearest cells only."""
+    """Chain by searching the nearest cells only."""
     n = len(metric)
     cells = Cells(reduced(metric.vectors()))
     order, steps = np.zeros(n, int), np.zeros(n)
@@ -92,9 +101,9 @@ def cell_chain(metric: Metric) -> Chain:
 
 
 def reduced(vectors: np.ndarray) -> np.ndarray:
-    """Turn (n, d) float32 to about its `DIMENSIONS` principal axes, found on up to 20,000 items.
+    """Project (n, d) float32 onto about its `DIMENSIONS` principal axes, from up to 20,000 items.
 
-    By the subspace iteration of Halko, Martinsson and Tropp (2011), 4.5.
+    Uses the subspace iteration of Halko, Martinsson and Tropp (2011), 4.5.
     """
     if vectors.shape[1] <= DIMENSIONS:
         return vectors - vectors.mean(axis=0)
@@ -108,7 +117,7 @@ def reduced(vectors: np.ndarray) -> np.ndarray:
 
 
 class Cells:
-    """Points (n, d) float32 in about sqrt(n) cells; points are removed when they are visited."""
+    """Points (n, d) float32 in about sqrt(n) cells; points are removed as they are chained."""
 
     def __init__(self, points: np.ndarray) -> None:
         self._points = points
@@ -144,7 +153,7 @@ class Cells:
         return np.sort(found)
 
     def remove(self, item: int) -> None:
-        """Take an item out: the cell's last one takes its place."""
+        """Remove an item: the cell's last one takes its place."""
         cell, place = self._cell[item], self._place[item]
         self._left[cell] -= 1
         last = self._left[cell]
@@ -154,7 +163,7 @@ class Cells:
 
 
 def k_means(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Divide points (n, d) into at most `count` cells (Lloyd 1982), always in the same way.
+    """Divide points (n, d) into at most `count` cells (Lloyd 1982), deterministically.
 
     Returns
     -------

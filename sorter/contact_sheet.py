@@ -1,4 +1,4 @@
-"""A contact sheet: the sorted faces in one picture, each with its number and its key."""
+"""A contact sheet: the sorted faces in one image, each with its number and its key."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,16 +14,16 @@ from utils.text import width as text_width
 from utils.text import write
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
-THUMB, STRIP, HEAD = 96, 28, 36  # pixels: a face, the words under it, the line on top
+THUMB, STRIP, HEAD = 96, 28, 36  # pixels: a face, the text under it, the line on top
 MOST = 900
-"""Faces on one sheet; of more, an even choice is shown."""
+"""Faces on one sheet; of more, an even selection is shown."""
 PAPER, INK, DULL = (32, 32, 32), (235, 235, 235), (160, 160, 160)
-GROUPS = ((60, 48, 40), (40, 60, 48))  # groups take turns, so that a border is seen
+GROUPS = ((60, 48, 40), (40, 60, 48))  # alternate, so that group boundaries are visible
 DROPPED = (40, 40, 120)
 
 
 def check_sheet(path: Path) -> None:
-    """Refuse a name whose suffix is no picture's."""
+    """Refuse a name that does not end like an image's."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"--contact-sheet: Expected a name ending in {', '.join(SUFFIXES)}. Received: {path}"
@@ -35,9 +35,12 @@ def write_sheet(path: Path, faces: Sequence[tuple[Placed, str]], title: str) -> 
 
     Parameters
     ----------
-    path : the picture to write
-    faces : (face, its place in the order as text), in order; the face's path is where it is now
-    title : shown on top
+    path : Path
+        The image to write.
+    faces : sequence of (Placed, str)
+        Each face, its path being where it is now, and its new name.
+    title : str
+        Shown on top.
     """
     write_image(path, draw_sheet(faces, title))
 
@@ -64,12 +67,12 @@ def draw_sheet(faces: Sequence[tuple[Placed, str]], title: str) -> np.ndarray:
 
 
 def show_key(key: float | str) -> str:
-    """Return a key in as many digits as people compare."""
+    """Return a key in four significant digits."""
     return f"{key:.4g}" if isinstance(key, float) else str(key)
 
 
 def _thumbs(faces: Sequence[tuple[Placed, str]]) -> Iterator[np.ndarray]:
-    """Yield thumbnails (THUMB, THUMB, 3); a picture that cannot be read is crossed out."""
+    """Yield thumbnails (THUMB, THUMB, 3); an image that cannot be read is crossed out."""
     paths = [item.path for item, _ in faces]
     for found in ordered_map(_thumb, paths, workers=cores(), catch=InputError):
         if isinstance(found, Failure):

@@ -1,6 +1,6 @@
-"""What is measured of a face: pure functions of its picture and its record, each measured once.
+"""What is measured of a face: pure functions of its image and its metadata, each computed once.
 
-Everything that needs the picture, but no network, is measured together, because reading a picture
+Everything that needs the image, but no network, is measured together, because decoding an image
 takes longer than measuring it.
 """
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from facelib import geometry, landmarks
-from facelib.faceset import FaceInfo, read_picture
+from facelib.faceset import FaceInfo, read_pixels
 from facelib.recognizers import RECOGNIZERS
 
 BINS = 256
@@ -27,9 +27,12 @@ class Feature:
 
     Attributes
     ----------
-    name : of the file it is kept in; it carries a version, to be raised when the numbers change
-    dtype : of one face's record
-    prepare : returns the function (path, info) -> record; it is called from several threads
+    name : str
+        Name of its cache file; ends with a version, to be raised when the values change.
+    dtype : np.dtype
+        Of one face's record.
+    prepare : callable
+        Returns the function (path, info) -> record, which is called from several threads.
     """
 
     name: str
@@ -43,38 +46,41 @@ def sharpness(gray: np.ndarray, hull: np.ndarray) -> int:
     Parameters
     ----------
     gray : (H, W) uint8
-    hull : (H, W) uint8, 1 within the face hull and 0 outside
+    hull : (H, W) uint8
+        1 within the face hull, 0 outside.
 
     Returns
     -------
-    int
-        Of the picture made black outside the hull: a large contrasty face scores higher than a
-        small dull one of the same focus, as it always has in this kind of tool.
+    sharpness : int
+        Of the image made black outside the hull: a large face of high contrast scores higher than
+        a small one of low contrast in the same focus, as it always has in this kind of tool.
     """
     gray = gray * hull
-    # the L1 norm of a difference is the sum we want; OpenCV adds 8-bit values up exactly
+    # the L1 norm of a difference is this sum; OpenCV adds 8-bit values exactly
     across = cv2.norm(gray[:, 1:], gray[:, :-1], cv2.NORM_L1) if gray.shape[1] > 1 else 0
     down = cv2.norm(gray[1:], gray[:-1], cv2.NORM_L1) if gray.shape[0] > 1 else 0
     return int(across) + int(down)
 
 
 def detail(gray: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
-    """Measure how much fine detail a face has, in all directions and in the poorest one.
+    """Measure how much fine detail a face has, in all directions and in the weakest one.
 
     The structure tensor (Bigun and Granlund 1987) of the fine detail, averaged over the inside of
-    the face, has as eigenvalues the energy along the richest and along the poorest direction.
-    Defocus lowers both, a movement of head or camera only the one along it. Both are divided by the
+    the face, has as eigenvalues the energy along the strongest and along the weakest direction.
+    Defocus lowers both, motion of the head or camera only the one along it. Both are divided by the
     energy of the coarse detail, so that contrast does not count; the outline does not count either.
-    What is coarse is measured on a picture of about 64 pixels.
+    Coarse detail is measured on an image of about 64 pixels.
 
     Parameters
     ----------
     gray : (H, W) uint8
-    hull : (H, W) uint8, 1 within the face hull and 0 outside
+    hull : (H, W) uint8
+        1 within the face hull, 0 outside.
 
     Returns
     -------
-    focus, motion : float, at least 0: the root of the energy of all, and of the poorest direction
+    focus, motion : float
+        At least 0: the root of the energy in all directions, and in the weakest one.
     """
     side = max(gray.shape)
     hull = cv2.erode(hull, np.ones((3, 3)), iterations=max(1, side // 64))
@@ -86,34 +92,37 @@ def detail(gray: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
         max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach
     ]
     inside = hull[part].astype(np.float32)
-    picture = gray[part].astype(np.float32)
-    fine = cv2.GaussianBlur(picture, (0, 0), 0.8)  # single noisy pixels are no detail
-    height, width = picture.shape
+    image = gray[part].astype(np.float32)
+    fine = cv2.GaussianBlur(image, (0, 0), 0.8)  # single noisy pixels are not detail
+    height, width = image.shape
     step = max(1, side // 64)
     small = (-(-width // step), -(-height // step))
     coarse = cv2.GaussianBlur(
-        cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (0, 0), side / 64 / step
+        cv2.resize(image, small, interpolation=cv2.INTER_AREA), (0, 0), side / 64 / step
     )
     tensor = _structure(fine - cv2.resize(coarse, (width, height)), inside)
     inside = cv2.resize(inside, small, interpolation=cv2.INTER_NEAREST)
     around = np.trace(_structure(coarse, inside)) / step**2 + 1e-3
-    poorest = max(float(np.linalg.eigvalsh(tensor)[0]), 0.0)
-    return float(np.sqrt(np.trace(tensor) / around)), float(np.sqrt(poorest / around))
+    weakest = max(float(np.linalg.eigvalsh(tensor)[0]), 0.0)
+    return float(np.sqrt(np.trace(tensor) / around)), float(np.sqrt(weakest / around))
 
 
-def _structure(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _structure(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return the mean structure tensor (2, 2) float64 where `inside` (float32, 0 or 1) is 1."""
-    x, y = (cv2.Scharr(picture, cv2.CV_32F, dx, 1 - dx) * inside for dx in (1, 0))
+    x, y = (cv2.Scharr(image, cv2.CV_32F, dx, 1 - dx) * inside for dx in (1, 0))
     tensor = np.array([[np.vdot(x, x), np.vdot(x, y)], [np.vdot(x, y), np.vdot(y, y)]], np.float64)
     return tensor / max(1, int(np.count_nonzero(inside)))
 
 
 def mean_hue(hsv: np.ndarray) -> float:
-    """Return the mean hue in degrees, 0..360, as an angle: red is red on both sides of 0.
+    """Return the circular mean of the hue in degrees, 0..360.
 
-    `hsv` is (H, W, 3) uint8 as OpenCV makes it, its hue in units of two degrees.
+    All pixels have the same weight. See Mardia and Jupp, "Directional Statistics" (2000), 2.2.1.
 
-    All pixels count alike. See Mardia and Jupp, "Directional Statistics" (2000), 2.2.1.
+    Parameters
+    ----------
+    hsv : (H, W, 3) uint8
+        As OpenCV converts it, the hue in units of two degrees.
     """
     counts = cv2.calcHist([hsv], [0], None, [180], [0, 180]).ravel().astype(np.float64)
     mean = (counts * np.exp(2j * np.pi * np.arange(180) / 180)).sum()
@@ -121,30 +130,30 @@ def mean_hue(hsv: np.ndarray) -> float:
 
 
 def brightness(hsv: np.ndarray) -> float:
-    """Return the mean V of HSV, which is the largest of the three channels, 0..255."""
+    """Return the mean V of HSV, the largest of the three channels, 0..255."""
     return cv2.mean(hsv)[2]
 
 
 def black(image: np.ndarray) -> int:
-    """Count the channel entries that are zero; (H, W, 3) has three for each pixel."""
+    """Count the zero entries of all channels of an image (H, W, 3)."""
     return image.size - int(np.count_nonzero(image))
 
 
-def histogram(picture: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+def histogram(image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """Count the values of each channel: (channels, 256) float32; `mask` (H, W) uint8 selects."""
-    channels = picture.shape[2] if picture.ndim == 3 else 1
+    channels = image.shape[2] if image.ndim == 3 else 1
     return np.stack([
-        cv2.calcHist([picture], [c], mask, [BINS], [0, BINS]).ravel() for c in range(channels)
+        cv2.calcHist([image], [c], mask, [BINS], [0, BINS]).ravel() for c in range(channels)
     ])
 
 
 def face_hull(points: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Return the mask of the face, (H, W) uint8 0 or 1, by its landmarks (68, 2) in the picture."""
+    """Return the mask of the face, (H, W) uint8 0 or 1, from its landmarks (68, 2) in the image."""
     return landmarks.hull_mask(points, image.shape[:2])[..., 0].astype(np.uint8)
 
 
-def _look(path: Path, info: FaceInfo) -> tuple[Any, ...]:
-    image = read_picture(path)
+def _appearance(path: Path, info: FaceInfo) -> tuple[Any, ...]:
+    image = read_pixels(path)
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     hull = face_hull(info.landmarks, image)
@@ -173,9 +182,12 @@ LOOK = Feature(
         ("grey", "<f4", (BINS,)),
         ("face_grey", "<f4", (BINS,)),
     ]),
-    lambda: _look,
+    lambda: _appearance,
 )
-"""Everything measured of the picture; `face_gray` is the gray histogram of the face hull alone."""
+"""Everything measured of the image; `face_grey` is the gray histogram within the face hull.
+
+The field names are part of the cache's format.
+"""
 
 
 def _pose(path: Path, info: FaceInfo) -> tuple[float, ...]:
@@ -190,18 +202,18 @@ POSE = Feature(
 
 def _embedder() -> Callable[[Path, FaceInfo], Any]:
     recognizer = RECOGNIZERS.load(RECOGNIZER)
-    recognizer()  # a missing weight file is one error, not one for every face
+    recognizer()  # missing weights are one error, not one per face
     own = threading.local()  # an instance is used by one thread at a time
 
     def embed(path: Path, info: FaceInfo) -> tuple[np.ndarray]:
         if not hasattr(own, "recognizer"):
             own.recognizer = recognizer()
-        return (own.recognizer.embed(read_picture(path), info.landmarks),)
+        return (own.recognizer.embed(read_pixels(path), info.landmarks),)
 
     return embed
 
 
 IDENTITY = Feature(f"identity-{RECOGNIZER}-1", np.dtype([("vector", "<f4", (128,))]), _embedder)
-"""The recognizer's vector, of length 1."""
+"""The recognizer's embedding, of length 1."""
 
 FEATURES = {feature.name: feature for feature in (LOOK, POSE, IDENTITY)}

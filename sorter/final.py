@@ -1,8 +1,8 @@
-"""The sort method `final`: a set that is small, sharp, and even over the directions a head takes.
+"""The sort method `final`: selects a small, sharp set that covers head poses evenly.
 
-The yaw number, the bins, the quota and the two choices in each bin are those of the 2019 tools, so
-as many faces are kept; the number is taken in a face of a fixed size, and a bin's places are dealt
-out over its pitches.
+The yaw number, the bins, the quota and the two selections in each bin are those of the 2019 tools,
+so as many faces are kept; but the number is measured in a face of a fixed size, and a bin's quota
+is distributed over its pitches.
 """
 
 import numpy as np
@@ -16,15 +16,15 @@ EDGES = np.linspace(-255, 255, 128)
 QUOTA = 15
 TIMES_SHARP, TIMES_MOST = 2, 10
 UNITS = 256 * (1 - 2 * 12 / 64)  # pixels of the unit square in a full face of 256 pixels
-WEDGE = 32  # of yaw numbers, that form a group
-PITCHES = 10  # degrees that count as one pitch
+WEDGE = 32  # range of yaw numbers that form a group
+PITCHES = 10  # degrees that count as the same pitch
 
 
 def final(job: SortJob) -> list[Placed]:
-    """Choose faces even over yaw and pitch, sharpest first, then most different.
+    """Select faces evenly over yaw and pitch, sharpest first, then most different.
 
-    The key is the sharpness. Faces not chosen are marked for the trash and come last, in the order
-    of their bins. `job.target` sets how many are kept.
+    The key is the sharpness. Faces not selected are marked for the trash and come last, in the
+    order of their bins. `job.target` sets how many are kept.
     """
     posed, poses = job.measure(POSE)
     pitch_of = dict(zip([path for path, _ in posed], poses["pitch"], strict=True))
@@ -50,14 +50,14 @@ def final(job: SortJob) -> list[Placed]:
 
 
 def _group(number: int) -> str:
-    """Name the group of a bin; for people, the 128 bins are too many."""
+    """Name the group of a bin; 128 bins are too many to look through."""
     return f"yaw {-round(EDGES[number] / WEDGE) * WEDGE:+d}"
 
 
 def yaw_number(info: FaceInfo) -> float:
     """Return how much farther the nose is from the image-right jaw than from the image-left one.
 
-    In pixels of a full face of 256 pixels, whatever the size and type of the picture: 0 is frontal.
+    In pixels of a full face of 256 pixels, whatever the image's size and type; 0 is frontal.
     """
     x = shape_of(info).reshape(68, 2)[:, 0]
     left = (x[[27, 28, 29]] - x[[0, 1, 2]]).mean()
@@ -76,8 +76,8 @@ def bin_of(yaws: np.ndarray) -> np.ndarray:
 def quotas(counts: np.ndarray, target: int | None) -> list[int]:
     """Return how many faces each bin may keep, (bins,) int.
 
-    Without a target: 15, and what bins with fewer lack is shared out among all. With one: as even
-    as possible, so that as many are kept as asked for, if there are as many.
+    Without a target: 15, plus an equal share of what smaller bins leave over. With one: as even as
+    possible, so that the target is met if there are enough faces.
     """
     if target is None:
         lack = int(np.maximum(QUOTA - counts, 0).sum())
@@ -92,19 +92,22 @@ def quotas(counts: np.ndarray, target: int | None) -> list[int]:
 
 
 def choose(members: np.ndarray, quota: int, looks: np.ndarray, pitches: np.ndarray) -> list[int]:
-    """Choose up to `quota` of a bin's members: of the sharp half the most different ones.
+    """Select up to `quota` of a bin's members: the most different ones of the sharper half.
 
     Parameters
     ----------
-    members : (m,) int, indices of the bin's faces
-    quota : how many may stay
+    members : (m,) int
+        Indices of the bin's faces.
+    quota : int
+        How many to select.
     looks : (n,) records of `LOOK`
-    pitches : (n,) float, degrees
+    pitches : (n,) float
+        Degrees.
 
     Returns
     -------
-    list of int
-        Indices, most different first; each pitch gives one in turn.
+    chosen : list of int
+        Indices, most different first; pitches take turns.
     """
     sharpest = members[np.argsort(-looks["sharpness"][members], kind="stable")]
     if len(sharpest) > TIMES_SHARP * quota:

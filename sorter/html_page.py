@@ -1,7 +1,7 @@
-"""A page for the browser: the sorted faces by groups, with numbers and keys, loaded as one scrolls.
+"""An HTML page of the sorted faces by group, with names and keys, loaded while scrolling.
 
-The page refers to the face files where they are, so it stays small. A click on a face marks it and
-all that follow, and says how many that are and from which name on: what to delete.
+The page links to the face files where they are, so it stays small. A click on a face marks it and
+all that follow, and shows from which name on and how many: what to delete.
 """
 
 import html
@@ -17,7 +17,7 @@ from utils.errors import UsageError
 from utils.files import write_bytes
 
 SECTION = 240
-"""Faces in one block; the browser lays out only the blocks that are seen."""
+"""Faces per block; the browser lays out only the visible blocks."""
 TRASH = "to the trash"
 
 STYLE = """
@@ -42,7 +42,7 @@ figure.cut img { opacity: .45; }
 
 SCRIPT = """
 const faces = Array.from(document.querySelectorAll("figure[data-name]"));
-const said = document.querySelector("output");
+const output = document.querySelector("output");
 let first = -1;
 document.body.addEventListener("click", event => {
   const face = event.target.closest("figure[data-name]");
@@ -50,7 +50,7 @@ document.body.addEventListener("click", event => {
   const clicked = faces.indexOf(face);
   first = clicked === first ? -1 : clicked;
   faces.forEach((other, number) => other.classList.toggle("cut", first >= 0 && number >= first));
-  said.textContent = first < 0 ? "" :
+  output.textContent = first < 0 ? "" :
     `from ${face.dataset.name} on: ${faces.length - first} faces, ${first} before it`;
 });
 document.querySelector("input").addEventListener("input", event =>
@@ -73,7 +73,7 @@ PAGE = """<!doctype html>
 
 
 def check_page(path: Path) -> None:
-    """Refuse a name whose suffix is no page's."""
+    """Refuse a name that does not end like a page's."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--page: Expected a name ending in .html. Received: {path}")
 
@@ -83,14 +83,20 @@ def write_page(path: Path, faces: Sequence[tuple[Placed, str]], title: str) -> N
 
     Parameters
     ----------
-    path : the .html file to write
-    faces : (face, its place in the order as text), in order; the face's path is where it is now
-    title : shown on top
+    path : Path
+        The .html file to write.
+    faces : sequence of (Placed, str)
+        Each face, its path being where it is now, and its new name.
+    title : str
+        Shown on top.
     """
     page = PAGE.format(
-        title=html.escape(title), count=len(faces), style=STYLE, script=SCRIPT,
+        title=html.escape(title),
+        count=len(faces),
+        style=STYLE,
+        script=SCRIPT,
         body="\n".join(_body(path.absolute().parent, faces)),
-    )  # fmt: skip
+    )
     write_bytes(path, page.encode("utf-8", "replace"))
 
 
@@ -102,7 +108,7 @@ def _body(base: Path, faces: Sequence[tuple[Placed, str]]) -> Iterator[str]:
         for start in range(0, len(members), SECTION):
             yield "<section>"
             for item, place in members[start : start + SECTION]:
-                yield _figure(item, _address(item.path, base), Path(place).name)
+                yield _figure(item, _url(item.path, base), Path(place).name)
             yield "</section>"
 
 
@@ -110,20 +116,20 @@ def _heading(item: Placed) -> str:
     return item.group if item.keep else TRASH
 
 
-def _figure(item: Placed, address: str, name: str) -> str:
+def _figure(item: Placed, url: str, name: str) -> str:
     name, key = html.escape(name), html.escape(show_key(item.key))
     counted = f' data-name="{name}"' if item.keep else ""
     return (
         f'<figure{counted}><img loading="lazy" decoding="async" alt="" '
-        f'src="{html.escape(address)}"><figcaption>{name}<br><small>{key}</small></figcaption>'
+        f'src="{html.escape(url)}"><figcaption>{name}<br><small>{key}</small></figcaption>'
         "</figure>"
     )
 
 
-def _address(path: Path, base: Path) -> str:
-    """Return the address of a picture, as seen from the page's folder where that is possible."""
+def _url(path: Path, base: Path) -> str:
+    """Return the URL of an image, relative to the page's folder where that is possible."""
     try:
         relative = Path(os.path.relpath(path, base)).as_posix()
-    except ValueError:  # on another drive of Windows
+    except ValueError:  # on another drive on Windows
         return path.as_uri()
     return quote(os.fsencode(relative))

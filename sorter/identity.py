@@ -1,4 +1,4 @@
-"""The sort method `identity`: person by person."""
+"""The sort method `identity`: clusters faces by person."""
 
 import numpy as np
 
@@ -11,101 +11,105 @@ STRANGERS = "strangers"
 
 
 def identity(job: SortJob) -> list[Placed]:
-    """Put the pictures of one person together: largest group first, people seen once last.
+    """Group the faces of each person: largest group first, people seen once last.
 
     Within a person the most typical face comes first; the key is the distance to the mean of the
-    person's vectors.
+    person's embeddings.
     """
     faces, table = job.measure(IDENTITY)
     if not faces:
         return []
-    people, distances = cluster(table["vector"], RECOGNIZERS.load(RECOGNIZER).same_below)
-    sizes = np.bincount(people, minlength=1)
-    once = sizes[people] == 1
-    rank = np.where(once, len(sizes), people)
+    labels, distances = cluster(table["vector"], RECOGNIZERS.load(RECOGNIZER).same_below)
+    sizes = np.bincount(labels, minlength=1)
+    once = sizes[labels] == 1
+    rank = np.where(once, len(sizes), labels)
     order = np.lexsort((np.where(once, 0, distances), rank))
-    names = [STRANGERS if once[i] else f"person {people[i] + 1:03d}" for i in range(len(faces))]
+    names = [STRANGERS if once[i] else f"person {labels[i] + 1:03d}" for i in range(len(faces))]
     return [Placed(faces[i][0], float(distances[i]), names[i]) for i in order]
 
 
 def cluster(vectors: np.ndarray, same_below: float) -> tuple[np.ndarray, np.ndarray]:
-    """Divide unit vectors into people, whose number is not known.
+    """Cluster unit vectors by person, without knowing how many people there are.
 
-    Each vector joins the person whose mean is nearest, or begins a new one when none is nearer than
-    `same_below` (leader clustering, Hartigan 1975); people whose means are that near are joined;
-    then every vector moves to the nearest mean until nothing changes.
+    Each vector joins the cluster whose mean is nearest, or starts a new one when none is nearer
+    than `same_below` (leader clustering, Hartigan 1975); clusters whose means are that near are
+    merged; then every vector moves to the nearest mean until nothing changes.
 
     Parameters
     ----------
-    vectors : (n, d) float32, of length 1
-    same_below : cosine distance under which two vectors are one person's
+    vectors : (n, d) float32
+        Embeddings of length 1.
+    same_below : float
+        Cosine distance below which two vectors belong to one person.
 
     Returns
     -------
-    people : (n,) int, 0 for the largest group on; equally large ones by their first member
-    distances : (n,) float32, cosine distance to the mean of the own group
+    labels : (n,) int
+        0 is the largest cluster; equally large ones are ordered by their first member.
+    distances : (n,) float32
+        Cosine distance to the mean of the own cluster.
     """
-    people = _leaders(vectors, same_below)
+    labels = _leaders(vectors, same_below)
     for _ in range(ROUNDS):
-        means = _joined(_means(vectors, people), np.bincount(people), same_below)
+        means = _merged(_means(vectors, labels), np.bincount(labels), same_below)
         moved = _nearest(vectors, means, same_below)
-        if np.array_equal(moved, people):
+        if np.array_equal(moved, labels):
             break
-        people = moved
-    people = _largest_first(people)
-    similarity = np.einsum("ij,ij->i", vectors, _means(vectors, people)[people])
-    return people, np.maximum(1 - similarity, 0)
+        labels = moved
+    labels = _largest_first(labels)
+    similarity = np.einsum("ij,ij->i", vectors, _means(vectors, labels)[labels])
+    return labels, np.maximum(1 - similarity, 0)
 
 
 def _leaders(vectors: np.ndarray, same_below: float) -> np.ndarray:
     sums = np.zeros((16, vectors.shape[1]), np.float32)
     means = np.zeros_like(sums)
-    people = np.zeros(len(vectors), int)
+    labels = np.zeros(len(vectors), int)
     count = 0
     for index, vector in enumerate(vectors):
         similarity = means[:count] @ vector
-        person = int(np.argmax(similarity)) if count else 0
-        if not count or 1 - similarity[person] >= same_below:
-            person, count = count, count + 1
+        label = int(np.argmax(similarity)) if count else 0
+        if not count or 1 - similarity[label] >= same_below:
+            label, count = count, count + 1
             if count > len(sums):
                 sums, means = (
                     np.concatenate([rows, np.zeros_like(rows)]) for rows in (sums, means)
                 )
-        sums[person] += vector
-        means[person] = sums[person] / max(float(np.linalg.norm(sums[person])), 1e-12)
-        people[index] = person
-    return people
+        sums[label] += vector
+        means[label] = sums[label] / max(float(np.linalg.norm(sums[label])), 1e-12)
+        labels[index] = label
+    return labels
 
 
-def _means(vectors: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Return the mean direction of each group, (k, d), of length 1."""
-    sums = np.zeros((people.max(initial=-1) + 1, vectors.shape[1]), np.float32)
-    np.add.at(sums, people, vectors)
+def _means(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the mean direction of each cluster, (k, d), of length 1."""
+    sums = np.zeros((labels.max(initial=-1) + 1, vectors.shape[1]), np.float32)
+    np.add.at(sums, labels, vectors)
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
-def _joined(means: np.ndarray, sizes: np.ndarray, same_below: float) -> np.ndarray:
-    """Return the means of which none is nearer than `same_below` to a larger group's."""
+def _merged(means: np.ndarray, sizes: np.ndarray, same_below: float) -> np.ndarray:
+    """Return the means that are not nearer than `same_below` to a larger cluster's."""
     kept: list[int] = []
-    for person in np.argsort(-sizes, kind="stable"):
-        if sizes[person] and (not kept or 1 - (means[kept] @ means[person]).max() >= same_below):
-            kept.append(int(person))
+    for label in np.argsort(-sizes, kind="stable"):
+        if sizes[label] and (not kept or 1 - (means[kept] @ means[label]).max() >= same_below):
+            kept.append(int(label))
     return means[kept]
 
 
 def _nearest(vectors: np.ndarray, means: np.ndarray, same_below: float) -> np.ndarray:
-    """Return each vector's nearest mean; one that has none near becomes a person of its own."""
+    """Return each vector's nearest mean; one without a near mean becomes a cluster of its own."""
     similarity = vectors @ means.T
-    people = similarity.argmax(axis=1)
-    alone = np.flatnonzero(1 - similarity.max(axis=1, initial=-1) >= same_below)
-    people[alone] = len(means) + np.arange(len(alone))
-    return _largest_first(people)
+    labels = similarity.argmax(axis=1)
+    single = np.flatnonzero(1 - similarity.max(axis=1, initial=-1) >= same_below)
+    labels[single] = len(means) + np.arange(len(single))
+    return _largest_first(labels)
 
 
-def _largest_first(people: np.ndarray) -> np.ndarray:
-    """Number groups anew: larger ones first, equally large ones by their first member."""
+def _largest_first(labels: np.ndarray) -> np.ndarray:
+    """Renumber clusters: larger ones first, equally large ones by their first member."""
     _, first, member, sizes = np.unique(
-        people, return_index=True, return_inverse=True, return_counts=True
+        labels, return_index=True, return_inverse=True, return_counts=True
     )
     rank = np.empty(len(sizes), int)
     rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))

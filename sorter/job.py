@@ -1,4 +1,4 @@
-"""What a sort method is given, and what it returns."""
+"""What a sort method receives, and what it returns."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +13,18 @@ from utils.console import Report
 
 
 class Placed(NamedTuple):
-    """A face at its place in the order.
+    """A face in the new order.
 
     Attributes
     ----------
-    path : the face file
-    key : what it was placed by, for people to read
-    group : the name of its group, "" when the method makes none; a group's faces are together
-    keep : whether it stays; the others go to the trash
+    path : Path
+        The face file.
+    key : float, int or str
+        What it was sorted by, for display.
+    group : str
+        The name of its group; empty when the method forms none. A group's faces are adjacent.
+    keep : bool
+        Whether it stays; the others go to the trash.
     """
 
     path: Path
@@ -31,15 +35,20 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SortJob:
-    """The faces to put in order, and what is needed for it.
+    """The faces to sort, and their measurements.
 
     Attributes
     ----------
-    faces : (path, record) of each, in natural order of the file names
-    report : takes the faces that could not be measured, and remarks
-    store : folder that measurements are kept in, None to keep nothing
-    target : how many faces to keep, for methods that choose; None for their default
-    measured : what `measure` has found, by the feature's name
+    faces : sequence of (Path, FaceInfo)
+        In natural order of the file names.
+    report : Report
+        Takes the faces that could not be measured, and notes.
+    store : Path or None
+        Folder of the measurements' cache; None to cache nothing.
+    target : int or None
+        How many faces to keep, for methods that select; None for their default.
+    measured : dict of str to (faces, table)
+        The results of `measure`, by the feature's name.
     """
 
     faces: FaceFiles

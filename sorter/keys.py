@@ -1,4 +1,4 @@
-"""Sort methods that give each face a key of its own."""
+"""Sort methods by a key of each single face."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def focus(job: SortJob) -> list[Placed]:
 
 
 def motion_blur(job: SortJob) -> list[Placed]:
-    """Order by the motion of `features.detail`, smeared ones last."""
+    """Order by the motion of `features.detail`, motion-blurred ones last."""
     return _largest_first(job, LOOK, "motion")
 
 
@@ -39,16 +39,16 @@ def brightness(job: SortJob) -> list[Placed]:
 
 
 def black(job: SortJob) -> list[Placed]:
-    """Order by the count of channel entries that are zero, fewest first."""
+    """Order by the count of zero entries in all channels, fewest first."""
     faces, table = job.measure(LOOK)
     return in_order(faces, table["black"].tolist(), table["black"])
 
 
 def hue(job: SortJob) -> list[Placed]:
-    """Order by the mean hue in degrees, downwards, around the circle.
+    """Order by the mean hue in degrees, descending, around the color circle.
 
-    The circle is cut where its widest gap is, so that reds on both sides of 0 stay together; faces
-    whose hues do not lie around 0 come largest hue first.
+    The circle is cut at its widest gap, so that reds on both sides of 0 stay together; faces whose
+    hues do not lie around 0 come largest hue first.
     """
     faces, table = job.measure(LOOK)
     hues = table["hue"]
@@ -65,7 +65,7 @@ def circle_start(angles: np.ndarray) -> float:
 
 
 def face_yaw(job: SortJob) -> list[Placed]:
-    """Order by the head's yaw in degrees, largest first: nose from image-left to right."""
+    """Order by the head's yaw in degrees, largest first: from image-left to image-right."""
     return _by_angle(job, "yaw")
 
 
@@ -83,13 +83,13 @@ def _by_angle(job: SortJob, name: str) -> list[Placed]:
 
 
 def origname(job: SortJob) -> list[Placed]:
-    """Order by the frame a face comes from, then by its number in the frame."""
+    """Order by the frame that a face comes from, then by its index in the frame."""
 
-    def place(face: tuple[Path, FaceInfo]) -> tuple[Any, ...]:
+    def position(face: tuple[Path, FaceInfo]) -> tuple[Any, ...]:
         info = face[1]
         return natural_key(info.source_name), info.face_index, natural_key(info.source)
 
-    return [Placed(path, info.source_name) for path, info in sorted(job.faces, key=place)]
+    return [Placed(path, info.source_name) for path, info in sorted(job.faces, key=position)]
 
 
 def oneface(job: SortJob) -> list[Placed]:
@@ -108,7 +108,7 @@ def oneface(job: SortJob) -> list[Placed]:
 def source_size(job: SortJob) -> list[Placed]:
     """Order by the size of the face in its frame, largest first.
 
-    The key is the side of the mean face's square in frame pixels: from brows to chin.
+    The key is the side of the mean face's square, from brows to chin, in frame pixels.
     """
 
     def side(_: Path, info: FaceInfo) -> float:
@@ -129,7 +129,7 @@ def in_order(
     ranks: Sequence[Any] | np.ndarray,
     groups: Sequence[str] | None = None,
 ) -> list[Placed]:
-    """Return the faces by rising rank, equal ranks in the order they came; keys are for people."""
+    """Return the faces by ascending rank, equal ranks in their order; keys are for display."""
     order = np.argsort(np.asarray(ranks), kind="stable")
     named = groups or [""] * len(faces)
     return [Placed(faces[i][0], keys[i], named[i]) for i in order.tolist()]

@@ -1,13 +1,4 @@
-"""How far two faces are apart: in color, and in the shape of their landmarks.
-
-A metric knows n items by number and has
-
-    rows(start, stop)     distances of some items to all from `start` on, float32, for a matrix
-    exact(here, others)   distances of one item to some, float64: what the order is decided by
-    tolerance             how far `rows` may be from `exact`
-    vectors()             points of which the nearest are likely to be the nearest by `exact`
-    subset(indices)       the metric of some of the items
-"""
+"""Distances between faces: in color, and in the shape of their landmarks."""
 
 from typing import Protocol
 
@@ -19,26 +10,40 @@ from facelib import geometry
 from facelib.faceset import FaceInfo
 from facelib.types import FaceType
 
-STRIP = 32  # rows that are worked on at a time: they stay in the CPU's cache
-FEW = 8  # items that are compared one by one, because that is as fast
+STRIP = 32  # rows that are processed at a time: they fit into the CPU's cache
+FEW = 8  # items that are compared one by one, which is as fast
 
 
 class Metric(Protocol):
-    """See the top of this file."""
+    """Distances between n items, which are known by number.
+
+    Attributes
+    ----------
+    tolerance : float
+        By how much `rows` may differ from `exact`.
+    """
 
     tolerance: float
 
     def __len__(self) -> int: ...
-    def rows(self, start: int, stop: int) -> np.ndarray: ...  # noqa: D102
-    def exact(self, here: int, others: np.ndarray) -> np.ndarray: ...  # noqa: D102
-    def vectors(self) -> np.ndarray: ...  # noqa: D102
-    def subset(self, indices: np.ndarray) -> "Metric": ...  # noqa: D102
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Return distances (stop - start, n - start) float32 to all items from `start` on."""
+
+    def exact(self, here: int, others: np.ndarray) -> np.ndarray:
+        """Return distances (m,) float64 from one item to some: these decide the order."""
+
+    def vectors(self) -> np.ndarray:
+        """Return points whose nearest neighbors are likely to be those by `exact`."""
+
+    def subset(self, indices: np.ndarray) -> "Metric":
+        """Return the metric of some of the items."""
 
 
 class Bhattacharyya:
     """The sum over the channels of the Bhattacharyya distances of two sets of histograms.
 
-    That of `cv2.compareHist`: with p, q the square roots of histograms that sum to 1, it is
+    As `cv2.compareHist` defines it: with p, q the square roots of histograms that sum to 1, it is
     sqrt(1 - p . q), so all distances of a channel are one matrix product.
 
     Parameters
@@ -50,7 +55,7 @@ class Bhattacharyya:
     # channels, above or below.
     tolerance = 4e-3
     # The same for float64 and `compareHist`, which add up in different orders.
-    _doubt = 3e-7
+    _exact_tolerance = 3e-7
 
     def __init__(self, histograms: np.ndarray) -> None:
         self._histograms = histograms
@@ -75,7 +80,7 @@ class Bhattacharyya:
         return total
 
     def exact(self, here: int, others: np.ndarray) -> np.ndarray:
-        """Return distances (m,) float64; the smallest are `cv2.compareHist`'s to the last bit."""
+        """Return distances (m,) float64; the smallest equal `cv2.compareHist`'s bit by bit."""
         theirs = self._histograms[others]
         if len(others) <= FEW:
             return np.array([compare(self._histograms[here], other) for other in theirs])
@@ -83,7 +88,7 @@ class Bhattacharyya:
         totals = np.sqrt(self._totals[here] * self._totals[others])
         overlap = np.sqrt(mine * theirs).sum(axis=2) / np.where(totals > 0, totals, 1)
         distances = np.sqrt(np.maximum(1 - overlap, 0)).sum(axis=1)
-        close = np.flatnonzero(distances <= distances.min() + self._doubt)
+        close = np.flatnonzero(distances <= distances.min() + self._exact_tolerance)
         for i in close:
             distances[i] = compare(self._histograms[here], theirs[i])
         return distances
@@ -105,7 +110,7 @@ def compare(a: np.ndarray, b: np.ndarray) -> float:
 class CityBlock:
     """The sum of the absolute differences of all coordinates; (n, d) float."""
 
-    tolerance = 1e-4  # of coordinates around 1, 136 of them: ten times what float32 rounds away
+    tolerance = 1e-4  # ten times the rounding of 136 float32 coordinates around 1
 
     def __init__(self, points: np.ndarray) -> None:
         self._points = np.asarray(points, np.float64)
@@ -137,7 +142,8 @@ def bhattacharyya_sums(histograms: np.ndarray, block: int = 1024) -> np.ndarray:
     Parameters
     ----------
     histograms : (n, bins) float32
-    block : distances are computed in squares of this side
+    block : int
+        Distances are computed in squares of this side.
     """
     n = len(histograms)
     totals = np.maximum(histograms.sum(axis=1, keepdims=True, dtype=np.float64), 1)
@@ -160,8 +166,8 @@ def bhattacharyya_sums(histograms: np.ndarray, block: int = 1024) -> np.ndarray:
 def city_block_sums(points: np.ndarray) -> np.ndarray:
     """Return the sum of the city-block distances of each item to all others, (n,) float64.
 
-    In one coordinate the values below x add up to (their number) x - (their sum), those above
-    likewise, so sorting replaces comparing all pairs.
+    In one coordinate the distances to the values below x add up to (their number) x - (their sum),
+    and likewise above, so sorting replaces comparing all pairs.
 
     Parameters
     ----------
@@ -184,8 +190,8 @@ def city_block_sums(points: np.ndarray) -> np.ndarray:
 def shape_of(info: FaceInfo) -> np.ndarray:
     """Return the landmarks in the mean face's unit square, (136,) float64.
 
-    So pictures of any size and face type can be compared; among pictures of one size and type the
-    distances are those of the aligned landmarks times one number.
+    So images of any size and face type can be compared; among images of one size and type the
+    distances are proportional to those of the aligned landmarks.
     """
     if info.face_type is FaceType.MARK_ONLY:  # the whole frame: nothing is aligned yet
         matrix = geometry.crop_matrix(info.landmarks, 1, FaceType.HALF)

@@ -1,4 +1,4 @@
-"""Which name and which sub-folder each sorted face gets; no face takes a name that is in use."""
+"""Which name and which subfolder each sorted face gets; no face takes a name that is in use."""
 
 import os
 import re
@@ -11,27 +11,31 @@ from sorter.rename import TRASH
 from utils.files import trash_dir
 
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]' if os.name == "nt" else r"[/\x00]")
-LONGEST_STEM = 240  # bytes: with the face's number it is within the usual 255
+LONGEST_STEM = 240  # bytes: with the face's index it is within the usual limit of 255
 
 
-def places(
+def new_places(
     folder: Path, order: Sequence[Placed], infos: Mapping[Path, FaceInfo] | None, grouped: bool
 ) -> list[tuple[str, str]]:
     """Return (old place, new place) of every face, in order; see `rename.place`.
 
     Parameters
     ----------
-    folder : the folder of faces
-    order : all sorted faces
-    infos : the record of each face, to give it the name that extract gave; None to number them
-    grouped : whether groups become sub-folders
+    folder : Path
+        The folder of faces.
+    order : sequence of Placed
+        All sorted faces.
+    infos : mapping of Path to FaceInfo, or None
+        The metadata of each face, to restore the original names; None to number the faces.
+    grouped : bool
+        Whether groups become subfolders.
     """
     kept = [item for item in order if item.keep]
     dropped = [item for item in order if not item.keep]
     folders = group_folders([item.group for item in kept] if grouped else [])
-    sorted_ones = {item.path for item in order}
+    faces = {item.path for item in order}
     inside = [folder, *(folder / name for name in folders.values())]
-    in_use = [path.name for path in _content(inside) if path not in sorted_ones]
+    in_use = [path.name for path in _content(inside) if path not in faces]
     if infos is None:
         names = numbered_names(len(kept), in_use)
     else:
@@ -47,7 +51,7 @@ def places(
 
 
 def group_folders(groups: Sequence[str]) -> dict[str, str]:
-    """Return a folder name for each group, numbered in the order in which the groups come."""
+    """Return a folder name for each group, numbered in order."""
     names = list(dict.fromkeys(groups))
     digits = max(2, len(str(len(names))))
     return {
@@ -57,8 +61,8 @@ def group_folders(groups: Sequence[str]) -> dict[str, str]:
 
 
 def numbered_names(count: int, in_use: Iterable[str]) -> list[str]:
-    """Return `count` names 00000.png, 00001.png, ..., leaving out those in use."""
-    taken = {name.casefold() for name in in_use}  # some file systems do not tell case apart
+    """Return `count` names 00000.png, 00001.png, ..., skipping those in use."""
+    taken = {name.casefold() for name in in_use}  # some file systems ignore case
     digits = max(5, len(str(count + len(taken))))
     numbers = (f"{number:0{digits}d}.png" for number in range(count + len(taken)))
     return [name for name in numbers if name not in taken][:count]
@@ -67,8 +71,8 @@ def numbered_names(count: int, in_use: Iterable[str]) -> list[str]:
 def original_names(infos: Sequence[FaceInfo], in_use: Iterable[str]) -> list[str]:
     """Return the names that extract gave, `<frame stem>_<face index>.png`.
 
-    Where two faces claim one name (sets of two videos in one folder), or a file that is no face has
-    it, the first claim counts and the others become `<name>_1.png`, `<name>_2.png`, ...
+    Where two faces claim one name (of two videos in one folder), or another file has it, the first
+    claim counts and the others become `<name>_1.png`, `<name>_2.png`, ...
     """
     taken = {name.casefold() for name in in_use}
     wanted = [f"{_file_stem(info.source_name)}_{info.face_index}" for info in infos]
@@ -81,7 +85,7 @@ def original_names(infos: Sequence[FaceInfo], in_use: Iterable[str]) -> list[str
 
 
 def _claim(stem: str, suffix: str, taken: set[str]) -> str:
-    """Return a name that is not taken, and take it."""
+    """Return a name that is not taken, and mark it as taken."""
     name, number = f"{stem}{suffix}", 0
     while name.casefold() in taken:
         number += 1
@@ -95,6 +99,6 @@ def _content(folders: Iterable[Path]) -> list[Path]:
 
 
 def _file_stem(source_name: str) -> str:
-    """Return the stem of a name from metadata, which may come from anywhere, as a file name."""
+    """Return the stem of a name from untrusted metadata as a file name."""
     data = Path(source_name).stem.encode(errors="replace")[:LONGEST_STEM]
     return FORBIDDEN.sub("_", data.decode(errors="ignore")) or "face"

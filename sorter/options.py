@@ -11,35 +11,35 @@ UNGROUPED = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class SortOptions(StageOptions):
-    """What to sort and by what."""
+    """What to sort, and by what."""
 
     input_dir: Path = opt(help="folder of faces; they are renamed 00000.png, 00001.png, ...")
     by: str = opt(
         METHODS.names[0],
-        help="; ".join(f"{name}: {entry.help}" for name, entry in METHODS.items()),
+        help="sort method; docs/sorting.md describes each",
         choices=METHODS.names,
         ask=True,
     )
     target: int | None = opt(
-        None, help="how many faces `final` keeps; by default 1500 to 1700 of a large set", low=1
+        None, help="number of faces that `final` keeps (default: 1500 to 1700 of many)", low=1
     )
     group_by: str = opt(
         UNGROUPED,
-        help="put groups into sub-folders, sorted in each; another sort takes them out again",
+        help="move groups into subfolders, sorted within each; the next sort undoes it",
         choices=(UNGROUPED, *GROUPINGS),
     )
-    dry_run: bool = opt(False, help="rename nothing, only say what would be done")
-    undo: bool = opt(False, help="put back what the last sort did, the trash included")
+    dry_run: bool = opt(False, help="rename nothing, only report what would be done")
+    undo: bool = opt(False, help="undo the last sort, including what went to the trash")
     contact_sheet: Path | None = opt(
-        None, help="write a picture (.jpg or .png) of the sorted faces with their numbers"
+        None, help="write an image (.jpg or .png) of the sorted faces with their numbers"
     )
     page: Path | None = opt(
-        None, help="write a page (.html) of the sorted faces with numbers, keys and groups"
+        None, help="write an .html page of the sorted faces with names, keys and groups"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecoverNamesOptions(StageOptions):
-    """Whose names are recovered."""
+    """Options of `util recover-names`."""
 
-    input_dir: Path = opt(help="folder of faces; sort --undo takes the renaming back")
+    input_dir: Path = opt(help="folder of faces; sort --undo reverts the renaming")

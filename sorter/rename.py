@@ -1,12 +1,12 @@
-"""Moving many files at once so that a crash at any moment loses none, and the way back.
+"""Crash-safe renaming of many files at once, and its undo.
 
-Everything is kept in the folder `.sort` inside the folder of faces. The plan is written there, to
-`plan.json`, before the first file moves. Then every file gets a name that nobody uses, the plan is
-marked, and every file goes where it belongs; last, the plan becomes the undo file. Whatever stops
-this half-way, `finish_interrupted` completes it: before the mark a file has its old or its interim
-name, after it its interim or its new one, so that no file can be taken for another.
+Everything is kept in the folder `.sort` inside the folder of faces. The plan is written to
+`plan.json` there before the first file moves. Then every file gets an unused interim name, the plan
+is marked, and every file moves to its new place; last, the plan becomes the undo file. If this is
+interrupted, `finish_interrupted` completes it: before the mark a file has its old or its interim
+name, after it its interim or its new one, so no file can be mistaken for another.
 
-A file's place is written as its name, as `group/name` for one in a sub-folder, and as `:trash/name`
+A file's place is written as its name, as `group/name` for one in a subfolder, and as `:trash/name`
 for one in the trash beside the folder.
 """
 
@@ -33,9 +33,12 @@ def rename_all(folder: Path, pairs: Sequence[tuple[str, str]], undoes: int | Non
 
     Parameters
     ----------
-    folder : the folder of faces
-    pairs : (old place, new place); no two alike, and none that a file outside the plan has
-    undoes : the number of the undo file that these moves use up; None to write a new one
+    folder : Path
+        The folder of faces.
+    pairs : sequence of (str, str)
+        Old and new place of each; all different, and none occupied by a file outside the plan.
+    undoes : int or None
+        The number of the undo file that these moves consume; None to write a new one.
 
     Raises
     ------
@@ -53,24 +56,24 @@ def rename_all(folder: Path, pairs: Sequence[tuple[str, str]], undoes: int | Non
         try:
             _carry_out(folder, GATHER, moves, undoes)
         except (KeyboardInterrupt, Interrupted):
-            finish_interrupted(folder)  # it takes a moment; then nobody sees interim names
+            finish_interrupted(folder)  # takes a moment, and leaves no interim names behind
             raise
     elif undoes is not None:
         _undo_file(folder, undoes).unlink(missing_ok=True)
 
 
 def interrupted(folder: Path) -> bool:
-    """Tell whether a sort of this folder was stopped half-way."""
+    """Whether a sort of this folder was interrupted."""
     return (folder / STATE / PLAN).is_file()
 
 
 def finish_interrupted(folder: Path) -> str:
-    """Complete a renaming that was stopped half-way; return "sort", "undo", or "" for none.
+    """Complete an interrupted renaming; return "sort", "undo", or "" for none.
 
     Raises
     ------
     InputError
-        If the plan in the folder is not one of ours.
+        If the plan in the folder is not valid.
     UserError
         If a file cannot be moved.
     """
@@ -82,12 +85,12 @@ def finish_interrupted(folder: Path) -> str:
 
 
 def undo(folder: Path) -> tuple[int, int]:
-    """Put the files of the last sort back; return how many, and how many are gone since.
+    """Move the files of the last sort back; return how many, and how many are gone since.
 
     Raises
     ------
     InputError
-        If there is no sort to undo, or its undo file is not one of ours.
+        If there is no sort to undo, or its undo file is not valid.
     UserError
         If a file cannot be moved.
     """
@@ -101,7 +104,7 @@ def undo(folder: Path) -> tuple[int, int]:
 
 
 def groups(folder: Path) -> list[Path]:
-    """Return the sub-folders that the last sort made and that are still there."""
+    """Return the subfolders that the last sort made and that still exist."""
     numbers = _undo_numbers(folder)
     if not numbers:
         return []
@@ -119,7 +122,7 @@ def place(folder: Path, where: str) -> Path:
 
 
 def _parents(folder: Path, places: Iterable[str]) -> list[Path]:
-    """Return the folders that some places are in, each once."""
+    """Return the folders of some places, each once."""
     heads = dict.fromkeys(where.rpartition("/")[0] for where in places)
     return [place(folder, head) if head else folder for head in heads]
 
@@ -141,7 +144,7 @@ def _carry_out(folder: Path, phase: str, moves: Moves, undoes: int | None) -> No
 
 
 def _close(folder: Path, undoes: int | None) -> None:
-    """Turn the finished plan into an undo file, or take away that and the one it has undone."""
+    """Turn the finished plan into an undo file, or remove it and the one it has undone."""
     plan = folder / STATE / PLAN
     if undoes is None:
         numbers = _undo_numbers(folder)
@@ -158,7 +161,7 @@ def _move(old: Path, new: Path) -> None:
     """Move one file; a missing one was moved before the crash, or deleted since."""
     if not old.exists():
         return
-    target = free_name(new)  # somebody may have put a file there meanwhile
+    target = free_name(new)  # another program may have put a file there meanwhile
     try:
         old.rename(target)
     except OSError as problem:
@@ -180,7 +183,7 @@ def _make_folders(folders: Iterable[Path]) -> None:
 def _stuck(path: Path, problem: OSError) -> UserError:
     return UserError(
         f'cannot move "{path.name}" in "{path.parent}": {problem.strerror}; no face is lost, '
-        "but some have interim names: mend the cause and run the same sort again"
+        "but some have interim names: fix the cause and run the same sort again"
     )
 
 
@@ -200,14 +203,14 @@ def _sync(folder: Path, moves: Moves) -> None:
 
 def _write_plan(folder: Path, phase: str, moves: Moves, undoes: int | None) -> None:
     plan = {"version": 1, "phase": phase, "undoes": undoes, "moves": moves}
-    # ASCII, because a name on Linux may hold bytes that are no text
+    # ASCII, because a name on Linux may hold bytes that are not valid text
     write_bytes(folder / STATE / PLAN, json.dumps(plan, ensure_ascii=True).encode())
     sync_folder(folder / STATE)
     sync_folder(folder)
 
 
 def _read_plan(file: Path) -> tuple[str, Moves, int | None]:
-    """Read a plan and believe nothing of it: a place must not lead out of the folder."""
+    """Read and validate a plan: a place must not lead out of the folder."""
     plan = read_record(file, "plan of an interrupted sort", 1)
     try:
         moves = [(str(old), str(interim), str(new)) for old, interim, new in plan["moves"]]
@@ -243,7 +246,7 @@ def _undo_numbers(folder: Path) -> list[int]:
 
 
 def _free_token(folder: Path) -> str:
-    """Return a prefix that no name in the folder begins with."""
+    """Return a prefix that no name in the folder has."""
     names = [path.name.casefold() for path in folder.iterdir()]
     number = 0
     while any(name.startswith(f"sorting{number}_") for name in names):

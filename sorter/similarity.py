@@ -1,4 +1,4 @@
-"""Sort methods that compare faces with one another: chains of similar ones, and the unusual."""
+"""Sort methods that compare faces with each other: chains of similar ones, and outliers."""
 
 from itertools import pairwise
 
@@ -19,19 +19,19 @@ from sorter.metrics import (
 )
 
 LEAP = 4.0
-"""A step so many times the median one begins another group."""
+"""A step so many times the median step starts another group."""
 
 
 def hist(job: SortJob) -> list[Placed]:
     """Chain by color, from the first face on; the key is the distance to the face before.
 
     The distance is the sum of the Bhattacharyya distances of the blue, green and red histograms
-    (256 bins, whole picture), and the order is the one a loop over `cv2.compareHist` finds.
+    (256 bins, whole image); the order is the one that a loop over `cv2.compareHist` finds.
     """
     faces, table = job.measure(LOOK)
     if not faces:
         return []
-    return _chained(faces, _walk(job, Bhattacharyya(table["colour"])), "colors")
+    return _placed(faces, _chain(job, Bhattacharyya(table["colour"])), "colors")
 
 
 def hist_blur(job: SortJob) -> list[Placed]:
@@ -39,18 +39,18 @@ def hist_blur(job: SortJob) -> list[Placed]:
     faces, table = job.measure(LOOK)
     if not faces:
         return []
-    walk = _walk(job, Bhattacharyya(table["colour"]))
+    result = _chain(job, Bhattacharyya(table["colour"]))
     rank = np.empty(len(faces), int)
-    rank[walk.order] = group_numbers(walk.steps)
+    rank[result.order] = group_numbers(result.steps)
     sharpness = table["sharpness"]
-    order = np.lexsort((-sharpness, rank))  # stable: equal ones by the place they came from
+    order = np.lexsort((-sharpness, rank))  # stable: equal ones keep their order
     return [Placed(faces[i][0], int(sharpness[i]), _label("colors", rank[i])) for i in order]
 
 
 def hist_dissim(job: SortJob) -> list[Placed]:
     """Order by the sum of the distances to all others, most unusual first.
 
-    The distance is that of Bhattacharyya of the gray histograms (256 bins) within the face hull.
+    The Bhattacharyya distance of the gray histograms (256 bins) within the face hull is used.
     """
     faces, table = job.measure(LOOK)
     sums = bhattacharyya_sums(table["face_grey"]).round(6)  # equal faces have equal sums
@@ -63,7 +63,7 @@ def face(job: SortJob) -> list[Placed]:
     The distance is the sum of the absolute differences of all coordinates in the aligned face.
     """
     shapes = np.stack([shape_of(info) for _, info in job.faces])
-    return _chained(job.faces, _walk(job, CityBlock(shapes)), "shapes")
+    return _placed(job.faces, _chain(job, CityBlock(shapes)), "shapes")
 
 
 def face_dissim(job: SortJob) -> list[Placed]:
@@ -72,25 +72,25 @@ def face_dissim(job: SortJob) -> list[Placed]:
     return in_order(job.faces, sums.tolist(), -sums)
 
 
-def _walk(job: SortJob, metric: Metric) -> Chain:
-    """Chain the items and say in the report how good the chain is."""
-    walk = chain(metric)
-    remark = f"{walk.mean_step:.4f}, by the exact walk from each face to the nearest left"
-    if not walk.exact:
+def _chain(job: SortJob, metric: Metric) -> Chain:
+    """Chain the items and note in the report how good the chain is."""
+    result = chain(metric)
+    note = f"{result.mean_step:.4f}, by the exact chain from each face to the nearest one left"
+    if not result.exact:
         exact, cells = quality(metric)
-        remark = (
-            f"{walk.mean_step:.4f}, by a fast walk (on a sample its mean is {cells:.4f}, "
-            f"that of the exact walk {exact:.4f})"
+        note = (
+            f"{result.mean_step:.4f}, by the fast chain (on a sample its mean is {cells:.4f}, "
+            f"that of the exact chain {exact:.4f})"
         )
-    job.report.notes["mean distance of neighbors"] = [remark]
-    return walk
+    job.report.notes["mean distance of neighbors"] = [note]
+    return result
 
 
-def _chained(faces: FaceFiles, walk: Chain, what: str) -> list[Placed]:
-    numbers = group_numbers(walk.steps)
+def _placed(faces: FaceFiles, result: Chain, what: str) -> list[Placed]:
+    numbers = group_numbers(result.steps)
     return [
         Placed(faces[i][0], step, _label(what, number))
-        for i, step, number in zip(walk.order, walk.steps.tolist(), numbers, strict=True)
+        for i, step, number in zip(result.order, result.steps.tolist(), numbers, strict=True)
     ]
 
 
@@ -99,7 +99,7 @@ def _label(what: str, number: int) -> str:
 
 
 def group_numbers(steps: np.ndarray) -> np.ndarray:
-    """Cut a chain where a step is far longer than usual: (n,) int, 0 for the first group on."""
+    """Cut a chain where a step is far longer than usual; return the groups, (n,) int from 0."""
     if len(steps) < 3:
         return np.zeros(len(steps), int)
     usual = float(np.median(steps[1:]))

@@ -1,16 +1,14 @@
 """The `sort` stage: orders the faces of a folder and renames them so that the order shows.
 
-Sorted faces are called `00000.png`, `00001.png`, ... whatever they were called before; nothing is
-lost: `--undo` takes the last sort back, and because each face carries the name of its frame inside,
-`--by origname` gives every face the name that extract gave it. Files that are no faces keep their
-names, and no face takes one that is in use.
+Sorted faces are called `00000.png`, `00001.png`, ... whatever they were called before. `--undo`
+reverts the last sort, and because each face's metadata names its frame, `--by origname` restores
+the names that extract gave. Other files keep their names, and no face takes a name in use.
 """
 
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,7 +18,7 @@ from sorter import METHODS
 from sorter.contact_sheet import check_sheet, write_sheet
 from sorter.html_page import check_page, write_page
 from sorter.job import Placed, SortJob
-from sorter.naming import places
+from sorter.naming import new_places
 from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
 from sorter.rename import STATE, finish_interrupted, groups, interrupted, place, rename_all, undo
 from utils import console, processes
@@ -42,46 +40,54 @@ def run(options: SortOptions) -> Report:
         If a file cannot be moved.
     """
     # ".." is resolved here, because the trash is named after the folder
-    options = replace(options, input_dir=Path(os.path.normpath(options.input_dir.absolute())))
-    _check(options)
-    with _alone(options.input_dir):
-        finished = finish_interrupted(options.input_dir)
+    folder = Path(os.path.normpath(options.input_dir.absolute()))
+    _check(options, folder)
+    with _exclusive(folder):
+        finished = finish_interrupted(folder)
         if finished:
             console.say(f"completed an earlier {finished} that was interrupted")
-        if not options.undo:
-            with processes.kept():
-                return _sort(options)
-        return Report() if finished == "undo" else _undo(options.input_dir)
+        if options.undo:
+            return Report() if finished == "undo" else _undo(folder)
+        with processes.kept():
+            return _sort(folder, options)
 
 
 def recover_names(options: RecoverNamesOptions) -> Report:
-    """Give all faces the names that extract gave them, whatever they are called now."""
+    """Restore the names that extract gave to all faces."""
     return run(SortOptions(input_dir=options.input_dir, by="origname"))
 
 
-def _sort(options: SortOptions) -> Report:
-    folder = options.input_dir
+def _sort(folder: Path, options: SortOptions) -> Report:
     faces, skipped = open_faces(folder)
     job = SortJob(faces, store=folder / STATE, target=options.target)
-    order = arrange(job, options)
-    pairs = places(
-        folder, order, dict(faces) if options.by == "origname" else None,
-        grouped=options.group_by != UNGROUPED,
-    )  # fmt: skip
+    group_by = None if options.group_by == UNGROUPED else options.group_by
+    order = arrange(job, options.by, group_by)
+    infos = dict(faces) if options.by == "origname" else None
+    moves = new_places(folder, order, infos, grouped=group_by is not None)
     if not options.dry_run:
-        rename_all(folder, pairs)
-    _show(options, order, pairs)
-    return _summarize(job.report, options, order, pairs, skipped)
+        rename_all(folder, moves)
+    title = f"{folder.name} by {options.by}"
+    shown = _shown(folder, order, moves, moved=not options.dry_run)
+    if options.contact_sheet:
+        write_sheet(options.contact_sheet, shown, title)
+    if options.page:
+        write_page(options.page, shown, title)
+    _count(job.report, order, grouped=group_by is not None)
+    job.report.counts["other files left alone"] = len(skipped)
+    job.report.notes["left alone"] = skipped
+    if options.dry_run:
+        job.report.notes["nothing was renamed; it would be"] = [f"{a} -> {b}" for a, b in moves]
+    return job.report
 
 
 def _undo(folder: Path) -> Report:
-    back, gone = undo(folder)
-    return Report({"faces put back": back, **({"gone since": gone} if gone else {})})
+    restored, gone = undo(folder)
+    return Report({"faces put back": restored, **({"gone since": gone} if gone else {})})
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder: two sorts at once would rename what the other has renamed."""
+def _exclusive(folder: Path) -> Iterator[None]:
+    """Lock the folder: two sorts at once would rename each other's files."""
     if not folder.is_dir():
         list_images(folder)  # says what is wrong with it
     state = folder / STATE
@@ -90,7 +96,7 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f'another sort of "{folder}" is under way; wait until it ends') from None
+        raise InputError(f'another sort of "{folder}" is running; wait until it ends') from None
     try:
         for left_behind in state.glob(".*"):  # half-written files of a sort that was killed
             left_behind.unlink()
@@ -101,25 +107,33 @@ def _alone(folder: Path) -> Iterator[None]:
             shutil.rmtree(state)
 
 
-def _check(options: SortOptions) -> None:
+def _check(options: SortOptions, folder: Path) -> None:
     """Refuse before any work what could only fail after it."""
     if options.contact_sheet:
         check_sheet(options.contact_sheet)
     if options.page:
         check_page(options.page)
     if options.target is not None and options.by != "final":
-        raise UsageError("--target: only --by final chooses faces. Expected --by final")
+        raise UsageError("--target: only --by final selects faces. Expected --by final")
     if options.dry_run and options.undo:
         raise UsageError("--dry-run: Expected to be without --undo. Received: both")
-    if options.dry_run and interrupted(options.input_dir):
+    if options.dry_run and interrupted(folder):
         raise InputError(
-            f'an earlier sort of "{options.input_dir}" was interrupted; '
+            f'an earlier sort of "{folder}" was interrupted; '
             "sort without --dry-run, or with --undo, to complete it first"
         )
 
 
 def open_faces(folder: Path) -> tuple[FaceFiles, list[str]]:
-    """Return the faces of a folder, those in the last sort's groups included, and the skipped."""
+    """Open a folder of faces and the groups of its last sort.
+
+    Returns
+    -------
+    faces : sequence of (Path, FaceInfo)
+        In natural order of the file names.
+    skipped : list of str
+        A sentence for each other file.
+    """
     sets, problems = [], []
     for source in (folder, *groups(folder)):
         try:
@@ -134,47 +148,34 @@ def open_faces(folder: Path) -> tuple[FaceFiles, list[str]]:
     return faces, [sentence for found in sets for sentence in found.skipped]
 
 
-def arrange(job: SortJob, options: SortOptions) -> list[Placed]:
-    """Return the faces in order; with `--group-by` the groups one after the other."""
-    order: list[Placed] = METHODS.load(options.by)(job)
-    if options.group_by in (UNGROUPED, options.by):
+def arrange(job: SortJob, by: str, group_by: str | None) -> list[Placed]:
+    """Return the faces in order; with `group_by`, one group after the other."""
+    order: list[Placed] = METHODS.load(by)(job)
+    if group_by in (None, by):
         return order
-    group_of = {item.path: item.group for item in METHODS.load(options.group_by)(job)}
+    group_of = {item.path: item.group for item in METHODS.load(group_by)(job)}
     rank = {name: number for number, name in enumerate(dict.fromkeys(group_of.values()))}
     grouped = [item._replace(group=group_of[item.path]) for item in order if item.path in group_of]
     return sorted(grouped, key=lambda item: (not item.keep, rank[item.group]))
 
 
-def _show(options: SortOptions, order: list[Placed], pairs: list[tuple[str, str]]) -> None:
-    """Write the contact sheet and the page of the faces, where they are now."""
-    new_of = dict(pairs)
+def _shown(
+    folder: Path, order: list[Placed], moves: list[tuple[str, str]], *, moved: bool
+) -> list[tuple[Placed, str]]:
+    """Return each face, its path being where it is now, and its new name."""
+    new_of = dict(moves)
     shown = []
     for item in order:
-        old = item.path.relative_to(options.input_dir).as_posix()
-        where = old if options.dry_run else new_of[old]
-        shown.append((item._replace(path=place(options.input_dir, where)), new_of[old]))
-    title = f"{options.input_dir.name} by {options.by}"
-    if options.contact_sheet:
-        write_sheet(options.contact_sheet, shown, title)
-    if options.page:
-        write_page(options.page, shown, title)
+        old = item.path.relative_to(folder).as_posix()
+        where = new_of[old] if moved else old
+        shown.append((item._replace(path=place(folder, where)), new_of[old]))
+    return shown
 
 
-def _summarize(
-    report: Report,
-    options: SortOptions,
-    order: list[Placed],
-    pairs: list[tuple[str, str]],
-    skipped: list[str],
-) -> Report:
+def _count(report: Report, order: list[Placed], *, grouped: bool) -> None:
     kept = sum(item.keep for item in order)
     report.counts = {"faces sorted": kept}
     if kept < len(order):
         report.counts["faces moved to the trash"] = len(order) - kept
-    if options.group_by != UNGROUPED:
+    if grouped:
         report.counts["groups"] = len({item.group for item in order if item.keep})
-    report.counts["other files left alone"] = len(skipped)
-    report.notes["left alone"] = skipped
-    if options.dry_run:
-        report.notes["nothing was renamed; it would be"] = [f"{a} -> {b}" for a, b in pairs]
-    return report

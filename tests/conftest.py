@@ -6,7 +6,7 @@ import tempfile
 import pytest
 import skimage.data
 from support.screen import screen  # noqa: F401 - a fixture, for the tests of windows
-from support.synthetic import make_faceset
+from support.synthetic import make_faceset, make_landmarks
 
 from facelib.faceset import Faceset
 
@@ -25,6 +25,12 @@ def astronaut():
     image = skimage.data.astronaut()[..., ::-1].copy()
     image.setflags(write=False)
     return image
+
+
+@pytest.fixture(scope="session")
+def face_landmarks():
+    """Landmarks that lie on the face of the astronaut."""
+    return make_landmarks(center=(222, 125), width=105)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from support.toy_model import Toy, ToyOptions
 from trainer.devices import mirror
-from trainer.step import Step
+from trainer.step import TrainStep
 from models.base import Batch
 
 def batches(rng):
@@ -37,7 +37,7 @@ def begin(strategy):
     with strategy.scope() if strategy else nullcontext():
         keras.utils.set_random_seed(1)
         model = Toy(ToyOptions())
-        return model, Step(model, 0.01, 0.5, strategy)
+        return model, TrainStep(model, 0.01, 0.5, strategy)
 
 def train(step, rng, count):
     return [list(step(*batches(rng)).losses.values()) for _ in range(count)]

@@ -12,8 +12,8 @@ from models import MODELS, checkpoint, weight_transfer
 from models.classic import Sizes
 from tools.util import export
 from tools.util.options import ExportOptions
+from trainer.assembly import open_session
 from trainer.options import options_class
-from trainer.session import TrainingSession
 from utils import options
 from utils.errors import InputError, ModelError, UsageError
 from utils.files import write_bytes
@@ -87,7 +87,7 @@ class TestLoadWeights:
     def session(folder, other, **changes):
         values = {"training_data_src_dir": folder, "training_data_dst_dir": folder}
         values |= {"model_dir": folder / "new", "model": "TOY", "load_weights": other}
-        return TrainingSession(options_class("TOY")(**values | changes))
+        return open_session(options_class("TOY")(**values | changes))
 
     def test_a_new_model_begins_with_the_weights_of_another(self, tmp_path, capsys):
         model = toy_folder(tmp_path / "old")
@@ -125,7 +125,7 @@ class TestLoadWeights:
             models[name] = cls(cls.Options())
         save("H128", models["H128"], tmp_path)
         faces = np.random.default_rng(1).random((2, 128, 128, 3), np.float32)
-        assert all(part.layers == part.of for part in
+        assert all(part.loaded == part.total for part in
                    weight_transfer.load_weights(models["DF"], tmp_path).values())  # fmt: skip
         assert np.array_equal(models["DF"].swap(faces).image, models["H128"].swap(faces).image)
         taken = weight_transfer.load_weights(models["LIAEF128"], tmp_path)

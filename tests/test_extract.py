@@ -17,7 +17,7 @@ from extractor import in_flight
 from extractor.extract import run
 from extractor.journal import JOURNAL
 from extractor.options import ExtractOptions
-from extractor.review import FaceSummary, doubtful
+from extractor.review import FaceSummary, frames_to_review
 from facelib import geometry
 from facelib.detectors.yunet import YuNet
 from facelib.faceset import Faceset, read_face, read_info
@@ -28,6 +28,7 @@ from sorter.sort import run as sort
 from utils import parallel
 from utils.errors import ExitStatus, InputError, UserError, WeightsError
 from utils.files import trash_dir
+from utils.video.decoder import VideoSource
 
 ROOT = Path(__file__).parent.parent
 COUNT, RATE = 12, 25
@@ -134,6 +135,37 @@ def test_pictures_are_taken_in_natural_order(pictures, out):
     assert {info.source for _, info in Faceset.open(out)} == {"my frames ü ☃"}
 
 
+def test_the_folder_of_frames_is_listed_once(pictures, out, monkeypatch):
+    listed = []
+    iterdir = Path.iterdir
+
+    def count(self):
+        listed.append(self)
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", count)
+    assert extract(pictures, out).counts["frames"] == COUNT
+    assert listed.count(pictures) == 1
+
+
+def test_a_video_is_opened_once_and_decoded_once(video, out, monkeypatch):
+    opened, decoded = [], []
+    init, frames = VideoSource.__init__, VideoSource.frames
+
+    def open_and_count(self, path):
+        opened.append(path)
+        init(self, path)
+
+    def decode_and_count(self, *span):
+        decoded.append(self.path)
+        return frames(self, *span)
+
+    monkeypatch.setattr(VideoSource, "__init__", open_and_count)
+    monkeypatch.setattr(VideoSource, "frames", decode_and_count)
+    assert extract(video, out).counts["frames"] == COUNT
+    assert opened == decoded == [video]
+
+
 @pytest.mark.parametrize("face_type", FaceType)
 def test_every_face_type_can_be_extracted_and_drawn(face_type, pictures, frames, out):
     for path in sorted(pictures.iterdir())[1:]:
@@ -212,7 +244,7 @@ def test_what_cannot_be_used_costs_only_itself(pictures, frames, out):
     failed = "\n".join(report.failures)
     for name in ("frame1.png", "frame2.png", "frame3.png", "frame6.png"):
         assert name in failed
-    assert '"frame5.png" was passed over: "frame5.jpg"' in failed
+    assert '"frame5.png" was skipped: "frame5.jpg"' in failed
     assert len(report.failures) == 5
     assert report.notes["frames without a face"] == ["frame4.png", "tiny.png"]
 
@@ -495,7 +527,7 @@ def mark(x=100.0, y=100.0, side=50.0, score=0.9, quality=9.0):
     ("marks", "reason"),
     [
         ([mark(quality=-0.1)], "landmarks uncertain"),
-        ([mark(score=0.7)], "hardly a face"),
+        ([mark(score=0.7)], "low face score"),
         ([mark(), mark(x=104)], "two faces in one place"),
         ([mark(side=100)], "out of line"),
         ([mark(side=20)], "out of line"),
@@ -504,7 +536,7 @@ def mark(x=100.0, y=100.0, side=50.0, score=0.9, quality=9.0):
 )
 def test_a_doubtful_frame_is_named_with_the_reason(marks, reason):
     frames = [("1.png", [mark()]), ("2.png", marks), ("3.png", [mark(x=105)])]
-    (sentence,) = doubtful(frames)
+    (sentence,) = frames_to_review(frames)
     assert sentence.startswith("2.png (")
     assert reason in sentence
 
@@ -521,7 +553,7 @@ def test_a_doubtful_frame_is_named_with_the_reason(marks, reason):
     ],
 )
 def test_ordinary_frames_are_not_doubted(frames):
-    assert not doubtful(frames)
+    assert not frames_to_review(frames)
 
 
 def test_overlap_is_shared_area_by_joint_area():

@@ -13,8 +13,8 @@ import skimage.data
 from support.synthetic import make_faceset
 
 from extractor import face_finder
-from extractor.extract import run
-from extractor.face_finder import FaceFinder
+from extractor.extract import face_search, run
+from extractor.face_finder import FaceFinder, choose_devices
 from extractor.options import ExtractOptions
 from facelib import landmarks
 from facelib.faceset import Faceset
@@ -31,6 +31,10 @@ def write(path, image):
 
 def options(tmp_path, **values):
     return ExtractOptions(input_dir=tmp_path / "in", output_dir=tmp_path / "out", **values)
+
+
+def finder(tmp_path, **values):
+    return FaceFinder(face_search(options(tmp_path, **values)))
 
 
 def head(astronaut, side):
@@ -53,9 +57,9 @@ def sizes(faces):
 
 
 def test_small_faces_are_found_when_they_matter_and_left_out_when_not(crowd, tmp_path):
-    usual = sizes(FaceFinder(options(tmp_path)).find(crowd))
-    close = sizes(FaceFinder(options(tmp_path, min_face_size=18)).find(crowd))
-    large = sizes(FaceFinder(options(tmp_path, min_face_size=200)).find(crowd))
+    usual = sizes(finder(tmp_path).find(crowd))
+    close = sizes(finder(tmp_path, min_face_size=18).find(crowd))
+    large = sizes(finder(tmp_path, min_face_size=200).find(crowd))
     assert len(usual) == 2
     assert len(close) == 3
     assert close[:2] == usual
@@ -68,14 +72,14 @@ def test_a_slow_detector_looks_closer_too(crowd, tmp_path, name):
     quick = crowd[:540, 960:]  # 960 x 540, then 1920 wide: the small face has 11 pixels
     frame = cv2.resize(quick, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
     frame = cv2.copyMakeBorder(frame, 0, 0, 0, 1600, cv2.BORDER_REPLICATE)
-    usual = FaceFinder(options(tmp_path, detector=name)).find(frame)
-    close = FaceFinder(options(tmp_path, detector=name, min_face_size=32)).find(frame)
+    usual = finder(tmp_path, detector=name).find(frame)
+    close = finder(tmp_path, detector=name, min_face_size=32).find(frame)
     assert len(usual) == 1
     assert len(close) == 2
 
 
 def test_the_least_score_reaches_the_detector(crowd, tmp_path):
-    assert FaceFinder(options(tmp_path, min_score=0.9999)).find(crowd) == []
+    assert finder(tmp_path, min_score=0.9999).find(crowd) == []
 
 
 def test_every_third_frame(astronaut, tmp_path):
@@ -131,7 +135,7 @@ def test_a_turned_frame_gives_the_same_face(
 ):
     monkeypatch.setattr(face_finder, "TURNED_SIDE", side)  # the frame is shrunk to it first
     picture = astronaut[:300, 40:440]
-    search = FaceFinder(options(tmp_path, detector="upright", landmarker=landmarker))
+    search = finder(tmp_path, detector="upright", landmarker=landmarker)
     (expected,) = search.find(picture)
     (found,) = search.find(np.ascontiguousarray(np.rot90(picture, turn)))
     # where a point of the picture is in the turned one, by the definition of np.rot90
@@ -152,7 +156,7 @@ def test_a_turned_frame_gives_the_same_face(
 
 
 def test_frames_are_not_turned_when_nobody_wants_it(astronaut, tmp_path, upright):
-    search = FaceFinder(options(tmp_path, detector="upright", rotated_search=False))
+    search = finder(tmp_path, detector="upright", rotated_search=False)
     assert search.find(np.ascontiguousarray(astronaut[::-1, ::-1])) == []
 
 
@@ -193,16 +197,16 @@ def test_people_are_kept_or_left_out(two_people, portraits, tmp_path, wanted, un
         person=tuple(portraits[name] for name in wanted),
         not_person=tuple(portraits[name] for name in unwanted),
     )
-    faces = FaceFinder(chosen).find(cv2.imread(str(two_people)))
+    faces = FaceFinder(face_search(chosen)).find(cv2.imread(str(two_people)))
     sides = sorted("left" if face.rect.center[0] < 512 else "right" for face in faces)
     assert sides == stay.split()
 
 
 def test_max_faces_counts_the_wanted_person_only(two_people, portraits, tmp_path):
     image = cv2.imread(str(two_people))
-    (largest,) = FaceFinder(options(tmp_path, max_faces=1)).find(image)
+    (largest,) = finder(tmp_path, max_faces=1).find(image)
     other = "right" if largest.rect.center[0] < 512 else "left"
-    (found,) = FaceFinder(options(tmp_path, max_faces=1, person=(portraits[other],))).find(image)
+    (found,) = finder(tmp_path, max_faces=1, person=(portraits[other],)).find(image)
     assert (found.rect.center[0] > 512) == (other == "right")
 
 
@@ -274,16 +278,19 @@ def test_finders_are_shared_out_among_the_gpus(tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(face_finder.device, "gpus", lambda: ["GPU:0", "GPU:1"])
     monkeypatch.setattr(face_finder.parallel, "cores", lambda: 5)
-    monkeypatch.setattr(face_finder, "FaceFinder", lambda options, on: made.append(on) or on)
-    assert len(face_finder.make_finders(options(tmp_path, multi_gpu=True))) == 5
+    monkeypatch.setattr(face_finder, "FaceFinder", lambda search, on: made.append(on) or on)
+    devices = choose_devices(multi_gpu=True, cpu_only=False, gpu_index=None)
+    assert len(face_finder.make_finders(face_search(options(tmp_path)), devices)) == 5
     assert made == ["GPU:0", "GPU:1", "GPU:0", "GPU:1", "GPU:0"]
 
 
 @pytest.mark.parametrize("also", [{"cpu_only": True}, {"force_gpu_idx": 0}, {}])
-def test_multi_gpu_without_gpus_is_a_usage_error(tmp_path, monkeypatch, also):
+def test_multi_gpu_without_gpus_is_a_usage_error(astronaut, tmp_path, monkeypatch, also):
     monkeypatch.setattr(face_finder.device, "gpus", list)
+    write(tmp_path / "in" / "0.png", astronaut)
     with pytest.raises(UsageError, match="--multi-gpu"):
-        face_finder.make_finders(options(tmp_path, multi_gpu=True, **also))
+        run(options(tmp_path, multi_gpu=True, **also))
+    assert not (tmp_path / "out").exists()
 
 
 LOGICAL = """

@@ -1,7 +1,7 @@
-"""Golden pictures: what every mode, mask type and setting makes of one face of the astronaut.
+"""Golden images: the result of every mode, mask type and setting for a face of the astronaut.
 
-`WRITE_GOLDEN=1 python -m pytest tests/test_golden.py` writes them anew; look at them before
-they are committed.
+`WRITE_GOLDEN=1 python -m pytest tests/test_golden.py` rewrites them; look at them before you
+commit them.
 """
 
 import os
@@ -41,8 +41,8 @@ CASES = {
     "smeared": {"motion_blur": 100},
     "degraded": {"color_degrade": 100},
     "alpha": {"alpha": True},
-    "behind": {"free": True},
-    "behind_seamless": {"free": True, "mode": "seamless"},
+    "behind": {"occluded": True},
+    "behind_seamless": {"occluded": True, "mode": "seamless"},
 }
 
 
@@ -63,7 +63,7 @@ def render(settings):
     frame, swap = scene()
     settings = dict(settings)
     visibility = None
-    if settings.pop("free", False):
+    if settings.pop("occluded", False):
         visibility = np.full((SIDE, SIDE), 255, np.uint8)
         cv2.line(visibility, (20, 80), (70, 30), 0, 7, cv2.LINE_AA)
     blended = Blender(Look(**settings), ERODE, BLUR)(frame, [swap], visibility=visibility)
@@ -72,19 +72,19 @@ def render(settings):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_picture_is_the_golden_one(name):
+def test_the_result_is_the_golden_image(name):
     if "WRITE_GOLDEN" in os.environ:
         cv2.imwrite(str(FOLDER / f"{name}.png"), render(CASES[name]))
     golden = cv2.imread(str(FOLDER / f"{name}.png"), cv2.IMREAD_UNCHANGED)
     made = render(CASES[name])
     assert golden.shape == made.shape
-    # versions of the libraries round differently
+    # other versions of the libraries round differently
     apart = np.abs(golden.astype(int) - made)
     assert apart.mean() < 0.3
     assert apart.max() <= 8
 
 
-def test_there_is_a_picture_for_every_case_and_no_two_are_alike():
+def test_there_is_an_image_for_every_case_and_no_two_are_alike():
     files = {path.stem: path.read_bytes() for path in FOLDER.glob("*.png")}
     assert files.keys() == CASES.keys()
     same = {("mode_overlay", "mask_predicted")}

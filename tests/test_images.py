@@ -33,16 +33,16 @@ def test_sixteen_bits_are_rounded(tmp_path, suffix, channels):
     assert image.dtype == np.uint8
     for channel in range(3):
         np.testing.assert_array_equal(image[..., channel], np.rint(every / 257.0))
-    shown, deep = images.read_deep(path)
+    shown, image16 = images.read_image_and_16_bit(path)
     np.testing.assert_array_equal(shown, image)
-    np.testing.assert_array_equal(deep, np.dstack([every] * 3))
+    np.testing.assert_array_equal(image16, np.dstack([every] * 3))
 
 
 def test_sixteen_bits_of_a_huge_picture_are_not_decoded_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MOST_16_BIT_PIXELS", 62)
     cv2.imwrite(str(tmp_path / "x.png"), COLOR.astype(np.uint16) * 257)
-    shown, deep = images.read_deep(tmp_path / "x.png")
-    assert deep is None
+    shown, image16 = images.read_image_and_16_bit(tmp_path / "x.png")
+    assert image16 is None
     np.testing.assert_array_equal(shown, COLOR)
 
 

@@ -1,4 +1,4 @@
-"""The ancestor's faces come in whole; what hides in their pickles never runs."""
+"""DeepFaceLab faces are imported in full; what hides in their pickles never runs."""
 
 import os
 import pickle
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import ancestor
+from support import deepfacelab
 
 from facelib import geometry
 from facelib.faceset import Faceset, read_face
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture
 def old(tmp_path):
-    """The ancestor's folder data_dst/aligned, still empty."""
+    """A DeepFaceLab folder data_dst/aligned, still empty."""
     folder = tmp_path / "work ü" / "data_dst" / "aligned"
     folder.mkdir(parents=True)
     return folder
@@ -44,8 +44,8 @@ def bring_in(folder, **options):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_a_face_comes_in_with_its_pixels_and_its_place(suffix, old):
-    image, record = ancestor.make_face(seed=7)
-    path = ancestor.write(old, f"00007_0{suffix}", image, record)
+    image, record = deepfacelab.make_face(seed=7)
+    path = deepfacelab.write(old, f"00007_0{suffix}", image, record)
     report = bring_in(old)
     assert report.status is ExitStatus.DONE
     assert report.counts == {"faces imported": 1}
@@ -56,13 +56,13 @@ def test_a_face_comes_in_with_its_pixels_and_its_place(suffix, old):
     np.testing.assert_array_equal(info.source_landmarks, record["source_landmarks"])
     assert np.abs(info.landmarks - record["landmarks"]).max() <= 0.51, "only their rounding is off"
     assert tuple(info.source_rect) == record["source_rect"]
-    expected = ancestor.matrix_of(record["source_landmarks"], 256, 48)
+    expected = deepfacelab.matrix_of(record["source_landmarks"], 256, 48)
     np.testing.assert_allclose(info.matrix, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_every_protocol_is_read(protocol):
-    _, record = ancestor.make_face()
+    _, record = deepfacelab.make_face()
     record |= {
         "array": np.arange(6, dtype=">i2").reshape(2, 3), "bytes": b"\x00\xff", "big": 2**70,
         "columns": np.asfortranarray(np.arange(6.0).reshape(2, 3)), "none": None, "yes": True,
@@ -82,14 +82,14 @@ def test_every_protocol_is_read(protocol):
 
 
 def test_a_later_version_s_own_matrix_is_used(old):
-    image, record = ancestor.make_face()
-    matrix = ancestor.matrix_of(record["source_landmarks"], 256, 48)
+    image, record = deepfacelab.make_face()
+    matrix = deepfacelab.matrix_of(record["source_landmarks"], 256, 48)
     matrix = matrix * 1.08 + [[0, 0, -9], [0, 0, -14]]  # another alignment than ours
     points = np.array(record["source_landmarks"])
     record["landmarks"] = (points @ matrix[:, :2].T + matrix[:, 2]).tolist()
-    ancestor.write(old, "00000_0.png", image, {**record, "image_to_face_mat": matrix})
-    ancestor.write(old, "00001_0.png", image, record)
-    ancestor.write(old, "00002_0.png", image, {**record, "seg_ie_polys": [{"type": 1}]})
+    deepfacelab.write(old, "00000_0.png", image, {**record, "image_to_face_mat": matrix})
+    deepfacelab.write(old, "00001_0.png", image, record)
+    deepfacelab.write(old, "00002_0.png", image, {**record, "seg_ie_polys": [{"type": 1}]})
     report = bring_in(old)
     assert report.notes == {"masks that were not taken over": ["00002_0.png"]}
     for _, info in Faceset.open(old.with_name("aligned_imported")):
@@ -97,10 +97,10 @@ def test_a_later_version_s_own_matrix_is_used(old):
 
 
 def test_whole_frames_come_in(old):
-    _, record = ancestor.make_face(face_type="mark_only")
+    _, record = deepfacelab.make_face(face_type="mark_only")
     record["landmarks"] = record["source_landmarks"]
     frame = np.full((300, 320, 3), 90, np.uint8)
-    ancestor.write(old, "00000_0.png", frame, record)
+    deepfacelab.write(old, "00000_0.png", frame, record)
     bring_in(old)
     stored, info = read_face(old.with_name("aligned_imported") / "00000_0.png")
     assert stored.shape == frame.shape
@@ -108,10 +108,10 @@ def test_whole_frames_come_in(old):
 
 
 def test_faces_are_numbered_by_size_and_frames_by_their_number(old):
-    small, large = ancestor.make_face(3, width=60), ancestor.make_face(3, width=140)
-    ancestor.write(old, "a.png", *small)
-    ancestor.write(old, "b.png", *large)
-    ancestor.write(old, "c.jpg", *ancestor.make_face(12))
+    small, large = deepfacelab.make_face(3, width=60), deepfacelab.make_face(3, width=140)
+    deepfacelab.write(old, "a.png", *small)
+    deepfacelab.write(old, "b.png", *large)
+    deepfacelab.write(old, "c.jpg", *deepfacelab.make_face(12))
     bring_in(old)
     found = {path.stem: (info.frame_index, info.face_index)
              for path, info in Faceset.open(old.with_name("aligned_imported"))}  # fmt: skip
@@ -120,7 +120,7 @@ def test_faces_are_numbered_by_size_and_frames_by_their_number(old):
 
 def test_what_was_sorted_keeps_its_order_and_a_second_run_changes_nothing(old, tmp_path):
     for index in range(3):
-        ancestor.write(old, f"{index:05d}.png", *ancestor.make_face(9 - index))
+        deepfacelab.write(old, f"{index:05d}.png", *deepfacelab.make_face(9 - index))
     target = tmp_path / "mine"
     bring_in(old, output_dir=target)
     before = {path.name: path.stat().st_mtime_ns for path in target.iterdir()}
@@ -133,8 +133,8 @@ def test_what_was_sorted_keeps_its_order_and_a_second_run_changes_nothing(old, t
 
 
 def test_a_name_from_elsewhere_leads_nowhere(old):
-    image, record = ancestor.make_face(source_filename="..\\..\\C:\\x\\00005.png")
-    ancestor.write(old, "0.png", image, record)
+    image, record = deepfacelab.make_face(source_filename="..\\..\\C:\\x\\00005.png")
+    deepfacelab.write(old, "0.png", image, record)
     bring_in(old)
     ((_, info),) = Faceset.open(old.with_name("aligned_imported"))
     assert info.source_name == "00005.png"
@@ -162,9 +162,9 @@ def test_a_name_from_elsewhere_leads_nowhere(old):
     ],
 )
 def test_a_record_that_makes_no_sense_is_one_sentence(changes, reason, old):
-    image, record = ancestor.make_face()
-    ancestor.write(old, "bad.png", image, record | changes)
-    ancestor.write(old, "good.png", image, record)
+    image, record = deepfacelab.make_face()
+    deepfacelab.write(old, "bad.png", image, record | changes)
+    deepfacelab.write(old, "good.png", image, record)
     report = bring_in(old)
     assert report.counts["faces imported"] == 1
     (sentence,) = report.failures
@@ -173,15 +173,15 @@ def test_a_record_that_makes_no_sense_is_one_sentence(changes, reason, old):
 
 
 def test_a_picture_that_was_scaled_is_refused(old):
-    image, record = ancestor.make_face()
-    ancestor.write(old, "0.png", cv2.resize(image, (512, 512)), record)
+    image, record = deepfacelab.make_face()
+    deepfacelab.write(old, "0.png", cv2.resize(image, (512, 512)), record)
     assert "scaled or cropped" in bring_in(old).failures[0]
 
 
 def test_pictures_without_a_record_are_named(old):
-    image, record = ancestor.make_face()
-    whole = ancestor.write(old, "a.png", image, record).read_bytes()
-    jpeg = ancestor.write(old, "b.jpg", image, record).read_bytes()
+    image, record = deepfacelab.make_face()
+    whole = deepfacelab.write(old, "a.png", image, record).read_bytes()
+    jpeg = deepfacelab.write(old, "b.jpg", image, record).read_bytes()
     (old / "a.png").write_bytes(whole[: len(whole) - 500])
     (old / "b.jpg").write_bytes(jpeg[:300])
     (old / "c.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
@@ -248,15 +248,15 @@ def test_what_is_no_data_is_refused_by_name_and_never_runs(kind, tmp_path):
 
 
 def test_the_command_line_names_it_and_exits_with_1(old, tmp_path):
-    image, record = ancestor.make_face()
+    image, record = deepfacelab.make_face()
     witness = tmp_path / "harm"
     payload = touch(witness)
     pickle.loads(payload)  # noqa: S301 - the trap must be shown to work
     assert witness.exists(), "the trap works"
     witness.unlink()
-    (old / "00000_0.png").write_bytes(ancestor.png_with(image, payload))
-    (old / "00001_0.jpg").write_bytes(ancestor.jpeg_with(image, payload))
-    ancestor.write(old, "00002_0.png", image, record)
+    (old / "00000_0.png").write_bytes(deepfacelab.png_with(image, payload))
+    (old / "00001_0.jpg").write_bytes(deepfacelab.jpeg_with(image, payload))
+    deepfacelab.write(old, "00002_0.png", image, record)
     result = subprocess.run(
         [sys.executable, "main.py", "util", "import-dfl", "--input-dir", old],
         cwd=ROOT, capture_output=True, text=True,
@@ -264,7 +264,7 @@ def test_the_command_line_names_it_and_exits_with_1(old, tmp_path):
     assert result.returncode == 1
     assert "1 faces imported" in result.stdout
     for name in ("00000_0.png", "00001_0.jpg"):
-        assert f"\"{name}\" was refused: its record asks for 'posix.system'" in result.stdout
+        assert f"\"{name}\" was refused: its metadata asks for 'posix.system'" in result.stdout
     assert not witness.exists()
     assert "Traceback" not in result.stderr
 
@@ -357,9 +357,7 @@ def test_bombs_cost_neither_memory_nor_time(tmp_path):
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_random_damage_never_causes_more_than_an_input_error(data):
-    payload = bytearray(
-        pickle.dumps(ancestor_record(), data.draw(st.sampled_from([0, 2, 3, 4, 5])))
-    )
+    payload = bytearray(pickle.dumps(dfl_record(), data.draw(st.sampled_from([0, 2, 3, 4, 5]))))
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(payload) - 1))
         if data.draw(st.booleans()):
@@ -372,14 +370,14 @@ def test_random_damage_never_causes_more_than_an_input_error(data):
         dfl_pickle.read(bytes(payload), "x.png")
 
 
-def ancestor_record():
+def dfl_record():
     points = np.arange(136).reshape(68, 2)
     return {"landmarks": points.tolist(), "array": points, "scalar": np.float64(2), "text": "x"}
 
 
 def test_every_instruction_there_is_was_thought_of():
     """Python gains instructions now and then: an unknown one must be refused, not passed over."""
-    harmless = dfl_pickle.LITERALS | dfl_pickle.CONSTANTS.keys() | dfl_pickle.NOTHING | {"GLOBAL"}
+    harmless = dfl_pickle.LITERALS | dfl_pickle.CONSTANTS.keys() | dfl_pickle.IGNORED | {"GLOBAL"}
     machine = dfl_pickle._Machine()
     refused = {
         each.name for each in pickletools.opcodes
@@ -391,8 +389,8 @@ def test_every_instruction_there_is_was_thought_of():
     }  # fmt: skip
 
 
-def test_the_geometry_is_the_ancestors():
-    _, record = ancestor.make_face()
+def test_the_geometry_is_deepfacelabs():
+    _, record = deepfacelab.make_face()
     ours = geometry.crop_matrix(np.array(record["source_landmarks"]), 256, FaceType.FULL)
-    theirs = ancestor.matrix_of(record["source_landmarks"], 256, 48)
+    theirs = deepfacelab.matrix_of(record["source_landmarks"], 256, 48)
     np.testing.assert_allclose(ours, theirs, atol=1e-9)

@@ -1,4 +1,4 @@
-"""What is in hand at the same time is bounded by its pixels, and suspects are worked on alone."""
+"""What is in flight at the same time is limited by its pixels; suspects are processed alone."""
 
 import threading
 import time
@@ -20,19 +20,19 @@ def _room(monkeypatch):
 
 
 class Observer:
-    """Works on things and notes what else is in hand."""
+    """Works on things and notes what else is in flight."""
 
     def __init__(self, **arguments):
-        self.hands = InFlight(self.tell, **arguments)
+        self.in_flight = InFlight(self.tell, **arguments)
         self.lock, self.inside, self.seen, self.told = threading.Lock(), {}, [], []
 
-    def tell(self, name, taken):
+    def tell(self, name, started):
         with self.lock:
-            self.told.append((name, taken))
+            self.told.append((name, started))
 
     def work(self, item):
         name, pixels = item
-        with self.hands.hold(name, pixels):
+        with self.in_flight.hold(name, pixels):
             with self.lock:
                 self.inside[name] = pixels
                 self.seen.append(dict(self.inside))
@@ -55,10 +55,10 @@ def test_huge_pictures_wait_for_one_another_and_none_waits_for_ever():
 
 
 def test_ordinary_pictures_do_not_wait():
-    hands, meeting = InFlight(), threading.Barrier(6, timeout=20)
+    in_flight, meeting = InFlight(), threading.Barrier(6, timeout=20)
 
     def work(name):
-        with hands.hold(name, 16):
+        with in_flight.hold(name, 16):
             meeting.wait()  # each for all the others
 
     with ThreadPoolExecutor(6) as pool:
@@ -77,19 +77,19 @@ def test_what_is_taken_and_finished_is_told_also_when_it_fails():
     observer.work(("a", 1))
     with pytest.raises(WorkerDied, match="it killed two"):
         observer.work(("b", 1))
-    with pytest.raises(ZeroDivisionError), observer.hands.hold("c"):
+    with pytest.raises(ZeroDivisionError), observer.in_flight.hold("c"):
         raise ZeroDivisionError
     assert observer.told == [("a", True), ("a", False), ("c", True), ("c", False)]
     observer.work(("d", 5000))  # all the room is free again
 
 
 def test_pictures_are_kept_as_long_as_there_is_room():
-    hands = InFlight()
-    kept = [hands.keep(np.zeros((4, 5, 3), np.uint8)) for _ in range(5)]
+    in_flight = InFlight()
+    kept = [in_flight.keep(np.zeros((4, 5, 3), np.uint8)) for _ in range(5)]
     assert [image is not None for image in kept] == [True, True, True, False, False]
     kept.clear()
-    assert hands.keep(np.zeros((5, 5, 3), np.uint8)) is not None
-    assert hands.keep(np.zeros((5, 6, 3), np.uint8)) is None, "a huge one never is"
+    assert in_flight.keep(np.zeros((5, 5, 3), np.uint8)) is not None
+    assert in_flight.keep(np.zeros((5, 6, 3), np.uint8)) is None, "a huge one never is"
 
 
 @pytest.mark.parametrize(("pixels", "ahead"), [(1, 8), (12, 8), (20, 5), (70, 1), (900, 1)])

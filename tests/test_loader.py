@@ -1,4 +1,4 @@
-"""What the trainer feeds: pairs that look the same way, and batches whatever happens to workers."""
+"""The data loader: pairs of similar yaw, and batches whatever happens to the workers."""
 
 import ctypes
 import shutil
@@ -11,11 +11,11 @@ from facelib.geometry import pose
 from facelib.types import FaceType
 from trainer.data import loader
 from trainer.data.loader import BatchLoader
-from trainer.data.sampler import Pick, Sampler, Settings
+from trainer.data.sampler import Pick, Sampler, SamplerSettings
 from trainer.data.yaw_matching import NEAR, YawMatcher, yaw
 from utils.errors import InputError
 
-HALF_64 = Settings(FaceType.HALF, 64)
+HALF_64 = SamplerSettings(FaceType.HALF, 64)
 
 
 class Turned:
@@ -108,12 +108,12 @@ def test_workers_that_die_are_replaced_and_no_batch_is_lost(faceset, capsys):
     with BatchLoader(src, dst, 3) as batches:
         received = [batches.next() for _ in range(4)]
         for _ in batches._threads:
-            batches._jobs.put(loader._Job(0))  # wakes them up
+            batches._queue.put(loader.BatchRequest(0))  # wakes them up
         for thread in list(batches._threads):
             kill(thread)
         received += [batches.next() for _ in range(8)]
         assert all(thread.is_alive() for thread in batches._threads)
-    assert "others take their place" in capsys.readouterr().err
+    assert "no samples lost" in capsys.readouterr().err
     for one, other in zip(expected, received, strict=True):
         assert (one[0].warped == other[0].warped).all()
         assert (one[1].target == other[1].target).all()

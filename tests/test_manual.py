@@ -9,10 +9,13 @@ from support.synthetic import make_landmarks, make_video
 
 from extractor import journal
 from extractor.extract import run
+from extractor.frames import SampledSource
 from extractor.manual import app
+from extractor.manual.controls import KEYS, handle
 from extractor.manual.drawing import CYAN, HELP, FrameDrawing
-from extractor.manual.editor import FIRST, KEYS, SMALLEST, Editor, Hand, Move
+from extractor.manual.editor import FIRST, Decision, Editor, Navigation, ToolState
 from extractor.manual.frame_cache import FrameCache
+from extractor.manual.mouse import SMALLEST
 from extractor.manual.viewport import CLOSEST, Viewport
 from extractor.options import ExtractOptions
 from facelib.faceset import Faceset, read_info
@@ -37,24 +40,24 @@ class Locate:
         return (MEAN * rect.width + np.array(rect.center)).astype(np.float32), 8.0
 
 
-def make_editor(hand=None, **options):
+def make_editor(tool=None, **options):
     locate = Locate()
-    editor = Editor(locate, SHAPE, hand or Hand(), **options)
-    editor.locate = locate
+    editor = Editor(locate, SHAPE, tool or ToolState(), **options)
+    editor.located = locate
     return editor
 
 
 def feed(editor, *events):
-    """Give events: a word is a key, a pair of numbers a movement; return the last verdict."""
-    verdict = None
+    """Give events: a word is a key, a pair of numbers a movement; return the last decision."""
+    decision = None
     for event in events:
         if isinstance(event, str):
             event = Key(event)
         elif isinstance(event, tuple):
             event = Mouse("move", *event)
-        verdict = editor.handle(event)
-        editor.settle()
-    return verdict
+        decision = handle(editor, event)
+        editor.refresh()
+    return decision
 
 
 def click(x, y, **more):
@@ -101,10 +104,10 @@ def test_the_face_follows_the_mouse_until_it_is_locked():
 def test_landmarks_are_found_once_for_many_movements():
     editor = make_editor()
     for x in range(50, 150):
-        editor.handle(Mouse("move", x, 100))
-    editor.settle()
-    editor.settle()
-    assert editor.locate.calls == 1
+        handle(editor, Mouse("move", x, 100))
+    editor.refresh()
+    editor.refresh()
+    assert editor.located.calls == 1
     assert centers([editor.state.current]) == [(149, 100)]
 
 
@@ -135,46 +138,55 @@ def test_the_wheel_changes_the_size(locked):
 @pytest.mark.parametrize("locked", [False, True])
 def test_enter_keeps_the_face_locked_or_not(locked):
     editor = make_editor()
-    verdict = feed(editor, (200, 150), *(click(200, 150) if locked else ()), "enter")
-    assert verdict.step is Move.NEXT
-    assert centers(verdict.faces) == [(200, 150)]
+    decision = feed(editor, (200, 150), *(click(200, 150) if locked else ()), "enter")
+    assert decision.navigation is Navigation.NEXT_UNDECIDED
+    assert centers(decision.faces) == [(200, 150)]
 
 
 def test_enter_right_behind_a_movement_keeps_what_is_under_the_mouse_now():
     editor = make_editor()
     feed(editor, (100, 100))
-    editor.handle(Mouse("move", 200, 150))
-    assert centers(editor.handle(Key("enter")).faces) == [(200, 150)]
+    handle(editor, Mouse("move", 200, 150))
+    assert centers(handle(editor, Key("enter")).faces) == [(200, 150)]
 
 
 def test_space_says_that_there_is_no_face():
-    assert feed(make_editor(), (9, 9), *click(9, 9), "space") == app.Verdict(Move.NEXT, ())
+    assert feed(make_editor(), (9, 9), *click(9, 9), "space") == Decision(
+        Navigation.NEXT_UNDECIDED, ()
+    )
 
 
-@pytest.mark.parametrize(("key", "step"), [
-    (".", Move.FORTH), (",", Move.BACK), ("q", Move.STOP), ("escape", Move.STOP),
-    ("left", Move.BACK), ("right", Move.FORTH),
-])  # fmt: skip
-def test_leaving_keeps_only_locked_faces(key, step):
-    assert feed(make_editor(), (200, 150), key) == app.Verdict(step, None)
-    verdict = feed(make_editor(), (200, 150), *click(200, 150), key)
-    assert (verdict.step, centers(verdict.faces)) == (step, [(200, 150)])
+@pytest.mark.parametrize(
+    ("key", "navigation"),
+    [
+        (".", Navigation.NEXT),
+        (",", Navigation.PREVIOUS),
+        ("q", Navigation.QUIT),
+        ("escape", Navigation.QUIT),
+        ("left", Navigation.PREVIOUS),
+        ("right", Navigation.NEXT),
+    ],
+)
+def test_leaving_keeps_only_locked_faces(key, navigation):
+    assert feed(make_editor(), (200, 150), key) == Decision(navigation, None)
+    decision = feed(make_editor(), (200, 150), *click(200, 150), key)
+    assert (decision.navigation, centers(decision.faces)) == (navigation, [(200, 150)])
 
 
 def test_closing_the_window_is_like_q():
-    verdict = feed(make_editor(), (200, 150), *click(200, 150), Closed())
-    assert (verdict.step, centers(verdict.faces)) == (Move.STOP, [(200, 150)])
+    decision = feed(make_editor(), (200, 150), *click(200, 150), Closed())
+    assert (decision.navigation, centers(decision.faces)) == (Navigation.QUIT, [(200, 150)])
 
 
 def test_nothing_is_decided_before_the_mouse_came():
-    assert feed(make_editor(), "enter") == app.Verdict(Move.NEXT, None)
+    assert feed(make_editor(), "enter") == Decision(Navigation.NEXT_UNDECIDED, None)
 
 
 def test_the_next_frame_begins_where_the_mouse_is():
-    hand = Hand()
-    feed(make_editor(hand), (200, 150), *wheel(200, 150, -4), "enter")
-    editor = make_editor(hand)
-    editor.settle()
+    tool = ToolState()
+    feed(make_editor(tool), (200, 150), *wheel(200, 150, -4), "enter")
+    editor = make_editor(tool)
+    editor.refresh()
     assert centers([editor.state.current]) == [(200, 150)]
     assert editor.rect.width < 2 * FIRST
 
@@ -185,8 +197,8 @@ def test_faces_that_were_decided_come_back_locked_in_their_place():
     feed(editor, (10, 10))
     assert editor.state.locked
     assert feed(editor, ",").faces == had
-    verdict = feed(make_editor(faces=had), (10, 10), "enter")
-    assert verdict.faces == had
+    decision = feed(make_editor(faces=had), (10, 10), "enter")
+    assert decision.faces == had
     unlocked = make_editor(faces=had)
     feed(unlocked, *click(240, 290))
     assert unlocked.rect.width == pytest.approx(80)
@@ -231,7 +243,7 @@ def test_a_landmark_is_dragged_and_the_others_stay():
     np.testing.assert_allclose(after[8], before[8] + (20, 11), atol=1e-3)
     np.testing.assert_array_equal(np.delete(after, 8, 0), np.delete(before, 8, 0))
     assert editor.state.locked
-    assert editor.held is None
+    assert editor.dragged is None
     feed(editor, "u")
     np.testing.assert_array_equal(editor.state.current.landmarks, before)
 
@@ -257,7 +269,7 @@ def test_shift_drags_the_whole_face():
 
 def test_faces_of_the_frame_before_are_copied_locked():
     before = (face_at(60, 60), face_at(250, 150))
-    assert feed(make_editor(before=before), (9, 9), "c", "enter").faces == before
+    assert feed(make_editor(previous=before), (9, 9), "c", "enter").faces == before
     editor = make_editor()
     assert feed(editor, "c") is None
     assert "no frame before" in editor.message
@@ -284,7 +296,7 @@ def test_every_key_is_explained_and_does_something():
     for key in ("Enter", "Space", ".", ",", "q", "a", "x", "c", "u", "z", "h"):
         assert key in shown
     for action in KEYS.values():
-        assert callable(getattr(Editor, action))
+        assert callable(action)
 
 
 # ------------------------------------------------------------------------------------------- zoom
@@ -351,14 +363,14 @@ def test_a_landmark_can_be_moved_by_less_than_a_pixel_when_zoomed():
 
 
 def test_the_view_is_moved_with_the_right_button_and_kept_for_the_next_frame():
-    hand = Hand()
-    editor = make_editor(hand)
+    tool = ToolState()
+    editor = make_editor(tool)
     feed(editor, (200, 150), *["+"] * 5)
     place = editor.view.to_frame(200, 150)
     feed(editor, *drag((200, 150), (230, 140), "right"))
     np.testing.assert_allclose(editor.view.to_frame(230, 140), place, atol=1e-6)
-    assert make_editor(hand).view == editor.view
-    assert Editor(Locate(), (100, 100), hand).view == Viewport.of((100, 100), 0)
+    assert make_editor(tool).view == editor.view
+    assert Editor(Locate(), (100, 100), tool).view == Viewport.of((100, 100), 0)
 
 
 # ------------------------------------------------------------------------------- what is to be seen
@@ -366,16 +378,16 @@ def test_the_view_is_moved_with_the_right_button_and_kept_for_the_next_frame():
 
 def test_points_rectangle_and_crop_are_where_they_belong():
     image = np.full((300, 400, 3), 90, np.uint8)
-    hand = Hand(help=False)
-    editor = make_editor(hand, window_size=800)
+    tool = ToolState(help=False)
+    editor = make_editor(tool, window_size=800)
     feed(editor, (400, 300), *wheel(400, 300, -6))
-    painter = FrameDrawing(image, FaceType.FULL)
-    picture = painter.paint(editor, "3 of 7: 漢字.png")
+    drawing = FrameDrawing(image, FaceType.FULL)
+    picture = drawing.draw(editor, "3 of 7: 漢字.png")
     assert picture.shape == (600, 800, 3)
     matrix = editor.view.matrix()
     points = editor.state.current.landmarks @ matrix[:, :2].T + matrix[:, 2]
     feed(editor, *click(400, 300))
-    locked = painter.paint(editor, "x")
+    locked = drawing.draw(editor, "x")
     for x, y in np.rint(points).astype(int):
         around = picture[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).astype(int)
         assert (around[:, 1] - around[:, ::2].max(axis=1)).max() > 100, "green"
@@ -387,7 +399,7 @@ def test_points_rectangle_and_crop_are_where_they_belong():
 def test_points_dragged_to_one_place_are_drawn_too(face_type):
     point = Face(Rect(9, 9, 9, 9), np.full((68, 2), 9.0, np.float32), 1.0)
     editor = make_editor(faces=(point,))
-    FrameDrawing(np.zeros((300, 400, 3), np.uint8), face_type).paint(editor, "x")
+    FrameDrawing(np.zeros((300, 400, 3), np.uint8), face_type).draw(editor, "x")
 
 
 # ---------------------------------------------------------------------- frames, forwards and back
@@ -401,17 +413,17 @@ def clip(tmp_path_factory):
 
 def test_a_video_goes_forwards_and_back_with_little_memory(clip, monkeypatch):
     monkeypatch.setattr("extractor.manual.frame_cache.MOST_BYTES", 3 * 48 * 64 * 3)
-    options = ExtractOptions(input_dir=clip, output_dir=clip)
-    reel = FrameCache(open_source(clip), options, lambda name: name != "000007.png")
+    footage = SampledSource(open_source(clip))
+    cache = FrameCache(footage, lambda name: name != "000007.png")
     wanted = [index for index in range(20) if index != 7]
     for position in (0, 1, 2, 1, 12, 11, 3, 18, 0, 18):
-        frame = reel.at(position)
+        frame = cache.at(position)
         assert frame.index == wanted[position]
         assert abs(int(frame.image().mean()) - 10 * wanted[position]) <= 2
-        assert len(reel._kept) <= 3
-    assert reel.at(19) is None
-    assert reel.at(500) is None
-    assert reel.at(4).index == 4
+        assert len(cache._cached) <= 3
+    assert cache.at(19) is None
+    assert cache.at(500) is None
+    assert cache.at(4).index == 4
 
 
 class Person:

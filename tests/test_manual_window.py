@@ -1,4 +1,4 @@
-"""Placing faces by hand as a person does it: real keys and a real mouse on a virtual display."""
+"""Manual extraction as a person does it: real keys and a real mouse on a virtual display."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from facelib.faceset import Faceset, read_info
 ROOT = Path(__file__).parent.parent
 FACE = np.array([222, 115])  # the middle of her face in the photograph
 ZOOM = 2  # pixels in the window for one of the frame
-TITLE = "Faces by hand"
+TITLE = "Manual extraction"
 
 
 def corner(index):

@@ -1,4 +1,4 @@
-"""Colors over time: less flicker, no lag behind the light, cuts, and continued runs."""
+"""Colors over time: less flicker, no lag behind changes of the light, cuts, continued runs."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ SIDE = 64
 
 
 def shaking_mask(rng):
-    """A model's mask that takes in more or less of hair and background from frame to frame."""
+    """A model's mask that covers more or less hair and background from frame to frame."""
     mask = np.zeros((SIDE, SIDE), np.float32)
     middle = (32 + int(rng.integers(-3, 4)), 32 + int(rng.integers(-3, 4)))
     axes = (20 + int(rng.integers(-4, 5)), 24 + int(rng.integers(-4, 5)))
@@ -41,7 +41,7 @@ def footage(count=24, light=lambda index: 1.0, noise=4):
 
 
 def predictor(seed=1):
-    """Another face's colors, lit as dst is, in a mask that shakes."""
+    """Predicts another face's colors, lit like dst, with a mask that shakes."""
     rng = np.random.default_rng(seed)
     other = draw_face(make_landmarks(center=(32, 32), width=46), (SIDE, SIDE), identity=2, blur=1)
 
@@ -88,14 +88,14 @@ def flicker(results, frames, landmarks):
     + [{"mode": "seamless", "color_transfer": "mkl"}],
     ids=lambda look: " ".join(look.values()),
 )
-def test_averaging_takes_away_at_least_half_of_the_flicker(look):
+def test_averaging_removes_at_least_half_of_the_flicker(look):
     frames, landmarks = footage()
     before = convert(frames, landmarks, color_frames=1, **look)
     after = convert(frames, landmarks, **look)
     assert flicker(before, frames, landmarks) > 0.5
     ratio = flicker(after, frames, landmarks) / flicker(before, frames, landmarks)
     assert ratio < 0.5
-    # and the colors themselves are the same on the whole
+    # the colors themselves stay about the same
     means = [mean_colors(images, landmarks)[8:].mean(axis=0) for images in (before, after)]
     np.testing.assert_allclose(*means, atol=1.5)
 
@@ -103,13 +103,13 @@ def test_averaging_takes_away_at_least_half_of_the_flicker(look):
 def test_a_slow_change_of_the_light_is_followed_without_lag():
     frames, landmarks = footage(30, light=lambda index: 1 - 0.015 * index)
     after = mean_colors(convert(frames, landmarks, color_transfer="rct"), landmarks)
-    seen = mean_colors(frames, landmarks)
-    apart = (after - seen)[:, 0]
-    # a lag of the average, three frames on end, would be 2 to 3 units of lightness
-    assert abs(apart[20:].mean() - apart[:5].mean()) < 1.5
+    original = mean_colors(frames, landmarks)
+    difference = (after - original)[:, 0]
+    # a lag of three frames would be 2 to 3 units of lightness
+    assert abs(difference[20:].mean() - difference[:5].mean()) < 1.5
 
 
-def test_a_cut_starts_anew():
+def test_a_cut_starts_a_new_average():
     frames, landmarks = footage(20, light=lambda index: 1.0 if index < 10 else 0.45)
     whole = convert(frames, landmarks, color_transfer="mkl")
     rng_free = Predictor(predictor().swap, SIDE, FaceType.FULL, 0, 20)
@@ -118,7 +118,7 @@ def test_a_cut_starts_anew():
     np.testing.assert_allclose(*colors, atol=0.01)
 
 
-def test_the_seamless_identity_leaves_the_footage_though_its_mask_shakes():
+def test_the_seamless_identity_keeps_the_footage_while_its_mask_shakes():
     frames, landmarks = footage(10, noise=0)
     frames = [cv2.GaussianBlur(frame, (0, 0), 3) for frame in frames]
     rng = np.random.default_rng(2)
@@ -132,7 +132,7 @@ def test_the_seamless_identity_leaves_the_footage_though_its_mask_shakes():
         assert np.abs(before.astype(int) - after).max() <= 3
 
 
-def test_what_the_mask_uncovers_is_kept_at_once():
+def test_the_footage_shows_at_once_where_the_mask_shrinks():
     frames, landmarks = footage(10, noise=0)
     whole, half = np.zeros((2, SIDE, SIDE, 1), np.float32)
     whole[12:52, 14:50] = half[12:52, 14:32] = 1
@@ -153,10 +153,10 @@ def test_what_the_mask_uncovers_is_kept_at_once():
     assert not changes[6][14:50, 36:48].any()
 
 
-def test_the_result_depends_on_the_frames_of_the_average_only():
+def test_the_result_depends_only_on_the_averaged_frames():
     frames, landmarks = footage(16)
 
-    def swap(crops):  # with a mask that each frame's noise decides on
+    def swap(crops):  # the mask depends on the noise of each frame
         mask = crops[..., :1] > crops[:, 32:33, 32:33, :1]
         return np.clip(crops[:, :, ::-1] * 0.8, 0, 1), mask.astype(np.float32)
 
@@ -173,15 +173,15 @@ def make_swap(landmarks, shade=0.5, index=0):
     return Swap(landmarks, crop, crop, np.ones((SIDE, SIDE, 1), np.float32), FaceType.FULL, index)
 
 
-def test_faces_are_told_apart_by_place_not_by_number():
+def test_faces_are_tracked_by_position_not_by_number():
     left, right = make_landmarks(center=(60, 60), width=60), make_landmarks(center=(300, 60))
-    blender, memory = Blender(Look(color_transfer="rct")), MaskHistory()
+    blender, history = Blender(Look(color_transfer="rct")), MaskHistory()
     for index in range(4):
         swaps = [make_swap(left, 0.2), make_swap(right, 0.8, 1)]
-        if index % 2:  # the larger one is now the other one
+        if index % 2:  # the faces swap their numbers
             swaps = [dataclasses.replace(s, index=1 - s.index) for s in swaps[::-1]]
-        masks = [blender.soft_mask(s) * (0.2 if s.crop[0, 0, 0] < 0.5 else 0.8) for s in swaps]
-        done = memory.add(index, swaps, masks, 8)
+        masks = [blender.face_mask(s) * (0.2 if s.crop[0, 0, 0] < 0.5 else 0.8) for s in swaps]
+        done = history.add(index, swaps, masks, 8)
     heights = {swap.index: float(average(swap.masks).max()) for swap in done}
     assert heights == {0: pytest.approx(0.8), 1: pytest.approx(0.2)}
 
@@ -191,41 +191,41 @@ def test_the_newest_mask_weighs_most_and_old_ones_fade_out():
     np.testing.assert_allclose(average(masks), (0.1 * 2 + 0.2 * 3 + 0.7 * 4) / 10, rtol=1e-6)
 
 
-def test_a_gap_or_a_jump_starts_anew():
-    blender, memory = Blender(Look(color_transfer="rct")), MaskHistory()
+def test_a_gap_or_a_jump_starts_a_new_history():
+    blender, history = Blender(Look(color_transfer="rct")), MaskHistory()
     here = make_landmarks(center=(100, 100), width=80)
     swap = make_swap(here)
     levels = []
     for index, moved in ((0, 0), (1, 0), (3, 0), (4, 0), (5, 200)):
         there = dataclasses.replace(swap, landmarks=here + np.float32([moved, 0]))
-        mask = blender.soft_mask(there)
-        [done] = memory.add(index, [there], [mask * (index + 1)], 8)
+        mask = blender.face_mask(there)
+        [done] = history.add(index, [there], [mask * (index + 1)], 8)
         levels.append(float(average(done.masks).max()))
-    # alone: its own; with the one before: a third of that and two thirds of its own
+    # alone: its own mask; with a previous one: one third of that and two thirds of its own
     assert levels == pytest.approx([1, (1 + 2 * 2) / 3, 4, (4 + 2 * 5) / 3, 6])
 
 
-def test_the_way_of_a_face_is_that_of_its_landmarks():
+def test_the_motion_of_a_face_is_that_of_its_landmarks():
     start = make_landmarks(center=(100, 100), width=80)
     steps = [(0, 0), (6, 2), (12, 4), (300, 4)]
     infos = [make_info(start + np.float32(step), frame_index=i) for i, step in enumerate(steps)]
     passer = make_info(make_landmarks(center=(190, 100), width=80), frame_index=1, face_index=1)
     motions = find_motions([*infos, passer])
-    np.testing.assert_allclose([motions[info] for info in infos], [(6, 2), (6, 2), (6, 2), (0, 0)],
-                               atol=1e-3)  # fmt: skip
+    found = [motions[info] for info in infos]
+    np.testing.assert_allclose(found, [(6, 2), (6, 2), (6, 2), (0, 0)], atol=1e-3)
     assert motions[passer] == (0, 0)
 
 
-@pytest.mark.parametrize("way", [(12.0, 0.0), (0.0, 9.0), (8.0, 6.0)])
-def test_motion_blur_smears_along_the_way_and_keeps_the_place(way):
+@pytest.mark.parametrize("motion", [(12.0, 0.0), (0.0, 9.0), (8.0, 6.0)])
+def test_motion_blur_smears_along_the_motion_and_keeps_the_position(motion):
     landmarks = make_landmarks(center=(150, 150), width=130)
     frame = np.full((300, 300, 3), 60, np.uint8)
     crop = np.full((SIDE, SIDE, 3), 60 / 255, np.float32)
     spot = np.exp(-np.square(np.arange(SIDE) - 31.5) / (2 * 2.5**2))
     face = (crop + 0.7 * np.outer(spot, spot)[..., None]).astype(np.float32)
     ones = np.ones((SIDE, SIDE, 1), np.float32)
-    swap = Swap(landmarks, crop, face, ones, FaceType.FULL, motion=way)
-    place = {}
+    swap = Swap(landmarks, crop, face, ones, FaceType.FULL, motion=motion)
+    measured = {}
     for strength in (0, 50, 100):
         image = Blender(Look(motion_blur=strength, mask_type="hull"))(frame, [swap]).image
         weight = image[..., 0].astype(float) - 60
@@ -233,14 +233,17 @@ def test_motion_blur_smears_along_the_way_and_keeps_the_place(way):
         points, total = np.stack([x, y]), weight.sum()
         middle = (points * weight).sum(axis=(1, 2)) / total
         apart = points - middle[:, None, None]
-        along = np.tensordot(np.array(way) / np.hypot(*way), apart, axes=1)
-        place[strength] = middle, (along**2 * weight).sum() / total, (
-            (apart**2).sum(axis=0) * weight).sum() / total  # fmt: skip
+        along = np.tensordot(np.array(motion) / np.hypot(*motion), apart, axes=1)
+        along_variance = (along**2 * weight).sum() / total
+        total_variance = ((apart**2).sum(axis=0) * weight).sum() / total
+        measured[strength] = middle, along_variance, total_variance
     side = Crop.of(landmarks, SIDE, FaceType.FULL).side
     assert side > 100
     for strength in (50, 100):
-        np.testing.assert_allclose(place[strength][0], place[0][0], atol=0.3)
-        # an even smear of length l has the variance l^2 / 12, along the way only
-        more = place[strength][1] - place[0][1]
-        assert more == pytest.approx((np.hypot(*way) * strength / 100) ** 2 / 12, rel=0.25, abs=0.3)
-        assert place[strength][2] - place[0][2] == pytest.approx(more, rel=0.15, abs=0.3)
+        np.testing.assert_allclose(measured[strength][0], measured[0][0], atol=0.3)
+        # a uniform blur of length l has the variance l^2 / 12, along the motion only
+        more = measured[strength][1] - measured[0][1]
+        assert more == pytest.approx(
+            (np.hypot(*motion) * strength / 100) ** 2 / 12, rel=0.25, abs=0.3
+        )
+        assert measured[strength][2] - measured[0][2] == pytest.approx(more, rel=0.15, abs=0.3)

@@ -1,4 +1,4 @@
-"""Masks: classic sizes without their collapse, shapes against plain definitions, soft borders."""
+"""Masks: DeepFaceLab's sizes without their collapse, shapes against plain definitions, fading."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ from facelib.landmarks import hull_mask as draw_hull
 from facelib.types import FaceType
 
 # erode 30, 40, 100, 200, -100 and blur 10, 100, 200 percent
-CLASSIC = {
+DEEPFACELAB = {
     50: (1, 2, 6, 12, -6, 0, 5, 10),
     100: (3, 4, 12, 24, -12, 1, 10, 20),
     200: (7, 9, 23, 46, -23, 2, 20, 40),
@@ -43,11 +43,11 @@ def make_swap(mask=None, face_type=FaceType.FULL, size=64, **pose):
     return Swap(landmarks, blank, blank, mask, face_type)
 
 
-@pytest.mark.parametrize("length", CLASSIC)
-def test_sizes_of_moderate_faces_are_the_classic_ones(length):
+@pytest.mark.parametrize("length", DEEPFACELAB)
+def test_sizes_of_moderate_faces_are_those_of_deepfacelab(length):
     eroded = [int(erode_size(length, percent)) for percent in (30, 40, 100, 200, -100)]
     blurred = [int(blur_size(length, percent)) for percent in (10, 100, 200)]
-    assert (*eroded, *blurred) == CLASSIC[length]
+    assert (*eroded, *blurred) == DEEPFACELAB[length]
 
 
 @given(st.floats(10, 8000), st.floats(0.001, 100))
@@ -56,14 +56,14 @@ def test_a_larger_face_is_never_eroded_less(length, more):
     assert erode_size(length, -100) == -erode_size(length, 100)
 
 
-def test_erosion_has_no_jump_where_the_classic_curve_ends():
+def test_erosion_has_no_jump_where_the_original_curve_ends():
     assert erode_size(800.01, 100) - erode_size(799.99, 100) < 0.002
 
 
 @pytest.mark.parametrize("face_type", [FaceType.HALF, FaceType.FULL, FaceType.HEAD])
 @pytest.mark.parametrize("width", [60, 131, 300])
-def test_the_length_is_what_the_box_around_the_mask_was(face_type, width):
-    # The classic one is the shorter side of the box around the hull, as far as the crop shows it.
+def test_the_length_is_close_to_the_bounding_box_of_the_mask(face_type, width):
+    # DeepFaceLab uses the shorter side of the hull's bounding box within the crop.
     landmarks = make_landmarks(center=(256, 256), width=width)
     crop = Crop.of(landmarks, 64, face_type)
     inside = crop.box().within(np.empty((512, 512)))
@@ -99,13 +99,13 @@ def test_erosion_shrinks_a_square_by_half_its_size_on_each_side():
     assert cv2.boundingRect(erode(mask, -20).astype(np.uint8)) == (70, 50, 120, 160)
 
 
-def test_erosion_eats_from_the_border_too():
+def test_erosion_starts_at_the_border_too():
     eroded = erode(np.ones((256, 256), np.float32), 16)
     assert not eroded[:8].any()
     assert eroded[8:-8, 8:-8].all()
 
 
-def test_blur_is_as_wide_as_a_box_and_keeps_the_middle_of_an_edge():
+def test_blur_is_as_wide_as_a_box_and_keeps_an_edge_centered():
     mask = np.zeros((256, 256), np.float32)
     mask[:, 128:] = 1
     soft = blur(mask, 40)
@@ -137,7 +137,7 @@ def test_every_mask_type_gives_a_mask_of_the_fixed_size(name, size):
     assert mask.max() == 1
 
 
-def test_a_faint_veil_is_no_face_and_the_outline_stays_in_place():
+def test_faint_values_become_0_and_the_outline_stays_in_place():
     mask = np.full((64, 64, 1), 0.08, np.float32)
     mask[:, 32:] = 0.95
     mask[:, 31] = 0.5  # its center lies at 31.5 / 64 of the crop
@@ -150,7 +150,7 @@ def test_a_faint_veil_is_no_face_and_the_outline_stays_in_place():
 
 @pytest.mark.parametrize("face_type", [FaceType.HALF, FaceType.FULL, FaceType.HEAD])
 @pytest.mark.parametrize("pose", [{}, {"roll": 35}, {"yaw": 40, "pitch": -12}])
-def test_the_hull_lies_where_it_lies_in_the_frame(face_type, pose):
+def test_the_hull_of_the_crop_matches_that_of_the_frame(face_type, pose):
     swap = make_swap(face_type=face_type, center=(200, 210), width=160, **pose)
     crop = Crop.of(swap.landmarks, 64, face_type)
     box = crop.box().within(np.empty((400, 400)))
@@ -158,14 +158,14 @@ def test_the_hull_lies_where_it_lies_in_the_frame(face_type, pose):
     drawn = draw_hull(swap.landmarks, (400, 400))[box.area][..., 0]
     inside = crop.place_mask(np.ones((MASK_SIDE, MASK_SIDE), np.float32), box) == 1
     wrong = (placed > 0.5) != (drawn > 0.5)
-    # only pixels cut by the outline may differ
+    # only pixels on the outline may differ
     outline = cv2.morphologyEx(drawn, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
     assert not (wrong & inside & ~outline).any()
     assert (wrong & inside).sum() < 0.02 * drawn.sum()
 
 
 @pytest.mark.parametrize("face_type", [FaceType.HALF, FaceType.FULL])
-def test_a_crop_has_the_pixels_of_the_aligned_picture(face_type):
+def test_a_crop_has_the_pixels_of_the_aligned_image(face_type):
     landmarks = make_landmarks(roll=20, center=(150, 140), width=120)
     matrix = geometry.crop_matrix(landmarks, 64, face_type)
     crop = Crop.of(landmarks, 64, face_type)

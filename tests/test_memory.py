@@ -91,15 +91,15 @@ def test_the_estimate_is_near_what_a_step_takes():
 import numpy as np
 from utils import device
 device.tune()
-from models import MODELS, acceleration
+from models import MODELS, fast_convolution
 from models.base import Batch
 from trainer import memory
-from trainer.step import Step
+from trainer.step import TrainStep
 cls = MODELS.load("SAE")
 model = cls(cls.Options(resolution=64, archi="liae", ae_dims=128, ed_ch_dims=21))
-acceleration.accelerate(model.networks.values())
+fast_convolution.accelerate(model.networks.values())
 batch = Batch(*(np.zeros((16, 64, 64, c), np.uint8) for c in (3, 3, 1)))
-Step(model, 5e-5)(batch, batch)
+TrainStep(model, 5e-5)(batch, batch)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
 print(int(peak) * 1024 / memory.estimate(model, 16).total)
 """

@@ -433,7 +433,7 @@ def test_blur_is_scipys_away_from_the_border(sigma):
 
 
 def test_blur_moves_nothing_and_gives_no_weight_to_borders():
-    """Two faults of the ancestor: its kernel was off-center, and empty borders became face."""
+    """Two defects of DeepFaceLab: its kernel was off-center, and empty borders became face."""
     mask = np.zeros((1, 33, 33, 1), np.float32)
     mask[0, 12:21, 12:21] = 1
     blurred = np.asarray(losses.gaussian_blur(mask, 2.0))[0, ..., 0]
@@ -466,7 +466,7 @@ def test_pyramid_is_of_means():
 
 @pytest.mark.parametrize("pixel_loss", [False, True])
 def test_sae_losses_are_the_published_sums(pixel_loss):
-    """Against tf.image.ssim on the ancestor's 0..2 pictures, and SciPy's blur."""
+    """Against tf.image.ssim on DeepFaceLab's 0..2 images, and SciPy's blur."""
     chosen = SMALL_SAE | {"multiscale_decoder": False, "pixel_loss": pixel_loss}
     powers = {"face_style_power": 10.0, "bg_style_power": 20.0}
     model = MODELS.load("SAE")(MODELS.load("SAE").Options(**chosen, **powers))
@@ -578,7 +578,7 @@ def test_acceleration_leaves_layers_with_few_channels_alone():
 
 def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_checkerboard():
     model = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
-    initializers.begin(model.networks.values(), seed=3)
+    initializers.initialize(model.networks.values(), seed=3)
     faces = RNG.standard_normal((2, 64, 64, 3)).astype(np.float32)
     codes = model.networks["encoder"](faces).numpy()
     assert 0.5 < codes.std() / faces.std() < 2
@@ -587,6 +587,6 @@ def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_checkerboa
     blocks = after(codes).numpy().reshape(2, 8, 2, 8, 2, -1)
     np.testing.assert_array_equal(blocks[:, :, 0, :, 0], blocks[:, :, 1, :, 1])
     other = MODELS.load("H64")(MODELS.load("H64").Options(lightweight=True))
-    initializers.begin(other.networks.values(), seed=3)
+    initializers.initialize(other.networks.values(), seed=3)
     pairs = zip(model.variables, other.variables, strict=True)
     assert all(np.array_equal(one.numpy(), two.numpy()) for one, two in pairs)

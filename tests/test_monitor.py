@@ -1,4 +1,4 @@
-"""What one sees of a training: window and keys, files, measures of kept-out faces, TensorBoard."""
+"""How training is monitored: window and keys, files, held-out metrics, TensorBoard."""
 
 import os
 import signal
@@ -20,13 +20,12 @@ from facelib.types import FaceType
 from models import MODELS, checkpoint
 from models.base import Prediction
 from trainer import train
-from trainer.data.sampler import Sampler, Settings
-from trainer.data.split import sides_of
+from trainer.assembly import open_samplers, open_session
+from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.monitoring import monitor, plots, preview, validation, window
 from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
-from trainer.monitoring.validation import ProgressFile, Validation
+from trainer.monitoring.validation import Validation, ValidationLog
 from trainer.options import options_class
-from trainer.session import TrainingSession
 from utils.images import read_image, to_float
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +34,7 @@ PROGRAM = ROOT / "tests" / "support" / "toy_model.py"
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
-    """Two folders of 40 faces, a few of which are kept out of training."""
+    """Two folders of 40 faces, a few of which are held out."""
     folder = tmp_path_factory.mktemp("people")
     for identity, side in enumerate(("src", "dst")):
         make_faceset(folder / side, 40, identity=identity)
@@ -55,8 +54,9 @@ def settings(people, tmp_path, monkeypatch):
 
 @pytest.fixture
 def sides(settings, people):
-    session = TrainingSession(settings())
-    return session, sides_of(session, *(Faceset.open(people / side) for side in ("src", "dst")))
+    session = open_session(settings())
+    facesets = (Faceset.open(people / side) for side in ("src", "dst"))
+    return session, open_samplers(settings(), session, *facesets)
 
 
 # --- files
@@ -64,11 +64,11 @@ def sides(settings, people):
 
 def test_training_writes_previews_measures_and_events(settings, monkeypatch):
     monkeypatch.setattr(validation, "FACES", 2 * CHUNK)
-    monkeypatch.setattr(monitor, "MEASURING", 1.0)
+    monkeypatch.setattr(monitor, "VALIDATION_SHARE", 1.0)
     train.run(settings(target_iter=200, measure_minutes=0.01, preview_minutes=0.02,
                        preview_history=True, tensorboard=True))  # fmt: skip
     folder = settings().model_dir
-    rows = ProgressFile(folder / "progress.csv").until(200)
+    rows = ValidationLog(folder / "progress.csv").until(200)
     assert len(rows) >= 2
     assert rows[-1]["ssim_dst"] > rows[0]["ssim_dst"]
     assert 0 < rows[-1]["mask_overlap"] <= 1
@@ -88,8 +88,8 @@ def test_training_writes_previews_measures_and_events(settings, monkeypatch):
 def events(folder):
     """Read event files with TensorFlow's own parser: tag -> [(step, value)], tag -> last PNG."""
     scalars, images = {}, {}
-    for record in tf.data.TFRecordDataset([str(path) for path in folder.iterdir()]):
-        event = tf.compat.v1.Event.FromString(record.numpy())
+    for log in tf.data.TFRecordDataset([str(path) for path in folder.iterdir()]):
+        event = tf.compat.v1.Event.FromString(log.numpy())
         for value in event.summary.value:
             if value.HasField("image"):
                 images[value.tag] = value.image.encoded_image_string
@@ -108,20 +108,20 @@ def photographs(folder, astronaut):
 
 
 def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_path, astronaut):
-    settings = Settings(FaceType.HALF, 64)
+    settings = SamplerSettings(FaceType.HALF, 64)
     src = Sampler(Faceset.open(people / "src")[:6], settings, (1,))
     dst = Sampler(photographs(tmp_path, astronaut), settings, (2,))
     measured = Validation(src, dst, src, dst)
     copies = [
         Prediction(faces[..., :3], faces[..., 3:]) for faces in (measured._src, measured._dst)
     ]
-    values = measured.measure([Predicted(*copies, copies[1])])
+    values = measured.metrics([Predicted(*copies, copies[1])])
     assert values["ssim_src"] == pytest.approx(1)
     assert values["ssim_dst"] == pytest.approx(1)
     assert values["mask_overlap"] == 1
     assert values["to_dst"] < 0.2 < 0.6 < values["to_src"]
     wrong = Prediction(1 - copies[1].image, None)
-    values = measured.measure([Predicted(copies[0], wrong, copies[0])])
+    values = measured.metrics([Predicted(copies[0], wrong, copies[0])])
     assert values["ssim_dst"] < 0.5
     assert np.isnan(values["mask_overlap"])
     assert values["to_src"] < 0.3 < values["to_dst"]
@@ -130,11 +130,13 @@ def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_pa
 def test_predictions_in_parts_are_those_of_the_model(sides):
     session, (src, dst, src_rest, dst_rest) = sides
     measured = Validation(src_rest, dst_rest, src, dst)
-    *_, made = measured.predict(FacePredictor(session.model))
+    *_, predicted = measured.predict(FacePredictor(session.model))
     faces = measured._dst[..., :3]
     expected = session.model.swap(faces).image
-    np.testing.assert_allclose(np.concatenate([m.swap.image for m in made]), expected, atol=1e-5)
-    assert sum(len(m.src.image) for m in made) == len(faces)
+    np.testing.assert_allclose(
+        np.concatenate([m.swap.image for m in predicted]), expected, atol=1e-5
+    )
+    assert sum(len(m.src.image) for m in predicted) == len(faces)
 
 
 def test_without_weights_of_a_recognizer_the_rest_is_measured(sides, monkeypatch, capsys):
@@ -143,7 +145,7 @@ def test_without_weights_of_a_recognizer_the_rest_is_measured(sides, monkeypatch
     measured = Validation(None, dst_rest, src, dst)
     faces = Prediction(measured._dst[..., :3], measured._dst[..., 3:])
     for _ in range(2):
-        values = measured.measure([Predicted(faces, faces, faces)])
+        values = measured.metrics([Predicted(faces, faces, faces)])
         assert values["ssim_dst"] == pytest.approx(1)
         assert np.isnan([values["ssim_src"], values["to_src"]]).all()
     assert capsys.readouterr().err.count("identity is not measured") == 1
@@ -160,15 +162,15 @@ def row(iteration, value=0.5):
 def test_measures_survive_restarts_half_lines_and_courses_given_up(tmp_path):
     path = tmp_path / "progress.csv"
     for iteration in (100, 1_234_567, 1_300_000):
-        ProgressFile(path).add(row(iteration, 1 / 3))
+        ValidationLog(path).add(row(iteration, 1 / 3))
     with path.open("a") as file:
         file.write("1400000,0.3")  # the power went
-    record = ProgressFile(path)
-    assert [r["iteration"] for r in record.until(2_000_000)] == [100, 1_234_567, 1_300_000]
-    assert record.rows[0]["ssim_dst"] == pytest.approx(1 / 3)
-    assert [r["iteration"] for r in record.until(1_250_000)] == [100, 1_234_567]
-    record.add(row(1_250_000))  # went back, and on
-    assert [r["iteration"] for r in record.until(2_000_000)] == [100, 1_234_567, 1_250_000]
+    log = ValidationLog(path)
+    assert [r["iteration"] for r in log.until(2_000_000)] == [100, 1_234_567, 1_300_000]
+    assert log.rows[0]["ssim_dst"] == pytest.approx(1 / 3)
+    assert [r["iteration"] for r in log.until(1_250_000)] == [100, 1_234_567]
+    log.add(row(1_250_000))  # went back, and on
+    assert [r["iteration"] for r in log.until(2_000_000)] == [100, 1_234_567, 1_250_000]
 
 
 # --- pictures
@@ -176,8 +178,8 @@ def test_measures_survive_restarts_half_lines_and_courses_given_up(tmp_path):
 
 def test_measures_are_drawn_where_they_belong():
     rows = [row(i, np.nan) | {"ssim_dst": v} for i, v in ((0, 0.0), (500, 1.0), (1000, 1.0))]
-    image = plots.progress(rows, 401)
-    drawn = (image == plots.MEASURES["ssim_dst"][1]).all(axis=-1)
+    image = plots.metric_curves(rows, 401)
+    drawn = (image == plots.METRICS["ssim_dst"][1]).all(axis=-1)
     top, bottom = plots.HEAD, plots.CURVE_HEIGHT - plots.FOOT
     assert drawn[top, 200:398].all()
     assert drawn[bottom, 0]
@@ -188,14 +190,14 @@ def test_measures_are_drawn_where_they_belong():
 def test_only_the_chosen_range_of_losses_is_drawn():
     history = np.full((1000, 1), 0.1, np.float32)
     history[:900] = 0.4
-    part = plots.curve(history, ["src"], "", 200, last=100)
-    assert (part == plots.curve(history[900:], ["src"], "", 200)).all()
+    part = plots.loss_curves(history, ["src"], "", 200, last=100)
+    assert (part == plots.loss_curves(history[900:], ["src"], "", 200)).all()
 
 
 def test_pages_show_different_faces(sides):
     session, (src, dst, _, _) = sides
-    sitters, predictor = preview.PreviewFaces(src, dst), FacePredictor(session.model)
-    pages = [sitters.columns(predictor, page)[0].image for page in range(preview.PAGES)]
+    faces, predictor = preview.PreviewFaces(src, dst), FacePredictor(session.model)
+    pages = [faces.columns(predictor, page)[0].image for page in range(preview.PAGES)]
     shown = np.concatenate(pages)
     assert len(np.unique(shown.reshape(len(shown), -1), axis=0)) == preview.PAGES * preview.ROWS
     assert (pages[0][0] == to_float(src.plain(0))[..., :3]).all()

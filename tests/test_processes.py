@@ -54,7 +54,7 @@ def test_results_come_in_order_and_errors_come_out():
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.usefixtures("few_are_many")
 def test_a_killed_process_is_an_error_and_no_hang():
-    with pytest.raises(UserError, match="ended from outside"):
+    with pytest.raises(UserError, match="process was killed"):
         list(processes.in_chunks(deadly, range(500)))
     assert list(processes.in_chunks(doubled, [1])) == [2]
 

@@ -9,11 +9,11 @@ from support.toy_model import ENTRY, Toy
 from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from trainer import recovery, train
+from trainer.assembly import open_samplers, open_session
 from trainer.data.loader import BatchLoader
-from trainer.data.split import sides_of
 from trainer.options import options_class
-from trainer.progress import Progress
-from trainer.recovery import CollapseWatch, StepGuard
+from trainer.progress import ProgressLine
+from trainer.recovery import CollapseDetector, StepRunner
 from trainer.session import TrainingSession
 from utils.errors import UserError
 
@@ -39,20 +39,21 @@ def settings(people, tmp_path, monkeypatch):
 
 @pytest.fixture
 def at_work(settings, people):
-    """Makes a session with a feed and a guard, saved at iteration 0."""
-    feeds = []
+    """Makes a session with a loader and a runner, saved at iteration 0."""
+    loaders = []
 
     def make(**changes):
-        session = TrainingSession(settings(**changes))
+        options = settings(**changes)
+        session = open_session(options)
         facesets = [Faceset.open(people / side) for side in ("src", "dst")]
-        src, dst, *_ = sides_of(session, *facesets)
-        feeds.append(BatchLoader(src, dst, session.batch_size).__enter__())
+        src, dst, *_ = open_samplers(options, session, *facesets)
+        loaders.append(BatchLoader(src, dst, session.batch_size).__enter__())
         session.save()
-        return session, StepGuard(session, feeds[-1], Progress(session))
+        return session, StepRunner(session, loaders[-1], ProgressLine(session))
 
     yield make
-    for feed in feeds:
-        feed.__exit__()
+    for loader in loaders:
+        loader.__exit__()
 
 
 # --- collapse
@@ -64,8 +65,8 @@ def noisy(level, count, rng):
 
 def notices(losses):
     """Return after how many losses a collapse is noticed, None if never."""
-    watch = CollapseWatch()
-    return next((i for i, loss in enumerate(losses) if watch.collapsed(loss)), None)
+    detector = CollapseDetector()
+    return next((i for i, loss in enumerate(losses) if detector.collapsed(loss)), None)
 
 
 def test_a_loss_that_jumps_and_stays_is_a_collapse():
@@ -87,71 +88,71 @@ def test_learning_noise_and_single_bad_batches_are_none():
 
 def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsys, monkeypatch):
     monkeypatch.setattr(
-        recovery, "LOOK_EVERY", 10**9
+        recovery, "CHECK_EVERY", 10**9
     )  # that the pictures show it, too, is for below
-    session, careful = at_work(learning_rate=1e-6, keep=9)
+    session, runner = at_work(learning_rate=1e-6, keep=9)
     for _ in range(200):
-        assert careful.step()
+        assert runner.step()
     session.save()
     good = [w.numpy() for w in session.model.variables]
     for _ in range(90):
-        assert careful.step()
+        assert runner.step()
     session.save()
     for variable in session.model.variables:  # dead: the masks and pictures are all wrong
         variable.assign(tf.random.normal(variable.shape, stddev=30.0))
     for _ in range(20):
-        assert careful.step()  # not yet sure
+        assert runner.step()  # not yet sure
     session.save()
-    assert checkpoint.load_newest(session.options.model_dir).iteration == 310
-    while careful.step():
+    assert checkpoint.load_newest(session.save_settings.model_dir).iteration == 310
+    while runner.step():
         assert session.iteration < 400
     assert session.iteration == 200
     for variable, weight in zip(session.model.variables, good, strict=True):
         np.testing.assert_array_equal(variable.numpy(), weight)
-    kept = [int(path.name) for path in checkpoint.generations(session.options.model_dir)]
+    kept = [int(path.name) for path in checkpoint.generations(session.save_settings.model_dir)]
     assert kept == [200, 0]  # what was saved since is spoiled, or may be
     said = capsys.readouterr().out
     assert "more than doubled" in said
     assert "went back to iteration 200" in said
-    assert careful.step()
+    assert runner.step()
 
 
 def test_a_model_whose_pictures_are_white_throughout_returns_to_what_lived(at_work, capsys):
     # H64 with a learning rate of 2e-4 did this, and its loss rose by a quarter only
-    session, careful = at_work(keep=9)
+    session, runner = at_work(keep=9)
     for _ in range(100):
-        assert careful.step()
+        assert runner.step()
     session.save()
     decoder = session.model.networks["decoder_src"]
     for _ in range(40):
-        assert careful.step()
+        assert runner.step()
     decoder.trainable_variables[-1].assign([50.0] * 4)  # the bias before the sigmoid
     for _ in range(59):
-        assert careful.step()
+        assert runner.step()
     session.save()
-    assert not careful.step()
+    assert not runner.step()
     assert session.iteration == 100
-    kept = [int(path.name) for path in checkpoint.generations(session.options.model_dir)]
+    kept = [int(path.name) for path in checkpoint.generations(session.save_settings.model_dir)]
     assert kept == [100, 0]
-    assert "black or white throughout" in capsys.readouterr().out
-    assert careful.step()
+    assert "entirely black or white" in capsys.readouterr().out
+    assert runner.step()
 
 
 # --- no numbers
 
 
 def test_a_loss_that_is_no_number_is_forgotten_and_training_goes_on(at_work, capsys):
-    session, careful = at_work()
+    session, runner = at_work()
     for _ in range(3):
-        assert careful.step()
+        assert runner.step()
     session.save()
-    assert careful.step()
+    assert runner.step()
     variable = session.model.variables[0]
     variable.assign(tf.fill(variable.shape, np.nan))
-    assert not careful.step()
+    assert not runner.step()
     assert session.iteration == 3
     assert "not a number" in capsys.readouterr().out
-    assert careful.step()
+    assert runner.step()
     assert np.isfinite(session.history).all()
 
 
@@ -185,24 +186,26 @@ def greedy(monkeypatch):
 def test_too_little_memory_halves_the_batch_and_training_goes_on(greedy, settings, capsys):
     report = train.run(settings(batch_size=48, target_iter=3))
     assert report.counts == {"iterations": 3}
-    assert "batches of 48: from now on they are 24" in capsys.readouterr().err
+    assert "batch size of 48; continuing with 24" in capsys.readouterr().err
     saved = checkpoint.load_newest(settings().model_dir)
     assert saved.options["batch_size"] == 24  # the next run begins with what fits
 
 
 def test_memory_that_does_not_suffice_for_one_face_is_an_error(at_work, monkeypatch):
-    _, careful = at_work(batch_size=1)
+    _, runner = at_work(batch_size=1)
     error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
     monkeypatch.setattr(TrainingSession, "train", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(UserError, match="not enough memory for a batch of one"):
-        careful.step()
+        runner.step()
 
 
 def test_other_errors_of_tensorflow_are_not_taken_for_lack_of_memory(at_work, monkeypatch):
-    _, careful = at_work()
+    _, runner = at_work()
     error = tf.errors.InvalidArgumentError(None, None, "shapes differ")
     monkeypatch.setattr(TrainingSession, "train", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        careful.step()
-    assert recovery.is_memory(tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY"))
-    assert recovery.is_memory(MemoryError())
+        runner.step()
+    assert recovery.is_out_of_memory(
+        tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY")
+    )
+    assert recovery.is_out_of_memory(MemoryError())

@@ -1,4 +1,4 @@
-"""Training samples: the ancestor's changes without its defects, the same for the same seed."""
+"""Training samples: DeepFaceLab's augmentation without its defects, reproducible by seed."""
 
 import shutil
 from dataclasses import replace
@@ -16,10 +16,10 @@ from facelib.geometry import apply, crop_matrix, invert, warp_face
 from facelib.types import FaceType
 from trainer.data import augment
 from trainer.data.loader import BatchLoader
-from trainer.data.sampler import Sampler, Settings
+from trainer.data.sampler import Sampler, SamplerSettings
 from utils.errors import InputError, UserError
 
-HALF_64 = Settings(FaceType.HALF, 64)
+HALF_64 = SamplerSettings(FaceType.HALF, 64)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def draws(count=4000, size=256, **options):
 @pytest.mark.parametrize("kind", [FaceType.HALF, FaceType.FULL])
 def test_an_unchanged_sample_is_the_crop_that_a_converter_would_cut(tmp_path, size, kind):
     path = photograph(tmp_path, size)
-    sampler = Sampler(Faceset.open(tmp_path), Settings(kind, 64), (1,))
+    sampler = Sampler(Faceset.open(tmp_path), SamplerSettings(kind, 64), (1,))
     image, info = read_face(path)
     expected = warp_face(image, crop_matrix(info.landmarks, 64, kind), 64).astype(float)
     inside = (slice(4, 60), slice(4, 60))  # outside the picture one repeats the edge, one is black
@@ -91,10 +91,10 @@ def test_all_outputs_share_their_geometry(faceset):
         crop = crop_matrix(landmarks, 64, FaceType.HALF)
         expected = warp_face(moved, crop, 64)[4:60, 4:60]
 
-        picture = sampler._readable(index)
-        matrix = augment.output_to_picture(jitter, crop, info.size)
+        face = sampler._readable(index)
+        matrix = augment.output_to_image(jitter, crop, info.size)
         still = np.zeros_like(jitter.nodes)
-        warped, straight = augment.sample(picture.pixels, matrix, still, 64, info.size)
+        warped, straight = augment.sample(face.pixels, matrix, still, 64, info.size)
         assert (warped == straight).all()
         inner = straight[4:60, 4:60].astype(int)
         assert np.median(np.abs(inner[..., :3] - expected)) <= 3
@@ -110,16 +110,16 @@ def test_a_flipped_sample_is_the_sample_of_the_mirrored_face(tmp_path):
     flipped = replace(info, landmarks=marks.mirror(info.landmarks, info.size))
     write_face(tmp_path / "mirrored.png", image[:, ::-1].copy(), flipped)
     sampler = Sampler(Faceset.open(tmp_path), HALF_64, (1,))
-    picture = sampler._readable(0)
-    jitter = augment.STILL._replace(flip=True)
-    matrix = augment.output_to_picture(jitter, picture.mirrored_crop, 256)
-    _, sampled = augment.sample(picture.pixels, matrix, jitter.nodes, 64, 256)
+    face = sampler._readable(0)
+    jitter = augment.IDENTITY._replace(flip=True)
+    matrix = augment.output_to_image(jitter, face.mirrored_crop, 256)
+    _, sampled = augment.sample(face.pixels, matrix, jitter.nodes, 64, 256)
     difference = np.abs(sampled.astype(int) - sampler.plain(1))
     assert difference[..., :3].max() <= 2
     assert difference[..., 3].mean() < 1  # filling a polygon is not quite symmetric
 
 
-def test_jitter_has_the_ancestors_distribution():
+def test_jitter_has_the_distribution_of_deepfacelab():
     jitters = draws()
     a, b = (np.array([j.matrix[0, column] for j in jitters]) for column in (0, 1))
     angle, scale = np.degrees(np.arctan2(b, a)), np.hypot(a, b)
@@ -170,18 +170,18 @@ def test_points_are_where_the_matrix_puts_output_pixels():
 
 
 def test_a_sample_depends_only_on_the_seed_and_its_number(faceset):
-    def feed(seed, workers, first=0):
+    def load(seed, workers, first=0):
         src, dst = (Sampler(faceset, HALF_64, (seed, side)) for side in (0, 1))
         with BatchLoader(src, dst, 3, first=first, workers=workers) as batches:
             return [batches.next() for _ in range(6)]
 
-    one, other = feed(7, workers=1), feed(7, workers=3)
-    continued = feed(7, workers=2, first=4)
+    one, other = load(7, workers=1), load(7, workers=3)
+    continued = load(7, workers=2, first=4)
     for expected, batches in zip([*one, *one[4:]], [*other, *continued[:2]], strict=True):
         for side, side_expected in zip(batches, expected, strict=True):
             for array, array_expected in zip(side, side_expected, strict=True):
                 assert (array == array_expected).all()
-    assert (one[0][0].warped != feed(8, workers=1)[0][0].warped).any()
+    assert (one[0][0].warped != load(8, workers=1)[0][0].warped).any()
     assert (one[0][0].warped != one[0][1].warped).any()
     assert (one[0][0].warped != one[1][0].warped).any()
 
@@ -195,7 +195,7 @@ def test_every_face_is_shown_once_in_each_round(faceset):
 
 
 def test_batches_are_uint8_of_the_agreed_shapes(faceset):
-    batch = Sampler(faceset, Settings(FaceType.FULL, 48), (1,)).batch(0, 5)
+    batch = Sampler(faceset, SamplerSettings(FaceType.FULL, 48), (1,)).batch(0, 5)
     assert [a.shape for a in batch] == [(5, 48, 48, 3), (5, 48, 48, 3), (5, 48, 48, 1)]
     assert {a.dtype for a in batch} == {np.dtype(np.uint8)}
     assert batch.mask.min() == 0
@@ -215,7 +215,7 @@ def test_the_cache_changes_nothing_but_memory(faceset):
 def test_narrower_faces_are_refused_with_a_way_out(tmp_path):
     make_faceset(tmp_path, 1, face_type=FaceType.HALF)
     with pytest.raises(UserError, match="--face-type full_face"):
-        Sampler(Faceset.open(tmp_path), Settings(FaceType.FULL, 64), (1,))
+        Sampler(Faceset.open(tmp_path), SamplerSettings(FaceType.FULL, 64), (1,))
 
 
 def test_whole_frames_can_be_trained_on(tmp_path):
@@ -240,5 +240,8 @@ def test_faces_deleted_while_training_are_replaced_and_reported(folder):
 def test_a_failure_in_the_background_is_raised_where_the_batch_is_wanted(folder):
     src, dst = (Sampler(Faceset.open(folder), HALF_64, (side,)) for side in (0, 1))
     shutil.rmtree(folder)
-    with BatchLoader(src, dst, 4) as feed, pytest.raises(InputError, match="none of the 12 faces"):
-        feed.next()
+    with (
+        BatchLoader(src, dst, 4) as loader,
+        pytest.raises(InputError, match="none of the 12 faces"),
+    ):
+        loader.next()

@@ -125,10 +125,8 @@ def test_a_video_is_rendered_with_a_named_session(tmp_path):
     chosen = options(tmp_path, "result.mp4", input_dir=clip, session=path)
     convert.run(chosen, INVERT)
     result = tmp_path / "result.mp4"
-    convert.run(
-        options(tmp_path, "pictures", input_dir=result, use_session=False), make_predictor()
-    )
-    dark = [image.mean() < 60 for image in read_folder(tmp_path / "pictures")]
+    convert.run(options(tmp_path, "images", input_dir=result, use_session=False), make_predictor())
+    dark = [image.mean() < 60 for image in read_folder(tmp_path / "images")]
     assert dark == [False, False, True, True, False, False]
 
 

@@ -12,7 +12,7 @@ from support.synthetic import make_landmarks, open_mouth
 from extractor.frames import Pending, _with_neighbors
 from extractor.smoothing import Found, smoothed
 from facelib import landmarks as lm
-from facelib.smoothing import REACH, steady
+from facelib.smoothing import REACH, smooth_landmarks
 from facelib.types import Face, Rect
 from utils.parallel import Failure
 
@@ -25,8 +25,8 @@ def trembling(track, noise=NOISE, seed=0):
     return (track + np.random.default_rng(seed).normal(0, scale, track.shape)).astype(np.float32)
 
 
-def steadied(track, noise=NOISE):
-    return np.stack([steady(track, here, noise) for here in range(len(track))])
+def smoothed_track(track, noise=NOISE):
+    return np.stack([smooth_landmarks(track, here, noise) for here in range(len(track))])
 
 
 def of_poses(**ways):
@@ -64,14 +64,14 @@ def distance(one, other):
 def test_no_movement_is_falsified(move, noise):
     truth = of_poses(**MOVES[move])
     track = trembling(truth, noise)
-    assert distance(steadied(track, noise), truth) < 1.02 * distance(track, truth)
+    assert distance(smoothed_track(track, noise), truth) < 1.02 * distance(track, truth)
 
 
 @pytest.mark.parametrize("move", ["still", "pan", "comes nearer"])
 def test_an_even_movement_trembles_less_than_half(move):
     truth = of_poses(**MOVES[move])
     track = trembling(truth)
-    found = steadied(track)
+    found = smoothed_track(track)
     assert distance(found, truth) < 0.45 * distance(track, truth)
     second = [np.diff(way - truth, 2, axis=0)[REACH:-REACH].std() for way in (track, found)]
     assert second[1] < 0.25 * second[0]
@@ -80,7 +80,7 @@ def test_an_even_movement_trembles_less_than_half(move):
 def test_nothing_lags():
     truth = of_poses(x=200 + 60 * np.sin(T / 8))
     track = trembling(truth)
-    way, found = (each[:, 30, 0] - 200 for each in (truth, steadied(track)))
+    way, found = (each[:, 30, 0] - 200 for each in (truth, smoothed_track(track)))
     inside = slice(REACH, -REACH)
     shifts = {lag: np.abs(np.roll(way, lag) - found)[inside].mean() for lag in range(-2, 3)}
     assert min(shifts, key=shifts.get) == 0
@@ -98,7 +98,7 @@ def test_a_blink_and_a_word_stay_as_they_were(frames):
     open_wide[30 : 30 + frames] = make_landmarks(center=(300, 200), head=open_mouth(0.5))
     for way, measure in ((closed, lm.eye_opening), (open_wide, lm.mouth_opening)):
         before = np.array([measure(points) for points in trembling(way)])
-        after = np.array([measure(points) for points in steadied(trembling(way))])
+        after = np.array([measure(points) for points in smoothed_track(trembling(way))])
         assert np.abs(after - before).max() < 4 * NOISE
         assert np.ptp(way, axis=0).max() > 3, "it does move"
 
@@ -109,18 +109,18 @@ def test_straight_ways_give_the_mean_and_bent_ones_the_parabola():
     inside = slice(REACH, -REACH)
     track = trembling(still, 0.002)
     means = uniform_filter1d(track, 2 * REACH + 1, axis=0)
-    np.testing.assert_allclose(steadied(track, coarse)[inside], means[inside], atol=1e-3)
+    np.testing.assert_allclose(smoothed_track(track, coarse)[inside], means[inside], atol=1e-3)
     track = trembling(fall, 0.0001)
     curves = savgol_filter(track, 2 * REACH + 1, 2, axis=0)
-    np.testing.assert_allclose(steadied(track, 0.0012)[inside], curves[inside], atol=1e-3)
+    np.testing.assert_allclose(smoothed_track(track, 0.0012)[inside], curves[inside], atol=1e-3)
 
 
 def test_ends_are_left_as_they_are():
     track = trembling(of_poses())
-    found = steadied(track)
+    found = smoothed_track(track)
     for end in (0, 1, -2, -1):
         np.testing.assert_array_equal(found[end], track[end].astype(np.float32))
-    assert np.isfinite(steadied(np.zeros((20, 68, 2)))).all()
+    assert np.isfinite(smoothed_track(np.zeros((20, 68, 2)))).all()
 
 
 # ------------------------------------------------------------------------------------- the stream
@@ -133,7 +133,7 @@ def face(points):
 
 def frame(index, faces, name=None):
     pending = Pending(np.zeros((2, 2, 3), np.uint8), index, name or f"{index}.png", Fraction(index))
-    return Found(pending, pending.picture, faces)
+    return Found(pending, pending.content, faces)
 
 
 def stream(*tracks, order=None):
@@ -153,7 +153,7 @@ def test_faces_are_followed_whatever_their_order():
     for t, result in enumerate(results):
         for track, place in ((one, t % 2), (other, 1 - t % 2)):
             found = result.faces[place].landmarks
-            np.testing.assert_array_equal(found, steady(track, t, NOISE))
+            np.testing.assert_array_equal(found, smooth_landmarks(track, t, NOISE))
 
 
 def test_what_is_smoothed_says_so():
@@ -178,15 +178,17 @@ def test_a_gap_divides_a_track(gap):
     faces = {r.frame.index: r.faces[0] for r in results if isinstance(r, Found) and r.faces}
     before, after = track[:30], track[31:]
     for t in range(30):
-        np.testing.assert_array_equal(faces[t].landmarks, steady(before, t, NOISE))
+        np.testing.assert_array_equal(faces[t].landmarks, smooth_landmarks(before, t, NOISE))
         if t < LENGTH - 31:
-            np.testing.assert_array_equal(faces[31 + t].landmarks, steady(after, t, NOISE))
+            np.testing.assert_array_equal(
+                faces[31 + t].landmarks, smooth_landmarks(after, t, NOISE)
+            )
 
 
 def test_every_nth_frame_has_neighbors_too():
     track = trembling(of_poses())
     sparse = [frame(5 * t, found.faces) for t, found in enumerate(stream(track))]
-    np.testing.assert_array_equal(points_of(smoothed(sparse, 5, NOISE)), steadied(track))
+    np.testing.assert_array_equal(points_of(smoothed(sparse, 5, NOISE)), smoothed_track(track))
 
 
 @pytest.mark.parametrize("seed", range(8))

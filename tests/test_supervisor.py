@@ -118,10 +118,11 @@ def test_a_frame_that_crashes_the_worker_costs_that_frame_only(frames, tmp_path,
     status, printed = finish(start(frames, out, "--overwrite", "--image-size", "64"))
     assert status == 1
     assert (
-        f'failed: "{name}": two workers died of it, the second one was ended by SIGSEGV' in printed
+        f'failed: "{name}": two workers died processing it; the second one was killed by SIGSEGV'
+        in printed
     )
     assert "workers that died and were replaced (2)" in printed
-    assert "another one takes over" in printed
+    assert "starting another one" in printed
     assert sorted(recorded(out)) == names(frames, but=name)
     assert contents(trash_dir(out)) == earlier, "what is new was not discarded with the old"
 
@@ -143,7 +144,10 @@ def test_a_worker_that_hangs_is_replaced(frames, tmp_path):
     name = put(frames, 0, WHITE)
     status, printed = finish(start(frames, tmp_path / "out", "--patience", "8"))
     assert status == 1
-    assert f'"{name}": two workers died of it, the second one made no progress for 8 sec' in printed
+    assert (
+        f'"{name}": two workers died processing it; the second one made no progress for 8 sec'
+        in printed
+    )
     assert sorted(recorded(tmp_path / "out")) == names(frames, but=name)
 
 
@@ -155,7 +159,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(frames, astronaut, tmp_path)
     os.kill(worker(process, out, at_least=2), signal.SIGKILL)
     status, printed = finish(process)
     assert status == 0, printed
-    assert "workers that died and were replaced (1): was ended by SIGKILL" in printed
+    assert "workers that died and were replaced (1): was killed by SIGKILL" in printed
     assert sorted(recorded(out)) == names(frames)
 
 
@@ -179,12 +183,16 @@ def test_a_video_whose_decoder_crashes_is_done_up_to_there(frames, tmp_path):
     clip, out = make_video(tmp_path / "clip.mp4", images, 25), tmp_path / "out"
     status, printed = finish(start(clip, out, "--no-smooth", FRAGILE="video"))
     assert status == 1
-    assert '"clip.mp4" cannot be decoded beyond 000005.png (two workers died of it' in printed
+    assert (
+        '"clip.mp4" cannot be decoded beyond 000005.png (two workers died processing it' in printed
+    )
     assert sorted(recorded(out)) == [f"{index:06d}.png" for index in range(6)]
 
 
 def test_workers_that_cannot_even_start_are_not_started_for_ever(frames, tmp_path):
     status, printed = finish(start(frames, tmp_path / "out", FRAGILE="start"))
     assert status == 1
-    assert "died twice with nothing in hand, the second time was ended by SIGSEGV" in printed
+    assert (
+        "died twice while processing no frame; the second time it was killed by SIGSEGV" in printed
+    )
     assert not (tmp_path / "out").exists()

@@ -19,12 +19,13 @@ from facelib.faceset import Faceset, held_out
 from models import MODELS, checkpoint
 from models.base import Batch
 from trainer import save, summary, train
-from trainer.data.split import divide, sides_of
+from trainer.assembly import open_samplers, open_session
+from trainer.data.split import split
 from trainer.monitoring import plots, preview
 from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
 from trainer.options import PRESETS, for_arguments, options_class, saved_options
-from trainer.progress import Every, Progress, duration
+from trainer.progress import Every, ProgressLine, duration
 from trainer.session import TrainingSession
 from trainer.signals import stop_requests
 from trainer.step import TrainStep
@@ -165,16 +166,16 @@ def floats(batch):
     return Batch(*(array.astype(np.float32) / 255 for array in batch))
 
 
-@pytest.mark.parametrize("preset", ["fast", "ancestor"])
+@pytest.mark.parametrize("preset", ["fast", "original"])
 def test_a_preset_says_how_weights_begin_and_how_long_steps_are(settings, preset):
     chosen = settings(preset=preset, learning_rate=0.0)
-    session = TrainingSession(chosen)
+    session = open_session(chosen)
     assert float(session.step.optimizer.rate) == pytest.approx(PRESETS[preset].learning_rate)
     keras.utils.set_random_seed(chosen.seed)
     as_keras = weights_of(Toy(ToyOptions()))
     equal = np.array_equal(weights_of(session.model)[0], as_keras[0])
-    assert equal == (preset == "ancestor")
-    assert TrainingSession(settings(learning_rate=0.003)).options.way.learning_rate == 0.003
+    assert equal == (preset == "original")
+    assert open_session(settings(learning_rate=0.003)).schedule.learning_rate == 0.003
 
 
 def test_a_step_that_is_not_finite_changes_nothing():
@@ -237,26 +238,26 @@ def step_sizes(session, count):
 
 
 def test_toward_a_target_the_steps_shrink_and_with_a_later_one_they_are_long_again(settings):
-    session = TrainingSession(settings(target_iter=10, cool_down=0.5))
+    session = open_session(settings(target_iter=10, cool_down=0.5))
     shares = np.array([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
     np.testing.assert_allclose(step_sizes(session, 10), 0.01 * shares, rtol=1e-5)
     assert session.finished()
     session.save()
-    further = TrainingSession(settings(target_iter=40, cool_down=0.5))
+    further = open_session(settings(target_iter=40, cool_down=0.5))
     np.testing.assert_allclose(step_sizes(further, 10), 0.01, rtol=1e-5)
     assert not further.finished()
 
 
 def test_without_a_target_or_a_cool_down_steps_stay_as_long_as_they_are(settings):
     for changes in ({}, {"target_iter": 6, "cool_down": 0.0}):
-        session = TrainingSession(settings(**changes))
+        session = open_session(settings(**changes))
         np.testing.assert_allclose(step_sizes(session, 6), 0.01, rtol=1e-5)
 
 
 def test_the_nearer_of_two_targets_decides(settings, monkeypatch):
     monkeypatch.setattr(TrainingSession, "seconds", 54.0)
-    session = TrainingSession(settings(target_iter=1000, target_minutes=1.0, cool_down=0.2))
-    assert session.pace == pytest.approx(0.5)
+    session = open_session(settings(target_iter=1000, target_minutes=1.0, cool_down=0.2))
+    assert session.lr_scale == pytest.approx(0.5)
     monkeypatch.setattr(TrainingSession, "seconds", 61.0)
     assert session.finished()
 
@@ -281,20 +282,21 @@ def test_only_the_newest_generations_are_kept(settings):
 
 
 def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, settings):
-    session = TrainingSession(settings())
+    options = settings()
+    session = open_session(options)
     faceset = Faceset.open(people / "src")
     few = Faceset(people / "src", list(faceset)[:19])
-    assert len(sides_of(session, few, few).src.faces) == 19
-    assert sides_of(session, few, few).dst_kept_out is None
-    trained, rest = divide(faceset)
+    assert len(open_samplers(options, session, few, few).src.faces) == 19
+    assert open_samplers(options, session, few, few).dst_held_out is None
+    trained, rest = split(faceset)
     assert 18 <= len(trained) < 24
     assert len(rest) == 24 - len(trained)
     assert not any(held_out(info) for _, info in trained)
     assert all(held_out(info) for _, info in rest)
-    assert sides_of(session, faceset, faceset).src.faces == trained
+    assert open_samplers(options, session, faceset, faceset).src.faces == trained
 
 
-def test_sides_are_exchanged_for_a_while_also_after_a_restart(settings, monkeypatch):
+def test_sides_are_swapped_for_a_while_also_after_a_restart(settings, monkeypatch):
     fed = []
     step = TrainStep.__call__
     monkeypatch.setattr(
@@ -302,9 +304,9 @@ def test_sides_are_exchanged_for_a_while_also_after_a_restart(settings, monkeypa
     )
     train.run(settings(target_iter=3, swap_sides=5))
     train.run(settings(target_iter=8))
-    exchanged, fed[:] = list(fed), []
+    swapped, fed[:] = list(fed), []
     train.run(settings(target_iter=8, model_dir=settings().model_dir / "plain"))
-    for number, ((src, dst), (one, other)) in enumerate(zip(exchanged, fed, strict=True)):
+    for number, ((src, dst), (one, other)) in enumerate(zip(swapped, fed, strict=True)):
         expected = (other, one) if number < 5 else (one, other)
         np.testing.assert_array_equal(src.warped, expected[0].warped)
         np.testing.assert_array_equal(dst.warped, expected[1].warped)
@@ -312,8 +314,10 @@ def test_sides_are_exchanged_for_a_while_also_after_a_restart(settings, monkeypa
 
 def test_sorted_by_yaw_only_src_depends_on_the_other_side(people, settings):
     facesets = [Faceset.open(people / side) for side in ("src", "dst")]
-    plain = sides_of(TrainingSession(settings()), *facesets)
-    sorted_by_yaw = sides_of(TrainingSession(settings(sort_by_yaw=True)), *facesets)
+    plain, sorted_by_yaw = (
+        open_samplers(chosen, open_session(chosen), *facesets)
+        for chosen in (settings(), settings(sort_by_yaw=True))
+    )
     np.testing.assert_array_equal(plain[1].batch(0, 9).target, sorted_by_yaw[1].batch(0, 9).target)
     assert (plain[0].batch(0, 9).target != sorted_by_yaw[0].batch(0, 9).target).any()
     assert train.run(settings(sort_by_yaw=True, target_iter=2)).counts == {"iterations": 2}
@@ -358,7 +362,7 @@ def test_two_trainers_in_one_folder_are_refused(settings):
 
 def test_a_model_folder_that_is_a_file_is_refused(settings, tmp_path):
     (tmp_path / "model").write_text("")
-    with pytest.raises(InputError, match="cannot make the folder"):
+    with pytest.raises(InputError, match="cannot create the folder"):
         train.run(settings())
 
 
@@ -374,10 +378,10 @@ def test_files_that_are_no_faces_are_reported_and_the_rest_is_trained_on(
 
 def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
     train.run(settings(target_iter=4))
-    session = TrainingSession(settings())
+    session = open_session(settings())
     rng = np.random.default_rng(1)
     session.train(random_batch(rng), random_batch(rng))
-    saved = weights_of(TrainingSession(settings()).model)
+    saved = weights_of(open_session(settings()).model)
     variable = session.model.variables[0]
     for _ in range(3):
         variable.assign(tf.fill(variable.shape, np.nan))
@@ -396,11 +400,11 @@ def test_a_training_that_cannot_go_well_ends_with_a_sentence(settings):
 
 
 def test_what_was_learned_is_saved_before_an_error_ends_the_training(settings):
-    session = TrainingSession(settings())
+    session = open_session(settings())
     rng = np.random.default_rng(1)
 
     def fail():
-        with save.saved_first(session, Progress(session)):
+        with save.save_on_error(session, ProgressLine(session)):
             session.train(random_batch(rng), random_batch(rng))
             raise InputError("no face is left")
 
@@ -420,17 +424,17 @@ def no_room():
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
 def test_a_full_disk_keeps_the_last_save_and_the_training(settings, no_room, capsys):
     train.run(settings(target_iter=2))
-    session = TrainingSession(settings())
+    session = open_session(settings())
     rng = np.random.default_rng(1)
     session.train(random_batch(rng), random_batch(rng))
     no_room()
-    save.try_to_save(session, Progress(session))
+    save.try_to_save(session, ProgressLine(session))
     assert "iteration 2 is saved" in capsys.readouterr().err
     assert newest(settings().model_dir).iteration == 2
     with pytest.raises(UserError, match="cannot save into"):
         train.run(settings(target_iter=20))
     no_room(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
-    save.try_to_save(session, Progress(session))
+    save.try_to_save(session, ProgressLine(session))
     assert newest(settings().model_dir).iteration == 3
 
 
@@ -491,7 +495,7 @@ def test_a_saved_model_brings_its_options_but_not_its_folders(settings, tmp_path
         options.resolve(options_class("TOY"), given | {"width": 5}, {"width": 4})
 
 
-def test_a_batch_size_that_fits_is_chosen_anew_by_each_run(settings, tmp_path, capsys):
+def test_each_run_chooses_the_batch_size_that_fits(settings, tmp_path, capsys):
     train.run(settings(target_iter=1, batch_size=0))
     assert "at a batch size of 8" in capsys.readouterr().out
     assert saved_options(tmp_path / "model")["batch_size"] == 0
@@ -510,13 +514,15 @@ def test_damaged_saved_options_fall_back_to_the_save_before(settings):
 # --- what it tells
 
 
-def samplers_of(session, people):
-    return sides_of(session, *(Faceset.open(people / side) for side in ("src", "dst")))[:2]
+def session_and_samplers(chosen, people):
+    session = open_session(chosen)
+    facesets = (Faceset.open(people / side) for side in ("src", "dst"))
+    return session, open_samplers(chosen, session, *facesets)[:2]
 
 
 def test_the_console_line_has_speed_losses_and_the_time_left(settings):
-    session = TrainingSession(settings(target_iter=1000))
-    progress = Progress(session)
+    session = open_session(settings(target_iter=1000))
+    progress = ProgressLine(session)
     rng = np.random.default_rng(1)
     for _ in range(5):
         session.train(random_batch(rng), random_batch(rng))
@@ -528,7 +534,7 @@ def test_the_console_line_has_speed_losses_and_the_time_left(settings):
 
 
 def test_losses_shown_are_means_since_the_newest_save(settings):
-    session = TrainingSession(settings())
+    session = open_session(settings())
     rng = np.random.default_rng(1)
     results = [session.train(random_batch(rng), random_batch(rng)) for _ in range(6)]
     session.save()
@@ -557,8 +563,7 @@ def test_every_waits_longer_where_it_would_take_too_much_of_the_time():
 
 
 def test_the_summary_counts_parameters(people, settings):
-    session = TrainingSession(settings())
-    samplers = samplers_of(session, people)
+    session, samplers = session_and_samplers(settings(), people)
     text = summary.describe(session, *samplers)
     assert "1,424 parameters" in text  # 4*4*3*8+8 and twice 4*4*4*8+4
     assert "a new model" in text
@@ -569,14 +574,13 @@ def test_the_summary_counts_parameters(people, settings):
 
 
 def test_a_preview_shows_the_same_faces_every_time(people, settings):
-    session = TrainingSession(settings())
-    samplers = samplers_of(session, people)
+    session, samplers = session_and_samplers(settings(), people)
     history = np.linspace(1, 0.5, 100)[:, None]
     columns = preview.PreviewFaces(*samplers).columns(FacePredictor(session.model))
-    scene = preview.PreviewContent(columns, history, ["src"], 100)
-    image = preview.draw(scene)
+    content = preview.PreviewContent(columns, history, ["src"], 100)
+    image = preview.draw(content)
     again = preview.PreviewFaces(*samplers).columns(FacePredictor(session.model))
-    again = preview.draw(dataclasses.replace(scene, columns=again))
+    again = preview.draw(dataclasses.replace(content, columns=again))
     assert image.dtype == np.uint8
     assert (image == again).all()
     first = samplers[0].plain(0)[..., :3]
@@ -587,7 +591,7 @@ def test_a_preview_shows_the_same_faces_every_time(people, settings):
 def test_the_curve_is_as_high_as_the_losses():
     history = np.full((1000, 2), 0.25, np.float32)
     history[500:, 0] = 0.5
-    image = plots.curve(history, ["src", "src_mask"], "", width=400)
+    image = plots.loss_curves(history, ["src", "src_mask"], "", width=400)
     rows, columns = np.nonzero((image == plots.COLORS[0]).all(axis=-1))
     body = rows > 20  # below the legend
     middle = plots.CURVE_HEIGHT - 1

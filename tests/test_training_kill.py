@@ -1,4 +1,4 @@
-"""kill -9 at random moments of training: the model can always be continued, its loss goes on."""
+"""kill -9 at random moments of training: the model can always be continued, with the same loss."""
 
 import os
 import signal
@@ -90,7 +90,7 @@ def kill_and_continue(people, kills):
 
 
 def assert_goes_on_as_if_never_killed(people, history):
-    """Compare with a training that nobody disturbed: the samples depend on the iteration only."""
+    """Compare with an undisturbed training: the samples depend on the iteration only."""
     calm = Trainee(people, people / "calm")
     process = calm.start(len(history))
     printed = process.communicate()[0]

@@ -46,7 +46,7 @@ BAD = {
     "text.txt": (b"just some words\n" * 99, "not a video"),
     "noise.mkv": (np.random.default_rng(0).bytes(50_000), "not a video"),
     "list.mp4": (b"ffconcat version 1.0\nfile x.mp4\n", "not a video"),
-    "photo.png": (encode_image(picture(0)), "is a picture"),
+    "photo.png": (encode_image(picture(0)), "is an image"),
     "photo.mp4": (encode_image(picture(0)), "not a video"),
 }
 

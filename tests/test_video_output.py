@@ -18,7 +18,7 @@ from support.conversion import IDENTITY, INVERT, StopsAt, make_predictor, option
 from support.synthetic import make_frames, make_info, make_landmarks
 
 from converters import convert
-from converters.blending.high_bit_depth import deepen
+from converters.blending.high_bit_depth import restore_16_bit
 from converters.output import video
 from facelib.faceset import write_face
 from utils.errors import InputError, UsageError
@@ -393,13 +393,13 @@ def test_a_deep_frame_keeps_what_has_not_changed():
     before = np.rint(deep / 257).astype(np.uint8)
     after = before.copy()
     after[10:30, 20:50] = rng.integers(0, 256, (20, 30, 3))
-    result = deepen(deep, before, after)
+    result = restore_16_bit(deep, before, after)
     same = before == after
     assert np.array_equal(result[same], deep[same])
     assert np.abs(result.astype(int) - after.astype(int) * 257).max() <= 129
     assert (result[~same & (after == 0)] == 0).all()
     assert (result[~same & (after == 255)] == 65535).all()
-    assert np.array_equal(deepen(deep, before, before), deep)
+    assert np.array_equal(restore_16_bit(deep, before, before), deep)
 
 
 @pytest.mark.parametrize(

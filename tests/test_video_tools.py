@@ -60,7 +60,7 @@ def cut(clip, output, **changes):
 
 def test_pictures_and_times_are_those_of_the_video(clip, tmp_path):
     report = extract(clip, tmp_path / "in")
-    assert report.counts == {"pictures": 40}
+    assert report.counts == {"images": 40}
     files = list_images(tmp_path / "in")
     assert [file.name for file in files] == [f"{i:06d}.png" for i in range(40)]
     for file, image in zip(files, images_of(clip), strict=True):
@@ -126,9 +126,9 @@ def test_an_extraction_that_was_stopped_is_continued(clip, tmp_path, monkeypatch
     assert len(list_images(tmp_path / "in")) == 40
     times = json.loads((tmp_path / "in" / "timestamps.json").read_text())["times"]
     assert [Fraction(time) for time, _ in times.values()] == times_of(clip)
-    with pytest.raises(InputError, match="other pictures"):
+    with pytest.raises(InputError, match="other images"):
         extract(clip, tmp_path / "in", every=2)
-    assert extract(clip, tmp_path / "in", every=2, overwrite=True).counts == {"pictures": 20}
+    assert extract(clip, tmp_path / "in", every=2, overwrite=True).counts == {"images": 20}
     assert len(list_images(tmp_path / "in_trash")) == 40
 
 
@@ -173,7 +173,7 @@ def keyed(tmp_path_factory):
 def test_a_cut_is_exact_and_copied_where_it_can_be(keyed, tmp_path, first, last, copied, suffix):
     result = tmp_path / f"x{suffix}"
     report = cut(keyed, result, from_=first, to=last)
-    assert report.notes["the result"][0].startswith("copied" if copied else "encoded anew")
+    assert report.notes["the result"][0].startswith("copied" if copied else "re-encoded")
     times, images = times_of(keyed), images_of(keyed)
     begin = {"0.4s": 10, None: 0}.get(first) if first in ("0.4s", None) else int(first)
     end = {"1.2s": 30, None: 40}.get(last) if last in ("1.2s", None) else int(last) + 1
@@ -218,7 +218,7 @@ def test_a_clock_that_starts_anywhere_is_cut_at_the_right_place(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"from_": "90"}, UsageError, "nothing lies between"),
+        ({"from_": "90"}, UsageError, "no frame between"),
         ({"from_": "x"}, UsageError, "--from: Expected"),
         ({"output_file": "x.webm"}, UsageError, r"\.mp4.*Received"),
         ({"output_file": "there.mp4"}, InputError, "exists already"),
@@ -325,7 +325,7 @@ def test_a_mark_is_not_lost_on_the_way(tmp_path, tool):
 def test_the_command_line(clip, tmp_path, capsys):
     words = ["--output-dir", str(tmp_path / "in"), "--every", "10", "--no-ask"]
     assert main.main(["video", "extract", "--input-file", str(clip), *words]) == 0
-    assert "4 pictures" in capsys.readouterr().out
+    assert "4 images" in capsys.readouterr().out
     words = ["--input-dir", str(tmp_path / "in"), "--output-file", str(tmp_path / "x.mp4")]
     assert main.main(["video", "make", *words, "--no-ask"]) == 0
     assert len(times_of(tmp_path / "x.mp4")) == 4

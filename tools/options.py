@@ -11,7 +11,7 @@ class VerifyOptions(StageOptions):
     """Options of `verify`."""
 
     files: tuple[Path, ...] = opt(
-        help="pictures and videos, or folders of them", group="Files", positional=True
+        help="images and videos, or folders of them", group="Files", positional=True
     )
 
 

@@ -1,45 +1,40 @@
-"""What a training computes with: one processor or all GPUs together, in full or mixed precision."""
+"""What a model is trained on: one device or all GPUs together, in full or mixed precision."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from models.backend import keras, tf
-from trainer.options import TrainOptions
+from models.backend import Strategy, keras, tf
 from utils.errors import UsageError
 
-BFLOAT16_SINCE = (8, 0)  # compute capability: Ampere
+MIN_CAPABILITY = (8, 0)  # compute capability of the first GPUs with fast bfloat16: Ampere
 
 
-class Devices:
-    """The devices of one run.
+def prepare(batch_size: int, *, multi_gpu: bool, mixed_precision: bool) -> Strategy | None:
+    """Set the precision and return the strategy that shares batches; None for one device.
 
-    Attributes
-    ----------
-    strategy : tf.distribute.MirroredStrategy, or None for one device
+    Raises
+    ------
+    UsageError
+        If the devices are not up to it, or cannot share the batch evenly.
     """
-
-    def __init__(self, options: TrainOptions) -> None:
-        gpus = tf.config.list_physical_devices("GPU")
-        if options.mixed_precision:
-            check_precision(gpus)
-        set_precision(mixed=options.mixed_precision)
-        self.strategy: Any = None
-        if options.multi_gpu:
-            self.strategy = mirror([f"GPU:{number}" for number in range(len(gpus))])
-            check_batch(options.batch_size, self.count)
-
-    @property
-    def count(self) -> int:
-        """How many devices share a batch."""
-        return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
-
-    def scope(self) -> AbstractContextManager[Any]:
-        """Return the context in which variables must be made, so that each device has its copy."""
-        return nullcontext() if self.strategy is None else self.strategy.scope()
+    gpus = tf.config.list_physical_devices("GPU")
+    if mixed_precision:
+        check_precision(gpus)
+    set_precision(mixed=mixed_precision)
+    if not multi_gpu:
+        return None
+    strategy = mirror([f"GPU:{number}" for number in range(len(gpus))])
+    check_batch(batch_size, len(gpus))
+    return strategy
 
 
-def mirror(devices: Sequence[str]) -> Any:  # noqa: ANN401 - a strategy of TensorFlow
+def scope(strategy: Strategy | None) -> AbstractContextManager[Any]:
+    """Return the context in which to create variables, so that each device has its copy."""
+    return nullcontext() if strategy is None else strategy.scope()
+
+
+def mirror(devices: Sequence[str]) -> Strategy:
     """Return the strategy that trains on several devices as if they were one.
 
     Raises
@@ -73,7 +68,7 @@ def check_precision(gpus: Sequence[Any]) -> None:
     for gpu in gpus:
         details = tf.config.experimental.get_device_details(gpu)
         capability = details.get("compute_capability", (0, 0))
-        if capability < BFLOAT16_SINCE:
+        if capability < MIN_CAPABILITY:
             name, (major, minor) = details.get("device_name", "an unknown GPU"), capability
             raise UsageError(
                 f"--mixed-precision: Expected a GPU of compute capability 8.0 or more. "
@@ -82,5 +77,5 @@ def check_precision(gpus: Sequence[Any]) -> None:
 
 
 def set_precision(*, mixed: bool) -> None:
-    """Choose how the networks built from now on compute; their weights stay float32."""
+    """Choose how networks built from now on compute; their weights stay float32."""
     keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")

@@ -1,6 +1,6 @@
-"""How much memory a training takes, how much there is, and the batch size that fits.
+"""How much memory training takes, how much there is, and the batch size that fits.
 
-The estimate counts tensors; docs/performance.md compares it with what was measured.
+The estimate counts tensors; `python -m benchmarks.memory` compares it with the measured peak.
 """
 
 import math
@@ -10,17 +10,17 @@ from models.base import ModelBase
 from utils import console, lazy
 
 BYTES = 4  # of a float32
-PROGRAM = 600 << 20  # TensorFlow without a model; about the same for the context of a GPU
-BATCHES = (48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # those that are chosen from
-CPU_BATCH = 8  # more samples at a time are no faster there
-RAM_SHARE, GPU_SHARE = 0.6, 0.9  # of what is free, that a training may take
-# Layers whose output is kept until the backward pass has used it, where TensorFlow does as it is
-# told; the others show the same memory in another shape, or theirs is free at once.
+PROGRAM = 600 << 20  # TensorFlow without a model; about the same for a GPU context
+BATCHES = (48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the sizes to choose from
+CPU_BATCH = 8  # larger batches are no faster there
+RAM_SHARE, GPU_SHARE = 0.6, 0.9  # of the free memory, for training
+# Layers whose output a GPU keeps for the backward pass; the others reshape the same memory, or
+# theirs is freed at once.
 KEPT = ("Conv2D", "SeparableConv2D", "Dense", "Permute")
 
 
 class MemoryEstimate(NamedTuple):
-    """Bytes that a training takes, by what they are for."""
+    """Bytes that training takes, by purpose."""
 
     weights: int
     gradients: int
@@ -30,15 +30,15 @@ class MemoryEstimate(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum."""
         return sum(self)
 
 
 def estimate(model: ModelBase, batch_size: int, has_gpu: bool = False) -> MemoryEstimate:
     """Estimate the peak of a training step.
 
-    On a CPU the faster convolutions keep rearranged copies of what goes through them, about as much
-    again as all layers give.
+    On a CPU the faster convolutions keep rearranged copies of their inputs, about as large as the
+    outputs of all layers.
     """
     weights = BYTES * sum(network.count_params() for network in model.networks.values())
     outputs = sum(_sides(name) * _outputs(net, has_gpu) for name, net in model.networks.items())
@@ -46,12 +46,12 @@ def estimate(model: ModelBase, batch_size: int, has_gpu: bool = False) -> Memory
 
 
 def _sides(name: str) -> int:
-    """How many people's faces go through a network: its name says whether it has one person."""
+    """Return how many sides share a network, by its name."""
     return 1 if "_src" in name or "_dst" in name else 2
 
 
 def _outputs(network: object, only_kept: bool) -> int:
-    """Count the numbers that the layers of a network give for one sample."""
+    """Count the output elements of a network's layers for one sample."""
     count = 0
     for layer in network.layers:  # type: ignore[attr-defined]
         if not only_kept or type(layer).__name__ in KEPT:
@@ -61,7 +61,7 @@ def _outputs(network: object, only_kept: bool) -> int:
 
 
 def available(has_gpu: bool) -> int:
-    """Return how many bytes a training may take on this machine: of the GPU, or of the RAM."""
+    """Return how many bytes training may take on this machine: of the GPU, or of the RAM."""
     if has_gpu:
         devices = lazy.load("tensorflow.python.client.device_lib").list_local_devices()
         return int(GPU_SHARE * min(d.memory_limit for d in devices if d.device_type == "GPU"))
@@ -69,18 +69,18 @@ def available(has_gpu: bool) -> int:
 
 
 def fitting_batch(model: ModelBase, room: int, has_gpu: bool = False) -> int:
-    """Return the largest batch size, of those that are usual, that fits into `room` bytes; 0: none.
+    """Return the largest of BATCHES that fits into `room` bytes; 0: none.
 
-    On a CPU it is not more than is of use.
+    On a CPU it is not larger than CPU_BATCH.
     """
     batches = [b for b in BATCHES if has_gpu or b <= CPU_BATCH]
     return next((b for b in batches if estimate(model, b, has_gpu).total <= room), 0)
 
 
 def choose_batch(model: ModelBase, wanted: int, has_gpu: bool, devices: int = 1) -> int:
-    """Return the batch size to train with, shared by `devices`; 0 wants the one that fits.
+    """Return the batch size to train with, split among `devices`; 0 asks for one that fits.
 
-    What does not fit is tried all the same, after a warning: it is an estimate.
+    A size that does not fit is used after a warning, because this is an estimate.
     """
     room = available(has_gpu)
     fitting = devices * fitting_batch(model, room, has_gpu)
@@ -96,12 +96,12 @@ def choose_batch(model: ModelBase, wanted: int, has_gpu: bool, devices: int = 1)
 
 
 def describe(model: ModelBase, batch_size: int, has_gpu: bool) -> str:
-    """Say what a training takes and for what."""
+    """Describe the memory that training takes."""
     memory = estimate(model, batch_size, has_gpu)
     parts = [f"{name} {gigabytes(size)}" for name, size in memory._asdict().items()]
     return f"about {gigabytes(memory.total)} at a batch size of {batch_size}: {', '.join(parts)}"
 
 
 def gigabytes(size: int) -> str:
-    """Say a number of bytes: "1.2 GB"."""
+    """Format a number of bytes: "1.2 GB"."""
     return f"{size / 2**30:.1f} GB"

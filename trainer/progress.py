@@ -1,4 +1,4 @@
-"""What training tells while it runs: one line with speed, losses and the time that is left."""
+"""The console line of a training: speed, losses and the time left; and periodic events."""
 
 import sys
 import time
@@ -12,9 +12,9 @@ WINDOW = 20  # iterations over which the speed is averaged
 
 
 class Every:
-    """Something that is due again and again: `due` is true once in `minutes` (0: never).
+    """A periodic event: `due` is true once in `minutes` (0: never).
 
-    What `spent` is told may be at most `share` of the time: periods become longer until it is.
+    The time reported to `spent` may be at most `share` of all: periods get longer until it is.
     """
 
     def __init__(self, minutes: float, share: float = 1.0) -> None:
@@ -24,11 +24,11 @@ class Every:
         self._last = time.perf_counter()
 
     def spent(self, seconds: float) -> None:
-        """Tell how long it took, all at once or in parts."""
+        """Report how long the event took, at once or in parts."""
         self._spent += seconds
 
     def due(self) -> bool:
-        """Whether it is time; if so, the next period begins."""
+        """Whether it is time; if so, the next period starts."""
         now = time.perf_counter()
         if not self._seconds or now - self._last < max(self._seconds, self._spent / self._share):
             return False
@@ -36,8 +36,8 @@ class Every:
         return True
 
 
-class Progress:
-    """The console line: overwritten on a terminal, elsewhere a new one about once a minute."""
+class ProgressLine:
+    """Overwritten on a terminal; elsewhere a new line about once a minute."""
 
     def __init__(self, session: TrainingSession) -> None:
         self.session = session
@@ -46,7 +46,7 @@ class Progress:
         self._shown = 0.0
 
     def show(self, waited: float) -> None:
-        """Call after each iteration with the seconds it has waited for samples so far, in all."""
+        """Update after an iteration; `waited` is the total time spent waiting for samples."""
         now = time.perf_counter()
         self._times.append((now, waited))
         pause = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
@@ -55,19 +55,21 @@ class Progress:
             console.status(self.line())
 
     def restart(self) -> None:
-        """Measure the speed anew: something else than training has just taken its time."""
+        """Restart measuring the speed, after something other than training took time."""
         self._times.clear()
 
     def line(self) -> str:
-        """Return iteration, ms, mean losses since the newest save, samples/s, waiting and rest."""
+        """Return iteration, ms, mean losses since the newest save, samples/s, waiting, and rest."""
+        session = self.session
         (start, waited_before), (end, waited) = self._times[0], self._times[-1]
         seconds = max((end - start) / (len(self._times) - 1), 1e-9)
-        parts = [f"[#{self.session.iteration:06d}] {seconds * 1000:.0f} ms"]
-        parts += [f"{name} {mean:.4f}" for name, mean in self.session.mean_losses().items()]
-        parts.append(f"{2 * self.session.batch_size / seconds:.1f} samples/s")
+        parts = [f"[#{session.iteration:06d}] {seconds * 1000:.0f} ms"]
+        parts += [f"{name} {mean:.4f}" for name, mean in session.mean_losses().items()]
+        parts.append(f"{2 * session.batch_size / seconds:.1f} samples/s")
         if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
             parts.append(f"{share:.0%} of the time waiting for samples")
-        if (left := self._left(seconds)) is not None:
+        left = session.schedule.seconds_left(session.iteration, session.seconds, seconds)
+        if left is not None:
             parts.append(f"{duration(left)} to target")
         return "  ".join(parts)
 
@@ -82,18 +84,9 @@ class Progress:
         if self._terminal and self._shown:
             console.say()
 
-    def _left(self, seconds: float) -> float | None:
-        """Seconds until the nearer target, None without one."""
-        left = []
-        if self.session.options.target_iter:
-            left.append((self.session.options.target_iter - self.session.iteration) * seconds)
-        if self.session.options.target_minutes:
-            left.append(self.session.options.target_minutes * 60 - self.session.seconds)
-        return max(min(left), 0.0) if left else None
-
 
 def duration(seconds: float) -> str:
-    """Say a duration: "45 s", "12 min", "3 h 05 min"."""
+    """Format a duration: "45 s", "12 min", "3 h 05 min"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

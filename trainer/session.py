@@ -1,87 +1,90 @@
-"""A model in training: networks, optimizer, history, clock, and their way to disk and back."""
+"""A model in training: networks, optimizer, loss history and clock, and how they are saved."""
 
-import dataclasses
 import math
 import platform
-import secrets
 import time
 from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from models import checkpoint, weight_transfer
+from models import checkpoint
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
-from trainer.devices import Devices
-from trainer.options import TrainOptions, to_save
+from trainer.schedule import Schedule
 from trainer.step import StepResult, TrainStep
-from utils import console, lazy
-from utils.errors import UsageError, UserError
-from utils.options import to_json
+from utils import lazy
+from utils.errors import UserError
 
 MAX_ROLLBACKS = 3  # to the same generation
 
 
-class TrainingSession:
-    """What is trained and how far it has come.
+@dataclass(frozen=True)
+class SaveSettings:
+    """Where a model is saved, and what is saved besides the state of its training.
 
     Attributes
     ----------
-    model : ModelBase
-    batch_size : faces of each side per step; 0 until it is set, when the options leave it open
-    seed : where this run's randomness comes from
-    iteration : steps done in all runs
-    steps_done : steps done in this run
-    loss_names : columns of `history`, known after the first step
-    saved_iteration : iteration of the newest generation on disk, -1 before the first
-    exchanged_until : up to this iteration src is fed as dst and dst as src
+    keep : int
+        Number of generations to keep.
+    options : mapping
+        What the model remembers of its options, as JSON values; "model" is its name.
     """
 
-    def __init__(self, options: TrainOptions) -> None:
-        generation = checkpoint.load_newest(options.model_dir)
-        if generation is not None:
-            checkpoint.check_name(generation, options.model_dir, options.model)
-        self.seed = secrets.randbits(32) if options.seed is None else options.seed
-        lazy.load("keras").utils.set_random_seed(self.seed % 2**32)
-        self.options = options
-        self.batch_size = options.batch_size
-        self.processors = Devices(options)
-        way = options.way
-        with self.processors.scope():
-            self.model: ModelBase = checkpoint.build_model(options.model, to_json(options))
-            if generation is None and way.own_start:
-                lazy.load("models.initializers").begin(self.model.networks.values(), self.seed)
-            if options.load_weights is not None:
-                self._begin_with(options.load_weights, generation)
-            self.step = TrainStep(
-                self.model,
-                way.learning_rate,
-                options.clip_gradients,
-                self.processors.strategy,
-                way.warm_up,
-            )
+    model_dir: Path
+    keep: int
+    options: Mapping[str, Any]
+
+
+class TrainingSession:
+    """A model and how far its training has come.
+
+    Attributes
+    ----------
+    batch_size : int
+        Samples of each side per step; 0 until it is chosen, when the options leave it open.
+    seed : int
+        Source of this run's randomness.
+    iteration : int
+        Steps done in all runs.
+    steps_done : int
+        Steps done in this run.
+    loss_names : list of str
+        Columns of `history`, known after the first step.
+    saved_iteration : int
+        Iteration of the newest generation on disk, -1 before the first.
+    swapped_until : int
+        Up to this iteration src samples are trained as dst and dst samples as src.
+    """
+
+    def __init__(
+        self,
+        model: ModelBase,
+        step: TrainStep,
+        schedule: Schedule,
+        save_settings: SaveSettings,
+        *,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.model, self.step = model, step
+        self.schedule, self.save_settings = schedule, save_settings
+        self.batch_size, self.seed = batch_size, seed
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
+        self.swapped_until = 0
         self._losses = array("f")
         self._earlier, self._started = 0.0, math.inf
         self._rollbacks, self._rolled_back_to = 0, -1
-        self.exchanged_until = 0
-        if generation is not None:
-            self._restore(generation)
-            self._earlier = float(generation.state.get("seconds", 0.0))
-            self.exchanged_until = int(generation.state.get("exchanged_until", 0))
-        if options.swap_sides:
-            self.exchanged_until = self.iteration + options.swap_sides
 
-    def _begin_with(self, other: Path, existing: Generation | None) -> None:
-        """Take over weights of another model; only a new model may do so."""
-        if existing is not None:
-            raise UsageError(
-                f'--load-weights begins a new model, but "{self.options.model_dir}" holds one at '
-                f"iteration {existing.iteration}; leave the flag out, or use another --model-dir"
-            )
-        console.say(weight_transfer.describe(weight_transfer.load_weights(self.model, other)))
+    def resume(self, generation: Generation) -> None:
+        """Continue from a saved generation."""
+        self._restore(generation)
+        self._earlier = float(generation.state.get("seconds", 0.0))
+        self.swapped_until = int(generation.state.get("exchanged_until", 0))
 
     @property
     def seconds(self) -> float:
@@ -95,37 +98,32 @@ class TrainingSession:
         return np.array(self._losses, np.float32).reshape(-1, columns)
 
     @property
-    def exchanged(self) -> bool:
-        """Whether src and dst are exchanged at present."""
-        return self.iteration < self.exchanged_until
-
-    def start_clock(self) -> None:
-        """Count training time from now on; what came before was preparation."""
-        self._started = time.perf_counter()
+    def sides_swapped(self) -> bool:
+        """Whether src and dst are swapped at present (`--swap-sides`)."""
+        return self.iteration < self.swapped_until
 
     @property
-    def done(self) -> float:
-        """The share of the way to the nearer target, 0..1; 0 without a target."""
-        ways = (
-            (self.iteration, self.options.target_iter),
-            (self.seconds, self.options.target_minutes * 60),
-        )
-        return min(max(come / target if target else 0.0 for come, target in ways), 1.0)
+    def progress(self) -> float:
+        """How near the closer target is, 0..1; 0 without a target."""
+        return self.schedule.progress(self.iteration, self.seconds)
+
+    @property
+    def lr_scale(self) -> float:
+        """Factor on the learning rate of the next step."""
+        return self.schedule.lr_scale(self.progress)
 
     def finished(self) -> bool:
         """Whether a target is reached."""
-        return self.done == 1
+        return self.progress == 1
 
-    @property
-    def pace(self) -> float:
-        """Size of the next step as a share of the learning rate: shrinks in the cool-down."""
-        share = self.options.cool_down
-        return min((1 - self.done) / share, 1.0) if share else 1.0
+    def start_clock(self) -> None:
+        """Count training time from now on; preparation does not count."""
+        self._started = time.perf_counter()
 
     def train(self, src: Batch, dst: Batch) -> StepResult:
-        """Do one step and record its losses; a step that was not finite is not recorded."""
-        self.step.optimizer.rate.assign(self.options.way.learning_rate * self.pace)
-        result = self.step(dst, src) if self.exchanged else self.step(src, dst)
+        """Do one step and record its losses unless they are not finite."""
+        self.step.optimizer.rate.assign(self.schedule.learning_rate * self.lr_scale)
+        result = self.step(dst, src) if self.sides_swapped else self.step(src, dst)
         if result.finite:
             self.loss_names = list(result.losses)
             self._losses.extend(result.losses.values())
@@ -134,7 +132,7 @@ class TrainingSession:
         return result
 
     def mean_losses(self) -> dict[str, float]:
-        """Return the mean since the newest save of each loss a person wants to see."""
+        """Return the mean since the newest save of each loss that is shown to the user."""
         columns = max(len(self.loss_names), 1)
         since = min(max(self.saved_iteration, 0), self.iteration - 1)
         rows = np.array(self._losses[since * columns :], np.float32).reshape(-1, columns)
@@ -142,61 +140,65 @@ class TrainingSession:
         return {name: mean for name, mean in means if "mask" not in name}
 
     def save(self) -> None:
-        """Write a generation; nothing happens when nothing was learned since the newest one.
+        """Write a generation, unless nothing was learned since the newest one.
 
         Raises
         ------
         OSError
-            When it cannot be written, such as on a full disk; older generations are not touched.
+            When it cannot be written, such as on a full disk; older generations stay intact.
         """
         if self.iteration == self.saved_iteration:
             return
+        settings = self.save_settings
         checkpoint.save_generation(
-            self.options.model_dir,
+            settings.model_dir,
             state={
-                "model": self.options.model,
+                "model": settings.options["model"],
                 "iteration": self.iteration,
                 "seconds": round(self.seconds, 3),
                 "loss_names": self.loss_names,
-                "exchanged_until": self.exchanged_until,
+                "exchanged_until": self.swapped_until,
                 "versions": _versions(),
             },
-            options=to_save(self.options),
+            options=settings.options,
             weights={name: net.get_weights() for name, net in self.model.networks.items()},
             optimizer=self.step.optimizer.state(),
             history=self.history,
-            keep=self.options.keep,
+            keep=settings.keep,
         )
         self.saved_iteration = self.iteration
 
     def roll_back(self, healthy: int) -> None:
-        """Return to the newest generation of iteration `healthy` or before; newer ones are removed.
+        """Return to the newest generation up to iteration `healthy` and remove newer ones.
 
         Raises
         ------
         UserError
             When that has happened too often, or there is nothing to return to.
         """
-        generation = checkpoint.load_newest(self.options.model_dir, healthy)
+        model_dir = self.save_settings.model_dir
+        generation = checkpoint.load_newest(model_dir, healthy)
         again = generation is not None and generation.iteration <= self._rolled_back_to
         self._rollbacks = self._rollbacks + 1 if again else 1
         if generation is not None:
-            checkpoint.remove_newer(self.options.model_dir, generation.iteration)
+            checkpoint.remove_newer(model_dir, generation.iteration)
             self._rolled_back_to = generation.iteration
             self._restore(generation)
         if generation is None or self._rollbacks > MAX_ROLLBACKS:
             raise UserError(
-                f"training breaks down again and again after iteration {self.saved_iteration}, "
-                "which is saved: lower --learning-rate "
-                f"(it is {self.options.way.learning_rate:g}), "
-                "give --clip-gradients 1, or look for broken faces with --debug"
+                f"training breaks down repeatedly after iteration {self.saved_iteration}, which is "
+                f"saved: lower --learning-rate (now {self.schedule.learning_rate:g}), "
+                "use --clip-gradients 1, or look for damaged faces with --debug"
             )
 
     def set_batch_size(self, size: int) -> None:
-        """Train with batches of another size from now on; it is saved with the model."""
+        """Use another batch size from now on and save it with the model."""
         self.batch_size = size
-        if self.options.batch_size:  # 0 stays: what fits depends on the device
-            self.options = dataclasses.replace(self.options, batch_size=size)
+        options = self.save_settings.options
+        if options["batch_size"]:  # 0 stays: the largest that fits depends on the device
+            self.save_settings = replace(
+                self.save_settings, options={**options, "batch_size": size}
+            )
 
     def _restore(self, generation: Generation) -> None:
         checkpoint.set_weights(self.model, generation)

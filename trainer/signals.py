@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while training: remembered, so that a step is finished and saved first."""
+"""Ctrl-C and SIGTERM during training: the current step is finished and the model saved first."""
 
 import signal
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether somebody asked to stop; a second request no longer waits."""
+    """Whether the user asked to stop; a second request interrupts at once."""
 
     def __init__(self) -> None:
         self.made = False
@@ -24,7 +24,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Collect requests to stop inside the block; only the main thread may receive signals."""
+    """Collect stop requests inside the block; only the main thread can receive signals."""
     request = StopRequest()
     if current_thread() is not main_thread():
         yield request

@@ -1,16 +1,16 @@
-"""One training step: uint8 samples in, weights moved, losses out; one graph for both sides."""
+"""One training step: uint8 samples in, weights updated, losses out; one graph for both sides."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from models.backend import Tensor, tf
+from models.backend import Strategy, Tensor, tf
 from models.base import Batch, ModelBase
 from trainer.optimizer import Adam
 
 
 class StepResult(NamedTuple):
-    """What a step gave: the losses by name, and whether they and all gradients were finite.
+    """The losses of a step, and whether they and all gradients were finite.
 
     When they were not, no weight was changed.
     """
@@ -26,10 +26,12 @@ class TrainStep:
 
     Parameters
     ----------
-    clip : a gradient longer than this, all variables together, is shortened to it (0: never)
-    strategy : a tf.distribute.Strategy that shares each batch among its devices; make the step and
-        the model inside its scope
-    warm_up : steps over which the learning rate grows to its size
+    clip : float
+        Largest norm of the gradient, all variables together (0: no clipping).
+    strategy : tf.distribute.Strategy or None
+        Shares each batch among its devices; create the step and the model inside its scope.
+    warm_up : int
+        Steps over which the learning rate grows from zero.
     """
 
     def __init__(
@@ -37,18 +39,24 @@ class TrainStep:
         model: ModelBase,
         learning_rate: float,
         clip: float = 0.0,
-        strategy: Any = None,  # noqa: ANN401
+        strategy: Strategy | None = None,
         warm_up: int = 0,
     ) -> None:
-        self.model, self.clip, self.strategy = model, clip, strategy
+        self.model, self.clip = model, clip
+        self.strategy: Strategy = strategy
         self.optimizer = Adam(model.variables, learning_rate, warm_up)
         self._names: list[str] = []
-        self._graph = tf.function(self._step if strategy is None else self._shared_step)
+        self._graph = tf.function(self._step if strategy is None else self._distributed_step)
+
+    @property
+    def device_count(self) -> int:
+        """How many devices share a batch."""
+        return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
 
     def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
-        share = tensors if self.strategy is None else self._shares
-        losses, finite = self._graph(share(src), share(dst))
+        convert = to_tensors if self.strategy is None else self._distribute
+        losses, finite = self._graph(convert(src), convert(dst))
         return StepResult(
             dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite)
         )
@@ -61,9 +69,9 @@ class TrainStep:
             total = tf.add_n(list(losses.values()))
         gradients, values = tape.gradient(total, variables), tf.stack(list(losses.values()))
         self._names = list(losses)
-        if self.strategy is not None:  # every device goes on with the mean over all of them
-            together, mean = tf.distribute.get_replica_context(), tf.distribute.ReduceOp.MEAN
-            gradients, values = together.all_reduce(mean, [gradients, values])
+        if self.strategy is not None:  # every device continues with the mean over all of them
+            replica, mean = tf.distribute.get_replica_context(), tf.distribute.ReduceOp.MEAN
+            gradients, values = replica.all_reduce(mean, [gradients, values])
             total = tf.reduce_sum(values)
         # the norm is not finite when any element of any gradient is not
         norm = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
@@ -74,30 +82,29 @@ class TrainStep:
         tf.cond(finite, lambda: self._apply(gradients), lambda: False)
         return values, finite
 
-    def _shares(self, batch: Batch) -> Batch:
-        """Divide a batch: each device gets as many samples."""
-        count = self.strategy.num_replicas_in_sync
+    def _distribute(self, batch: Batch) -> Batch:
+        """Split a batch evenly among the devices."""
 
-        def share(array: np.ndarray) -> Tensor:
-            parts = np.split(array, count)
+        def split(array: np.ndarray) -> Tensor:
+            parts = np.split(array, self.device_count)
             return self.strategy.experimental_distribute_values_from_function(
                 lambda device: tf.convert_to_tensor(parts[device.replica_id_in_sync_group])
             )
 
-        return Batch(*map(share, batch))
+        return Batch(*map(split, batch))
 
-    def _shared_step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
-        """Do a step on all devices; what they return is the same."""
+    def _distributed_step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
+        """Do a step on all devices; they all return the same."""
         values, finite = self.strategy.run(self._step, (src, dst))
-        first = self.strategy.experimental_local_results
-        return first(values)[0], first(finite)[0]
+        per_device = self.strategy.experimental_local_results
+        return per_device(values)[0], per_device(finite)[0]
 
     def _apply(self, gradients: list[Tensor]) -> bool:
         self.optimizer.apply(gradients)
         return True
 
 
-def tensors(batch: Batch) -> Batch:
+def to_tensors(batch: Batch) -> Batch:
     """Return a NumPy batch as tensors of the same type."""
     return Batch(*(tf.convert_to_tensor(array) for array in batch))
 

@@ -1,8 +1,7 @@
-"""What is said before training begins: model, options, networks, memory, device, faces."""
+"""What is printed before training starts: model, options, networks, memory, device, faces."""
 
 from trainer import memory
 from trainer.data.sampler import Sampler
-from trainer.options import to_save
 from trainer.progress import duration
 from trainer.session import TrainingSession
 from utils import lazy
@@ -11,11 +10,10 @@ from utils.parallel import cores
 
 def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool = False) -> str:
     """Return the summary, several lines."""
-    options, model = session.options, session.model
+    model, options = session.model, dict(session.save_settings.options)
     past = f"iteration {session.iteration:,}, trained for {duration(session.seconds)}"
-    lines = [f"{options.model}: {past if session.iteration else 'a new model'}", "options"]
-    shown = {name: value for name, value in to_save(options).items() if name != "model"}
-    lines += [f"  {name.replace('_', ' '):16}{_word(value)}" for name, value in shown.items()]
+    lines = [f"{options.pop('model')}: {past if session.iteration else 'a new model'}", "options"]
+    lines += [f"  {name.replace('_', ' '):20}{_shown(value)}" for name, value in options.items()]
     lines.append("networks")
     counts = {name: network.count_params() for name, network in model.networks.items()}
     lines += [f"  {name:16}{count:>13,} parameters" for name, count in counts.items()]
@@ -23,19 +21,19 @@ def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool
     lines.append(f"memory  {memory.describe(model, session.batch_size, has_gpu)}")
     lines.append(f"device  {device()}")
     lines.append(f"faces   src {len(src.faces)}, dst {len(dst.faces)}")
-    if session.exchanged:
-        lines.append(f"sides   exchanged until iteration {session.exchanged_until:,}")
+    if session.sides_swapped:
+        lines.append(f"sides   swapped until iteration {session.swapped_until:,}")
     return "\n".join(lines)
 
 
-def _word(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)
 
 
 def device() -> str:
-    """Name the processor that TensorFlow works on."""
+    """Name the device that TensorFlow computes on."""
     tf = lazy.load("tensorflow")
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:

@@ -1,21 +1,21 @@
-"""Train: take a batch of each person's faces, do a step, tell, save, and again."""
+"""Train a model: draw a batch of each side, do a step, show progress, save, repeat."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from facelib.faceset import Faceset
-from trainer import memory, save
+from trainer import assembly, memory, save
 from trainer.data.loader import BatchLoader
-from trainer.data.split import Sides, sides_of
+from trainer.data.split import Samplers
 from trainer.monitoring import monitor
 from trainer.monitoring.debug_samples import show_samples
-from trainer.monitoring.monitor import Monitor
+from trainer.monitoring.monitor import Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
 from trainer.monitoring.validation import Validation
 from trainer.options import TrainOptions
-from trainer.progress import Every, Progress
-from trainer.recovery import StepGuard
+from trainer.progress import Every, ProgressLine
+from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
 from trainer.signals import stop_requests
 from trainer.summary import describe
@@ -26,7 +26,7 @@ from utils.lock import locked
 
 
 def run(options: TrainOptions) -> Report:
-    """Train a model until a target is reached or somebody stops it.
+    """Train a model until a target is reached or the user stops it.
 
     Raises
     ------
@@ -36,80 +36,84 @@ def run(options: TrainOptions) -> Report:
     Interrupted
         After Ctrl-C or SIGTERM, when everything is saved.
     """
-    folders = (options.training_data_src_dir, options.training_data_dst_dir)
-    facesets = [Faceset.open(folder) for folder in folders]
-    with _only_trainer(options.model_dir):
+    src = Faceset.open(options.training_data_src_dir)
+    dst = Faceset.open(options.training_data_dst_dir)
+    with _exclusive(options.model_dir):
         has_gpu = device.tune()
-        session = TrainingSession(options)
-        sides = sides_of(session, *facesets)
+        session = assembly.open_session(options)
+        samplers = assembly.open_samplers(options, session, src, dst)
         if options.debug:
-            return show_samples(options, sides.src, sides.dst)
+            return show_samples(samplers, options.model_dir, in_window=options.preview)
         if not has_gpu:
             lazy.load("models.fast_convolution").accelerate(session.model.networks.values())
-        size = memory.choose_batch(
-            session.model, options.batch_size, has_gpu, session.processors.count
+        batch_size = memory.choose_batch(
+            session.model, options.batch_size, has_gpu, session.step.device_count
         )
-        session.set_batch_size(size)
-        console.say(describe(session, sides.src, sides.dst, has_gpu))
+        session.set_batch_size(batch_size)
+        console.say(describe(session, samplers.src, samplers.dst, has_gpu))
         if session.finished():
-            console.say("the target is reached already; set a higher one to train on")
-        _train(session, sides)
+            console.say("the target is already reached; set a higher one to train further")
+        _train(session, samplers, assembly.monitor_settings(options), options.save_minutes)
     return Report(
         counts={"iterations": session.steps_done},
         notes={
-            "files that are no faces": facesets[0].skipped + facesets[1].skipped,
-            "faces that could not be read": sides.src.failures + sides.dst.failures,
+            "files that are no faces": src.skipped + dst.skipped,
+            "faces that could not be read": samplers.src.failures + samplers.dst.failures,
         },
     )
 
 
-def _train(session: TrainingSession, sides: Sides) -> None:
-    """Train until a target is reached or somebody asks to stop, and save."""
-    options = session.options
-    save.save(session)  # that this works is better known before hours are spent
-    progress, save_due = Progress(session), Every(options.save_minutes)
-    feed = BatchLoader(sides.src, sides.dst, session.batch_size, first=session.iteration)
-    watch = Monitor(session, progress, PreviewFaces(sides.src, sides.dst), _exam(session, sides))
-    guard = StepGuard(session, feed, progress)
-    wishes: set[str] = set()
+def _train(
+    session: TrainingSession, samplers: Samplers, settings: MonitorSettings, save_minutes: float
+) -> None:
+    """Train until a target is reached or the user asks to stop, and save."""
+    save.save(session)  # if this fails, better now than after hours
+    line, save_due = ProgressLine(session), Every(save_minutes)
+    loader = BatchLoader(samplers.src, samplers.dst, session.batch_size, first=session.iteration)
+    faces, validation = PreviewFaces(samplers.src, samplers.dst), _validation(samplers, settings)
+    watching = Monitor(session, line, faces, validation, settings)
+    runner = StepRunner(session, loader, line)
+    requests: set[str] = set()
     session.start_clock()
-    with stop_requests() as stop, watch:
-        with feed, save.saved_first(session, progress):
-            while not (session.finished() or stop.made or monitor.QUIT in wishes):
-                if not guard.step():
+    with stop_requests() as stop, watching:
+        with loader, save.save_on_error(session, line):
+            while not (session.finished() or stop.made or monitor.QUIT in requests):
+                if not runner.step():
                     continue
-                progress.show(feed.waited)
-                wishes = watch.look()
-                if save_due.due() or monitor.SAVE in wishes:
-                    save.try_to_save(session, progress)
-                if monitor.BACKUP in wishes:
-                    save.try_to_back_up(session, progress)
-        progress.end()
+                line.show(loader.waited)
+                requests = watching.after_step()
+                if save_due.due() or monitor.SAVE in requests:
+                    save.try_to_save(session, line)
+                if monitor.BACKUP in requests:
+                    save.try_to_back_up(session, line)
+        line.end()
         save.save(session)
-        watch.finish()
+        watching.finish()
     if stop.made:
         raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")
 
 
-def _exam(session: TrainingSession, sides: Sides) -> Validation | None:
-    """Make the exam of the faces that are kept out of training, if there are any."""
-    if not session.options.measure_minutes:
+def _validation(samplers: Samplers, settings: MonitorSettings) -> Validation | None:
+    """Prepare the validation on held-out faces, if it is wanted and there are any."""
+    if not settings.validation_minutes:
         return None
-    if sides.dst_kept_out is None:
-        console.say("too few dst faces to keep some out of training; progress is not measured")
+    if samplers.dst_held_out is None:
+        console.say("too few dst faces to hold some out; there is no validation")
         return None
-    return Validation(sides.src_kept_out, sides.dst_kept_out, sides.src, sides.dst)
+    return Validation(
+        samplers.src_held_out, samplers.dst_held_out, train_src=samplers.src, train_dst=samplers.dst
+    )
 
 
 @contextmanager
-def _only_trainer(model_dir: Path) -> Iterator[None]:
-    """Make the model folder and keep other trainers out of it."""
+def _exclusive(model_dir: Path) -> Iterator[None]:
+    """Create the model folder and keep other trainers out of it."""
     try:
         model_dir.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise InputError(f'cannot make the folder "{model_dir}": {problem.strerror}') from None
-    taken = ModelError(
-        f'another training is at work in "{model_dir}"; stop it, or use another --model-dir'
+        raise InputError(f'cannot create the folder "{model_dir}": {problem.strerror}') from None
+    in_use = ModelError(
+        f'another training is running in "{model_dir}"; stop it, or use another --model-dir'
     )
-    with locked(model_dir / ".train.lock", taken):
+    with locked(model_dir / ".train.lock", in_use):
         yield

@@ -1,11 +1,11 @@
-"""What every part of the program uses and that knows no face."""
+"""Helpers for every part of the program; nothing here knows about faces."""
 
 import os
 
 MOST_PIXELS = 12_288 * 8_192
-"""Of a picture or a frame. A header that claims more is not believed; decoded, these are 0.3 GB."""
+"""Largest image or frame that is decoded: 0.3 GB. Larger claims in a header are refused."""
 
-# OpenCV reads these when it is first imported; its own limit is a thousand million pixels, and it
-# would comment on every damaged file.
+# OpenCV reads these on its first import; its own limit is 2^30 pixels, and it would comment on
+# every damaged file.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")

@@ -1,8 +1,8 @@
-"""How glibc's malloc gives memory back: not at once, because the next picture wants it again.
+"""Settings of glibc's malloc: keep freed memory for the next image.
 
-By default it maps each block of more than 128 kB anew and unmaps it when it is freed, and the
-system fills every page of it with zeros at the first touch: for a step on a picture of 256 pixels
-that can take longer than the step. Other systems' allocators are left alone.
+By default each block above 128 kB is mapped and unmapped individually, and the kernel zeroes every
+page on first touch: for a step on a 256-pixel image that can take longer than the step. Other
+allocators are left alone.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ def keep_pictures() -> bool:
 def keep_everything() -> bool:
     """Keep all freed memory; False without glibc.
 
-    A training step frees and asks again for the same few hundred megabytes.
+    A training step frees and allocates the same few hundred megabytes.
     """
     return _set({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: 256 << 20})
 

@@ -1,4 +1,4 @@
-"""Everything that prints: lines, warnings, progress, questions and the report a stage ends with."""
+"""All terminal output: lines, warnings, progress, questions and the final report of a stage."""
 
 import sys
 import threading
@@ -13,7 +13,7 @@ NAMES_SHOWN = 20
 
 
 def say(text: str = "") -> None:
-    """Print one line to stdout; a console that lacks a character shows `?` instead."""
+    """Print one line to stdout, with `?` for characters that the console lacks."""
     _print(text, sys.stdout)
 
 
@@ -28,7 +28,7 @@ def error(text: str) -> None:
 
 
 def status(text: str) -> None:
-    """Overwrite the current line of a terminal; elsewhere print a line (callers keep it rare)."""
+    """Overwrite the current line of a terminal; elsewhere print a line (so call it rarely)."""
     if sys.stdout.isatty():
         _print(f"\r\033[K{text}", sys.stdout, end="")
     else:
@@ -43,17 +43,17 @@ def _print(text: str, stream: TextIO, end: str = "\n") -> None:
 def progress(
     items: Iterable[T], total: int | None, caption: str, unit: str = "frame"
 ) -> Iterator[T]:
-    """Yield `items` with a progress bar on stderr; silent when stderr is no terminal."""
-    from tqdm import tqdm  # not at the top: `--help` need not pay for it
+    """Yield `items` with a progress bar on stderr, if that is a terminal."""
+    from tqdm import tqdm  # not at the top: slows `--help`
 
-    tqdm.set_lock(threading.RLock())  # its own is shared among processes and outlives a crash
+    tqdm.set_lock(threading.RLock())  # the default lock is shared by processes
     yield from tqdm(
         items, total=total, desc=caption, unit=unit, ascii=True, disable=not sys.stderr.isatty()
     )
 
 
 def interactive() -> bool:
-    """Whether somebody can answer: questions are never asked of a pipe, a .bat file or CI."""
+    """Whether there is someone to answer: stdin is a terminal, not a pipe or CI."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -63,7 +63,7 @@ def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, exp
     Raises
     ------
     Interrupted
-        On Ctrl-C or end of input: a question is never answered by an accident.
+        On Ctrl-C or end of input, which never count as an answer.
     """
     while True:
         try:
@@ -83,13 +83,16 @@ def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, exp
 
 @dataclass
 class Report:
-    """What a stage did: counts, remarks, and failures by name, in words.
+    """Result of a stage, as text for the user.
 
     Attributes
     ----------
-    counts : what was done, such as {"frames": 142, "faces": 139}
-    notes : headings with the names they concern, such as {"frames without a face": ["0007.png"]}
-    failures : one sentence for each item that could not be done
+    counts : dict of str to int
+        What was done, such as {"frames": 142, "faces": 139}.
+    notes : dict of str to list of str
+        Headings and the names they apply to, such as {"frames without a face": ["0007.png"]}.
+    failures : list of str
+        One sentence per failed item.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -98,7 +101,7 @@ class Report:
 
     @property
     def status(self) -> ExitStatus:
-        """DONE, or FAILED when anything could not be done."""
+        """DONE, or FAILED if there are failures."""
         return ExitStatus.FAILED if self.failures else ExitStatus.DONE
 
     def __str__(self) -> str:

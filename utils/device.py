@@ -1,6 +1,6 @@
-"""Which processor TensorFlow uses and how: chosen before it is imported, tuned once it is.
+"""Device selection before TensorFlow is imported, and its configuration afterwards.
 
-This file imports nothing heavy, so the command line can decide before anything does.
+Imports nothing heavy, so that the command line can select the device first.
 """
 
 import os
@@ -14,19 +14,19 @@ from utils.options import DeviceOptions
 
 
 def select(options: DeviceOptions) -> None:
-    """Choose the device by environment variables; call it before TensorFlow is imported.
+    """Select the device by environment variables; call this before TensorFlow is imported.
 
-    A CUDA_VISIBLE_DEVICES that the user has set is respected: `--force-gpu-idx` counts within it.
+    If the user has set CUDA_VISIBLE_DEVICES, `--force-gpu-idx` counts within it.
 
     Raises
     ------
     UsageError
-        When CUDA_VISIBLE_DEVICES leaves no GPU of that number.
+        If CUDA_VISIBLE_DEVICES has no GPU of that index.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if options.debug else "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    # NVML, nvidia-smi and people count GPUs in the order of the bus
+    # NVML and nvidia-smi number GPUs in bus order
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     if options.cpu_only:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -47,10 +47,10 @@ def _visible(index: int) -> str:
 
 
 def tune() -> bool:
-    """Prepare TensorFlow for long work and return whether it has a GPU.
+    """Configure TensorFlow and return whether it has a GPU.
 
-    On a CPU one operation at a time gets all cores: those of our networks are large enough to be
-    split well, and two at once only compete for caches.
+    On a CPU operations run one at a time on all cores: those of our networks are large enough to be
+    parallelized well, and concurrent ones compete for caches.
     """
     tf = lazy.load("tensorflow")
     with no_greeting():
@@ -59,18 +59,18 @@ def tune() -> bool:
     if tf.config.list_physical_devices("GPU"):
         return True
     allocator.keep_everything()
-    # This rewriting trips over gradients (it says so and gives up) and is worth nothing here.
+    # This graph rewriting fails on gradients, with a warning, and gains nothing here.
     tf.config.optimizer.set_experimental_options({"remapping": False})
-    with suppress(RuntimeError):  # it is already at work in this process; its threads stay
+    with suppress(RuntimeError):  # already initialized in this process
         tf.config.threading.set_inter_op_parallelism_threads(1)
     return False
 
 
 @contextmanager
 def no_greeting() -> Iterator[None]:
-    """Keep from the terminal what TensorFlow's and LiteRT's libraries say when they are loaded.
+    """Silence what the libraries of TensorFlow, LiteRT and Qt print while they load.
 
-    They write to the descriptor itself before they look at any setting; errors are exceptions.
+    They write to file descriptor 2 before any setting applies; errors are raised as exceptions.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":  # --debug
         yield
@@ -88,6 +88,6 @@ def no_greeting() -> Iterator[None]:
 
 
 def gpus() -> list[str]:
-    """Return TensorFlow's names of the GPUs it may use: ["GPU:0", "GPU:1"]."""
+    """Return TensorFlow's names of the visible GPUs: ["GPU:0", "GPU:1"]."""
     tf = lazy.load("tensorflow")
     return [f"GPU:{index}" for index, _ in enumerate(tf.config.list_logical_devices("GPU"))]

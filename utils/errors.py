@@ -1,20 +1,20 @@
-"""The errors a person may see, as a tree, and the exit statuses they become.
+"""The errors a user may see, as a tree, and the exit statuses they lead to.
 
     UserError            exit 1: something went wrong; the message says what, which and what to do
     +-- InputError       a given file or folder is missing, empty, unreadable or of the wrong kind
     +-- WeightsError     a model's weight file is missing or damaged
     +-- ModelError       a model folder is missing, damaged, or belongs to another model
     +-- UsageError       exit 2: the command line or an option's value makes no sense
-    Interrupted          exit 130: Ctrl-C or SIGTERM; what was finished is kept
+    Interrupted          exit 130: Ctrl-C or SIGTERM; finished work is kept
 
-Raise them with a whole sentence: `InputError(f'no image found in "{path}"; extract faces first')`.
+Raise them with a full sentence: `InputError(f'no image found in "{path}"; extract faces first')`.
 """
 
 from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """What the program tells the shell."""
+    """Exit statuses of the program."""
 
     DONE = 0
     FAILED = 1
@@ -23,7 +23,7 @@ class ExitStatus(IntEnum):
 
 
 class UserError(Exception):
-    """An error whose message is a sentence for the person at the keyboard."""
+    """An error whose message is a sentence for the user."""
 
     status = ExitStatus.FAILED
 
@@ -33,7 +33,7 @@ class InputError(UserError):
 
 
 class WeightsError(UserError):
-    """A network's weight file is missing or not the one we know."""
+    """A network's weight file is missing or damaged."""
 
 
 class ModelError(UserError):
@@ -47,6 +47,6 @@ class UsageError(UserError):
 
 
 class Interrupted(Exception):  # noqa: N818 - it is a request to stop, not an error
-    """Somebody asked the program to stop; what was finished is kept."""
+    """The user asked the program to stop; finished work is kept."""
 
     status = ExitStatus.INTERRUPTED

@@ -32,7 +32,7 @@ LARGEST_RECORD = 100_000_000
 RESTORE = "restore a copy of it, or move it away"
 
 TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}(\.\w+)?", re.DOTALL)
-"""The names that `write_atomic` gives to what is not whole yet."""
+"""Names that `write_atomic` gives to incomplete files."""
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -65,14 +65,14 @@ def list_images(folder: Path) -> list[Path]:
 
 @contextmanager
 def write_atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, with its suffix, that takes the name when all went well.
+    """Yield a temporary path beside `path`, with its suffix, that is renamed to it on success.
 
     A crash, a full disk or an exception leaves `path` as it was, never half-written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        # made anew with the permissions of any new file; tempfile's are private
+        # default permissions, unlike those of tempfile
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         sync(temporary)
@@ -82,9 +82,9 @@ def write_atomic(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what writers that were killed left half-written in a folder; there may be no folder.
+    """Remove temporary files of killed writers from a folder, if it exists.
 
-    Only for a folder in which nobody is writing now.
+    Only for a folder in which no writer is active.
     """
     if folder.is_dir():
         for path in folder.iterdir():
@@ -99,8 +99,8 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a rename in it survives a power cut."""
-    if os.name == "nt":  # Windows cannot open folders, and needs no such thing
+    """Flush a folder's entries, so that renames in it survive a power failure."""
+    if os.name == "nt":  # Windows cannot open folders, and does not need this
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -116,7 +116,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically, indented, Unicode as it is."""
+    """Write JSON atomically, indented, with Unicode unescaped."""
     write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
 
 
@@ -183,12 +183,12 @@ def require_new(path: Path, overwrite: bool) -> None:
 
 
 def trash_dir(folder: Path) -> Path:
-    """Where the files of `folder` go when a stage discards them: `<folder>_trash` beside it."""
+    """Return the folder for discarded files of `folder`: `<folder>_trash` beside it."""
     return folder.with_name(folder.name + "_trash")
 
 
 def move_to_trash(path: Path) -> Path:
-    """Move a file to its folder's trash under a name that is free there; return the new path."""
+    """Move a file to its folder's trash under a free name; return the new path."""
     trash = trash_dir(path.parent)
     trash.mkdir(exist_ok=True)
     target = free_name(trash / path.name)
@@ -197,7 +197,7 @@ def move_to_trash(path: Path) -> Path:
 
 
 def free_name(path: Path) -> Path:
-    """Return `path`, or `stem_1.png`, `stem_2.png`, ... when it is taken."""
+    """Return `path`, or `stem_1.png`, `stem_2.png`, ... if it exists."""
     candidate, number = path, 0
     while candidate.exists():
         number += 1
@@ -206,9 +206,9 @@ def free_name(path: Path) -> Path:
 
 
 class Manifest:
-    """A journal of finished items: one JSON object a line, so a crash costs at most the last line.
+    """A journal of finished items, one JSON object per line: a crash costs at most the last line.
 
-    `header` says what run it belongs to; a manifest with another header is not continued.
+    `header` identifies the run; a manifest with another header is not continued.
     """
 
     def __init__(self, path: Path, header: dict[str, object]) -> None:
@@ -226,10 +226,10 @@ class Manifest:
             self.done = {str(record["item"]): record for record in records[1:] if "item" in record}
 
     def __enter__(self) -> "Manifest":
-        if not self.continues:  # at once with its header: one without would be nobody's
+        if not self.continues:  # atomically: a manifest without header cannot be continued
             write_bytes(self.path, _line({"header": self.header}).encode())
         self._file = self.path.open("a", encoding="utf-8")
-        self._file.write("\n")  # ends a line that a crash left half-written
+        self._file.write("\n")  # terminates a line left incomplete by a crash
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Images at any path: uint8 at the file's edge, float32 where something computes. Always BGR."""
+"""Image files, and conversion between uint8 (stored) and float32 (computed with). Always BGR."""
 
 import io
 import os
@@ -13,35 +13,35 @@ from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import write_bytes
 
-# Run lengths only, and each row as its difference to the one above: to try all filters on each row,
-# as is usual, takes twice the time for files that are 5 to 20 % smaller.
+# Run-length coding and the "up" filter only: trying all filters on each row, as is usual, takes
+# twice the time for files that are 5 to 20 % smaller.
 PNG_SETTINGS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 PNG_SETTINGS += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 PNG_SETTINGS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 MAX_BYTES = 1 << 29
-"""A larger file is no picture that could be used here: 100 million pixels of 5 bytes."""
+"""Largest image file that is read: 100 million pixels of 5 bytes."""
 MOST_16_BIT_PIXELS = MOST_PIXELS // 2
-"""Larger ones are read as 8 bits at once, the bits below cut off: they would take 1 GB."""
+"""Larger 16-bit images are read as 8 bits, truncated, because decoding would take 1 GB."""
 LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"  # set in utils/__init__.py
 
 Image = np.ndarray
-"""An (H, W, C) array: uint8 0..255 or float32 0..1; BGR, one channel for a mask."""
+"""(H, W, C), uint8 0..255 or float32 0..1; BGR, or one channel for a mask."""
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """Decode a picture to (H, W, 3) uint8 BGR; gray, 16-bit and alpha pictures are converted.
+    """Decode an image to (H, W, 3) uint8 BGR; gray, 16-bit and alpha images are converted.
 
     Raises
     ------
     InputError
-        If the bytes are not a whole picture.
+        If the bytes are not a complete image.
     """
     return _to_8_bits(_decoded(data, name))
 
 
 def _decoded(data: bytes, name: str) -> Image:
-    """Return (H, W, 3) BGR, uint16 where the picture has 16 bits a channel, else uint8."""
+    """Return (H, W, 3) BGR, uint16 if the image has 16 bits per channel, else uint8."""
     if has_16_bits(data) and pixels_in(io.BytesIO(data)) <= MOST_16_BIT_PIXELS:
         image = _read(data, name, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
         if image.dtype in (np.uint8, np.uint16):
@@ -50,7 +50,7 @@ def _decoded(data: bytes, name: str) -> Image:
 
 
 def _to_8_bits(image: Image) -> Image:
-    """Round; OpenCV's own way while decoding cuts off, which is darker by half a level."""
+    """Round to 8 bits; OpenCV's decoder truncates, which darkens by half a level."""
     return cv2.convertScaleAbs(image, alpha=1 / 257) if image.dtype == np.uint16 else image
 
 
@@ -65,33 +65,33 @@ def _read(data: bytes, name: str, flags: int) -> Image:
             ) from None
         image = None
     if image is None or _cut_off(data):
-        raise InputError(f'"{name}" is not a readable picture; it may be truncated')
+        raise InputError(f'"{name}" is not a readable image; it may be truncated')
     return image
 
 
 def _cut_off(data: bytes) -> bool:
-    """Whether a JPEG ends within its pixels: OpenCV shows what is missing as gray."""
+    """Whether a JPEG ends within its pixels: OpenCV fills the rest with gray."""
     return data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
 
 
 def read_image(path: Path) -> Image:
-    """Read a picture at any path, Unicode included, as (H, W, 3) uint8 BGR.
+    """Read an image at any path, Unicode included, as (H, W, 3) uint8 BGR.
 
     Raises
     ------
     InputError
-        If the file is missing, empty or not a picture.
+        If the file is missing, empty or not an image.
     """
     return decode_image(read_file(path), path.name)
 
 
-def pixels_in(picture: Path | io.BytesIO) -> int:
-    """Return how many pixels a picture's header claims; 0 if it has none that can be read."""
-    from PIL import Image as Pillow  # not at the top: most programs that read pictures need it not
+def pixels_in(file: Path | io.BytesIO) -> int:
+    """Return the number of pixels stated in an image's header; 0 if that is unreadable."""
+    from PIL import Image as Pillow  # not at the top: rarely needed
 
-    warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # the limit is our own
+    warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # we have our own limit
     try:
-        with Pillow.open(picture) as opened:  # nothing is decoded yet
+        with Pillow.open(file) as opened:  # decodes nothing yet
             return opened.width * opened.height
     except Pillow.DecompressionBombError:
         return MOST_PIXELS
@@ -99,38 +99,38 @@ def pixels_in(picture: Path | io.BytesIO) -> int:
         return 0
 
 
-def read_deep(path: Path) -> tuple[Image, Image | None]:
-    """Read a picture as (H, W, 3) uint8 BGR, and if it has 16 bits a channel as uint16 too.
+def read_image_and_16_bit(path: Path) -> tuple[Image, Image | None]:
+    """Read an image as (H, W, 3) uint8 BGR, and if it has 16 bits per channel as uint16 too.
 
     Raises
     ------
     InputError
-        If the file is missing, empty or not a picture.
+        If the file is missing, empty or not an image.
     """
     image = _decoded(read_file(path), path.name)
     return _to_8_bits(image), image if image.dtype == np.uint16 else None
 
 
 def has_16_bits(data: bytes) -> bool:
-    """Whether a file says that it is a PNG or TIFF that may have 16 bits a channel."""
+    """Whether a file is a PNG with, or a TIFF that may have, 16 bits per channel."""
     if data.startswith(b"\x89PNG"):
         return data[24:25] == b"\x10"  # the header's bit depth: PNG specification, 11.2.2
     return data.startswith((b"II*\0", b"MM\0*"))
 
 
 def read_file(path: Path) -> bytes:
-    """Read the bytes of a picture's file.
+    """Read the bytes of an image file.
 
     Raises
     ------
     InputError
-        If it is missing, no file (a pipe would be waited for), or larger than a picture can be.
+        If it is missing, too large, or not a regular file (reading a pipe would block).
     """
     try:
         if path.exists() and not path.is_file():
             raise InputError(f'"{path.name}" is not a file')
         if path.stat().st_size > MAX_BYTES:
-            raise InputError(f'"{path.name}" is larger than any picture can be')
+            raise InputError(f'"{path.name}" is too large for an image')
         return path.read_bytes()
     except OSError as problem:
         raise InputError(f'cannot read "{path}": {problem.strerror}') from None
@@ -142,24 +142,24 @@ def encode_image(image: Image, suffix: str = ".png", quality: int = 95) -> bytes
     image = image if image.dtype == np.uint16 else to_uint8(image)
     done, data = cv2.imencode(suffix, image, settings.get(suffix, []))
     if not done:
-        raise InputError(f"cannot encode a picture of shape {image.shape} as {suffix}")
+        raise InputError(f"cannot encode an image of shape {image.shape} as {suffix}")
     return data.tobytes()
 
 
 def write_image(path: Path, image: Image, quality: int = 95) -> None:
-    """Write a picture atomically; the format follows the suffix."""
+    """Write an image atomically; the format follows the suffix."""
     write_bytes(path, encode_image(image, path.suffix.lower(), quality))
 
 
 def to_float(image: Image) -> Image:
-    """Return uint8 0..255 as float32 0..1 (float input is passed through as float32)."""
+    """Convert uint8 0..255 to float32 0..1; float input is only cast."""
     if image.dtype == np.uint8:
         return image.astype(np.float32) / np.float32(255)
     return image.astype(np.float32, copy=False)
 
 
 def to_uint8(image: Image) -> Image:
-    """Return float 0..1 as uint8, clipped and rounded (uint8 input is passed through)."""
+    """Convert float 0..1 to uint8, clipped and rounded; uint8 input is returned as it is."""
     if image.dtype == np.uint8:
         return image
     return np.rint(np.clip(image, 0, 1) * np.float32(255)).astype(np.uint8)

@@ -1,22 +1,21 @@
-"""Modules that are imported on first use, so that `--help` never waits for TensorFlow."""
+"""Modules imported on first use, so that `--help` does not wait for TensorFlow."""
 
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
 
 from utils import program
 from utils.errors import UserError
 
 
 class _Lazy(ModuleType):
-    """Stands in for a module and imports it when one of its attributes is first asked for.
+    """Stands in for a module and imports it on the first access to an attribute.
 
-    It is not put into sys.modules: others who import the module there must get the real one.
+    It is not put into sys.modules: other importers must get the real module.
     """
 
-    def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, attribute: str) -> object:
         return getattr(import_module(self.__name__), attribute)
 
 

@@ -1,4 +1,4 @@
-"""Work that only one program at a time may do in a place."""
+"""A lock file for work that only one process at a time may do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,9 +11,9 @@ from utils.errors import UserError
 
 @contextmanager
 def locked(path: Path, taken: UserError) -> Iterator[None]:
-    """Hold the lock file `path`; raise `taken` at once if another program holds it.
+    """Hold the lock file `path`; raise `taken` at once if another process holds it.
 
-    The system frees it when a program ends, however that ends; only a kill leaves the file behind.
+    The system releases it whenever the process ends; only a kill leaves the file behind.
     """
     lock = FileLock(path)
     try:
@@ -25,7 +25,7 @@ def locked(path: Path, taken: UserError) -> Iterator[None]:
     try:
         yield
     finally:
-        # before it is free, so that it is nobody else's; filelock notices one without a name
-        with suppress(OSError):  # Windows removes no open file, but filelock does it there
+        # before releasing it, so that it is still ours; filelock detects an unlinked file
+        with suppress(OSError):  # Windows cannot remove an open file; there filelock does it
             path.unlink()
         lock.release()

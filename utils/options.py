@@ -61,6 +61,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     Parameters
     ----------
     default : value of the field's type
+        Used when there is no flag, answer or saved value.
     help : str
         One line: the flag's help, the question's `?` and the row in docs/options.md.
     group : str

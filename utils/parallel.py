@@ -1,6 +1,6 @@
-"""Work on many items in threads: results in order, bounded look-ahead, failures item by item.
+"""Parallel map in threads: ordered results, bounded look-ahead, failures per item.
 
-OpenCV, PyAV and TensorFlow release the interpreter while they compute, so threads use all cores.
+OpenCV, PyAV and TensorFlow release the GIL while they compute, so threads use all cores.
 """
 
 import os
@@ -19,21 +19,21 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 POLL = 0.2
-"""Seconds between two looks for Ctrl-C while waiting; Windows cannot interrupt a plain wait."""
+"""Seconds between checks for Ctrl-C while waiting; on Windows a plain wait is uninterruptible."""
 PATIENCE = 5.0
-"""Seconds that leaving waits for items being worked on; a worker that hangs is left behind."""
+"""Seconds to wait for running items when leaving; a hanging worker is abandoned."""
 
 
 @dataclass(frozen=True, eq=False)
 class Failure(Generic[T]):
-    """What takes the place of a result when an item could not be done."""
+    """Replaces the result of an item that raised an exception."""
 
     item: T
     error: BaseException
 
 
 def cores() -> int:
-    """Return how many processor cores this process may use."""
+    """Return how many CPU cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux: containers and taskset may allow fewer
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -49,56 +49,59 @@ def ordered_map(
 ) -> Iterator[R | Failure[T]]:
     """Apply `function` to every item in threads and yield the results in the items' order.
 
-    `items` is read lazily, in the caller's thread; if it raises, the results of what was read come
-    first. When the loop is left early, also by Ctrl-C, items that wait are dropped and those being
-    worked on are waited for, at most `PATIENCE` seconds.
+    `items` is consumed lazily in the caller's thread; if it raises, the results of earlier items
+    come first. When the loop is left early, also by Ctrl-C, queued items are dropped and running
+    ones are awaited for at most `PATIENCE` seconds.
 
     Parameters
     ----------
-    workers : threads, at least 1
-    ahead : how many items may be read beyond the results handed out (default: twice the workers)
-    catch : exceptions that become a `Failure(item, error)`; others are raised at their item's turn
+    workers : int
+        Number of threads.
+    ahead : int
+        Largest number of items in progress or waiting to be yielded (default: twice the workers).
+    catch : exception type or tuple of them
+        These become a `Failure(item, error)`; others are raised at their item's turn.
     """
     ahead = 2 * workers if ahead is None else ahead
     if workers < 1 or ahead < 1:
         raise ValueError(f"expected at least 1. Received: workers {workers}, ahead {ahead}")
-    crew = _Crew(function, workers)
+    pool = _ThreadPool(function, workers)
     try:
-        for job in _in_order(crew, items, ahead):
-            if job.error is None:
-                yield job.result
-            elif isinstance(job.error, catch):
-                yield Failure(job.item, job.error)
+        for task in _in_order(pool, items, ahead):
+            if task.error is None:
+                yield task.result
+            elif isinstance(task.error, catch):
+                yield Failure(task.item, task.error)
             else:
-                raise job.error
+                raise task.error
     finally:
-        crew.leave()
+        pool.leave()
 
 
-def _in_order(crew: "_Crew[T, R]", items: Iterable[T], ahead: int) -> "Iterator[_Job[T, R]]":
-    """Hand items to the crew and yield the jobs in order, each when it is done."""
-    waiting: deque[_Job[T, R]] = deque()
+def _in_order(pool: "_ThreadPool[T, R]", items: Iterable[T], ahead: int) -> "Iterator[_Task[T, R]]":
+    """Submit items and yield their tasks in order, each when it is done."""
+    waiting: deque[_Task[T, R]] = deque()
     source = iter(items)
     broken: Exception | None = None
     more = True
     while more or waiting:
         while more and len(waiting) < ahead:
             try:
-                waiting.append(crew.start(next(source)))
+                waiting.append(pool.submit(next(source)))
             except StopIteration:
                 more = False
             except Exception as problem:  # noqa: BLE001 - raised below, after the results before it
                 more, broken = False, problem
         if waiting:
             while not waiting[0].done.wait(POLL):
-                pass  # each turn of the loop is a chance for Ctrl-C
+                pass  # each iteration is a chance for Ctrl-C
             yield waiting.popleft()
     if broken is not None:
         raise broken
 
 
-class _Job(Generic[T, R]):
-    """One item and what became of it; as a context it keeps an exception for the caller."""
+class _Task(Generic[T, R]):
+    """One item and its result; as a context manager it stores an exception for the caller."""
 
     result: R
 
@@ -121,31 +124,31 @@ class _Job(Generic[T, R]):
         return True
 
 
-class _Crew(Generic[T, R]):
-    """Threads that work through a queue; daemons, so that none can hold up the program's end."""
+class _ThreadPool(Generic[T, R]):
+    """Threads that process a queue; daemons, so that none can block the program's exit."""
 
     def __init__(self, function: Callable[[T], R], workers: int) -> None:
         self._function = function
-        self._jobs: queue.SimpleQueue[_Job[T, R] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[_Task[T, R] | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
         for thread in self._threads:
             thread.start()
 
-    def start(self, item: T) -> _Job[T, R]:
-        job: _Job[T, R] = _Job(item)
-        self._jobs.put(job)
-        return job
+    def submit(self, item: T) -> _Task[T, R]:
+        task: _Task[T, R] = _Task(item)
+        self._tasks.put(task)
+        return task
 
     def leave(self) -> None:
         self._stopped.set()
         for _ in self._threads:
-            self._jobs.put(None)  # wakes a thread that waits for work
+            self._tasks.put(None)  # wakes an idle thread
         deadline = time.monotonic() + PATIENCE
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None and not self._stopped.is_set():
-            with job:
-                job.result = self._function(job.item)
+        while (task := self._tasks.get()) is not None and not self._stopped.is_set():
+            with task:
+                task.result = self._function(task.item)

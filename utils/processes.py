@@ -1,7 +1,7 @@
-"""Work in processes of their own, for many small steps, each of which needs the interpreter.
+"""Parallel map in processes, for many short steps that hold the GIL.
 
-Threads suffice for a few long steps (`utils/parallel.py`); a thousand short ones a second spend
-their time waiting for one another. Starting processes takes a second or so.
+For few long steps threads suffice (`utils/parallel.py`); a thousand short ones per second would
+wait for each other. Starting processes takes about a second.
 """
 
 import multiprocessing
@@ -20,31 +20,32 @@ from utils.errors import UserError
 T = TypeVar("T")
 R = TypeVar("R")
 
-MANY = 4_000  # items from which on it is worth it
-CHUNK = 64  # items that are sent at a time
+MANY = 4_000  # items from which processes pay off
+CHUNK = 64  # items per message
 
-_pool: ProcessPoolExecutor | None = None  # inside `kept`
+_pool: ProcessPoolExecutor | None = None  # within `kept`
 
 
 def worth_it(count: int) -> bool:
-    """Whether so many items are worth processes; a process that somebody watches may start none."""
+    """Whether processes pay off for so many items; a daemonic process cannot start any."""
     return count >= MANY and not multiprocessing.current_process().daemon
 
 
 def in_chunks(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> Iterator[R]:
     """Apply `function` to all items, `CHUNK` at a time, and yield the results in order.
 
-    Items that are not worth it are done here, all at once.
-    When the loop is left early, also by Ctrl-C, chunks that wait are dropped.
+    Few items are processed here, in one call. When the loop is left early, also by Ctrl-C, queued
+    chunks are dropped.
 
     Parameters
     ----------
-    function : of a module, or a `functools.partial` of one: returns a result for each item
+    function : callable
+        Takes a sequence of items and returns a result for each; picklable.
 
     Raises
     ------
     UserError
-        If a process was ended from outside.
+        If a process was killed.
     """
     if not worth_it(len(items)):
         yield from function(items)
@@ -57,8 +58,8 @@ def in_chunks(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
                 yield from future.result()
         except BrokenProcessPool:
             raise UserError(
-                "a process that looks at faces was ended from outside, or there is too little "
-                "memory; run this again"
+                "a worker process was killed, perhaps for lack of memory; close other programs "
+                "and run this again"
             ) from None
         finally:
             for future in futures:
@@ -67,7 +68,7 @@ def in_chunks(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
 
 @contextmanager
 def kept() -> Iterator[ProcessPoolExecutor]:
-    """Keep the processes from one `in_chunks` to the next while inside the block."""
+    """Reuse the processes for all `in_chunks` within the block."""
     global _pool  # noqa: PLW0603 - who begins the block need not know who works in it
     if _pool is not None:
         yield _pool
@@ -83,7 +84,7 @@ def kept() -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin() -> None:
-    """Prepare a process: Ctrl-C is its parent's business, and without a parent it ends."""
+    """Set up a worker process: it leaves Ctrl-C to its parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     allocator.keep_pictures()
     threading.Thread(target=_end_with_parent, daemon=True).start()

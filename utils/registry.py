@@ -1,4 +1,4 @@
-"""A registry: name -> where an object lives, and a line of help; it is imported when asked for."""
+"""A registry of plug-ins: name -> import path and one line of help; imported on demand."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -7,21 +7,24 @@ from typing import Any, NamedTuple
 
 from utils.errors import UsageError
 
+PlugIn = Any
+"""A class or function; each registry documents what it holds."""
+
 
 class Entry(NamedTuple):
-    """One plug-in: `target` is "package.module:Object"."""
+    """A plug-in; `target` is "package.module:Object"."""
 
     target: str
     help: str
 
 
 class Registry(Mapping[str, Entry]):
-    """The plug-ins of one kind, in the order they are listed.
+    """The plug-ins of one kind, in order.
 
     Parameters
     ----------
     what : str
-        What one entry is, for messages: "detector".
+        What an entry is, for messages: "detector".
     entries : dict of str to (target, help)
         The first entry is the default where a default is needed.
     """
@@ -44,7 +47,7 @@ class Registry(Mapping[str, Entry]):
         """The names, in order."""
         return tuple(self._entries)
 
-    def load(self, name: str) -> Any:  # noqa: ANN401 - each registry documents what it holds
+    def load(self, name: str) -> PlugIn:
         """Import the object called `name`; an unknown name is a UsageError that lists the names."""
         if name not in self._entries:
             close = get_close_matches(name, self.names, n=1)

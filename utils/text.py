@@ -82,11 +82,10 @@ def panel(
     height: int = 16,
     color: BgrColor = WHITE,
 ) -> np.ndarray:
-    """Return a copy of the image with lines of text on a dark panel.
+    """Return a copy of an (H, W, 3) uint8 BGR image with lines of text on a dark panel.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8 BGR
     lines : sequence of str
         Tabs divide a line into columns.
     at : tuple of int
@@ -123,7 +122,7 @@ def font_size(line_height: int) -> int:
 
 @lru_cache(maxsize=512)
 def _line(text: str, size: float, color: BgrColor) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return a line for blending, and how many rows of it are above the baseline.
+    """Return a rendered line, ready for blending.
 
     Returns
     -------
@@ -132,6 +131,7 @@ def _line(text: str, size: float, color: BgrColor) -> tuple[np.ndarray, np.ndarr
     rest : (h, w, 3) uint8
         255 minus opacity, the weight of the image below.
     ascent : int
+        Rows of the line above the baseline.
     """
     mask, ascent = _mask(text, size)
     opacity = cv2.merge([mask] * 3)

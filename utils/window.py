@@ -1,10 +1,10 @@
-"""A window on the desktop: pictures go in, keys and mouse movements come out as plain data.
+"""A desktop window: images go in, key presses and mouse events come out as plain data.
 
-OpenCV must have been imported before PyAV: both bring libraries for X11, and the other way round
-the first window never opens.
+OpenCV must be imported before PyAV: both bundle libraries for X11, and in the other order the first
+window never opens.
 
-What a window is for is decided elsewhere, by code that takes `Event`s and is tested without one.
-OpenCV's windows are used because OpenCV is here; they belong to the thread that makes them.
+Event handling is elsewhere, in code that takes `Event`s and is tested without a window. OpenCV's
+windows belong to the thread that creates them.
 """
 
 import os
@@ -24,7 +24,7 @@ from utils.device import no_greeting
 class Key:
     """A key: the character it types ("a", "+", "<"), or one of the names in `NAMED`.
 
-    Letters are always small: not every system tells whether shift was held.
+    Letters are always lower case: not every system reports Shift.
     """
 
     name: str
@@ -32,13 +32,16 @@ class Key:
 
 @dataclass(frozen=True)
 class Mouse:
-    """A movement of the mouse.
+    """A mouse event.
 
     Attributes
     ----------
-    what : "move", "wheel", or "left", "right", "middle" followed by "down", "up" or "double"
-    x, y : where, in pixels of the picture that is shown
-    wheel : 1 away from the person, -1 toward, 0 otherwise
+    what : str
+        "move", "wheel", or "left", "right" or "middle" followed by "down", "up" or "double".
+    x, y : int
+        Position in pixels of the displayed image.
+    wheel : int
+        1 for scrolling up, -1 for down, else 0.
     """
 
     what: str
@@ -51,7 +54,7 @@ class Mouse:
 
 @dataclass(frozen=True)
 class Closed:
-    """The person closed the window."""
+    """The user closed the window."""
 
 
 Event = Key | Mouse | Closed
@@ -70,25 +73,30 @@ NAMED = {
     63232: "up", 63233: "down", 63234: "left", 63235: "right", 63272: "delete", 63273: "home",
     63275: "end", 63276: "page up", 63277: "page down",
 }  # fmt: skip
-"""OpenCV's codes of keys that type no character, on every system it has windows for."""
-MODIFIERS = {*range(65505, 65519), 65027, 65407}  # X11: shift, control, alt ... pressed alone
+"""OpenCV's key codes without a character, on all systems it has windows for."""
+MODIFIERS = {*range(65505, 65519), 65027, 65407}  # X11: Shift, Control, Alt ... pressed alone
 MOUSE = {
-    cv2.EVENT_MOUSEMOVE: "move", cv2.EVENT_MOUSEWHEEL: "wheel",
-    cv2.EVENT_LBUTTONDOWN: "left down", cv2.EVENT_LBUTTONUP: "left up",
-    cv2.EVENT_LBUTTONDBLCLK: "left double", cv2.EVENT_RBUTTONDOWN: "right down",
-    cv2.EVENT_RBUTTONUP: "right up", cv2.EVENT_RBUTTONDBLCLK: "right double",
-    cv2.EVENT_MBUTTONDOWN: "middle down", cv2.EVENT_MBUTTONUP: "middle up",
+    cv2.EVENT_MOUSEMOVE: "move",
+    cv2.EVENT_MOUSEWHEEL: "wheel",
+    cv2.EVENT_LBUTTONDOWN: "left down",
+    cv2.EVENT_LBUTTONUP: "left up",
+    cv2.EVENT_LBUTTONDBLCLK: "left double",
+    cv2.EVENT_RBUTTONDOWN: "right down",
+    cv2.EVENT_RBUTTONUP: "right up",
+    cv2.EVENT_RBUTTONDBLCLK: "right double",
+    cv2.EVENT_MBUTTONDOWN: "middle down",
+    cv2.EVENT_MBUTTONUP: "middle up",
     cv2.EVENT_MBUTTONDBLCLK: "middle double",
-}  # fmt: skip
+}
 PROBE = "import cv2; cv2.namedWindow('probe'); cv2.destroyAllWindows()"
 PROBE_SECONDS = 20
 
 
 @cache
 def available() -> bool:
-    """Whether windows can be opened here: there is a display, and this OpenCV was built for it.
+    """Whether windows can be opened: there is a display, and OpenCV was built with a GUI.
 
-    Asked of another process, because a display that does not answer ends the process that asks.
+    Checked in another process, because a display that does not respond aborts the process.
     """
     if sys.platform in ("win32", "darwin"):
         return True
@@ -102,25 +110,27 @@ def available() -> bool:
 
 
 class Window:
-    """One window; use it as a context, in one thread. Closed by the person, it stays closed.
+    """A window; a context manager, for one thread. Once closed by the user it stays closed.
 
     Parameters
     ----------
-    title : what stands above it; also its identity, so two windows need two titles
-    size : width and height in screen pixels; None: that of the first picture
+    title : str
+        Also its identity: two windows need different titles.
+    size : tuple of int or None
+        Width and height in screen pixels; None for those of the first image.
     """
 
     def __init__(self, title: str, size: tuple[int, int] | None = None) -> None:
         self.title = title
         self.closed = False
         self._events: list[Event] = []
-        # Qt says on stderr that it has no fonts and no permissions, which is nobody's business
+        # Qt complains on stderr about missing fonts and permissions
         with no_greeting():
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             self._size = size
             if size is not None:
                 cv2.resizeWindow(title, *size)
-            cv2.setMouseCallback(title, self._hear)
+            cv2.setMouseCallback(title, self._on_mouse)
             cv2.waitKey(1)
 
     def __enter__(self) -> "Window":
@@ -129,17 +139,17 @@ class Window:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def show(self, picture: np.ndarray) -> None:
-        """Show a picture (H, W, 3) uint8 BGR, scaled to the window; nothing once it is closed."""
+    def show(self, image: np.ndarray) -> None:
+        """Show an image (H, W, 3) uint8 BGR, scaled to the window, unless it is closed."""
         if self.closed:
             return
         if self._size is None:
-            self._size = (picture.shape[1], picture.shape[0])
+            self._size = (image.shape[1], image.shape[0])
             cv2.resizeWindow(self.title, *self._size)
-        cv2.imshow(self.title, picture)
+        cv2.imshow(self.title, image)
 
     def events(self, milliseconds: int) -> Iterator[Event]:
-        """Wait so long at the most (at least 1) for something to happen; yield what has."""
+        """Wait at most so long for a key; yield the events since the last call."""
         if self.closed:
             return
         code = cv2.waitKeyEx(max(1, milliseconds))
@@ -154,7 +164,7 @@ class Window:
             yield Closed()
 
     def close(self) -> None:
-        """Take the window from the screen."""
+        """Close the window."""
         if not self.closed and self._is_there():
             cv2.destroyWindow(self.title)
             cv2.waitKey(1)
@@ -163,27 +173,27 @@ class Window:
     def _is_there(self) -> bool:
         try:
             return cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) >= 1
-        except cv2.error:  # some systems say so when it is gone
+        except cv2.error:  # how some systems report a closed window
             return False
 
-    def _hear(self, event: int, x: int, y: int, flags: int, _: object) -> None:
+    def _on_mouse(self, code: int, x: int, y: int, flags: int, _: object) -> None:
         """OpenCV's mouse callback, called while waiting for keys."""
-        if (what := MOUSE.get(event)) is None:
+        if (what := MOUSE.get(code)) is None:
             return
         wheel = 0
         if what == "wheel":  # the upper half of the flags is a signed distance
             wheel = 1 if flags >> 16 > 0 else -1
         ctrl, shift = bool(flags & cv2.EVENT_FLAG_CTRLKEY), bool(flags & cv2.EVENT_FLAG_SHIFTKEY)
-        heard = Mouse(what, x, y, wheel, ctrl, shift)
+        mouse = Mouse(what, x, y, wheel, ctrl, shift)
         last = self._events[-1] if self._events else None
         if what == "move" and isinstance(last, Mouse) and last.what == "move":
-            self._events[-1] = heard  # only where the mouse is now matters
+            self._events[-1] = mouse  # only the latest position matters
         else:
-            self._events.append(heard)
+            self._events.append(mouse)
 
 
 def key_of(code: int) -> Key | None:
-    """Return the key for a code of `cv2.waitKeyEx`; None for a modifier pressed alone."""
+    """Return the key for a code of `cv2.waitKeyEx`; None for a lone modifier."""
     if code in NAMED:
         return Key(NAMED[code])
     code &= 0xFFFF  # GTK puts the modifiers above

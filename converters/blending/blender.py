@@ -1,14 +1,8 @@
-"""Blending: the steps common to all modes, and the plainest mode.
-
-A mode is a `Blend`: it may change the predicted face's colors, say what picture is to be seen
-where the mask is 1, and where that mask is. `Blender` does the rest, face by face, each from the
-untouched frame.
-"""
+"""Blending: the steps that all modes share, from a frame and its predicted faces to the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +10,7 @@ import numpy as np
 
 from converters import BLENDS, COLORS, MASKS
 from converters.blending.crop import Box, Crop, enlarge
-from converters.blending.detail import degrade, denoise, sharpen, smear
+from converters.blending.detail import degrade, denoise, motion_blur, sharpen
 from converters.blending.mask import (
     MASK_SIDE,
     Swap,
@@ -28,113 +22,25 @@ from converters.blending.mask import (
     fade,
 )
 from converters.blending.mask_history import average
+from converters.blending.overlay import Blend, FaceBlend
 from converters.color_transfer.statistics import Colors, Match, measure
 from converters.look import Look
 from utils.errors import InputError, ModelError, UserError
 
 Trace = Callable[[int, str, np.ndarray], None]
-"""Is given intermediate pictures: number of the face, what it is, the picture."""
+"""Receives intermediate images: number of the face, name of the image, the image."""
 
 Transfer = Callable[[np.ndarray, Colors, Colors], np.ndarray]
-"""Gives a face, whose colors are the former, the latter: `converters.color_transfer`."""
+"""A color transfer, `converters.color_transfer`: (face, source, reference) -> face."""
 
-LEAST_ALPHA = np.float32(0.5 / 255)
+MIN_ALPHA = np.float32(0.5 / 255)
 
 FACE_ERRORS = (UserError, cv2.error, ArithmeticError, ValueError)
-"""What a single face may fail with; the rest of its frame is done."""
-
-
-@dataclass(frozen=True, eq=False)
-class FaceBlend:
-    """A face on its way into the frame. Masks are (MASK_SIDE, MASK_SIDE) float32 in the crop.
-
-    Attributes
-    ----------
-    frame : (H, W, 3) uint8, untouched; never written to
-    swap : what went into the model and came out
-    face : (n, n, 3) float32 0..1, the prediction in its final colors and detail, enlarged
-    crop : where in the frame it goes (face scale included)
-    length : size of the face in frame pixels
-    soft : the mask as it came, but fading out before the crop's border
-    visible_masks : the same without what something before the face hides; the last one is its own,
-        those before it are of the frames before
-    mask : eroded and blurred: what the face is blended with
-    visibility : (H, W) uint8, 255 where nothing is before the face; None: nowhere is anything
-    look : the settings
-    """
-
-    frame: np.ndarray
-    swap: Swap
-    face: np.ndarray
-    crop: Crop
-    length: float
-    soft: np.ndarray
-    visible_masks: Sequence[np.ndarray]
-    mask: np.ndarray
-    visibility: np.ndarray | None
-    look: Look
-
-    @property
-    def counted(self) -> np.ndarray:
-        """Where colors are measured: (MASK_SIDE, MASK_SIDE) float32."""
-        return average(self.visible_masks)
-
-    def in_mask(self, pixels: float) -> float:
-        """Turn a length in frame pixels into mask pixels."""
-        return pixels * MASK_SIDE / self.crop.side
-
-    def show_mask(self, mask: np.ndarray, box: Box) -> np.ndarray:
-        """Show a mask of the crop in a box of the frame, without what is before the face."""
-        shown = self.crop.place_mask(mask, box)
-        return (
-            shown
-            if self.visibility is None
-            else shown * (self.visibility[box.area] / np.float32(255))
-        )
-
-
-class Blend:
-    """Mode overlay, and the base of all others: the predicted face is laid over the frame.
-
-    Attributes
-    ----------
-    matches : whether `recolor` makes use of the colors inside the mask
-    """
-
-    matches = False
-
-    def recolor(self, face: np.ndarray, dst: np.ndarray, match: Match, look: Look) -> np.ndarray:
-        """Return the predicted face (R, R, 3) in its final colors.
-
-        `dst` is the face that was there, and `match` the colors of both inside the mask.
-        """
-        return face
-
-    def canvas(self, frame: np.ndarray, look: Look) -> np.ndarray:
-        """Return the picture the faces are put on: a new array (H, W, C) uint8."""
-        if look.alpha:
-            return np.dstack([frame, np.zeros(frame.shape[:2], np.uint8)])
-        return frame.copy()
-
-    def coverage(self, work: FaceBlend) -> np.ndarray:
-        """Return the mask the picture is put on the canvas with."""
-        return work.mask
-
-    def picture(self, work: FaceBlend, box: Box) -> np.ndarray:
-        """Return what is to be seen in a box where the coverage is 1.
-
-        (box height, box width, C) float32 0..1, with as many channels as the canvas; or three on
-        one of four, which makes the picture a layer with the coverage as its alpha channel.
-        """
-        return work.crop.place(work.face, box)
-
-    def steps(self, work: FaceBlend, box: Box) -> dict[str, np.ndarray]:
-        """Return the mode's own intermediate pictures in a box, in order, by name; 0..1."""
-        return {}
+"""Errors that skip one face; the rest of its frame is converted."""
 
 
 class Blended(NamedTuple):
-    """A converted frame (H, W, C) uint8, how many faces it has, and what failed, in words."""
+    """A converted frame (H, W, C) uint8, the number of faces in it, and what went wrong."""
 
     image: np.ndarray
     faces: int
@@ -142,12 +48,14 @@ class Blended(NamedTuple):
 
 
 class Blender:
-    """Puts faces into frames: a pure function of the frame, its faces and the look.
+    """Blends faces into frames: a pure function of the frame, its faces and the look.
 
     Parameters
     ----------
-    look : the settings
-    base_erode, base_blur : what suits the model, in percent; the look's modifiers are added
+    look : Look
+        The settings.
+    base_erode, base_blur : float
+        Mask settings that suit the model, in percent; the look's modifiers are added.
     """
 
     def __init__(self, look: Look, base_erode: float = 0, base_blur: float = 0) -> None:
@@ -171,37 +79,42 @@ class Blender:
     ) -> Blended:
         """Convert a frame.
 
-        Each face is made from the untouched frame. Where faces overlap, they are laid over one
-        another by their masks, the largest one last: it is the nearest to the camera.
+        Each face is made from the original frame. Where faces overlap they are composited by their
+        masks, the largest last because it is nearest to the camera.
 
         Parameters
         ----------
-        frame : (H, W, 3) uint8 BGR; not changed
-        swaps : its faces
-        trace : is given the intermediate pictures
-        cover : (H, W) uint8, all 0; is filled with how much of each pixel is face, 255 all of it
-        free : (H, W) uint8, 0 where something is before the faces, 255 where nothing is
+        frame : (H, W, 3) uint8 BGR
+            The original frame; not changed.
+        swaps : iterable of Swap
+            Its faces.
+        trace : Trace or None
+            Receives the intermediate images.
+        face_alpha : (H, W) uint8 or None
+            All 0; receives the share of each pixel that is face, 255 for all of it.
+        visibility : (H, W) uint8 or None
+            0 where an object occludes the faces, 255 elsewhere; None when nothing does.
         """
         canvas = self.mode.canvas(frame, self.look)
-        works, failures = [], []
+        faces, failures = [], []
         for swap in swaps:
             try:
-                works.append(self._prepare(frame, swap, visibility))
+                faces.append(self._prepare(frame, swap, visibility))
             except FACE_ERRORS as problem:
                 failures.append(f"face {swap.index}: {problem}")
         done = 0
-        for work in sorted(works, key=lambda work: work.crop.side):
+        for face in sorted(faces, key=lambda face: face.crop.side):
             try:
-                box = self._put(canvas, work, face_alpha)
+                box = self._composite(canvas, face, face_alpha)
             except FACE_ERRORS as problem:
-                failures.append(f"face {work.swap.index}: {problem}")
+                failures.append(f"face {face.swap.index}: {problem}")
                 continue
             done += 1
             if trace is not None:
-                _show(trace, work, self.mode.steps(work, box), canvas[box.area])
+                _trace(trace, face, self.mode.debug_images(face, box), canvas[box.area])
         return Blended(canvas, done, failures)
 
-    def soft_mask(self, swap: Swap) -> np.ndarray:
+    def face_mask(self, swap: Swap) -> np.ndarray:
         """Return a face's mask, neither eroded nor blurred: (MASK_SIDE, MASK_SIDE) float32."""
         return self.find_mask(swap) * self.fade
 
@@ -210,103 +123,114 @@ class Blender:
         scale = 1 + self.look.face_scale / 100
         crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
         crop.check(frame)
-        made = [swap.face] if swap.mask is None else [swap.face, swap.mask]
-        if not all(np.isfinite(picture).all() for picture in made):
-            raise ModelError("the model predicts no numbers for it; its training has diverged")
+        outputs = [swap.face] if swap.mask is None else [swap.face, swap.mask]
+        if not all(np.isfinite(image).all() for image in outputs):
+            raise ModelError("the model predicts NaN or infinity; its training has diverged")
         length = face_length(crop.side, swap.face_type)
-        masks = swap.masks or (self.soft_mask(swap),)
-        soft = masks[-1]
-        per_pixel = MASK_SIDE / crop.side
-        mask = erode(soft, erode_size(length, self.erode) * per_pixel)
-        mask = blur(mask, blur_size(length, self.blur) * per_pixel) * self.fade
-        visible_masks = _bare(masks, crop, visibility)
-        face = self._detail(self._recolor(swap, visible_masks), swap, crop)
+        masks = swap.masks or (self.face_mask(swap),)
+        face_mask = masks[-1]
+        scale_to_mask = MASK_SIDE / crop.side
+        mask = erode(face_mask, erode_size(length, self.erode) * scale_to_mask)
+        mask = blur(mask, blur_size(length, self.blur) * scale_to_mask) * self.fade
+        visible_masks = _visible(masks, crop, visibility)
+        pixels = self._detail(self._recolor(swap, visible_masks), swap, crop)
         return FaceBlend(
-            frame, swap, face, crop, length, soft, visible_masks, mask, visibility, self.look
+            frame=frame,
+            swap=swap,
+            pixels=pixels,
+            crop=crop,
+            length=length,
+            face_mask=face_mask,
+            visible_masks=visible_masks,
+            blend_mask=mask,
+            visibility=visibility,
+            look=self.look,
         )
 
     def _recolor(self, swap: Swap, visible_masks: Sequence[np.ndarray]) -> np.ndarray:
         """Return the predicted face in its final colors."""
-        if self.transfer is None and not self.mode.matches:
+        if self.transfer is None and not self.mode.matches_colors:
             return swap.face
         match = measure(swap.face, swap.crop, average(visible_masks))
-        if not match.seen.usable:
+        if not match.source.usable:
             return swap.face
-        face, (seen, wanted) = swap.face, match
+        face, (source, reference) = swap.face, match
         if self.transfer is not None:
-            face = self.transfer(swap.face, seen, wanted)
-        if self.transfer is not None and self.mode.matches:
-            changed = self.transfer(seen.values[None], seen, wanted)[0]
-            match = Match(Colors(changed, seen.weights), wanted)
+            face = self.transfer(swap.face, source, reference)
+        if self.transfer is not None and self.mode.matches_colors:
+            transferred = self.transfer(source.values[None], source, reference)[0]
+            match = Match(Colors(transferred, source.weights), reference)
         return self.mode.recolor(face, swap.crop, match, self.look)
 
     def _detail(self, face: np.ndarray, swap: Swap, crop: Crop) -> np.ndarray:
-        """Return a face (R, R, 3) enlarged and with the wanted detail."""
+        """Return a face (R, R, 3) enlarged, with the detail that the look asks for."""
         look = self.look
         face = enlarge(denoise(face, look.denoise), crop.side)
         face = sharpen(face, look.sharpen)
         if look.motion_blur:
-            way = crop.unit[:, :2] @ swap.motion * face.shape[0]
-            face = smear(face, way * look.motion_blur / 100)
+            motion = crop.unit[:, :2] @ swap.motion * face.shape[0]
+            face = motion_blur(face, motion * look.motion_blur / 100)
         return degrade(face, look.color_degrade)
 
-    def _put(self, canvas: np.ndarray, work: FaceBlend, face_alpha: np.ndarray | None) -> Box:
-        """Blend one face onto the canvas, which is changed in one box only; return that box."""
-        coverage = self.mode.coverage(work)
+    def _composite(self, canvas: np.ndarray, face: FaceBlend, face_alpha: np.ndarray | None) -> Box:
+        """Blend one face into the canvas, which changes in one box only; return that box."""
+        coverage = self.mode.coverage(face)
         if not coverage.any():
             raise InputError("its mask is empty; try another mask type or a smaller erode modifier")
-        box = work.crop.support(coverage).within(canvas)
-        if box.empty:  # only the empty rim of the crop lies in the picture
+        box = face.crop.support(coverage).within(canvas)
+        if box.empty:  # only the empty rim of the crop lies in the frame
             return box
-        picture = self.mode.picture(work, box) * np.float32(255)
-        mask = work.show_mask(coverage, box)[..., None]
+        foreground = self.mode.foreground(face, box) * np.float32(255)
+        mask = face.place_mask(coverage, box)[..., None]
         if face_alpha is not None:
             face_alpha[box.area] = np.maximum(face_alpha[box.area], np.rint(mask[..., 0] * 255))
-        below = canvas[box.area].astype(np.float32)
-        if below.shape[2] > picture.shape[2]:
-            canvas[box.area] = np.rint(_layer(below, picture, mask))
+        background = canvas[box.area].astype(np.float32)
+        if background.shape[2] > foreground.shape[2]:
+            canvas[box.area] = np.rint(_composite_layer(background, foreground, mask))
         else:
-            canvas[box.area] = np.rint(below + (picture - below) * mask)
+            canvas[box.area] = np.rint(background + (foreground - background) * mask)
         return box
 
 
-def _bare(
+def _visible(
     masks: Sequence[np.ndarray], crop: Crop, visibility: np.ndarray | None
 ) -> Sequence[np.ndarray]:
-    """Return masks of a crop without what the frame's `visibility` says is hidden."""
+    """Return masks of a crop without what the frame's `visibility` says is occluded."""
     if visibility is None:
         return masks
-    shown = crop.cut(visibility[..., None], MASK_SIDE)[..., 0] / np.float32(255)
-    return [mask * shown for mask in masks]
+    visible = crop.cut(visibility[..., None], MASK_SIDE)[..., 0] / np.float32(255)
+    return [mask * visible for mask in masks]
 
 
-def _layer(below: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Put a picture with its mask over a layer (h, w, 4), colors not multiplied by alpha, 0..255.
+def _composite_layer(
+    background: np.ndarray, foreground: np.ndarray, mask: np.ndarray
+) -> np.ndarray:
+    """Composite an image over a layer (h, w, 4) in 0..255 with straight alpha.
 
-    Where nothing to speak of covers a pixel its color stays: that of the frame.
+    Pixels that stay practically transparent keep their color: that of the frame.
     """
-    share = below[..., 3:] / np.float32(255) * (1 - mask)
-    alpha = mask + share
-    mixed = (picture * mask + below[..., :3] * share) / np.maximum(alpha, LEAST_ALPHA)
+    rest = background[..., 3:] / np.float32(255) * (1 - mask)
+    alpha = mask + rest
+    mixed = (foreground * mask + background[..., :3] * rest) / np.maximum(alpha, MIN_ALPHA)
     return np.concatenate(
-        [np.where(alpha > LEAST_ALPHA, mixed, below[..., :3]), alpha * 255], axis=2
+        [np.where(alpha > MIN_ALPHA, mixed, background[..., :3]), alpha * 255], axis=2
     )
 
 
-def _show(
-    trace: Trace, work: FaceBlend, steps: Mapping[str, np.ndarray], blended: np.ndarray
+def _trace(
+    trace: Trace, face: FaceBlend, mode_images: Mapping[str, np.ndarray], blended: np.ndarray
 ) -> None:
-    pictures = {
-        "crop": work.swap.crop,
-        "prediction": work.swap.face,
-        "prediction_mask": work.swap.mask,
-        "recolored": work.face,
-        "mask": work.soft,
-        "bare_mask": work.visible_masks[-1],
-        "blend_mask": work.mask,
-        **steps,
+    images = {
+        "crop": face.swap.crop,
+        "prediction": face.swap.face,
+        "prediction_mask": face.swap.mask,
+        "recolored": face.pixels,
+        "mask": face.face_mask,
+        "bare_mask": face.visible_masks[-1],
+        "blend_mask": face.blend_mask,
+        **mode_images,
         "blended": blended,
     }
-    for number, (what, picture) in enumerate(pictures.items()):
-        if picture is not None and picture.size:
-            trace(work.swap.index, f"{number}_{what}", picture)
+    for number, (name, image) in enumerate(images.items()):
+        if image is not None and image.size:
+            trace(face.swap.index, f"{number}_{name}", image)

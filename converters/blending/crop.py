@@ -1,7 +1,7 @@
-"""Where a face's crop lies in the frame, and how pictures of the crop get there.
+"""The position of a face's crop in the frame, and warping between the two.
 
-All work on a frame happens in a `Box` around the face: nothing here makes a float picture of frame
-size. A picture of the crop may have any size; `Crop.matrix` says where its pixels are.
+All work on a frame happens in a `Box` around the face: nothing here makes a float image of frame
+size. An image of the crop may have any size; `Crop.matrix` says where its pixels are.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from facelib import geometry
 from facelib.types import FaceType
 from utils.errors import InputError
 
-LARGEST_ENLARGED = 1024  # pixels; from there on the frame's own resampling does the rest
-LARGEST_FACTOR = 8
-LARGEST_CROP = 4  # times the longer side of the frame
+MAX_ENLARGED = 1024  # pixels; warping into the frame does the rest
+MAX_FACTOR = 8
+MAX_CROP = 4  # times the longer side of the frame
 
 
 class Box(NamedTuple):
@@ -36,11 +36,11 @@ class Box(NamedTuple):
 
     @property
     def area(self) -> tuple[slice, slice]:
-        """The index that cuts the box out of a picture."""
+        """The index of the box in an image."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def within(self, image: np.ndarray) -> Box:
-        """Return the part that lies in a picture."""
+        """Return the part that lies in an image."""
         height, width = image.shape[:2]
         return Box(
             max(self.left, 0), max(self.top, 0), min(self.right, width), min(self.bottom, height)
@@ -49,12 +49,14 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """The square of the frame that a face's aligned picture shows.
+    """The square of the frame that a face's aligned image shows.
 
     Attributes
     ----------
-    unit : (2, 3) float64, frame pixels -> the square from 0 to 1
-    side : side of the square in frame pixels
+    unit : (2, 3) float64
+        Affine matrix from frame pixels to the unit square.
+    side : float
+        Side of the square in frame pixels.
     """
 
     unit: np.ndarray
@@ -65,7 +67,7 @@ class Crop:
         """Return the crop that `facelib.geometry.crop_matrix` makes with the same arguments."""
         matrix = geometry.crop_matrix(landmarks, size, face_type, scale)
         side = geometry.crop_side(matrix, size)
-        # pixel centers are whole numbers: the first one lies half a pixel inside the square
+        # pixel centers have integer coordinates: the first is half a pixel inside the square
         matrix[:, 2] += 0.5
         return cls(matrix / size, side)
 
@@ -75,16 +77,16 @@ class Crop:
         Raises
         ------
         InputError
-            If it lies outside, or is so large that only a defective file can say so.
+            It lies outside, or is so large that the file must be corrupt.
         """
         longest = max(frame.shape[:2])
-        if self.side > LARGEST_CROP * longest or self.box().within(frame).empty:
+        if self.side > MAX_CROP * longest or self.box().within(frame).empty:
             raise InputError(
-                "it does not lie in the picture; were the faces found in frames of another size?"
+                "it lies outside the frame; were the faces found in frames of another size?"
             )
 
     def matrix(self, size: int) -> np.ndarray:
-        """Return (2, 3) float64: frame pixels -> pixels of a picture of the crop of this size."""
+        """Return the affine matrix, (2, 3) float64, from the frame to a crop of this size."""
         matrix = self.unit * size
         matrix[:, 2] -= 0.5
         return matrix
@@ -103,27 +105,30 @@ class Crop:
         left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
         if width == 0:
             return Box(0, 0, 0, 0)
-        # one pixel more: interpolation reaches that far
+        # one more pixel, for interpolation
         edges = np.array([left - 1, top - 1, left + width + 1, top + height + 1]) / size
         return self.box(*edges.tolist())
 
     def place(self, image: np.ndarray, box: Box) -> np.ndarray:
-        """Show a picture of the crop as it appears in a box of the frame.
+        """Return an image of the crop as it appears in a box of the frame.
 
         Parameters
         ----------
-        image : (n, n, C) float32 in 0..1, the crop at any size
-        box : not empty
+        image : (n, n, C) float32 in 0..1
+            The crop at any size.
+        box : Box
+            Must not be empty.
 
         Returns
         -------
-        placed : (box height, box width, C) float32 in 0..1; its edge goes on beyond the crop
+        placed : (box height, box width, C) float32 in 0..1
+            The image; beyond the crop its edge is replicated.
         """
         placed = self._warp(image, box, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
         return np.clip(placed, 0, 1, out=placed)
 
     def place_mask(self, mask: np.ndarray, box: Box) -> np.ndarray:
-        """Show a mask (n, n) float32 of the crop as it appears in a box; 0 outside the crop."""
+        """Return a mask (n, n) float32 of the crop as it appears in a box; 0 outside the crop."""
         return self._warp(mask, box, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
 
     def _warp(self, image: np.ndarray, box: Box, method: int, border: int) -> np.ndarray:
@@ -135,10 +140,21 @@ class Crop:
         return cv2.warpAffine(image, matrix, size, flags=flags, borderMode=border)
 
     def cut(self, frame: np.ndarray, size: int) -> np.ndarray:
-        """Cut the crop out of a frame whose mirror image goes on beyond its border.
+        """Cut the crop out of a frame, mirrored beyond its border.
 
-        Black there would bleed into what the frame shows of a face that it cuts.
-        Returns (size, size, C) uint8; `frame` is (H, W, C) uint8.
+        A black border would bleed into a face that the frame cuts off.
+
+        Parameters
+        ----------
+        frame : (H, W, C) uint8
+            The frame.
+        size : int
+            Side of the result in pixels.
+
+        Returns
+        -------
+        image : (size, size, C) uint8
+            The crop.
         """
         wanted = self.box()
         margin = int(self.side / size) * 2 + 4
@@ -149,9 +165,13 @@ class Crop:
         window = frame[inside.area]
         if inside != wanted:
             window = cv2.copyMakeBorder(
-                window, inside.top - wanted.top, wanted.bottom - inside.bottom,
-                inside.left - wanted.left, wanted.right - inside.right, cv2.BORDER_REFLECT_101,
-            ).reshape(wanted.bottom - wanted.top, wanted.right - wanted.left, -1)  # fmt: skip
+                window,
+                inside.top - wanted.top,
+                wanted.bottom - inside.bottom,
+                inside.left - wanted.left,
+                wanted.right - inside.right,
+                cv2.BORDER_REFLECT_101,
+            ).reshape(wanted.bottom - wanted.top, wanted.right - wanted.left, -1)
         matrix = self.matrix(size)
         matrix[:, 2] += matrix[:, :2] @ (wanted.left, wanted.top)
         return geometry.warp_face(window, matrix, size)
@@ -160,22 +180,25 @@ class Crop:
 def enlarge(face: np.ndarray, side: float) -> np.ndarray:
     """Enlarge a predicted face to about the size at which the frame shows it.
 
-    A pixel of a face that was shrunk is the mean over its area, not a sample at its center, so
-    plain interpolation loses contrast. One step of back projection (Irani and Peleg 1991) restores
-    it: shrunk again, the enlarged face is what the model predicted. The less the face is enlarged
-    the less there is to restore, by the same measure as `geometry.warp_face` blurs what it shrinks.
+    A pixel of a downscaled face is the mean over its area, not a sample at its center, so plain
+    interpolation loses contrast. One step of back projection (Irani and Peleg 1991) restores it:
+    downscaled again, the enlarged face equals the prediction. The less the face is enlarged, the
+    less there is to restore; `geometry.warp_face` blurs what it downscales by the same measure.
 
     Parameters
     ----------
     face : (n, n, C) float32 in 0..1
-    side : of the crop in the frame, pixels
+        The predicted face.
+    side : float
+        Side of the crop in frame pixels.
 
     Returns
     -------
-    enlarged : (k n, k n, C) float32 in 0..1, k a whole number
+    enlarged : (k n, k n, C) float32 in 0..1
+        The face, k times as large for an integer k.
     """
     size = face.shape[0]
-    factor = min(int(np.ceil(side / size)), LARGEST_FACTOR, LARGEST_ENLARGED // size)
+    factor = min(int(np.ceil(side / size)), MAX_FACTOR, MAX_ENLARGED // size)
     if factor <= 1:
         return face
     large = _resize(face, factor * size, cv2.INTER_LANCZOS4)
@@ -186,7 +209,7 @@ def enlarge(face: np.ndarray, side: float) -> np.ndarray:
 
 
 def _shrink(image: np.ndarray, side: float) -> np.ndarray:
-    """Average whole groups of pixels where the frame shows the crop at half its size or less."""
+    """Average groups of pixels where the frame shows the crop at half its size or less."""
     factor = int(image.shape[0] / max(side, 1.0))
     return image if factor < 2 else _resize(image, image.shape[0] // factor, cv2.INTER_AREA)
 

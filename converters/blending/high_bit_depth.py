@@ -6,16 +6,16 @@ import numpy as np
 LEVEL = 257  # one level of 8 bits in 16: 255 becomes 65535
 
 
-def deepen(deep: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def restore_16_bit(image16: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return the converted frame with the footage's own depth.
 
-    What conversion has added to the 8-bit frame is added to the deep one. Where nothing has changed
-    it stays as it was; soft edges keep its gradients; and a face is at most half a level of 8 bits
-    from what a deep computation would give. Pure black and white are kept pure.
+    The change that conversion made to the 8-bit frame is added to the 16-bit one. Unchanged pixels
+    keep their value; soft edges keep their gradients; a face differs by at most half an 8-bit level
+    from a 16-bit computation. Pure black and white stay pure.
 
     Parameters
     ----------
-    deep : (H, W, 3) uint16, the frame as it came; not changed
+    image16 : (H, W, 3) uint16, the frame as it came; not changed
     before : (H, W, 3) uint8, the same in 8 bits
     after : (H, W, 3) uint8, converted; a fourth channel is alpha
 
@@ -23,13 +23,13 @@ def deepen(deep: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarra
     -------
     (H, W, 3 or 4) uint16
     """
-    result = deep.copy()
+    result = image16.copy()
     difference = cv2.absdiff(before, after[..., :3]).max(axis=2)
     left, top, width, height = cv2.boundingRect(difference)
     if width:
         area = slice(top, top + height), slice(left, left + width)
         old, new = before[area].astype(np.int32), after[area][..., :3]
-        sum_ = deep[area] + (new - old) * LEVEL
+        sum_ = image16[area] + (new - old) * LEVEL
         pure = (new != old) & ((new == 0) | (new == 255))
         result[area] = np.where(pure, new.astype(np.int32) * LEVEL, np.clip(sum_, 0, 65535))
     if after.shape[2] == 4:

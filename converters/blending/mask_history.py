@@ -1,10 +1,10 @@
-"""The masks of a face in several frames, so that where its colors come from is steady.
+"""The masks of a face in recent frames, averaged so that its colors do not flicker.
 
-The colors of the predicted face and of the dst face are measured anew in every frame, in the same
-place: then a change of the light is followed at once, and what the network makes flicker is taken
-out. But with every pixel that the mask gains or loses, hair or background, the measurement jumps,
-and so do the colors that a seamless clone takes from the mask's edge. So there the mask is the
-average of a few frames' masks; at a cut it starts anew.
+The colors of the predicted face and of the dst face are measured in every frame, in the same area:
+that follows changes of the light at once and removes flicker of the network. But with every pixel
+of hair or background that the mask gains or loses, the measurement jumps, and so do the colors that
+seamless cloning takes from the mask's edge. So the area is the average of the masks of a few
+frames; a cut starts a new average.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ import numpy as np
 
 from converters.blending.mask import Swap
 
-LONGEST_WAY = 0.5  # of the face's size: farther from frame to frame it is another face
-LARGEST_GROWTH = 1.3
-THUMB = 16  # pixels
-CUT = 0.1  # mean difference of two aligned faces in 0..1, above which it is another shot
+MAX_MOTION = 0.5  # of the face's size: farther away in the next frame is another face
+MAX_GROWTH = 1.3
+THUMBNAIL_SIDE = 16  # pixels
+CUT_DIFFERENCE = 0.1  # mean difference of two aligned faces in 0..1 above which there is a cut
 
 
 class _Track(NamedTuple):
-    """A face in the frame before: where it was, what it looked like, its latest masks."""
+    """A face in a frame: its position, its appearance and its recent masks."""
 
     center: np.ndarray
     size: float
-    thumb: np.ndarray
-    row: tuple[np.ndarray, ...]
+    thumbnail: np.ndarray
+    masks: tuple[np.ndarray, ...]
 
-    def continues(self, before: _Track) -> bool:
-        """Whether this is the face `before`, in the same shot."""
-        growth = self.size / max(before.size, 1e-6)
+    def continues(self, previous: _Track) -> bool:
+        """Whether this is the same face in the next frame of the same shot."""
+        growth = self.size / max(previous.size, 1e-6)
         return (
-            float(np.hypot(*(self.center - before.center))) < LONGEST_WAY * before.size
-            and 1 / LARGEST_GROWTH < growth < LARGEST_GROWTH
-            and float(np.abs(self.thumb - before.thumb).mean()) < CUT
+            float(np.hypot(*(self.center - previous.center))) < MAX_MOTION * previous.size
+            and 1 / MAX_GROWTH < growth < MAX_GROWTH
+            and float(np.abs(self.thumbnail - previous.thumbnail).mean()) < CUT_DIFFERENCE
         )
 
 
 @dataclass
 class MaskHistory:
-    """Is shown the frames in order and gives each face its latest masks.
+    """Tracks faces through the frames, in order, and gives each its recent masks.
 
-    What a face gets depends on no more frames before it than are asked for: begun that many frames
-    earlier, a run that is continued comes to the same result.
+    The result for a frame depends only on as many earlier frames as are averaged, so a continued
+    run that starts that many frames earlier has the same result.
     """
 
     _index: int = -2
@@ -56,38 +56,44 @@ class MaskHistory:
     def add(
         self, index: int, swaps: Sequence[Swap], masks: Sequence[np.ndarray], frames: int
     ) -> list[Swap]:
-        """Take the next frame and return its faces with their latest masks.
+        """Add the next frame and return its faces with their recent masks.
 
         Parameters
         ----------
-        index : number of the frame; after a gap all starts anew
-        swaps, masks : its faces and the mask of each
-        frames : how many masks each face gets at most
+        index : int
+            Number of the frame; a gap starts a new history.
+        swaps : sequence of Swap
+            Its faces.
+        masks : sequence of (MASK_SIDE, MASK_SIDE) float32
+            The mask of each face.
+        frames : int
+            How many masks each face gets at most.
         """
-        before = self._tracks if index == self._index + 1 else ()
-        tracks, remembered = [], []
+        previous = self._tracks if index == self._index + 1 else ()
+        tracks, result = [], []
         for swap, mask in zip(swaps, masks, strict=True):
             track = _track(swap, mask)
-            known = [other for other in before if track.continues(other)]
-            nearest = min(known, key=lambda t: np.hypot(*(t.center - track.center)), default=None)
-            earlier = () if nearest is None else nearest.row
-            row = (*earlier, mask)[-frames:]
-            tracks.append(track._replace(row=row))
-            remembered.append(replace(swap, masks=row))
+            matches = [other for other in previous if track.continues(other)]
+            nearest = min(matches, key=lambda t: np.hypot(*(t.center - track.center)), default=None)
+            earlier = () if nearest is None else nearest.masks
+            recent = (*earlier, mask)[-frames:]
+            tracks.append(track._replace(masks=recent))
+            result.append(replace(swap, masks=recent))
         self._index, self._tracks = index, tuple(tracks)
-        return remembered
+        return result
 
 
 def _track(swap: Swap, mask: np.ndarray) -> _Track:
-    thumb = cv2.resize(swap.crop, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
+    side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    thumbnail = cv2.resize(swap.crop, side, interpolation=cv2.INTER_AREA)
     size = float(np.ptp(swap.landmarks, axis=0).max())
-    return _Track(swap.landmarks.mean(axis=0), size, thumb, (mask,))
+    return _Track(swap.landmarks.mean(axis=0), size, thumbnail, (mask,))
 
 
 def average(masks: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the mean of consecutive frames' masks, the newest last, float32.
+    """Return the weighted mean of the masks of consecutive frames, the newest last; float32.
 
-    Their weight falls evenly from the newest to the oldest, so none drops out at one blow.
+    Weights fall linearly from the newest to the oldest, so that no mask drops out abruptly.
     """
     weights = np.arange(1, len(masks) + 1, dtype=np.float32) / sum(range(1, len(masks) + 1))
     return np.sum([mask * weight for mask, weight in zip(masks, weights, strict=True)], axis=0)

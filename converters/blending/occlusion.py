@@ -1,4 +1,4 @@
-"""What is before the faces: pictures beside the frames that say where the footage is to be kept."""
+"""Occlusion masks: what hides part of a face and must stay visible."""
 
 from hashlib import blake2b
 from pathlib import Path
@@ -13,24 +13,24 @@ from utils.video.frame import Frame
 
 
 class OcclusionMasks:
-    """A folder of masks, named like the frames: black where something is before the face.
+    """A folder of masks named like the frames: black where an object occludes the face.
 
     Raises
     ------
     InputError
-        If the folder is missing or holds no picture.
+        The folder is missing or has no images.
     """
 
     def __init__(self, folder: Path) -> None:
         self._files = {path.stem: path for path in list_images(folder)}
 
     def __call__(self, frame: Frame) -> np.ndarray | None:
-        """Return a frame's mask, (H, W) uint8, 255 where the face may be seen; None without one.
+        """Return a frame's mask, (H, W) uint8, 255 where the face is visible; None without one.
 
         Raises
         ------
         InputError
-            If the picture cannot be read or has another size than the frame.
+            The mask cannot be read or differs in size from the frame.
         """
         path = self._files.get(Path(frame.name).stem)
         if path is None:
@@ -42,10 +42,10 @@ class OcclusionMasks:
         return mask
 
     def digest(self) -> str:
-        """Return what tells these masks from others: names, sizes and dates of the files."""
-        seen = blake2b(digest_size=8)
+        """Return a fingerprint of these masks: names, sizes and times of the files."""
+        fingerprint = blake2b(digest_size=8)
         for path in self._files.values():
-            facts = path.stat()
-            text = f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\0"
-            seen.update(text.encode("utf-8", "surrogatepass"))
-        return seen.hexdigest()
+            stat = path.stat()
+            text = f"{path.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0"
+            fingerprint.update(text.encode("utf-8", "surrogatepass"))
+        return fingerprint.hexdigest()

@@ -1,32 +1,32 @@
-"""Mode raw: what the model made, neither eroded nor blurred, for compositing elsewhere."""
+"""Mode raw: the model's output, neither eroded nor blurred, for compositing in other programs."""
 
 import numpy as np
 
-from converters.blending.blender import Blend, FaceBlend
 from converters.blending.crop import Box
+from converters.blending.overlay import Blend, FaceBlend
 from converters.look import Look
 
 
 class Raw(Blend):
-    """Writes the predicted square or its mask; `Look.raw_mode` says which and on what."""
+    """Writes the predicted square or its mask, as `Look.raw_mode` says."""
 
     def canvas(self, frame: np.ndarray, look: Look) -> np.ndarray:
-        """Return the frame for rgb, with an empty alpha channel for rgb+mask, else black."""
+        """Return the frame for rgb, with a transparent alpha channel for rgb+mask, else black."""
         if look.raw_mode == "rgb":
             return frame.copy()
         if look.raw_mode == "rgb+mask":
             return np.dstack([frame, np.zeros(frame.shape[:2], np.uint8)])
         return np.zeros_like(frame)
 
-    def coverage(self, work: FaceBlend) -> np.ndarray:
-        """Return the mask itself for mode mask, else the whole square."""
-        return work.soft if work.look.raw_mode == "mask" else np.ones_like(work.soft)
+    def coverage(self, face: FaceBlend) -> np.ndarray:
+        """Return the mask itself for raw mode mask, else the whole square."""
+        return face.face_mask if face.look.raw_mode == "mask" else np.ones_like(face.face_mask)
 
-    def picture(self, work: FaceBlend, box: Box) -> np.ndarray:
-        """Return white for mode mask, else the square; with the mask as alpha for rgb+mask."""
-        if work.look.raw_mode == "mask":
+    def foreground(self, face: FaceBlend, box: Box) -> np.ndarray:
+        """Return white for raw mode mask, else the square; with the mask as alpha for rgb+mask."""
+        if face.look.raw_mode == "mask":
             return np.ones((box.bottom - box.top, box.right - box.left, 3), np.float32)
-        square = work.crop.place(work.face, box)
-        if work.look.raw_mode != "rgb+mask":
+        square = face.crop.place(face.pixels, box)
+        if face.look.raw_mode != "rgb+mask":
             return square
-        return np.dstack([square, work.show_mask(work.soft, box)])
+        return np.dstack([square, face.place_mask(face.face_mask, box)])

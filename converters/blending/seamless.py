@@ -1,72 +1,76 @@
 """Mode seamless: the face keeps its detail but takes its colors from the frame around it.
 
-The gradients of the predicted face are kept inside the mask and those of the frame outside, and the
-picture that has them is found by solving Poisson's equation (Perez, Gangnet and Blake 2003). What
-that changes is smooth, so it is solved on a crop of fixed size and only the change is enlarged: the
-face's own detail, and where it lies, are not touched by the solver.
+Inside the mask the gradients of the predicted face are kept, outside those of the frame; the image
+that has them is the solution of a Poisson equation (Perez, Gangnet and Blake 2003). The difference
+to plain compositing is smooth, so it is solved on a crop of fixed size and only the difference is
+enlarged: the solver touches neither the detail of the face nor its position.
 """
 
 import cv2
 import numpy as np
 from scipy import fft
 
-from converters.blending.blender import Blend, FaceBlend
 from converters.blending.crop import Box
 from converters.blending.hist_match import match_histograms
 from converters.blending.mask import MASK_SIDE, erode, erode_size
 from converters.blending.mask_history import average
+from converters.blending.overlay import Blend, FaceBlend
 from converters.color_transfer.statistics import measure
 
-SURE = np.float32(0.9)
+CORE_LEVEL = np.float32(0.9)
+"""Mask values above this count as face for certain."""
 SOLVE_SIDE = MASK_SIDE + 1
-"""Side of the solved square: sine transforms of 256 - 1 points are the fast ones."""
+"""Side of the solved square, for which the sine transforms are fast: 256 - 1 points."""
 
 
 class Seamless(Blend):
-    """Poisson blending of the face into the frame; the mask then blends the result."""
+    """Poisson blending; the mask then blends its result into the frame."""
 
-    def picture(self, work: FaceBlend, box: Box) -> np.ndarray:
-        """Return the face, softly composed with the frame, plus the change that hides its edge."""
-        return np.clip(compose(work, box) + place_change(work, box), 0, 1)
+    def foreground(self, face: FaceBlend, box: Box) -> np.ndarray:
+        """Return the face composited with the frame, plus the correction that hides its edge."""
+        return np.clip(composite(face, box) + place_correction(face, box), 0, 1)
 
-    def steps(self, work: FaceBlend, box: Box) -> dict[str, np.ndarray]:
-        """Return where gradients are kept, the face as composed, what is added (0.5: nothing)."""
+    def debug_images(self, face: FaceBlend, box: Box) -> dict[str, np.ndarray]:
+        """Return the core mask, the composited face and the correction (0.5: none)."""
         return {
-            "seamless_core": find_core(work),
-            "composed": compose(work, box),
-            "change": place_change(work, box) / 2 + 0.5,
+            "seamless_core": core_mask(face),
+            "composed": composite(face, box),
+            "change": place_correction(face, box) / 2 + 0.5,
         }
 
 
-def compose(work: FaceBlend, box: Box) -> np.ndarray:
-    """Return a box of the frame with the face laid softly over it: (h, w, 3) float32 0..1."""
-    region = work.frame[box.area].astype(np.float32) / np.float32(255)
-    soft = work.show_mask(work.soft, box)[..., None]
-    return region + (work.crop.place(work.face, box) - region) * soft
+def composite(face: FaceBlend, box: Box) -> np.ndarray:
+    """Return a box of the frame with the face over it, by its mask: (h, w, 3) float32 0..1."""
+    background = face.frame[box.area].astype(np.float32) / np.float32(255)
+    mask = face.place_mask(face.face_mask, box)[..., None]
+    return background + (face.crop.place(face.pixels, box) - background) * mask
 
 
-def place_change(work: FaceBlend, box: Box) -> np.ndarray:
-    """Return what Poisson blending adds to the composed picture in a box: float32, around 0."""
-    around = work.crop.cut(work.frame, SOLVE_SIDE).astype(np.float32) / np.float32(255)
-    face, soft = _fit(work.face), _fit(work.visible_masks[-1])
-    core = _resize(find_core(work), cv2.INTER_NEAREST_EXACT)
-    sure = np.maximum(soft, SURE)  # the core may reach beyond this frame's mask, but has no edge
-    source, composed = (around + (face - around) * mask[..., None] for mask in (sure, soft))
-    change = poisson_clone(source, around, core) - composed
-    # `place` is for pictures, 0..1
-    return work.crop.place(change / 2 + 0.5, box) * 2 - 1
+def place_correction(face: FaceBlend, box: Box) -> np.ndarray:
+    """Return what Poisson blending adds to the composited face in a box: float32, around 0."""
+    target = face.crop.cut(face.frame, SOLVE_SIDE).astype(np.float32) / np.float32(255)
+    pixels, mask = _fit(face.pixels), _fit(face.visible_masks[-1])
+    core = _resize(core_mask(face), cv2.INTER_NEAREST_EXACT)
+    # the core may reach beyond this frame's mask, so the source has no edge there
+    source_mask = np.maximum(mask, CORE_LEVEL)
+    source, composited = (
+        target + (pixels - target) * alpha[..., None] for alpha in (source_mask, mask)
+    )
+    correction = poisson_clone(source, target, core) - composited
+    return face.crop.place(correction / 2 + 0.5, box) * 2 - 1  # `place` takes 0..1
 
 
-def find_core(work: FaceBlend) -> np.ndarray:
-    """Return how much of the face's gradients is kept where, (MASK_SIDE, MASK_SIDE) float32 0..1.
+def core_mask(face: FaceBlend) -> np.ndarray:
+    """Return the share of the face's gradients to keep: (MASK_SIDE, MASK_SIDE) float32 0..1.
 
-    For one mask that is 1 where it surely shows the face. The cloned picture depends on it linearly
-    (but for the edges of masks that cross): the average of several frames' masks gives about the
-    average of the pictures that each of them would give of this frame. So the colors do not jump
-    with a mask's edge, and still follow the light at once.
+    For a single mask it is 1 where the mask is certain. The cloned image depends on it linearly
+    (except where edges of masks cross), so averaging the masks of several frames gives about the
+    average of the images that each mask would give of this frame. That keeps the colors from
+    jumping with the mask's edge, while they still follow the light at once.
     """
-    size = erode_size(work.length, work.look.seamless_erode_modifier)
-    return erode(average([mask > SURE for mask in work.visible_masks]), work.in_mask(size))
+    size = erode_size(face.length, face.look.seamless_erode_modifier)
+    core = average([mask > CORE_LEVEL for mask in face.visible_masks])
+    return erode(core, face.to_mask_pixels(size))
 
 
 def _fit(image: np.ndarray) -> np.ndarray:
@@ -79,26 +83,29 @@ def _resize(image: np.ndarray, method: int) -> np.ndarray:
 
 
 def poisson_clone(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Put the masked part of `source` into `target` so that no edge shows.
+    """Clone the masked part of `source` into `target` without a visible edge.
 
-    Finds the picture that equals `target` on its border and whose gradients are, in the sense of
-    least squares, those of `source` where both pixels are in the mask and of `target` elsewhere;
-    between, where they are partly in it.
+    Finds the image that equals `target` on its border and whose gradients are, by least squares,
+    those of `source` where both neighboring pixels are in the mask and those of `target` elsewhere,
+    mixed where the mask is partial.
 
     Parameters
     ----------
     source, target : (H, W, C) float32
-    mask : (H, W) float32 in 0..1: how much of the gradients of `source` is taken
+        The images.
+    mask : (H, W) float32 in 0..1
+        Share of the gradients taken from `source`.
 
     Returns
     -------
     cloned : (H, W, C) float32
+        `target` with the masked part of `source`.
     """
     # The unknown is the difference to the target, which is 0 on the border.
-    extra = source - target
-    inside = mask[..., None]
-    across = np.diff(extra, axis=1) * np.minimum(inside[:, 1:], inside[:, :-1])
-    down = np.diff(extra, axis=0) * np.minimum(inside[1:], inside[:-1])
+    difference = source - target
+    weight = mask[..., None]
+    across = np.diff(difference, axis=1) * np.minimum(weight[:, 1:], weight[:, :-1])
+    down = np.diff(difference, axis=0) * np.minimum(weight[1:], weight[:-1])
     divergence = np.diff(across, axis=1)[1:-1] + np.diff(down, axis=0)[:, 1:-1]
     # The sine transform diagonalizes the five-point Laplacian with a border of 0.
     spectrum = fft.dstn(divergence, type=1, axes=(0, 1))
@@ -114,20 +121,20 @@ def _eigenvalues(count: int) -> np.ndarray:
 
 
 class SeamlessHistMatch(Seamless):
-    """Matches the histograms of the seamless picture and of the frame in the same place."""
+    """Matches the histograms of the seamless result to those of the frame in the same place."""
 
-    def picture(self, work: FaceBlend, box: Box) -> np.ndarray:
-        """Return the seamless picture in the frame's colors, by what lies inside the mask."""
-        picture = super().picture(work, box)
-        frame = work.frame[box.area].astype(np.float32) / np.float32(255)
-        mask = np.ones(picture.shape[:2], np.float32)
-        if work.look.masked_hist_match:
-            mask = work.show_mask(work.counted, box)
-        match = measure(picture, frame, mask)
-        if not match.seen.usable:
-            return picture
-        return match_histograms(picture, match, work.look.hist_match_threshold)
+    def foreground(self, face: FaceBlend, box: Box) -> np.ndarray:
+        """Return the seamless result with the histograms of the frame inside the mask."""
+        result = super().foreground(face, box)
+        frame = face.frame[box.area].astype(np.float32) / np.float32(255)
+        mask = np.ones(result.shape[:2], np.float32)
+        if face.look.masked_hist_match:
+            mask = face.place_mask(face.color_mask, box)
+        match = measure(result, frame, mask)
+        if not match.source.usable:
+            return result
+        return match_histograms(result, match, face.look.hist_match_threshold)
 
-    def steps(self, work: FaceBlend, box: Box) -> dict[str, np.ndarray]:
-        """Return those of `seamless`, and its picture before the histograms are matched."""
-        return {**super().steps(work, box), "seamless": super().picture(work, box)}
+    def debug_images(self, face: FaceBlend, box: Box) -> dict[str, np.ndarray]:
+        """Return those of `seamless`, and its result before histogram matching."""
+        return {**super().debug_images(face, box), "seamless": super().foreground(face, box)}

@@ -1,32 +1,32 @@
-"""idt: the whole distribution, axis by axis in turned spaces (Pitie, Kokaram and Dahyot 2007)."""
+"""idt: the whole distribution, by iterative distribution transfer (Pitie and others 2007)."""
 
 import numpy as np
 
 from converters.color_transfer.statistics import Colors
-from converters.color_transfer.subsample import stand_ins
+from converters.color_transfer.subsample import sample_colors
 from converters.color_transfer.transport_1d import LineMaps
 
-ROUNDS = 12
+ITERATIONS = 12
 
 
-def transfer(face: np.ndarray, seen: Colors, wanted: Colors) -> np.ndarray:
-    """Give `face` (H, W, 3) float32 0..1 the distribution of `wanted`.
+def transfer(face: np.ndarray, source: Colors, reference: Colors) -> np.ndarray:
+    """Give `face` (H, W, 3) float32 0..1 the distribution of `reference`.
 
-    A distribution all of whose one-dimensional views agree with another's is that other. Each round
-    makes three views at right angles agree, and the next one looks from elsewhere.
+    Two distributions are equal if all their one-dimensional projections are. Each iteration matches
+    the projections on three orthogonal axes, and the next one rotates the axes.
     """
-    samples, aim = seen.values.T, wanted.values.T
-    colors, paint = stand_ins(face)
-    for axes in turns(ROUNDS):
-        along = axes @ samples
-        maps = LineMaps(along, seen.weights, axes @ aim, wanted.weights)
-        samples = samples + axes.T @ maps.moves(along)
-        colors = colors + axes.T @ maps.moves(axes @ colors)
-    return np.clip(paint(colors), 0, 1)
+    samples, target = source.values.T, reference.values.T
+    colors, apply_colors = sample_colors(face)
+    for axes in random_rotations(ITERATIONS):
+        projected = axes @ samples
+        maps = LineMaps(projected, source.weights, axes @ target, reference.weights)
+        samples = samples + axes.T @ maps.shifts(projected)
+        colors = colors + axes.T @ maps.shifts(axes @ colors)
+    return np.clip(apply_colors(colors), 0, 1)
 
 
-def turns(count: int) -> np.ndarray:
-    """Return `count` rotations, (count, 3, 3) float32, the first of them none; always the same."""
+def random_rotations(count: int) -> np.ndarray:
+    """Return the same rotations on every call, the identity first: (count, 3, 3) float32."""
     normal = np.random.default_rng(0).normal(size=(count, 3, 3))
     axes = np.linalg.qr(normal).Q
     axes[0] = np.eye(3)

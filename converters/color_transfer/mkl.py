@@ -1,19 +1,19 @@
-"""mkl: mean and covariance by the linear map that moves colors least (Pitie and Kokaram 2007)."""
+"""mkl: mean and covariance, by the linear map that changes colors least (Pitie, Kokaram 2007)."""
 
 import numpy as np
 
-from converters.color_transfer.statistics import Colors, affine, moments, power
+from converters.color_transfer.statistics import Colors, affine, matrix_power, moments
 
 
-def transfer(face: np.ndarray, seen: Colors, wanted: Colors) -> np.ndarray:
-    """Give `face` (H, W, 3) float32 0..1 the mean and covariance of `wanted`.
+def transfer(face: np.ndarray, source: Colors, reference: Colors) -> np.ndarray:
+    """Give `face` (H, W, 3) float32 0..1 the mean and covariance of `reference`.
 
-    The map is S^-1/2 (S^1/2 W S^1/2)^1/2 S^-1/2, S and W the covariances: the solution of Monge's
-    and Kantorovich's transport problem for normal distributions.
+    The map is S^-1/2 (S^1/2 R S^1/2)^1/2 S^-1/2 with the covariances S of the source and R of the
+    reference: the solution of the Monge-Kantorovich transport problem for normal distributions.
     """
-    (mean, covariance), (new_mean, new_covariance) = moments(seen), moments(wanted)
-    root, back = power(covariance, 0.5), power(covariance, -0.5)
-    matrix = back @ _root(root @ power(new_covariance, 1) @ root) @ back
+    (mean, covariance), (new_mean, new_covariance) = moments(source), moments(reference)
+    root, inverse_root = matrix_power(covariance, 0.5), matrix_power(covariance, -0.5)
+    matrix = inverse_root @ _root(root @ matrix_power(new_covariance, 1) @ root) @ inverse_root
     return affine(face, matrix, mean, new_mean)
 
 

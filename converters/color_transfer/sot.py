@@ -1,30 +1,30 @@
-"""sot: the whole distribution, in small steps along many lines (Rabin and others 2010).
+"""sot: the whole distribution, by sliced optimal transport (Rabin and others 2010).
 
-Unlike idt, which makes three views agree at once and can tear smooth shades apart, each step is the
-mean of what many views ask for, so that neighboring colors stay neighbors.
+idt matches three projections at once, which can tear smooth gradients apart. Here each step is the
+mean of what many projections ask for, so neighboring colors stay neighbors.
 """
 
 import numpy as np
 
-from converters.color_transfer.idt import turns
+from converters.color_transfer.idt import random_rotations
 from converters.color_transfer.statistics import Colors
-from converters.color_transfer.subsample import stand_ins
+from converters.color_transfer.subsample import sample_colors
 from converters.color_transfer.transport_1d import LineMaps
 
 STEPS = 8
-FRAMES = 4  # orthogonal frames a step looks along: twelve lines
+ROTATIONS = 4  # each with three orthogonal lines: twelve lines a step
 
 
-def transfer(face: np.ndarray, seen: Colors, wanted: Colors) -> np.ndarray:
-    """Give `face` (H, W, 3) float32 0..1 the distribution of `wanted`."""
-    samples, aim = seen.values.T, wanted.values.T
-    colors, paint = stand_ins(face)
-    lines = turns(STEPS * FRAMES).reshape(STEPS, 3 * FRAMES, 3)
-    for directions in lines:
-        along = directions @ samples
-        maps = LineMaps(along, seen.weights, directions @ aim, wanted.weights)
-        # each frame of three lines alone would be a whole step
-        back = directions.T / FRAMES
-        samples = samples + back @ maps.moves(along)
-        colors = colors + back @ maps.moves(directions @ colors)
-    return np.clip(paint(colors), 0, 1)
+def transfer(face: np.ndarray, source: Colors, reference: Colors) -> np.ndarray:
+    """Give `face` (H, W, 3) float32 0..1 the distribution of `reference`."""
+    samples, target = source.values.T, reference.values.T
+    colors, apply_colors = sample_colors(face)
+    steps = random_rotations(STEPS * ROTATIONS).reshape(STEPS, 3 * ROTATIONS, 3)
+    for lines in steps:
+        projected = lines @ samples
+        maps = LineMaps(projected, source.weights, lines @ target, reference.weights)
+        # the three lines of one rotation already make a whole step
+        back_projection = lines.T / ROTATIONS
+        samples = samples + back_projection @ maps.shifts(projected)
+        colors = colors + back_projection @ maps.shifts(lines @ colors)
+    return np.clip(apply_colors(colors), 0, 1)

@@ -1,4 +1,4 @@
-"""Changing the colors of a large picture by what becomes of a few thousand colors."""
+"""Color transfer of a large image by way of a few thousand colors and interpolation."""
 
 from collections.abc import Callable
 from itertools import product
@@ -9,43 +9,48 @@ SIDE = 24
 """Grid points along each channel."""
 
 
-def stand_ins(face: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Return colors to change in place of a picture's, and what makes the picture of them.
+def sample_colors(face: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Return colors to transform in place of an image's, and a function that applies the result.
 
-    A small picture's are its own. Those of a large one are a grid over the range of its colors,
-    and the picture is interpolated between what they have become.
+    For a small image these are its own colors. For a large one they are a grid over the range of
+    its colors, and the result is interpolated on the grid, as with a 3-D lookup table.
 
     Parameters
     ----------
     face : (H, W, 3) float32
+        The image.
 
     Returns
     -------
     colors : (3, n) float32
-    paint : changed colors (3, n) -> the changed picture (H, W, 3) float32
+        The colors to transform.
+    apply_colors : callable
+        Turns transformed colors (3, n) into the transformed image (H, W, 3) float32.
     """
     pixels = face.reshape(-1, 3)
     if len(pixels) <= SIDE**3:
-        return pixels.T, lambda changed: changed.T.reshape(face.shape)
+        return pixels.T, lambda transformed: transformed.T.reshape(face.shape)
     low = pixels.min(axis=0)
     step = np.maximum((pixels.max(axis=0) - low) / (SIDE - 1), np.float32(1e-6))
     nodes = low[:, None] + step[:, None] * np.indices((SIDE,) * 3, np.float32).reshape(3, -1)
 
-    def paint(changed: np.ndarray) -> np.ndarray:
-        return _interpolated(changed.T, (pixels - low) / step).reshape(face.shape)
+    def apply_colors(transformed: np.ndarray) -> np.ndarray:
+        return _interpolate(transformed.T, (pixels - low) / step).reshape(face.shape)
 
-    return nodes, paint
+    return nodes, apply_colors
 
 
-def _interpolated(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return a grid's (SIDE³, 3) values at (n, 3) places, in grid steps, trilinearly."""
-    corner = np.clip(places, 0, SIDE - 1.001).astype(np.intp)
-    part = (places - corner).astype(np.float32)
+def _interpolate(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Interpolate a grid's (SIDE³, 3) values at (n, 3) positions, in grid steps, trilinearly."""
+    corner = np.clip(positions, 0, SIDE - 1.001).astype(np.intp)
+    fraction = (positions - corner).astype(np.float32)
     strides = np.array([SIDE * SIDE, SIDE, 1])
     first = corner @ strides
     table = np.ascontiguousarray(values, np.float32)
-    total = np.zeros(places.shape, np.float32)
-    for ends in product((0, 1), repeat=3):
-        share = np.prod([part[:, i] if end else 1 - part[:, i] for i, end in enumerate(ends)], 0)
-        total += share[:, None] * np.take(table, first + strides @ ends, axis=0)
-    return total
+    result = np.zeros(positions.shape, np.float32)
+    for offset in product((0, 1), repeat=3):
+        weights = np.prod(
+            [fraction[:, i] if upper else 1 - fraction[:, i] for i, upper in enumerate(offset)], 0
+        )
+        result += weights[:, None] * np.take(table, first + strides @ offset, axis=0)
+    return result

@@ -51,14 +51,14 @@ class PreviewRequest(NamedTuple):
     ----------
     frame : int
         Number of the frame.
-    looks : tuple of Look
+    frame_looks : tuple of Look
         The looks of its context frames, then its own.
     view : ViewMode
         What to show of the frame.
     """
 
     frame: int
-    looks: tuple[Look, ...]
+    frame_looks: tuple[Look, ...]
     view: ViewMode
 
     @classmethod
@@ -73,8 +73,8 @@ class PreviewRequest(NamedTuple):
 
     @property
     def frames(self) -> range:
-        """Numbers of the frames that `looks` belong to."""
-        return range(self.frame + 1 - len(self.looks), self.frame + 1)
+        """Numbers of the frames that `frame_looks` belong to."""
+        return range(self.frame + 1 - len(self.frame_looks), self.frame + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +109,11 @@ class CachingBlender(Blender):
         super().__init__(look, erode, blur)
         self._cache = cache
 
-    def soft_mask(self, swap: Swap) -> np.ndarray:
+    def face_mask(self, swap: Swap) -> np.ndarray:
         """Return a face's mask."""
         masks = self._cache.setdefault(swap, {})
         if self.look.mask_type not in masks:
-            masks[self.look.mask_type] = super().soft_mask(swap)
+            masks[self.look.mask_type] = super().face_mask(swap)
         return masks[self.look.mask_type]
 
 
@@ -195,7 +195,7 @@ class PreviewRenderer:
         self._images.move_to_end(request)
         while len(self._images) > MAX_IMAGES:
             self._images.popitem(last=False)
-        max_jobs = max(self._max_jobs, 2 * len(request.looks))
+        max_jobs = max(self._max_jobs, 2 * len(request.frame_looks))
         while len(self._jobs) > max_jobs:
             self._jobs.popitem(last=False)
         return self._images[request]
@@ -216,9 +216,10 @@ class PreviewRenderer:
         """Convert a frame as a run does that has just converted its context frames."""
         erode, blur = self._predictor.base_erode, self._predictor.base_blur
         by_look = {
-            look: CachingBlender(look, erode, blur, self._masks) for look in set(request.looks)
+            look: CachingBlender(look, erode, blur, self._masks)
+            for look in set(request.frame_looks)
         }
-        looks = dict(zip(request.frames, request.looks, strict=True))
+        looks = dict(zip(request.frames, request.frame_looks, strict=True))
         pipeline = replace(self._pipeline, blender=lambda frame: by_look[looks[frame.index]])
         cached = [index for index in request.frames if index in self._jobs]
         for index in cached:

@@ -5,20 +5,26 @@ Settings stand beside the image, not on it: they are readable on any footage and
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import cv2
 import numpy as np
 
 from converters.interactive import keymap
 from converters.interactive.edits import format_value, label
+from converters.interactive.keymap import HelpRow
 from converters.interactive.preview import PreviewImage
 from converters.interactive.state import EditorState
 from converters.look import Look
+from utils import text
 from utils.options import Option, options_of
+from utils.text import BgrColor
 
 SIZE = (1280, 760)
-COLUMN_WIDTH, ROW_HEIGHT, FOOTER_HEIGHT, STRIP_HEIGHT = 320, 22, 62, 10  # pixels
-LABEL_X, KEY_X, VALUE_X, HELP_X = 12, 150, 188, 92  # where text starts in the column
-FONT_SCALE = 0.46
+COLUMN_WIDTH, ROW_HEIGHT, FOOTER_HEIGHT, STRIP_HEIGHT = 340, 22, 62, 10  # pixels
+LABEL_X, KEY_X, VALUE_X, HELP_X = 12, 158, 194, 100  # where text starts in the column
+MARGIN = 12
+FONT_SIZE, HELP_ROW = 13, 20
 BACKGROUND, PANEL = (24, 24, 24), (38, 38, 38)
 TEXT, DIM, FAINT = (235, 235, 235), (150, 150, 150), (90, 90, 90)
 ACCENT, WARNING = (120, 215, 255), (110, 120, 255)
@@ -98,9 +104,9 @@ def draw_settings(column: np.ndarray, state: EditorState) -> None:
     color = ACCENT if state.this_frame_only else TEXT
     write(column, f"changes apply {scope}", LABEL_X, y + ROW_HEIGHT, color)
     y += 3 * ROW_HEIGHT
-    for key, text in keymap.SHORT_HELP.items():
+    for key, help_ in keymap.SHORT_HELP.items():
         write(column, key, LABEL_X, y, TEXT)
-        write(column, text, HELP_X, y, DIM)
+        write(column, help_, HELP_X, y, DIM)
         y += ROW_HEIGHT
 
 
@@ -121,20 +127,25 @@ def draw_footer(
     draw_strip(footer[:STRIP_HEIGHT], state)
     if preview is not None and preview.frame.index != state.frame:
         preview = None  # it shows another frame
-    write(footer, frame_label(state, preview), 12, 31)
-    problem = problem or "; ".join(preview.failures if preview else [])
+    view = "" if state.shown_view == "result" else state.shown_view.upper()
+    write_row(footer, 31, (frame_label(state, preview), TEXT), (view, ACCENT))
+    write_row(footer, 52, _feedback(state, preview, problem), (_progress(preview, late), DIM))
+
+
+def _feedback(
+    state: EditorState, preview: PreviewImage | None, problem: str
+) -> tuple[str, BgrColor]:
     if state.typed is not None:
-        write(footer, f"go to frame: {state.typed}_   (enter)", 12, 52, ACCENT)
-    elif problem:
-        write(footer, problem, 12, 52, WARNING)
-    else:
-        write(footer, state.message, 12, 52, ACCENT)
-    if state.shown_view != "result":
-        write_right(footer, state.shown_view.upper(), 31, ACCENT)
+        return f"go to frame: {state.typed}_   (enter)", ACCENT
+    problem = problem or "; ".join(preview.failures if preview else [])
+    return (problem, WARNING) if problem else (state.message, ACCENT)
+
+
+def _progress(preview: PreviewImage | None, late: bool) -> str:
     if late:
-        write_right(footer, "rendering ...", 52, DIM)
-    elif preview is not None and preview.missing:
-        write_right(footer, f"colors: {len(preview.missing)} context frames to go ...", 52, DIM)
+        return "rendering ..."
+    missing = len(preview.missing) if preview is not None else 0
+    return f"colors: {missing} context frames to go ..." if missing else ""
 
 
 def draw_strip(strip: np.ndarray, state: EditorState) -> None:
@@ -168,33 +179,55 @@ def frame_label(state: EditorState, preview: PreviewImage | None) -> str:
 
 def draw_help(area: np.ndarray) -> None:
     """List all keys, in as many columns as needed."""
-    column, y = 0, 30
-    width = max(300, area.shape[1] // 3)
+    x = MARGIN
+    for rows in help_columns(area.shape[0]):
+        keys = [("  ".join(row.keys), row.help) for row in rows if row.keys]
+        help_x = x + max(text.width(key, FONT_SIZE) for key, _ in keys) + MARGIN
+        right = help_x + max(text.width(help_, FONT_SIZE) for _, help_ in keys)
+        for number, row in enumerate(rows):
+            y = 30 + HELP_ROW * number
+            if row.keys:
+                write(area, "  ".join(row.keys), x, y, TEXT)
+                write(area, row.help, help_x, y, DIM)
+            else:
+                write(area, row.help, x, y, ACCENT)
+        x = right + 2 * MARGIN
+
+
+def help_columns(height: int) -> list[list[HelpRow]]:
+    """Return the help in columns of whole groups; headings and gaps are rows without keys."""
+    columns: list[list[HelpRow]] = [[]]
     for group, rows in keymap.help_groups().items():
-        if y + (len(rows) + 1) * 20 > area.shape[0] and y > 30:
-            column, y = column + 1, 30
-        write(area, group, 16 + column * width, y, ACCENT)
-        for row in rows:
-            y += 20
-            write(area, "  ".join(row.keys), 16 + column * width, y, TEXT, 0.4)
-            write(area, row.help, 16 + column * width + 108, y, DIM, 0.4)
-        y += 34
+        gap = [HelpRow((), "")] if columns[-1] else []
+        if 30 + HELP_ROW * (len(columns[-1]) + len(gap) + len(rows)) > height - MARGIN:
+            columns.append([])
+            gap = []
+        columns[-1] += [*gap, HelpRow((), group), *rows]
+    return columns
 
 
-def write(
-    image: np.ndarray,
-    text: str,
-    x: int,
-    y: int,
-    color: tuple[int, int, int] = TEXT,
-    size: float = FONT_SCALE,
+def write(image: np.ndarray, line: str, x: int, y: int, color: BgrColor = TEXT) -> None:
+    """Write a line of text whose baseline starts at (x, y)."""
+    text.write(image, line, (x, y), size=FONT_SIZE, color=color)
+
+
+def write_row(
+    image: np.ndarray, y: int, left: tuple[str, BgrColor], right: tuple[str, BgrColor]
 ) -> None:
-    """Write a line; its lower left corner is at (x, y)."""
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(image, text, (x, y), font, size, color, 1, cv2.LINE_AA)
+    """Write a line at the left edge, shortened where it would overlap the one at the right edge."""
+    (left_text, left_color), (right_text, right_color) = left, right
+    right_x = image.shape[1] - MARGIN - text.width(right_text, FONT_SIZE)
+    write(image, right_text, right_x, y, right_color)
+    write(image, shorten(left_text, right_x - 2 * MARGIN), MARGIN, y, left_color)
 
 
-def write_right(image: np.ndarray, text: str, y: int, color: tuple[int, int, int] = TEXT) -> None:
-    """Write a line that ends at the right edge."""
-    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)
-    write(image, text, image.shape[1] - width - 12, y, color)
+def shorten(line: str, width: int) -> str:
+    """Replace the middle of a line that is wider than `width` pixels by an ellipsis."""
+
+    def keep(count: int) -> str:
+        return f"{line[: (count + 1) // 2]} … {line[len(line) - count // 2 :]}"
+
+    if text.width(line, FONT_SIZE) <= width:
+        return line
+    too_many = bisect_right(range(len(line)), width, key=lambda n: text.width(keep(n), FONT_SIZE))
+    return keep(max(0, too_many - 1))

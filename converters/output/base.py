@@ -70,4 +70,4 @@ def mask_frame(done: Converted) -> Frame:
     """Return a finished frame's mask as a gray picture."""
     if done.face_alpha is None:
         raise ValueError("the pipeline was not asked for masks")
-    return replace(done.frame, image=cv2.merge([done.face_alpha] * 3), deep=None)
+    return replace(done.frame, image=cv2.merge([done.face_alpha] * 3), image16=None)

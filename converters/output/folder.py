@@ -26,8 +26,10 @@ class FolderOutput(Output):
         if self._masks and not options.overwrite and not self._journal.finished:
             check_free(self._masks.path)
         # pictures keep what pictures have; a video's 10 bits only if asked for
-        deep = options.bit_depth == "10" or (options.bit_depth == "auto" and not source.is_video)
-        source.deep = deep and source.video_format.depth > 8 and options.image_format == "png"
+        high = options.bit_depth == "10" or (options.bit_depth == "auto" and not source.is_video)
+        source.wants_16_bit = (
+            high and source.video_format.depth > 8 and options.image_format == "png"
+        )
         self.finished = self._journal.finished
         self.save = self._save
         self.span = span

@@ -81,7 +81,7 @@ class VideoOutput(Output):
         self._source = source
         self._rate = source.rate or exact_rate(options.rate)
         self._coding = encoder_for(options, source.video_format, self.notes)
-        source.deep = self._coding.deep
+        source.wants_16_bit = self._coding.high_bit_depth
         self._videos = {"": options.output_dir}
         if options.mask_output:
             self._videos["_mask"] = options.mask_output

@@ -1,4 +1,4 @@
-"""Faces placed by hand."""
+"""Manual extraction: a person marks the faces in a window."""
 
-WINDOW = "the window for placing faces by hand"
-"""What is in hand while a person is at work, who may take all the time in the world."""
+WINDOW = "the window for manual extraction"
+"""What is being processed while a person works; there is no time limit on that."""

@@ -1,8 +1,7 @@
-"""Placing faces by hand, frame after frame, in a window.
+"""Manual extraction, frame after frame, in a window.
 
-`--detector manual` offers every frame, `--manual-fix` those without a face,
-`--manual-output-debug-fix` those whose debug picture was deleted. Each decision is written and
-recorded at once, so whatever ends the program, nothing is lost and the next run goes on from there.
+Each decision is written and recorded at once, so nothing is lost however the program ends, and the
+next run continues from there.
 """
 
 from collections import deque
@@ -11,177 +10,205 @@ from pathlib import Path
 import numpy as np
 
 from extractor import journal
-from extractor.frames import Pending
+from extractor.frames import Pending, SampledSource
+from extractor.manual.controls import handle
 from extractor.manual.drawing import FrameDrawing
-from extractor.manual.editor import Editor, Hand, Move, Verdict
+from extractor.manual.editor import Decision, Editor, Navigation, ToolState
 from extractor.manual.frame_cache import FrameCache
 from extractor.manual.state import FrameFaces
 from extractor.manual.store import Store
-from extractor.options import MANUAL, ExtractOptions
+from extractor.options import ManualMode
+from extractor.writer import FaceWriter
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import Detection
 from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError, UserError
 from utils.files import Manifest, natural_key
-from utils.video.source import FrameSource
 from utils.window import Event, Window, available
 
-TITLE = "Faces by hand"
+TITLE = "Manual extraction"
 WAIT = 15  # milliseconds to wait for an event
 
 
-def wanted(options: ExtractOptions) -> bool:
-    """Whether the options ask for a person at all."""
-    return options.detector == MANUAL or options.manual_fix or options.manual_output_debug_fix
+def check(mode: ManualMode, folder: Path, *, overwrite: bool) -> None:
+    """Raise UserError if manual extraction is impossible: no display, or no debug images.
 
-
-def check(options: ExtractOptions) -> None:
-    """Raise UserError if nobody can place faces here: no window, or no debug pictures to go by."""
+    Parameters
+    ----------
+    mode : ManualMode
+    folder : Path
+        The output folder.
+    overwrite : bool
+        Whether it is emptied first.
+    """
     if not available():
         raise UserError(
-            "faces are placed by hand in a window, and there is no display to open it on; run this "
-            "at a desktop, or leave the faces to a detector such as --detector yunet"
+            "manual extraction needs a window, and there is no display to open it on; run this on "
+            "a desktop, or use a detector such as --detector yunet"
         )
-    if not options.manual_output_debug_fix:
+    if mode is not ManualMode.DEBUG_DELETED:
         return
-    if options.overwrite:
-        raise UsageError("--overwrite would throw away what --manual-output-debug-fix is to mend")
-    folder = journal.debug_dir(options.output_dir)
-    if not folder.is_dir():
+    if overwrite:
+        raise UsageError(
+            "--overwrite would discard the faces that --manual-output-debug-fix corrects; "
+            "leave one of them out"
+        )
+    debug_folder = journal.debug_dir(folder)
+    if not debug_folder.is_dir():
         raise InputError(
-            f'there is no folder "{folder}"; extract with --debug first, look through it, and '
-            "delete the pictures of the frames whose faces are wrong"
+            f'there is no folder "{debug_folder}"; extract with --debug first, then delete the '
+            "debug pictures of the frames whose faces are wrong"
         )
 
 
-def work_through(
-    options: ExtractOptions, source: FrameSource, manifest: Manifest, report: Report
+def run(
+    mode: ManualMode,
+    footage: SampledSource,
+    writer: FaceWriter,
+    manifest: Manifest,
+    report: Report,
+    window_size: int,
 ) -> None:
-    """Show the frames that want a person and keep what the person decides."""
-    names, decided = _choose(options, manifest)
+    """Show the frames that need a person, and write what the person decides."""
+    names, decided = _choose(mode, writer.folder, manifest)
     if names is not None and names <= decided:
-        console.say("no frame is left to be done by hand")
+        console.say("no frame is left for manual extraction")
         return
-    reel = FrameCache(source, options, lambda name: names is None or name in names)
-    total = source.count and -(-source.count // options.every) if names is None else len(names)
-    store = Store(options, source.path.name, manifest)
-    session = _Session(options, reel, store, decided, total)
+    frames = FrameCache(footage, lambda name: names is None or name in names)
+    total = footage.count if names is None else len(names)
+    session = _ManualSession(frames, Store(writer, manifest), decided, total, window_size)
+    session.offers_existing = mode is not ManualMode.DEBUG_DELETED
     session.run()
-    report.failures += dict.fromkeys([*reel.failures, *session.failures])
-    left = sorted(names - decided if names else session.left - decided, key=natural_key)
+    report.failures += dict.fromkeys([*frames.failures, *session.failures])
+    left = sorted(names - decided if names else session.undecided - decided, key=natural_key)
     report.notes["frames left for another time"] = left
 
 
-def _choose(options: ExtractOptions, manifest: Manifest) -> tuple[set[str] | None, set[str]]:
-    """Return the names of the frames to be shown, None for all, and of those decided already."""
+def _choose(mode: ManualMode, folder: Path, manifest: Manifest) -> tuple[set[str] | None, set[str]]:
+    """Return the names of the frames to show, None for all, and of those decided already."""
     frames = journal.frames_of(manifest)
-    if options.manual_output_debug_fix:
-        folder = journal.debug_dir(options.output_dir)
-        there = {path.stem for path in folder.glob("*.jpg")}
-        return {name for name, _ in frames if Path(name).stem not in there}, set()
-    decided = journal.by_hand(manifest)
-    if options.detector == MANUAL:
+    if mode is ManualMode.DEBUG_DELETED:
+        remaining = {path.stem for path in journal.debug_dir(folder).glob("*.jpg")}
+        return {name for name, _ in frames if Path(name).stem not in remaining}, set()
+    decided = journal.manual_frames(manifest)
+    if mode is ManualMode.ALL:
         return None, decided
-    return {name for name, marks in frames if not marks} | decided, decided
+    return {name for name, faces in frames if not faces} | decided, decided
 
 
-class _Session:
-    """One sitting.
+class _ManualSession:
+    """A person at work.
 
     Attributes
     ----------
-    decided : names of the frames that a person has decided on, now or before
-    left : names of the frames that were shown and not decided on
-    failures : sentences
+    decided : set of str
+        Names of the frames that a person has decided on, now or before.
+    undecided : set of str
+        Names of the frames that were shown and left without a decision.
+    failures : list of str
+    offers_existing : bool
+        Whether faces that a frame has from an earlier run are shown for editing.
     """
 
     def __init__(
-        self, options: ExtractOptions, reel: FrameCache, store: Store, decided: set[str],
+        self,
+        frames: FrameCache,
+        store: Store,
+        decided: set[str],
         total: int | None,
-    ) -> None:  # fmt: skip
+        window_size: int,
+    ) -> None:
         self.decided = decided
-        self.left: set[str] = set()
+        self.undecided: set[str] = set()
         self.failures: list[str] = []
-        self._options, self._reel, self._store, self._total = options, reel, store, total
-        self._landmarker = LANDMARKERS.load(options.landmarker)()
-        self._hand = Hand()
+        self.offers_existing = True
+        self._frames, self._store = frames, store
+        self._total, self._window_size = total, window_size
+        self._landmarker = LANDMARKERS.load(store.writer.landmarker)()
+        self._tool = ToolState()
         self._events: deque[Event] = deque()
 
     def run(self) -> None:
         """Show frame after frame, from the first one that is not decided."""
-        position, step = self._undecided(0), Move.FORTH
-        if self._reel.at(position) is None:
+        position, navigation = self._next_undecided(0), Navigation.NEXT
+        if self._frames.at(position) is None:
             return
         with Window(TITLE) as window:
-            while (frame := self._reel.at(position)) is not None:
+            while (frame := self._frames.at(position)) is not None:
                 try:
                     image = frame.image()
                 except InputError as problem:
                     self.failures.append(str(problem))
-                    step = Move.FORTH if position == 0 else step  # on in the same direction
+                    # on in the same direction
+                    navigation = Navigation.NEXT if position == 0 else navigation
                 else:
-                    step = self._work_on(window, frame, image, position)
-                self._hand.help = False  # it was there for the first frame; h brings it back
-                if step is Move.STOP:
+                    navigation = self._edit(window, frame, image, position)
+                self._tool.help = False  # shown with the first frame only; h brings it back
+                if navigation is Navigation.QUIT:
                     return
-                if step is Move.NEXT:
-                    position = self._undecided(position + 1)
+                if navigation is Navigation.NEXT_UNDECIDED:
+                    position = self._next_undecided(position + 1)
                 else:
-                    position = max(0, position + step.value)
+                    position = max(0, position + navigation.value)
 
-    def _undecided(self, position: int) -> int:
-        while (frame := self._reel.at(position)) is not None and frame.name in self.decided:
+    def _next_undecided(self, position: int) -> int:
+        while (frame := self._frames.at(position)) is not None and frame.name in self.decided:
             position += 1
         return position
 
-    def _work_on(self, window: Window, frame: Pending, image: np.ndarray, position: int) -> Move:
+    def _edit(self, window: Window, frame: Pending, image: np.ndarray, position: int) -> Navigation:
         """Show a frame until it is left; return where to go."""
-        known = not self._options.manual_output_debug_fix or frame.name in self.decided
-        had = self._store.faces(frame.name) if known else ()
+        offered = self.offers_existing or frame.name in self.decided
+        existing = self._store.faces(frame.name) if offered else ()
         editor = Editor(
             lambda rect: self._landmarker.locate(image, [Detection(rect, 1.0)])[0],
-            (image.shape[1], image.shape[0]), self._hand, faces=had,
-            before=self._store.before(frame), window_size=self._options.manual_window_size,
-        )  # fmt: skip
-        painter = FrameDrawing(image, self._options.face_type)
+            (image.shape[1], image.shape[0]),
+            self._tool,
+            faces=existing,
+            previous=self._store.previous(frame),
+            window_size=self._window_size,
+        )
+        drawing = FrameDrawing(image, self._store.writer.face_type)
         of = f" of {self._total}" if self._total else ""
         caption = f"{position + 1}{of}: {frame.name}"
         while True:
-            verdict = self._watch(window, editor, painter, caption)
+            decision = self._wait_for_decision(window, editor, drawing, caption)
             try:
-                self._keep(frame, image, verdict, had)
-            except InputError as problem:  # points that make no face
+                self._keep(frame, image, decision.faces, existing)
+            except InputError as problem:  # the landmarks cannot be aligned
                 if window.closed:
                     self.failures.append(f'"{frame.name}": {problem}')
-                    return Move.STOP
+                    return Navigation.QUIT
                 editor.message = str(problem)
             else:
-                return verdict.step
+                return decision.navigation
 
-    def _watch(
-        self, window: Window, editor: Editor, painter: FrameDrawing, caption: str
-    ) -> Verdict:
-        """Bring events to the editor, and show what they change, until there is a verdict."""
+    def _wait_for_decision(
+        self, window: Window, editor: Editor, drawing: FrameDrawing, caption: str
+    ) -> Decision:
+        """Pass events to the editor and show what they change, until there is a decision."""
         changed = True
         while True:
             while self._events:
                 changed = True
-                verdict = editor.handle(self._events.popleft())
-                if verdict is not None:
-                    return verdict
+                decision = handle(editor, self._events.popleft())
+                if decision is not None:
+                    return decision
             if changed:
-                editor.settle()
-                window.show(painter.paint(editor, caption))
+                editor.refresh()
+                window.show(drawing.draw(editor, caption))
             changed = False
             self._events.extend(window.events(WAIT))
 
-    def _keep(self, frame: Pending, image: np.ndarray, verdict: Verdict, had: FrameFaces) -> None:
-        """Write what was decided, unless it is what is there."""
-        if verdict.faces is None:
+    def _keep(
+        self, frame: Pending, image: np.ndarray, faces: FrameFaces | None, existing: FrameFaces
+    ) -> None:
+        """Write what was decided, unless it is on disk already."""
+        if faces is None:
             if frame.name not in self.decided:
-                self.left.add(frame.name)
+                self.undecided.add(frame.name)
             return
-        if frame.name not in self.decided or verdict.faces != had:
-            self._store.keep(frame, image, verdict.faces)
+        if frame.name not in self.decided or faces != existing:
+            self._store.keep(frame, image, faces)
         self.decided.add(frame.name)

@@ -1,6 +1,6 @@
-"""The faces of one frame while a person works on them, and what can become of them.
+"""The faces of one frame while a person edits them, as an immutable state.
 
-Nothing here changes: each step gives another state, so undo goes back to the one before.
+Each edit returns a new state, so undo goes back to the one before.
 """
 
 from dataclasses import dataclass, replace
@@ -14,13 +14,16 @@ FrameFaces = tuple[Face, ...]
 
 @dataclass(frozen=True)
 class State:
-    """The faces, as far as they are.
+    """The faces of a frame.
 
     Attributes
     ----------
-    kept : faces that are there besides the current one
-    current : the face being worked on; None: still to be found under the mouse
-    locked : whether it stays where it is; otherwise it follows the mouse
+    kept : tuple of Face
+        All faces but the current one.
+    current : Face or None
+        The face being edited; None before one is located under the mouse.
+    locked : bool
+        Whether it stays where it is; otherwise it follows the mouse.
     """
 
     kept: FrameFaces = ()
@@ -29,7 +32,7 @@ class State:
 
     @classmethod
     def of(cls, faces: FrameFaces) -> "State":
-        """Begin with the faces that a frame has; the last one is the current one."""
+        """Start with the faces that a frame has; the last one is the current one."""
         return cls(faces[:-1], faces[-1], locked=True) if faces else cls()
 
     def fixed(self) -> FrameFaces:
@@ -44,7 +47,7 @@ class State:
         return State(others, self.kept[number], locked=True)
 
     def without_one(self) -> "State":
-        """Take the current face away, or if it is not locked the last kept one."""
+        """Remove the current face, or if it is not locked the last kept one."""
         return State(self.kept if self.locked else self.kept[:-1])
 
     def with_copies(self, faces: FrameFaces) -> "State":

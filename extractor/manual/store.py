@@ -1,7 +1,7 @@
-"""The faces that frames have on disk, and how what a person decides replaces them at once.
+"""The faces that frames have on disk; what a person decides replaces them at once.
 
-A frame's new face files come first, then its obsolete ones go to the trash, then the record is
-made: killed in between, the frame is offered again, with the faces it has by then.
+A frame's new face files are written first, then its obsolete ones go to the trash, then the journal
+is updated: killed in between, the frame is shown again with the faces it has by then.
 """
 
 from bisect import bisect_left, insort
@@ -13,8 +13,7 @@ import numpy as np
 from extractor import journal
 from extractor.frames import Pending
 from extractor.manual.state import FrameFaces
-from extractor.options import MANUAL, ExtractOptions
-from extractor.review import FaceSummary
+from extractor.options import MANUAL
 from extractor.writer import FaceWriter
 from facelib.faceset import read_info
 from facelib.types import Face
@@ -23,14 +22,20 @@ from utils.files import Manifest, move_to_trash
 
 
 class Store:
-    """Faces by frame, in the output folder of one extraction."""
+    """Faces by frame, in the output folder of one extraction.
 
-    def __init__(self, options: ExtractOptions, source: str, manifest: Manifest) -> None:
-        self._writer = FaceWriter(replace(options, detector=MANUAL), source)
+    Attributes
+    ----------
+    writer : FaceWriter
+        Writes the faces that a person has marked.
+    """
+
+    def __init__(self, writer: FaceWriter, manifest: Manifest) -> None:
+        self.writer = replace(writer, detector=MANUAL)
         self._manifest = manifest
         self._files: dict[str, list[Path]] = {}
         self._order: list[tuple[int, str]] = []  # (frame index, name) of the frames with faces
-        for path, info in journal.faces_of(options.output_dir, {source}):
+        for path, info in journal.faces_of(writer.folder, {writer.source}):
             if info.source_name not in self._files:
                 insort(self._order, (info.frame_index, info.source_name))
             self._files.setdefault(info.source_name, []).append(path)
@@ -47,20 +52,19 @@ class Store:
             faces.append(Face(rect, points, info.score, info.quality, info.smoothed))
         return tuple(faces)
 
-    def before(self, frame: Pending) -> FrameFaces:
-        """Return the faces of the nearest frame before one that has any."""
+    def previous(self, frame: Pending) -> FrameFaces:
+        """Return the faces of the nearest earlier frame that has any."""
         place = bisect_left(self._order, (frame.index, ""))
         return self.faces(self._order[place - 1][1]) if place else ()
 
     def keep(self, frame: Pending, image: np.ndarray, faces: FrameFaces) -> None:
-        """Write a frame's faces in place of those it has, and record that they are by hand."""
+        """Replace a frame's faces, and record that a person has decided on them."""
         largest_first = sorted(faces, key=lambda face: -face.rect.area)
-        written = self._writer.write(frame, image, largest_first)
+        written = self.writer.write(frame, image, largest_first)
         for path in self._files.get(frame.name, ()):
             if path not in written and path.exists():
                 move_to_trash(path)
-        marks = [FaceSummary(face.rect, face.score, face.quality) for face in largest_first]
-        journal.record(self._manifest, frame.name, marks, by_hand=True)
+        journal.record(self._manifest, frame.name, journal.summaries(largest_first), manual=True)
         self._remember(frame, written)
 
     def _remember(self, frame: Pending, written: list[Path]) -> None:

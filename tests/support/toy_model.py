@@ -7,13 +7,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.backend import keras
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facelib.types import FaceType
 from models import MODELS
+from models.backend import keras
 from models.base import ModelBase, ModelOptions, Prediction
 from utils.options import opt
 from utils.registry import Entry

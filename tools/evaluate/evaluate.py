@@ -1,8 +1,8 @@
-"""`evaluate`: how good is a swap? Compares the result with dst's footage and src's faces.
+"""`evaluate`: measures a swap by comparing the result with dst's footage and src's faces.
 
-Identity alone proves nothing: a blurred average of src's faces is nearer to src than to dst in
-every frame. So the figures of two trivial swaps stand beside the result's: the untouched footage
-(all of the expression, none of the identity), and src's average face pasted in (the reverse).
+Identity alone proves nothing: a blurred average of src's faces is closer to src than to dst in
+every frame. So the metrics of two baselines stand beside the result's: the untouched footage (all
+of the expression, none of the identity), and src's average face pasted in (the reverse).
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models.checkpoint import load_model
 from tools.evaluate.baseline import AverageFace
-from tools.evaluate.observe import Observation, Watcher, centers_in, pair_frames
+from tools.evaluate.observe import Networks, Observation, Observer, centers_in, pair_frames
 from tools.evaluate.options import EvaluateOptions
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
@@ -37,55 +37,64 @@ BATCH = 16
 
 COLUMNS = {"result": "result", "dst": "untouched", "average": "average src"}
 CAVEAT = """\
-untouched   = dst's own footage: whatever it reaches shows nothing about identity
-average src = src's average face pasted in: whatever it reaches shows nothing about the swap
+untouched   = dst's own footage: a value no better than this says nothing about identity
+average src = src's average face pasted in: a value no better than this says nothing about the swap
 Identity alone proves nothing: read it together with mouth, eyes and sharpness."""
 
 
 def run(options: EvaluateOptions) -> Report:
-    """Measure a result, print a table, and write JSON when an output file is named."""
+    """Measure a result, print a table, and write JSON if an output file is given."""
     if options.model_dir is not None and options.dst_aligned is None:
-        raise UsageError("--model-dir needs --dst-aligned: the faces that the model rebuilds")
+        raise UsageError("--model-dir needs --dst-aligned, the faces that the model reconstructs")
     clips = open_source(options.dst), open_source(options.result)
     src_faceset = Faceset.open(options.src_aligned)
     dst_faceset = None if options.dst_aligned is None else Faceset.open(options.dst_aligned)
     report = Report(notes={"not read in --src-aligned": src_faceset.skipped})
     src_faces = _read_faces(src_faceset, SRC_FACES, report)
     average = AverageFace(src_faces) if options.baseline else None
-    watcher = Watcher(options, None if dst_faceset is None else centers_in(dst_faceset), average)
+    networks = Networks(
+        options.detector, options.landmarker, options.recognizer, cpu_only=options.cpu_only
+    )
+    centers = None if dst_faceset is None else centers_in(dst_faceset)
     recognizer = RECOGNIZERS.load(options.recognizer)()
-    src = _reference(watcher, src_faces, recognizer, report)
-    observations = _watch(watcher, *clips, options.every, report)
-    result = _count(observations, options, report)
+    src = _reference(networks, src_faces, recognizer, report)
+    observations = _observe(Observer(networks, centers, average), *clips, options.every, report)
+    frames = _count(observations, report)
+    if not frames["measured"]:
+        raise InputError(
+            f'no frame of "{options.result}" shows a face where "{options.dst}" has one; '
+            "check that the two belong together"
+        )
+    result: dict[str, Any] = {"version": 1, "options": to_json(options), "frames": frames}
     versions = [version for version in COLUMNS if version != "average" or options.baseline]
     result["figures"] = {
         version: compare(observations, version, src, recognizer) for version in versions
     }
     result["self_reconstruction"] = None
     if options.model_dir is not None and dst_faceset is not None:
-        result["self_reconstruction"] = _rebuild(options.model_dir, dst_faceset, report)
+        result["self_reconstruction"] = _reconstruct(options.model_dir, dst_faceset, report)
     _print(result)
     if options.output is not None:
         write_json(options.output, plain(result))
-        console.say(f'figures written to "{options.output}"')
+        console.say(f'metrics written to "{options.output}"')
     return report
 
 
 def _read_faces(
     faces: Sequence[tuple[Path, FaceInfo]], most: int, report: Report
 ) -> list[tuple[Image, FaceInfo]]:
-    """Read some pictures of a folder, evenly spread; a damaged one goes into the report."""
+    """Read some face images, evenly spread; a damaged one goes into the report."""
     paths = [faces[index][0] for index in similarity.spread_out(len(faces), most)]
     read: list[tuple[Image, FaceInfo]] = _collect(
         ordered_map(read_face, paths, workers=cores()), report
     )
     if not read:
-        raise InputError(f'no face in "{paths[0].parent}" can be read; extract them anew')
+        raise InputError(f'no face in "{paths[0].parent}" can be read; extract them again')
     return read
 
 
 def _reference(
-    watcher: Watcher,
+    networks: Networks,
     faces: Sequence[tuple[Image, FaceInfo]],
     recognizer: Recognizer,
     report: Report,
@@ -93,16 +102,16 @@ def _reference(
     """Return the embedding of the most typical of some faces."""
 
     def embed(face: tuple[Image, FaceInfo]) -> np.ndarray:
-        return watcher.embed(face[0], face[1].landmarks)
+        return networks.embed(face[0], face[1].landmarks)
 
     found = _collect(ordered_map(embed, faces, workers=cores()), report)
     if not found:
-        raise InputError("no face of --src-aligned can be recognized; extract them anew")
+        raise InputError("no face of --src-aligned can be recognized; extract them again")
     return similarity.medoid(np.stack(found), recognizer.distance)
 
 
 def _collect(results: Iterable[Any], report: Report) -> list[Any]:
-    """Keep what was done; what failed goes into the report."""
+    """Return what succeeded; what failed goes into the report."""
     done = []
     for result in results:
         if isinstance(result, Failure):
@@ -112,32 +121,25 @@ def _collect(results: Iterable[Any], report: Report) -> list[Any]:
     return done
 
 
-def _watch(
-    watcher: Watcher, dst: FrameSource, result: FrameSource, every: int, report: Report
+def _observe(
+    observer: Observer, dst: FrameSource, result: FrameSource, every: int, report: Report
 ) -> list[Observation]:
-    """Look at every pair of frames, on all cores."""
+    """Observe every pair of frames, on all cores."""
     pairs = pair_frames(dst, result, every)
     total = None if dst.count is None else -(-dst.count // every)
-    seen = console.progress(ordered_map(watcher, pairs, workers=cores()), total, "Evaluating")
-    observations: list[Observation] = _collect(seen, report)
+    observed = console.progress(ordered_map(observer, pairs, workers=cores()), total, "Evaluating")
+    observations: list[Observation] = _collect(observed, report)
     report.failures += dst.failures + result.failures
     return observations
 
 
-def _count(
-    observations: Sequence[Observation], options: EvaluateOptions, report: Report
-) -> dict[str, Any]:
-    """Say which frames could be measured, in the report and as the head of the JSON."""
+def _count(observations: Sequence[Observation], report: Report) -> dict[str, Any]:
+    """Report which frames were measured; return the same for the JSON."""
     wanted = [o for o in observations if o.wanted]
     faces = [o for o in wanted if o.dst is not None]
     missing = [o.name for o in wanted if not o.in_result]
     faceless = [o.name for o in faces if o.in_result and o.compared["result"] is None]
     measured = len([o for o in faces if o.compared["result"] is not None])
-    if not measured:
-        raise InputError(
-            f'no frame of "{options.result}" shows a face where "{options.dst}" has one; '
-            "do the two belong together?"
-        )
     blank = [o.name for o in wanted if o.dst is None]
     report.counts |= {"frames": len(observations), "frames measured": measured}
     report.notes |= {
@@ -146,43 +148,39 @@ def _count(
         "frames without a face in dst": blank,
     }
     return {
-        "version": 1,
-        "options": to_json(options),
-        "frames": {
-            "looked_at": len(observations),
-            "wanted": len(wanted),
-            "measured": measured,
-            "missing_in_result": missing,
-            "without_face_in_result": faceless,
-            "without_face_in_dst": blank,
-        },
+        "looked_at": len(observations),
+        "wanted": len(wanted),
+        "measured": measured,
+        "missing_in_result": missing,
+        "without_face_in_result": faceless,
+        "without_face_in_dst": blank,
     }
 
 
-def _rebuild(model_dir: Path, faceset: Faceset, report: Report) -> dict[str, Any]:
-    """Return how like the original the model rebuilds dst faces that were kept out of training."""
-    kept_out = [face for face in faceset if held_out(face[1])]
-    if not kept_out:
+def _reconstruct(model_dir: Path, faceset: Faceset, report: Report) -> dict[str, Any]:
+    """Return how well the model reconstructs the dst faces that were held out of training."""
+    unseen = [face for face in faceset if held_out(face[1])]
+    if not unseen:
         return {"ssim": np.nan, "faces": 0}
     device.tune()
     model = load_model(model_dir)
-    chosen = _read_faces(kept_out, HELD_OUT_FACES, report)
-    cut = [_cut(*face, model.resolution, model.face_type) for face in chosen]
+    chosen = _read_faces(unseen, HELD_OUT_FACES, report)
+    crops = [_crop(*face, model.resolution, model.face_type) for face in chosen]
     values: list[float] = []
-    for start in range(0, len(cut), BATCH):
-        faces, hulls = zip(*cut[start : start + BATCH], strict=True)
+    for start in range(0, len(crops), BATCH):
+        faces, hulls = zip(*crops[start : start + BATCH], strict=True)
         batch = np.stack(faces)
         images = np.asarray(model.reconstruct(batch, batch)[1].image)
         values += map(similarity.masked_ssim, faces, images, hulls)
     return {"ssim": float(np.nanmedian(values)), "faces": len(values)}
 
 
-def _cut(
-    picture: Image, info: FaceInfo, size: int, face_type: FaceType
+def _crop(
+    image: Image, info: FaceInfo, size: int, face_type: FaceType
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a face as a model sees it, (size, size, 3) float32, and its hull, (size, size)."""
+    """Return a model's input, (size, size, 3) float32, and the face's hull, (size, size)."""
     matrix = geometry.crop_matrix(info.landmarks, size, face_type)
-    face = geometry.warp_face(to_float(picture), matrix, size)
+    face = geometry.warp_face(to_float(image), matrix, size)
     return face, hull_mask(geometry.apply(matrix, info.landmarks), (size, size))[..., 0]
 
 
@@ -190,14 +188,12 @@ def _print(result: dict[str, Any]) -> None:
     columns = {COLUMNS[version]: values for version, values in result["figures"].items()}
     console.say()
     console.say(table(columns))
-    rebuilt = result["self_reconstruction"]
-    if rebuilt is not None and rebuilt["faces"]:
+    reconstruction = result["self_reconstruction"]
+    if reconstruction is not None and reconstruction["faces"]:
         console.say(
-            f"\nself-reconstruction of {rebuilt['faces']} dst faces that were not trained on: "
-            f"SSIM {rebuilt['ssim']:.3f} (median; 1 = the same)"
+            f"\nself-reconstruction of {reconstruction['faces']} dst faces not trained on: "
+            f"SSIM {reconstruction['ssim']:.3f} (median; 1 = identical)"
         )
-    elif rebuilt is not None:
-        console.say(
-            "\nno dst face was kept out of training, so self-reconstruction is not measured"
-        )
+    elif reconstruction is not None:
+        console.say("\nno dst face is held out, so self-reconstruction was not measured")
     console.say(f"\n{CAVEAT}")

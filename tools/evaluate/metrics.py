@@ -1,6 +1,6 @@
-"""What `evaluate` measures: pure functions on arrays. NaN stands for "cannot be said".
+"""The metrics of `evaluate`: pure functions on arrays. NaN means that a metric is undefined.
 
-Time series hold one row for each measured frame. `shots` gives the frames of one uninterrupted take
+Time series have one row per measured frame. `shots` labels the frames of an uninterrupted take with
 one number; `runs` does so for frames that are direct neighbors in time as well.
 """
 
@@ -10,32 +10,35 @@ from scipy.spatial.transform import Rotation
 
 from facelib.landmarks import inter_ocular
 
-INNER = slice(17, 68)  # brows, nose, eyes, mouth: what a swap draws; the jaw line is mostly dst's
+INNER = slice(17, 68)  # brows, nose, eyes, mouth: what a swap changes; the jaw is mostly dst's
 EYE_CORNERS = (36, 45)
 
-# dst must move by more than the landmarker's own noise, or its correlation is one of noise
+# dst must move by more than the landmarker's own noise, or the correlation is one of noise
 LEAST_MOVEMENT = 0.008  # of the inter-ocular distance, standard deviation within shots
-LEAST_FRAMES = 10  # fewer say nothing about following
+LEAST_FRAMES = 10  # fewer say nothing about a correlation
 
 CUT_DIFFERENCE = 25  # mean absolute gray difference of neighboring thumbnails that makes a cut
 CUT_JUMP = 2.0  # ... or the followed face jumps this many inter-ocular distances
 
 # The band of detail that counts as sharpness, as standard deviations of two Gaussians in shares of
-# the crop's side: finer is noise and what a 64 pixel model cannot draw, coarser is shading.
+# the crop's side: finer is noise and beyond a 64 pixel model, coarser is shading.
 FINE, COARSE = 0.005, 0.015
 
 
 def label_shots(thumbnails: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Number the takes of a clip: a new one where the picture changes or the face jumps.
+    """Number the takes of a clip: a new one starts where the image or the face jumps.
 
     Parameters
     ----------
-    thumbnails : (n, h, w) uint8, small gray pictures of the whole frames
-    landmarks : (n, 68, 2), the followed face
+    thumbnails : (n, h, w) uint8
+        The whole frames in gray, scaled down.
+    landmarks : (n, 68, 2) float
+        The followed face.
 
     Returns
     -------
-    (n,) int, from 0, never falling
+    shots : (n,) int
+        From 0, never decreasing.
     """
     change = np.abs(np.diff(thumbnails.astype(np.float32), axis=0)).mean(axis=(1, 2))
     jump = np.linalg.norm(np.diff(landmarks.mean(axis=1), axis=0), axis=1)
@@ -55,9 +58,9 @@ def eye_distances(landmarks: np.ndarray) -> np.ndarray:
 
 
 def within_shots(values: np.ndarray, shots: np.ndarray) -> np.ndarray:
-    """Return `values` less the mean of their shot.
+    """Return `values` minus the mean of their shot.
 
-    Pooled over shots, only movement counts then: two shots with a wide and a closed mouth would
+    So only movement counts when shots are pooled: two shots with a wide and a closed mouth would
     otherwise give a high correlation to a result that never moves.
     """
     values = np.asarray(values, float)
@@ -66,10 +69,9 @@ def within_shots(values: np.ndarray, shots: np.ndarray) -> np.ndarray:
 
 
 def following(result: np.ndarray, dst: np.ndarray, shots: np.ndarray) -> tuple[float, float]:
-    """Say how a movement of dst is followed: Pearson correlation, and gain (1 = as far as dst).
+    """Return how dst's movement is followed: Pearson correlation, and gain (1 = as far as dst).
 
-    Both are NaN when there are too few frames or dst does not move; a result that does not move
-    at all follows with correlation 0.
+    Both are NaN with too few frames or when dst does not move, and 0 when the result does not.
     """
     if len(dst) < LEAST_FRAMES:
         return np.nan, np.nan
@@ -87,21 +89,23 @@ def pose_error(result: np.ndarray, dst: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    result, dst : (n, 3) pitch, yaw, roll in degrees, as `facelib.geometry.pose` gives them
+    result, dst : (n, 3) float
+        Pitch, yaw and roll in degrees, as `facelib.geometry.pose` returns them.
     """
-    # pose() takes Rz(roll) Ry(yaw) Rx(pitch) apart
+    # pose() decomposes Rz(roll) Ry(yaw) Rx(pitch)
     turns = [Rotation.from_euler("ZYX", angles[:, ::-1], degrees=True) for angles in (result, dst)]
     return np.degrees((turns[0].inv() * turns[1]).magnitude())
 
 
 def offsets(result: np.ndarray, dst: np.ndarray) -> np.ndarray:
-    """Return how far result's inner landmarks lie from dst's, seen from dst's face.
+    """Return how far result's inner landmarks lie from dst's, in the coordinates of dst's face.
 
-    Dividing by the vector from eye to eye (as a complex number) takes out the size and the roll.
+    Dividing by the vector from eye to eye (as a complex number) removes size and roll.
 
     Returns
     -------
-    (n, 51) complex, in inter-ocular distances; real along the line of the eyes
+    offsets : (n, 51) complex
+        Inter-ocular distances; the real axis is the line of the eyes.
     """
     points = _complex(dst)
     eyes = points[:, EYE_CORNERS[1]] - points[:, EYE_CORNERS[0]]
@@ -118,9 +122,9 @@ def landmark_error(result: np.ndarray, dst: np.ndarray) -> np.ndarray:
 
 
 def movement_error(result: np.ndarray, dst: np.ndarray, shots: np.ndarray) -> np.ndarray:
-    """Return `landmark_error` less what is constant in a shot, (n,) % of inter-ocular.
+    """Return `landmark_error` without what is constant in a shot, (n,) % of inter-ocular.
 
-    What is constant is mostly the other person's shape of face, which a swap is meant to bring.
+    What is constant is mostly the other person's face shape, which a swap is meant to transfer.
     """
     away = offsets(result, dst)
     for shot in np.unique(shots):
@@ -131,43 +135,44 @@ def movement_error(result: np.ndarray, dst: np.ndarray, shots: np.ndarray) -> np
 
 
 def jitter(landmarks: np.ndarray, runs: np.ndarray) -> float:
-    """Return the shaking of landmarks in % of the inter-ocular distance; NaN without 3 neighbors.
+    """Return landmark jitter in % of the inter-ocular distance; NaN without 3 adjacent frames.
 
-    For each frame the root mean square of the second difference over time, divided by sqrt(6), and
-    the mean of that over the frames. The second difference p[t-1] - 2 p[t] + p[t+1] of white noise
-    has 1 + 4 + 1 times its variance, so noise of standard deviation s reads s; steady movement
-    reads 0.
+    The root mean square of the second difference over time, divided by sqrt(6), averaged over the
+    frames. The second difference p[t-1] - 2 p[t] + p[t+1] of white noise has 1 + 4 + 1 times its
+    variance, so noise of standard deviation s gives s, and uniform movement 0.
     """
     whole = runs[2:] == runs[:-2]
     if not whole.any():
         return np.nan
     second = (landmarks[:-2] - 2.0 * landmarks[1:-1] + landmarks[2:])[whole]
-    shaking = np.sqrt((second**2).mean(axis=(1, 2)) / 6)
-    return 100 * float((shaking / eye_distances(landmarks)[1:-1][whole]).mean())
+    rms = np.sqrt((second**2).mean(axis=(1, 2)) / 6)
+    return 100 * float((rms / eye_distances(landmarks)[1:-1][whole]).mean())
 
 
 def flicker(colors: np.ndarray, runs: np.ndarray) -> float:
-    """Return the mean change between neighboring frames of (n, 3) Lab colors; NaN without any."""
+    """Return the mean change between neighboring frames of (n, 3) Lab colors, or NaN."""
     steps = np.linalg.norm(np.diff(colors.astype(float), axis=0), axis=1)
     whole = np.diff(runs) == 0
     return float(steps[whole].mean()) if whole.any() else np.nan
 
 
 def mean_lab(face: np.ndarray, hull: np.ndarray) -> np.ndarray:
-    """Return the mean CIE Lab color, (3,), of an (H, W, 3) float32 BGR picture inside a hull."""
+    """Return the mean CIE Lab color, (3,), of an (H, W, 3) float32 BGR image inside a hull."""
     return cv2.cvtColor(face, cv2.COLOR_BGR2Lab)[hull > 0].mean(axis=0)
 
 
 def sharpness(face: np.ndarray, hull: np.ndarray) -> float:
-    """Return the mean strength of fine detail inside a hull; NaN if nothing of it is left.
+    """Return the mean strength of fine detail inside a hull; NaN if the hull is too small.
 
-    The detail is a difference of Gaussians on gray values. The hull is shrunk first, so that the
-    seam where a face was blended in does not count.
+    The detail is a difference of Gaussians on gray values. The hull is eroded first, so that the
+    blending seam does not count.
 
     Parameters
     ----------
-    face : (S, S, 3) float32 BGR, 0..1, an aligned crop
-    hull : (S, S) float32, 1 inside
+    face : (S, S, 3) float32 BGR, 0..1
+        An aligned crop.
+    hull : (S, S) float32
+        1 inside.
     """
     side = face.shape[0]
     gray = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)

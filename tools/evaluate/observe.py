@@ -1,4 +1,4 @@
-"""Finds the followed face in both clips, frame by frame, and notes what the measures need of it."""
+"""Finds the followed face in both clips, frame by frame, and notes what the metrics need."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,6 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from tools.evaluate import metrics
 from tools.evaluate.baseline import AverageFace
-from tools.evaluate.options import EvaluateOptions
 from utils import console
 from utils.files import natural_key
 from utils.images import Image, to_float
@@ -26,9 +25,14 @@ from utils.registry import Registry
 from utils.video.frame import Frame
 from utils.video.source import FrameSource
 
-CROP_SIDES = (64, 512)  # least and most pixels of the aligned crop that is looked at
+CROP_SIDES = (64, 512)  # least and most pixels of the aligned crop that is measured
 THUMBNAIL = (32, 18)
 NEAR = 1.5  # a face of the result may lie this many inter-ocular distances from dst's
+
+Network = Any
+"""A detector, landmarker or recognizer; each registry's package describes its kind."""
+FramePosition = Any
+"""What frames are matched and ordered by: an index, or the natural key of a name."""
 
 
 class Pair(NamedTuple):
@@ -44,10 +48,13 @@ class SeenFace:
 
     Attributes
     ----------
-    landmarks : (68, 2) float32, pixels of the dst frame
+    landmarks : (68, 2) float32
+        Pixels of the dst frame.
     embedding : (D,) float32
-    lab : (3,) mean CIE Lab color
-    sharpness : mean strength of fine detail; NaN in a face too small for it
+    lab : (3,) float32
+        Mean CIE Lab color.
+    sharpness : float
+        Mean strength of fine detail; NaN in a face too small for it.
     """
 
     landmarks: np.ndarray
@@ -58,13 +65,16 @@ class SeenFace:
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What one frame showed: the followed face in dst, and the same place in every version of it.
+    """One frame: the followed face in dst, and the face in the same place of every version.
 
     Attributes
     ----------
-    thumbnail : (18, 32) uint8, the dst frame
-    wanted : whether this frame counts: there is a face to follow
-    compared : version ("result", "average") -> its face, or None where none was found
+    thumbnail : (18, 32) uint8
+        The dst frame.
+    wanted : bool
+        Whether the frame counts, because there is a face to follow.
+    compared : mapping of str to SeenFace or None
+        The face in each version ("result", "average"); None where none was found.
     """
 
     name: str
@@ -77,12 +87,12 @@ class Observation:
 
 
 def pair_frames(dst: FrameSource, result: FrameSource, every: int) -> Iterator[Pair]:
-    """Give every Nth dst frame with the result's frame of the same place.
+    """Yield every Nth dst frame with the result's corresponding frame.
 
     Files are matched by the stem of their name; frames of a video by their index.
     """
 
-    def place(frame: Frame) -> Any:  # noqa: ANN401 - compared only with its own kind
+    def position(frame: Frame) -> FramePosition:
         if result.is_video:
             return frame.index
         return natural_key(Path(frame.name).stem + ".png")
@@ -93,10 +103,10 @@ def pair_frames(dst: FrameSource, result: FrameSource, every: int) -> Iterator[P
     others = iter(result)
     other = next(others, None)
     for frame in dst:
-        while other is not None and place(other) < place(frame):
+        while other is not None and position(other) < position(frame):
             other = next(others, None)
         if frame.index % every == 0:
-            same = other is not None and place(other) == place(frame)
+            same = other is not None and position(other) == position(frame)
             yield Pair(frame, _fit(other.image, frame.image) if other and same else None)
 
 
@@ -108,7 +118,7 @@ def _alike(first: tuple[int, int] | None, second: tuple[int, int] | None) -> boo
 
 
 def _fit(image: Image, like: Image) -> Image:
-    """Bring a frame of the result to the size of dst's; encoders pad odd sides by one pixel."""
+    """Scale a frame of the result to dst's size; encoders pad odd sides by one pixel."""
     height, width = like.shape[:2]
     more = image.shape[0] - height, image.shape[1] - width
     if all(extra in {0, 1} for extra in more):
@@ -117,55 +127,32 @@ def _fit(image: Image, like: Image) -> Image:
 
 
 def centers_in(faceset: Faceset) -> dict[str, np.ndarray]:
-    """Return where the first face of each frame of a faceset is: stem of the frame -> (2,)."""
+    """Return the center (2,) of the first face of each frame, by the stem of the frame's name."""
     return {
         stem: infos[0].source_landmarks.mean(axis=0) for stem, infos in faceset.by_frame().items()
     }
 
 
-class Watcher:
-    """Looks at pairs of frames. May be called from several threads: each has its own networks.
+class Networks:
+    """The networks that measure a face. May be used by several threads: each has its own.
 
     Parameters
     ----------
-    centers : stem of a dst frame -> where its swapped face is; None follows the largest face
-    average : the trivial swap to look at as well
+    detector, landmarker, recognizer : str
+        Names in the registries.
+    cpu_only : bool
+        Whether the detector is kept off the GPU.
     """
 
-    def __init__(
-        self,
-        options: EvaluateOptions,
-        centers: Mapping[str, np.ndarray] | None = None,
-        average: AverageFace | None = None,
-    ) -> None:
-        self._options, self._centers, self._average = options, centers, average
-        self._networks, self._lock = threading.local(), threading.Lock()
-
-    def __call__(self, pair: Pair) -> Observation:
-        """Describe the followed face of one frame."""
-        frame = pair.dst
-        gray = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
-        thumbnail = cv2.resize(gray, THUMBNAIL, interpolation=cv2.INTER_AREA)
-        stem, here = Path(frame.name).stem, pair.result is not None
-        note = (frame.name, frame.index, thumbnail)
-        if self._centers is not None and stem not in self._centers:
-            return Observation(*note, wanted=False, in_result=here)
-        near = None if self._centers is None else self._centers[stem]
-        landmarks = self.find(frame.image, near)
-        if landmarks is None:
-            return Observation(*note, wanted=True, in_result=here)
-        versions = {"result": pair.result}
-        if self._average is not None:
-            versions["average"] = self._average.paste(frame.image, landmarks)
-        compared = {name: self._compare(image, landmarks) for name, image in versions.items()}
-        dst = self._describe(frame.image, landmarks, landmarks)
-        return Observation(*note, wanted=True, in_result=here, dst=dst, compared=compared)
+    def __init__(self, detector: str, landmarker: str, recognizer: str, *, cpu_only: bool) -> None:
+        self._names = {"detector": detector, "landmarker": landmarker, "recognizer": recognizer}
+        self._cpu_only = cpu_only
+        self._own, self._lock = threading.local(), threading.Lock()
 
     def find(self, image: Image, near: np.ndarray | None) -> np.ndarray | None:
         """Return the (68, 2) landmarks of the largest face, or of the one nearest to a point."""
-        faces = self._load("detector", DETECTORS, cpu_only=self._options.cpu_only).detect([image])[
-            0
-        ]
+        detector = self._load("detector", DETECTORS, cpu_only=self._cpu_only)
+        [faces] = detector.detect([image])
         if near is not None:
             faces = sorted(faces, key=lambda face: np.hypot(*(near - face.rect.center)))
         if not faces:
@@ -177,20 +164,69 @@ class Watcher:
         """Return the identity embedding, (D,), of a face."""
         return np.asarray(self._load("recognizer", RECOGNIZERS).embed(image, landmarks))
 
+    def _load(self, kind: str, registry: Registry, **settings: bool) -> Network:
+        """Return this thread's detector, landmarker or recognizer, made when first needed."""
+        if not hasattr(self._own, kind):
+            with self._lock:  # libraries are not always thread-safe while they load
+                network = registry.load(self._names[kind])(**settings)
+            setattr(self._own, kind, network)
+        return getattr(self._own, kind)
+
+
+class Observer:
+    """Observes pairs of frames. May be called from several threads.
+
+    Parameters
+    ----------
+    networks : Networks
+    centers : mapping of str to (2,), or None
+        Where the swapped face is, by the stem of the dst frame; None follows the largest face.
+    average : AverageFace or None
+        The baseline to observe as well.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        centers: Mapping[str, np.ndarray] | None = None,
+        average: AverageFace | None = None,
+    ) -> None:
+        self._networks, self._centers, self._average = networks, centers, average
+
+    def __call__(self, pair: Pair) -> Observation:
+        """Describe the followed face of one frame."""
+        frame = pair.dst
+        gray = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+        thumbnail = cv2.resize(gray, THUMBNAIL, interpolation=cv2.INTER_AREA)
+        stem, in_result = Path(frame.name).stem, pair.result is not None
+        facts = (frame.name, frame.index, thumbnail)
+        if self._centers is not None and stem not in self._centers:
+            return Observation(*facts, wanted=False, in_result=in_result)
+        near = None if self._centers is None else self._centers[stem]
+        landmarks = self._networks.find(frame.image, near)
+        if landmarks is None:
+            return Observation(*facts, wanted=True, in_result=in_result)
+        versions = {"result": pair.result}
+        if self._average is not None:
+            versions["average"] = self._average.paste(frame.image, landmarks)
+        compared = {name: self._compare(image, landmarks) for name, image in versions.items()}
+        dst = self._describe(frame.image, landmarks, landmarks)
+        return Observation(*facts, wanted=True, in_result=in_result, dst=dst, compared=compared)
+
     def _compare(self, image: Image | None, dst: np.ndarray) -> SeenFace | None:
-        """Find the face that lies where dst's is; None without one, or with none near enough."""
+        """Find the face in the place of dst's; None without one, or with none close enough."""
         if image is None:
             return None
-        middle = dst.mean(axis=0)
-        landmarks = self.find(image, middle)
+        center = dst.mean(axis=0)
+        landmarks = self._networks.find(image, center)
         if landmarks is None:
             return None
-        if np.hypot(*(landmarks.mean(axis=0) - middle)) > NEAR * inter_ocular(dst):
+        if np.hypot(*(landmarks.mean(axis=0) - center)) > NEAR * inter_ocular(dst):
             return None
         return self._describe(image, landmarks, dst)
 
     def _describe(self, image: Image, landmarks: np.ndarray, dst: np.ndarray) -> SeenFace:
-        """Note what the measures need; color and detail are taken where dst's face is."""
+        """Note what the metrics need; color and detail are measured where dst's face is."""
         side = geometry.crop_side(geometry.crop_matrix(dst, 100, FaceType.HALF), 100)
         size = int(np.clip(round(side), *CROP_SIDES))
         matrix = geometry.crop_matrix(dst, size, FaceType.HALF)
@@ -198,15 +234,7 @@ class Watcher:
         hull = hull_mask(geometry.apply(matrix, dst), (size, size))[..., 0]
         return SeenFace(
             landmarks=landmarks,
-            embedding=self.embed(image, landmarks),
+            embedding=self._networks.embed(image, landmarks),
             lab=metrics.mean_lab(crop, hull),
             sharpness=metrics.sharpness(crop, hull),
         )
-
-    def _load(self, kind: str, registry: Registry, **settings: bool) -> Any:  # noqa: ANN401 - its kind
-        """Return this thread's detector, landmarker or recognizer, made when first needed."""
-        if not hasattr(self._networks, kind):
-            with self._lock:  # libraries are not always safe while they load
-                network = registry.load(getattr(self._options, kind))(**settings)
-            setattr(self._networks, kind, network)
-        return getattr(self._networks, kind)

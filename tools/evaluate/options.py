@@ -11,23 +11,26 @@ from utils.options import DeviceOptions, opt
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(DeviceOptions):
-    """What `evaluate` compares and how."""
+    """What `evaluate` compares, and how."""
 
-    dst: Path = opt(help="the footage as it was before the swap: a video or a folder of frames")
-    result: Path = opt(help="what convert made of it: a video or a folder of frames")
-    src_aligned: Path = opt(help="folder of aligned faces of the person who was put in")
+    dst: Path = opt(help="original footage: a video or a folder of frames")
+    result: Path = opt(help="converted footage: a video or a folder of frames")
+    src_aligned: Path = opt(help="folder of aligned faces of the person swapped in")
     dst_aligned: Path | None = opt(
-        None, help="folder of aligned faces of dst: says which face of a frame was swapped"
+        None, help="folder of aligned dst faces; selects which face of a frame was swapped"
     )
     model_dir: Path | None = opt(
-        None, help="model folder, to measure how well it rebuilds dst faces it never trained on"
+        None, help="model folder; measures how well it reconstructs held-out dst faces"
     )
-    output: Path | None = opt(None, help="write the figures to this JSON file")
-    every: int = opt(1, help="measure every Nth frame; above 1, jitter and flicker are left out",
-                     low=1)  # fmt: skip
+    output: Path | None = opt(None, help="JSON file for the metrics")
+    every: int = opt(1, help="measure every Nth frame; jitter and flicker need every frame", low=1)
     baseline: bool = opt(
-        True, help="measure a trivial swap as well (src's average face pasted in), to compare with"
+        True, help="also measure a baseline, src's average face pasted in, for comparison"
     )
-    detector: str = opt("yunet", help="what finds the faces", choices=DETECTORS.names)
-    landmarker: str = opt("mesh", help="what finds the landmarks", choices=LANDMARKERS.names)
-    recognizer: str = opt("sface", help="what judges identity", choices=RECOGNIZERS.names)
+    detector: str = opt("yunet", help="face detector", choices=DETECTORS.names)
+    landmarker: str = opt(
+        "mesh", help="network that places the landmarks", choices=LANDMARKERS.names
+    )
+    recognizer: str = opt(
+        "sface", help="network that compares identities", choices=RECOGNIZERS.names
+    )

@@ -1,4 +1,4 @@
-"""From observations to figures, and from figures to a table and to JSON."""
+"""From observations to metrics, and from metrics to a table and to JSON."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,23 @@ from facelib.landmarks import eye_opening, mouth_opening
 from tools.evaluate import metrics
 from tools.evaluate.observe import Observation, SeenFace
 
-REFERENCES = 64  # a medoid of more embeddings is no other one
+REFERENCES = 64  # the medoid of more embeddings is the same
+
+PlainJson = Any
+"""Anything that JSON can represent."""
 
 
 class Recognizer(Protocol):
-    """What is asked of a recognizer here."""
+    """The part of a recognizer that is used here."""
 
     same_below: float
 
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
-        """Return how unlike two identities are."""
+        """Return the distance between two identities."""
 
 
 class MetricRow(NamedTuple):
-    """A line of the table: which figure, what it is called, how it is written, what is good."""
+    """A line of the table: JSON key, label, number format, and the ideal value."""
 
     key: str
     label: str
@@ -57,7 +60,7 @@ ROWS = (
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """The followed face over the measured frames, as arrays of one row a frame."""
+    """The followed face over the measured frames, as arrays with one row per frame."""
 
     landmarks: np.ndarray
     embeddings: np.ndarray
@@ -66,7 +69,7 @@ class Track:
 
     @classmethod
     def of(cls, faces: Sequence[SeenFace]) -> "Track":
-        """Stack what was seen."""
+        """Stack the observed faces."""
         return cls(
             landmarks=np.stack([face.landmarks for face in faces]).astype(float),
             embeddings=np.stack([face.embedding for face in faces]),
@@ -90,12 +93,14 @@ def compare(
     src: np.ndarray,
     recognizer: Recognizer,
 ) -> dict[str, float]:
-    """Return every figure of ROWS for one version of the footage.
+    """Return every metric of ROWS for one version of the footage.
 
     Parameters
     ----------
-    version : "result", "average", or "dst" for the untouched footage itself
-    src : (D,) the embedding that stands for src
+    version : str
+        "result", "average", or "dst" for the original footage itself.
+    src : (D,) float32
+        The embedding that represents src.
     """
     pairs = [(o, o.dst if version == "dst" else o.compared.get(version)) for o in observations]
     kept = [(o, face) for o, face in pairs if o.dst is not None and face is not None]
@@ -107,8 +112,8 @@ def compare(
     runs = metrics.label_runs(np.array([o.index for o, _ in kept]), shots)
     return {
         **_identity(result, dst, src, recognizer),
-        **_following(result, dst, shots),
-        **_looks(result, dst, runs),
+        **_expression(result, dst, shots),
+        **_appearance(result, dst, runs),
     }
 
 
@@ -127,7 +132,7 @@ def _identity(
     }
 
 
-def _following(result: Track, dst: Track, shots: np.ndarray) -> dict[str, float]:
+def _expression(result: Track, dst: Track, shots: np.ndarray) -> dict[str, float]:
     (mouth, eyes), (dst_mouth, dst_eyes) = result.openings(), dst.openings()
     mouth_correlation, mouth_gain = metrics.following(mouth, dst_mouth, shots)
     eye_correlation, eye_gain = metrics.following(eyes, dst_eyes, shots)
@@ -145,7 +150,7 @@ def _following(result: Track, dst: Track, shots: np.ndarray) -> dict[str, float]
     }
 
 
-def _looks(result: Track, dst: Track, runs: np.ndarray) -> dict[str, float]:
+def _appearance(result: Track, dst: Track, runs: np.ndarray) -> dict[str, float]:
     shaking, shaking_before = (metrics.jitter(t.landmarks, runs) for t in (result, dst))
     changing, changing_before = (metrics.flicker(t.labs, runs) for t in (result, dst))
     usable = dst.sharpness > 0
@@ -160,7 +165,7 @@ def _looks(result: Track, dst: Track, runs: np.ndarray) -> dict[str, float]:
 
 
 def table(columns: Mapping[str, Mapping[str, float]]) -> str:
-    """Return the figures as text: one line a figure, one column a version, and what is good."""
+    """Return the metrics as text: a line per metric, a column per version, and the ideal."""
     width = max(len(row.label) for row in ROWS)
     heads = [*columns, "good"]
     lines = [" " * width + "".join(f"  {head:>12}" for head in heads)]
@@ -177,8 +182,8 @@ def _cell(value: float, form: str) -> str:
     return text.replace("%", " %") if "%" in form else text
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - anything JSON knows
-    """Return `value` fit for JSON: what is no finite number becomes null."""
+def plain(value: PlainJson) -> PlainJson:
+    """Return `value` fit for JSON: a number that is not finite becomes null."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""`util debug-pictures`: every face of a folder with its landmarks drawn, to look through."""
+"""`util debug-pictures`: draws the landmarks of every face of a folder, for inspection."""
 
 from pathlib import Path
 
@@ -14,17 +14,17 @@ QUALITY = 85  # JPEG: to look at, not to work with
 
 
 def run(options: DebugPicturesOptions) -> Report:
-    """Draw the landmarks of all faces of a folder into pictures of another one.
+    """Draw the landmarks of all faces of a folder; the images go to another one.
 
     Raises
     ------
     InputError
-        If there is no such folder or no face in it, or the pictures would go among the faces.
+        If there is no such folder or no face in it, or the output folder is the same.
     """
     folder = options.input_dir
     target = options.output_dir or folder.with_name(folder.name + "_landmarks")
     if target.resolve() == folder.resolve():
-        raise InputError(f'"{target}" holds the faces; choose another --output-dir')
+        raise InputError(f'"{target}" is the folder of faces; choose another --output-dir')
     faces = Faceset.open(folder)
     report = Report({"pictures": 0}, failures=list(faces.skipped))
 

@@ -1,4 +1,4 @@
-"""The ancestor's face files (DeepFaceLab, 2018 and later): where their record is, what it says."""
+"""Face files of DeepFaceLab (2018 and later): where their metadata is, and what it means."""
 
 import io
 import re
@@ -18,24 +18,29 @@ from utils.images import read_file
 
 PNG_CHUNK = b"fcWp"
 JPEG_START, JPEG_SEGMENT, JPEG_PIXELS = b"\xff\xd8", 0xEF, 0xDA
-UNKNOWN = "unknown"  # detector and landmarker are not in the record
+UNKNOWN = "unknown"  # detector and landmarker are not in the metadata
 MASKS = frozenset({"ie_polys", "seg_ie_polys", "xseg_mask", "fanseg_mask"})
-ROUNDED = 1.5  # pixels by which whole-numbered landmarks may miss what their matrix says
-SAME_SCALE = 1.25  # ratio; beyond it the picture was scaled after it was aligned
+ROUNDED = 1.5  # pixels between integer landmarks and what their matrix gives, at most
+SAME_SCALE = 1.25  # ratio; beyond it the image was scaled after it was aligned
 
 
 class DflFace(NamedTuple):
-    """What the ancestor knew of a face.
+    """The metadata of a DeepFaceLab face.
 
     Attributes
     ----------
-    face_type : FaceType
-    landmarks : (68, 2) float64, in the aligned picture
-    source_landmarks : (68, 2) float64, in the frame
-    source_rect : Rect, in the frame
-    source_name : str, the frame's file name
-    matrix : (2, 3) float64, frame -> aligned picture; None: the record has none
-    masked : whether it holds a mask, which is not taken over
+    landmarks : (68, 2) float64
+        Pixels of the aligned image.
+    source_landmarks : (68, 2) float64
+        Pixels of the frame.
+    source_rect : Rect
+        Pixels of the frame.
+    source_name : str
+        The frame's file name.
+    matrix : (2, 3) float64 or None
+        From the frame to the aligned image; None when the metadata has none.
+    masked : bool
+        Whether it holds a mask, which is not imported.
     """
 
     face_type: FaceType
@@ -48,18 +53,18 @@ class DflFace(NamedTuple):
 
 
 def read_dfl(path: Path) -> DflFace:
-    """Read the record of one of the ancestor's face files, PNG or JPEG.
+    """Read the metadata of a DeepFaceLab face file, PNG or JPEG.
 
     Raises
     ------
     InputError
-        If there is none, it is damaged, or it holds something else than data.
+        If there is none, it is damaged, or it holds anything but data.
     """
     data = read_file(path)
     find = _in_jpeg if data.startswith(JPEG_START) else _in_png
     payload = find(data, path.name)
     if payload is None:
-        raise InputError(f'"{path.name}" holds no record of the ancestor (DeepFaceLab)')
+        raise InputError(f'"{path.name}" holds no DeepFaceLab metadata')
     record = dfl_pickle.read(payload, path.name)
     if not isinstance(record, dict):
         raise _unfit(path.name, "a dict")
@@ -75,7 +80,7 @@ def _in_png(data: bytes, name: str) -> bytes | None:
 
 
 def _in_jpeg(data: bytes, name: str) -> bytes | None:
-    """Return the content of the first segment APP15 before the pixels."""
+    """Return the content of the first APP15 segment before the pixels."""
     at = len(JPEG_START)
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -90,7 +95,7 @@ def _in_jpeg(data: bytes, name: str) -> bytes | None:
 
 def _face(record: dict[Any, Any], path: Path) -> DflFace:
     name, kinds = path.name, [member.value for member in FaceType]
-    kind = record.get("face_type", FaceType.FULL.value)  # the first versions had only this one
+    kind = record.get("face_type", FaceType.FULL.value)  # the only one of the first versions
     if kind not in kinds:
         raise _unfit(name, f"face_type: one of {', '.join(kinds)}", kind)
     source_name = record.get("source_filename")
@@ -112,7 +117,7 @@ def _face(record: dict[Any, Any], path: Path) -> DflFace:
 
 
 def _table(value: object, shape: tuple[int, int], name: str, key: str) -> np.ndarray:
-    """Return numbers as float64, after looking at how many there are and of what type."""
+    """Return numbers as float64, after checking their count and type."""
     expected = f"{key}: {shape[0]} times {shape[1]} numbers"
     rows = _row(value, shape[0])
     cells = [cell for row in rows for cell in _row(row, shape[1])]
@@ -124,7 +129,7 @@ def _table(value: object, shape: tuple[int, int], name: str, key: str) -> np.nda
 
 
 def _row(value: object, length: int) -> Sequence[Any]:
-    """Return a list, tuple or array as a list, and anything else, or one too long, as nothing."""
+    """Return a list, tuple or array of the right length as a list, anything else as empty."""
     if not isinstance(value, (list, tuple, np.ndarray)):
         return ()
     if len(getattr(value, "shape", (0,))) == 0 or len(value) != length:
@@ -134,25 +139,29 @@ def _row(value: object, length: int) -> Sequence[Any]:
 
 def _unfit(name: str, expected: str, received: object = None) -> InputError:
     got = f". Received: {received[:80]}" if isinstance(received, str) else ""
-    return InputError(f'the record in "{name}" is damaged. Expected {expected}{got}')
+    return InputError(f'the metadata of "{name}" is damaged. Expected {expected}{got}')
 
 
 def to_info(face: DflFace, size: int, name: str, source: str, **place: int) -> FaceInfo:
-    """Return our record of one of the ancestor's faces.
+    """Convert the metadata of a DeepFaceLab face.
 
-    Its aligned landmarks are whole numbers; those of the result are what the matrix says.
+    Its aligned landmarks are integers; those of the result are computed by the matrix.
 
     Parameters
     ----------
-    size : side of its picture in pixels
-    name : of the file, for messages
-    source : name of the folder or video the frame is from
-    place : frame_index and face_index
+    size : int
+        Side of the image in pixels.
+    name : str
+        The file's, for messages.
+    source : str
+        Name of the folder or video that the frame is from.
+    place : int
+        `frame_index` and `face_index`.
 
     Raises
     ------
     InputError
-        If landmarks, frame and picture do not belong together.
+        If landmarks, frame and image do not belong together.
     """
     matrix = _matrix(face, size, name)
     return FaceInfo(
@@ -175,21 +184,21 @@ def to_info(face: DflFace, size: int, name: str, source: str, **place: int) -> F
 
 
 def _matrix(face: DflFace, size: int, name: str) -> np.ndarray:
-    """Return the matrix from the frame to the picture.
+    """Return the matrix from the frame to the image.
 
-    That of the record, or the usual one, if it takes the landmarks where the record has them; else
-    the one that does: the ancestor turned some profiles, and later versions aligned differently.
+    The stored one, or the usual one, if it maps the landmarks to where they are stored; otherwise a
+    fitted one: DeepFaceLab rotated some profiles, and later versions align differently.
     """
     try:
         usual = geometry.crop_matrix(face.source_landmarks, size, face.face_type)
     except InputError as problem:
         raise InputError(f'"{name}": {problem}') from None
     for matrix in (face.matrix, usual):
-        if matrix is not None and _misses(matrix, face) < ROUNDED:
+        if matrix is not None and _worst_error(matrix, face) < ROUNDED:
             return matrix
     fitted = geometry.fit_similarity(face.source_landmarks, face.landmarks)
     ratio = geometry.crop_side(fitted, size) / geometry.crop_side(usual, size)
-    if not 1 / SAME_SCALE < ratio < SAME_SCALE or _misses(fitted, face) > size / 50:
+    if not 1 / SAME_SCALE < ratio < SAME_SCALE or _worst_error(fitted, face) > size / 50:
         raise InputError(
             f'the landmarks in "{name}" do not fit its {size} pixels; it was scaled or cropped '
             "after it was aligned"
@@ -197,6 +206,6 @@ def _matrix(face: DflFace, size: int, name: str) -> np.ndarray:
     return fitted
 
 
-def _misses(matrix: np.ndarray, face: DflFace) -> float:
-    """Return by how many pixels a matrix misses the aligned landmarks at worst."""
+def _worst_error(matrix: np.ndarray, face: DflFace) -> float:
+    """Return the largest distance in pixels between mapped and stored landmarks."""
     return float(np.abs(geometry.apply(matrix, face.source_landmarks) - face.landmarks).max())

@@ -1,11 +1,11 @@
-"""The ancestor's face records are pickles; this reads their data without ever unpickling.
+"""Reads the data in DeepFaceLab's pickled metadata without ever unpickling it.
 
-A pickle is a program for a small stack machine. Python's own machine imports what the program names
-and calls it, so a picture from a stranger could run anything. The machine here knows only the
-instructions that build data; a class is to it a name in the list `KNOWN`, which stands for a few
-lines of this file, and every other name is an error. The standard library's disassembler only cuts
-the bytes into instructions. Work and memory are bounded: an instruction adds a reference or the
-bytes that it carries, and what copies bytes is counted.
+A pickle is a program for a small stack machine. Python's own machine imports and calls what the
+program names, so a stranger's image could run anything. The machine here knows only the
+instructions that build data; a class is just a name in the list `KNOWN`, which stands for a few
+lines of this file, and every other name is an error. The standard library's disassembler only
+splits the bytes into instructions. Work and memory are bounded: an instruction adds a reference or
+the bytes that it carries, and copied bytes are counted.
 """
 
 import pickletools
@@ -17,7 +17,7 @@ import numpy as np
 
 from utils.errors import InputError
 
-LONGEST = 1 << 24  # bytes; the largest records hold a compressed mask of the face
+LONGEST = 1 << 24  # bytes; the largest metadata holds a compressed mask of the face
 MOST_STEPS = 1 << 17  # a face with its polygons takes a few thousand
 MOST_DIMENSIONS = 4
 NUMBER = re.compile(r"[iuf][1248]|b1")  # types of array elements; "O" would be objects
@@ -39,11 +39,16 @@ LITERALS = frozenset({
     "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
     "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BYTEARRAY8",
 })  # fmt: skip
-NOTHING = frozenset({"PROTO", "FRAME", "STOP"})
+IGNORED = frozenset({"PROTO", "FRAME", "STOP"})
+
+Argument = Any
+"""The operand of an instruction, as pickletools returns it."""
+Checked = Any
+"""A value whose type has been checked."""
 
 
 class _Name(str):
-    """A class or function that the pickle names: a value of `KNOWN`."""
+    """A class or function named by the pickle: a value of `KNOWN`."""
 
     __slots__ = ()
 
@@ -59,35 +64,41 @@ class _Type:
 
 
 class _Wrong(Exception):  # noqa: N818 - it never leaves this file
-    """The pickle does something else than to build data; the message says what."""
+    """The pickle does something other than build data; the message says what."""
 
 
 def read(data: bytes, name: str) -> object:
     """Return the data in a pickle: dicts, lists, tuples, text, numbers, bytes, arrays of numbers.
 
-    Lists and dicts may contain themselves, and one object may be in many places: check what is
-    there before walking through it.
+    Lists and dicts may contain themselves, and one object may occur in many places: check what is
+    there before traversing it.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        The file's, for messages.
 
     Raises
     ------
     InputError
-        If it is damaged or holds anything else; `name` says whose it is.
+        If it is damaged or holds anything else.
     """
     try:
         if len(data) > LONGEST:
-            raise _Wrong("is longer than a face record")
+            raise _Wrong("is longer than face metadata")
         return _Machine().run(data)
     except _Wrong as problem:
         raise InputError(
-            f'"{name}" was refused: its record {problem}, which no face record does'
+            f'"{name}" was refused: its metadata {problem}, which face metadata never does'
         ) from None
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
-        # whatever the instructions did not find on the stack, or found to be of the wrong type
-        raise InputError(f'the record in "{name}" is truncated or damaged') from None
+        # an instruction found nothing on the stack, or something of the wrong type
+        raise InputError(f'the metadata of "{name}" is truncated or damaged') from None
 
 
 class _Machine:
-    """A stack, a memo, and what each instruction does to them."""
+    """A stack, a memo, and a method for each instruction."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -98,12 +109,12 @@ class _Machine:
     def run(self, data: bytes) -> object:
         for count, (code, argument, _) in enumerate(pickletools.genops(data)):
             if count > MOST_STEPS or self.copied > LONGEST:
-                raise _Wrong("asks for more work than a face is worth")
+                raise _Wrong("asks for more work than a face needs")
             self._step(code.name, argument)
         (result,) = self.stack
         return result
 
-    def _step(self, code: str, argument: Any) -> None:  # noqa: ANN401 - as pickletools gives it
+    def _step(self, code: str, argument: Argument) -> None:
         if code in LITERALS:
             value = bytes(argument) if isinstance(argument, bytearray) else argument
             self.stack.append(value)
@@ -111,7 +122,7 @@ class _Machine:
             self.stack.append(CONSTANTS[code])
         elif code == "GLOBAL":
             self.stack.append(_known(argument))
-        elif code not in NOTHING:
+        elif code not in IGNORED:
             step = getattr(self, f"_{code.lower()}", None)
             if step is None:
                 raise _Wrong(f"uses the instruction {code}")
@@ -157,11 +168,11 @@ class _Machine:
 
     def _append(self) -> None:
         value = self.stack.pop()
-        _sure(self.stack[-1], list).append(value)
+        _checked(self.stack[-1], list).append(value)
 
     def _appends(self) -> None:
         values = self._marked()
-        _sure(self.stack[-1], list).extend(values)
+        _checked(self.stack[-1], list).extend(values)
 
     def _empty_tuple(self) -> None:
         self.stack.append(())
@@ -192,24 +203,24 @@ class _Machine:
 
     def _setitem(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
-        _sure(self.stack[-1], dict).update(_pairs([key, value]))
+        _checked(self.stack[-1], dict).update(_pairs([key, value]))
 
     def _setitems(self) -> None:
         values = self._marked()
-        _sure(self.stack[-1], dict).update(_pairs(values))
+        _checked(self.stack[-1], dict).update(_pairs(values))
 
     def _stack_global(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(_known(f"{_sure(module, str)} {_sure(name, str)}"))
+        self.stack.append(_known(f"{_checked(module, str)} {_checked(name, str)}"))
 
     def _reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
-        made = _make(_sure(function, _Name), _sure(arguments, tuple))
+        made = _make(_checked(function, _Name), _checked(arguments, tuple))
         self.copied += len(made) if isinstance(made, bytes) else 0
         self.stack.append(made)
 
     def _build(self) -> None:
-        state = _sure(self.stack.pop(), tuple)
+        state = _checked(self.stack.pop(), tuple)
         value = self.stack[-1]
         _fill(value, state)
         self.copied += value.nbytes if isinstance(value, np.ndarray) else 0
@@ -221,7 +232,7 @@ def _known(name: str) -> _Name:
     return _Name(KNOWN[name])
 
 
-def _sure(value: Any, kind: type) -> Any:  # noqa: ANN401 - of that kind
+def _checked(value: object, kind: type) -> Checked:
     if type(value) is not kind:
         raise TypeError
     return value
@@ -235,25 +246,25 @@ def _pairs(values: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _make(function: _Name, arguments: tuple[Any, ...]) -> object:
-    """Do what a call of one of the known names would do."""
+    """Return what a call of one of the known names would return."""
     if function == LATIN:
         text, encoding = arguments
         if encoding not in ("latin1", "latin-1"):
             raise TypeError
-        return _sure(text, str).encode("latin-1")
+        return _checked(text, str).encode("latin-1")
     if function == TYPE:
-        code = _sure(arguments[0], str)
+        code = _checked(arguments[0], str)
         if not NUMBER.fullmatch(code):
             raise _Wrong(f"holds an array of {code[:20]!a}")
         return _Type(code)
     if function == SCALAR:
         kind, data = arguments
-        return _array(_sure(kind, _Type), (), data).item()
+        return _array(_checked(kind, _Type), (), data).item()
     if function == REBUILD:
-        return np.empty(0)  # a placeholder, as in the original; the content comes with BUILD
+        return np.empty(0)  # a placeholder, as NumPy's own; BUILD brings the content
     if function == BUFFER:
         data, kind, shape, order = arguments
-        return _array(_sure(kind, _Type), shape, data, order)
+        return _array(_checked(kind, _Type), shape, data, order)
     raise _Wrong(f"makes a {function}")
 
 
@@ -266,16 +277,16 @@ def _fill(value: object, state: tuple[Any, ...]) -> None:
         value.order = order
     elif isinstance(value, np.ndarray):
         _version, shape, kind, by_column, data = state
-        array = _array(_sure(kind, _Type), shape, data, "F" if by_column else "C")
+        array = _array(_checked(kind, _Type), shape, data, "F" if by_column else "C")
         value.__setstate__((1, array.shape, array.dtype, bool(by_column), data))  # type: ignore[arg-type]
     else:
         raise _Wrong(f"changes a {type(value).__name__}")
 
 
 def _array(kind: _Type, shape: object, data: object, order: object = "C") -> np.ndarray:
-    """Return numbers as an array, if their count is what the shape says."""
-    sides = _sure(shape, tuple)
-    if len(sides) > MOST_DIMENSIONS or any(_sure(side, int) < 0 for side in sides):
+    """Return numbers as an array, if their count matches the shape."""
+    sides = _checked(shape, tuple)
+    if len(sides) > MOST_DIMENSIONS or any(_checked(side, int) < 0 for side in sides):
         raise TypeError
-    flat = np.frombuffer(_sure(data, bytes), kind.numpy()) if data else np.empty(0, kind.numpy())
+    flat = np.frombuffer(_checked(data, bytes), kind.numpy()) if data else np.empty(0, kind.numpy())
     return flat.reshape(sides, order="F" if order == "F" else "C")

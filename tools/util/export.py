@@ -1,7 +1,8 @@
 """`util export`: the swap network of a model as one file for other programs.
 
-Input "face" is a dst face as `extract` aligns it, (N, R, R, 3); outputs are "swapped", src's face
-of the same size, and "mask", (N, R, R, 1), if the model makes masks. BGR, 0..1, float32, any N.
+The input "face" is a dst face as `extract` aligns it, (N, R, R, 3); the outputs are "swapped", the
+src face of the same size, and "mask", (N, R, R, 1), if the model predicts masks. BGR, 0..1,
+float32, any N.
 """
 
 import warnings
@@ -18,21 +19,21 @@ from utils.files import require_new, write_atomic
 
 
 def run(options: ExportOptions) -> Report:
-    """Write the newest generation of a model; the file's suffix says as what.
+    """Write the latest generation of a model in the format of the output's suffix.
 
     Raises
     ------
     UsageError
-        If the suffix is none that is known.
+        If the suffix is unknown.
     InputError
-        If there is such a file already.
+        If the file exists already.
     ModelError
         If the folder holds no usable model.
     """
     path = options.output
     if path.suffix.lower() not in WRITERS:
         raise UsageError(
-            f"--output: Expected a name that ends in {' or '.join(WRITERS)}. Received: {path.name}"
+            f"--output: Expected a name ending in {' or '.join(WRITERS)}. Received: {path.name}"
         )
     require_new(path, options.overwrite)
     device.tune()
@@ -47,7 +48,7 @@ def run(options: ExportOptions) -> Report:
 
 
 def swap_network(model: ModelBase) -> "keras.Model":
-    """Return the src path of a model as one plain Keras network."""
+    """Return the swap path of a model as one plain Keras network."""
     face = keras.Input((model.resolution, model.resolution, 3), name="face")
     image, mask = model.swap(face)
     outputs = {"swapped": image} if mask is None else {"swapped": image, "mask": mask}
@@ -58,18 +59,22 @@ def swap_network(model: ModelBase) -> "keras.Model":
 def write(network: "keras.Model", path: Path) -> None:
     """Write a network in the format of the path's suffix."""
     with write_atomic(path) as temporary, device.no_greeting(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of NumPy, about what TensorFlow and tf2onnx still use
+        warnings.simplefilter(
+            "ignore"
+        )  # from NumPy, about deprecated calls in TensorFlow and tf2onnx
         WRITERS[path.suffix.lower()](network, temporary)
 
 
 def _write_keras(network: "keras.Model", path: Path) -> None:
-    """Write an archive that `keras.saving.load_model` reads without our code."""
+    """Write an archive that `keras.saving.load_model` reads without this program's code."""
     network.save(path)
 
 
 def _write_onnx(network: "keras.Model", path: Path) -> None:
-    """Write a graph for ONNX Runtime and others."""
-    network(keras.ops.zeros((1, *network.input_shape[1:])))  # Keras exports what has been called
+    """Write a graph for ONNX Runtime and the like."""
+    network(
+        keras.ops.zeros((1, *network.input_shape[1:]))
+    )  # Keras exports only what has been called
     network.export(path, format="onnx", verbose=False)
 
 

@@ -1,6 +1,6 @@
-"""`util import-dfl`: faces of the ancestor (DeepFaceLab) become faces of this program.
+"""`util import-dfl`: converts DeepFaceLab's face files to this program's.
 
-Pixels stay as they are: a PNG is decoded and encoded again, a JPEG decoded for the last time.
+Pixels do not change: a PNG is encoded again, a JPEG is decoded and stored without further loss.
 """
 
 from collections import defaultdict
@@ -17,34 +17,38 @@ from utils.images import read_image
 
 
 def run(options: ImportOptions) -> Report:
-    """Import a folder of faces; those that an earlier run imported are left as they are.
+    """Import a folder of faces; those imported by an earlier run are left as they are.
 
     Raises
     ------
     InputError
-        If there is no such folder, it holds no picture, or the faces would go into it.
+        If there is no such folder, it holds no image, or it is the output folder too.
     """
     folder = options.input_dir
     target = options.output_dir or folder.with_name(folder.name + "_imported")
     if target.resolve() == folder.resolve():
-        raise InputError(f'"{target}" holds the faces to be imported; choose another --output-dir')
+        raise InputError(f'"{target}" holds the faces to import; choose another --output-dir')
     report = Report({"faces imported": 0})
     faces = _read(folder, report)
-    there = [path for path in faces if _place(target, path).exists()]
-    if there:
-        report.counts["faces there already"] = len(there)
-    places = _places(faces)
+    existing = {path for path in faces if _target(target, path).exists()}
+    if existing:
+        report.counts["faces there already"] = len(existing)
+    indices = _indices(faces)
 
     def convert(path: Path) -> None:
         image = read_image(path)
-        frame_index, face_index = places[path]
+        frame_index, face_index = indices[path]
         info = to_info(
-            faces[path], max(image.shape[:2]), path.name, folder.parent.name,
-            frame_index=frame_index, face_index=face_index,
-        )  # fmt: skip
-        write_face(_place(target, path), image, info)
+            faces[path],
+            max(image.shape[:2]),
+            path.name,
+            folder.parent.name,
+            frame_index=frame_index,
+            face_index=face_index,
+        )
+        write_face(_target(target, path), image, info)
 
-    wanted = [path for path in faces if path not in set(there)]
+    wanted = [path for path in faces if path not in existing]
     results = parallel.ordered_map(convert, wanted, workers=parallel.cores())
     for result in console.progress(results, len(wanted), "Importing", "face"):
         if isinstance(result, parallel.Failure):
@@ -54,12 +58,12 @@ def run(options: ImportOptions) -> Report:
     return report
 
 
-def _place(target: Path, path: Path) -> Path:
-    return target / f"{path.stem}.png"
+def _target(folder: Path, path: Path) -> Path:
+    return folder / f"{path.stem}.png"
 
 
 def _read(folder: Path, report: Report) -> dict[Path, DflFace]:
-    """Return the record of every face; what cannot be read goes into the report."""
+    """Return the metadata of every face; what cannot be read goes into the report."""
     faces: dict[Path, DflFace] = {}
     stems: dict[str, str] = {}
     paths = list_images(folder)
@@ -78,19 +82,19 @@ def _read(folder: Path, report: Report) -> dict[Path, DflFace]:
     return faces
 
 
-def _places(faces: dict[Path, DflFace]) -> dict[Path, tuple[int, int]]:
-    """Return each face's frame index, and its face index in the frame: 0 is the largest.
+def _indices(faces: dict[Path, DflFace]) -> dict[Path, tuple[int, int]]:
+    """Return each face's frame index and its face index in the frame, where 0 is the largest.
 
-    Frames are counted by the number in their name if all have one, otherwise in natural order.
+    The frame index is the number in the frame's name if all have one, else the natural order's.
     """
     frames: dict[str, list[Path]] = defaultdict(list)
     for path, face in faces.items():
         frames[face.source_name].append(path)
     stems = [PurePosixPath(name).stem for name in frames]
     numbered = all(stem.isascii() and stem.isdigit() and len(stem) < 12 for stem in stems)
-    places: dict[Path, tuple[int, int]] = {}
+    indices: dict[Path, tuple[int, int]] = {}
     for rank, name in enumerate(sorted(frames, key=natural_key)):
         index = int(PurePosixPath(name).stem) if numbered else rank
         largest_first = sorted(frames[name], key=lambda path: -faces[path].source_rect.area)
-        places |= {path: (index, number) for number, path in enumerate(largest_first)}
-    return places
+        indices |= {path: (index, number) for number, path in enumerate(largest_first)}
+    return indices

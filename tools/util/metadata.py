@@ -1,8 +1,8 @@
-"""`util save-metadata` and `util restore-metadata`: face data kept while another program has them.
+"""`util save-metadata` and `util restore-metadata`: keep face metadata across image editing.
 
-Image editors and upscalers drop what they do not know. So it is saved beside the folder before, as
-one line of JSON a face, and put back into whatever pictures have the same names afterwards: also
-other formats, and other sizes, as long as nothing was cropped.
+Image editors and upscalers drop chunks that they do not know. So the metadata is saved beside the
+folder, as one line of JSON per face, and restored into images of the same names: also in other
+formats and sizes, as long as nothing was cropped.
 """
 
 import json
@@ -27,7 +27,7 @@ SUFFIX = ".faces.jsonl"
 
 
 def save(options: SaveMetadataOptions) -> Report:
-    """Write the records of all faces of a folder into one file.
+    """Write the metadata of all faces of a folder into one file.
 
     Raises
     ------
@@ -44,12 +44,12 @@ def save(options: SaveMetadataOptions) -> Report:
 
 
 def restore(options: RestoreMetadataOptions) -> Report:
-    """Put saved records back into the pictures of the same names.
+    """Restore saved metadata into the images of the same names.
 
     Raises
     ------
     InputError
-        If there is no such folder, no picture in it, or the saved records cannot be read.
+        If there is no such folder, no image in it, or the saved metadata cannot be read.
     """
     source = options.metadata or _beside(options.input_dir)
     infos = dict(_read(source))
@@ -59,9 +59,9 @@ def restore(options: RestoreMetadataOptions) -> Report:
     for path in console.progress(paths, len(paths), "Restoring", "face"):
         info = infos.get(path.stem)
         if info is None:
-            report.failures.append(f'"{path.name}" has no record in "{source.name}"')
+            report.failures.append(f'"{path.name}" has no metadata in "{source.name}"')
         elif path.stem in done:
-            report.failures.append(f'"{path.name}": another picture has the same name; remove one')
+            report.failures.append(f'"{path.name}": another image has the same name; remove one')
         else:
             done.add(path.stem)
             try:
@@ -91,10 +91,10 @@ def _read(source: Path) -> Iterator[tuple[str, FaceInfo]]:
 
 
 def _restore_one(path: Path, info: FaceInfo) -> None:
-    """Put a record into a picture; one that is no PNG becomes one, and goes to the trash."""
+    """Embed metadata into an image; another format is replaced by a PNG and goes to the trash."""
     data = read_file(path)
     image = decode_image(data, path.name)
-    info = _fitted(info, image, path.name)
+    info = _scaled(info, image, path.name)
     if path.suffix.lower() == ".png":
         write_bytes(path, embed(data, info, path.name))
         return
@@ -102,16 +102,16 @@ def _restore_one(path: Path, info: FaceInfo) -> None:
     move_to_trash(path)
 
 
-def _fitted(info: FaceInfo, image: np.ndarray, name: str) -> FaceInfo:
-    """Return the record for a picture that was scaled."""
+def _scaled(info: FaceInfo, image: np.ndarray, name: str) -> FaceInfo:
+    """Return the metadata for an image that may have been scaled."""
     height, width = image.shape[:2]
     size = max(height, width)
     if size == info.size:
         return info
     if height != width or info.face_type is FaceType.MARK_ONLY:
         raise InputError(
-            f'"{name}" is {width}x{height} pixels now, its face data are for {info.size}; '
-            "it may be scaled, but stays square"
+            f'"{name}" is {width}x{height} pixels now, but its face metadata is for {info.size}; '
+            "scale it without changing its aspect ratio"
         )
     matrix = geometry.resize_matrix(info.matrix, info.size, size)
     points = geometry.apply(matrix, info.source_landmarks)

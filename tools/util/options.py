@@ -1,4 +1,4 @@
-"""Options of the tools for folders of faces. Light: `--help` imports nothing else."""
+"""Options of the tools for folders of faces; imports nothing heavy."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,56 +8,56 @@ from utils.options import StageOptions, opt
 
 @dataclass(frozen=True, kw_only=True)
 class DebugPicturesOptions(StageOptions):
-    """Whose landmarks are drawn."""
+    """Options of `util debug-pictures`."""
 
     input_dir: Path = opt(help="folder of faces")
     output_dir: Path | None = opt(
-        None, help="folder the pictures go to (default: the input's name with _landmarks)"
+        None, help="folder for the images (default: the input's name with _landmarks)"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackOptions(StageOptions):
-    """What is packed into one file."""
+    """Options of `util pack`."""
 
-    input_dir: Path = opt(help="folder of faces; it stays as it is")
-    output: Path | None = opt(None, help="the file (default: the folder's name with .zip)")
-    overwrite: bool = opt(False, help="replace a file that exists")
+    input_dir: Path = opt(help="folder of faces; it does not change")
+    output: Path | None = opt(None, help="file to write (default: the folder's name with .zip)")
+    overwrite: bool = opt(False, help="replace the file if it exists")
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnpackOptions(StageOptions):
-    """What is unpacked."""
+    """Options of `util unpack`."""
 
-    input: Path = opt(help="the file that `util pack` wrote")
+    input: Path = opt(help="file written by `util pack`")
     output_dir: Path | None = opt(
-        None, help="folder the faces go to (default: the file's name without .zip)"
+        None, help="folder for the faces (default: the file's name without .zip)"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SaveMetadataOptions(StageOptions):
-    """Whose face data are saved."""
+    """Options of `util save-metadata`."""
 
     input_dir: Path = opt(help="folder of faces")
     metadata: Path | None = opt(
-        None, help="the file they go to (default: the folder's name with .faces.jsonl)"
+        None, help="file to write (default: the folder's name with .faces.jsonl)"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreMetadataOptions(StageOptions):
-    """What face data go back into which pictures."""
+    """Options of `util restore-metadata`."""
 
-    input_dir: Path = opt(help="folder of pictures that another program wrote")
+    input_dir: Path = opt(help="folder of images written by another program")
     metadata: Path | None = opt(
-        None, help="what `util save-metadata` wrote (default: the folder's name with .faces.jsonl)"
+        None, help="saved metadata (default: the folder's name with .faces.jsonl)"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(StageOptions):
-    """What `util export` writes."""
+    """Options of `util export`."""
 
     model_dir: Path = opt(help="folder of the trained model")
     output: Path = opt(help="file to write; its suffix chooses the format: .keras or .onnx")
@@ -66,9 +66,9 @@ class ExportOptions(StageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions(StageOptions):
-    """Where the ancestor's faces are."""
+    """Options of `util import-dfl`."""
 
     input_dir: Path = opt(help="folder of faces that DeepFaceLab extracted, PNG or JPEG")
     output_dir: Path | None = opt(
-        None, help="folder the faces go to (default: the input's name with _imported)"
+        None, help="folder for the faces (default: the input's name with _imported)"
     )

@@ -1,8 +1,8 @@
 """`util pack` and `util unpack`: a folder of faces as one file, and back.
 
-The file is an ordinary zip archive of the face files, stored without compression (they are
-compressed already), in natural order and without folders, so any program can open it. Unpacking
-believes nothing: not the names, not the sizes, and what is no face is left out.
+The file is an ordinary zip archive of the face files, stored uncompressed (PNG is compressed
+already), in natural order and without folders, so any program can open it. Unpacking trusts
+neither names nor sizes, and leaves out what is not a face.
 """
 
 import zipfile
@@ -19,11 +19,11 @@ from utils.files import require_new, write_atomic, write_bytes
 
 SUFFIX = ".zip"
 ENCRYPTED = 1
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the same faces give the same file, whenever they are packed
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same faces always give the same file
 
 
 def pack(options: PackOptions) -> Report:
-    """Pack all faces of a folder; what is no face is named and left out.
+    """Pack all faces of a folder; other files are reported and left out.
 
     Raises
     ------
@@ -40,13 +40,13 @@ def pack(options: PackOptions) -> Report:
     ):
         for path, _ in console.progress(faces, len(faces), "Packing", "face"):
             data = path.read_bytes()
-            check_sums(data, path.name)  # a damaged face must not be found out when it is too late
+            check_sums(data, path.name)  # find a damaged face now, not after unpacking
             archive.writestr(zipfile.ZipInfo(path.name, EPOCH), data)
     return Report({"faces packed": len(faces)}, failures=faces.skipped)
 
 
 def unpack(options: UnpackOptions) -> Report:
-    """Unpack faces; those that are there already are left as they are.
+    """Unpack faces; existing files are left as they are.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def unpack(options: UnpackOptions) -> Report:
             raise
         raise InputError(f'cannot read "{packed}": {problem.strerror}') from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        raise InputError(f'"{packed}" is no packed folder of faces, or it is damaged') from None
+        raise InputError(f'"{packed}" is not a packed folder of faces, or it is damaged') from None
     return report
 
 
@@ -78,7 +78,7 @@ def _checked(archive: zipfile.ZipFile, packed: Path) -> list[zipfile.ZipInfo]:
         entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & ENCRYPTED
         for entry in entries
     )
-    # entries that lie over one another would unpack to more than there is
+    # overlapping entries would unpack to more than the file holds
     if not stored or sum(entry.file_size for entry in entries) > packed.stat().st_size:
         raise InputError(
             f'"{packed}" was not written by `util pack`; unpack it with another program'

@@ -1,7 +1,7 @@
-"""`video cut`: a part of a video, copied where that is possible and encoded anew where it is not.
+"""`video cut`: a part of a video, copied if possible, else re-encoded.
 
-Frames can be copied from a key frame on before which nothing is needed, up to a frame after which
-nothing comes that earlier ones are made from.
+Packets can be copied from a key frame that no earlier-shown frame follows in decoding order, up to
+a frame that no frame of the part depends on.
 """
 
 from bisect import bisect_left
@@ -32,13 +32,16 @@ from utils.video.source import span_between
 
 @dataclass(frozen=True)
 class Cut:
-    """What is cut out.
+    """A part of a video.
 
     Attributes
     ----------
-    first : when its first frame is shown, seconds of the source
-    last : when the first frame after it is shown; None is the end
-    copied : whether it can be copied
+    first : Fraction
+        Timestamp of its first frame, seconds of the source.
+    last : Fraction or None
+        Timestamp of the first frame after it; None for the end.
+    copied : bool
+        Whether it can be copied.
     """
 
     first: Fraction
@@ -52,7 +55,7 @@ def run(options: CutOptions) -> Report:
     Raises
     ------
     UsageError, InputError
-        If the span is empty or the output exists or cannot hold it.
+        If the span is empty, or the output exists or cannot hold the codec.
     """
     output = options.output_file
     source = VideoSource(options.input_file)
@@ -76,12 +79,12 @@ def run(options: CutOptions) -> Report:
 
 
 def plan(source: VideoSource, span: Span, container: str, snap: bool) -> Cut:
-    """Find out where the cuts are and whether what lies between can be copied.
+    """Determine the timestamps of the cuts and whether packets can be copied.
 
     Raises
     ------
     UsageError
-        If nothing lies between.
+        If there is no frame in the span.
     """
     with footage(source.path) as (opened, stream):
         packets = [packet for packet in opened.demux(stream) if packet.size]
@@ -91,7 +94,7 @@ def plan(source: VideoSource, span: Span, container: str, snap: bool) -> Cut:
             [p.pts * time_base - source.video_format.origin for p in packets] if known else []
         )
         keys = [packet.is_keyframe for packet in packets]
-    if not decoding or min(decoding) != next(source.times())[1]:  # frames are not the packets
+    if not decoding or min(decoding) != next(source.times())[1]:  # packets do not map to frames
         shown = [time for _, time, _ in source.times()]
         return replace(_exact(shown, span), copied=False)
     cut = _exact(sorted(decoding), span)
@@ -100,26 +103,27 @@ def plan(source: VideoSource, span: Span, container: str, snap: bool) -> Cut:
 
 
 def _exact(shown: Sequence[Fraction], span: Span) -> Cut:
-    """Return the cut at exactly the frames that are asked for; `shown` are all times, rising."""
+    """Return the cut at exactly the requested frames; `shown` are all timestamps, sorted."""
     inside = [
         place
         for place, time in enumerate(shown)
         if not span.before(place, time) and not span.after(place, time)
     ]
     if not inside:
-        raise UsageError("nothing lies between --from and --to")
+        raise UsageError("there is no frame between --from and --to")
     after = inside[-1] + 1
     return Cut(shown[inside[0]], shown[after] if after < len(shown) else None, copied=False)
 
 
 def _copyable(decoding: Sequence[Fraction], keys: Sequence[bool], cut: Cut) -> Cut:
-    """Return the smallest cut around another one that can be copied; times in decoding order."""
+    """Return the smallest copyable cut that contains another; times are in decoding order."""
     later = list(accumulate(reversed(decoding), min))[::-1]  # the earliest time from here on
-    first = max(
-        (time for time, key, least in zip(decoding, keys, later, strict=True)
-         if key and least == time and time <= cut.first),
-        default=None,
-    )  # fmt: skip
+    starts = [
+        time
+        for time, key, least in zip(decoding, keys, later, strict=True)
+        if key and least == time and time <= cut.first
+    ]
+    first = max(starts, default=None)
     if first is None:
         return cut
     if cut.last is None:
@@ -138,25 +142,31 @@ def _copy(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | N
     last = None if cut.last is None else cut.last + origin
     part = Part(source.path, -cut.first - origin, cut.first + origin, last)
     notes = join(
-        [part], output, CONTAINERS[output.suffix.lower()],
+        [part],
+        output,
+        CONTAINERS[output.suffix.lower()],
         time_base=time_base_of(source, source.rate or DEFAULT_RATE),
-        tags=video_tags() if marker else None, sound=Sound.of(source, cut.first, cut.last),
-        finish=lambda whole: sign_video(whole, output, marker),
-    )  # fmt: skip
-    return Report({}, {"the result": ["copied, nothing was encoded anew", *notes]})
+        tags=video_tags() if marker else None,
+        sound=Sound.of(source, cut.first, cut.last),
+        finish=lambda video: sign_video(video, output, marker),
+    )
+    return Report({}, {"the result": ["copied without re-encoding", *notes]})
 
 
 def _encode(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None) -> Report:
-    notes = ["encoded anew: it cannot be copied from and to these frames (see --snap)"]
+    notes = ["re-encoded: these cuts are not at key frames (see --snap)"]
     encoder = encoder_for(options, source.video_format, notes)
-    source.deep = encoder.deep
+    source.wants_16_bit = encoder.high_bit_depth
     output = options.output_file
     span = Span(cut.first, cut.last)
     sink = VideoSink(
-        output, source, tags=video_tags() if marker else None, encoder=encoder,
+        output,
+        source,
+        tags=video_tags() if marker else None,
+        encoder=encoder,
         sound=Sound.of(source, cut.first, cut.last),
-        finish=lambda whole: sign_video(whole, output, marker),
-    )  # fmt: skip
+        finish=lambda video: sign_video(video, output, marker),
+    )
     report = Report({"frames": 0})
     with sink:
         total = span.count(source.count, source.rate)

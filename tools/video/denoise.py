@@ -1,4 +1,4 @@
-"""`video denoise`: average frames over time where nothing moves."""
+"""`video denoise`: temporal averaging where nothing moves."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ from utils.video.timecode import exact_rate
 
 
 def run(options: DenoiseOptions) -> Report:
-    """Denoise a video or a folder into a video or a folder.
+    """Denoise a video or a folder of images.
 
     Raises
     ------
@@ -51,21 +51,23 @@ def run(options: DenoiseOptions) -> Report:
 
 
 def denoise(frames: Iterable[Frame], strength: float, count: int) -> Iterator[Frame]:
-    """Average each frame with those around it, pixel by pixel, as far as they are alike.
+    """Average each frame with its neighbors, pixel by pixel, as far as they are alike.
 
-    It is FFmpeg's `atadenoise`: going away from the frame, it stops where a pixel differs too much,
-    so that what moves does not smear. Frames of another size than those before begin anew.
+    This is FFmpeg's `atadenoise`: for each pixel the window ends where the pixel differs too much,
+    so that moving parts do not smear. A change of frame size restarts it.
 
     Parameters
     ----------
-    strength : deviation of the noise, gray levels
-    count : over how many frames at most
+    strength : float
+        Standard deviation of the noise, gray levels.
+    count : int
+        Largest number of frames to average over, odd.
     """
     waiting: deque[Frame] = deque()
     graph = None
     shape = None
     for frame in frames:
-        image = frame.image if frame.deep is None else frame.deep
+        image = frame.image if frame.image16 is None else frame.image16
         if graph is None or image.shape != shape:
             yield from _rest(graph, waiting)
             graph, shape = _graph(image, strength, count), image.shape
@@ -76,7 +78,7 @@ def denoise(frames: Iterable[Frame], strength: float, count: int) -> Iterator[Fr
 
 
 def _graph(image: np.ndarray, strength: float, count: int) -> "av.filter.Graph":
-    # thresholds that were best for noise of 2 and of 5 levels; the filter allows up to 0.3 and 5
+    # best for noise of 2 and of 5 levels in trials; the filter allows up to 0.3 and 5
     near, sum_ = min(0.02 * strength, 0.3), min(0.5 * strength, 5)
     planes = ":".join(f"{plane}a={near}:{plane}b={sum_}" for plane in range(3))
     graph = av.filter.Graph()
@@ -100,19 +102,19 @@ def _picture(image: np.ndarray, index: int) -> "av.VideoFrame":
 
 
 def _ready(graph: "av.filter.Graph", waiting: deque[Frame]) -> Iterator[Frame]:
-    """Yield the frames that are finished."""
+    """Yield the frames that the filter has finished."""
     while True:
         try:
             picture = graph.pull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return
         frame = waiting.popleft()
-        if frame.deep is None:
+        if frame.image16 is None:
             yield replace(frame, image=picture.reformat(format="bgr24").to_ndarray())
         else:
-            deep = picture.reformat(format="bgr48le").to_ndarray()
-            image = np.rint(deep / np.float32(257)).astype(np.uint8)
-            yield replace(frame, image=image, deep=deep)
+            image16 = picture.reformat(format="bgr48le").to_ndarray()
+            image = np.rint(image16 / np.float32(257)).astype(np.uint8)
+            yield replace(frame, image=image, image16=image16)
 
 
 def _rest(graph: "av.filter.Graph | None", waiting: deque[Frame]) -> Iterator[Frame]:
@@ -129,12 +131,16 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
     if output.suffix.lower() in VIDEO_SUFFIXES:
         require_new(output, options.overwrite)
         encoder = encoder_for(options, source.video_format, notes)
-        source.deep = encoder.deep
+        source.wants_16_bit = encoder.high_bit_depth
         return VideoSink(
-            output, source, tags=video_tags() if marker else None, encoder=encoder,
-            rate=source.rate or exact_rate(options.rate), sound=Sound.of(source),
-            finish=lambda whole: sign_video(whole, output, marker),
-        )  # fmt: skip
+            output,
+            source,
+            tags=video_tags() if marker else None,
+            encoder=encoder,
+            rate=source.rate or exact_rate(options.rate),
+            sound=Sound.of(source),
+            finish=lambda video: sign_video(video, output, marker),
+        )
     if output.is_dir() and any(output.iterdir()) and not options.overwrite:
         raise InputError(f'"{output}" is not empty; use --overwrite or another --output-dir')
     return FolderSink(output, marker.picture if marker else None)

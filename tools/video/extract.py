@@ -1,4 +1,4 @@
-"""`video extract`: the frames of a video as pictures, and a file with their exact times."""
+"""`video extract`: the frames of a video as images, and a file of their exact timestamps."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,22 +23,22 @@ JOURNAL = ".frames.jsonl"
 
 
 def run(options: ExtractFramesOptions) -> Report:
-    """Write the pictures, in parallel; a run that was stopped is continued.
+    """Write the images in parallel; an interrupted run is continued.
 
     Raises
     ------
     InputError
-        If it is no video, or the folder holds other pictures.
+        If the input is not a video, or the folder has other images in it.
     """
     source = VideoSource(options.input_file)
-    source.deep = options.bit_depth == "16" and options.image_format == "png"
+    source.wants_16_bit = options.bit_depth == "16" and options.image_format == "png"
     span = span_between(options.from_, options.to)
     folder = options.output_dir
     mark = None
-    with suppress(InputError):  # what is said of the video is said of its pictures
+    with suppress(InputError):  # a mark of the video is passed on to its images
         mark = mark_picture if read_mark(source.path) == DIGITAL_SOURCE_TYPE else None
     sink = FolderSink(folder, mark, f".{options.image_format}", options.quality)
-    report = Report({"pictures": 0})
+    report = Report({"images": 0})
     with _journal(options, source) as journal, sink:
         wanted = _wanted(source, span, options.every)
         write = partial(_write, sink, journal)
@@ -48,16 +48,16 @@ def run(options: ExtractFramesOptions) -> Report:
             if isinstance(done, Failure):
                 report.failures.append(f"{done.item.name}: {done.error}")
                 continue
-            report.counts["pictures"] += 1
+            report.counts["images"] += 1
             journal.add(done.name, time=str(done.time), duration=str(done.duration or 0))
         _timetable(source, journal, span, options.every).write(folder / NAME)
     report.failures += source.failures
-    report.notes["their times are in"] = [str(folder / NAME)]
+    report.notes["timestamps are in"] = [str(folder / NAME)]
     return report
 
 
 def _journal(options: ExtractFramesOptions, source: FrameSource) -> Manifest:
-    """Return the journal of the folder, which holds nothing else than this run's pictures."""
+    """Return the journal of the folder, which has only images of this run in it."""
     folder = options.output_dir
     facts = {"source": source.path.name, "bytes": source.path.stat().st_size}
     names = ("image_format", "quality", "bit_depth", "every", "from_", "to")
@@ -71,7 +71,7 @@ def _journal(options: ExtractFramesOptions, source: FrameSource) -> Manifest:
         return Manifest(folder / JOURNAL, header)
     if pictures and not journal.continues:
         raise InputError(
-            f'"{folder}" holds other pictures; use --overwrite (they go to '
+            f'"{folder}" has other images in it; use --overwrite (they go to '
             f'"{trash_dir(folder).name}") or another --output-dir'
         )
     return journal
@@ -89,14 +89,14 @@ def _wanted(source: FrameSource, span: Span, every: int) -> Iterator[Frame]:
 
 
 def _write(sink: FolderSink, journal: Manifest, frame: Frame) -> Frame:
-    """Write a picture unless an earlier run has; return the frame without it."""
+    """Write an image unless an earlier run has; return the frame without its image."""
     if not (frame.name in journal and sink.file_of(frame.name).exists()):
         sink.write(frame)
-    return replace(frame, image=frame.image[:0], deep=None)
+    return replace(frame, image=frame.image[:0], image16=None)
 
 
 def _timetable(source: FrameSource, journal: Manifest, span: Span, every: int) -> Timestamps:
     times = {}
     for name, facts in sorted(journal.done.items()):
         times[Path(name).stem] = str(facts["time"]), str(facts["duration"])
-    return Timestamps.of_text(source, times, whole=span == Span() and every == 1)
+    return Timestamps.of_text(source, times, complete=span == Span() and every == 1)

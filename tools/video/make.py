@@ -1,4 +1,4 @@
-"""`video make`: pictures become a video, with exact times and sound where they are known."""
+"""`video make`: a video from images, with exact timestamps and sound where known."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from utils.video.source import FolderSource, FrameSource
 from utils.video.timecode import exact_rate
 from utils.video.timestamps import NAME, TimedFrames, Timestamps
 
-LOOKED_AT = 12
-"""Pictures of a folder that are looked at to see whether it is marked."""
+SAMPLED = 12
+"""Images of a folder that are checked for a mark."""
 
 
 def run(options: MakeOptions) -> Report:
@@ -28,7 +28,7 @@ def run(options: MakeOptions) -> Report:
     Raises
     ------
     InputError
-        If pictures, times or sound are missing or do not belong together, or the video exists.
+        If images, times or sound are missing or do not match, or the video exists.
     """
     require_new(options.output_file, options.overwrite)
     reference = VideoSource(options.reference_file) if options.reference_file else None
@@ -40,14 +40,19 @@ def run(options: MakeOptions) -> Report:
     encoder = encoder_for(options, source.video_format, notes)
     rate = exact_rate(options.rate) if options.rate else None
     sink = VideoSink(
-        options.output_file, source, tags=video_tags() if marker else None, encoder=encoder,
-        rate=rate, sound=sound, finish=lambda whole: sign_video(whole, options.output_file, marker),
-    )  # fmt: skip
+        options.output_file,
+        source,
+        tags=video_tags() if marker else None,
+        encoder=encoder,
+        rate=rate,
+        sound=sound,
+        finish=lambda video: sign_video(video, options.output_file, marker),
+    )
     with sink:
         for frame in console.progress(source, source.count, "make"):
             try:
                 sink.write(frame)
-            except InputError as problem:  # a picture of another size
+            except InputError as problem:  # an image of another size
                 report.failures.append(str(problem))
             else:
                 report.counts["frames"] += 1
@@ -67,7 +72,7 @@ def _pictures(options: MakeOptions, reference: VideoSource | None) -> FrameSourc
         elif beside.exists():
             table = Timestamps.read(beside)
     elif options.timestamps:
-        raise UsageError("--rate and --timestamps both say when frames are shown; give one of them")
+        raise UsageError("--rate and --timestamps exclude each other; give one of them")
     video_format = reference.video_format if reference else None
     return (
         TimedFrames(options.input_dir, table, video_format)
@@ -89,9 +94,9 @@ def _sound(
 
 
 def is_marked(folder: Path) -> bool:
-    """Whether pictures in a folder say that they are synthetic; some, evenly spread, are read."""
+    """Whether images in a folder are marked as synthetic; an evenly spread sample is checked."""
     files = list_images(folder)
-    for file in files[:: max(1, len(files) // LOOKED_AT)]:
+    for file in files[:: max(1, len(files) // SAMPLED)]:
         try:
             if read_mark(file) == DIGITAL_SOURCE_TYPE:
                 return True

@@ -1,10 +1,10 @@
-"""How one face becomes a training sample: moved, bent and mirrored by one map, read at output size.
+"""How one face becomes a training sample: augmented by one map and read once at output size.
 
-The chain is the ancestor's: the aligned picture is bent by a coarse grid (only what goes *in* is
-bent), turned, scaled, shifted, perhaps mirrored, and the crop of the model's face type is cut from
-it. Instead of resampling at every step, each output pixel is followed back and read once.
+The chain is DeepFaceLab's: the aligned image is warped by a coarse grid (the network's input only),
+rotated, scaled, shifted, perhaps mirrored, and the crop of the model's face type is taken from it.
+Instead of resampling at every step, each output pixel is mapped back and read once.
 
-Points are (x, y) in pixels of the aligned picture, centers at integers; its side is `size`.
+Points are (x, y) in pixels of the aligned image, centers at integers; its side is `size`.
 """
 
 from functools import cache
@@ -14,45 +14,51 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-Array = np.ndarray
+from utils.images import Image
 
 ROTATION = 10.0  # degrees either way
 SCALE = 0.05  # of 1, either way
-SHIFT = 0.05  # of the picture's side, either way
+SHIFT = 0.05  # of the image's side, either way
 FLIP_CHANCE = 0.4
-GRIDS = (2, 4, 8)  # cells per side of the warp grid, each as likely
-WARP = 0.24  # how far a node moves at most, in cells
+GRIDS = (2, 4, 8)  # cells per side of the warp grid, equally likely
+WARP = 0.24  # largest displacement of a node, in cells
 FINE = 64  # steps per side in which the warp grid's surface is drawn; a multiple of all GRIDS
-TRUNCATION = 2.5  # nodes move by a normal deviate cut off here and divided by it
+TRUNCATION = 2.5  # nodes move by a normal deviate truncated here and divided by it
 
 
 class Jitter(NamedTuple):
-    """What is done to one sample.
+    """The augmentation of one sample.
 
     Attributes
     ----------
-    matrix : (2, 3) float64, moves a point of the picture: rotation, scale, shift
-    nodes : (n - 1, n - 1, 2) float32, displacement in pixels of the interior nodes of a grid of
-        n x n cells, indexed [row, column]; nodes on the border stay
-    flip : whether the moved picture is mirrored
+    matrix : (2, 3) float64
+        Moves a point of the image: rotation, scale, shift.
+    nodes : (n - 1, n - 1, 2) float32
+        Displacement in pixels of the interior nodes of a grid of n x n cells, indexed
+        [row, column]; nodes on the border stay.
+    flip : bool
+        Whether the moved image is mirrored.
     """
 
-    matrix: Array
-    nodes: Array
+    matrix: np.ndarray
+    nodes: np.ndarray
     flip: bool
 
 
-STILL = Jitter(np.eye(2, 3), np.zeros((1, 1, 2), np.float32), False)
+IDENTITY = Jitter(np.eye(2, 3), np.zeros((1, 1, 2), np.float32), False)
 
 
 def draw(rng: Generator, size: int, *, flip: bool = True, scale_shift: float = 0.0) -> Jitter:
-    """Draw the changes for one sample.
+    """Draw the augmentation of one sample.
 
     Parameters
     ----------
-    size : side of the aligned picture, pixels
-    flip : whether mirroring may happen
-    scale_shift : added to the scale, such as 0.1 for faces 10 % larger
+    size : int
+        Side of the aligned image, pixels.
+    flip : bool
+        Whether mirroring may happen.
+    scale_shift : float
+        Added to the scale, such as 0.1 for faces 10 % larger.
     """
     angle = rng.uniform(-ROTATION, ROTATION)
     scale = rng.uniform(1 - SCALE, 1 + SCALE) + scale_shift
@@ -64,92 +70,96 @@ def draw(rng: Generator, size: int, *, flip: bool = True, scale_shift: float = 0
     return Jitter(matrix, nodes.astype(np.float32), bool(flip and rng.random() < FLIP_CHANCE))
 
 
-def truncated_normal(rng: Generator, shape: tuple[int, ...]) -> Array:
-    """Return normal deviates, drawn again until within +-TRUNCATION and divided by it: -1..1."""
+def truncated_normal(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return normal deviates, redrawn until within +-TRUNCATION and divided by it: -1..1."""
     values = rng.standard_normal(shape)
     while (outside := np.abs(values) > TRUNCATION).any():
         values[outside] = rng.standard_normal(int(outside.sum()))
     return values / TRUNCATION
 
 
-def output_to_picture(jitter: Jitter, crop: Array, size: int) -> Array:
-    """Return the (2, 3) matrix from a pixel of the output back into the picture, before bending.
+def output_to_image(jitter: Jitter, crop: np.ndarray, size: int) -> np.ndarray:
+    """Return the (2, 3) matrix that maps an output pixel back into the image, before warping.
 
     Parameters
     ----------
-    crop : (2, 3) the crop of the model's face type, picture -> output; for a flipped sample that of
-        the mirrored face
+    crop : (2, 3) float64
+        The crop of the model's face type, image -> output; for a flipped sample that of the
+        mirrored face.
     """
     forward = _square(crop) @ (_square(mirror_matrix(size)) if jitter.flip else np.eye(3))
     return np.linalg.inv(forward @ _square(jitter.matrix))[:2]
 
 
-def mirror_matrix(size: int) -> Array:
-    """Return the (2, 3) matrix that mirrors a picture left to right."""
+def mirror_matrix(size: int) -> np.ndarray:
+    """Return the (2, 3) matrix that mirrors an image left to right."""
     return np.array([[-1.0, 0.0, size - 1.0], [0.0, 1.0, 0.0]])
 
 
-def _square(matrix: Array) -> Array:
+def _square(matrix: np.ndarray) -> np.ndarray:
     return np.vstack([matrix, [0.0, 0.0, 1.0]])
 
 
-def grid_points(matrix: Array, resolution: int) -> Array:
+def grid_points(matrix: np.ndarray, resolution: int) -> np.ndarray:
     """Return (R, R, 2) float32: the x and y under `matrix` of each output pixel."""
     points = _pixels(resolution) @ matrix.T.astype(np.float32)
     return points.reshape(resolution, resolution, 2)
 
 
 @cache
-def _pixels(resolution: int) -> Array:
+def _pixels(resolution: int) -> np.ndarray:
     """(R * R, 3) float32: x, y, 1 of every pixel, row by row."""
     rows, columns = np.indices((resolution, resolution), np.float32).reshape(2, -1)
     return np.stack([columns, rows, np.ones_like(rows)], axis=1)
 
 
-def displacement(matrix: Array, nodes: Array, resolution: int, size: int) -> Array:
-    """Return (R, R, 2) float32: by how much the warp grid moves the points of `grid_points`.
+def displacement(matrix: np.ndarray, nodes: np.ndarray, resolution: int, size: int) -> np.ndarray:
+    """Return (R, R, 2) float32: how far the warp grid moves the points of `grid_points`.
 
-    The grid's surface is bilinear between its nodes and zero outside the picture. It is drawn at
-    FINE x FINE steps, with the nodes on steps, and read from there: right to 0.04 pixel in 256.
+    The grid's surface is bilinear between its nodes and zero outside the image. It is drawn at
+    FINE x FINE steps, with the nodes on steps, and read from there: exact to 0.04 pixel in 256.
     """
     ramps = _ramps(len(nodes) + 1)
     surface = np.ascontiguousarray((ramps @ nodes.transpose(2, 0, 1) @ ramps.T).transpose(1, 2, 0))
     steps_per_pixel = FINE / size
     matrix = matrix * steps_per_pixel
-    matrix[:, 2] += steps_per_pixel / 2  # the surface begins at the picture's edge
+    matrix[:, 2] += steps_per_pixel / 2  # the surface begins at the image's edge
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(surface, matrix, (resolution, resolution), flags=flags)
 
 
 @cache
-def _ramps(cells: int) -> Array:
-    """(FINE + 1, cells - 1) float32: the share of each interior node at each step along a side."""
+def _ramps(cells: int) -> np.ndarray:
+    """(FINE + 1, cells - 1) float32: the weight of each interior node at each step of a side."""
     places = np.linspace(0, cells, FINE + 1, dtype=np.float32)[:, None]
     return np.maximum(0, 1 - np.abs(places - np.arange(1, cells, dtype=np.float32)))
 
 
 def sample(
-    picture: Array, matrix: Array, nodes: Array, resolution: int, size: int
-) -> tuple[Array, Array]:
-    """Read the bent and the straight version of a picture through one `output_to_picture` matrix.
+    image: Image, matrix: np.ndarray, nodes: np.ndarray, resolution: int, size: int
+) -> tuple[Image, Image]:
+    """Read the warped and the straight version of an image through one matrix.
 
     Parameters
     ----------
-    picture : (k, k, C) uint8, the aligned picture, perhaps reduced from `size` to k pixels
-    matrix : (2, 3) from `output_to_picture`
+    image : (k, k, C) uint8
+        The aligned image, perhaps reduced from `size` to k pixels.
+    matrix : (2, 3) float64
+        From `output_to_image`.
 
     Returns
     -------
-    warped, straight : (resolution, resolution, C) uint8; the same pixels when no node moves
+    warped, straight : (resolution, resolution, C) uint8
+        The same pixels when no node moves.
     """
-    reduction = len(picture) / size
+    reduction = len(image) / size
     matrix, nodes = matrix * reduction, nodes * np.float32(reduction)
     matrix[:, 2] += (reduction - 1) / 2  # (x + 1/2) * reduction - 1/2
     straight = grid_points(matrix, resolution)
-    bent = straight + displacement(matrix, nodes, resolution, len(picture))
+    bent = straight + displacement(matrix, nodes, resolution, len(image))
     # uint8 saturates, so cubic overshoot cannot leave the legal range
     warped, target = (
-        cv2.remap(picture, points, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(image, points, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         for points in (bent, straight)
     )
     return warped, target

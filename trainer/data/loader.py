@@ -1,4 +1,4 @@
-"""The next batches of both sides, made by background threads while a step runs."""
+"""The data loader: background threads make the next batches of both sides while a step runs."""
 
 import threading
 import time
@@ -11,13 +11,13 @@ from utils import console
 from utils.errors import InputError, UserError
 
 WORKERS = 2
-AHEAD = 4  # batches made in advance
-POLL = 0.5  # seconds between two looks whether a worker has died
-PATIENCE = 60.0  # seconds without a batch after which somebody should look at the disk
+PREFETCH = 4  # batches
+POLL = 0.5  # seconds between two checks for dead workers
+PATIENCE = 60.0  # seconds without a batch before a warning
 MAX_FAILURES = 10  # batches in a row
 
 
-class _Job:
+class BatchRequest:
     """One batch of both sides, and what became of it."""
 
     def __init__(self, number: int) -> None:
@@ -32,11 +32,12 @@ class BatchLoader:
     """Batches in order, whatever happens to the threads that make them.
 
     OpenCV and NumPy release the interpreter while they compute, so threads suffice. A batch that
-    fails is reported and the next one takes its place; a worker that dies is replaced.
+    fails is reported and skipped; a worker that dies is restarted.
 
     Attributes
     ----------
-    waited : seconds for which `next` had to wait, in all
+    waited : float
+        Seconds for which `next` had to wait, in total.
     """
 
     def __init__(
@@ -49,24 +50,24 @@ class BatchLoader:
         self._failures = 0
 
     def __enter__(self) -> "BatchLoader":
-        self._begin()
+        self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self._stop()
 
-    def _begin(self) -> None:
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._pending: deque[_Job] = deque()
-        self._threads = [self._start() for _ in range(self._workers)]
-        for _ in range(max(AHEAD, self._workers)):
-            self._submit()
+    def _start(self) -> None:
+        self._queue: SimpleQueue[BatchRequest | None] = SimpleQueue()
+        self._pending: deque[BatchRequest] = deque()
+        self._threads = [self._start_worker() for _ in range(self._workers)]
+        for _ in range(max(PREFETCH, self._workers)):
+            self._request_next()
 
-    def _end(self) -> None:
-        while not self._jobs.empty():
-            self._jobs.get()
+    def _stop(self) -> None:
+        while not self._queue.empty():
+            self._queue.get()
         for _ in self._threads:
-            self._jobs.put(None)
+            self._queue.put(None)
         for thread in self._threads:
             thread.join(PATIENCE)
 
@@ -76,80 +77,80 @@ class BatchLoader:
         Raises
         ------
         UserError
-            When no face can be read any more, or one batch after another fails.
+            When no face can be read any more, or too many batches in a row fail.
         """
         while True:
-            job = self._pending[0]
-            self._wait_for(job)
+            request = self._pending[0]
+            self._wait_for(request)
             self._pending.popleft()
-            self._submit()
-            if job.batches is not None:
+            self._request_next()
+            if request.batches is not None:
                 self._failures = 0
-                return job.batches
-            self._report(job)
+                return request.batches
+            self._report(request)
 
     def resize(self, size: int) -> None:
-        """Make batches of another size from now on; those that wait are dropped."""
-        self._end()
+        """Change the batch size; prefetched batches are dropped."""
+        self._stop()
         self.size = size
-        self._begin()
+        self._start()
 
-    def _wait_for(self, job: _Job) -> None:
+    def _wait_for(self, request: BatchRequest) -> None:
         started = warned = time.perf_counter()
-        while not job.done.wait(POLL):
-            self._replace_dead()
+        while not request.done.wait(POLL):
+            self._restart_dead_workers()
             if (now := time.perf_counter()) - warned > PATIENCE:
                 warned = now
                 console.warn(
-                    f"no samples for {now - started:.0f} s; is the disk with the faces still there?"
+                    f"no samples for {now - started:.0f} s; is the disk with the faces connected?"
                 )
         self.waited += time.perf_counter() - started
 
-    def _replace_dead(self) -> None:
-        """Start a new worker for each one that has died, and give out again what it had begun."""
-        dead = [thread for thread in self._threads if not thread.is_alive()]
+    def _restart_dead_workers(self) -> None:
+        """Replace the workers that died, and queue again what they had begun."""
+        alive = [thread for thread in self._threads if thread.is_alive()]
+        dead = len(self._threads) - len(alive)
         if not dead:
             return
-        console.warn(f"{len(dead)} of the threads that make samples died; others take their place")
-        alive = [thread for thread in self._threads if thread.is_alive()]
-        for job in self._pending:
-            if job.worker not in alive:
-                job.worker = None
-                self._jobs.put(job)
-        self._threads = alive + [self._start() for _ in dead]
+        console.warn(f"{dead} data-loader threads died and were restarted; no samples lost")
+        for request in self._pending:
+            if request.worker not in alive:
+                request.worker = None
+                self._queue.put(request)
+        self._threads = alive + [self._start_worker() for _ in range(dead)]
 
-    def _start(self) -> threading.Thread:
+    def _start_worker(self) -> threading.Thread:
         thread = threading.Thread(target=self._work, name="sampler", daemon=True)
         thread.start()
         return thread
 
-    def _submit(self) -> None:
-        job = _Job(self.number)
+    def _request_next(self) -> None:
+        request = BatchRequest(self.number)
         self.number += 1
-        self._pending.append(job)
-        self._jobs.put(job)
+        self._pending.append(request)
+        self._queue.put(request)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            if job.worker is not None:
-                continue  # given out twice, because another worker died
-            job.worker = threading.current_thread()
+        while (request := self._queue.get()) is not None:
+            if request.worker is not None:
+                continue  # queued twice, because another worker died
+            request.worker = threading.current_thread()
             try:
-                src = self.src.batch(job.number, self.size)
-                job.batches = src, self.dst.batch(job.number, self.size)
-            except Exception as problem:  # noqa: BLE001 - it is the training's, in its turn
-                job.error = problem
-            job.done.set()
+                src = self.src.batch(request.number, self.size)
+                request.batches = src, self.dst.batch(request.number, self.size)
+            except Exception as problem:  # noqa: BLE001 - raised in the main thread by `next`
+                request.error = problem
+            request.done.set()
 
-    def _report(self, job: _Job) -> None:
-        problem = job.error
+    def _report(self, request: BatchRequest) -> None:
+        problem = request.error
         if isinstance(problem, (UserError, MemoryError)):
             raise problem
         self._failures += 1
-        said = f"{type(problem).__name__}: {problem}"
+        reason = f"{type(problem).__name__}: {problem}"
         if self._failures >= MAX_FAILURES:
             raise InputError(
-                f"{MAX_FAILURES} batches of samples in a row could not be made; look for broken "
-                f"faces in the two folders ({said})"
+                f"{MAX_FAILURES} batches in a row failed; look for damaged faces in the src and "
+                f"dst folders ({reason})"
             ) from problem
-        console.warn(f"a batch of samples could not be made ({said}); the next one takes its place")
+        console.warn(f"a batch of samples failed and was skipped ({reason})")

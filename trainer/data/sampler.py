@@ -1,7 +1,7 @@
-"""Batches of training samples: faces read once, kept small in memory, changed anew for every use.
+"""Batches of training samples: faces are read once, kept small in memory, augmented at each use.
 
 Sample number k of a side is a function of (seed, k) alone. Batches can be made by any thread in any
-order, a seed repeats a run, and a continued run goes on where it stopped.
+order, a seed makes a run repeatable, and a resumed run continues where it stopped.
 """
 
 import math
@@ -20,31 +20,35 @@ from facelib.types import FaceType
 from models.base import Batch
 from trainer.data import augment
 from utils.errors import InputError, UserError
+from utils.images import Image
 
-Array = np.ndarray
-
-# Pixels kept per output pixel. Reading a picture reduced to this much with a cubic kernel comes
+# Pixels kept per output pixel. Reading an image reduced to this much with a cubic kernel comes
 # closest to an average over each output pixel (off by 1.5 gray levels; 3.3 at 1.0, 2.2 at 2.0, 4.2
 # without reducing).
 DETAIL = 1.5
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
-ORDER, CHANGE = 0, 1  # what a random stream is for
+ORDER, CHANGE = 0, 1  # purposes of a random stream
 
 
-class Picture(NamedTuple):
+class PreparedFace(NamedTuple):
     """A face ready for sampling.
 
     Attributes
     ----------
-    pixels : (k, k, 4) uint8, BGR and hull mask, reduced from `size` to k
-    size : side of the aligned picture, in whose pixels the matrices are
-    crop, mirrored_crop : (2, 3) picture -> output, for the face and for its mirror image
+    pixels : (k, k, 4) uint8
+        BGR and hull mask, reduced from `size` to k pixels.
+    size : int
+        Side of the aligned image, in whose pixels the matrices are.
+    crop : (2, 3) float64
+        From the aligned image to the sample.
+    mirrored_crop : (2, 3) float64
+        The same for the mirror image of the face.
     """
 
-    pixels: Array
+    pixels: Image
     size: int
-    crop: Array
-    mirrored_crop: Array
+    crop: np.ndarray
+    mirrored_crop: np.ndarray
 
 
 class Pick(NamedTuple):
@@ -54,14 +58,14 @@ class Pick(NamedTuple):
     flip: bool | None = None
 
 
-class Settings(NamedTuple):
-    """What samples are wanted: for which network, and how they may be changed."""
+class SamplerSettings(NamedTuple):
+    """What samples a model needs, and how they may be augmented."""
 
     face_type: FaceType
     resolution: int
     random_flip: bool = True
     scale_shift: float = 0.0
-    debug: bool = False  # draw the landmarks into the picture
+    draw_landmarks: bool = False
 
 
 class Sampler:
@@ -69,23 +73,27 @@ class Sampler:
 
     Parameters
     ----------
-    faces : the faceset, or part of it
-    seed : numbers from 0 on; the same numbers give the same samples
-    picks : (first, count) -> what samples first..first + count show; by default every face once in
-        each round, in a new order
-    cache_bytes : pictures are kept up to this much; the others are read again at each use. Nothing
-        is ever thrown out for something newer: samples come in shuffled rounds, so the one used
-        longest ago is the next one needed.
+    faces : FaceFiles
+        The faceset, or part of it.
+    seed : sequence of int
+        Numbers from 0 on; the same numbers give the same samples.
+    picks : callable
+        (first, count) -> what samples first..first + count show; by default every face once in
+        each round, in a new order.
+    cache_bytes : int
+        Images are kept up to this size; the others are read again at each use. Nothing is evicted:
+        samples come in shuffled rounds, so the least recently used image is needed next.
 
     Attributes
     ----------
-    failures : one sentence for each face that could not be read; others take its place
+    failures : list of str
+        One sentence for each face that could not be read; another face is used in its place.
     """
 
     def __init__(
         self,
         faces: FaceFiles,
-        settings: Settings,
+        settings: SamplerSettings,
         seed: Sequence[int],
         cache_bytes: int = CACHE_BYTES,
         picks: Callable[[int, int], Sequence[Pick]] | None = None,
@@ -97,7 +105,7 @@ class Sampler:
         self.picks = picks or self._shuffled
         self.failures: list[str] = []
         self._unreadable: set[int] = set()
-        self._cache: dict[int, Picture] = {}
+        self._cache: dict[int, PreparedFace] = {}
         self._room = cache_bytes
         self._lock = Lock()
 
@@ -113,15 +121,15 @@ class Sampler:
             batch.mask[i, ..., 0] = cv2.extractChannel(straight, 3)
         return batch
 
-    def plain(self, index: int) -> Array:
-        """Return face `index` as the network sees it unchanged, (R, R, 4) uint8 BGR and mask."""
-        picture = self._readable(index)
-        matrix = augment.output_to_picture(augment.STILL, picture.crop, picture.size)
-        nodes, resolution = augment.STILL.nodes, self.settings.resolution
-        return augment.sample(picture.pixels, matrix, nodes, resolution, picture.size)[1]
+    def plain(self, index: int) -> Image:
+        """Return face `index` without augmentation, (R, R, 4) uint8 BGR and mask."""
+        face = self._readable(index)
+        matrix = augment.output_to_image(augment.IDENTITY, face.crop, face.size)
+        nodes, resolution = augment.IDENTITY.nodes, self.settings.resolution
+        return augment.sample(face.pixels, matrix, nodes, resolution, face.size)[1]
 
     def shown(self, first: int, count: int) -> list[tuple[int, bool]]:
-        """Return which face each sample shows, and whether mirrored; reads no picture."""
+        """Return which face each sample shows, and whether mirrored; reads no image."""
         return [
             (pick.face, self._jitter(first + i, pick, size=1).flip)
             for i, pick in enumerate(self.picks(first, count))
@@ -139,7 +147,7 @@ class Sampler:
         return np.random.default_rng([*self.seed, purpose, number])
 
     def _jitter(self, number: int, pick: Pick, size: int) -> augment.Jitter:
-        """Draw the changes of sample `number`; if it is mirrored does not depend on `size`."""
+        """Draw the augmentation of sample `number`; whether it flips does not depend on `size`."""
         settings = self.settings
         jitter = augment.draw(
             self._rng(CHANGE, number),
@@ -149,23 +157,23 @@ class Sampler:
         )
         return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
 
-    def _sample(self, number: int, pick: Pick) -> tuple[Array, Array]:
-        picture = self._readable(pick.face)
-        jitter = self._jitter(number, pick, picture.size)
-        crop = picture.mirrored_crop if jitter.flip else picture.crop
-        matrix = augment.output_to_picture(jitter, crop, picture.size)
+    def _sample(self, number: int, pick: Pick) -> tuple[Image, Image]:
+        face = self._readable(pick.face)
+        jitter = self._jitter(number, pick, face.size)
+        crop = face.mirrored_crop if jitter.flip else face.crop
+        matrix = augment.output_to_image(jitter, crop, face.size)
         return augment.sample(
-            picture.pixels, matrix, jitter.nodes, self.settings.resolution, picture.size
+            face.pixels, matrix, jitter.nodes, self.settings.resolution, face.size
         )
 
-    def _readable(self, index: int) -> Picture:
+    def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
         for step in range(len(self.faces)):
             candidate = (index + step) % len(self.faces)
             if candidate in self._unreadable:
                 continue
             try:
-                return self._picture(candidate)
+                return self._load(candidate)
             except InputError as problem:
                 with self._lock:
                     if candidate not in self._unreadable:
@@ -174,32 +182,32 @@ class Sampler:
         folder = self.faces[0][0].parent
         raise InputError(f'none of the {len(self.faces)} faces in "{folder}" can be read any more')
 
-    def _picture(self, index: int) -> Picture:
-        picture = self._cache.get(index)
-        if picture is None:
-            picture = prepare(self.faces[index][0], self.settings)
+    def _load(self, index: int) -> PreparedFace:
+        face = self._cache.get(index)
+        if face is None:
+            face = prepare(self.faces[index][0], self.settings)
             with self._lock:
-                if index not in self._cache and picture.pixels.nbytes <= self._room:
-                    self._cache[index] = picture
-                    self._room -= picture.pixels.nbytes
-        return picture
+                if index not in self._cache and face.pixels.nbytes <= self._room:
+                    self._cache[index] = face
+                    self._room -= face.pixels.nbytes
+        return face
 
 
-def prepare(path: Path, settings: Settings) -> Picture:
+def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     """Read a face and reduce it to what the model can use.
 
     Raises
     ------
     InputError
-        If the file is gone or damaged, or its landmarks are no face.
+        If the file is missing or damaged, or its landmarks are degenerate.
     """
     image, info = read_face(path)
     landmarks, size = info.landmarks, info.size
-    if info.face_type is FaceType.MARK_ONLY:  # a whole frame: cut the face out as extraction would
+    if info.face_type is FaceType.MARK_ONLY:  # a whole frame: crop it as extraction would
         size = 4 * settings.resolution
         matrix = crop_matrix(landmarks, size, _extracted_type(settings.face_type))
         image, landmarks = warp_face(image, matrix, size), apply(matrix, landmarks)
-    if settings.debug:
+    if settings.draw_landmarks:
         image = marks.draw(image, landmarks)
     mask = (marks.hull_mask(landmarks, (size, size)) * 255).astype(np.uint8)
     resolution, kind = settings.resolution, settings.face_type
@@ -209,11 +217,11 @@ def prepare(path: Path, settings: Settings) -> Picture:
     pixels = np.dstack([image, mask])
     if kept < size:
         pixels = cv2.resize(pixels, (kept, kept), interpolation=cv2.INTER_AREA)
-    return Picture(pixels, size, crop, mirrored)
+    return PreparedFace(pixels, size, crop, mirrored)
 
 
 def _extracted_type(wanted: FaceType) -> FaceType:
-    """Return the crop that a whole frame is cut to: as extraction's default, or wider if wanted."""
+    """Return the crop to take of a whole frame: extraction's default, or wider if needed."""
     return wanted if wanted is FaceType.HEAD else FaceType.FULL
 
 

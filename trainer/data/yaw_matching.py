@@ -1,7 +1,7 @@
-"""Feed sorted by yaw: each dst sample gets a src face that looks the same way, mirrored or not.
+"""`--sort-by-yaw`: each dst sample gets a src face of similar yaw, mirrored or not.
 
-The ancestor sorts both facesets into 64 bins of yaw. Here each face has its own angle, and any of
-the src faces near enough may be taken, so none is shown more often only because a bin is thin.
+DeepFaceLab sorts both facesets into 64 bins of yaw. Here each face has its own angle, and any src
+face that is close enough may be chosen, so no face is shown more often because its bin is thin.
 """
 
 from collections.abc import Sequence
@@ -13,24 +13,27 @@ from facelib.geometry import pose
 from trainer.data.sampler import Pick, Sampler
 from utils.errors import InputError
 
-NEAR = 4.0  # degrees of yaw in which all src faces are as good
-FEWEST = 8  # ... or this many nearest ones, where that range holds fewer
+NEAR = 4.0  # degrees of yaw within which all src faces are equally good
+MIN_CANDIDATES = 8  # ... or so many nearest ones, where that range has fewer
 PURPOSE = 2  # of the random stream, beside the sampler's
 
 
 class YawMatcher:
-    """Chooses the src face of each sample by where the dst face of the same sample looks.
+    """Chooses the src face of each sample by the yaw of the dst face of the same sample.
 
     Parameters
     ----------
-    src : faces to choose from; each stands in the list twice, as it is and mirrored
-    dst : whose samples are matched
-    seed : the same numbers give the same choice
+    src : FaceFiles
+        Faces to choose from, each as it is or mirrored.
+    dst : Sampler
+        The sampler whose samples are matched.
+    seed : sequence of int
+        The same numbers give the same choice.
     """
 
     def __init__(self, src: FaceFiles, dst: Sampler, seed: Sequence[int]) -> None:
         yaws = np.array([yaw(info) for _, info in src])
-        both = np.concatenate([yaws, -yaws])
+        both = np.concatenate([yaws, -yaws])  # each face as it is, then mirrored
         self._order = np.argsort(both, kind="stable")
         self._sorted = both[self._order]
         self._count = len(yaws)
@@ -45,17 +48,17 @@ class YawMatcher:
 
     def _pick(self, number: int, angle: float) -> Pick:
         low, high = np.searchsorted(self._sorted, [angle - NEAR, angle + NEAR])
-        if high - low < FEWEST:
-            low = np.clip(np.searchsorted(self._sorted, angle) - FEWEST // 2, 0, None)
-            low = max(0, min(int(low), len(self._sorted) - FEWEST))
-            high = low + FEWEST
+        if high - low < MIN_CANDIDATES:
+            low = np.clip(np.searchsorted(self._sorted, angle) - MIN_CANDIDATES // 2, 0, None)
+            low = max(0, min(int(low), len(self._sorted) - MIN_CANDIDATES))
+            high = low + MIN_CANDIDATES
         rng = np.random.default_rng([*self._seed, PURPOSE, number])
         entry = int(self._order[rng.integers(low, min(high, len(self._order)))])
         return Pick(entry % self._count, flip=entry >= self._count)
 
 
 def yaw(info: FaceInfo) -> float:
-    """Return where a face looks, in degrees; one whose landmarks are no face looks ahead."""
+    """Return the yaw of a face in degrees; 0 when its landmarks are degenerate."""
     try:
         return float(pose(info.landmarks).yaw)
     except InputError:

@@ -1,45 +1,46 @@
-"""`train --debug`: what the networks would be fed, as picture and window; nothing is trained."""
+"""`train --debug`: shows what the model would be fed, as an image and a window; trains nothing."""
 
-from trainer.data.sampler import Sampler
+from pathlib import Path
+
+from trainer.data.split import Samplers
 from trainer.monitoring.preview import draw_samples
-from trainer.options import TrainOptions
 from utils import console, window
 from utils.console import Report
 from utils.images import Image, write_image
 from utils.window import Key, Window
 
-SAMPLES = 12  # of each side in the picture
-SHOWN = 4  # ... and in the window
-TITLE = "What the model is fed"
+SAMPLES = 12  # of each side, in the image
+PER_PAGE = 4  # ... and in the window
+TITLE = "Training samples"
 
 
-def show_samples(options: TrainOptions, src: Sampler, dst: Sampler) -> Report:
-    """Write a picture of samples, show more in a window, and train nothing."""
-    path = options.model_dir / "debug_samples.png"
-    write_image(path, _draw(src, dst, 0, SAMPLES))
-    console.say(f'what the model would be fed is in "{path}"; nothing was trained')
+def show_samples(samplers: Samplers, folder: Path, *, in_window: bool) -> Report:
+    """Write an image of samples into a folder, and page through more in a window if wanted."""
+    path = folder / "debug_samples.png"
+    write_image(path, _draw(samplers, 0, SAMPLES))
+    console.say(f'training samples are shown in "{path}"; nothing was trained')
     shown = SAMPLES
-    if options.preview and window.available():
-        console.say("window: p shows other samples, Enter ends")
-        shown += _leaf_through(src, dst)
+    if in_window and window.available():
+        console.say("window: p shows other samples, Enter closes it")
+        shown += _page_through(samplers)
     return Report(counts={"samples": 2 * shown})
 
 
-def _leaf_through(src: Sampler, dst: Sampler) -> int:
+def _page_through(samplers: Samplers) -> int:
     """Show samples in a window until it is closed or Enter is pressed; return how many."""
     page = 0
     with Window(TITLE) as opened:
-        opened.show(_draw(src, dst, page, SHOWN))
+        opened.show(_draw(samplers, page, PER_PAGE))
         while not opened.closed:
             for event in opened.events(50):
                 if event == Key("enter"):
                     opened.close()
                 elif event == Key("p"):
                     page += 1
-                    opened.show(_draw(src, dst, page, SHOWN))
-    return (page + 1) * SHOWN
+                    opened.show(_draw(samplers, page, PER_PAGE))
+    return (page + 1) * PER_PAGE
 
 
-def _draw(src: Sampler, dst: Sampler, number: int, count: int) -> Image:
-    """Draw batch `number`: per side what goes in, what should come out, and the mask."""
-    return draw_samples([sampler.batch(number, count) for sampler in (src, dst)])
+def _draw(samplers: Samplers, number: int, count: int) -> Image:
+    """Draw batch `number`: for each side the input, the target, and the mask."""
+    return draw_samples([sampler.batch(number, count) for sampler in (samplers.src, samplers.dst)])

@@ -1,13 +1,13 @@
-"""Everything that watches a training: previews, the window and its keys, measuring, TensorBoard.
+"""Watches a training: preview, window and keys, validation, TensorBoard.
 
-What needs the networks is done between two steps, a few faces at a time; drawing, measuring and
-writing happen in a thread of their own, one thing after the other.
+What needs the networks happens between two steps, a few faces at a time; drawing, computing metrics
+and writing happen in one background thread.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,174 +15,202 @@ from trainer.monitoring import preview
 from trainer.monitoring.predict import FacePredictor, Predicted
 from trainer.monitoring.preview import PreviewContent, PreviewFaces
 from trainer.monitoring.tensorboard import TensorBoardWriter
-from trainer.monitoring.validation import ProgressFile, Validation
-from trainer.monitoring.window import open_viewer
-from trainer.progress import Every, Progress
+from trainer.monitoring.validation import Validation, ValidationLog
+from trainer.monitoring.window import open_window
+from trainer.progress import Every, ProgressLine
 from trainer.session import TrainingSession
 from utils import console
 from utils.images import Image, write_image
 
 SAVE, QUIT, BACKUP = "save", "quit", "backup"
-WISHES = {"s": SAVE, "enter": QUIT, "b": BACKUP}
-MEASURING = 0.02  # of the time, at most
-RANGES = (0, 5_000, 10_000, 50_000, 100_000)  # iterations of losses that are drawn; 0: all
+REQUESTS = {"s": SAVE, "enter": QUIT, "b": BACKUP}
+VALIDATION_SHARE = 0.02  # of the time, at most
+RANGES = (0, 5_000, 10_000, 50_000, 100_000)  # recent iterations whose losses are drawn; 0: all
+
+
+@dataclass(frozen=True)
+class MonitorSettings:
+    """What is shown and recorded, how often, and where.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the preview, the validation log and TensorBoard's files are written.
+    window : bool
+        Whether to show the preview in a window.
+    preview_minutes, validation_minutes : float
+        Minutes between two of them; 0 for none.
+    preview_history : bool
+        Whether to keep every preview.
+    tensorboard : bool
+        Whether to write TensorBoard's files.
+    """
+
+    folder: Path
+    window: bool
+    preview_minutes: float
+    preview_history: bool
+    validation_minutes: float
+    tensorboard: bool
 
 
 class Monitor:
-    """Watches one run; use it as a context.
+    """Watches one run; use it as a context manager.
 
     Parameters
     ----------
-    sitters : faces of the preview
-    exam : None when no faces are kept out of training
+    validation : Validation or None
+        None when no faces are held out.
     """
 
     def __init__(
         self,
         session: TrainingSession,
-        progress: Progress,
-        sitters: PreviewFaces,
-        exam: Validation | None,
+        line: ProgressLine,
+        faces: PreviewFaces,
+        validation: Validation | None,
+        settings: MonitorSettings,
     ) -> None:
-        self._session, self._progress, self._sitters, self._exam = session, progress, sitters, exam
-        options = session.options
-        self._folder: Path = options.model_dir
+        self._session, self._line, self._faces = session, line, faces
+        self._validation, self._settings = validation, settings
         self._predictor = FacePredictor(session.model)
-        self._record = ProgressFile(self._folder / "progress.csv")
-        self._preview_due, self._exam_due = (
-            Every(options.preview_minutes), Every(options.measure_minutes, MEASURING)
-        )  # fmt: skip
+        self._log = ValidationLog(settings.folder / "progress.csv")
+        self._preview_due = Every(settings.preview_minutes)
+        self._validation_due = Every(settings.validation_minutes, VALIDATION_SHARE)
         self._page = self._range = 0
-        self._scene: PreviewContent | None = None
-        self._predicting: Iterator[list[Predicted]] | None = None
-        self._files_due = bool(options.preview_minutes)  # the first one comes at once
-        self._wanted = False  # by a person at the window
+        self._content: PreviewContent | None = None
+        self._validating: Iterator[list[Predicted]] | None = None
+        self._files_due = settings.preview_minutes > 0  # the first preview comes at once
+        self._window_due = False
 
     def __enter__(self) -> "Monitor":
-        options = self._session.options
+        settings = self._settings
         self._thread = ThreadPoolExecutor(1, "monitor")
         self._drawing: Future[None] | None = None
-        self._board = (
-            TensorBoardWriter(self._folder / "tensorboard") if options.tensorboard else None
+        self._tensorboard = (
+            TensorBoardWriter(settings.folder / "tensorboard") if settings.tensorboard else None
         )
-        self._viewer = open_viewer(options.preview and options.preview_minutes > 0)
+        self._window = open_window() if settings.window and settings.preview_minutes else None
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
-        if self._viewer is not None:
-            self._viewer.close()
-        if self._board is not None:
-            self._board.close()
+        if self._window is not None:
+            self._window.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
 
-    def look(self) -> set[str]:
-        """Look once, after an iteration; return what a person at the window wishes."""
-        wishes = self._hear()
+    def after_step(self) -> set[str]:
+        """Do a part of what is due and return what the user asked for in the window."""
+        requests = self._handle_keys()
         if self._preview_due.due():
             self._files_due = True
         idle = self._drawing is None or self._drawing.done()
-        if idle and (self._files_due or self._wanted):
-            self._take(files=self._files_due)
-            self._files_due = self._wanted = False
-        elif self._exam is not None:
-            self._advance(self._exam)
-        return wishes
+        if idle and (self._files_due or self._window_due):
+            self._update_preview(files=self._files_due)
+            self._files_due = self._window_due = False
+        elif self._validation is not None:
+            self._continue_validation(self._validation)
+        return requests
 
     def finish(self) -> None:
         """Draw the preview a last time."""
-        if self._session.options.preview_minutes and self._session.loss_names:
-            self._take(files=True)
+        if self._settings.preview_minutes and self._session.loss_names:
+            self._update_preview(files=True)
 
-    def _hear(self) -> set[str]:
+    def _handle_keys(self) -> set[str]:
         """Handle the keys pressed in the window."""
-        keys = self._viewer.keys() if self._viewer is not None else []
+        keys = self._window.keys() if self._window is not None else []
         for key in keys:
             if key in ("p", "space"):
                 self._page = (self._page + (key == "space")) % preview.PAGES
-                self._wanted = True
+                self._window_due = True
             elif key == "l":
                 self._range = (self._range + 1) % len(RANGES)
-                if self._scene is not None:
-                    self._scene = replace(self._scene, last=RANGES[self._range])
-                    self._later(partial(self._redraw, self._scene))
-        return {WISHES[key] for key in keys if key in WISHES}
+                if self._content is not None:
+                    self._content = replace(self._content, last=RANGES[self._range])
+                    self._in_background(partial(self._show, self._content))
+        return {REQUESTS[key] for key in keys if key in REQUESTS}
 
-    def _take(self, *, files: bool) -> None:
-        """Put faces through the networks; the rest is done in the background.
+    def _update_preview(self, *, files: bool) -> None:
+        """Run the preview faces through the networks; the rest happens in the background.
 
-        Files always show the same faces and all losses, the window what was asked for.
+        Files always show the same faces and all losses, the window what the user chose.
         """
         session = self._session
-        columns = self._sitters.columns(self._predictor, self._page)
-        self._scene = shown = PreviewContent(
+        columns = self._faces.columns(self._predictor, self._page)
+        self._content = content = PreviewContent(
             columns=columns,
             history=session.history,
             names=session.loss_names,
             iteration=session.iteration,
-            measured=self._record.until(session.iteration),
+            metrics=self._log.until(session.iteration),
             last=RANGES[self._range],
         )
-        self._drawing = self._later(partial(self._redraw, shown))
+        self._drawing = self._in_background(partial(self._show, content))
         if files:
             if self._page:
-                columns = self._sitters.columns(self._predictor)
+                columns = self._faces.columns(self._predictor)
             losses = {f"loss/{name}": value for name, value in session.mean_losses().items()}
-            scene = replace(shown, columns=columns, last=0)
-            self._drawing = self._later(partial(self._publish, scene, losses))
-        self._progress.restart()
+            content = replace(content, columns=columns, last=0)
+            self._drawing = self._in_background(partial(self._write, content, losses))
+        self._line.restart()
 
-    def _publish(self, scene: PreviewContent, losses: Mapping[str, float]) -> None:
-        image = preview.draw(scene)
-        _write(self._folder / "preview.png", image)
-        if self._session.options.preview_history:
-            _write(self._folder / "preview_history" / f"{scene.iteration:09d}.png", image)
-        if self._board is not None:
-            self._board.scalars(scene.iteration, losses)
-            self._board.picture(scene.iteration, "preview", image)
+    def _show(self, content: PreviewContent) -> None:
+        if self._window is not None and not self._window.closed:
+            self._window.show(preview.draw(content))
 
-    def _redraw(self, scene: PreviewContent) -> None:
-        if self._viewer is not None and not self._viewer.closed:
-            self._viewer.show(preview.draw(scene))
+    def _write(self, content: PreviewContent, losses: Mapping[str, float]) -> None:
+        image, folder = preview.draw(content), self._settings.folder
+        _write_preview(folder / "preview.png", image)
+        if self._settings.preview_history:
+            _write_preview(folder / "preview_history" / f"{content.iteration:09d}.png", image)
+        if self._tensorboard is not None:
+            self._tensorboard.scalars(content.iteration, losses)
+            self._tensorboard.image(content.iteration, "preview", image)
 
-    def _advance(self, exam: Validation) -> None:
-        """Predict a few more of the faces that are kept out, and measure when all are done."""
-        if self._predicting is None:
-            if not self._exam_due.due():
+    def _continue_validation(self, validation: Validation) -> None:
+        """Predict a few more held-out faces; compute the metrics when all are done."""
+        if self._validating is None:
+            if not self._validation_due.due():
                 return
-            self._made: list[Predicted] = []
-            self._predicting = exam.predict(self._predictor)
+            self._predicted: list[Predicted] = []
+            self._validating = validation.predict(self._predictor)
         started = time.perf_counter()
-        made = next(self._predicting, None)
-        self._exam_due.spent(time.perf_counter() - started)
-        if made is not None:
-            self._made = made
+        predicted = next(self._validating, None)
+        self._validation_due.spent(time.perf_counter() - started)
+        if predicted is not None:
+            self._predicted = predicted
             return
-        self._predicting, made = None, self._made
+        self._validating, predicted = None, self._predicted
         when = {"iteration": float(self._session.iteration), "seconds": self._session.seconds}
-        self._later(lambda: self._measure(exam, made, when))
+        self._in_background(lambda: self._record_metrics(validation, predicted, when))
 
-    def _measure(self, exam: Validation, made: list[Predicted], when: Mapping[str, float]) -> None:
+    def _record_metrics(
+        self, validation: Validation, predicted: list[Predicted], when: Mapping[str, float]
+    ) -> None:
         started = time.perf_counter()
-        values = exam.measure(made)
-        self._exam_due.spent(time.perf_counter() - started)
-        self._record.add({**when, **values})
-        if self._board is not None:
-            kept_out = {f"kept out/{name}": value for name, value in values.items()}
-            self._board.scalars(int(when["iteration"]), kept_out)
+        metrics = validation.metrics(predicted)
+        self._validation_due.spent(time.perf_counter() - started)
+        self._log.add({**when, **metrics})
+        if self._tensorboard is not None:
+            # a stored name: curves of earlier runs go on under it
+            tagged = {f"kept out/{name}": value for name, value in metrics.items()}
+            self._tensorboard.scalars(int(when["iteration"]), tagged)
 
-    def _later(self, work: Callable[[], None]) -> Future[None]:
-        """Do something in the background; what fails there is told and costs only itself."""
+    def _in_background(self, work: Callable[[], None]) -> Future[None]:
+        """Run something in the background thread; an error there only causes a warning."""
 
-        def careful() -> None:
+        def guarded() -> None:
             try:
                 work()
-            except Exception as problem:  # noqa: BLE001 - watching must not end a training
-                console.warn(f"watching the training failed: {type(problem).__name__}: {problem}")
+            except Exception as problem:  # noqa: BLE001 - monitoring must not end a training
+                console.warn(f"monitoring failed: {type(problem).__name__}: {problem}")
 
-        return self._thread.submit(careful)
+        return self._thread.submit(guarded)
 
 
-def _write(path: Path, image: Image) -> None:
+def _write_preview(path: Path, image: Image) -> None:
     """Write a preview; a full disk must not end a training."""
     try:
         write_image(path, image)

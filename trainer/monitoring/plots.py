@@ -1,19 +1,21 @@
-"""Curves under the preview: the losses, and what is measured of faces never trained on."""
+"""Curves below the preview: the losses, and the metrics of held-out faces."""
 
 from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 
-Image = np.ndarray
-Color = tuple[int, int, int]
+from utils import text
+from utils.images import Image
+from utils.text import BgrColor
 
 CURVE_HEIGHT = 160
+FONT_SIZE = 12
 DARK, LINE, LIGHT = 24, 60, 235
 COLORS = ((235, 130, 40), (40, 170, 250), (90, 200, 90), (200, 90, 200))  # BGR, one per loss
 BANDS = 5
-HEAD, FOOT = 22, 22  # pixels above and below the measures, for words
-MEASURES = {
+HEAD, FOOT = 22, 22  # pixels above and below the metrics, for text
+METRICS = {
     "ssim_src": ("src", COLORS[0]),
     "ssim_dst": ("dst", COLORS[1]),
     "mask_overlap": ("mask", COLORS[2]),
@@ -22,24 +24,30 @@ MEASURES = {
 }
 
 
-def curve(
+def loss_curves(
     history: np.ndarray, names: Sequence[str], caption: str, width: int, last: int = 0
 ) -> Image:
-    """Draw the losses: per column of pixels a bar from the least to the greatest of its iterations.
+    """Draw the losses: for each pixel column a bar from the minimum to the maximum.
 
     Parameters
     ----------
-    history : (iterations, losses) float32; columns whose name holds "mask" are left out
-    names : names of the columns
-    caption : written into a corner
-    width : pixels
-    last : only so many of the last iterations (0: all)
+    history : (iterations, losses) float32
+        Columns whose name contains "mask" are left out.
+    names : sequence of str
+        Names of the columns.
+    caption : str
+        Written into a corner.
+    width : int
+        Pixels.
+    last : int
+        Number of recent iterations to draw (0: all).
 
     Returns
     -------
-    image : (CURVE_HEIGHT, width, 3) uint8 BGR; the top is twice the mean of the last four fifths
+    image : (CURVE_HEIGHT, width, 3) uint8 BGR
+        Its top is twice the mean of the last four fifths.
     """
-    image = _paper(width)
+    image = _background(width)
     shown = [i for i, name in enumerate(names) if "mask" not in name]
     if len(history) and shown:
         losses = history[-last:, shown]
@@ -53,22 +61,25 @@ def curve(
     return image
 
 
-def progress(rows: Sequence[Mapping[str, float]], width: int) -> Image:
-    """Draw what was measured over iterations: 0 just above the lowest words, 1 below the highest.
+def metric_curves(rows: Sequence[Mapping[str, float]], width: int) -> Image:
+    """Draw the metrics over iterations: 0 just above the text at the bottom, 1 below that on top.
 
     Parameters
     ----------
-    rows : one for each time of measuring: "iteration" and those of MEASURES
-    width : pixels
+    rows : sequence of mapping
+        One per validation: "iteration" and those of METRICS.
+    width : int
+        Pixels.
 
     Returns
     -------
     image : (CURVE_HEIGHT, width, 3) uint8 BGR
+        The latest values stand at the top.
     """
-    image = _paper(width)
+    image = _background(width)
     places = np.array([row["iteration"] for row in rows], float)
     places = (width - 1) * places / max(places.max(initial=0), 1)
-    for number, (name, (label, color)) in enumerate(MEASURES.items()):
+    for number, (name, (label, color)) in enumerate(METRICS.items()):
         values = np.array([row[name] for row in rows], float)
         known = np.isfinite(values)
         heights = HEAD + (CURVE_HEIGHT - HEAD - FOOT) * (1 - np.clip(values[known], 0, 1))
@@ -77,37 +88,37 @@ def progress(rows: Sequence[Mapping[str, float]], width: int) -> Image:
         for point in points[-1:]:
             cv2.circle(image, [int(v) for v in point], 2, color, -1)
         value = f"{values[-1]:.3f}" if len(values) and known[-1] else "-"
-        write(image, f"{label} {value}", (8 + (width - 8) * number // len(MEASURES), 14), color)
+        write(image, f"{label} {value}", (8 + (width - 8) * number // len(METRICS), 14), color)
     write(image, _best(rows), (8, CURVE_HEIGHT - 8))
     return image
 
 
 def _best(rows: Sequence[Mapping[str, float]]) -> str:
-    """Say where dst faces that were never trained on were rebuilt best."""
+    """Say at which iteration held-out dst faces were reconstructed best."""
     known = [row for row in rows if np.isfinite(row["ssim_dst"])]
     if not known:
-        return "not trained on"
+        return "held-out faces"
     best = max(known, key=lambda row: row["ssim_dst"])
-    return f"not trained on: dst best at iteration {best['iteration']:.0f}, {best['ssim_dst']:.3f}"
+    return f"held-out faces: dst best at iteration {best['iteration']:.0f}, {best['ssim_dst']:.3f}"
 
 
-def write(image: Image, text: str, at: tuple[int, int], color: Color = (LIGHT,) * 3) -> None:
-    """Write small text into a picture; `at` is where its baseline begins."""
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA)
+def write(image: Image, line: str, at: tuple[int, int], color: BgrColor = (LIGHT,) * 3) -> None:
+    """Write small text into an image; `at` is where its baseline begins."""
+    text.write(image, line, at, size=FONT_SIZE, color=color)
 
 
-def _paper(width: int) -> Image:
+def _background(width: int) -> Image:
     image = np.full((CURVE_HEIGHT, width, 3), DARK, np.uint8)
     image[:: CURVE_HEIGHT // BANDS] = LINE
     return image
 
 
-def _bars(image: Image, values: np.ndarray, color: Color) -> None:
+def _bars(image: Image, values: np.ndarray, color: BgrColor) -> None:
     """Draw (n,) values, 1 at the top, over the whole width."""
     height, width = image.shape[:2]
     edges = np.arange(width + 1) * len(values) // width
     for x in range(width):
-        # from the value before, so that the bars join
+        # from the previous value, so that the bars join
         part = values[max(edges[x] - 1, 0) : max(edges[x + 1], edges[x] + 1)]
         low, high = (
             round((height - 1) * (1 - min(max(v, 0), 1))) for v in (part.min(), part.max())

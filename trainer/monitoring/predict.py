@@ -1,17 +1,17 @@
-"""Predictions while training: a few faces at a time, always as many, so that one graph serves."""
+"""Predictions during training: a few faces at a time, always as many, so that one graph serves."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from models.backend import tf
+from models.backend import Tensor, tf
 from models.base import ModelBase, Prediction
 
 CHUNK = 4  # faces of each side at once: far less work than a training step
 
 
 class Predicted(NamedTuple):
-    """What the model makes of some src and some dst faces, as float32 arrays of 0..1."""
+    """Predictions for some src and dst faces, as float32 arrays 0..1."""
 
     src: Prediction
     dst: Prediction
@@ -19,7 +19,7 @@ class Predicted(NamedTuple):
 
 
 class FacePredictor:
-    """Puts faces through a model as it is now."""
+    """Runs faces through a model in its current state."""
 
     def __init__(self, model: ModelBase) -> None:
         self.model = model
@@ -27,18 +27,20 @@ class FacePredictor:
 
     def __call__(self, src: np.ndarray, dst: np.ndarray) -> Predicted:
         """Predict n <= CHUNK faces of each side, (n, R, R, 3) float32 0..1."""
-        made = self._graph(*(tf.constant(_filled(faces)) for faces in (src, dst)))
-        return Predicted(*(_arrays(faces, len(dst)) for faces in made))
+        outputs = self._graph(*(tf.constant(_padded(faces)) for faces in (src, dst)))
+        return Predicted(*(_to_arrays(prediction, len(dst)) for prediction in outputs))
 
-    def _predict(self, src: Any, dst: Any) -> Predicted:  # noqa: ANN401 - tensors
+    def _predict(self, src: Tensor, dst: Tensor) -> Predicted:
         return Predicted(*self.model.reconstruct(src, dst), self.model.swap(dst))
 
 
-def _filled(faces: np.ndarray) -> np.ndarray:
-    """Repeat faces up to CHUNK: a graph of another size would be compiled anew."""
+def _padded(faces: np.ndarray) -> np.ndarray:
+    """Repeat faces up to CHUNK: another size would mean compiling another graph."""
     return faces[np.arange(CHUNK) % len(faces)]
 
 
-def _arrays(faces: Prediction, count: int) -> Prediction:
-    image, mask = (None if part is None else np.asarray(part, np.float32)[:count] for part in faces)
+def _to_arrays(prediction: Prediction, count: int) -> Prediction:
+    image, mask = (
+        None if part is None else np.asarray(part, np.float32)[:count] for part in prediction
+    )
     return Prediction(image, mask)

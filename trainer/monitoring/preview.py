@@ -1,4 +1,4 @@
-"""Pictures of how training goes: faces, masks and swaps, the curves, and raw samples."""
+"""The preview image: faces, masks and swaps above curves; and images of training samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,58 +10,60 @@ from models.base import Batch, Prediction
 from trainer.data.sampler import Sampler
 from trainer.monitoring import plots
 from trainer.monitoring.predict import CHUNK, FacePredictor
-from utils.images import to_float, to_uint8
-
-Image = np.ndarray
+from utils.images import Image, to_float, to_uint8
 
 ROWS = CHUNK
-PAGES = 4  # choices of faces one can page through
+PAGES = 4  # sets of faces to page through
 COLUMNS = ("src", "src rec", "dst", "dst rec", "swap")
-TILE = 128  # faces are drawn at least this large
-OUTSIDE = 0.25  # how bright the part outside a mask is drawn
+TILE = 128  # smallest side of a face in the preview, pixels
+OUTSIDE = 0.25  # brightness of what is outside a mask
 
 
 @dataclass(frozen=True, eq=False)
 class PreviewContent:
-    """Everything a preview shows, taken at one moment; drawing it needs no network.
+    """Everything a preview shows, captured at one moment; drawing it needs no network.
 
     Attributes
     ----------
-    columns : as COLUMNS, of N faces each
-    history, names : the losses so far
-    measured : rows of `trainer.monitoring.validation`
-    last : of how many iterations the losses are drawn (0: all)
+    columns : sequence of Prediction
+        N faces for each of COLUMNS.
+    history : (iterations, losses) float32
+        The losses so far; `names` are its columns.
+    metrics : sequence of mapping
+        Rows of the validation log.
+    last : int
+        Number of recent iterations whose losses are drawn (0: all).
     """
 
     columns: Sequence[Prediction]
     history: np.ndarray
     names: Sequence[str]
     iteration: int
-    measured: Sequence[Mapping[str, float]] = field(default_factory=list)
+    metrics: Sequence[Mapping[str, float]] = field(default_factory=list)
     last: int = 0
 
     @property
     def caption(self) -> str:
-        """What stands under the losses."""
+        """The text below the losses."""
         part = f", losses of the last {self.last}" if self.last else ""
         return f"iteration {self.iteration}{part}"
 
 
 class PreviewFaces:
-    """The faces that are previewed: the same ones every time, in pages spread over each faceset."""
+    """The faces of the preview: always the same, in pages spread over each faceset."""
 
     def __init__(self, src: Sampler, dst: Sampler) -> None:
         self._src, self._dst = src, dst
         self._pages: dict[int, tuple[Image, Image]] = {}
 
     def columns(self, predictor: FacePredictor, page: int = 0) -> list[Prediction]:
-        """Put the faces of a page through the model as it is now."""
+        """Run the faces of a page through the model in its current state."""
         if page not in self._pages:
             rows = min(ROWS, len(self._src.faces), len(self._dst.faces))
             self._pages[page] = _spread(self._src, rows, page), _spread(self._dst, rows, page)
         src, dst = map(to_float, self._pages[page])
-        made = predictor(src[..., :3], dst[..., :3])
-        return [_split(src), made.src, _split(dst), made.dst, made.swap]
+        predicted = predictor(src[..., :3], dst[..., :3])
+        return [_split(src), predicted.src, _split(dst), predicted.dst, predicted.swap]
 
 
 def _spread(sampler: Sampler, rows: int, page: int) -> Image:
@@ -73,20 +75,23 @@ def _split(samples: Image) -> Prediction:
     return Prediction(samples[..., :3], samples[..., 3:])
 
 
-def draw(scene: PreviewContent) -> Image:
+def draw(content: PreviewContent) -> Image:
     """Return the preview, (H, W, 3) uint8 BGR.
 
-    Faces on the left, on the right the same with all but their masks darkened, curves below.
+    Faces on the left, the same with everything outside their masks darkened on the right, curves
+    below.
     """
-    plain = _grid([faces.image for faces in scene.columns])
-    masked = _grid([_masked(faces) for faces in scene.columns])
+    plain = _grid([faces.image for faces in content.columns])
+    masked = _grid([_masked(faces) for faces in content.columns])
     gap = np.full((len(plain), 8, 3), plots.DARK, np.uint8)
     faces = np.hstack([plain, gap, masked])
     width = faces.shape[1]
-    half = width // 2 if scene.measured else width
-    curves = [plots.curve(scene.history, scene.names, scene.caption, half, scene.last)]
-    if scene.measured:
-        curves.append(plots.progress(scene.measured, width - half))
+    half = width // 2 if content.metrics else width
+    curves = [
+        plots.loss_curves(content.history, content.names, content.caption, half, content.last)
+    ]
+    if content.metrics:
+        curves.append(plots.metric_curves(content.metrics, width - half))
     return np.vstack([faces, np.hstack(curves)])
 
 
@@ -98,7 +103,7 @@ def _masked(faces: Prediction) -> Image:
 
 
 def _grid(columns: Sequence[Image]) -> Image:
-    """Put columns of (N, R, R, 3) float pictures side by side under their names."""
+    """Put columns of (N, R, R, 3) float images side by side under their names."""
     side = columns[0].shape[1]
     strips = [to_uint8(np.concatenate(list(column))) for column in columns]
     grid = _enlarged(np.hstack(strips), side)
@@ -109,7 +114,7 @@ def _grid(columns: Sequence[Image]) -> Image:
 
 
 def draw_samples(batches: Sequence[Batch]) -> Image:
-    """Draw what the sampler feeds: one row per sample, for each side warped, target and mask."""
+    """Draw training samples: one per row, for each side its input, target and mask."""
     columns = []
     for batch in batches:
         mask = np.repeat(batch.mask, 3, axis=-1)
@@ -118,6 +123,6 @@ def draw_samples(batches: Sequence[Batch]) -> Image:
 
 
 def _enlarged(image: Image, side: int) -> Image:
-    """Enlarge a grid of faces of `side` pixels, so that they can be looked at."""
+    """Enlarge a grid of faces of `side` pixels to at least about TILE pixels each."""
     factor = max(1, round(TILE / side))
     return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)

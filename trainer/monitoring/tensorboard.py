@@ -1,4 +1,4 @@
-"""Scalars and pictures for TensorBoard; to write them TensorFlow is enough."""
+"""Scalars and images for TensorBoard, which need not be installed to write them."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -8,24 +8,24 @@ import numpy as np
 
 from models.backend import tf
 from utils import console
-from utils.images import encode_image
+from utils.images import Image, encode_image
 
 
 class TensorBoardWriter:
     """One event file in a folder.
 
-    The records are of TensorFlow's first format, which TensorBoard goes on reading: those of
-    `tf.summary.scalar` can only be written where TensorBoard is installed.
+    Its records have TensorFlow 1's format, which TensorBoard still reads: `tf.summary.scalar`
+    works only where TensorBoard is installed.
     """
 
     def __init__(self, folder: Path) -> None:
         self._writer = tf.summary.create_file_writer(str(folder))
         console.say(f'TensorBoard: tensorboard --logdir "{folder}"')
         if find_spec("tensorboard") is None:
-            console.say("  (it is not installed here: pip install tensorboard)")
+            console.say("  (not installed here: pip install tensorboard)")
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
-        """Write named numbers; what is not known is left out."""
+        """Write named numbers; those that are not finite are left out."""
         summary = tf.compat.v1.Summary
         known = {name: value for name, value in values.items() if np.isfinite(value)}
         self._write(
@@ -33,8 +33,8 @@ class TensorBoardWriter:
             iteration,
         )
 
-    def picture(self, iteration: int, name: str, image: np.ndarray) -> None:
-        """Write a picture (H, W, 3) uint8 BGR."""
+    def image(self, iteration: int, name: str, image: Image) -> None:
+        """Write an image (H, W, 3) uint8 BGR."""
         summary = tf.compat.v1.Summary
         height, width = image.shape[:2]
         png = summary.Image(
@@ -43,7 +43,7 @@ class TensorBoardWriter:
         self._write([summary.Value(tag=name, image=png)], iteration)
 
     def close(self) -> None:
-        """Write everything to the disk."""
+        """Flush everything to disk."""
         self._writer.close()
 
     def _write(self, values: list[object], iteration: int) -> None:

@@ -1,8 +1,8 @@
-"""Objective progress: faces that are never trained on are rebuilt, swapped, and measured.
+"""Validation: held-out faces are reconstructed and swapped, and the results are measured.
 
-The loss falls as long as the training faces are learned by heart; these figures stop improving when
-nothing more is learned about faces in general. A few faces are predicted after each training step;
-measuring happens in the background.
+The training loss falls even while the training faces are memorized; these metrics stop improving
+when the model no longer learns about faces in general. A few faces are predicted after each
+training step; the metrics are computed in the background.
 """
 
 import csv
@@ -19,134 +19,140 @@ from trainer.data.sampler import Sampler
 from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
 from utils import console
 from utils.errors import InputError, UserError
-from utils.images import to_float, to_uint8
+from utils.images import Image, to_float, to_uint8
 
-FACES = 32  # measured at most, of each side
+FACES = 32  # of each side, at most
 COLUMNS = ("iteration", "seconds", "ssim_src", "ssim_dst", "mask_overlap", "to_src", "to_dst")
-Measures = Mapping[str, float]
 
 
 class Validation:
-    """Measures a model on faces it has not seen.
+    """Measures a model on held-out faces.
 
     Parameters
     ----------
-    src, dst : samplers of the faces that are kept out of training; src may have none
-    known_src, known_dst : those that are trained on, to know the two people by
+    src : Sampler or None
+        Held-out faces of src, if there are any.
+    dst : Sampler
+        Held-out faces of dst.
+    train_src, train_dst : Sampler
+        The training faces, from which the two identities are known.
     """
 
     def __init__(
-        self, src: Sampler | None, dst: Sampler, known_src: Sampler, known_dst: Sampler
+        self, src: Sampler | None, dst: Sampler, train_src: Sampler, train_dst: Sampler
     ) -> None:
-        self._known = known_src, known_dst
+        self._train = train_src, train_dst
         self._src_sampler, self._dst_sampler = src, dst
         self._picks = spread_out(len(dst.faces), FACES)
         self._dst = to_float(np.stack([dst.plain(int(pick)) for pick in self._picks]))
-        self._src = self._dst  # put through src's path, but not measured
+        self._src = self._dst  # goes through src's path, but is not measured
         if src is not None:
             chosen = np.resize(spread_out(len(src.faces), FACES), len(self._dst))
             self._src = to_float(np.stack([src.plain(int(pick)) for pick in chosen]))
-        self._identity: _Identity | None = None
-        self._identity_unknown = False
+        self._identities: _Identities | None = None
+        self._without_recognizer = False
 
     def predict(self, predictor: FacePredictor) -> Iterator[list[Predicted]]:
-        """Yield all predictions made so far, a few more each time; the last ones are complete."""
-        made: list[Predicted] = []
+        """Yield all predictions so far, a few more each time; the last list is complete."""
+        predicted: list[Predicted] = []
         for start in range(0, len(self._dst), CHUNK):
             part = slice(start, start + CHUNK)
-            made.append(predictor(self._src[part, ..., :3], self._dst[part, ..., :3]))
-            yield made
+            predicted.append(predictor(self._src[part, ..., :3], self._dst[part, ..., :3]))
+            yield predicted
 
-    def measure(self, made: Sequence[Predicted]) -> dict[str, float]:
-        """Return the medians of all measures; "to_src" and "to_dst" are distances of identity."""
-        src = [face for chunk in made for face in chunk.src.image]
-        dst = [face for chunk in made for face in chunk.dst.image]
-        swaps = [face for chunk in made for face in chunk.swap.image]
-        masks = [mask for chunk in made if chunk.dst.mask is not None for mask in chunk.dst.mask]
-        own_src = _ssim(self._src, src) if self._src_sampler is not None else np.nan
+    def metrics(self, predicted: Sequence[Predicted]) -> dict[str, float]:
+        """Return the median of each metric; "to_src" and "to_dst" are identity distances."""
+        src = [face for chunk in predicted for face in chunk.src.image]
+        dst = [face for chunk in predicted for face in chunk.dst.image]
+        swaps = [face for chunk in predicted for face in chunk.swap.image]
+        masks = [
+            mask for chunk in predicted if chunk.dst.mask is not None for mask in chunk.dst.mask
+        ]
         overlaps = [mask_overlap(a, b) for a, b in zip(masks, self._dst[..., 3:], strict=False)]
         to_src, to_dst = self._distances(swaps)
         return {
-            "ssim_src": own_src,
+            "ssim_src": _ssim(self._src, src) if self._src_sampler is not None else np.nan,
             "ssim_dst": _ssim(self._dst, dst),
             "mask_overlap": float(np.median(overlaps)) if overlaps else np.nan,
             "to_src": to_src,
             "to_dst": to_dst,
         }
 
-    def _distances(self, swaps: Sequence[np.ndarray]) -> tuple[float, float]:
-        """Return how far the swapped faces are from src and from dst, as a recognizer sees it."""
-        if self._identity is None and not self._identity_unknown:
+    def _distances(self, swaps: Sequence[Image]) -> tuple[float, float]:
+        """Return the identity distances of the swapped faces to src and to dst."""
+        if self._identities is None and not self._without_recognizer:
             try:
-                self._identity = _Identity(*self._known)
+                self._identities = _Identities(*self._train)
             except UserError as problem:
                 console.warn(f"identity is not measured: {problem}")
-                self._identity_unknown = True
-        if self._identity is None:
+                self._without_recognizer = True
+        if self._identities is None:
             return np.nan, np.nan
-        landmarks = [_in_crop(self._dst_sampler, int(pick)) for pick in self._picks]
-        return self._identity.distances(swaps, landmarks)
+        landmarks = [_landmarks_in_crop(self._dst_sampler, int(pick)) for pick in self._picks]
+        return self._identities.distances(swaps, landmarks)
 
 
-class _Identity:
-    """Knows src and dst by their most typical faces, at the model's own resolution."""
+class _Identities:
+    """The most typical embedding of src and of dst, at the model's own resolution."""
 
     def __init__(self, src: Sampler, dst: Sampler) -> None:
         self._recognizer: Any = RECOGNIZERS.load(RECOGNIZERS.names[0])()
-        self._people = [self._typical(sampler) for sampler in (src, dst)]
+        self._typical = [self._medoid(sampler) for sampler in (src, dst)]
 
-    def _typical(self, sampler: Sampler) -> np.ndarray:
+    def _medoid(self, sampler: Sampler) -> np.ndarray:
         picks = [int(pick) for pick in spread_out(len(sampler.faces), FACES)]
-        pictures = [(sampler.plain(pick)[..., :3], _in_crop(sampler, pick)) for pick in picks]
-        found = [self._recognizer.embed(*picture) for picture in pictures]
-        return medoid(np.stack(found), self._recognizer.distance)
+        faces = [
+            (sampler.plain(pick)[..., :3], _landmarks_in_crop(sampler, pick)) for pick in picks
+        ]
+        embeddings = [self._recognizer.embed(*face) for face in faces]
+        return medoid(np.stack(embeddings), self._recognizer.distance)
 
     def distances(
-        self, faces: Sequence[np.ndarray], landmarks: Sequence[np.ndarray]
+        self, faces: Sequence[Image], landmarks: Sequence[np.ndarray]
     ) -> tuple[float, float]:
         """Return the median distance to src and to dst."""
-        found = [
+        embeddings = [
             self._recognizer.embed(to_uint8(face), points)
             for face, points in zip(faces, landmarks, strict=True)
         ]
         src, dst = (
-            float(np.median([self._recognizer.distance(face, person) for face in found]))
-            for person in self._people
+            float(np.median([self._recognizer.distance(face, typical) for face in embeddings]))
+            for typical in self._typical
         )
         return src, dst
 
 
-def _in_crop(sampler: Sampler, index: int) -> np.ndarray:
-    """Return the landmarks of a face in the picture that the model sees."""
+def _landmarks_in_crop(sampler: Sampler, index: int) -> np.ndarray:
+    """Return the landmarks of a face in the image that the model sees."""
     points, settings = sampler.faces[index][1].landmarks, sampler.settings
     return apply(crop_matrix(points, settings.resolution, settings.face_type), points)
 
 
-def _ssim(faces: np.ndarray, rebuilt: Sequence[np.ndarray]) -> float:
+def _ssim(faces: Image, reconstructed: Sequence[Image]) -> float:
     """Return the median SSIM inside the masks of (N, R, R, 4) faces."""
     values = [
         masked_ssim(face[..., :3], other, face[..., 3] >= 0.5)
-        for face, other in zip(faces, rebuilt, strict=True)
+        for face, other in zip(faces, reconstructed, strict=True)
     ]
     return float(np.nanmedian(values)) if np.isfinite(values).any() else np.nan
 
 
-class ProgressFile:
-    """What was measured so far: a CSV file, one line for each time."""
+class ValidationLog:
+    """The metrics so far: a CSV file with one line per validation."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[Measures] = _read(path)
+        self.rows: list[Mapping[str, float]] = _read(path)
 
-    def until(self, iteration: int) -> list[Measures]:
-        """Return the rows up to an iteration, without those of a course that was given up."""
-        kept: list[Measures] = []
+    def until(self, iteration: int) -> list[Mapping[str, float]]:
+        """Return the rows up to an iteration, without those that a rollback has superseded."""
+        valid: list[Mapping[str, float]] = []
         for row in reversed(self.rows):
-            if row["iteration"] < (kept[-1]["iteration"] if kept else iteration + 1):
-                kept.append(row)
-        return kept[::-1]
+            if row["iteration"] < (valid[-1]["iteration"] if valid else iteration + 1):
+                valid.append(row)
+        return valid[::-1]
 
-    def add(self, row: Measures) -> None:
+    def add(self, row: Mapping[str, float]) -> None:
         """Append a row; a full disk costs the line, not the training."""
         self.rows.append(row)
         try:
@@ -159,8 +165,8 @@ class ProgressFile:
             console.warn(f'cannot write "{self.path}": {problem.strerror}')
 
 
-def _read(path: Path) -> list[Measures]:
-    """Read the rows that are whole."""
+def _read(path: Path) -> list[Mapping[str, float]]:
+    """Read the complete rows."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = list(csv.reader(file))
@@ -168,10 +174,10 @@ def _read(path: Path) -> list[Measures]:
         return []
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise InputError(f'cannot read "{path}": {problem}; move it away') from None
-    rows: list[Measures] = []
+    rows: list[Mapping[str, float]] = []
     for line in lines:
         try:
             rows.append(dict(zip(COLUMNS, map(float, line), strict=True)))
-        except ValueError:  # the header, or a line that a crash left half-written
+        except ValueError:  # the header, or a line that a crash left incomplete
             continue
     return rows

@@ -1,4 +1,4 @@
-"""The preview's window: a thread of its own, so that it answers while a long step computes."""
+"""The preview's window: a thread of its own, so that it responds during long steps."""
 
 import sys
 import threading
@@ -7,10 +7,11 @@ from queue import Empty, SimpleQueue
 import numpy as np
 
 from utils import console, text, window
+from utils.images import Image
 from utils.window import Closed, Key, Window
 
 TITLE = "Training preview"
-LARGEST = (1500, 850)  # screen pixels; larger previews are shown smaller
+MAX_SIZE = (1500, 850)  # screen pixels; larger previews are scaled down
 POLL = 50  # ms
 HELP = (
     "s  save     Enter  save and quit     p  refresh     Space  other faces",
@@ -20,20 +21,20 @@ HEAD = 48  # pixels
 
 
 class PreviewWindow:
-    """Shows the newest picture and collects keys; gone for good when the person closes it."""
+    """Shows the newest preview and collects keys; stays closed once the user closes it."""
 
     def __init__(self) -> None:
         self.closed = False
-        self._picture: np.ndarray | None = None
+        self._image: Image | None = None
         self._keys: SimpleQueue[str] = SimpleQueue()
-        self._leave = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="preview window", daemon=True)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="preview window", daemon=True)
         self._thread.start()
 
-    def show(self, picture: np.ndarray) -> None:
-        """Show a picture (H, W, 3) uint8 BGR under the help on keys."""
-        head = np.zeros((HEAD, *picture.shape[1:]), np.uint8)
-        self._picture = np.vstack([text.panel(head, HELP), picture])
+    def show(self, image: Image) -> None:
+        """Show an image (H, W, 3) uint8 BGR below the help on keys."""
+        head = np.zeros((HEAD, *image.shape[1:]), np.uint8)
+        self._image = np.vstack([text.panel(head, HELP), image])
 
     def keys(self) -> list[str]:
         """Return the keys pressed since the last call."""
@@ -45,21 +46,21 @@ class PreviewWindow:
                 return pressed
 
     def close(self) -> None:
-        """Take the window from the screen."""
-        self._leave.set()
+        """Close the window."""
+        self._stop.set()
         self._thread.join(5)
 
-    def _live(self) -> None:
-        while self._picture is None:
-            if self._leave.wait(POLL / 1000):
+    def _run(self) -> None:
+        while self._image is None:
+            if self._stop.wait(POLL / 1000):
                 return
-        with Window(TITLE, _size(self._picture)) as shown:
-            before = None
-            while not (self._leave.is_set() or shown.closed):
-                if self._picture is not before:
-                    before = self._picture
-                    shown.show(before)
-                for event in shown.events(POLL):
+        with Window(TITLE, _size(self._image)) as opened:
+            shown = None
+            while not (self._stop.is_set() or opened.closed):
+                if self._image is not shown:
+                    shown = self._image
+                    opened.show(shown)
+                for event in opened.events(POLL):
                     if isinstance(event, Key):
                         self._keys.put(event.name)
                     elif isinstance(event, Closed):
@@ -67,14 +68,14 @@ class PreviewWindow:
         self.closed = True
 
 
-def _size(picture: np.ndarray) -> tuple[int, int]:
-    height, width = picture.shape[:2]
-    factor = min(1.0, LARGEST[0] / width, LARGEST[1] / height)
+def _size(image: Image) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    factor = min(1.0, MAX_SIZE[0] / width, MAX_SIZE[1] / height)
     return round(width * factor), round(height * factor)
 
 
-def open_viewer(wanted: bool) -> PreviewWindow | None:
-    """Open the window where there can be one; macOS allows windows to the main thread only."""
-    if not wanted or sys.platform == "darwin" or not window.available():
+def open_window() -> PreviewWindow | None:
+    """Open the window where possible; macOS allows windows in the main thread only."""
+    if sys.platform == "darwin" or not window.available():
         return None
     return PreviewWindow()

@@ -1,7 +1,7 @@
-"""Content Credentials (C2PA): a signed statement inside a file, and reading what files state.
+"""Content Credentials (C2PA): signed statements inside files, written and read.
 
-The statement binds every byte of the file, so it is added last. It changes no pixel. What C2PA has
-no form for (Matroska) gets the statement in a file beside it, see `utils.provenance.sidecar`.
+A statement covers every byte of the file, so it is added last. It changes no pixel. Formats that
+C2PA does not cover (Matroska) get a sidecar file, see `utils.provenance.sidecar`.
 """
 
 import io
@@ -20,36 +20,43 @@ from utils.provenance.certificate import MAKER, Identity
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, WHAT, mark_picture
 
 FORMATS = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".mp4": "video/mp4",
-    ".m4v": "video/mp4", ".mov": "video/quicktime",
-}  # fmt: skip
-"""What is signed, as C2PA calls it."""
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+}
+"""Suffix -> media type of the formats that can be signed."""
+ACTION = {
+    "action": "c2pa.created",
+    "digitalSourceType": DIGITAL_SOURCE_TYPE,
+    "description": WHAT,
+    "softwareAgent": {"name": MAKER},
+}
 STATEMENT = {
     "claim_generator_info": [{"name": MAKER}],
-    "assertions": [{
-        "label": "c2pa.actions.v2",
-        "data": {"actions": [{
-            "action": "c2pa.created",
-            "digitalSourceType": DIGITAL_SOURCE_TYPE,
-            "description": WHAT,
-            "softwareAgent": {"name": MAKER},
-        }]},
-    }],
-}  # fmt: skip
+    "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [ACTION]}}],
+}
 OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 
 
 @dataclass(frozen=True)
 class Credential:
-    """A signed statement that was found.
+    """A signed statement found in or beside a file.
 
     Attributes
     ----------
-    intact : whether the signature is good and nothing was changed since
-    signer : the name in its certificate
-    own : whether it was made on this machine
-    source_type : the digital source type it states, or None
-    problems : what is wrong with it, in C2PA's words
+    intact : bool
+        Whether the signature is valid and the file unchanged.
+    signer : str
+        The name in the certificate.
+    own : bool
+        Whether it was signed on this machine.
+    source_type : str or None
+        The digital source type it states.
+    problems : tuple of str
+        What is wrong with it, as C2PA status codes or sentences.
     """
 
     intact: bool
@@ -60,12 +67,12 @@ class Credential:
 
 
 class Marker:
-    """Marks results as synthetic: XMP or tags, and a signature. Usable by several threads.
+    """Marks results as synthetic: XMP or tags, and a signature. Thread-safe.
 
     Raises
     ------
     UserError
-        If this machine's key cannot be made or used.
+        If this machine's key cannot be created or used.
     """
 
     def __init__(self, identity: Identity | None = None) -> None:
@@ -76,7 +83,7 @@ class Marker:
         })
 
     def picture(self, data: bytes) -> bytes:
-        """Return a PNG or JPEG with the mark and the signature; its pixels are the same."""
+        """Return a PNG or JPEG with mark and signature, its pixels unchanged."""
         marked = mark_picture(data)
         name = "image/png" if marked.startswith(b"\x89PNG") else "image/jpeg"
         signed = io.BytesIO()
@@ -84,7 +91,7 @@ class Marker:
         return signed.getvalue()
 
     def video(self, path: Path) -> None:
-        """Sign an MP4 or MOV, which has its tags already."""
+        """Sign an MP4 or MOV that has its tags already."""
         with (
             write_atomic(path) as temporary,
             path.open("rb") as source,
@@ -97,7 +104,7 @@ class Marker:
             alg=c2pa.C2paSigningAlg.ES256,
             sign_cert=self._identity.chain,
             private_key=self._identity.key,
-            ta_url=None,  # nobody is asked for the time: it works offline, and nobody is told
+            ta_url=None,  # no timestamp server: works offline, and contacts no one
         )
         try:
             with (
@@ -112,12 +119,12 @@ class Marker:
 def read_credential(path: Path) -> Credential | None:
     """Return the signed statement in a file, or None if there is none.
 
-    Nothing is fetched from the network.
+    Never accesses the network.
 
     Raises
     ------
     InputError
-        If there is no such file.
+        If the file cannot be read.
     """
     name = FORMATS.get(path.suffix.lower())
     if name is None:
@@ -136,7 +143,7 @@ def read_credential(path: Path) -> Credential | None:
     except OSError as problem:
         raise InputError(f'cannot read "{path}": {problem.strerror}') from None
     except (c2pa.C2paError, KeyError, TypeError, ValueError) as problem:
-        return Credential(False, "nobody known", False, None, (f"it cannot be read: {problem}",))
+        return Credential(False, "unknown", False, None, (f"it cannot be read: {problem}",))
 
 
 def _credential(store: Mapping[str, Any]) -> Credential:
@@ -144,14 +151,14 @@ def _credential(store: Mapping[str, Any]) -> Credential:
     results = store.get("validation_results", {}).get("activeManifest", {})
     failed = [item["code"] for item in results.get("failure", [])]
     failed += [item.get("code", "") for item in store.get("validation_status", [])]
-    # an unknown signer is no damage: `own` and the name say who it was
+    # an unknown signer is no damage; `own` and `signer` tell
     problems = {
         code for code in failed if code and not code.startswith("signingCredential.untrust")
     }
     signature = manifest.get("signature_info", {})
     return Credential(
         intact=store.get("validation_state") in ("Valid", "Trusted") and not problems,
-        signer=signature.get("common_name") or signature.get("issuer") or "somebody unnamed",
+        signer=signature.get("common_name") or signature.get("issuer") or "unnamed",
         own=store.get("validation_state") == "Trusted",
         source_type=_source_type(manifest),
         problems=tuple(sorted(problems)),

@@ -1,7 +1,7 @@
-"""The certificate with which results are signed: made once on this machine and kept.
+"""The certificate for signing results: created once on each machine.
 
-It is made by the program itself, so it proves only that two files were signed on the same machine
-and not changed since; nobody vouches for who that was. It names no person and no machine.
+It is self-made, so it proves only that files were signed on the same machine and not changed since;
+no authority vouches for the signer. It names no person and no machine.
 """
 
 import datetime
@@ -27,12 +27,14 @@ END = b"-----END CERTIFICATE-----\n"
 
 
 class Identity(NamedTuple):
-    """What signs.
+    """A key and its certificates.
 
     Attributes
     ----------
-    key : the private key, PKCS #8 in PEM
-    chain : the certificate and the one that made it, in PEM
+    key : bytes
+        Private key, PKCS #8 in PEM.
+    chain : bytes
+        The certificate and its issuer's, in PEM.
     """
 
     key: bytes
@@ -45,12 +47,12 @@ class Identity(NamedTuple):
 
     @property
     def anchor(self) -> bytes:
-        """The certificate to trust if files signed on this machine are to be trusted, in PEM."""
+        """The issuer's certificate, PEM: the trust anchor of files signed on this machine."""
         return self.chain.partition(END)[2]
 
 
 def config_dir() -> Path:
-    """Return this program's folder among the user's settings."""
+    """Return this program's folder in the user's configuration."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen).expanduser().absolute()
     if sys.platform == "win32":
@@ -63,12 +65,12 @@ def config_dir() -> Path:
 
 
 def identity() -> Identity:
-    """Return this machine's identity; the first call makes it.
+    """Return this machine's identity; the first call creates it.
 
     Raises
     ------
     UserError
-        If it cannot be made, read or used any more.
+        If it cannot be created or read, is damaged, or has expired.
     """
     path = config_dir() / FILE
     try:
@@ -76,7 +78,7 @@ def identity() -> Identity:
         with FileLock(path.with_suffix(".lock"), timeout=30):
             if not path.exists():
                 _write_private(path, _make())
-            path.chmod(0o600)  # whoever reads the key can sign in this machine's name
+            path.chmod(0o600)  # who can read the key can sign in this machine's name
             content = path.read_bytes()
     except OSError as problem:
         raise UserError(
@@ -87,7 +89,7 @@ def identity() -> Identity:
 
 
 def known() -> Identity | None:
-    """Return this machine's identity if there is one that can be used; make none."""
+    """Return this machine's identity if it exists and is usable; create none."""
     path = config_dir() / FILE
     try:
         return _parse(path.read_bytes(), path)
@@ -113,7 +115,7 @@ def _parse(content: bytes, path: Path) -> Identity:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that nobody else can read at any time."""
+    """Write a file that no other user can read at any time."""
     temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -124,9 +126,9 @@ def _write_private(path: Path, content: bytes) -> None:
 
 
 def _make() -> bytes:
-    """Return a new private key, its certificate, and that of the authority which made it.
+    """Return a new private key, its certificate, and the issuing authority's certificate.
 
-    The authority's key is thrown away: it can never make another certificate.
+    The authority's key is discarded: it can never issue another certificate.
     """
     authority, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     number = f"{x509.random_serial_number() >> 120:08X}"
@@ -171,15 +173,14 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - day)  # for clocks that go slow
+        .not_valid_before(now - day)  # for clocks that are behind
         .not_valid_after(now + YEARS * 365 * day)
         .add_extension(identifier, critical=False)
     )
 
 
 def _usage(*allowed: str) -> x509.KeyUsage:
-    names = (
-        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
-        "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
-    )  # fmt: skip
+    signing = ("digital_signature", "content_commitment", "key_cert_sign", "crl_sign")
+    encryption = ("key_encipherment", "data_encipherment", "encipher_only", "decipher_only")
+    names = (*signing, *encryption, "key_agreement")
     return x509.KeyUsage(**{name: name in allowed for name in names})

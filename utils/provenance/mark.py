@@ -1,8 +1,8 @@
-"""Say in the file itself that its pictures are synthetic, and read that back.
+"""Marks inside files that say their images are synthetic, written and read.
 
 A PNG or JPEG carries an XMP packet with the IPTC property `DigitalSourceType`, a video the same
-value in its container tags: the IPTC term for a real picture into which a trained model has put
-something. No pixel changes. `utils.provenance.c2pa` adds the signature.
+value in its container tags: the IPTC term for real footage composited with the output of a trained
+model. No pixel changes. `utils.provenance.c2pa` adds the signature.
 """
 
 import re
@@ -27,7 +27,7 @@ JPEG_START = b"\xff\xd8"
 XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 SCAN, END_OF_IMAGE = 0xDA, 0xD9
 XMP_LIMIT = 1 << 20
-"""Bytes of XMP that are looked at; what claims more is not ours."""
+"""Bytes; a larger XMP packet is not one of ours."""
 IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 TERM = re.compile(r"https?://cv\.iptc\.org/newscodes/digitalsourcetype/\w+")
@@ -50,47 +50,47 @@ def mark_picture(data: bytes) -> bytes:
 
 
 def mark_jpeg(jpeg: bytes) -> bytes:
-    """Return the JPEG with our XMP packet as its first segment; one it had is removed.
+    """Return the JPEG with our XMP packet as its first segment, in place of an existing one.
 
     Raises
     ------
     InputError
-        If the bytes are not a whole JPEG.
+        If the bytes are not a complete JPEG.
     """
     packet = XMP_SEGMENT + PACKET.encode()
     # marker, length with its own two bytes: JPEG (ISO 10918-1), B.1.1.4; XMP part 3, 1.1.3
     ours = b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet
-    kept = [whole for body, whole in _segments(jpeg) if not body.startswith(XMP_SEGMENT)]
+    kept = [segment for body, segment in _segments(jpeg) if not body.startswith(XMP_SEGMENT)]
     return b"".join([JPEG_START, ours, *kept])
 
 
 def mark_png(png: bytes) -> bytes:
-    """Return the PNG with our XMP packet before its pixels; an XMP packet it had is replaced.
+    """Return the PNG with our XMP packet before its pixels, in place of an existing one.
 
-    Every other chunk stays as it is, so the pixels are the same to the bit.
+    All other chunks stay as they are, so the pixels are bit-identical.
 
     Raises
     ------
     InputError
-        If the bytes are not a whole PNG.
+        If the bytes are not a complete PNG.
     """
     # keyword, no compression, no language, no translated keyword, text: PNG specification, 11.3.3.4
     ours = _chunk(b"iTXt", KEYWORD + b"\0\0\0\0\0" + PACKET.encode())
     parts = [SIGNATURE]
-    for kind, body, whole in _chunks(png):
+    for kind, body, chunk in _chunks(png):
         if _is_xmp(kind, body):
             continue
         if kind == b"IDAT" and ours:
             parts.append(ours)
             ours = b""
-        parts.append(whole)
+        parts.append(chunk)
     if ours:
         raise InputError("a PNG without pixels (no IDAT chunk) cannot be marked")
     return b"".join(parts)
 
 
 def video_tags() -> dict[str, str]:
-    """Return the container tags of a synthetic video: the term, and a comment players show."""
+    """Return the container tags of a synthetic video: the IPTC term, and a comment for players."""
     return {
         "DigitalSourceType": DIGITAL_SOURCE_TYPE,
         "comment": f"{WHAT} ({DIGITAL_SOURCE_TYPE})",
@@ -98,12 +98,12 @@ def video_tags() -> dict[str, str]:
 
 
 def read_mark(path: Path) -> str | None:
-    """Return the digital source type stated in a picture's XMP or a video's tags, or None.
+    """Return the digital source type stated in an image's XMP or a video's tags, or None.
 
     Raises
     ------
     InputError
-        If the file is missing, or neither a PNG or JPEG nor a video that can be read.
+        If the file is missing, or neither a PNG or JPEG nor a readable video.
     """
     try:
         with path.open("rb") as file:
@@ -114,9 +114,7 @@ def read_mark(path: Path) -> str | None:
             return _mark_in_jpeg(path)
         return _mark_in_video(path)
     except av.FFmpegError:
-        raise InputError(
-            f'"{path}" is neither a PNG or JPEG nor a video that can be read'
-        ) from None
+        raise InputError(f'"{path}" is neither a PNG or JPEG nor a readable video') from None
     except OSError as problem:
         raise InputError(f'cannot read "{path}": {problem.strerror}') from None
 
@@ -126,7 +124,7 @@ def _mark_in_video(path: Path) -> str | None:
     with av.open(
         str(path.absolute()), container_options=options, metadata_errors="replace"
     ) as container:
-        # Matroska writes its keys in capitals
+        # Matroska writes its keys in upper case
         tags = {key.lower(): value for key, value in container.metadata.items()}
     for key in ("digitalsourcetype", "comment"):
         if found := TERM.search(tags.get(key, "")):
@@ -136,8 +134,8 @@ def _mark_in_video(path: Path) -> str | None:
 
 def _mark_in_png(path: Path) -> str | None:
     found = None
-    for kind, body, whole in _chunks(path.read_bytes(), f'"{path}"'):
-        if struct.unpack(">I", whole[-4:])[0] != zlib.crc32(whole[4:-4]):
+    for kind, body, chunk in _chunks(path.read_bytes(), f'"{path}"'):
+        if struct.unpack(">I", chunk[-4:])[0] != zlib.crc32(chunk[4:-4]):
             raise InputError(f'"{path}" is damaged: a checksum in it is wrong')
         if _is_xmp(kind, body):
             found = found or _mark_in_xmp(_text(body))
@@ -152,9 +150,9 @@ def _mark_in_jpeg(path: Path) -> str | None:
 
 
 def _mark_in_xmp(xmp: bytes) -> str | None:
-    """Find the property, an element or an attribute in XMP; damaged XMP states nothing."""
+    """Find the property, an element or an attribute, in XMP; None if it is damaged."""
     text = xmp.decode("utf-8", "replace")
-    if "<!DOCTYPE" in text:  # it could define entities that blow up; XMP has no use for one
+    if "<!DOCTYPE" in text:  # it could define exponentially expanding entities; XMP needs none
         return None
     try:
         root = ElementTree.fromstring(text)
@@ -171,7 +169,7 @@ def _mark_in_xmp(xmp: bytes) -> str | None:
 
 
 def _segments(jpeg: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes]]:
-    """Yield (body, whole segment) of a JPEG's head, and all that follows as the last one."""
+    """Yield (body, segment) of a JPEG's head; the last one is all that follows."""
     at = len(JPEG_START)
     while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
         kind, (length,) = jpeg[at + 1], struct.unpack_from(">H", jpeg, at + 2)
@@ -186,7 +184,7 @@ def _segments(jpeg: bytes, name: str = "this file") -> Iterator[tuple[bytes, byt
 
 
 def _chunks(png: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield (type, body, whole chunk) of a PNG up to IEND; InputError when it ends before."""
+    """Yield (type, body, chunk) of a PNG up to IEND; InputError if it ends before that."""
     if not png.startswith(SIGNATURE):
         raise InputError(f"{name} is not a PNG")
     at, kind = len(SIGNATURE), b""
@@ -194,11 +192,11 @@ def _chunks(png: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes,
         if at + 12 > len(png):
             raise InputError(f"{name} is a PNG that is cut off")
         (length,) = struct.unpack_from(">I", png, at)
-        kind, whole = png[at + 4 : at + 8], png[at : at + 12 + length]
-        if len(whole) < 12 + length:
+        kind, chunk = png[at + 4 : at + 8], png[at : at + 12 + length]
+        if len(chunk) < 12 + length:
             raise InputError(f"{name} is a PNG that is cut off")
-        yield kind, whole[8:-4], whole
-        at += len(whole)
+        yield kind, chunk[8:-4], chunk
+        at += len(chunk)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -210,7 +208,7 @@ def _is_xmp(kind: bytes, body: bytes) -> bool:
 
 
 def _text(body: bytes) -> bytes:
-    """Return the text of an iTXt chunk, unpacked; nothing if it is damaged or beyond the limit."""
+    """Return the decompressed text of an iTXt chunk; nothing if it is damaged or too large."""
     compressed = body[len(KEYWORD) + 1 : len(KEYWORD) + 2] == b"\1"
     parts = body[len(KEYWORD) + 3 :].split(b"\0", 2)  # language, translated keyword, text
     if len(parts) < 3:

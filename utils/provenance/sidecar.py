@@ -1,4 +1,4 @@
-"""A signed statement beside a file whose format cannot hold one: `result.mkv.provenance.json`."""
+"""Signed statements beside files whose format cannot hold one."""
 
 import base64
 import datetime
@@ -23,12 +23,12 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, Unsupp
 
 
 def sidecar_of(path: Path) -> Path:
-    """Return where the statement about a file is."""
+    """Return the path of a file's statement: `result.mkv.provenance.json`."""
     return path.with_name(path.name + ".provenance.json")
 
 
 def write_sidecar(path: Path, place: Path | None = None, identity: Identity | None = None) -> None:
-    """Write and sign the statement about a file, to `place` if the file will be moved."""
+    """Write and sign the statement about a file, to `place` if the file will be renamed."""
     identity = identity or certificate.identity()
     facts = {
         "statement": WHAT,
@@ -45,23 +45,23 @@ def write_sidecar(path: Path, place: Path | None = None, identity: Identity | No
     write_json(place or sidecar_of(path), record)
 
 
-def sign_video(whole: Path, path: Path, marker: Marker | None) -> list[str]:
-    """Sign a video that is finished and will be moved to `path`; return remarks.
+def sign_video(video: Path, path: Path, marker: Marker | None) -> list[str]:
+    """Sign a complete video that will be renamed to `path`; return notes.
 
-    Without a marker nothing is signed. A statement beside the file that `path` was is removed.
+    Without a marker it is not signed. A statement about an earlier file at `path` is removed.
     """
     sidecar_of(path).unlink(missing_ok=True)
     if marker is None:
         return []
     if path.suffix.lower() in FORMATS:
-        marker.video(whole)
+        marker.video(video)
         return []
-    write_sidecar(whole, sidecar_of(path))
+    write_sidecar(video, sidecar_of(path))
     return [f'its signature is in "{sidecar_of(path).name}"; keep them together']
 
 
 def read_sidecar(path: Path) -> Credential | None:
-    """Return the statement beside a file, checked; None if there is none."""
+    """Return the verified statement beside a file; None if there is none."""
     place = sidecar_of(path)
     if not place.is_file():
         return None
@@ -71,10 +71,10 @@ def read_sidecar(path: Path) -> Credential | None:
         signature = base64.b64decode(record.pop("signature"), validate=True)
         good = _is_signed(record, signature, certificates)
     except (InputError, *MALFORMED):
-        return Credential(False, "nobody known", False, None, ("the file beside it is damaged",))
+        return Credential(False, "unknown", False, None, (f'"{place.name}" is damaged',))
     problems = []
     if not good:
-        problems.append("the signature does not fit the statement")
+        problems.append("the signature does not match the statement")
     if _digest(path) != record.get("sha256"):
         problems.append("the file was changed after it was signed")
     own = certificate.known()
@@ -87,7 +87,7 @@ def read_sidecar(path: Path) -> Credential | None:
     )
 
 
-def _is_signed(facts: Any, signature: bytes, chain: list[x509.Certificate]) -> bool:  # noqa: ANN401
+def _is_signed(facts: dict[str, Any], signature: bytes, chain: list[x509.Certificate]) -> bool:
     key = chain[0].public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         return False
@@ -100,7 +100,7 @@ def _is_signed(facts: Any, signature: bytes, chain: list[x509.Certificate]) -> b
 
 
 def _signed(facts: dict[str, Any]) -> bytes:
-    """Return the bytes that are signed: the same however the JSON is laid out."""
+    """Return the bytes to sign, independent of the layout of the JSON."""
     return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""The sound of a video, copied packet by packet into another file."""
+"""Sound tracks, copied packet by packet from one container into another."""
 
 import io
 from collections.abc import Iterator
@@ -6,23 +6,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 
 from utils.errors import InputError
+from utils.video.av_types import Container, Packet, Stream
 from utils.video.source import FrameSource
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Which sound goes with pictures.
+    """A stretch of a file's sound.
 
     Attributes
     ----------
-    path : the file it is copied from
-    origin : the second at which that file's clock starts
-    first, last : the seconds between which it is wanted, from that start; None is to the end
+    path : Path
+        The file to copy from.
+    origin : Fraction
+        Seconds at which the file's clock starts.
+    first, last : Fraction
+        Start and end in seconds after `origin`; None for the end of the file.
     """
 
     path: Path
@@ -34,14 +37,14 @@ class Sound:
     def of(
         cls, source: FrameSource, first: Fraction = Fraction(0), last: Fraction | None = None
     ) -> "Sound | None":
-        """Return the sound that belongs to frames, or a part of it; a folder has none."""
+        """Return the sound of a source, or a part of it; a folder has none."""
         return (
             cls(source.path, source.video_format.origin, first, last) if source.is_video else None
         )
 
     @contextmanager
-    def open(self) -> Iterator[Any]:
-        """Open the file and give PyAV's container.
+    def open(self) -> Iterator[Container]:
+        """Open the file.
 
         Raises
         ------
@@ -56,35 +59,34 @@ class Sound:
             )
         except av.FFmpegError as problem:
             name = self.path
-            raise InputError(f'no sound can be read from "{name}": {problem.strerror}') from None
+            raise InputError(f'cannot read sound from "{name}": {problem.strerror}') from None
         with container:
             yield container
 
 
 class AudioCopy:
-    """Copies every sound track of one container into another, in step with its pictures.
+    """Copies all sound tracks of one container into another, interleaved with the video.
 
-    Packets and their times stay as they are. A track the other container cannot hold is encoded
-    anew as AAC, one in an unknown format is left out; both are remarked on.
+    Packets and timestamps stay as they are. Tracks that the other container cannot hold are
+    re-encoded as AAC, those in unknown formats are dropped; both are noted.
     """
 
-    def __init__(self, output: Any) -> None:  # noqa: ANN401 - PyAV's container
+    def __init__(self, output: Container) -> None:
         self._output = output
-        self._tracks: dict[int, Any] = {}  # stream number there -> stream here
+        self._tracks: dict[int, Stream] = {}  # index in the input -> stream of the output
         self._encoded: set[int] = set()
-        self._packets: Any = iter(())
-        self._next: Any = None
+        self._packets: Iterator[Packet] = iter(())
+        self._next: Packet = None
         self._origin = Fraction(0)
         self._last: Fraction | None = None
         self._cut = False
         self._notes: list[str] = []
         self._refused = 0
 
-    def take(self, container: Any, sound: Sound, notes: list[str]) -> None:  # noqa: ANN401
-        """Add the tracks of `container`, which is the opened `sound`.
+    def take(self, container: Container, sound: Sound, notes: list[str]) -> None:
+        """Add the tracks of `container`, the opened `sound`, from `sound.first` to `sound.last`.
 
-        Of what lies before `sound.first` nothing is taken, nor from `sound.last` on; the first
-        second wanted becomes 0.
+        Timestamps are shifted so that `sound.first` becomes 0.
         """
         first, last = sound.first, sound.last
         self._origin, self._notes = sound.origin + first, notes
@@ -92,18 +94,18 @@ class AudioCopy:
         self._last = None if last is None else last - first
         for number, stream in enumerate(container.streams.audio, 1):
             if stream.codec_context is None:
-                notes.append(f"sound track {number} is in an unknown format and was left out")
+                notes.append(f"sound track {number} has an unknown format and was dropped")
             else:
                 self._add(number, stream)
         for stream in container.streams:
             if stream.index not in self._tracks:
-                stream.discard = av.stream.Discard.all  # need not be read from the disk
+                stream.discard = av.stream.Discard.all  # saves reading it
         wanted = [stream for stream in container.streams if stream.index in self._tracks]
         if wanted:
             self._packets = container.demux(wanted)
             self._step()
 
-    def _add(self, number: int, stream: Any) -> None:  # noqa: ANN401 - PyAV's stream
+    def _add(self, number: int, stream: Stream) -> None:
         if fits(stream, self._output.format.name):
             track = self._output.add_stream_from_template(stream)
         else:
@@ -112,14 +114,14 @@ class AudioCopy:
             self._encoded.add(stream.index)
             self._notes.append(
                 f"sound track {number} ({stream.codec_context.name}) does not fit into "
-                f"{self._output.format.name} and was encoded anew as AAC"
+                f"{self._output.format.name} and was re-encoded as AAC"
             )
         self._tracks[stream.index] = track
         if language := stream.metadata.get("language"):
             track.metadata["language"] = language
 
     def until(self, second: Fraction) -> None:
-        """Copy what is due by then; with the pictures' times as a guide, little has to be kept."""
+        """Copy what is due by then; interleaving with the video keeps buffers small."""
         while self._next is not None and self._due(self._next) <= second:
             self._feed(self._next)
             self._step()
@@ -132,9 +134,9 @@ class AudioCopy:
         for index in self._encoded:
             self._output.mux(self._tracks[index].encode(None))
         if self._refused:
-            self._notes.append(f"{self._refused} damaged packets of sound were left out")
+            self._notes.append(f"{self._refused} damaged packets of sound were dropped")
 
-    def _due(self, packet: Any) -> Fraction:  # noqa: ANN401 - PyAV's packet
+    def _due(self, packet: Packet) -> Fraction:
         if packet.dts is None:
             return Fraction(-1)
         return packet.dts * packet.time_base - self._origin
@@ -144,9 +146,9 @@ class AudioCopy:
             self._next = next((packet for packet in self._packets if self._wanted(packet)), None)
         except av.FFmpegError:
             self._next = None
-            self._notes.append("the sound of the source breaks off")
+            self._notes.append("the sound of the source ends early: it is damaged")
 
-    def _wanted(self, packet: Any) -> bool:  # noqa: ANN401 - PyAV's packet
+    def _wanted(self, packet: Packet) -> bool:
         if not packet.size:
             return False
         if packet.pts is None:
@@ -155,7 +157,7 @@ class AudioCopy:
         early = self._cut and start < 0
         return not early and (self._last is None or start < self._last)
 
-    def _feed(self, packet: Any) -> None:  # noqa: ANN401 - PyAV's packet
+    def _feed(self, packet: Packet) -> None:
         index = packet.stream.index
         shift = round(self._origin / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
@@ -171,8 +173,8 @@ class AudioCopy:
             self._refused += 1
 
 
-def fits(stream: Any, container: str) -> bool:  # noqa: ANN401 - PyAV's stream
-    """Whether a container can hold a track as it is; only its muxer knows, so it is tried."""
+def fits(stream: Stream, container: str) -> bool:
+    """Whether a container can hold a stream without re-encoding; only trying its muxer tells."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
             trial.add_stream_from_template(stream)

@@ -1,4 +1,4 @@
-"""The ways of coding a video that results can be written in. Light: options read it."""
+"""The codecs that results can be written with. Imports nothing heavy: options need it."""
 
 from dataclasses import dataclass, field
 
@@ -6,30 +6,37 @@ from utils.errors import UsageError
 
 MP4, MOV, MATROSKA = "mp4", "mov", "matroska"
 CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MATROSKA}
-"""Where videos with free timestamps can go, as FFmpeg names it."""
+"""Suffix -> FFmpeg's name of a container that can hold arbitrary timestamps."""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """One way of coding pictures.
+    """One video codec.
 
     Attributes
     ----------
-    encoder : FFmpeg's name of it
-    containers : what can hold it; the first one also holds unfinished parts
-    plain, deep : pixel formats for 8 and for more bits a channel; None if there is none
-    plain_alpha, deep_alpha : the same with an alpha channel
-    lossy : whether `crf` and `preset` mean something
-    options : FFmpeg's, always given
-    tag : four letters by which players of MP4 and MOV know it, where FFmpeg's own choice is poor
+    encoder : str
+        FFmpeg's name of the encoder.
+    containers : tuple of str
+        Containers that can hold it; the first is used for unfinished parts.
+    standard, high : str or None
+        Pixel formats for 8 and for more bits per channel.
+    standard_alpha, high_alpha : str or None
+        The same with an alpha channel.
+    lossy : bool
+        Whether `crf` and `preset` apply.
+    options : dict of str to str
+        FFmpeg options, always passed.
+    tag : str or None
+        FourCC for MP4 and MOV where players need another than FFmpeg's default.
     """
 
     encoder: str
     containers: tuple[str, ...]
-    plain: str | None
-    deep: str | None
-    plain_alpha: str | None = None
-    deep_alpha: str | None = None
+    standard: str | None
+    high: str | None
+    standard_alpha: str | None = None
+    high_alpha: str | None = None
     lossy: bool = False
     options: dict[str, str] = field(default_factory=dict)
     tag: str | None = None
@@ -37,12 +44,12 @@ class Codec:
     @property
     def has_alpha(self) -> bool:
         """Whether it can hold an alpha channel."""
-        return bool(self.plain_alpha or self.deep_alpha)
+        return bool(self.standard_alpha or self.high_alpha)
 
-    def pixels(self, deep: bool, alpha: bool) -> str:
-        """Return the pixel format, the other depth's if there is no such one."""
-        few, many = (self.plain_alpha, self.deep_alpha) if alpha else (self.plain, self.deep)
-        found = (many or few) if deep else (few or many)
+    def pixels(self, high_bit_depth: bool, alpha: bool) -> str:
+        """Return the pixel format, of the other depth if this one is not supported."""
+        few, many = (self.standard_alpha, self.high_alpha) if alpha else (self.standard, self.high)
+        found = (many or few) if high_bit_depth else (few or many)
         if found is None:
             raise ValueError(f"{self.encoder} has no alpha channel")
         return found
@@ -51,40 +58,58 @@ class Codec:
 CODECS = {
     "h264": Codec("libx264", (MP4, MOV, MATROSKA), "yuv420p", "yuv420p10le", lossy=True),
     "h265": Codec(
-        "libx265", (MP4, MOV, MATROSKA), "yuv420p", "yuv420p10le", lossy=True,
-        options={"x265-params": "log-level=none"}, tag="hvc1",
+        "libx265",
+        (MP4, MOV, MATROSKA),
+        "yuv420p",
+        "yuv420p10le",
+        lossy=True,
+        options={"x265-params": "log-level=none"},
+        tag="hvc1",
     ),
     "prores": Codec(
-        "prores_ks", (MOV, MATROSKA), None, "yuv444p10le", None, "yuva444p10le",
+        "prores_ks",
+        (MOV, MATROSKA),
+        standard=None,
+        high="yuv444p10le",
+        high_alpha="yuva444p10le",
         options={"profile": "4444", "vendor": "apl0"},
     ),
     "ffv1": Codec(
-        "ffv1", (MP4, MATROSKA), "bgr0", "rgb48le", "bgra", "rgba64le",
+        "ffv1",
+        (MP4, MATROSKA),
+        "bgr0",
+        "rgb48le",
+        "bgra",
+        "rgba64le",
         options={"level": "3", "slices": "12", "slicecrc": "1", "g": "1"},
     ),
     "png": Codec("png", (MOV,), "rgb24", "rgb48be", "rgba", "rgba64be"),
-}  # fmt: skip
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower",
-           "veryslow")  # fmt: skip
+}
+FASTER_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
+PRESETS = (*FASTER_PRESETS, "medium", "slow", "slower", "veryslow")
 DEPTHS = ("auto", "8", "10")
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """How a video is coded.
+    """Settings of the video encoder.
 
     Attributes
     ----------
-    codec : a key of `CODECS`
-    crf : quality where it is lossy, 0 lossless .. 51 bad; 18 looks like the original
-    preset : one of `PRESETS`: slower ones make smaller files
-    deep : whether there are more than 8 bits a channel
+    codec : str
+        A key of `CODECS`.
+    crf : int
+        Quality of lossy codecs: 0 lossless .. 51 worst; 18 is visually lossless.
+    preset : str
+        One of `PRESETS`; slower ones make smaller files.
+    high_bit_depth : bool
+        Whether to write more than 8 bits per channel.
     """
 
     codec: str = "h264"
     crf: int = 18
     preset: str = "faster"
-    deep: bool = False
+    high_bit_depth: bool = False
 
     @property
     def kind(self) -> Codec:
@@ -93,7 +118,7 @@ class EncoderSettings:
 
     @property
     def options(self) -> dict[str, str]:
-        """FFmpeg's options."""
+        """The FFmpeg options."""
         chosen = {"crf": str(self.crf), "preset": self.preset} if self.kind.lossy else {}
         return self.kind.options | chosen
 
@@ -104,7 +129,7 @@ def container_of(suffix: str, encoder: EncoderSettings, name: str) -> str:
     Raises
     ------
     UsageError
-        If it has no free timestamps, or cannot hold the codec.
+        If it cannot hold arbitrary timestamps, or the codec.
     """
     container = CONTAINERS.get(suffix.lower())
     if container is None:

@@ -1,10 +1,10 @@
-"""Decoded pictures to upright BGR and back: color matrix, range, HDR, rotation.
+"""Decoded frames to upright BGR and back: color matrix, range, HDR, rotation.
 
-Matrices, primaries and transfer curves go by the code points of ITU-T H.273, as in the files.
+Matrices, primaries and transfer curves are code points of ITU-T H.273, as in the files.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import av
 import cv2
@@ -20,23 +20,24 @@ from av.video.reformatter import (
 
 from utils.errors import InputError
 from utils.images import Image
+from utils.video.av_types import VideoFrame
 
-RGB, BT709, UNSAID, BT601, BT2020, BT2020_CONSTANT = 0, 1, 2, 6, 9, 10
+RGB, BT709, UNSPECIFIED, BT601, BT2020, BT2020_CONSTANT = 0, 1, 2, 6, 9, 10
 PRIMARIES = frozenset(int(known) for known in ColorPrimaries)
 CURVES = frozenset(int(known) for known in ColorTrc)
 HDR_CURVES = frozenset({int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)})  # PQ and HLG
 
 SWSCALE_MATRIX = {BT709: 1, 4: 4, 5: 5, BT601: 5, 7: 7, BT2020: 9, BT2020_CONSTANT: 9}
-"""H.273 matrix -> libswscale's own number; it has one for both code points of BT.601."""
+"""H.273 matrix -> libswscale's number; both code points of BT.601 share one."""
 QUALITY = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-"""Without the two flags a picture comes back 1 to 3 levels darker, each time it is copied."""
+"""Without the two flags every conversion and back darkens by 1 to 3 levels."""
 
 EXPANDED = np.rint(np.clip((np.arange(256) - 16) * 255 / 219, 0, 255)).astype(np.uint8)
-"""Limited range to full range, for gray pictures: libswscale takes their values as they are."""
+"""Limited to full range for gray frames, whose values libswscale does not convert."""
 
 
 class ColorSpace(NamedTuple):
-    """How the numbers of a video stand for colors."""
+    """Color space of a video, as code points."""
 
     matrix: int
     primaries: int
@@ -44,8 +45,8 @@ class ColorSpace(NamedTuple):
 
 
 def usual_color(width: int, height: int) -> ColorSpace:
-    """Return what players assume where nothing is said: BT.601 up to PAL size, BT.709 above."""
-    return ColorSpace(BT709 if width >= 1280 or height > 576 else BT601, UNSAID, UNSAID)
+    """Return what players assume for untagged video: BT.601 up to PAL size, BT.709 above."""
+    return ColorSpace(BT709 if width >= 1280 or height > 576 else BT601, UNSPECIFIED, UNSPECIFIED)
 
 
 # The upper left 2 x 2 of a display matrix: where the x axis goes, where the y axis goes.
@@ -62,12 +63,12 @@ TURNS: dict[tuple[int, int, int, int], Callable[[Image], Image]] = {
 UPRIGHT, *_ = TURNS
 
 
-def display_turn(picture: Any) -> tuple[int, int, int, int]:  # noqa: ANN401 - a frame of PyAV
-    """Return how a decoded picture is turned for display, a key of `TURNS`; a slant is ignored."""
+def display_turn(frame: VideoFrame) -> tuple[int, int, int, int]:
+    """Return how a frame is rotated for display, a key of `TURNS`; slants are ignored."""
     try:
-        data = picture.side_data.get(Type.DISPLAYMATRIX)
-    except ValueError:  # side data of a kind PyAV cannot name; it still tells the angle
-        quarters = round(picture.rotation / 90) % 4  # anticlockwise, as the first four of TURNS
+        data = frame.side_data.get(Type.DISPLAYMATRIX)
+    except ValueError:  # side data of a kind unknown to PyAV; it still knows the angle
+        quarters = round(frame.rotation / 90) % 4  # anticlockwise, as the first four of TURNS
         return list(TURNS)[quarters]
     if data is None:
         return UPRIGHT
@@ -77,23 +78,27 @@ def display_turn(picture: Any) -> tuple[int, int, int, int]:  # noqa: ANN401 - a
 
 
 class ToBgr:
-    """Turns decoded pictures into (H, W, 3) uint8 BGR as a viewer sees them.
+    """Converts decoded frames to (H, W, 3) uint8 BGR as displayed.
 
-    Colors, turn and size are those of the `first` picture; one of another size is scaled to it.
-    HDR (PQ or HLG) becomes ordinary BT.709, tone-mapped by libswscale (2 s to begin with, then
-    several times the usual time). Alpha is dropped.
-    An instance is used by one thread at a time.
+    Color space, rotation and size are those of the `first` frame; others are scaled to it. HDR (PQ
+    or HLG) becomes BT.709, tone-mapped by libswscale (2 s once, then several times slower). Alpha
+    is dropped. Not thread-safe.
 
     Attributes
     ----------
-    size : width and height of the upright picture
-    quarter_turn : whether width and height change places
-    color : how a video with these very colors would be written
-    depth : bits a channel
-    hdr : whether it is tone-mapped
+    size : tuple of int
+        Width and height of the upright image.
+    quarter_turn : bool
+        Whether rotation swaps width and height.
+    color : ColorSpace
+        Color space to tag a video of these images with.
+    depth : int
+        Bits per channel.
+    hdr : bool
+        Whether frames are tone-mapped.
     """
 
-    def __init__(self, first: Any) -> None:  # noqa: ANN401 - a frame of PyAV
+    def __init__(self, first: VideoFrame) -> None:
         self._shape = first.width, first.height
         turn = display_turn(first)
         self._upright = TURNS[turn]
@@ -109,24 +114,24 @@ class ToBgr:
         self._expand = limited and first.format.name.startswith("gray")
         self._reformatter, self._packer = VideoReformatter(), VideoReformatter()
 
-    def __call__(self, picture: Any) -> Image:  # noqa: ANN401 - a frame of PyAV
-        """Convert one picture; InputError if libswscale cannot."""
-        image = self._convert(picture, "bgr24").to_ndarray()
+    def __call__(self, frame: VideoFrame) -> Image:
+        """Convert one frame; InputError if libswscale cannot."""
+        image = self._convert(frame, "bgr24").to_ndarray()
         if self._expand:
             image = cv2.LUT(image, EXPANDED)
         return np.ascontiguousarray(self._upright(image))
 
-    def deep(self, picture: Any) -> Image:  # noqa: ANN401 - a frame of PyAV
-        """Convert one picture to (H, W, 3) uint16 BGR, 0..65535."""
-        # not at once: from 4:2:0 straight to packed 48 bits libswscale 9 makes gross errors
-        planes = self._convert(picture, "gbrp16le")
+    def to_16_bit(self, frame: VideoFrame) -> Image:
+        """Convert one frame to (H, W, 3) uint16 BGR, 0..65535."""
+        # in two steps: from 4:2:0 straight to packed 48 bits libswscale 9 makes gross errors
+        planes = self._convert(frame, "gbrp16le")
         image = self._packer.reformat(planes, format="bgr48le").to_ndarray()
         return np.ascontiguousarray(self._upright(image))
 
-    def _convert(self, picture: Any, pixels: str) -> Any:  # noqa: ANN401 - frames of PyAV
+    def _convert(self, frame: VideoFrame, pixels: str) -> VideoFrame:
         try:
             return self._reformatter.reformat(
-                picture,
+                frame,
                 *self._shape,
                 pixels,
                 src_colorspace=self._matrix,
@@ -138,17 +143,17 @@ class ToBgr:
             )
         except av.FFmpegError:
             raise InputError(
-                f"no way is known to convert frames of the format {picture.format.name} to BGR"
+                f"frames of the pixel format {frame.format.name} cannot be converted to BGR"
             ) from None
 
 
-def _color(picture: Any) -> ColorSpace:  # noqa: ANN401 - a frame of PyAV
-    """Return what a picture says of its colors, and what is usual where it says nothing."""
-    color = usual_color(picture.width, picture.height)
-    primaries, transfer = picture.color_primaries, picture.color_trc
-    if picture.colorspace in SWSCALE_MATRIX:
-        # the other form of BT.2020 is not used in practice, and libswscale knows but one
-        code = BT2020 if picture.colorspace == BT2020_CONSTANT else picture.colorspace
+def _color(frame: VideoFrame) -> ColorSpace:
+    """Return a frame's color space, with the usual values where it is untagged."""
+    color = usual_color(frame.width, frame.height)
+    primaries, transfer = frame.color_primaries, frame.color_trc
+    if frame.colorspace in SWSCALE_MATRIX:
+        # constant-luminance BT.2020 is not used in practice, and libswscale does not have it
+        code = BT2020 if frame.colorspace == BT2020_CONSTANT else frame.colorspace
         color = color._replace(matrix=code)
     elif primaries == ColorPrimaries.BT2020:
         color = color._replace(matrix=BT2020)
@@ -160,19 +165,21 @@ def _color(picture: Any) -> ColorSpace:  # noqa: ANN401 - a frame of PyAV
 
 
 SOURCES = {(1, 3): "bgr24", (1, 4): "bgra", (2, 3): "bgr48le", (2, 4): "bgra64le"}
-"""Bytes a channel and number of channels -> FFmpeg's name of such a picture."""
+"""Bytes per channel and number of channels -> FFmpeg's pixel format."""
 
 
 class FromBgr:
-    """Turns (H, W, 3 or 4) uint8 or uint16 BGR(A) into pictures for a video encoder.
+    """Converts (H, W, 3 or 4) uint8 or uint16 BGR(A) to frames for a video encoder.
 
-    YUV is written in limited range, RGB in full range. An odd side that subsampled colors cannot
-    have gets its last row or column twice. An instance is used by one thread at a time.
+    YUV has limited range, RGB full range. Where chroma subsampling needs even sides, the last row
+    or column is repeated. Not thread-safe.
 
     Attributes
     ----------
-    pixels : the pixel format made
-    is_rgb : whether it has no color matrix
+    pixels : str
+        Pixel format of the frames.
+    is_rgb : bool
+        Whether there is no color matrix.
     """
 
     def __init__(self, matrix: int, pixels: str = "yuv420p") -> None:
@@ -184,11 +191,11 @@ class FromBgr:
         self._reformatter = VideoReformatter()
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Return the size of the pictures made."""
+        """Return the size of the frames."""
         return (width + width % 2, height + height % 2) if self._even else (width, height)
 
-    def __call__(self, image: Image) -> Any:  # noqa: ANN401 - a frame of PyAV
-        """Convert one picture."""
+    def __call__(self, image: Image) -> VideoFrame:
+        """Convert one image."""
         height, width = image.shape[:2]
         wanted = self.size(width, height)
         if wanted != (width, height):

@@ -1,28 +1,31 @@
-"""Joining videos of the same kind end to end, without encoding anew, with a source's sound."""
+"""Concatenation of videos of the same kind without re-encoding, with a source's sound."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from utils.errors import UserError
 from utils.files import write_atomic
 from utils.video.audio import AudioCopy, Sound
-from utils.video.container import Finish, open_container, writing
+from utils.video.av_types import Packet
+from utils.video.container import Finish, finishing, open_container, writing
 from utils.video.decoder import footage
 
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a video.
+    """A part of a joined video.
 
     Attributes
     ----------
-    path : the file
-    time : what is added to the file's times in the whole, seconds
-    first, last : only frames shown from the one to before the other, in seconds of the file
+    path : Path
+        The file.
+    time : Fraction
+        Seconds added to the file's timestamps.
+    first, last : Fraction or None
+        Start (inclusive) and end (exclusive) in seconds of the file.
     """
 
     path: Path
@@ -31,7 +34,7 @@ class Part:
     last: Fraction | None = None
 
     def holds(self, time: Fraction) -> bool:
-        """Whether a frame of the file belongs to it."""
+        """Whether it contains the frame of that time."""
         early = self.first is not None and time < self.first
         return not early and (self.last is None or time < self.last)
 
@@ -46,11 +49,11 @@ def join(
     sound: Sound | None = None,
     finish: Finish | None = None,
 ) -> list[str]:
-    """Write the parts, one after the other, as one video; return remarks about the sound.
+    """Write the parts one after another as one video; return notes about the sound.
 
-    `container` is FFmpeg's name. Every frame keeps its time and its bytes. The decoding times, that
-    each part has counted from its own beginning, are made anew: they are the sorted times, delayed
-    as far as reordering needs.
+    `container` is FFmpeg's name. Frames keep their bytes and presentation times. Decoding times,
+    which each part counts from its own start, are recomputed: the sorted presentation times,
+    delayed as far as frame reordering needs.
 
     Raises
     ------
@@ -62,9 +65,7 @@ def join(
     clock = _decoding_clock(times)
     with ExitStack() as stack, writing(path):
         temporary = stack.enter_context(write_atomic(path))
-        stack.push(
-            lambda kind, *_: notes.extend(finish(temporary)) if finish and not kind else None
-        )
+        stack.push(finishing(finish, temporary, notes))
         output = stack.enter_context(open_container(temporary, container, time_base))
         output.metadata.update(tags or {})
         _, first = stack.enter_context(footage(parts[0].path))
@@ -86,7 +87,7 @@ def join(
 
 
 def _times(parts: Sequence[Part], time_base: Fraction) -> list[int]:
-    """Return when each frame is shown, in decoding order, in ticks of the whole."""
+    """Return the presentation times in decoding order, in units of the result's time base."""
     return [
         round((packet.pts * packet.time_base + part.time) / time_base)
         for part in parts
@@ -95,7 +96,7 @@ def _times(parts: Sequence[Part], time_base: Fraction) -> list[int]:
 
 
 def _decoding_clock(times: Sequence[int]) -> Iterator[int]:
-    """Yield decoding times that always grow and are never later than when the frame is shown."""
+    """Yield increasing decoding times, none later than its frame's presentation time."""
     shown = sorted(times)
     rank = {time: place for place, time in enumerate(shown)}
     delay = max((place - rank[time] for place, time in enumerate(times)), default=0)
@@ -105,17 +106,17 @@ def _decoding_clock(times: Sequence[int]) -> Iterator[int]:
         yield shown[0] - early * step if early > 0 else shown[place - delay]
 
 
-def _packets(parts: Sequence[Part], header: bytes | None) -> Iterator[Any]:
+def _packets(parts: Sequence[Part], header: bytes | None) -> Iterator[Packet]:
     for part in parts:
         yield from _demux(part, header)
 
 
-def _demux(part: Part, header: bytes | None = None) -> Iterator[Any]:
+def _demux(part: Part, header: bytes | None = None) -> Iterator[Packet]:
     with footage(part.path) as (container, stream):
         if header is not None and stream.codec_context.extradata != header:
             raise UserError(
                 f'"{part.path}" was encoded by another version or with other settings than the '
-                "parts before it; remove the folder it is in and start again"
+                "parts before it; remove its folder and start again"
             )
         for packet in container.demux(stream):
             if packet.size and part.holds(packet.pts * packet.time_base):

@@ -1,42 +1,42 @@
-"""Reading a video: its frames in order, upright, with exact timestamps, past damaged places."""
+"""Video reading: frames in order, upright, with exact timestamps, resilient to damage."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 
 from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
+from utils.video.av_types import Container, Packet, Stream, VideoFrame
 from utils.video.color import ToBgr
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FrameSource
 
 CONTAINER_TICK = Fraction(1, 1_000_000)
-"""FFmpeg counts the times of a container, unlike those of a stream, in microseconds."""
+"""Time base of a container's own times in FFmpeg (AV_TIME_BASE); streams have theirs."""
 SLACK = Fraction(1, 4)
-"""Seconds by which a video may miss the end it announces without being called cut off."""
+"""Seconds that may be missing before the announced end without reporting truncation."""
 MARGIN = 1 << 20
-"""Pixels by which a frame may be larger than twice what the file's header says."""
+"""Pixels by which a frame may exceed twice the size stated in the header."""
 NOT_FOOTAGE = frozenset({"tty", "concat", "hls", "dash", "image2"})
-"""What FFmpeg opens like a video but is none: text, lists of other files, pictures."""
+"""Formats that FFmpeg opens like a video: text, playlists, still images."""
 
 
 class VideoSource(FrameSource):
     """The frames of a video file.
 
-    Times are those in the file; only of clocks that start anywhere (MPEG-TS and its kin) the
-    file's start is taken off. Missing and backward times are replaced, so that times always grow.
-    `index` counts the frames delivered: how many a damaged place has cost cannot be known.
-    Interlaced video is not changed.
+    Timestamps are those in the file; only for free-running clocks (MPEG-TS and its kin) the start
+    is subtracted. Missing and non-increasing timestamps are replaced by increasing ones. `index`
+    counts the frames decoded: how many were lost to damage cannot be known. Interlaced video is
+    returned as it is.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, not a video, or none of its frames can be decoded.
+        If the file is missing, empty, not a video, or no frame of it can be decoded.
     """
 
     is_video = True
@@ -67,23 +67,24 @@ class VideoSource(FrameSource):
         return self._size
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """Yield the frames of a span; those before it are decoded but not converted."""
+        """Yield the frames of a span; those before it are decoded, but not converted."""
         to_bgr = None
         for index, time, duration, picture in self._pictures():
             to_bgr = to_bgr or ToBgr(picture)
             if span.after(index, time):
                 return
             if not span.before(index, time):
-                deep = to_bgr.deep(picture) if self.deep and to_bgr.depth > 8 else None
-                yield Frame(to_bgr(picture), index, name_of(index), time, duration, deep)
+                wanted = self.wants_16_bit and to_bgr.depth > 8
+                image16 = to_bgr.to_16_bit(picture) if wanted else None
+                yield Frame(to_bgr(picture), index, name_of(index), time, duration, image16)
 
     def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
-        """Yield name, time and duration of all frames."""
+        """Yield name, timestamp and duration of all frames."""
         for index, time, duration, _ in self._pictures():
             yield name_of(index), time, duration
 
-    def _pictures(self) -> Iterator[tuple[int, Fraction, Fraction | None, Any]]:
-        """Decode; at the end, also an early one, say in `failures` what was damaged."""
+    def _pictures(self) -> Iterator[tuple[int, Fraction, Fraction | None, VideoFrame]]:
+        """Decode; on leaving, early or not, describe damage in `failures`."""
         self.failures.clear()
         damage = Damage()
         with footage(self.path) as (container, stream):
@@ -99,25 +100,25 @@ class VideoSource(FrameSource):
 
 
 def name_of(index: int) -> str:
-    """Return the name that a frame of a video would have as a picture."""
+    """Return the file name under which a video's frame would be extracted."""
     return f"{index:06d}.png"
 
 
 @contextmanager
-def footage(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open a video and give PyAV's container and the stream of its pictures.
+def footage(path: Path) -> Iterator[tuple[Container, Stream]]:
+    """Open a video; yield the container and its video stream.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, not a video, or has no pictures.
+        If the file is missing, empty, not a video, or has no video stream.
     """
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        raise InputError(f'"{path}" is a picture; expected a video or a folder of pictures')
+        raise InputError(f'"{path}" is an image; expected a video or a folder of images')
     try:
         if path.stat().st_size == 0:
             raise InputError(f'"{path}" is empty (0 bytes)')
-        # an absolute path cannot be taken for an address, and no list can lead to the network
+        # an absolute path is never parsed as a URL, and playlists cannot reach the network
         container = av.open(
             str(path.absolute()),
             container_options={"protocol_whitelist": "file"},
@@ -130,14 +131,14 @@ def footage(path: Path) -> Iterator[tuple[Any, Any]]:
             f'"{path}" is not a video that can be read; it may be damaged or cut off'
         ) from None
     with container:
-        yield container, _pictures_of(container, path)
+        yield container, _video_stream(container, path)
 
 
-def _pictures_of(container: Any, path: Path) -> Any:  # noqa: ANN401 - PyAV's container and stream
+def _video_stream(container: Container, path: Path) -> Stream:
     name = container.format.name
     if name in NOT_FOOTAGE or name.endswith("_pipe"):
         raise InputError(f'"{path}" is not a video')
-    # the cover of a song is a video stream to FFmpeg
+    # cover art is a video stream to FFmpeg
     cover = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & cover]
     if not streams:
@@ -147,7 +148,7 @@ def _pictures_of(container: Any, path: Path) -> Any:  # noqa: ANN401 - PyAV's co
     decoder = stream.codec_context
     if decoder is None:
         raise InputError(f'"{path}" is in a video format that cannot be decoded')
-    # a damaged or hostile frame may claim any size: it gets no memory for that
+    # a damaged or hostile frame may claim any size; do not allocate it
     said = decoder.width * decoder.height or MOST_PIXELS
     most = min(MOST_PIXELS, MARGIN + 2 * said)
     decoder.options = {**decoder.options, "max_pixels": str(most)}
@@ -155,7 +156,7 @@ def _pictures_of(container: Any, path: Path) -> Any:  # noqa: ANN401 - PyAV's co
 
 
 class Damage:
-    """What is wrong with a video, found while it is read and said when its end is reached."""
+    """Damage found while a video is decoded."""
 
     def __init__(self) -> None:
         self.lost = 0
@@ -164,7 +165,7 @@ class Damage:
         self.announced: Fraction | None = None
 
     def sentences(self, name: str) -> list[str]:
-        """Say it, in whole sentences."""
+        """Return one sentence per kind of damage."""
         found = []
         if self.lost:
             found.append(f'"{name}" is damaged: about {self.lost} frame(s) could not be decoded')
@@ -175,23 +176,23 @@ class Damage:
         return found
 
 
-def decoded(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:  # noqa: ANN401
-    """Decode to the end, past damaged places."""
+def decoded(container: Container, stream: Stream, damage: Damage) -> Iterator[VideoFrame]:
+    """Decode to the end, skipping what is damaged."""
     for packet in _packets(container, stream, damage):
         if packet.pts is not None:
             end = (packet.pts + (packet.duration or 0)) * stream.time_base
             damage.reached = max(damage.reached, end)
         yield from _attempt(packet.decode, damage)
-    # behind a damaged place frames stay in the decoder; it is asked until it has no more
+    # after damage the decoder may hold frames back: drain it until it is empty
     while rest := _attempt(stream.decode, damage):
         yield from rest
 
 
-def _packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:  # noqa: ANN401
-    """Yield packets; a last one that was cut off is left out, for an error costs whole ones too."""
+def _packets(container: Container, stream: Stream, damage: Damage) -> Iterator[Packet]:
+    """Yield packets except a truncated last one: its error would discard intact frames too."""
     held = None
     try:
-        for packet in container.demux(stream):  # an empty one tells the decoder that all is sent
+        for packet in container.demux(stream):  # an empty packet flushes the decoder
             damage.broken = not packet.size and held is not None and held.is_corrupt
             if held is not None and not damage.broken:
                 yield held
@@ -202,10 +203,10 @@ def _packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:  # n
         yield held
 
 
-def _attempt(decode: Callable[[], list[Any]], damage: Damage) -> list[Any]:
+def _attempt(decode: Callable[[], list[VideoFrame]], damage: Damage) -> list[VideoFrame]:
     try:
         return decode()
-    except av.error.EOFError:  # it has given all it had
+    except av.error.EOFError:  # drained
         return []
     except av.FFmpegError:
         damage.lost += 1
@@ -213,7 +214,7 @@ def _attempt(decode: Callable[[], list[Any]], damage: Damage) -> list[Any]:
 
 
 class _Clock:
-    """Turns the timestamps of a stream into seconds that always grow."""
+    """Turns the timestamps of a stream into strictly increasing seconds."""
 
     def __init__(self, time_base: Fraction, origin: Fraction, rate: Fraction | None) -> None:
         self._time_base, self._origin = time_base, origin
@@ -234,14 +235,14 @@ class _Clock:
         return ticks * self._time_base if ticks else None
 
 
-def _origin(container: Any) -> Fraction:  # noqa: ANN401 - PyAV's container
-    """Return where the file starts on a clock that starts anywhere, and 0 on one that is reset."""
+def _origin(container: Container) -> Fraction:
+    """Return the start time on a free-running clock, 0 on one that starts with the file."""
     free_running = container.format.flags & av.format.Flags.ts_discont.value
     return (container.start_time or 0) * CONTAINER_TICK if free_running else Fraction(0)
 
 
-def _estimate(container: Any, stream: Any, rate: Fraction | None) -> int | None:  # noqa: ANN401
-    """Return about how many frames a stream has that does not count them."""
+def _estimate(container: Container, stream: Stream, rate: Fraction | None) -> int | None:
+    """Estimate the number of frames from the duration."""
     if stream.duration is not None:
         seconds = stream.duration * stream.time_base
     else:
@@ -249,8 +250,8 @@ def _estimate(container: Any, stream: Any, rate: Fraction | None) -> int | None:
     return round(seconds * rate) or None if rate else None
 
 
-def _announced_end(stream: Any) -> Fraction | None:  # noqa: ANN401 - PyAV's stream
-    """Return the second at which a stream says it ends: from its index, or Matroska's tag."""
+def _announced_end(stream: Stream) -> Fraction | None:
+    """Return the end time stated by a stream's index or Matroska's DURATION tag, seconds."""
     if stream.duration is not None:
         return ((stream.start_time or 0) + stream.duration) * stream.time_base
     try:

@@ -1,4 +1,4 @@
-"""One frame of the footage, what must be known of its video, and a span of frames."""
+"""A frame of the footage, the format of its video, and a span of frames."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,16 +9,22 @@ from utils.video.color import ColorSpace
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of the footage.
+    """One image of the footage.
 
     Attributes
     ----------
     image : (H, W, 3) uint8 BGR
-    index : its place in the footage, from 0
-    name : the file's name in a folder; in a video the name it would have as a picture
-    time : seconds; None in a folder
-    duration : seconds for which it is shown; None if not said
-    deep : the same picture as (H, W, 3) uint16, 0..65535, where the source has it and is asked to
+        Upright, tone-mapped to BT.709 if the video is HDR.
+    index : int
+        Position in the footage, from 0.
+    name : str
+        File name in a folder; of a video's frame, the name it would be extracted under.
+    time : Fraction or None
+        Timestamp in seconds; None in a folder.
+    duration : Fraction or None
+        Seconds; None if unknown.
+    image16 : (H, W, 3) uint16 BGR or None
+        The same image, 0..65535, if the source has it and `wants_16_bit`.
     """
 
     image: Image
@@ -26,21 +32,27 @@ class Frame:
     name: str
     time: Fraction | None
     duration: Fraction | None = None
-    deep: Image | None = None
+    image16: Image | None = None
 
 
 @dataclass(frozen=True)
 class VideoFormat:
-    """What a sink must know of a video to write one like it.
+    """Properties of a video that a sink needs to write one like it.
 
     Attributes
     ----------
-    time_base : the unit its timestamps are counted in, seconds; None in a folder
-    origin : seconds at which its clock starts; already taken off `Frame.time`
-    color : how its numbers stand for colors; None in a folder
-    aspect : width : height of one pixel; None if square
-    depth : bits a channel
-    hdr : whether it is high dynamic range, which is tone-mapped while it is read
+    time_base : Fraction or None
+        Unit of the timestamps, seconds; None in a folder.
+    origin : Fraction
+        Seconds at which the clock starts; already subtracted from `Frame.time`.
+    color : ColorSpace or None
+        None in a folder.
+    aspect : Fraction or None
+        Pixel aspect ratio, width / height; None if square.
+    depth : int
+        Bits per channel.
+    hdr : bool
+        Whether it is high dynamic range; tone-mapped on reading.
     """
 
     time_base: Fraction | None = None
@@ -57,9 +69,9 @@ class Span:
 
     Attributes
     ----------
-    first, last : where it begins and ends. A whole number is a frame's index, and the last frame
-        belongs to the span; a fraction is seconds, and a frame at the last second does not. None is
-        the footage's own beginning or end
+    first, last : int, Fraction or None
+        Its ends: a frame index (`last` is inclusive), seconds (`last` is exclusive), or None for
+        the end of the footage.
     """
 
     first: int | Fraction | None = None
@@ -67,30 +79,30 @@ class Span:
 
     @property
     def uses_seconds(self) -> bool:
-        """Whether it means something only where frames have times."""
+        """Whether it applies only to frames with timestamps."""
         return isinstance(self.first, Fraction) or isinstance(self.last, Fraction)
 
     def before(self, index: int, time: Fraction | None) -> bool:
-        """Whether a frame lies before it."""
+        """Whether a frame precedes the span."""
         if isinstance(self.first, Fraction):
             return time is not None and time < self.first
         return self.first is not None and index < self.first
 
     def after(self, index: int, time: Fraction | None) -> bool:
-        """Whether a frame lies after it."""
+        """Whether a frame follows the span."""
         if isinstance(self.last, Fraction):
             return time is not None and time >= self.last
         return self.last is not None and index > self.last
 
     def begun_earlier(self, frames: int, rate: Fraction | None) -> "Span":
-        """Return the span that begins so many frames earlier."""
+        """Return the span extended by `frames` frames at its start."""
         if isinstance(self.first, Fraction):
             back = Fraction(frames) / (rate or 25)
             return Span(max(self.first - back, Fraction(0)), self.last)
         return self if self.first is None else Span(max(self.first - frames, 0), self.last)
 
     def count(self, total: int | None, rate: Fraction | None) -> int | None:
-        """Return about how many frames it has of `total`; None if that cannot be known."""
+        """Return about how many of `total` frames it contains; None if unknown."""
         if total is None:
             return None
 

@@ -1,4 +1,4 @@
-"""Footage in and out: frames of a folder or a video with exact timestamps, and their way back.
+"""Reading and writing footage: folders of images, and videos with exact timestamps.
 
 with open_sink(Path("result.mp4"), source := open_source(Path("clip.mov"))) as sink:
     for frame in source:
@@ -31,12 +31,12 @@ __all__ = [
 
 
 def open_source(path: Path) -> FrameSource:
-    """Open a folder of pictures or a video file.
+    """Open a folder of images or a video file.
 
     Raises
     ------
     InputError
-        If there is nothing at `path`, or no picture can be read from it.
+        If `path` does not exist, or no image can be read from it.
     """
     if not path.exists():
         raise InputError(f'there is no file or folder "{path}"')

@@ -1,8 +1,8 @@
-"""Frames of a folder or a video in any order, numbered as reading from the start numbers them.
+"""Random access to the frames of a folder or a video, numbered as in sequential reading.
 
-A video is sought by its key frames: the decoder starts at the last one before the wanted frame and
-goes on from there. Which frame that is, is known by its time, never by counting what a seek gave.
-Where a video's packets do not say how its frames are numbered, it is read from the start.
+Decoding starts at the last key frame before the wanted frame. Frames are identified by their
+timestamps, never by counting after a seek. A video whose packets do not determine the numbering is
+read sequentially.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from utils.errors import InputError
 from utils.files import list_images
 from utils.images import read_image
+from utils.video.av_types import VideoFrame
 from utils.video.color import ToBgr
 from utils.video.decoder import Damage, VideoSource, decoded, footage
 from utils.video.frame import Frame
@@ -27,28 +28,27 @@ from utils.video.source import FrameSource
 
 KEPT_BYTES = 512_000_000
 KEPT_BEFORE = 16
-"""Frames before a wanted one that are kept when they were decoded anyway: for stepping back."""
+"""Decoded frames before the wanted one that are cached, for stepping back."""
 STEPS_AHEAD = 48
-"""Up to so many frames further on, going on costs less than a seek."""
+"""Up to this distance, decoding onward is cheaper than seeking."""
 MILLISECOND = Fraction(1, 1000)
 ONE_FRAME_A_PACKET = frozenset({
-    "h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "prores", "dnxhd", "ffv1", "png", "huffyuv",
-    "utvideo", "qtrle", "rawvideo", "cfhd", "theora",
-})  # fmt: skip
-
-
+    *("h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "theora"),
+    *("prores", "dnxhd", "cfhd", "ffv1", "png", "huffyuv", "utvideo", "qtrle", "rawvideo"),
+})
 SEEKS = 3
-"""Key frames from which a frame is tried to be reached."""
+"""Key frames to try, each earlier than the one before."""
 PROBED = 3
-"""Frames that are decoded to see whether they are what the packets say."""
+"""Frames decoded to check the timestamps of the packets."""
 
 
 class RandomFrames(ABC):
-    """The frames of footage by number, the last used ones kept; use it as a context.
+    """The frames of footage by number, with a cache; a context manager.
 
     Attributes
     ----------
-    names : the name of each frame, as reading in order gives it
+    names : list of str
+        The name of each frame, as in sequential reading.
     """
 
     names: list[str]
@@ -64,7 +64,7 @@ class RandomFrames(ABC):
         self.close()
 
     def close(self) -> None:  # noqa: B027 - a folder has nothing to close
-        """Close what is open."""
+        """Close the files."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -75,7 +75,7 @@ class RandomFrames(ABC):
         Raises
         ------
         IndexError
-            If there is none of that number.
+            If there is no frame of that number.
         InputError
             If it cannot be read.
         """
@@ -91,7 +91,7 @@ class RandomFrames(ABC):
 
     @abstractmethod
     def _read(self, index: int) -> Iterator[Frame]:
-        """Yield the frame; before it perhaps others that were on the way."""
+        """Yield the frame, perhaps after others decoded on the way."""
 
     def _keep(self, frame: Frame) -> None:
         self._kept[frame.index] = frame
@@ -102,12 +102,12 @@ class RandomFrames(ABC):
 
 
 def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None) -> RandomFrames:
-    """Open footage for reading in any order.
+    """Open footage for random access.
 
     Parameters
     ----------
-    source : the footage, for reading in order
-    known : times of some frames that were numbered by reading in order, to check the numbers with
+    known : mapping of int to Fraction
+        Timestamps of some frames, numbered by sequential reading, to check the numbering.
     """
     if not isinstance(source, VideoSource):
         return FolderFrames(source.path)
@@ -116,7 +116,7 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
 
 
 class FolderFrames(RandomFrames):
-    """The pictures of a folder."""
+    """The images of a folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -128,12 +128,7 @@ class FolderFrames(RandomFrames):
 
 
 class SoughtFrames(RandomFrames):
-    """The frames of a video whose times are known before it is decoded.
-
-    Parameters
-    ----------
-    times : of all frames, in the stream's ticks
-    """
+    """The frames of a video whose timestamps are known from its packets."""
 
     def __init__(self, source: VideoSource, times: _Times) -> None:
         super().__init__()
@@ -144,8 +139,8 @@ class SoughtFrames(RandomFrames):
         self._open = ExitStack()
         self._reopen()
         self._to_bgr: ToBgr | None = None
-        self._pictures: Iterator[Any] = iter(())
-        self._at = len(times.all)  # number of the next picture; so far there is none
+        self._pictures: Iterator[VideoFrame] = iter(())
+        self._at = len(times.all)  # number of the next frame; none so far
 
     def close(self) -> None:
         """Close the file."""
@@ -153,21 +148,21 @@ class SoughtFrames(RandomFrames):
 
     def _read(self, index: int) -> Iterator[Frame]:
         start = self._times.key_before(index)
-        found: deque[tuple[int, Any]] = deque()
+        found: deque[tuple[int, VideoFrame]] = deque()
         if start <= self._at <= index or self._at <= index <= self._at + STEPS_AHEAD:
             found = self._go_on(index)
         tries = 0
         while not (found and found[-1][0] == index) and tries < SEEKS:
             self._start_at(start)
             found = self._go_on(index)
-            # some containers are sought by the order of decoding, and then end up too late
+            # some containers seek by decoding time and end up too late
             start = self._times.key_before(start - 1)
             tries += 1
         for number, picture in found:
             yield self._frame(number, picture)
 
     def _start_at(self, key: int) -> None:
-        """Have the next picture decoded be the key frame of that number, or one before it."""
+        """Seek so that decoding starts at that key frame or one before it."""
         self._pictures = iter(())
         if key:
             self._container.seek(self._times.all[key], stream=self._stream, backward=True)
@@ -180,9 +175,9 @@ class SoughtFrames(RandomFrames):
         self._container, self._stream = self._open.enter_context(footage(self._source.path))
         self._stream.thread_type = "AUTO"
 
-    def _go_on(self, index: int) -> deque[tuple[int, Any]]:
-        """Decode up to the frame of that number; return it after some before it."""
-        found: deque[tuple[int, Any]] = deque(maxlen=KEPT_BEFORE + 1)
+    def _go_on(self, index: int) -> deque[tuple[int, VideoFrame]]:
+        """Decode up to a frame; return it after some frames before it."""
+        found: deque[tuple[int, VideoFrame]] = deque(maxlen=KEPT_BEFORE + 1)
         for picture in self._pictures:
             number = self._number.get(picture.pts, -1)
             self._at = number + 1
@@ -193,14 +188,14 @@ class SoughtFrames(RandomFrames):
         self._at = len(self)
         return found
 
-    def _frame(self, number: int, picture: Any) -> Frame:  # noqa: ANN401 - a frame of PyAV
+    def _frame(self, number: int, picture: VideoFrame) -> Frame:
         self._to_bgr = self._to_bgr or ToBgr(picture)
         time = picture.pts * self._stream.time_base - self._source.video_format.origin
         return Frame(self._to_bgr(picture), number, self.names[number], time)
 
 
 class InOrderFrames(RandomFrames):
-    """The frames of a video that can only be read from its start: going back is slow."""
+    """The frames of a video that can only be read sequentially: going back is slow."""
 
     def __init__(self, source: VideoSource) -> None:
         super().__init__()
@@ -221,19 +216,19 @@ class InOrderFrames(RandomFrames):
 
 
 class _Times(NamedTuple):
-    """Times of all frames and numbers of the key frames, both rising; in the stream's ticks."""
+    """Timestamps of all frames, in time base units, and numbers of the key frames; sorted."""
 
     all: list[int]
     keys: list[int]
 
     def key_before(self, index: int) -> int:
-        """Return the number of the last key frame up to a frame; 0 if there is none."""
+        """Return the number of the last key frame up to a frame, or 0."""
         place = bisect_right(self.keys, index)
         return self.keys[place - 1] if place else 0
 
 
 def _packet_times(source: VideoSource, known: Mapping[int, Fraction]) -> _Times | None:
-    """Return the times of all frames as the packets tell them, or None if they do not."""
+    """Return the timestamps of all frames from the packets; None if they are not reliable."""
     with footage(source.path) as (container, stream):
         if stream.codec_context.name not in ONE_FRAME_A_PACKET:
             return None

@@ -1,4 +1,4 @@
-"""Writing footage: a folder of PNGs, or a video with the source's times and sound."""
+"""Writing footage: a folder of images, or a video with the source's timestamps and sound."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import av
 from av.codec.context import Flags
@@ -16,12 +16,13 @@ from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
 from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
+from utils.video.av_types import Packet
 from utils.video.codecs import MATROSKA, EncoderSettings, container_of
 from utils.video.color import RGB, FromBgr, usual_color
 from utils.video.container import (
     DEFAULT_RATE,
     Finish,
-    last_touch,
+    finishing,
     open_container,
     time_base_of,
     writing,
@@ -31,15 +32,17 @@ from utils.video.source import FrameSource
 
 
 class FrameSink(AbstractContextManager["FrameSink", None]):
-    """Takes frames in order; what it writes has its final name only when it is whole.
+    """Takes frames in order; a file gets its final name only once it is complete.
 
         with open_sink(path, source) as sink:
             sink.write(frame)
 
     Attributes
     ----------
-    path : the folder or file
-    notes : sentences about what could not be kept as it was, such as a sound track
+    path : Path
+        The folder or file.
+    notes : list of str
+        Sentences about what could not be preserved, such as a sound track.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +51,7 @@ class FrameSink(AbstractContextManager["FrameSink", None]):
 
     @abstractmethod
     def write(self, frame: Frame) -> None:
-        """Write one frame; InputError concerns this frame only, any other UserError the whole."""
+        """Write one frame; after an InputError others can follow, after other errors none."""
 
 
 def open_sink(
@@ -60,23 +63,28 @@ def open_sink(
     encoder: EncoderSettings | None = None,
     rate: Fraction | None = None,
 ) -> FrameSink:
-    """Return where results go: a video when `path` has a video's suffix, else a folder.
+    """Return a sink: a video if `path` has the suffix of one, else a folder.
 
     Parameters
     ----------
-    source : where the frames come from; a video gives its timestamps, colors and sound
-    tags : container tags of a video
-    mark : what each PNG's bytes pass through
-    encoder : of a video (default: H.264)
-    rate : frames a second where frames have no time (default: the source's, else 25)
+    source : FrameSource
+        Source of the frames; a video provides time base, colors and sound.
+    tags : mapping of str to str
+        Container tags of a video.
+    mark : callable
+        Applied to the bytes of each image file.
+    encoder : EncoderSettings
+        Default: H.264.
+    rate : Fraction
+        Frames per second where frames have no timestamp (default: the source's, else 25).
 
     Raises
     ------
     UserError
-        If the container cannot hold the codec, or the source would be overwritten.
+        If the container cannot hold the codec, or `path` is the source.
     """
     if path.resolve() == source.path.resolve():
-        raise UsageError(f'"{path}" is also the input; name another place for the result')
+        raise UsageError(f'"{path}" is also the input; name another output')
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return FolderSink(path, mark)
     sound = Sound.of(source)
@@ -84,7 +92,7 @@ def open_sink(
 
 
 class FolderSink(FrameSink):
-    """Writes `<stem of the frame's name>.png` (or .jpg); several threads may write at once."""
+    """Writes `<stem of the frame's name>.png` (or .jpg); thread-safe."""
 
     def __init__(
         self,
@@ -102,15 +110,17 @@ class FolderSink(FrameSink):
         return self
 
     def write(self, frame: Frame) -> None:
-        """Write one picture, (H, W, 3 or 4) uint8 or uint16; afterwards it is whole on the disk."""
-        deep = frame.deep if self._suffix == ".png" else None
-        data = encode_image(frame.image if deep is None else deep, self._suffix, self._quality)
+        """Write one image, (H, W, 3 or 4) uint8 or uint16, and flush it to the disk."""
+        image = frame.image
+        if frame.image16 is not None and self._suffix == ".png":
+            image = frame.image16
+        data = encode_image(image, self._suffix, self._quality)
         file = self.file_of(frame.name)
         with writing(file):
             write_bytes(file, self._mark(data) if self._mark else data)
 
     def file_of(self, name: str) -> Path:
-        """Return where the frame of that name goes."""
+        """Return the path of a frame's file."""
         return self.path / f"{Path(name).stem}{self._suffix}"
 
     def __exit__(self, *_: object) -> None:
@@ -118,12 +128,12 @@ class FolderSink(FrameSink):
 
 
 class VideoSink(FrameSink):
-    """Writes a video with the frames' times, and sound beside it.
+    """Writes a video with the frames' timestamps, interleaved with sound.
 
-    The first frame sets the size and whether there is alpha. Frames are given in order, by one
-    thread at a time. Sound is copied as it is (see `AudioCopy`); subtitles, data and the source's
-    own tags, which may name a place or a person, are not. `finish` is given the whole file before
-    that has its name, and returns remarks.
+    The first frame determines size and alpha. Frames come in order, from one thread at a time.
+    Sound is copied (see `AudioCopy`); subtitles, data streams and the source's tags, which may name
+    a place or a person, are not. `finish` gets the complete file before it is renamed, and returns
+    notes.
     """
 
     def __init__(
@@ -149,7 +159,7 @@ class VideoSink(FrameSink):
     def __enter__(self) -> Self:
         with ExitStack() as stack, writing(self.path):
             temporary = stack.enter_context(write_atomic(self.path))
-            stack.push(last_touch(self._finish, temporary, self.notes))
+            stack.push(finishing(self._finish, temporary, self.notes))
             self._output = open_container(temporary, self._container, self._time_base)
             stack.push(self._close)
             self._output.metadata.update(self._tags)
@@ -167,47 +177,45 @@ class VideoSink(FrameSink):
         return self
 
     def write(self, frame: Frame) -> None:
-        """Write one frame, (H, W, 3) uint8, or uint16 if `frame.deep`; alpha if the codec has it.
+        """Write one frame, with 16 bits and alpha if both the frame and the codec have them.
 
         Raises
         ------
         InputError
-            If its size is not that of the frames before it; the others can still be written.
+            If its size differs from the first frame's; others can still be written.
         UserError
             If nothing more can be written.
         """
-        image = self._picture(frame)
+        image = self._image(frame)
         height, width = image.shape[:2]
         with writing(self.path):
             if self._size is None:
                 self._start(width, height, image.shape[2] == 4)
             elif (width, height) != self._size:
                 was = "{} x {}".format(*self._size)
-                raise InputError(
-                    f'"{frame.name}" is {width} x {height}, but the video it goes into is {was}'
-                )
+                raise InputError(f'"{frame.name}" is {width} x {height}, but the video is {was}')
             picture = self._from_bgr(image)
             picture.pts, picture.time_base = self._pts(frame), self._time_base
             if frame.duration is not None:
                 picture.duration = round(frame.duration / self._time_base)
             self._mux(self._video.encode(picture))
 
-    def _picture(self, frame: Frame) -> Image:
+    def _image(self, frame: Frame) -> Image:
         image = frame.image
-        if self._encoder.deep and frame.deep is not None:
-            image = frame.deep
+        if self._encoder.high_bit_depth and frame.image16 is not None:
+            image = frame.image16
         return image if self._encoder.kind.has_alpha else image[..., :3]
 
     def _start(self, width: int, height: int, alpha: bool) -> None:
         video_format, context = self._source.video_format, self._video.codec_context
         matrix, primaries, transfer = video_format.color or usual_color(width, height)
-        pixels = self._encoder.kind.pixels(self._encoder.deep, alpha)
+        pixels = self._encoder.kind.pixels(self._encoder.high_bit_depth, alpha)
         self._size = width, height
         self._from_bgr = FromBgr(matrix, pixels)
         context.width, context.height = self._from_bgr.size(width, height)
         context.pix_fmt = pixels
         context.time_base = self._video.time_base = self._time_base
-        context.flags |= Flags.frame_duration.value  # or the last frame is shown too briefly
+        context.flags |= Flags.frame_duration.value  # or the last frame gets no duration
         context.color_primaries, context.color_trc = primaries, transfer
         if self._from_bgr.is_rgb:
             context.color_range, context.colorspace = ColorRange.JPEG, RGB
@@ -222,7 +230,7 @@ class VideoSink(FrameSink):
         self._last = pts if self._last is None else max(pts, self._last + 1)
         return self._last
 
-    def _mux(self, packets: list[Any]) -> None:
+    def _mux(self, packets: list[Packet]) -> None:
         for packet in packets:
             self._audio.until(packet.dts * packet.time_base)
             self._output.mux(packet)
@@ -246,5 +254,5 @@ class VideoSink(FrameSink):
         if error is None:
             self._output.close()
             return
-        with suppress(OSError, av.FFmpegError):  # what went wrong first is what matters
+        with suppress(OSError, av.FFmpegError):  # the first error is the one to report
             self._output.close()

@@ -1,4 +1,4 @@
-"""What every source of frames is, and the simplest one: a folder of pictures."""
+"""The interface of frame sources, and the simplest one: a folder of images."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from utils.errors import InputError, UsageError
 from utils.files import list_images
-from utils.images import Image, read_deep, read_image
+from utils.images import Image, read_image, read_image_and_16_bit
 from utils.parallel import Failure, cores, ordered_map
 from utils.video import timecode
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
@@ -21,7 +21,7 @@ def span_between(first: str | None, last: str | None) -> Span:
     Raises
     ------
     UsageError
-        If one is written wrongly, or the end comes before the beginning.
+        If one is malformed, or the end precedes the start.
     """
     begin = None if first is None else timecode.position(first, "--from")
     end = None if last is None else timecode.position(last, "--to")
@@ -31,24 +31,31 @@ def span_between(first: str | None, last: str | None) -> Span:
 
 
 class FrameSource(ABC):
-    """Frames of a folder or a video, in order; iterated again it starts anew.
+    """Frames of a folder or a video, in order; each iteration starts at the beginning.
 
     Attributes
     ----------
-    path : the folder or file
-    is_video : whether frames have times
-    count : how many frames; of a video, what it says itself or an estimate; None if unknown
-    rate : frames a second on average; None in a folder
-    video_format : what a sink needs to write alike
-    deep : whether frames are to bring more than 8 bits a channel, if there are more
-    failures : a sentence for everything the last iteration could not read; it gave all the rest
+    path : Path
+        The folder or file.
+    is_video : bool
+        Whether frames have timestamps.
+    count : int or None
+        Number of frames, of a video as stated by it or estimated; None if unknown.
+    rate : Fraction or None
+        Average frames per second; None in a folder.
+    video_format : VideoFormat
+        What a sink needs to write an equal video.
+    wants_16_bit : bool
+        Set it to get `Frame.image16` where the footage has more than 8 bits per channel.
+    failures : list of str
+        One sentence per item that the last iteration could not read and skipped.
     """
 
     is_video: bool
     count: int | None = None
     rate: Fraction | None = None
     video_format: VideoFormat = VideoFormat()
-    deep: bool = False
+    wants_16_bit: bool = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -57,11 +64,11 @@ class FrameSource(ABC):
     @property
     @abstractmethod
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the upright frames; in a folder, of its first readable picture."""
+        """Width and height of the upright frames; in a folder, of its first readable image."""
 
     @abstractmethod
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """Yield the frames of a span; those before it cost little."""
+        """Yield the frames of a span; skipping those before it is cheap."""
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
@@ -72,15 +79,15 @@ class FrameSource(ABC):
 
 
 class FolderSource(FrameSource):
-    """The pictures of a folder in natural order.
+    """The images of a folder in natural order.
 
-    A picture that cannot be read is passed over and named in `failures`, and so is one whose name
-    differs from an earlier one's by the suffix only: the stem ties faces and results to a frame.
+    Unreadable images are skipped and named in `failures`, and so are images whose name differs from
+    an earlier one's only by the suffix: the stem ties faces and results to a frame.
 
     Raises
     ------
     InputError
-        If the folder is missing or holds no picture.
+        If the folder is missing or has no images.
     """
 
     is_video = False
@@ -90,12 +97,17 @@ class FolderSource(FrameSource):
         self._files = list_images(path)
         self.count = len(self._files)
         with suppress(InputError):
-            if read_deep(self._files[0])[1] is not None:
+            if read_image_and_16_bit(self._files[0])[1] is not None:
                 self.video_format = VideoFormat(depth=16)
+
+    @property
+    def files(self) -> list[Path]:
+        """The image files in natural order, as they were when the folder was opened."""
+        return self._files
 
     @cached_property
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the first picture that can be read."""
+        """Width and height of the first readable image."""
         for file in self._files:
             try:
                 height, width = read_image(file).shape[:2]
@@ -105,7 +117,7 @@ class FolderSource(FrameSource):
         return None
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """Yield the pictures of a span of frame numbers."""
+        """Yield the images of a span of frame numbers."""
         self.failures.clear()
         named: dict[str, str] = {}
         wanted: list[tuple[int, Path]] = []
@@ -117,14 +129,14 @@ class FolderSource(FrameSource):
                 wanted.append((index, file))
             else:
                 self.failures.append(
-                    f'"{file.name}" was passed over: but for the suffix it is named like "{first}"'
+                    f'"{file.name}" was skipped: "{first}" has the same name but for the suffix'
                 )
         images = ordered_map(lambda item: self._read(item[1]), wanted, workers=min(4, cores()))
         for (index, file), image in zip(wanted, images, strict=True):
             if isinstance(image, Failure):
                 self.failures.append(str(image.error))
             else:
-                yield Frame(image[0], index, file.name, None, deep=image[1])
+                yield Frame(image[0], index, file.name, None, image16=image[1])
 
     def _read(self, file: Path) -> tuple[Image, Image | None]:
-        return read_deep(file) if self.deep else (read_image(file), None)
+        return read_image_and_16_bit(file) if self.wants_16_bit else (read_image(file), None)

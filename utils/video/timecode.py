@@ -1,22 +1,21 @@
-"""Places in footage as people write them: frame numbers and times. Light: options read it."""
+"""Frame numbers and times as typed on the command line. Imports nothing heavy."""
 
 import re
 from fractions import Fraction
 
 from utils.errors import UsageError
 
-HELP = "a frame number such as 250 (counted from 0, as the frames are named), or a time such as "
-HELP += "12.5s, 1:30 or 1:02:03.5"
+HELP = "a frame number (from 0) or a time: 250, 12.5s, 1:30, 1:02:03.5"
 TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)s?")
 
 
 def position(text: str, flag: str) -> int | Fraction:
-    """Return a frame number as a whole number, a time as a fraction of seconds.
+    """Return a frame number as int, a time as Fraction of seconds.
 
     Raises
     ------
     UsageError
-        If it is neither; it names the `flag`.
+        If it is neither; the message names the `flag`.
     """
     text = text.strip()
     if text.isascii() and text.isdecimal():
@@ -29,7 +28,7 @@ def position(text: str, flag: str) -> int | Fraction:
 
 
 def exact_rate(rate: float) -> Fraction:
-    """Return the frame rate that is meant: 29.97 is 30000/1001, 25 is 25."""
+    """Return the exact frame rate: 30000/1001 for 29.97, 25 for 25."""
     ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
     meant = not rate.is_integer() and abs(rate - ntsc) < 0.005
     return ntsc if meant else Fraction(str(rate))

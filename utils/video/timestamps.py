@@ -1,4 +1,4 @@
-"""When each frame of a video is shown, in a file beside pictures of them: `timestamps.json`."""
+"""The timestamps of a video's frames, in a file beside the extracted images."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ VERSION = 1
 
 
 class FrameTime(NamedTuple):
-    """When a frame is shown and for how long, in seconds; 0 where that is not known."""
+    """Timestamp and duration of a frame, seconds; a duration of 0 is unknown."""
 
     time: Fraction
     duration: Fraction
@@ -24,54 +24,58 @@ class FrameTime(NamedTuple):
 
 @dataclass(frozen=True)
 class Timestamps:
-    """The times of frames by the stems of their names.
+    """Frame times by the stems of the frames' names.
 
     Attributes
     ----------
-    times : in order
-    time_base : the unit the source counts them in, seconds
-    rate : frames a second on average
-    whole : whether it is all of the source
+    times : mapping of str to FrameTime
+        In order.
+    time_base : Fraction
+        Unit of the source's timestamps, seconds.
+    rate : Fraction
+        Average frames per second.
+    complete : bool
+        Whether all frames of the source are included.
     """
 
     times: Mapping[str, FrameTime]
     time_base: Fraction
     rate: Fraction
-    whole: bool
+    complete: bool
 
     @classmethod
     def of_text(
-        cls, source: FrameSource, times: Mapping[str, tuple[str, str]], whole: bool
+        cls, source: FrameSource, times: Mapping[str, tuple[str, str]], complete: bool
     ) -> "Timestamps":
-        """Return the times of frames of a source, given as texts such as "1001/30000"."""
+        """Return the times of a source's frames from texts such as "1001/30000"."""
         rate = source.rate or Fraction(25)
         shown = {name: FrameTime(*map(Fraction, texts)) for name, texts in times.items()}
-        return cls(shown, source.video_format.time_base or 1 / rate, rate, whole)
+        return cls(shown, source.video_format.time_base or 1 / rate, rate, complete)
 
     @classmethod
     def of(cls, source: FrameSource) -> "Timestamps":
-        """Return the times of all frames of a video; it is decoded for that."""
+        """Decode a video and return the times of all frames."""
         rate = source.rate or Fraction(25)
         shown = {
             Path(name).stem: FrameTime(time, duration or Fraction(0))
             for name, time, duration in source.times()
         }
-        return cls(shown, source.video_format.time_base or 1 / rate, rate, whole=True)
+        return cls(shown, source.video_format.time_base or 1 / rate, rate, complete=True)
 
     def write(self, path: Path) -> None:
-        """Write it as JSON with exact fractions."""
+        """Write as JSON, with exact fractions."""
         times = {name: [str(value) for value in shown] for name, shown in self.times.items()}
-        facts = {"tick": str(self.time_base), "rate": str(self.rate), "whole": self.whole}
+        facts = {"tick": str(self.time_base), "rate": str(self.rate), "whole": self.complete}
         write_json(path, {"version": VERSION, **facts, "times": times})
 
     @classmethod
     def read(cls, path: Path) -> "Timestamps":
-        """Read one.
+        """Read what `write` has written.
 
         Raises
         ------
         InputError
-            If there is none, or it is not what `video extract` writes.
+            If the file is missing or damaged.
         """
         found = read_record(path, "file of times", VERSION)
         try:
@@ -90,11 +94,12 @@ class Timestamps:
 
 
 class TimedFrames(FolderSource):
-    """Pictures of a folder with the times of a table; those it does not name are failures.
+    """Images of a folder with their times; images without one are failures.
 
     Attributes
     ----------
-    first, last : the part of the original that they show, in seconds; `last` None is to its end
+    first, last : Fraction
+        Start and end of the images in the original video, seconds; `last` None is its end.
     """
 
     def __init__(
@@ -105,26 +110,26 @@ class TimedFrames(FolderSource):
         stems = [file.stem for file in self._files if file.stem in table.times]
         if not stems:
             raise InputError(
-                f'no picture in "{path}" has a name such as "{next(iter(table.times))}", which the '
-                "times are for; use --rate instead"
+                f'no image in "{path}" has a name from the file of times, such as '
+                f'"{next(iter(table.times))}"; use --rate instead'
             )
         names = list(table.times)
         self.first = (
-            Fraction(0) if stems[0] == names[0] and table.whole else table.times[stems[0]].time
+            Fraction(0) if stems[0] == names[0] and table.complete else table.times[stems[0]].time
         )
         end = table.times[stems[-1]]
-        self.last = None if stems[-1] == names[-1] and table.whole else end.time + end.duration
+        self.last = None if stems[-1] == names[-1] and table.complete else end.time + end.duration
         self.rate = table.rate
         self.video_format = replace(
             video_format or VideoFormat(), time_base=table.time_base, depth=8, hdr=False
         )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """Yield the pictures with their times."""
+        """Yield the images with their times."""
         for frame in super().frames(span):
             shown = self._table.times.get(Path(frame.name).stem)
             if shown is None:
-                self.failures.append(f'"{frame.name}" has no time and was left out')
+                self.failures.append(f'"{frame.name}" has no timestamp and was skipped')
             else:
                 duration = shown.duration or None
                 yield replace(frame, time=shown.time - self.first, duration=duration)

@@ -1,27 +1,26 @@
-"""The training step of 2019: a function and an optimizer for each side, one graph after the other.
+"""DeepFaceLab's training step of 2019: separate functions and optimizers, one after the other.
 
-H64 and H128 had one function, DF and LIAEF128 two (src, dst), SAE four (src, dst and their masks);
-each calls the networks anew and has a Keras Adam of its own. `tf.image.ssim`, blurs as full
+H64 and H128 have one train function, DF and LIAEF128 two (src, dst), SAE four (src, dst and their
+masks); each calls the networks again and has its own Keras Adam. `tf.image.ssim`, blurs as full
 two-dimensional convolutions, TensorFlow's own convolutions. The networks are those of `models/`.
 """
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from models.backend import Tensor
 from models.base import Batch, ModelBase
-from trainer.step import as_float, tensors
+from trainer.step import as_float, to_tensors
 
-Tensor = Any
 Loss = Callable[[Batch, Batch], Tensor]
 SIDES = ("src", "dst")
 
 
-class AncestorStep:
+class OriginalStep:
     """All train functions of a model, one after the other."""
 
     def __init__(self, model: ModelBase, learning_rate: float) -> None:
@@ -32,7 +31,7 @@ class AncestorStep:
     def __call__(self, src: Batch, dst: Batch) -> None:
         """Train on two uint8 batches."""
         for part in self.parts:
-            part(tensors(src), tensors(dst))
+            part(to_tensors(src), to_tensors(dst))
 
     @staticmethod
     def _function(
@@ -86,15 +85,15 @@ def _decode(model: ModelBase, faces: Tensor, side: str, kind: str = "") -> list[
     return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
-def _dssim(target: Tensor, made: Tensor, most: float) -> Tensor:
-    return (1 - tf.image.ssim(target, made, most)) / 2
+def _dssim(target: Tensor, predicted: Tensor, most: float) -> Tensor:
+    return (1 - tf.image.ssim(target, predicted, most)) / 2
 
 
 def _classic_loss(model: ModelBase, side: str, src: Batch, dst: Batch) -> Tensor:
     batch = src if side == "src" else dst
     image, mask = _decode(model, batch.warped, side)
-    wrong = tf.reduce_mean(_dssim(batch.target * batch.mask, image * batch.mask, 1.0))
-    return wrong + tf.reduce_mean(tf.square(batch.mask - mask))
+    image_loss = tf.reduce_mean(_dssim(batch.target * batch.mask, image * batch.mask, 1.0))
+    return image_loss + tf.reduce_mean(tf.square(batch.mask - mask))
 
 
 def _sae_loss(model: ModelBase, side: str, src: Batch, dst: Batch) -> Tensor:
@@ -112,13 +111,17 @@ def _sae_loss(model: ModelBase, side: str, src: Batch, dst: Batch) -> Tensor:
 
 
 def _sae_style(model: ModelBase, dst: Batch) -> Tensor:
-    made = _decode(model, dst.warped * 2 - 1, "src")[-1] + 1
-    mask, target, size = _blur(dst.mask, max(1, model.resolution // 32)), 2 * dst.target, made.shape
-    moments = [tf.nn.moments(_blur(x * mask, size[1] // 8), [1, 2]) for x in (made, target)]
+    predicted = _decode(model, dst.warped * 2 - 1, "src")[-1] + 1
+    mask, target, size = (
+        _blur(dst.mask, max(1, model.resolution // 32)),
+        2 * dst.target,
+        predicted.shape,
+    )
+    moments = [tf.nn.moments(_blur(x * mask, size[1] // 8), [1, 2]) for x in (predicted, target)]
     (mean1, variance1), (mean2, variance2) = moments
     spread = tf.sqrt(variance1 + 1e-5) - tf.sqrt(variance2 + 1e-5)
     style = tf.reduce_sum(tf.square(mean1 - mean2) + tf.square(spread))
-    around = tf.reduce_mean(tf.square(_dssim(made * (1 - mask), target * (1 - mask), 2.0)))
+    around = tf.reduce_mean(tf.square(_dssim(predicted * (1 - mask), target * (1 - mask), 2.0)))
     options = model.options
     return 0.002 * options.face_style_power * style + options.bg_style_power * around
 
@@ -132,7 +135,7 @@ def _sae_mask_loss(model: ModelBase, side: str, src: Batch, dst: Batch) -> Tenso
 
 
 def _sized(x: Tensor, size: int) -> Tensor:
-    """Take every second or fourth pixel, as the ancestor did."""
+    """Take every second or fourth pixel, as DeepFaceLab does."""
     step = x.shape[1] // size
     return x[:, ::step, ::step]
 
@@ -145,7 +148,7 @@ def _blur(x: Tensor, radius: int) -> Tensor:
 
 @cache
 def _gaussian(radius: int) -> np.ndarray:
-    places = np.arange(-radius, radius + 1)
-    weights = np.exp(-((places / radius) ** 2) / 2)
+    positions = np.arange(-radius, radius + 1)
+    weights = np.exp(-((positions / radius) ** 2) / 2)
     kernel = np.outer(weights, weights) / weights.sum() ** 2
     return kernel[..., None, None].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Face files as the ancestor (DeepFaceLab) writes them, made with its formulas and real pickles."""
+"""Face files as DeepFaceLab writes them, made with its formulas and real pickles."""
 
 import pickle
 import struct

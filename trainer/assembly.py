@@ -1,0 +1,101 @@
+"""Turns the options into the parts of a run; the modules that get those do not know the options."""
+
+import secrets
+
+from facelib.faceset import Faceset
+from models import checkpoint, initializers, weight_transfer
+from models.backend import keras
+from models.base import ModelBase
+from trainer import devices
+from trainer.data.sampler import SamplerSettings
+from trainer.data.split import Samplers, make_samplers
+from trainer.monitoring.monitor import MonitorSettings
+from trainer.options import PRESETS, TrainOptions, to_save
+from trainer.session import SaveSettings, TrainingSession
+from trainer.step import TrainStep
+from utils import console
+from utils.errors import UsageError
+from utils.options import to_json
+
+
+def open_session(options: TrainOptions) -> TrainingSession:
+    """Build the model and continue it from its newest generation, if there is one.
+
+    Raises
+    ------
+    ModelError
+        If the model folder is damaged, or holds another model.
+    UsageError
+        If the options do not fit the devices or the existing model.
+    """
+    generation = checkpoint.load_newest(options.model_dir)
+    if generation is not None:
+        checkpoint.check_name(generation, options.model_dir, options.model)
+        if options.load_weights is not None:
+            raise UsageError(
+                f'--load-weights starts a new model, but "{options.model_dir}" holds one at '
+                f"iteration {generation.iteration}; leave the flag out, or use another --model-dir"
+            )
+    seed = secrets.randbits(32) if options.seed is None else options.seed
+    keras.utils.set_random_seed(seed % 2**32)
+    schedule = options.schedule
+    strategy = devices.prepare(
+        options.batch_size, multi_gpu=options.multi_gpu, mixed_precision=options.mixed_precision
+    )
+    with devices.scope(strategy):
+        model: ModelBase = checkpoint.build_model(options.model, to_json(options))
+        if generation is None:
+            _initialize(model, options, seed)
+        step = TrainStep(
+            model, schedule.learning_rate, options.clip_gradients, strategy, schedule.warm_up
+        )
+    save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))
+    session = TrainingSession(
+        model, step, schedule, save_settings, batch_size=options.batch_size, seed=seed
+    )
+    if generation is not None:
+        session.resume(generation)
+    if options.swap_sides:
+        session.swapped_until = session.iteration + options.swap_sides
+    return session
+
+
+def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:
+    """Set the weights of a new model."""
+    if PRESETS[options.preset].he_init:
+        initializers.initialize(model.networks.values(), seed)
+    if options.load_weights is not None:
+        loaded = weight_transfer.load_weights(model, options.load_weights)
+        console.say(weight_transfer.describe(loaded))
+
+
+def open_samplers(
+    options: TrainOptions, session: TrainingSession, src: Faceset, dst: Faceset
+) -> Samplers:
+    """Make the samplers of both sides as the model and the options want them."""
+    settings = SamplerSettings(
+        session.model.face_type,
+        session.model.resolution,
+        random_flip=options.random_flip,
+        draw_landmarks=options.debug,
+    )
+    return make_samplers(
+        src,
+        dst,
+        settings,
+        session.seed,
+        src_scale=options.src_scale / 100,
+        sort_by_yaw=options.sort_by_yaw,
+    )
+
+
+def monitor_settings(options: TrainOptions) -> MonitorSettings:
+    """Return what is shown and recorded while the model trains."""
+    return MonitorSettings(
+        folder=options.model_dir,
+        window=options.preview,
+        preview_minutes=options.preview_minutes,
+        preview_history=options.preview_history,
+        validation_minutes=options.measure_minutes,
+        tensorboard=options.tensorboard,
+    )
