@@ -69,7 +69,7 @@ def test_joined_parts_keep_times_and_sound(shared, tmp_path, codec):
     assert report.counts["frames"] == COUNT
     assert times_of(result) == times_of(clip)
     assert_sound_kept(clip, result)
-    # three key frames or more: the parts were not encoded anew
+    # three key frames or more: the parts were not re-encoded
     with av.open(str(result)) as container:
         keys = [p.pts for p in container.demux(video=0) if p.size and p.is_keyframe]
     assert len(keys) == 5
@@ -383,7 +383,7 @@ def test_ten_bits_stay_ten_bits(tmp_path):
     face = np.s_[55:65, 75:85]
     assert (after[face] - before[face]).mean() > 200  # inverted: it is lighter by far
     chosen = options(tmp_path, "y.mp4", input_dir=clip)
-    assert "10 bits a channel" in convert.run(chosen, INVERT).notes["the result"][0]
+    assert "10 bits per channel" in convert.run(chosen, INVERT).notes["the result"][0]
     assert luma(tmp_path / "y.mp4").max() < 256
 
 
@@ -434,7 +434,7 @@ def test_pictures_of_16_bits_keep_them(tmp_path, output):
     codec = "ffv1" if output.endswith("mkv") else "h264"
     report = convert.run(options(tmp_path, output, codec=codec), INVERT)
     if output == "result.mp4":
-        assert "16 bits a channel" in report.notes["the result"][0]
+        assert "16 bits per channel" in report.notes["the result"][0]
         return
     if output == "result":
         files = list_images(tmp_path / "result")
