@@ -46,6 +46,7 @@ def sharpness(gray: np.ndarray, hull: np.ndarray) -> int:
     Parameters
     ----------
     gray : (H, W) uint8
+        The aligned face.
     hull : (H, W) uint8
         1 within the face hull, 0 outside.
 
@@ -74,6 +75,7 @@ def detail(gray: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
     Parameters
     ----------
     gray : (H, W) uint8
+        The aligned face.
     hull : (H, W) uint8
         1 within the face hull, 0 outside.
 

@@ -101,6 +101,7 @@ def choose(members: np.ndarray, quota: int, stats: np.ndarray, pitches: np.ndarr
     quota : int
         How many to select.
     stats : (n,) records of `IMAGE_STATS`
+        Of all faces.
     pitches : (n,) float
         Degrees.
 
