@@ -27,10 +27,16 @@ class EvaluateOptions(DeviceOptions):
     baseline: bool = opt(
         True, help="also measure a baseline, src's average face pasted in, for comparison"
     )
-    detector: str = opt("yunet", help="face detector", choices=DETECTORS.names)
+    detector: str = opt(
+        "yunet", help="face detector, see `help detectors`", choices=DETECTORS.names
+    )
     landmarker: str = opt(
-        "mesh", help="network that places the landmarks", choices=LANDMARKERS.names
+        "mesh",
+        help="network that places the landmarks, see `help landmarkers`",
+        choices=LANDMARKERS.names,
     )
     recognizer: str = opt(
-        "sface", help="network that compares identities", choices=RECOGNIZERS.names
+        "sface",
+        help="network that compares identities, see `help recognizers`",
+        choices=RECOGNIZERS.names,
     )
