@@ -34,13 +34,13 @@ class ExtractOptions(DeviceOptions):
 
     detector: str = opt(
         "yunet",
-        help="face detector, see `help detectors`; manual: you mark the faces yourself",
+        help="face detector (see main.py help detectors); manual: you mark the faces yourself",
         choices=(*DETECTORS.names, MANUAL),
         group=SEARCH,
     )
     landmarker: str = opt(
         LANDMARKERS.names[0],
-        help="network that places the 68 landmarks, see `help landmarkers`",
+        help="network that places the 68 landmarks, see main.py help landmarkers",
         choices=LANDMARKERS.names,
         group=SEARCH,
     )

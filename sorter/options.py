@@ -16,7 +16,7 @@ class SortOptions(StageOptions):
     input_dir: Path = opt(help="folder of faces; they are renamed 00000.png, 00001.png, ...")
     by: str = opt(
         METHODS.names[0],
-        help="sort method; `help sorting` explains each",
+        help="sort method; see main.py help sorting",
         choices=METHODS.names,
         ask=True,
     )

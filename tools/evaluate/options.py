@@ -28,15 +28,15 @@ class EvaluateOptions(DeviceOptions):
         True, help="also measure a baseline, src's average face pasted in, for comparison"
     )
     detector: str = opt(
-        "yunet", help="face detector, see `help detectors`", choices=DETECTORS.names
+        "yunet", help="face detector, see main.py help detectors", choices=DETECTORS.names
     )
     landmarker: str = opt(
         "mesh",
-        help="network that places the landmarks, see `help landmarkers`",
+        help="network that places the landmarks, see main.py help landmarkers",
         choices=LANDMARKERS.names,
     )
     recognizer: str = opt(
         "sface",
-        help="network that compares identities, see `help recognizers`",
+        help="network that compares identities, see main.py help recognizers",
         choices=RECOGNIZERS.names,
     )
