@@ -15,9 +15,12 @@ def restore_16_bit(image16: np.ndarray, before: np.ndarray, after: np.ndarray) -
 
     Parameters
     ----------
-    image16 : (H, W, 3) uint16, the frame as it came; not changed
-    before : (H, W, 3) uint8, the same in 8 bits
-    after : (H, W, 3) uint8, converted; a fourth channel is alpha
+    image16 : (H, W, 3) uint16
+        The original frame; it is not changed.
+    before : (H, W, 3) uint8
+        The same in 8 bits.
+    after : (H, W, 3 or 4) uint8
+        The converted frame; a fourth channel is alpha.
 
     Returns
     -------
