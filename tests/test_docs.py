@@ -17,7 +17,17 @@ from utils.command_line import to_markdown
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "options.md"
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ROOMS = "main.py utils facelib models extractor sorter trainer converters tools".split()
+ROOMS = [
+    "main.py",
+    "utils",
+    "facelib",
+    "models",
+    "extractor",
+    "sorter",
+    "trainer",
+    "converters",
+    "tools",
+]
 SCRIPTS = sorted((ROOT / "scripts").glob("*.bat"))
 
 
