@@ -16,15 +16,16 @@ def restore_16_bit(image16: np.ndarray, before: np.ndarray, after: np.ndarray) -
     Parameters
     ----------
     image16 : (H, W, 3) uint16
-        The original frame; it is not changed.
+        The original frame.
     before : (H, W, 3) uint8
-        The same in 8 bits.
+        The original frame in 8 bits.
     after : (H, W, 3 or 4) uint8
-        The converted frame; a fourth channel is alpha.
+        The converted frame, perhaps with alpha.
 
     Returns
     -------
-    (H, W, 3 or 4) uint16
+    restored : (H, W, 3 or 4) uint16
+        The converted frame, with the alpha channel of `after`.
     """
     result = image16.copy()
     difference = cv2.absdiff(before, after[..., :3]).max(axis=2)
