@@ -1,4 +1,4 @@
-"""A model folder: whole generations of weights, optimizer, options and history, newest first.
+"""A model folder: complete generations of weights, optimizer, options and history, newest first.
 
     model/
       generations/
