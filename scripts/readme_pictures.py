@@ -50,8 +50,9 @@ FACE = ((178, 90), (180, 122), (184, 146), (199, 168), (221, 181), (246, 171), (
 FRAME = 512  # side of a frame of the footage
 GROW = FRAME / SIDE
 SRC_FRAMES, DST_FRAMES = 160, 96
-TRAINING = ("--model", "SAE", "--resolution", "128", "--ae-dims", "128", "--ed-ch-dims", "16",
-            "--preset", "fast", "--batch-size", "4", "--seed", "1")  # fmt: skip
+TRAINING = ("--model", "SAE", "--resolution", "96", "--ae-dims", "128", "--ed-ch-dims", "16",
+            "--preset", "fast", "--learning-rate", "4e-4", "--batch-size", "4",
+            "--no-random-flip", "--seed", "1")  # fmt: skip
 ITERATIONS = 2000
 
 
@@ -75,7 +76,7 @@ class Moment:
 
 
 SPREAD = Moment(yaw=1.0, pitch=0.6, roll=7, x=5, y=3, size=0.05, mouth=0.35, smile=0.16,
-                brows=3.0, eyes=0.3, light=0.2, exposure=0.1, warmth=0.06)  # fmt: skip
+                brows=3.0, eyes=0.3, light=0.2, exposure=0.25, warmth=0.07)  # fmt: skip
 
 
 # ---- moments
@@ -143,7 +144,7 @@ def _from_head(points: np.ndarray, reach: float) -> np.ndarray:
     return (away**2).sum(axis=-1)
 
 
-def camera(moment: Moment, mirrored: bool) -> Warp:
+def camera(moment: Moment) -> Warp:
     """Return the warp from a frame's pixels to the photograph's."""
     scale = SIDE / FRAME / (1 + moment.size)
     center = floats(CORNER) + SIDE / 2 - floats([moment.x, moment.y])
@@ -151,7 +152,7 @@ def camera(moment: Moment, mirrored: bool) -> Warp:
     turned = floats([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
     def warp(points: np.ndarray) -> np.ndarray:
-        away = (points - (FRAME - 1) / 2) * floats([-scale if mirrored else scale, scale])
+        away = (points - (FRAME - 1) / 2) * scale
         # turn around the neck, not around the middle of the frame
         neck = floats([0, SIDE * 0.3])
         return (away - neck) @ turned + neck + center
@@ -206,18 +207,15 @@ class Person:
     ----------
     image : ndarray of shape (H, W, 3)
         The photograph in this person's colors, enlarged.
-    cutout : ndarray of shape (H, W) or None
-        Where the person is, if she stands before another wall.
+    cutout : ndarray of shape (H, W)
+        Where the person is, 0 to 1, enlarged.
     proportions : tuple of Warp
         What makes the face another one.
-    mirrored : bool
-        Whether left and right are exchanged.
     """
 
     image: Picture
-    cutout: Picture | None = None
+    cutout: Picture
     proportions: tuple[Warp, ...] = ()
-    mirrored: bool = False
 
 
 def astronaut() -> Picture:
@@ -227,7 +225,8 @@ def astronaut() -> Picture:
 
 def src_person() -> Person:
     """Return her as she is."""
-    return Person(enlarged(astronaut()))
+    image = astronaut()
+    return Person(enlarged(image), enlarged(find_person(image)))
 
 
 def dst_person() -> Person:
@@ -243,7 +242,7 @@ def dst_person() -> Person:
     image = mixed(image, image * floats([0.3, 0.24, 0.22]), brows())
     image = mixed(image, image * floats([0.5, 0.48, 0.5]), stubble())
     image = mixed(image, pale(image), polygon_of_lips() * 0.6)
-    return Person(enlarged(image), enlarged(cutout), PROPORTIONS, mirrored=True)
+    return Person(enlarged(image), enlarged(cutout), PROPORTIONS)
 
 
 def mixed(image: Picture, other: Picture, mask: Picture) -> Picture:
@@ -328,27 +327,30 @@ def polygon_of_lips() -> Picture:
     return cv2.GaussianBlur(lips, (0, 0), 2)
 
 
-def wall() -> Picture:
-    """Return what dst stands before: a dark wall, lit from the left."""
+def wall(color: Sequence[float], glow: float) -> Picture:
+    """Return a wall of a color, lit from the left (`glow` above 0) or darker there (below)."""
     rows, columns = np.indices((FRAME, FRAME), np.float32) / FRAME
-    glow = np.exp(-((columns - 0.15) ** 2 + (rows - 0.3) ** 2) / 0.35)[..., None]
-    stain = np.random.default_rng(5).normal(0, 1, (FRAME, FRAME, 1)).astype(np.float32)
+    lit = np.exp(-((columns - 0.15) ** 2 + (rows - 0.3) ** 2) / 0.35)[..., None]
+    stain = np.random.default_rng(5).normal(0, 0.6, (FRAME, FRAME)).astype(np.float32)
     stain = cv2.GaussianBlur(stain, (0, 0), 24)[..., None]
-    color = floats([0.10, 0.15, 0.17]) + glow * floats([0.28, 0.30, 0.27])
-    return np.clip(color + stain * 0.6, 0, 1)
+    return np.clip(floats(color) + lit * glow + stain, 0, 1)
+
+
+def any_wall(rng: np.random.Generator) -> Picture:
+    """Return a wall as it comes."""
+    return wall(rng.uniform(0.05, 0.7, 3), rng.uniform(-0.2, 0.3))
 
 
 # ---- footage
 
 
-def filmed(person: Person, moment: Moment) -> Picture:
-    """Return one frame of a person."""
-    warps = [camera(moment, person.mirrored), turn(moment.yaw, moment.pitch)]
+def filmed(person: Person, moment: Moment, backdrop: Picture | None) -> Picture:
+    """Return one frame of a person, before another wall if there is one."""
+    warps = [camera(moment), turn(moment.yaw, moment.pitch)]
     warps += [*expression(moment), *person.proportions]
-    frame = warped(person.image, warps)
-    frame = lit(frame, moment)
-    if person.cutout is not None:
-        frame = mixed(wall(), frame, np.clip(warped(person.cutout, warps), 0, 1))
+    frame = lit(warped(person.image, warps), moment)
+    if backdrop is not None:
+        frame = mixed(backdrop, frame, np.clip(warped(person.cutout, warps), 0, 1))
     return np.clip(frame, 0, 1)
 
 
@@ -361,17 +363,17 @@ def lit(frame: Picture, moment: Moment) -> Picture:
 
 
 def src_frames() -> Iterator[Picture]:
-    """Yield src: moments in no order, so that all of SPREAD is seen."""
+    """Yield src: moments in no order, so that all of SPREAD is seen, half of them elsewhere."""
     person, rng = src_person(), np.random.default_rng(1)
-    for _ in range(SRC_FRAMES):
-        yield filmed(person, random_moment(rng))
+    for number in range(SRC_FRAMES):
+        yield filmed(person, random_moment(rng), any_wall(rng) if number % 2 else None)
 
 
 def dst_frames() -> Iterator[Picture]:
     """Yield dst: one take."""
-    person = dst_person()
+    person, backdrop = dst_person(), wall((0.10, 0.15, 0.17), 0.28)
     for number in range(DST_FRAMES):
-        yield filmed(person, filmed_moment(number, np.random.default_rng(2)))
+        yield filmed(person, filmed_moment(number, np.random.default_rng(2)), backdrop)
 
 
 def write_footage(folder: Path, frames: Iterator[Picture], count: int) -> None:
@@ -466,7 +468,7 @@ INK, PAPER = (40, 40, 40), (255, 255, 255)
 SHOWN = (70, 40, 440, 410)  # left, top, right, bottom of what the strip shows of a frame
 SRC_NUMBER, DST_NUMBER = 3, 20  # frames that the strip shows
 LOOK = ("--mode", "overlay", "--color-transfer", "rct")
-SCREEN = (1280, 800)
+SCREEN = (1280, 760)
 PATIENCE = 240  # seconds until the window must be there
 SORTED, CLICKED = 60, 52  # faces on the sort page, and which of them is clicked
 QUALITY = 78  # of the JPEG files
@@ -545,9 +547,10 @@ def draw_interactive(workspace: Workspace) -> None:
 
 @contextmanager
 def running(command: list[str], display: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program, on a virtual screen if one is named, until the block ends."""
+    """Run a program until the block ends: on a virtual screen, or one whose output is read."""
     env = {**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE)
+    output = None if display else subprocess.PIPE
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output)
     try:
         yield process
     finally:
