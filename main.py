@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, NoReturn
 
 from utils import command_line, console, options, program, questions
 from utils.errors import ExitStatus, Interrupted, UsageError, UserError
+from utils.registry import Registry
 
 
 class Stage(NamedTuple):
-    """One sub-command: its options class (or a function of argv that makes one) and its worker.
+    """One subcommand: its options class (or a function of argv that returns one), its entry point.
 
-    Small tools that belong together have names of two words, such as "video cut".
+    Related small tools have names of two words, such as "video cut".
     """
 
     options: str
@@ -31,12 +32,12 @@ STAGES = {
     "extract": Stage(
         "extractor.options:ExtractOptions",
         "extractor.supervisor:run",
-        "find the faces in footage and align them",
+        "find faces in footage and align them",
     ),
     "sort": Stage(
         "sorter.options:SortOptions",
         "sorter.sort:run",
-        "put faces in an order in which bad ones stand out",
+        "order faces so that bad ones group together",
     ),
     "train": Stage(
         "trainer.options:for_arguments",
@@ -46,60 +47,62 @@ STAGES = {
     "convert": Stage(
         "converters.options:ConvertOptions",
         "converters.convert:run",
-        "put the face of src into the footage of dst",
+        "swap src's face into dst's footage",
     ),
     "verify": Stage(
-        "tools.options:VerifyOptions", "tools.verify:run", "say whether files are marked and intact"
+        "tools.options:VerifyOptions",
+        "tools.verify:run",
+        "check whether files are marked as synthetic, signed and unchanged",
     ),
     "evaluate": Stage(
         "tools.evaluate.options:EvaluateOptions",
         "tools.evaluate.evaluate:run",
-        "measure how good a swap is",
+        "measure the quality of a swap",
     ),
     "weights": Stage(
         "tools.options:WeightsOptions",
         "tools.weights:run",
-        "download the networks that find and recognize faces",
+        "download the weights of the face detection and recognition networks",
     ),
     "util export": Stage(
         "tools.util.options:ExportOptions",
         "tools.util.export:run",
-        "write a model's swap network for other programs, as .keras or .onnx",
+        "export a model's swap network as .keras or .onnx",
     ),
     "video extract": Stage(
         "tools.video.options:ExtractFramesOptions",
         "tools.video.extract:run",
-        "write the frames of a video as pictures",
+        "extract the frames of a video as images",
     ),
     "video make": Stage(
         "tools.video.options:MakeOptions",
         "tools.video.make:run",
-        "make a video of pictures, with exact times and sound",
+        "make a video from images, with exact timestamps and audio",
     ),
     "video cut": Stage(
         "tools.video.options:CutOptions",
         "tools.video.cut:run",
-        "cut a part out of a video, copied where possible",
+        "cut a part out of a video, without re-encoding where possible",
     ),
     "video denoise": Stage(
         "tools.video.options:DenoiseOptions",
         "tools.video.denoise:run",
-        "take noise out of a video or a folder of frames",
+        "denoise a video or a folder of frames",
     ),
     "util import-dfl": Stage(
         "tools.util.options:ImportOptions",
         "tools.util.import_dfl:run",
-        "take over faces that DeepFaceLab extracted",
+        "import faces extracted by DeepFaceLab",
     ),
     "util debug-pictures": Stage(
         "tools.util.options:DebugPicturesOptions",
         "tools.util.debug_pictures:run",
-        "draw the landmarks of all faces, to look through",
+        "draw the landmarks of all faces for inspection",
     ),
     "util recover-names": Stage(
         "sorter.options:RecoverNamesOptions",
         "sorter.sort:recover_names",
-        "give faces the names back that extract gave them",
+        "restore the names that extract gave to faces",
     ),
     "util pack": Stage(
         "tools.util.options:PackOptions",
@@ -109,20 +112,31 @@ STAGES = {
     "util unpack": Stage(
         "tools.util.options:UnpackOptions",
         "tools.util.pack:unpack",
-        "unpack a packed folder of faces",
+        "unpack a file written by util pack",
     ),
     "util save-metadata": Stage(
         "tools.util.options:SaveMetadataOptions",
         "tools.util.metadata:save",
-        "keep face data while another program changes the pictures",
+        "save face metadata before another program edits the images",
     ),
     "util restore-metadata": Stage(
         "tools.util.options:RestoreMetadataOptions",
         "tools.util.metadata:restore",
-        "put kept face data back into changed pictures",
+        "restore saved face metadata into edited images",
     ),
 }
 ALIASES = {"merge": "convert"}
+TOPICS = {
+    "models": "models:MODELS",
+    "modes": "converters:BLENDS",
+    "masks": "converters:MASKS",
+    "colors": "converters:COLORS",
+    "sorting": "sorter:METHODS",
+    "detectors": "facelib.detectors:DETECTORS",
+    "landmarkers": "facelib.landmarkers:LANDMARKERS",
+    "recognizers": "facelib.recognizers:RECOGNIZERS",
+}
+"""What `help TOPIC` explains: the entries of a registry."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -137,7 +151,7 @@ class Parser(argparse.ArgumentParser):
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     argv = sys.argv[1:] if argv is None else argv
-    # The ancestor had this flag; TensorFlow's chatter is always off here.
+    # DeepFaceLab had this flag; TensorFlow's log messages are always off here.
     argv = [word for word in argv if word != "--tf-suppress-std"]
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -166,6 +180,9 @@ def _dispatch(argv: list[str]) -> int:
     if argv[0] == "--version":
         console.say(f"{program.NAME} {program.version()}")
         return ExitStatus.DONE
+    if argv[0] == "help":
+        console.say(_explain(*argv[1:2]))
+        return ExitStatus.DONE
     name = find_stage(argv)
     if name is None:
         console.say(_overview(argv[0]))
@@ -174,7 +191,7 @@ def _dispatch(argv: list[str]) -> int:
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.device").select(chosen)
-    import_module("utils.allocator").keep_pictures()
+    import_module("utils.allocator").keep_buffers()
     report: console.Report = _load(stage.run)(chosen)
     text = str(report)
     if text:
@@ -219,7 +236,25 @@ def _overview(family: str = "") -> str:
         f"usage: {prog} STAGE [options]     ({prog} STAGE --help lists a stage's options)",
         "",
         *(f"  {name:{width}}{text}" for name, text in shown.items()),
+        *([] if family else ["", f"{prog} help TOPIC explains: {', '.join(TOPICS)}"]),
     ])
+
+
+def _explain(topic: str = "") -> str:
+    """List the entries of a registry, each with its line of help.
+
+    Raises
+    ------
+    UsageError
+        If there is no such topic.
+    """
+    if not topic:
+        return _overview()
+    if topic not in TOPICS:
+        raise UsageError(f"unknown topic {topic}\nExpected one of: {', '.join(TOPICS)}")
+    registry: Registry = _load(TOPICS[topic])
+    width = max(map(len, registry)) + 2
+    return "\n".join(f"  {name:{width}}{entry.help}" for name, entry in registry.items())
 
 
 def _load(target: str) -> Any:  # noqa: ANN401 - a class or a function
@@ -237,8 +272,8 @@ def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOpti
     chosen: options.StageOptions = options.resolve(cls, given, saved)
     if not (chosen.ask and console.interactive()):
         return chosen
-    explain = "the settings of the earlier run are kept otherwise"
-    if saved is not None and not questions.confirm("change some settings", explain):
+    explain = "otherwise the settings of the earlier run are kept"
+    if saved is not None and not questions.confirm("change the saved settings", explain):
         return chosen
     return questions.ask(chosen, given, existing=saved is not None)
 

@@ -247,7 +247,7 @@ def measure_stages(
         "blend": lambda: [blender(frame.image, [swap]) for frame, swap in pairs],
         "encode": lambda: encode(source.path.with_name("again.mp4"), source, frames),
         "png": lambda: [encode_image(frame.image) for frame in frames],
-        "sign png": lambda: [marker.picture(png) for _ in frames],
+        "sign png": lambda: [marker.sign_image(png) for _ in frames],
     }
     for name, work in stages.items():
         timed(name, args.frames, work)

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from utils import allocator, device
 
 device.select(device.DeviceOptions(cpu_only=True))
-allocator.keep_pictures()  # as the program does
+allocator.keep_buffers()  # as the program does
 
 import numpy as np
 from support.synthetic import draw_face, make_info, make_landmarks, make_video

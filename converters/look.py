@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -11,99 +12,172 @@ from utils.files import write_bytes
 from utils.options import from_json, opt, options_of, to_json
 
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
-
-
 HIST_MODES = tuple(name for name in BLENDS if name.startswith(("hist-match", "seamless-hist")))
-
-
 SEAMLESS_MODES = tuple(name for name in BLENDS if name.startswith("seamless"))
-
-
 SHOWN_MODES = tuple(name for name in BLENDS if name != "raw")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a face is blended in: all that decides what one converted frame looks like."""
+    """How a face is blended in: everything that decides what a converted frame looks like."""
 
     mode: str = opt(
         "overlay",
-        help="how the face is blended in: "
-        + "; ".join(f"{name}: {entry.help}" for name, entry in BLENDS.items()),
-        choices=BLENDS.names, group="Look", ask=True,
-    )  # fmt: skip
+        help="how to blend the face into the frame; see main.py help modes",
+        choices=BLENDS.names,
+        group="Look",
+        ask=True,
+    )
     raw_mode: str = opt(
         "rgb+mask",
-        help="what mode raw writes: the frame with the whole predicted square; the same with the "
-        "mask as alpha channel; the mask; the predicted square on black",
-        choices=RAW_MODES, group="Look", ask=True, when={"mode": ("raw",)},
-    )  # fmt: skip
+        help="mode raw: what to write of the frame, the predicted square and its mask",
+        choices=RAW_MODES,
+        group="Look",
+        ask=True,
+        when={"mode": ("raw",)},
+    )
     masked_hist_match: bool = opt(
-        True, help="modes with hist-match: count only what lies inside the mask",
-        group="Look", ask=True, when={"mode": HIST_MODES},
-    )  # fmt: skip
+        True,
+        help="hist-match modes: measure colors inside the mask only",
+        group="Look",
+        ask=True,
+        when={"mode": HIST_MODES},
+    )
     hist_match_threshold: int = opt(
-        255, help="modes with hist-match: below 255 the bright end is held back",
-        low=0, high=255, group="Look", ask=True, when={"mode": HIST_MODES},
-    )  # fmt: skip
+        255,
+        help="hist-match modes: values below 255 hold back highlights",
+        low=0,
+        high=255,
+        group="Look",
+        ask=True,
+        when={"mode": HIST_MODES},
+    )
     mask_type: str = opt(
         "predicted",
-        help="where the mask comes from: "
-        + "; ".join(f"{name}: {entry.help}" for name, entry in MASKS.items()),
-        choices=MASKS.names, group="Look", ask=True,
-    )  # fmt: skip
+        help="where the mask comes from; see main.py help masks",
+        choices=MASKS.names,
+        group="Look",
+        ask=True,
+    )
     erode_modifier: int = opt(
-        0, help="make the mask smaller (above 0) or larger, on top of what suits the model, in "
-        "percent of an eighth of the face",
-        low=-200, high=200, group="Look", ask=True, when={"mode": SHOWN_MODES},
-    )  # fmt: skip
+        0,
+        help="shrink (above 0) or grow the mask, in percent of an eighth of the face",
+        low=-200,
+        high=200,
+        group="Look",
+        ask=True,
+        when={"mode": SHOWN_MODES},
+    )
     blur_modifier: int = opt(
-        0, help="make the mask's edge softer (above 0) or harder, on top of what suits the model, "
-        "in percent of a tenth of the face",
-        low=-200, high=200, group="Look", ask=True, when={"mode": SHOWN_MODES},
-    )  # fmt: skip
+        0,
+        help="soften (above 0) or harden the mask's edge, in percent of a tenth of the face",
+        low=-200,
+        high=200,
+        group="Look",
+        ask=True,
+        when={"mode": SHOWN_MODES},
+    )
     seamless_erode_modifier: int = opt(
-        0, help="modes with seamless: make the area whose edge meets the frame's colors smaller "
-        "(above 0) or larger",
-        low=-100, high=100, group="Look", ask=True, when={"mode": SEAMLESS_MODES},
-    )  # fmt: skip
+        0,
+        help="seamless modes: shrink (above 0) or grow the area that is blended seamlessly",
+        low=-100,
+        high=100,
+        group="Look",
+        ask=True,
+        when={"mode": SEAMLESS_MODES},
+    )
     face_scale: int = opt(
-        0, help="make the pasted face larger or smaller, in percent",
-        low=-50, high=50, group="Look", ask=True,
-    )  # fmt: skip
+        0,
+        help="enlarge (above 0) or shrink the face, in percent",
+        low=-50,
+        high=50,
+        group="Look",
+        ask=True,
+    )
     color_transfer: str = opt(
         "none",
-        help="give the face the colors of the dst face before it is blended in: none; "
-        + "; ".join(f"{name}: {entry.help}" for name, entry in COLORS.items()),
-        choices=("none", *COLORS.names), group="Look", ask=True, when={"mode": SHOWN_MODES},
-    )  # fmt: skip
+        help="match the face's colors to the footage before blending; see main.py help colors",
+        choices=("none", *COLORS.names),
+        group="Look",
+        ask=True,
+        when={"mode": SHOWN_MODES},
+    )
     color_frames: int = opt(
-        8, help="frames whose masks are averaged to say where colors are taken from (color "
-        "transfer, hist-match, seamless), against flicker; a cut starts anew; 1: each for itself",
-        low=1, high=100, group="Look",
-    )  # fmt: skip
+        8,
+        help="frames whose masks are averaged where colors are measured, against flicker; 1: off",
+        low=1,
+        high=100,
+        group="Look",
+    )
     denoise: int = opt(
-        0, help="smooth the face but not its edges, in percent of a strong effect",
-        low=0, high=100, group="Look", ask=True, when={"mode": SHOWN_MODES},
-    )  # fmt: skip
+        0,
+        help="smooth the face but keep its edges, in percent of a strong effect",
+        low=0,
+        high=100,
+        group="Look",
+        ask=True,
+        when={"mode": SHOWN_MODES},
+    )
     sharpen: int = opt(
-        0, help="sharpen the face (above 0) or soften it, in percent of a strong effect",
-        low=-100, high=100, group="Look", ask=True, when={"mode": SHOWN_MODES},
-    )  # fmt: skip
+        0,
+        help="sharpen (above 0) or soften the face, in percent of a strong effect",
+        low=-100,
+        high=100,
+        group="Look",
+        ask=True,
+        when={"mode": SHOWN_MODES},
+    )
     motion_blur: int = opt(
-        0, help="smear the face as the footage smears what moves, in percent of its way from frame "
-        "to frame; a film camera's shutter is open for 50",
-        low=0, high=200, group="Look", ask=True, when={"mode": SHOWN_MODES},
-    )  # fmt: skip
+        0,
+        help="motion blur, in percent of the face's movement per frame; 50: a film camera",
+        low=0,
+        high=200,
+        group="Look",
+        ask=True,
+        when={"mode": SHOWN_MODES},
+    )
     color_degrade: int = opt(
-        0, help="reduce the face to 256 colors, as old footage does, in percent of the full "
-        "effect", low=0, high=100, group="Look", ask=True, when={"mode": SHOWN_MODES},
-    )  # fmt: skip
+        0,
+        help="reduce the face to 256 colors, in percent of the full effect",
+        low=0,
+        high=100,
+        group="Look",
+        ask=True,
+        when={"mode": SHOWN_MODES},
+    )
     alpha: bool = opt(
-        False, help="write pictures with an alpha channel: the face not yet mixed with the frame, "
-        "and the mask to mix it with in another program",
-        group="Look", ask=True, when={"mode": SHOWN_MODES},
-    )  # fmt: skip
+        False,
+        help="write the faces as a layer with an alpha channel, for compositing",
+        group="Look",
+        ask=True,
+        when={"mode": SHOWN_MODES},
+    )
+
+
+def look_of(settings: Look) -> Look:
+    """Return only the look of settings that hold more, such as those of `convert`."""
+    return Look(**{option.name: getattr(settings, option.name) for option in options_of(Look)})
+
+
+def look_to_json(look: Look) -> dict[str, Any]:
+    """Return a look as JSON values."""
+    return to_json(look)
+
+
+def look_from_json(values: dict[str, Any]) -> Look:
+    """Return the look that JSON values stand for.
+
+    Raises
+    ------
+    UsageError
+        If a setting does not exist or its value is not allowed.
+    """
+    return from_json(Look, values)
+
+
+def fingerprint(look: Look) -> str:
+    """Return a short text that two looks share only if they are the same."""
+    return blake2b(json.dumps(to_json(look)).encode(), digest_size=8).hexdigest()
 
 
 def settings_file(output: Path) -> Path:
@@ -113,13 +187,11 @@ def settings_file(output: Path) -> Path:
 
 def save_look(path: Path, look: Look) -> None:
     """Write a look as JSON."""
-    values = to_json(look)
-    kept = {option.name: values[option.name] for option in options_of(Look)}
-    write_bytes(path, json.dumps(kept, indent=1).encode())
+    write_bytes(path, json.dumps(to_json(look), indent=1).encode())
 
 
 def load_look(path: Path) -> dict[str, Any]:
-    """Read a look: checked, with nothing else in it.
+    """Read the JSON values of a look, and check them.
 
     Raises
     ------
@@ -132,12 +204,12 @@ def load_look(path: Path) -> dict[str, Any]:
         raise UsageError(f'cannot read the settings "{path}": {problem}') from None
     if not isinstance(values, dict):
         raise UsageError(f'"{path}" holds no settings of convert')
-    from_json(Look, values)
+    look_from_json(values)
     return values
 
 
 def has_alpha(look: Look) -> bool:
-    """Whether the pictures have a fourth channel."""
+    """Whether converted images have a fourth channel."""
     return look.raw_mode == "rgb+mask" if look.mode == "raw" else look.alpha
 
 

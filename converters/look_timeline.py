@@ -1,4 +1,4 @@
-"""Which frame gets which look: settings hold from the frame they were made for until the next."""
+"""Which frame has which look: a look holds from its frame until the next one with its own."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from converters.blending.blender import Blender
-from converters.look import Look
-from utils.options import options_of
+from converters.look import Look, color_context_frames
 from utils.video.frame import Frame
 
 
 @dataclass(frozen=True)
 class LookTimeline:
-    """The looks of all frames of the footage; a value: changes return new ones.
+    """The looks of all frames of the footage; immutable: changes return a new one.
 
     Attributes
     ----------
-    own : frame number -> Look, of the frames with settings of their own; frame 0 has some
+    own : mapping of int to Look
+        The frames with a look of their own, frame 0 among them, by number.
     """
 
     own: Mapping[int, Look]
@@ -34,10 +34,15 @@ class LookTimeline:
     @classmethod
     def all_alike(cls, look: Look) -> LookTimeline:
         """Return the looks of footage that is converted with one look throughout."""
-        return cls({0: plain(look)})
+        return cls({0: look})
+
+    @property
+    def context_frames(self) -> int:
+        """How many frames before a frame its colors may depend on."""
+        return max(color_context_frames(look) for look in self.own.values())
 
     def source(self, index: int) -> int:
-        """Return the frame whose settings a frame follows: itself, or one before it."""
+        """Return the frame whose look a frame has: itself, or one before it."""
         return self._keys[bisect_right(self._keys, index) - 1]
 
     def at(self, index: int) -> Look:
@@ -45,7 +50,7 @@ class LookTimeline:
         return self.own[self.source(index)]
 
     def from_here(self, index: int, look: Look) -> LookTimeline:
-        """Give a frame a look, and with it all that follow up to the next that has its own."""
+        """Give a look to a frame and all that follow, up to the next one with its own."""
         return LookTimeline({**self.own, index: look})
 
     def only_here(self, index: int, look: Look) -> LookTimeline:
@@ -63,20 +68,15 @@ class LookTimeline:
         return LookTimeline({**kept, 0: self.at(index)})
 
 
-def plain(look: Look) -> Look:
-    """Return nothing but the look of options that hold more, such as those of `convert`."""
-    return Look(**{option.name: getattr(look, option.name) for option in options_of(Look)})
-
-
 class Blenders:
-    """Gives each frame the blender of its look; one is made for each look that occurs."""
+    """The blender of each frame; one is made for each look that occurs."""
 
-    def __init__(self, looks: LookTimeline, make: Callable[[Look], Blender]) -> None:
-        self._looks, self._make = looks, make
+    def __init__(self, timeline: LookTimeline, make: Callable[[Look], Blender]) -> None:
+        self._timeline, self._make = timeline, make
         self._made: dict[Look, Blender] = {}
 
     def __call__(self, frame: Frame) -> Blender:
         """Return the blender of a frame."""
-        look = self._looks.at(frame.index)
+        look = self._timeline.at(frame.index)
         # two threads may both make it; the first one's is used
         return self._made.get(look) or self._made.setdefault(look, self._make(look))

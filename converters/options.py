@@ -1,4 +1,4 @@
-"""Options of `convert`. Light: `--help` imports nothing else."""
+"""Options of `convert`. Imports nothing heavy, so that `--help` answers at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,85 +8,92 @@ from typing import Any
 from converters.look import Look, load_look, settings_file
 from models import MODELS
 from utils.options import DeviceOptions, opt
-from utils.video import timecode
 from utils.video.options import EncoderOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Footage(DeviceOptions):
+class FileOptions(DeviceOptions):
     """What `convert` reads and writes."""
 
-    input_dir: Path = opt(help="the footage of dst: a folder of frames or a video", group="Files")
-    output_dir: Path = opt(
-        help="where the result goes: a folder, or a video such as result.mp4", group="Files"
-    )
+    input_dir: Path = opt(help="dst footage: a folder of frames or a video", group="Files")
+    output_dir: Path = opt(help="the result: a folder, or a video such as x.mp4", group="Files")
     aligned_dir: Path = opt(
-        help="the faces extracted from that footage; a face that is missing there is left as it is",
+        help="faces extracted from that footage; delete a face file to leave that face unchanged",
         group="Files",
     )
-    model_dir: Path = opt(help="the trained model", group="Files")
+    model_dir: Path = opt(help="folder of the trained model", group="Files")
     settings: Path | None = opt(
-        None, help="begin with the look of another result, its <result>_convert.json (default: "
-        "that of an earlier run into this place)", group="Files",
-    )  # fmt: skip
+        None,
+        help="start with the look of another result: its <result>_convert.json",
+        group="Files",
+    )
     mask_dir: Path | None = opt(
-        None, help="pictures of the frames' size and names: where they are black, something is "
-        "before the face and the footage is kept; a frame without one is all white",
+        None,
+        help="occlusion masks, named like the frames; black pixels keep the original footage",
         group="Files",
-    )  # fmt: skip
+    )
     model: str | None = opt(
-        None, help="refuse a model folder that holds another model", choices=MODELS.names,
+        None,
+        help="refuse a model folder that holds another model",
+        choices=MODELS.names,
         group="Files",
-    )  # fmt: skip
+    )
     overwrite: bool = opt(
         False,
-        help="start anew: replace an existing video; move what is in an existing folder to "
-        "<folder>_trash. Without it a folder is continued. An unfinished video is always continued "
-        "if it is the same run",
+        help="start over: replace a video, move a folder's images to <folder>_trash",
         group="Files",
     )
     from_: str | None = opt(
-        None, help=f"where to begin: {timecode.HELP}", group="Output",
-    )  # fmt: skip
-    to: str | None = opt(
-        None, help="where to end: the last frame's number, or the time that is not shown any more",
+        None,
+        help="first frame: a number counted from 0, or a time such as 12.5s or 1:02:03.5",
         group="Output",
-    )  # fmt: skip
+    )
+    to: str | None = opt(
+        None, help="last frame number (inclusive), or end time (exclusive)", group="Output"
+    )
     rate: float = opt(
-        25.0, help="frames per second when a folder of frames becomes a video; 29.97 and the like "
-        "mean 30000/1001", low=1, high=1000, group="Output",
-    )  # fmt: skip
+        25.0,
+        help="frames per second of a video made from a folder; 29.97 means 30000/1001",
+        low=1,
+        high=1000,
+        group="Output",
+    )
     image_format: str = opt(
-        "png", help="what pictures in a folder are written as; png loses nothing",
-        choices=("png", "jpg"), group="Output",
-    )  # fmt: skip
+        "png",
+        help="format of the images in a folder; png is lossless",
+        choices=("png", "jpg"),
+        group="Output",
+    )
     provenance: bool = opt(
-        True, help="mark the result as synthetic and sign it (docs/provenance.md); the log of the "
-        "run says if this was switched off", group="Output",
-    )  # fmt: skip
+        True,
+        help="mark the result as synthetic and sign it (docs/provenance.md)",
+        group="Output",
+    )
     mask_output: Path | None = opt(
-        None, help="write the masks the faces were blended with as well: a folder, or a video if "
-        "the result is one", group="Output",
-    )  # fmt: skip
+        None,
+        help="also write the blending masks: to a folder, or a video if the result is one",
+        group="Output",
+    )
     interactive: bool = opt(
-        False, help="choose the look in a window, frame by frame if need be, before everything is "
-        "rendered (docs/interactive.md)", group="SavedSession",
-    )  # fmt: skip
+        False,
+        help="choose the look in a window, per frame if needed (docs/interactive.md)",
+        group="Session",
+    )
     session: Path | None = opt(
-        None, help="render with the settings per frame that --interactive has kept in this file; "
-        "default: <output>.session.json, if it exists", group="SavedSession",
-    )  # fmt: skip
+        None,
+        help="session file of --interactive (default: <output>.session.json, if it exists)",
+        group="Session",
+    )
     use_session: bool = opt(
-        True, help="use a session if there is one; without it the look's flags count",
-        group="SavedSession",
-    )  # fmt: skip
+        True, help="use the session file if there is one, instead of the look", group="Session"
+    )
     batch_size: int = opt(
         8, help="faces the model predicts at once", low=1, high=256, group="Device"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertOptions(Look, EncoderOptions, Footage):
+class ConvertOptions(Look, EncoderOptions, FileOptions):
     """Options of `convert`."""
 
     @classmethod

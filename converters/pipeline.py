@@ -1,7 +1,7 @@
 """From frames to converted frames: cut the faces out, predict them in batches, blend.
 
-Each of the three steps works in threads of its own while the caller reads and writes. Frames stay
-in order, and each step holds only a few of them.
+Each of the three steps has threads of its own while the caller reads and writes. Frames stay in
+order, and each step holds only a few of them.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -33,16 +33,22 @@ Results = Generator[R, None, None]
 
 @dataclass(frozen=True, eq=False)
 class FrameJob:
-    """A frame on its way.
+    """A frame on its way through the pipeline.
 
     Attributes
     ----------
-    frame : as it came
-    infos : its faces that are still in the race
-    crops : their aligned pictures (R, R, 3) float32 0..1, once cut
-    swaps : and what the model made of them, once predicted
-    failures : what went wrong so far, in words
-    visibility : (H, W) uint8, 0 where something is before the faces; None if nothing is
+    frame : Frame
+        The original.
+    infos : list of FaceInfo
+        Its faces, but those that have failed.
+    crops : list of (R, R, 3) float32
+        Their aligned images, 0..1, between cutting and predicting.
+    swaps : list of Swap
+        Their predictions.
+    failures : list of str
+        What went wrong so far, one sentence each.
+    visibility : (H, W) uint8 or None
+        0 where an object occludes the face; None when nothing does.
     """
 
     frame: Frame
@@ -55,14 +61,18 @@ class FrameJob:
 
 @dataclass(frozen=True, eq=False)
 class Converted:
-    """A finished frame.
+    """A converted frame.
 
     Attributes
     ----------
-    frame : with its new picture
-    faces : how many were put in
-    failures : what went wrong, in words
-    face_alpha : (H, W) uint8, how much of each pixel is face; None if not asked for
+    frame : Frame
+        With its new image.
+    faces : int
+        How many faces were converted.
+    failures : list of str
+        What went wrong, one sentence each.
+    face_alpha : (H, W) uint8 or None
+        How much of each pixel is face, if the pipeline was asked for it.
     """
 
     frame: Frame
@@ -77,15 +87,24 @@ class Pipeline:
 
     Attributes
     ----------
-    predictor : what makes the faces
-    blender : gives for a frame what puts them in
-    batch_size : faces predicted at once
-    trace : gives the receiver of intermediate pictures for a frame, or None
-    save : is given each finished frame in the thread that blended it, out of order, or None
-    with_face_alpha : whether finished frames say where their faces are
-    visibility : gives a frame's `FrameJob.visibility`, or None
-    motions : how faces move from frame to frame
-    context : says of a frame that it is only looked at, for the colors of those after it
+    predictor : Predictor
+        Predicts the faces.
+    blender : callable
+        Frame -> Blender that puts the faces in.
+    batch_size : int
+        Faces predicted at once.
+    trace : callable or None
+        Frame -> Trace that takes the intermediate images of its faces.
+    save : callable or None
+        Takes each converted frame in the thread that blended it, out of order.
+    with_face_alpha : bool
+        Whether converted frames get a `face_alpha`.
+    visibility : callable or None
+        Frame -> `FrameJob.visibility`.
+    motions : Motions
+        How far each face moves from frame to frame.
+    context : callable or None
+        Frame -> bool, whether it only serves the colors of frames after it and is not converted.
     """
 
     predictor: Predictor
@@ -102,7 +121,7 @@ class Pipeline:
         """Convert frames with their faces, lazily and in order."""
         workers = cores()
         jobs = (FrameJob(frame, infos) for frame, infos in frames)
-        with ExitStack() as stack:  # left early, the last step stops first
+        with ExitStack() as stack:  # when the caller stops early, the last step stops first
 
             def step(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
                 return stack.enter_context(closing(_results(function, items, workers)))
@@ -113,7 +132,7 @@ class Pipeline:
             yield from step(self.blend, remembered, workers)
 
     def cut(self, job: FrameJob) -> FrameJob:
-        """Cut the faces of a frame out of it; one that cannot be aligned is given up."""
+        """Cut the faces out of a frame; one that cannot be aligned becomes a failure."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
         infos, crops, failures = [], [], []
         try:
@@ -132,7 +151,7 @@ class Pipeline:
         return replace(job, infos=infos, crops=crops, failures=failures, visibility=visibility)
 
     def _batches(self, jobs: Iterable[FrameJob]) -> Iterator[list[FrameJob]]:
-        """Group frames until they hold a batch of faces; frames without any do not pile up."""
+        """Group frames until they have a batch of faces; frames without any do not pile up."""
         batch: list[FrameJob] = []
         for job in jobs:
             batch.append(job)
@@ -144,38 +163,38 @@ class Pipeline:
             yield batch
 
     def predict(self, batch: list[FrameJob]) -> list[FrameJob]:
-        """Have the model make the faces of some frames, all at once."""
+        """Predict the faces of some frames, all at once."""
         crops = [crop for job in batch for crop in job.crops]
-        made = iter(self.predictor(crops, self.batch_size))
-        done = []
+        predictions = iter(self.predictor(crops, self.batch_size))
+        predicted = []
         for job in batch:
             pairs = zip(job.infos, job.crops, strict=True)
-            swaps = [self._swap(info, crop, *next(made)) for info, crop in pairs]
-            done.append(replace(job, crops=[], swaps=swaps))
-        return done
+            swaps = [self._swap(info, crop, *next(predictions)) for info, crop in pairs]
+            predicted.append(replace(job, crops=[], swaps=swaps))
+        return predicted
 
     def _swap(
         self, info: FaceInfo, crop: np.ndarray, face: np.ndarray, mask: np.ndarray | None
     ) -> Swap:
-        kind, way = self.predictor.face_type, self.motions.get(info, (0.0, 0.0))
-        return Swap(info.source_landmarks, crop, face, mask, kind, info.face_index, way)
+        face_type, motion = self.predictor.face_type, self.motions.get(info, (0.0, 0.0))
+        return Swap(info.source_landmarks, crop, face, mask, face_type, info.face_index, motion)
 
     def remember(self, jobs: Iterable[FrameJob]) -> Iterator[FrameJob]:
-        """Give the faces their masks of several frames, if the look makes use of them.
+        """Give the faces their masks of several frames, if the look needs them.
 
-        Frames come in order; those that are only looked at end here.
+        Frames come in order; those that only serve the colors of later ones end here.
         """
-        memory = MaskHistory()
+        history = MaskHistory()
         for job in jobs:
             blender, swaps = self.blender(job.frame), job.swaps
             if context_frames := color_context_frames(blender.look):
                 masks = [blender.face_mask(swap) for swap in swaps]
-                swaps = memory.add(job.frame.index, swaps, masks, 1 + context_frames)
+                swaps = history.add(job.frame.index, swaps, masks, 1 + context_frames)
             if self.context is None or not self.context(job.frame):
                 yield replace(job, swaps=swaps)
 
     def blend(self, job: FrameJob) -> Converted:
-        """Put the faces of a frame in."""
+        """Blend the predicted faces into a frame."""
         before = job.frame.image
         trace = self.trace(job.frame) if self.trace else None
         face_alpha = np.zeros(before.shape[:2], np.uint8) if self.with_face_alpha else None
@@ -184,16 +203,16 @@ class Pipeline:
         image16 = job.frame.image16
         if image16 is not None:
             image16 = restore_16_bit(image16, before, image)
-        name = job.frame.name
-        told = [f"{name}: {failure}" for failure in [*job.failures, *failures]]
-        done = Converted(replace(job.frame, image=image, image16=image16), faces, told, face_alpha)
+        frame = replace(job.frame, image=image, image16=image16)
+        sentences = [f"{frame.name}: {failure}" for failure in [*job.failures, *failures]]
+        converted = Converted(frame, faces, sentences, face_alpha)
         if self.save:
-            self.save(done)
-        return done
+            self.save(converted)
+        return converted
 
 
 def _results(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
-    """Map in threads, in order; an exception is raised here, at its turn."""
+    """Map in threads, in order; an exception is raised here, when its item's turn comes."""
     for result in ordered_map(function, items, workers=workers, ahead=2 * workers, catch=()):
         if isinstance(result, Failure):
             raise result.error

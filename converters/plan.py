@@ -1,28 +1,15 @@
-"""Where a run's looks come from: the flags, a session, or a person at the window."""
+"""Where a run's looks come from: the command line, a session, or the user at the window."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
-from pathlib import Path
 
 from converters.interactive import session_file
-from converters.look import Look
+from converters.interactive.session_file import SessionFile
+from converters.look import Look, fingerprint, look_to_json
 from converters.look_timeline import LookTimeline
-from converters.options import ConvertOptions
-from converters.predictor import Predictor
-from facelib.faceset import FaceInfo
 from utils import console
-from utils.files import list_images
-from utils.options import to_json
-from utils.video.source import FrameSource
-
-VIDEO_FRAME = re.compile(r"\d{6,}")  # how frames of a video are called
-NumberOf = Callable[[str], int | None]
-"""Gives the number of a frame by its name."""
 
 
 @dataclass(frozen=True)
@@ -31,91 +18,69 @@ class Plan:
 
     Attributes
     ----------
-    looks : of each frame
-    number_of : the number of a frame by its name, if frames have settings of their own
+    timeline : LookTimeline
+        The look of each frame.
+    from_session : bool
+        Whether frames may have looks of their own.
     """
 
-    looks: LookTimeline
-    number_of: NumberOf | None = None
+    timeline: LookTimeline
+    from_session: bool = False
 
     def facts(self, as_whole: bool) -> dict[str, object]:
-        """Return what tells this run from others: what frames are compared one by one is left out.
+        """Return what the journal's header says of the looks.
 
         Parameters
         ----------
-        as_whole : whether the result is one piece, such as a video
+        as_whole : bool
+            Whether the result is one piece, such as a video; else frames whose look has changed are
+            told apart by `fingerprints`.
         """
-        if self.number_of is None:
-            return {"look": to_json(self.looks.at(0))}
+        if not self.from_session:
+            return {"look": look_to_json(self.timeline.at(0))}
         if not as_whole:
             return {"look": "of each frame"}
-        return {"look": {str(index): to_json(look) for index, look in self.looks.own.items()}}
+        return {
+            "look": {str(index): look_to_json(look) for index, look in self.timeline.own.items()}
+        }
 
-    @property
-    def look_fingerprint(self) -> Callable[[str], str] | None:
-        """What gives a frame's name a text that changes with its look, if frames differ."""
-        number_of = self.number_of
-        if number_of is None:
+    def fingerprints(self, number_of: Callable[[str], int | None]) -> Callable[[str], str] | None:
+        """Return what turns a frame's name into the fingerprint of its look; None if all are alike.
+
+        Parameters
+        ----------
+        number_of : callable
+            Name of a frame -> its number.
+        """
+        if not self.from_session:
             return None
-        return lambda name: digest(self.looks.at(number_of(name) or 0))
+        return lambda name: fingerprint(self.timeline.at(number_of(name) or 0))
 
 
-def digest(look: Look) -> str:
-    """Return a short text that two looks share only if they are the same."""
-    return blake2b(json.dumps(to_json(look)).encode(), digest_size=8).hexdigest()
+def read_plan(
+    look: Look, session: SessionFile, footage: str, number_of: Callable[[str], int | None]
+) -> Plan:
+    """Return the looks of a run without a window: those of the session, else one look for all.
 
-
-def check(options: ConvertOptions) -> None:
-    """Refuse what cannot work, before anything slow is done.
-
-    Raises
-    ------
-    UserError
-        If there is no screen for a window, or a named session does not exist.
-    """
-    if options.interactive:
-        # not at the top: nobody else needs a window
-        from converters.interactive import app
-
-        app.check_screen()
-    session_file.find(options)
-
-
-def choose(
-    options: ConvertOptions,
-    predictor: Predictor,
-    source: FrameSource,
-    faces: Mapping[str, list[FaceInfo]],
-) -> Plan | None:
-    """Return the looks of all frames; None if a person at the window wants to go on later.
+    Parameters
+    ----------
+    look : Look
+        The look without a session.
+    session : SessionFile
+        Where settings per frame may be.
+    footage : str
+        The name of the footage.
+    number_of : callable
+        Name of a frame -> its number; None if the footage has no such frame.
 
     Raises
     ------
-    UserError
-        If a session or a window is asked for that cannot be used.
+    InputError
+        If the session is damaged or belongs to other footage.
     """
-    if options.interactive:
-        from converters.interactive import app
-
-        looks = app.choose(options, predictor, source, faces)
-        return None if looks is None else Plan(looks, numbers(source))
-    path = session_file.find(options)
-    if path is None:
-        return Plan(LookTimeline.all_alike(options))
-    number_of = numbers(source)
-    saved = session_file.load(path, options.input_dir.name, number_of)
+    if not session.resume:
+        return Plan(LookTimeline.all_alike(look))
+    saved = session_file.load(session.path, footage, number_of)
     session_file.warn_of_missing(saved)
-    console.say(f'Each frame gets its settings from the session "{path}".')
-    return Plan(saved.timeline, number_of)
-
-
-def numbers(source: FrameSource) -> NumberOf:
-    """Return what knows the number of a frame by its name."""
-    if not source.is_video:
-        return {path.name: index for index, path in enumerate(list_images(source.path))}.get
-
-    def number(name: str) -> int | None:
-        stem = Path(name).stem
-        return int(stem) if VIDEO_FRAME.fullmatch(stem) else None
-
-    return number
+    console.say(f'Each frame gets its settings from the session "{session.path}".')
+    return Plan(saved.timeline, from_session=True)

@@ -1,4 +1,4 @@
-"""What turns aligned dst faces into src faces: a saved model behind a plain function."""
+"""Prediction of src faces from aligned dst faces: a saved model behind a plain function."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,18 @@ class Predictor:
 
     Attributes
     ----------
-    swap : (N, R, R, 3) float32 0..1 -> (N, R, R, 3) faces and (N, R, R, 1) masks, float32; the
-        masks may be None
-    resolution : R
-    face_type : how much of the head it takes and gives
-    base_erode, base_blur : the mask settings that suit it, in percent
-    name : which weights these are, for messages and for telling runs apart
-    has_mask : whether it makes masks
+    swap : callable
+        (N, R, R, 3) float32 0..1 -> (N, R, R, 3) faces and (N, R, R, 1) masks or None, float32.
+    resolution : int
+        The side R of the faces, in pixels.
+    face_type : FaceType
+        How much of the head is in its input and output.
+    base_erode, base_blur : int
+        The mask settings that suit it, in percent.
+    name : str
+        Model and iteration, for messages and to tell runs apart.
+    has_mask : bool
+        Whether it predicts masks.
     """
 
     swap: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
@@ -42,7 +47,7 @@ class Predictor:
     def __call__(
         self, crops: Sequence[np.ndarray], batch_size: int
     ) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """Swap (R, R, 3) float32 faces, `batch_size` at a time; a face and mask, 0..1, for each."""
+        """Return a predicted face and mask, 0..1, for each of some (R, R, 3) float32 faces."""
         swapped: list[tuple[np.ndarray, np.ndarray | None]] = []
         for start in range(0, len(crops), batch_size):
             faces, masks = self.swap(np.stack(crops[start : start + batch_size]))
@@ -66,12 +71,12 @@ def load(model_dir: Path, name: str | None = None) -> Predictor:
 
 
 def of_model(model: ModelBase, name: str) -> Predictor:
-    """Make a predictor of a model that is built and has its weights, which change no more."""
+    """Return the predictor of a model whose weights are final."""
     side = model.resolution
     if not device.gpus():
         acceleration.accelerate_prediction(model.networks.values())
 
-    # One trace serves batches of any size.
+    # one trace serves batches of any size
     @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32)])
     def graph(dst: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor | None"]:
         face, mask = model.swap(dst)

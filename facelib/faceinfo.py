@@ -1,7 +1,7 @@
-"""What a face file knows about its face, as a record and as checked, versioned JSON.
+"""The metadata of a face file, as a record and as validated, versioned JSON.
 
-The JSON comes out of files that anybody may have made, so nothing in it is believed: every value is
-checked for type, count and range before it is used.
+The JSON comes from untrusted files: every value is checked for type, count and range before it is
+used.
 """
 
 import json
@@ -17,35 +17,48 @@ from facelib.types import FaceType, Rect
 from utils.errors import InputError
 
 VERSION = 1
-MAX_SIDE = 16_384  # pixels; the largest picture a face file may hold
+MAX_SIDE = 16_384  # pixels; the largest image that a face file may hold
 FARTHEST = 1_000_000  # pixels; no landmark of a real frame lies further out
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-ELSEWHERE = re.compile(
-    r"[/\\]|^[A-Za-z]:"
-)  # what makes a name lead out of its folder, on any system
+ELSEWHERE = re.compile(r"[/\\]|^[A-Za-z]:")
+"""What makes a name lead out of its folder, on any system."""
 
 
 @dataclass(frozen=True, eq=False)
 class FaceInfo:
-    """Everything later stages need to know about an aligned face.
+    """Everything that later stages need to know about an aligned face.
 
     Attributes
     ----------
     face_type : FaceType
-    size : int, side of the aligned picture in pixels; the longer side for MARK_ONLY
-    landmarks : (68, 2) float32, in the aligned picture
-    source_landmarks : (68, 2) float32, in the frame
-    source_rect : Rect, what the detector found, in the frame
-    source_name : str, name of the frame: its file name, or the one a video's frame would have
-    source : str, name of the folder or video the frame is from
-    frame_index : int, from 0
-    time : float or None, seconds; None for a frame from a folder
-    face_index : int, from 0: the largest face of the frame
-    detector, landmarker : str, their names in the registries
-    score : float, the detector's confidence, 0..1
-    quality : float, the landmarker's confidence (a logit: below 0 it is doubtful)
-    matrix : (2, 3) float64, frame -> aligned picture
-    smoothed : bool, whether the landmarks were smoothed over the frames around
+    size : int
+        Side of the aligned image in pixels; the longer side for MARK_ONLY.
+    landmarks : (68, 2) float32
+        Pixels of the aligned image.
+    source_landmarks : (68, 2) float32
+        Pixels of the frame.
+    source_rect : Rect
+        What the detector found, pixels of the frame.
+    source_name : str
+        File name of the frame, or the name that a video's frame would have.
+    source : str
+        Name of the folder or video that the frame is from.
+    frame_index : int
+        From 0.
+    time : float or None
+        Seconds; None for a frame from a folder.
+    face_index : int
+        From 0, the largest face of the frame.
+    detector, landmarker : str
+        Names in the registries.
+    score : float
+        The detector's confidence, 0..1.
+    quality : float
+        The landmarker's confidence, a logit; below 0 the landmarks are uncertain.
+    matrix : (2, 3) float64
+        From the frame to the aligned image.
+    smoothed : bool
+        Whether the landmarks were smoothed over time.
     """
 
     face_type: FaceType
@@ -67,12 +80,18 @@ class FaceInfo:
 
 
 def to_json(info: FaceInfo, name: str) -> bytes:
-    """Return the record as JSON; numbers are rounded to their worth, landmarks to 0.001 pixel.
+    """Return the metadata as JSON; landmarks are rounded to 0.001 pixel.
+
+    Parameters
+    ----------
+    info : FaceInfo
+    name : str
+        The file's, for messages.
 
     Raises
     ------
     InputError
-        If reading it back would fail; `name` says whose record it is.
+        If reading it back would fail.
     """
     record = {
         "version": VERSION,
@@ -99,17 +118,24 @@ def to_json(info: FaceInfo, name: str) -> bytes:
 
 
 def _rounded(numbers: np.ndarray | Rect) -> list[Any]:
-    # as float64, because a rounded float32 prints with all its binary digits
+    # as float64, because a rounded float32 prints all its binary digits
     return np.asarray(numbers, np.float64).round(3).tolist()
 
 
 def from_json(data: bytes, name: str) -> FaceInfo:
-    """Read a record back, trusting nothing.
+    """Parse and validate metadata.
+
+    Parameters
+    ----------
+    data : bytes
+        JSON.
+    name : str
+        The file's, for messages.
 
     Raises
     ------
     InputError
-        If it is not a whole and sane record of a known version; `name` says whose it is.
+        If it is not complete and valid metadata of a known version.
     """
     try:
         record = json.loads(data)
@@ -134,7 +160,7 @@ def from_json(data: bytes, name: str) -> FaceInfo:
 
 
 class _Unfit(Exception):  # noqa: N818 - it never leaves this file
-    """A value is not what was expected; the message says what was."""
+    """A value is not as expected; the message says what was expected."""
 
 
 def _damaged(name: str, reason: str) -> InputError:
@@ -143,7 +169,7 @@ def _damaged(name: str, reason: str) -> InputError:
 
 def _whole(low: int, high: int) -> Callable[[object], int]:
     def read(value: object) -> int:
-        # `type` and not `isinstance`: True is no number here
+        # `type` and not `isinstance`: True is not a number here
         if type(value) is not int or not low <= value <= high:
             raise _Unfit(f"a whole number from {low} to {high}")
         return value
@@ -153,7 +179,7 @@ def _whole(low: int, high: int) -> Callable[[object], int]:
 
 def _number(low: float, high: float) -> Callable[[object], float]:
     def read(value: object) -> float:
-        # NaN fails the comparison, and an integer of any length survives it
+        # NaN fails the comparison, and an integer of any size passes it safely
         if (type(value) is not int and type(value) is not float) or not low <= value <= high:
             raise _Unfit(f"a number from {low:g} to {high:g}")
         return float(value)
@@ -172,7 +198,7 @@ def _text(longest: int) -> Callable[[object], str]:
 
 def _file_name(value: object) -> str:
     name = _text(255)(value)
-    # the name becomes part of paths that are written to, so it must not lead anywhere else
+    # the name becomes part of paths that are written to, so it must not lead elsewhere
     if name in {"", ".", ".."} or ELSEWHERE.search(name):
         raise _Unfit("the name of a file, without a folder")
     return name
@@ -183,11 +209,11 @@ def _table(rows: int, columns: int, farthest: float) -> Callable[[object], np.nd
         expected = f"{rows} rows of {columns} numbers from {-farthest:g} to {farthest:g}"
         if type(value) is not list or len(value) != rows or {list} != set(map(type, value)):
             raise _Unfit(expected)
-        # looked at together and not one by one: many thousand records are opened at a time
+        # checked together and not one by one: many thousand files are opened at a time
         numbers = list(chain.from_iterable(value))
         if {columns} != set(map(len, value)) or not {int, float}.issuperset(map(type, numbers)):
             raise _Unfit(expected)
-        # before an integer of any length becomes a float; a NaN that this overlooks is found below
+        # before a huge integer becomes a float; a NaN that this overlooks is found below
         if not -farthest <= min(numbers) <= max(numbers) <= farthest:
             raise _Unfit(expected)
         table = np.array(numbers, np.float64).reshape(rows, columns)

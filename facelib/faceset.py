@@ -1,7 +1,7 @@
-"""Faces on disk: an aligned picture as PNG with its record in a chunk of its own; a folder of them.
+"""Faces on disk: aligned images as PNG, with metadata in a chunk of its own; and folders of them.
 
-Records are read by walking from chunk to chunk and stepping over the pixels, so thousands of files
-open in a second. They may come from anybody: nothing is read before its length is known.
+Metadata is read by walking from chunk to chunk and skipping the pixels, so thousands of files open
+in a second. Files are untrusted: nothing is read before its length is known.
 """
 
 import io
@@ -38,38 +38,38 @@ __all__ = [
 
 R = TypeVar("R")
 
-# Lower-case f: other programs may ignore it; s: private; t: kept by those that change the picture.
+# Lower-case f: other programs may ignore it; s: private; t: kept by those that edit the image.
 CHUNK = b"fsMt"
 MAX_PAYLOAD = 64 * 1024
 
-HELD_OUT = 0.05
+HELD_OUT = 0.05  # share of the faces
 
 
 def write_face(path: Path, image: np.ndarray, info: FaceInfo) -> None:
-    """Write an aligned picture (H, W, 3) uint8 BGR with its record as PNG, atomically.
+    """Write an aligned image (H, W, 3) uint8 BGR with its metadata as PNG, atomically.
 
     Raises
     ------
     InputError
-        If the record is not sane or does not fit the picture.
+        If the metadata is invalid or does not fit the image.
     """
     write_bytes(path, embed(encode_image(image, ".png"), info, path.name))
 
 
 def read_face(path: Path) -> tuple[np.ndarray, FaceInfo]:
-    """Read an aligned picture (H, W, 3) uint8 BGR and its record.
+    """Read an aligned image (H, W, 3) uint8 BGR and its metadata.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, or not one of ours.
+        If the file is missing, damaged, or not a face file.
     """
     info = read_info(path)
     return read_pixels(path), info
 
 
 def read_pixels(path: Path) -> np.ndarray:
-    """Read an aligned picture (H, W, 3) uint8 BGR whose record is known already.
+    """Read an aligned image (H, W, 3) uint8 BGR without its metadata.
 
     Raises
     ------
@@ -85,16 +85,16 @@ def read_pixels(path: Path) -> np.ndarray:
 
 
 def read_info(path: Path) -> FaceInfo:
-    """Read the record of a face file without its pixels.
+    """Read the metadata of a face file without its pixels.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, or not one of ours.
+        If the file is missing, damaged, or not a face file.
     """
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f'"{path.name}" is not a file')  # a pipe would be waited for
+            raise InputError(f'"{path.name}" is not a file')  # reading a pipe would block
         with path.open("rb", buffering=0) as file:
             return _read(file, path.name)
     except OSError as problem:
@@ -102,14 +102,14 @@ def read_info(path: Path) -> FaceInfo:
 
 
 def fingerprint(path: Path) -> bytes:
-    """Return 16 bytes that are the same for files of the same content, whatever their name or date.
+    """Return 16 bytes that identify a file's content, independent of its name and date.
 
-    A hash of the checksums that a PNG keeps of each of its chunks, so no pixel is read.
+    A hash of the checksums that a PNG stores with each chunk, so no pixel is read.
 
     Raises
     ------
     InputError
-        If the file is missing or not a whole PNG.
+        If the file is missing or not a complete PNG.
     """
     digest = blake2b(digest_size=16)
     try:
@@ -123,7 +123,7 @@ def fingerprint(path: Path) -> bytes:
 
 
 def try_each(read: Callable[[Path], R], paths: Sequence[Path]) -> list[R | str]:
-    """Return what `read` makes of each file, or the sentence that says why it cannot."""
+    """Return the result of `read` for each file, or the message of its InputError."""
     found: list[R | str] = []
     for path in paths:
         try:
@@ -138,24 +138,24 @@ def _unreadable(path: Path, problem: OSError) -> InputError:
 
 
 def extract_info(png: bytes, name: str) -> FaceInfo:
-    """Read the record out of the bytes of a face file; `name` is for messages."""
+    """Read the metadata in the bytes of a face file; `name` is for messages."""
     return _read(io.BytesIO(png), name)
 
 
 def embed(png: bytes, info: FaceInfo, name: str = "a face") -> bytes:
-    """Put a record into a PNG, in place of an older one; no pixel changes.
+    """Embed metadata into a PNG, replacing older metadata; no pixel changes.
 
     Raises
     ------
     InputError
-        If the record is not sane or does not fit the picture, or the bytes are no PNG.
+        If the metadata is invalid or does not fit the image, or the bytes are not a PNG.
     """
     payload = to_json(info, name)
     parts = [SIGNATURE]
     for kind, start, length in chunks(io.BytesIO(png), name):
         if kind != CHUNK:
             parts.append(png[start : start + 12 + length])
-        if kind == b"IHDR":  # right behind the header, where reading finds it first
+        if kind == b"IHDR":  # right after the header, where reading finds it first
             parts.append(chunk(CHUNK, payload))
     embedded = b"".join(parts)
     _read(io.BytesIO(embedded), name)
@@ -187,7 +187,7 @@ def _read(file: BinaryIO, name: str) -> FaceInfo:
 
 
 def _check_sides(sides: tuple[int, ...], info: FaceInfo, name: str) -> None:
-    """A picture that was scaled or cropped by another program no longer fits its landmarks."""
+    """Refuse an image that another program has scaled or cropped."""
     square = sides[0] == sides[1] or info.face_type is FaceType.MARK_ONLY
     if max(sides) > MAX_SIDE or max(sides) != info.size or min(sides) < 1 or not square:
         raise InputError(
@@ -197,16 +197,17 @@ def _check_sides(sides: tuple[int, ...], info: FaceInfo, name: str) -> None:
 
 
 FaceFiles = Sequence[tuple[Path, FaceInfo]]
-"""Faces on the disk: the file of each, and what its metadata says."""
+"""Faces on disk: the path and the metadata of each."""
 
 
 class Faceset(Sequence[tuple[Path, FaceInfo]]):
-    """The faces of a folder in natural order: paths and records; pictures are read when wanted.
+    """The faces of a folder in natural order, as paths and metadata; images are read on demand.
 
     Attributes
     ----------
     folder : Path
-    skipped : list of str, a sentence for each picture that is no readable face file
+    skipped : list of str
+        A sentence for each image that is not a readable face file.
     """
 
     def __init__(
@@ -218,7 +219,7 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
 
     @classmethod
     def open(cls, folder: Path) -> "Faceset":
-        """Read the records of all face files in a folder.
+        """Read the metadata of all face files in a folder.
 
         Raises
         ------
@@ -228,7 +229,7 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
         faces: list[tuple[Path, FaceInfo]] = []
         skipped = []
         paths = list_images(folder)
-        # not in threads: it is the interpreter's own work, which they would only slow down
+        # not in threads: this is pure Python, which they would only slow down
         records = processes.in_chunks(partial(try_each, read_info), paths)
         for path, record in zip(paths, records, strict=True):
             if isinstance(record, FaceInfo):
@@ -264,6 +265,6 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
 
 
 def held_out(info: FaceInfo) -> bool:
-    """Tell whether a face is kept from training to evaluate with: always the same 5 % or so."""
+    """Whether a face is held out of training for validation: always the same 5 % or so."""
     name = f"{info.source_name}\0{info.face_index}".encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(name, digest_size=8).digest()) < HELD_OUT * 2**64

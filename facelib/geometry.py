@@ -1,8 +1,8 @@
-"""From landmarks to the aligned picture and back: mean face, similarity fit, crops, warping.
+"""From landmarks to the aligned image and back: mean face, similarity fit, crops, warping.
 
-A crop is a (2, 3) matrix from frame pixels to the pixels of a square picture. Whatever its size, it
-maps the mean face's unit square to the same part of the picture, so the crop at another size is the
-matrix times a number. Pixel centers are whole numbers.
+A crop is a (2, 3) matrix from frame pixels to the pixels of a square image. Whatever its size, it
+maps the mean face's unit square to the same part of the image, so the crop at another size is the
+matrix times a number. Pixel centers are at integer coordinates.
 """
 
 import cv2
@@ -37,14 +37,14 @@ The mean of the faces dlib's landmarker was trained on.
 """
 
 JAW_POINTS = 17
-# The border around the unit square, as a part of the picture's side.
+# The border around the unit square, as a fraction of the image's side.
 BORDERS = {FaceType.HALF: 0.0, FaceType.FULL: 12 / 64, FaceType.HEAD: 24 / 64}
-# Pixels. Reached where 90 become one; it only keeps a senseless matrix from costing minutes.
+# Pixels. Reached where 90 become one; it only keeps a degenerate matrix from costing minutes.
 WIDEST_BLUR = 32.0
 
 
 def fit_similarity(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Fit rotation, one scale and shift by least squares (Umeyama 1991); it never mirrors.
+    """Fit rotation, uniform scale and translation by least squares (Umeyama 1991); never mirrors.
 
     Parameters
     ----------
@@ -52,12 +52,13 @@ def fit_similarity(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    matrix : (2, 3) float64, points -> reference
+    matrix : (2, 3) float64
+        From points to reference.
 
     Raises
     ------
     InputError
-        If the points lie in one point or are not finite.
+        If all points coincide or are not finite.
     """
     points = np.asarray(points, np.float64)
     if not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1e-6:
@@ -71,16 +72,20 @@ def fit_similarity(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
 def crop_matrix(
     landmarks: np.ndarray, size: int, face_type: FaceType, scale: float = 1.0
 ) -> np.ndarray:
-    """Return the matrix from the picture that holds `landmarks` to an aligned picture.
+    """Return the matrix from the image that `landmarks` belong to, to an aligned image.
 
-    With the landmarks of an aligned picture it leads from there to another face type or size.
+    With the landmarks of an aligned image it maps from there to another face type or size.
 
     Parameters
     ----------
-    landmarks : (68, 2) float, pixels
-    size : side of the aligned picture in pixels
-    face_type : how much it shows; MARK_ONLY is the whole frame: the identity, whatever `size`
-    scale : above 1 the crop covers more of the frame, about its own center
+    landmarks : (68, 2) float
+        Pixels.
+    size : int
+        Side of the aligned image in pixels.
+    face_type : FaceType
+        How much it shows; MARK_ONLY is the whole frame: the identity, whatever `size`.
+    scale : float
+        Above 1 the crop covers more of the frame, about its own center.
 
     Returns
     -------
@@ -103,7 +108,7 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def invert(matrix: np.ndarray) -> np.ndarray:
-    """Return the (2, 3) float64 matrix that leads back."""
+    """Return the inverse (2, 3) float64 matrix."""
     return cv2.invertAffineTransform(np.asarray(matrix, np.float64))
 
 
@@ -114,7 +119,7 @@ def resize_matrix(matrix: np.ndarray, old_size: int, new_size: int) -> np.ndarra
 
 def crop_side(matrix: np.ndarray, size: int) -> float:
     """Return the side of the crop square in frame pixels."""
-    return size / _zoom(matrix)
+    return size / _scale_of(matrix)
 
 
 def crop_corners(matrix: np.ndarray, size: int) -> np.ndarray:
@@ -123,28 +128,32 @@ def crop_corners(matrix: np.ndarray, size: int) -> np.ndarray:
     return apply(invert(matrix), np.array([(low, low), (high, low), (high, high), (low, high)]))
 
 
-def _zoom(matrix: np.ndarray) -> float:
-    """How many picture pixels one frame pixel becomes."""
+def _scale_of(matrix: np.ndarray) -> float:
+    """Return the number of crop pixels per frame pixel."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
 def warp_face(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Cut the aligned picture out of a frame: cubic, black outside the frame.
+    """Crop the aligned image out of a frame: bicubic, black outside the frame.
 
-    When it shrinks, the frame is blurred first by as much as an average over each new pixel's area
-    would blur it, so fine patterns turn gray instead of into false ones.
+    When it shrinks, the frame is first blurred by as much as an area average would, against
+    aliasing.
 
     Parameters
     ----------
-    image : (H, W, C) uint8 or float32 in 0..1, C from 1 to 4
-    matrix : (2, 3) float64, frame -> aligned pixels
-    size : side of the result
+    image : (H, W, C) uint8 or float32 in 0..1
+        C is 1 to 4.
+    matrix : (2, 3) float64
+        From the frame to the aligned image.
+    size : int
+        Side of the result.
 
     Returns
     -------
-    face : (size, size, C), of the image's dtype and within its range
+    face : (size, size, C)
+        Of the image's dtype and within its range.
     """
-    zoom = _zoom(matrix)
+    zoom = _scale_of(matrix)
     # Deviation of a Gaussian that passes as much of the finest detail kept as the area average does
     # (sinc(1/2) = 0.64); it fades out toward zoom 1, so sharpness does not jump there.
     sigma = min(0.35 * np.sqrt(max(0.0, 1 / zoom**2 - 1)), WIDEST_BLUR)

@@ -1,6 +1,6 @@
 """The 68 landmarks: which is which, masks, mirror image, drawing, openings of mouth and eyes.
 
-"Right" is the person's right, which is image-left; the numbers follow iBUG.
+"Right" is the person's right, which is image-left; the indices follow iBUG.
 """
 
 from typing import Any
@@ -48,10 +48,10 @@ def _mirror_table() -> np.ndarray:
 
 
 MIRROR = _mirror_table()
-"""(68,) int: landmark i of the mirror image is landmark MIRROR[i] of the picture."""
+"""(68,) int: landmark i of the mirrored image is landmark MIRROR[i] of the original."""
 
-FRACTION_BITS = 4  # drawing knows 1/16 of a pixel
-FARTHEST = 100_000  # pixels; keeps a wild landmark from overflowing the drawing's integers
+FRACTION_BITS = 4  # drawing has a resolution of 1/16 pixel
+FARTHEST = 100_000  # pixels; keeps an outlier from overflowing the drawing's integers
 
 
 def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -59,12 +59,14 @@ def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
     Parameters
     ----------
-    landmarks : (68, 2) float, pixels
+    landmarks : (68, 2) float
+        Pixels.
     shape : (height, width)
 
     Returns
     -------
-    mask : (height, width, 1) float32, 1 inside and 0 outside
+    mask : (height, width, 1) float32
+        1 inside, 0 outside.
     """
     return _fill(landmarks, HULLS, shape)
 
@@ -85,7 +87,7 @@ def _fill(
 
 
 def _fixed_point(points: np.ndarray) -> np.ndarray:
-    """Points as the whole numbers of 1/16 pixel that OpenCV draws with."""
+    """Return points in the fixed-point numbers, 1/16 pixel, that OpenCV draws with."""
     points = np.asarray(points, np.float64)
     if not np.isfinite(points).all():
         raise InputError("the landmarks of this face are not numbers, so it cannot be drawn")
@@ -94,7 +96,7 @@ def _fixed_point(points: np.ndarray) -> np.ndarray:
 
 
 def mirror(landmarks: np.ndarray, width: int) -> np.ndarray:
-    """Return the landmarks (68, 2) of the mirrored picture, whose width is `width`."""
+    """Return the landmarks (68, 2) of the mirrored image, whose width is `width`."""
     mirrored = landmarks[MIRROR].copy()
     mirrored[:, 0] = width - 1 - mirrored[:, 0]
     return mirrored
@@ -103,17 +105,18 @@ def mirror(landmarks: np.ndarray, width: int) -> np.ndarray:
 def draw(
     image: np.ndarray, landmarks: np.ndarray, color: tuple[int, int, int] = (0, 255, 0)
 ) -> np.ndarray:
-    """Draw the landmarks on a copy of a picture: lines along every part, and dots.
+    """Draw the landmarks on a copy of an image: lines along every part, and dots.
 
     Parameters
     ----------
     image : (H, W, 3) uint8 BGR
-    landmarks : (68, 2) float, pixels
-    color : BGR
+    landmarks : (68, 2) float
+        Pixels.
+    color : (blue, green, red)
 
     Returns
     -------
-    image : (H, W, 3) uint8 BGR, a new one
+    drawn : (H, W, 3) uint8 BGR
     """
     drawn = image.copy()
     points = _fixed_point(landmarks)
@@ -123,7 +126,7 @@ def draw(
     cv2.polylines(drawn, lines, isClosed=False, **style)
     cv2.polylines(drawn, rings, isClosed=True, **style)
     for number, point in enumerate(points):
-        radius = 2 if number < len(JAW) else 1  # the jaw is the least certain part: easier to see
+        radius = 2 if number < len(JAW) else 1  # the jaw is the least certain part
         cv2.circle(drawn, point.tolist(), radius << FRACTION_BITS, **style)
     return drawn
 

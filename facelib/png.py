@@ -1,4 +1,4 @@
-"""The chunks of a PNG, walked without decoding it; nothing is read before its length is known."""
+"""The chunks of a PNG, read without decoding it; nothing is read before its length is known."""
 
 import io
 import os
@@ -10,18 +10,18 @@ from typing import BinaryIO
 from utils.errors import InputError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_FILE = 1 << 28  # bytes; a face picture of 8192 x 8192 pixels has not more
-MAX_CHUNKS = 1 << 16  # libpng writes 8 kB chunks: enough for half a gigabyte
+MAX_FILE = 1 << 28  # bytes; a face image of 8192 x 8192 pixels has no more
+MAX_CHUNKS = 1 << 16  # libpng writes chunks of 8 kB: enough for half a gigabyte
 
 
 def chunks(file: BinaryIO, name: str) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (type, start, length of the data) of each chunk of a PNG, reading only the heads."""
+    """Yield (type, start, length of the data) of each chunk of a PNG, reading only the headers."""
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
     if file.read(8) != SIGNATURE:
         raise InputError(f'"{name}" is not a PNG, so it holds no face data')
     if end > MAX_FILE:
-        raise InputError(f'"{name}" is larger than a face picture can be')
+        raise InputError(f'"{name}" is larger than a face image can be')
     start = 8
     for _ in range(MAX_CHUNKS):
         file.seek(start)
@@ -41,7 +41,7 @@ def chunks(file: BinaryIO, name: str) -> Iterator[tuple[bytes, int, int]]:
 
 
 def content(file: BinaryIO, start: int, length: int, name: str) -> bytes:
-    """Return the data of the chunk at `start`, its checksum checked."""
+    """Return the data of the chunk at `start` after verifying its checksum."""
     file.seek(start + 4)
     body = file.read(4 + length)
     if file.read(4) != struct.pack(">I", zlib.crc32(body)):
@@ -55,7 +55,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def check_sums(png: bytes, name: str) -> None:
-    """Check every checksum: the decoder may show a damaged picture as if nothing were wrong."""
+    """Verify every checksum: the decoder may decode a damaged image without an error."""
     file = io.BytesIO(png)
     for _, start, length in chunks(file, name):
         content(file, start, length, name)

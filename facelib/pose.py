@@ -1,7 +1,7 @@
-"""Which way a head looks, in degrees, from its 68 landmarks and a 3-D head.
+"""Head pose in degrees, from the 68 landmarks and a 3-D head model.
 
 The focal length of footage is unknown, so the strength of the perspective is estimated along with
-the pose; landmarks are brought to unit size first. So neither scale nor distance matters.
+the pose; landmarks are normalized to unit size first. So neither scale nor distance matters.
 """
 
 from typing import NamedTuple
@@ -17,9 +17,12 @@ class Pose(NamedTuple):
 
     Attributes
     ----------
-    pitch : float, positive when the head looks down
-    yaw : float, positive when the nose points to image-left
-    roll : float, positive when the head is tilted clockwise
+    pitch : float
+        Positive when the head looks down.
+    yaw : float
+        Positive when the nose points to image-left.
+    roll : float
+        Positive when the head is tilted clockwise.
     """
 
     pitch: float
@@ -59,12 +62,12 @@ HEAD = np.array([
 The 68-point model that circulates with the head-pose-estimation projects.
 """
 
-# Speech moves the chin and the lower lip; what is left tells a turned head from an open mouth.
-STEADY = np.r_[0:4, 13:55]
-CENTERED = (HEAD - HEAD.mean(axis=0))[STEADY]
+# Speech moves the chin and the lower lip; the other landmarks are rigid.
+RIGID = np.r_[0:4, 13:55]
+CENTERED = (HEAD - HEAD.mean(axis=0))[RIGID]
 
 # Strength of the perspective: the head's radius over its distance; 0.08 is a head at 0.75 m. The
-# prior is weak: it decides only where the landmarks themselves say nothing about the distance.
+# prior is weak: it decides only where the landmarks themselves contain no distance cue.
 PROBES = (0.01, 0.09, 0.17)
 NEAREST = 0.22
 USUAL, PRIOR = 0.08, 0.02
@@ -73,28 +76,29 @@ USUAL, PRIOR = 0.08, 0.02
 def pose(landmarks: np.ndarray) -> Pose:
     """Estimate the rotation of a head.
 
-    The same in the frame and in an aligned picture, up to the roll that aligning takes away.
+    The result is the same in the frame and in an aligned image, except for the roll.
 
     Parameters
     ----------
-    landmarks : (68, 2) float, pixels of any scale
+    landmarks : (68, 2) float
+        Pixels of any scale.
 
     Raises
     ------
     InputError
-        If the landmarks lie in one point, so no pose exists.
+        If all landmarks coincide, so that no pose exists.
     """
     points = np.asarray(landmarks, np.float64)
     points = points - points.mean(axis=0)
     radius = np.sqrt((points**2).sum(axis=1).mean())
     if not np.isfinite(radius) or radius < 1e-6:
         raise InputError("the landmarks of this face lie in one point, so it has no pose")
-    points = (points / radius)[STEADY]
+    points = (points / radius)[RIGID]
     return _angles(_solve(points, _perspective(points))[0])
 
 
 def _perspective(points: np.ndarray) -> float:
-    """Find how strong the perspective is: the lowest point of a parabola through three probes."""
+    """Estimate the strength of the perspective: the minimum of a parabola through three probes."""
     costs = [_solve(points, k)[1] + PRIOR * (k - USUAL) ** 2 for k in PROBES]
     curve, slope, _ = np.polyfit(PROBES, costs, 2)
     if curve <= 0:
@@ -103,10 +107,10 @@ def _perspective(points: np.ndarray) -> float:
 
 
 def _solve(points: np.ndarray, perspective: float) -> tuple[np.ndarray, float]:
-    """Return the rotation (3, 3) and the mean squared distance of the points it leaves."""
+    """Return the rotation (3, 3) and the mean squared reprojection error."""
     camera = np.diag([1 / perspective, 1 / perspective, 1.0])
     try:
-        # SQPnP is a global solver: no first guess, so a profile cannot fall into a mirrored answer
+        # SQPnP is a global solver: without a first guess a profile cannot get a mirrored solution
         _, turn, shift = cv2.solvePnP(CENTERED, points, camera, None, flags=cv2.SOLVEPNP_SQPNP)
         turn, shift = cv2.solvePnPRefineLM(CENTERED, points, camera, None, turn, shift)
     except cv2.error:
@@ -117,10 +121,10 @@ def _solve(points: np.ndarray, perspective: float) -> tuple[np.ndarray, float]:
 
 
 def _angles(rotation: np.ndarray) -> Pose:
-    """Take Rz(roll) Ry(yaw) Rx(pitch) apart, so that turning the picture changes the roll alone."""
+    """Decompose Rz(roll) Ry(yaw) Rx(pitch), so that rotating the image changes only the roll."""
     flat = np.hypot(rotation[0, 0], rotation[1, 0])
     yaw = np.arctan2(-rotation[2, 0], flat)
-    if flat < 1e-6:  # looking exactly sideways, pitch and roll are one and the same
+    if flat < 1e-6:  # gimbal lock: looking exactly sideways, pitch and roll are the same
         pitch, roll = np.arctan2(-rotation[1, 2], rotation[1, 1]), 0.0
     else:
         pitch = np.arctan2(rotation[2, 1], rotation[2, 2])

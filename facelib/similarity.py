@@ -1,6 +1,6 @@
-"""How alike pictures of faces are: pure functions that training and evaluation share.
+"""Similarity of face images and masks: pure functions shared by training and evaluation.
 
-NaN stands for "cannot be said".
+NaN means that a metric is undefined.
 """
 
 from collections.abc import Callable
@@ -10,25 +10,32 @@ from skimage.metrics import structural_similarity
 
 
 def masked_ssim(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> float:
-    """Return the mean SSIM (Wang 2004: Gaussian of 1.5 pixels) of two pictures inside a mask.
+    """Return the mean SSIM (Wang 2004: Gaussian of 1.5 pixels) of two images inside a mask.
 
-    What is outside is set to black in both first, so that it counts for nothing at the edge either.
+    The outside is set to black in both first, so that it does not matter at the edge either.
 
     Parameters
     ----------
     first, second : (H, W, 3) float32, 0..1
-    mask : (H, W), 1 inside
+    mask : (H, W)
+        1 inside.
     """
     inside = mask[..., None] > 0
     _, ssim = structural_similarity(
-        first * inside, second * inside, data_range=1.0, channel_axis=2, full=True,
-        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-    )  # fmt: skip
+        first * inside,
+        second * inside,
+        data_range=1.0,
+        channel_axis=2,
+        full=True,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
     return float(ssim[mask > 0].mean()) if inside.any() else np.nan
 
 
 def medoid(vectors: np.ndarray, distance: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
-    """Return the row that is nearest to all the others: a typical one, whatever the distance is."""
+    """Return the row with the smallest sum of distances to the others: a typical one."""
     sums = [sum(distance(row, other) for other in vectors) for row in vectors]
     return np.asarray(vectors[int(np.argmin(sums))])
 
@@ -39,11 +46,12 @@ def spread_out(count: int, most: int) -> np.ndarray:
 
 
 def mask_overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the intersection of two masks over their union: 1 for equal ones; NaN for two empty.
+    """Return the intersection over union of two masks; NaN for two empty ones.
 
     Parameters
     ----------
-    first, second : of equal shape, 0..1; a pixel belongs to a mask from 0.5 on
+    first, second : arrays of equal shape, 0..1
+        A pixel belongs to a mask from 0.5 on.
     """
     one, other = first >= 0.5, second >= 0.5
     union = np.count_nonzero(one | other)

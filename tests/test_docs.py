@@ -40,6 +40,12 @@ def options_page():
                 f"\n\n{to_markdown(MODELS.load(name).Options)}\n"
                 for name, model in MODELS.items()
             ]
+    parts.append("## Names\n\nWhat the entries of a list mean; also `main.py help TOPIC`.\n")
+    for topic, target in main.TOPICS.items():
+        module, _, name = target.partition(":")
+        registry = getattr(import_module(module), name)
+        rows = "\n".join(f"* `{name}`: {entry.help}" for name, entry in registry.items())
+        parts.append(f"### {topic}\n\n{rows}\n")
     return "\n".join(parts)
 
 

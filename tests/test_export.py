@@ -28,10 +28,14 @@ def toy(monkeypatch):
 
 def save(name, model, folder):
     checkpoint.save_generation(
-        folder, state={"model": name, "iteration": 7}, options=options.to_json(model.options),
+        folder,
+        state={"model": name, "iteration": 7},
+        options=options.to_json(model.options),
         weights={name: network.get_weights() for name, network in model.networks.items()},
-        optimizer={}, history=np.zeros((7, 2)), keep=1,
-    )  # fmt: skip
+        optimizer={},
+        history=np.zeros((7, 2)),
+        keep=1,
+    )
 
 
 def toy_folder(folder, width=8):
@@ -125,10 +129,15 @@ class TestLoadWeights:
             models[name] = cls(cls.Options())
         save("H128", models["H128"], tmp_path)
         faces = np.random.default_rng(1).random((2, 128, 128, 3), np.float32)
-        assert all(part.loaded == part.total for part in
-                   weight_transfer.load_weights(models["DF"], tmp_path).values())  # fmt: skip
+        assert all(
+            part.loaded == part.total
+            for part in weight_transfer.load_weights(models["DF"], tmp_path).values()
+        )
         assert np.array_equal(models["DF"].swap(faces).image, models["H128"].swap(faces).image)
         taken = weight_transfer.load_weights(models["LIAEF128"], tmp_path)
         assert taken == {
-            "encoder": (4, 4), "inter_B": (0, 3), "inter_AB": (0, 3), "decoder": (0, 8),
-        }  # fmt: skip
+            "encoder": (4, 4),
+            "inter_B": (0, 3),
+            "inter_AB": (0, 3),
+            "decoder": (0, 8),
+        }

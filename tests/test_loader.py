@@ -41,7 +41,7 @@ def pairs(src, dst, count=400, flip=True):
     return np.array([
         [faces[i][1].degrees * (-1 if flip else 1) for faces, (i, flip) in ((src, s), (dst, d))]
         for s, d in shown
-    ])  # fmt: skip
+    ])
 
 
 @pytest.mark.parametrize("flip", [True, False])

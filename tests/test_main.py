@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import main
 from models import MODELS
+from utils.errors import ExitStatus
 
 ROOT = Path(__file__).parent.parent
 HELPS = [["--help"], *([*stage.split(), "--help"] for stage in main.STAGES)]
@@ -125,3 +127,18 @@ def test_a_family_of_tools_is_listed(two_words, capsys):
 def test_a_misspelled_second_word_is_a_usage_error(two_words, capsys):
     assert main.main(["tools", "loook"]) == 2
     assert "did you mean tools look?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("topic", main.TOPICS)
+def test_help_of_a_topic_lists_a_registry(topic, capsys):
+    assert main.main(["help", topic]) == 0
+    shown = capsys.readouterr().out
+    module, _, name = main.TOPICS[topic].partition(":")
+    for entry, about in getattr(import_module(module), name).items():
+        assert f"  {entry} " in shown
+        assert about.help in shown
+
+
+def test_help_of_an_unknown_topic_lists_the_topics(capsys):
+    assert main.main(["help", "mode"]) == ExitStatus.USAGE
+    assert "models, modes, masks" in capsys.readouterr().err

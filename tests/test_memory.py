@@ -29,8 +29,11 @@ def test_what_is_counted():
     decoder = 4 * 4 * 8 + 16 * 16 * 4
     found = memory.estimate(model, 5)  # the encoder sees both sides, a decoder one
     assert found[:4] == (
-        4 * parameters, 4 * parameters, 8 * parameters, 4 * 5 * 2 * (encoder + decoder)
-    )  # fmt: skip
+        4 * parameters,
+        4 * parameters,
+        8 * parameters,
+        4 * 5 * 2 * (encoder + decoder),
+    )
     assert found.total == sum(found)
 
 

@@ -269,14 +269,16 @@ def test_options_survive_json(model):
 def save(model, folder, iteration=12, keep=3):
     return checkpoint.save_generation(
         folder,
-        state={"model": next(n for n in MODELS if MODELS.load(n) is type(model)),
-               "iteration": iteration},
+        state={
+            "model": next(n for n in MODELS if MODELS.load(n) is type(model)),
+            "iteration": iteration,
+        },
         options=options.to_json(model.options),
         weights={name: network.get_weights() for name, network in model.networks.items()},
         optimizer={"m/0": np.ones(3, np.float32)},
         history=np.ones((iteration, 2)),
         keep=keep,
-    )  # fmt: skip
+    )
 
 
 def test_saved_and_loaded_it_gives_the_same_output(model, tmp_path):
@@ -314,9 +316,14 @@ class TestCheckpoint:
     def test_more_than_ten_arrays_keep_their_order(self, tmp_path):
         arrays = [np.full(1, number, np.float32) for number in range(12)]
         checkpoint.save_generation(
-            tmp_path, state={"model": "H64", "iteration": 1}, options={}, optimizer={},
-            weights={"net": arrays}, history=np.zeros((1, 1)), keep=1,
-        )  # fmt: skip
+            tmp_path,
+            state={"model": "H64", "iteration": 1},
+            options={},
+            optimizer={},
+            weights={"net": arrays},
+            history=np.zeros((1, 1)),
+            keep=1,
+        )
         loaded = checkpoint.load_newest(tmp_path).weights()["net"]
         assert [int(array[0]) for array in loaded] == list(range(12))
 
@@ -409,9 +416,15 @@ def test_dssim_is_skimages(side, noise):
     first = smooth_faces(1, side)
     second = (first + noise * RNG.standard_normal(first.shape)).clip(0, 1).astype(np.float32)
     full = structural_similarity(
-        first[0], second[0], channel_axis=2, data_range=1.0, gaussian_weights=True, sigma=1.5,
-        use_sample_covariance=False, full=True,
-    )[1]  # fmt: skip
+        first[0],
+        second[0],
+        channel_axis=2,
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )[1]
     expected = (1 - full[5:-5, 5:-5].mean()) / 2
     assert float(losses.dssim(first, second)[0]) == pytest.approx(expected, abs=2e-6)
 
@@ -489,12 +502,13 @@ def test_sae_losses_are_the_published_sums(pixel_loss):
         np.mean((f(faces[0], (1, 2)) - f(faces[1], (1, 2))) ** 2) * 3 for f in (np.mean, np.std)
     )
     expected = {
-        "src": difference(src, of_src.image, soft_src) + 10 / 100 * style
+        "src": difference(src, of_src.image, soft_src)
+        + 10 / 100 * style
         + 20 / 100 * difference(dst, swapped.image, 1 - soft_dst),
         "dst": difference(dst, of_dst.image, soft_dst),
         "src_mask": np.mean((2 * src.mask - 2 * of_src.mask) ** 2),
         "dst_mask": np.mean((2 * dst.mask - 2 * of_dst.mask) ** 2),
-    }  # fmt: skip
+    }
     made = model.losses(src, dst)
     assert set(made) == set(expected)
     for name, value in expected.items():

@@ -45,10 +45,15 @@ def people(tmp_path_factory):
 def settings(people, tmp_path, monkeypatch):
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
     values = {
-        "training_data_src_dir": people / "src", "training_data_dst_dir": people / "dst",
-        "model_dir": tmp_path / "model", "model": "TOY", "batch_size": 4, "seed": 5,
-        "learning_rate": 0.01, "preview": False,
-    }  # fmt: skip
+        "training_data_src_dir": people / "src",
+        "training_data_dst_dir": people / "dst",
+        "model_dir": tmp_path / "model",
+        "model": "TOY",
+        "batch_size": 4,
+        "seed": 5,
+        "learning_rate": 0.01,
+        "preview": False,
+    }
     return lambda **changes: options_class("TOY")(**values | changes)
 
 
@@ -62,20 +67,27 @@ def sides(settings, people):
 # --- files
 
 
-def test_training_writes_previews_measures_and_events(settings, monkeypatch):
+def test_training_writes_previews_metrics_and_events(settings, monkeypatch):
     monkeypatch.setattr(validation, "FACES", 2 * CHUNK)
     monkeypatch.setattr(monitor, "VALIDATION_SHARE", 1.0)
-    train.run(settings(target_iter=200, measure_minutes=0.01, preview_minutes=0.02,
-                       preview_history=True, tensorboard=True))  # fmt: skip
+    train.run(
+        settings(
+            target_iter=200,
+            measure_minutes=0.01,
+            preview_minutes=0.02,
+            preview_history=True,
+            tensorboard=True,
+        )
+    )
     folder = settings().model_dir
     rows = ValidationLog(folder / "progress.csv").until(200)
     assert len(rows) >= 2
     assert rows[-1]["ssim_dst"] > rows[0]["ssim_dst"]
     assert 0 < rows[-1]["mask_overlap"] <= 1
     assert np.isfinite([rows[-1]["to_src"], rows[-1]["to_dst"]]).all()
-    pictures = sorted((folder / "preview_history").iterdir())
-    assert pictures[0].name == "000000001.png"
-    assert pictures[-1].read_bytes() == (folder / "preview.png").read_bytes()
+    previews = sorted((folder / "preview_history").iterdir())
+    assert previews[0].name == "000000001.png"
+    assert previews[-1].read_bytes() == (folder / "preview.png").read_bytes()
     scalars, images = events(folder / "tensorboard")
     assert set(scalars) >= {"loss/src", "loss/dst", "kept out/ssim_dst", "kept out/to_src"}
     assert [step for step, _ in scalars["kept out/ssim_dst"]] == [r["iteration"] for r in rows]
@@ -159,7 +171,7 @@ def row(iteration, value=0.5):
     return dict.fromkeys(validation.COLUMNS, value) | {"iteration": iteration}
 
 
-def test_measures_survive_restarts_half_lines_and_courses_given_up(tmp_path):
+def test_metrics_survive_restarts_incomplete_lines_and_rollbacks(tmp_path):
     path = tmp_path / "progress.csv"
     for iteration in (100, 1_234_567, 1_300_000):
         ValidationLog(path).add(row(iteration, 1 / 3))
@@ -173,10 +185,10 @@ def test_measures_survive_restarts_half_lines_and_courses_given_up(tmp_path):
     assert [r["iteration"] for r in log.until(2_000_000)] == [100, 1_234_567, 1_250_000]
 
 
-# --- pictures
+# --- images
 
 
-def test_measures_are_drawn_where_they_belong():
+def test_metrics_are_drawn_where_they_belong():
     rows = [row(i, np.nan) | {"ssim_dst": v} for i, v in ((0, 0.0), (500, 1.0), (1000, 1.0))]
     image = plots.metric_curves(rows, 401)
     drawn = (image == plots.METRICS["ssim_dst"][1]).all(axis=-1)
@@ -218,9 +230,11 @@ def trainee(screen, people, tmp_path):
     ]  # fmt: skip
     with log.open("w") as out:
         process = subprocess.Popen(
-            command, env=screen.env | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
-            stdout=out, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            command,
+            env=screen.env | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
     shown = screen.window(window.TITLE, process)
     wait_until(lambda: screen.picture()[400:600, :600].any(), "the preview is shown")
     wait_until(lambda: (model_dir / "preview.png").exists(), "the preview is written")

@@ -169,11 +169,11 @@ def test_an_accident_is_no_answer(monkeypatch, accident):
         questions.ask(build(), {})
 
 
-def test_markdown_has_a_row_for_every_option():
-    table = command_line.to_markdown(Sample)
-    assert "| `--folder` | required | a path | where |" in table
-    assert "`--mode`, `--speed`" in table
-    assert table.count("\n") == 1 + 8
+def test_markdown_has_an_item_for_every_option():
+    items = command_line.to_markdown(Sample)
+    assert "* `--folder`: where (a path; required)" in items
+    assert "`--mode`, `--speed`" in items
+    assert items.count("* `--") == 8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of a training: collapse, no numbers, too little memory."""
+"""Faults during training: collapse, losses that are not finite, too little memory."""
 
 import numpy as np
 import pytest
@@ -30,10 +30,17 @@ def people(tmp_path_factory):
 def settings(people, tmp_path, monkeypatch):
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
     values = {
-        "training_data_src_dir": people / "src", "training_data_dst_dir": people / "dst",
-        "model_dir": tmp_path / "model", "model": "TOY", "batch_size": 2, "seed": 5,
-        "learning_rate": 1e-3, "preview": False, "preview_minutes": 0.0, "measure_minutes": 0.0,
-    }  # fmt: skip
+        "training_data_src_dir": people / "src",
+        "training_data_dst_dir": people / "dst",
+        "model_dir": tmp_path / "model",
+        "model": "TOY",
+        "batch_size": 2,
+        "seed": 5,
+        "learning_rate": 1e-3,
+        "preview": False,
+        "preview_minutes": 0.0,
+        "measure_minutes": 0.0,
+    }
     return lambda **changes: options_class("TOY")(**values | changes)
 
 
@@ -89,7 +96,7 @@ def test_learning_noise_and_single_bad_batches_are_none():
 def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsys, monkeypatch):
     monkeypatch.setattr(
         recovery, "CHECK_EVERY", 10**9
-    )  # that the pictures show it, too, is for below
+    )  # that predictions show it, too, is tested below
     session, runner = at_work(learning_rate=1e-6, keep=9)
     for _ in range(200):
         assert runner.step()
@@ -98,7 +105,7 @@ def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsy
     for _ in range(90):
         assert runner.step()
     session.save()
-    for variable in session.model.variables:  # dead: the masks and pictures are all wrong
+    for variable in session.model.variables:  # dead: masks and images are all wrong
         variable.assign(tf.random.normal(variable.shape, stddev=30.0))
     for _ in range(20):
         assert runner.step()  # not yet sure
@@ -117,7 +124,7 @@ def test_a_collapsed_training_returns_to_what_was_saved_before_it(at_work, capsy
     assert runner.step()
 
 
-def test_a_model_whose_pictures_are_white_throughout_returns_to_what_lived(at_work, capsys):
+def test_a_model_whose_predictions_are_entirely_white_returns_to_a_healthy_state(at_work, capsys):
     # H64 with a learning rate of 2e-4 did this, and its loss rose by a quarter only
     session, runner = at_work(keep=9)
     for _ in range(100):

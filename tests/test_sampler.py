@@ -48,7 +48,7 @@ def test_an_unchanged_sample_is_the_crop_that_a_converter_would_cut(tmp_path, si
     sampler = Sampler(Faceset.open(tmp_path), SamplerSettings(kind, 64), (1,))
     image, info = read_face(path)
     expected = warp_face(image, crop_matrix(info.landmarks, 64, kind), 64).astype(float)
-    inside = (slice(4, 60), slice(4, 60))  # outside the picture one repeats the edge, one is black
+    inside = (slice(4, 60), slice(4, 60))  # outside the image one repeats the edge, one is black
     sampled = sampler.plain(0)[..., :3]
     assert np.sqrt(np.mean((sampled - expected)[inside] ** 2)) < 3.5
 
@@ -65,7 +65,7 @@ def test_nothing_is_shifted_by_a_part_of_a_pixel(tmp_path, size):
     steps = np.indices((64, 64))[::-1].reshape(2, -1).T
     expected = apply(invert(crop), steps) * 255 / size
     shift = (sampled.reshape(-1, 3)[:, :2] - expected).mean(axis=0) * size / 255
-    assert np.abs(shift).max() < 0.1  # pixels of the picture; a mistake in the center makes 0.5
+    assert np.abs(shift).max() < 0.1  # pixels of the image; a mistake in the center makes 0.5
 
 
 def test_a_finer_pattern_than_the_output_can_show_turns_gray(tmp_path):

@@ -13,6 +13,7 @@ from support.conversion import INVERT, make_predictor, options, read_folder, wri
 from support.synthetic import make_frames, make_video
 
 from converters import convert
+from converters.footage import Footage
 from converters.interactive import app, session_file
 from converters.interactive.app import Autosave
 from converters.interactive.session_file import SavedSession, session_path
@@ -147,8 +148,7 @@ def test_a_named_session_must_exist(tmp_path):
 
 def test_frame_names_of_a_video_give_frame_numbers(tmp_path):
     make_video(tmp_path / "a.mp4", [image for image, _ in make_frames(3)])
-    source = convert.open_source(tmp_path / "a.mp4")
-    number = convert.plans.numbers(source)
+    number = Footage.open(tmp_path / "a.mp4").number_of
     names = ("000002.png", "1234567.png", "x.png", "12.png")
     assert [number(name) for name in names] == [2, 1234567, None, None]
 

@@ -1,11 +1,14 @@
 """The trainer: optimizer, step, saving, continuing, stopping, what goes wrong, what it tells."""
 
+import argparse
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
 import signal
 import sys
+from collections import Counter
 
 import keras
 import numpy as np
@@ -30,6 +33,7 @@ from trainer.session import TrainingSession
 from trainer.signals import stop_requests
 from trainer.step import TrainStep
 from utils import options
+from utils.command_line import add_options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
 
 if sys.platform != "win32":
@@ -155,8 +159,10 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
         step = TrainStep(Toy(ToyOptions()), 0.01, clip)
         step.optimizer.apply = lambda gradients, clip=clip: received.update({clip: gradients})
         step._step(*(Batch(*map(tf.constant, batch)) for batch in (src, dst)))
-    plain, short, same = (np.concatenate([g.numpy().ravel() for g in gradients]) for gradients in
-                          (received[0.0], received[1e-3], received[1e3]))  # fmt: skip
+    plain, short, same = (
+        np.concatenate([g.numpy().ravel() for g in gradients])
+        for gradients in (received[0.0], received[1e-3], received[1e3])
+    )
     assert np.linalg.norm(short) == pytest.approx(1e-3, rel=1e-4)
     np.testing.assert_allclose(short / np.linalg.norm(short), plain / np.linalg.norm(plain), 1e-4)
     np.testing.assert_array_equal(same, plain)
@@ -493,6 +499,48 @@ def test_a_saved_model_brings_its_options_but_not_its_folders(settings, tmp_path
     }
     with pytest.raises(UsageError, match="--width cannot change"):
         options.resolve(options_class("TOY"), given | {"width": 5}, {"width": 4})
+
+
+def as_saved_by_an_older_version(model_dir):
+    """Give the preset in the newest generation its former name; return the options file."""
+    file = checkpoint.generations(model_dir)[0] / "options.json"
+    file.write_text(file.read_text().replace('"original"', '"ancestor"'))
+    sums = json.loads(file.with_name("checksums.json").read_text())
+    sums[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.with_name("checksums.json").write_text(json.dumps(sums))
+    return file
+
+
+def test_the_former_name_of_the_original_preset_is_a_flag_and_a_saved_value(settings):
+    parser = argparse.ArgumentParser()
+    add_options(parser, options_class("TOY"))
+    folders = ["--training-data-src-dir", "a", "--training-data-dst-dir", "b", "--model-dir", "c"]
+    flags = parser.parse_args([*folders, "--preset", "ancestor"])
+    assert flags.preset == "original"
+
+    train.run(settings(target_iter=2))
+    older = as_saved_by_an_older_version(settings().model_dir)
+    given = {name: getattr(settings(), name) for name in vars(flags) if name.endswith("_dir")}
+    saved = dict(options_class("TOY").saved(given))
+    given |= {"target_iter": 4, "model": saved.pop("model")}  # the toy is no choice of the flag
+    continued = options.resolve(options_class("TOY"), given, saved)
+    assert saved["preset"] == "ancestor"
+    assert train.run(continued).counts == {"iterations": 2}
+    assert newest(settings().model_dir).options["preset"] == "original"
+    assert json.loads(older.read_text())["preset"] == "ancestor"  # it stays as it was
+
+
+def test_a_run_lists_each_folder_of_faces_once(people, settings):
+    listed, watching = Counter(), True
+
+    def audit(event, args):
+        if watching and event in ("os.listdir", "os.scandir"):
+            listed[os.fspath(args[0])] += 1
+
+    sys.addaudithook(audit)  # stays for the life of the process
+    train.run(settings(target_iter=2, preview_minutes=10.0, measure_minutes=10.0))
+    watching = False
+    assert {side: listed[str(people / side)] for side in ("src", "dst")} == {"src": 1, "dst": 1}
 
 
 def test_each_run_chooses_the_batch_size_that_fits(settings, tmp_path, capsys):

@@ -36,8 +36,10 @@ class Trainee:
         return subprocess.Popen(
             [*self.command, "--target-iter", str(target)],
             env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def kill_after(self, seconds):
         """Start, wait until a save was made, kill after `seconds` more; return what was printed."""

@@ -383,7 +383,7 @@ def test_ten_bits_stay_ten_bits(tmp_path):
     face = np.s_[55:65, 75:85]
     assert (after[face] - before[face]).mean() > 200  # inverted: it is lighter by far
     chosen = options(tmp_path, "y.mp4", input_dir=clip)
-    assert "10 bits a channel" in convert.run(chosen, INVERT).notes["the result"][0]
+    assert "10 bits per channel" in convert.run(chosen, INVERT).notes["the result"][0]
     assert luma(tmp_path / "y.mp4").max() < 256
 
 
@@ -434,7 +434,7 @@ def test_pictures_of_16_bits_keep_them(tmp_path, output):
     codec = "ffv1" if output.endswith("mkv") else "h264"
     report = convert.run(options(tmp_path, output, codec=codec), INVERT)
     if output == "result.mp4":
-        assert "16 bits a channel" in report.notes["the result"][0]
+        assert "16 bits per channel" in report.notes["the result"][0]
         return
     if output == "result":
         files = list_images(tmp_path / "result")

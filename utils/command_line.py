@@ -1,11 +1,14 @@
-"""Options on the command line and in the documentation: argparse flags and a Markdown table."""
+"""Options on the command line and in the documentation: argparse flags and a Markdown list."""
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from utils.errors import UsageError
 from utils.options import Option, options_of, to_text
+
+WIDTH = 100  # columns of the Markdown
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type) -> None:
@@ -57,12 +60,14 @@ def _help(option: Option) -> str:
 
 
 def to_markdown(cls: type) -> str:
-    """Return the options as a Markdown table: flag, default, allowed values, meaning."""
-    rows = ["| option | default | allowed | meaning |", "|---|---|---|---|"]
-    for option in options_of(cls):
-        negation = (option.flag.replace("--", "--no-"),) if option.type is bool else ()
-        flag = f"{option.flag} ..." if option.positional and option.many else option.flag
-        flags = ", ".join(f"`{f}`" for f in (flag, *negation, *option.meta["aliases"]))
-        default = "required" if option.required else f"`{to_text(option.default)}`"
-        rows.append(f"| {flags} | {default} | {option.describe()} | {option.meta['help']} |")
-    return "\n".join(rows)
+    """Return the options as a Markdown list: flag, default, allowed values, meaning."""
+    return "\n".join(map(_list_item, options_of(cls)))
+
+
+def _list_item(option: Option) -> str:
+    negation = (option.flag.replace("--", "--no-"),) if option.type is bool else ()
+    flag = f"{option.flag} ..." if option.positional and option.many else option.flag
+    flags = ", ".join(f"`{f}`" for f in (flag, *negation, *option.meta["aliases"]))
+    default = "required" if option.required else f"default `{to_text(option.default)}`"
+    text = f"* {flags}: {option.meta['help']} ({option.describe()}; {default})"
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""Frames of more than 8 bits a channel: faces are made in 8, the footage keeps what it has."""
+"""High bit depth: faces are blended in 8 bits, the footage around them keeps its own depth."""
 
 import cv2
 import numpy as np

@@ -14,20 +14,20 @@ from fractions import Fraction
 from pathlib import Path
 
 from converters.blending.occlusion import OcclusionMasks
+from converters.footage import Footage
 from converters.interactive import keymap, screen, session_file
 from converters.interactive.preview import PreviewRenderer, PreviewRequest
 from converters.interactive.preview_worker import PreviewWorker
-from converters.interactive.session_file import SavedSession
+from converters.interactive.session_file import SavedSession, SessionFile
 from converters.interactive.state import EditorState, FootageIndex, handle_key, handle_mouse
+from converters.look import Look
 from converters.look_timeline import LookTimeline
-from converters.options import ConvertOptions
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
 from utils import console
 from utils import window as windows
-from utils.errors import InputError, UserError
+from utils.errors import UserError
 from utils.video.seekable import open_random
-from utils.video.source import FrameSource
 from utils.window import Closed, Event, Key, Mouse, Window
 
 TITLE = "Convert"
@@ -56,10 +56,12 @@ def check_screen() -> None:
 
 
 def choose(
-    options: ConvertOptions,
-    predictor: Predictor,
-    source: FrameSource,
+    session: SessionFile,
+    look: Look,
+    footage: Footage,
     faces: Mapping[str, list[FaceInfo]],
+    predictor: Predictor,
+    visibility: OcclusionMasks | None,
 ) -> LookTimeline | None:
     """Let a person choose the looks; return None if nothing is to be rendered yet.
 
@@ -68,15 +70,13 @@ def choose(
     UserError
         The session cannot be used, or cannot be saved for later.
     """
-    path = options.session or session_file.session_path(options.output_dir)
-    with open_random(source, _known_times(options, faces)) as frames:
+    with open_random(footage.source, _known_times(footage.name, faces)) as frames:
         numbers = {name: index for index, name in enumerate(frames.names)}
-        saved = begin(options, path, numbers)
+        saved = begin(session, look, footage.name, numbers)
         face_frames = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
-        footage = FootageIndex(len(frames), face_frames)
-        state = EditorState(footage, saved.timeline, saved.frame)
-        autosave = Autosave(path, options.input_dir.name, frames.names)
-        visibility = OcclusionMasks(options.mask_dir) if options.mask_dir else None
+        index = FootageIndex(len(frames), face_frames)
+        state = EditorState(index, saved.timeline, saved.frame)
+        autosave = Autosave(session.path, footage.name, frames.names)
         renderer = PreviewRenderer(frames, faces, predictor, visibility)
         with Window(TITLE, screen.SIZE) as window, PreviewWorker(renderer) as previews:
             state = run_event_loop(window, previews, state, autosave)
@@ -84,13 +84,13 @@ def choose(
     return state.timeline if state.outcome == "render" else None
 
 
-def begin(options: ConvertOptions, path: Path, numbers: Mapping[str, int]) -> SavedSession:
-    """Return the session to continue, or a new one."""
-    if options.session is not None and not path.is_file():
-        raise InputError(f'there is no session "{path}"')
-    if not (options.use_session and path.is_file()):
-        return SavedSession(LookTimeline.all_alike(options))
-    saved = session_file.load(path, options.input_dir.name, numbers.get)
+def begin(
+    session: SessionFile, look: Look, footage: str, numbers: Mapping[str, int]
+) -> SavedSession:
+    """Return the session to continue, or a new one with one look for all frames."""
+    if not session.resume:
+        return SavedSession(LookTimeline.all_alike(look))
+    saved = session_file.load(session.path, footage, numbers.get)
     session_file.warn_of_missing(saved)
     return saved
 
@@ -200,13 +200,11 @@ class Autosave:
         return ""
 
 
-def _known_times(
-    options: ConvertOptions, faces: Mapping[str, list[FaceInfo]]
-) -> dict[int, Fraction]:
+def _known_times(footage: str, faces: Mapping[str, list[FaceInfo]]) -> dict[int, Fraction]:
     """Return the timestamps of frames that extraction, which decodes in order, has recorded."""
     infos = [info for found in faces.values() for info in found]
     return {
         info.frame_index: Fraction(info.time)
         for info in infos
-        if info.time is not None and info.source == options.input_dir.name
+        if info.time is not None and info.source == footage
     }

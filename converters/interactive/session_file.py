@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters.look import Look
+from converters.look import Look, look_from_json, look_to_json
 from converters.look_timeline import LookTimeline
-from converters.options import ConvertOptions
 from utils import console
 from utils.errors import InputError, UsageError
 from utils.files import write_json
-from utils.options import from_json, to_json
 
 VERSION = 1
 KIND = "interactive conversion"
@@ -45,33 +43,37 @@ class SavedSession:
     missing: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class SessionFile:
+    """Where the session of a run is kept, and whether there is one to continue."""
+
+    path: Path
+    resume: bool
+
+    @classmethod
+    def find(cls, named: Path | None, use_session: bool, output: Path) -> SessionFile:
+        """Return the session file that was named, or else the one of an output.
+
+        Raises
+        ------
+        InputError
+            The named file does not exist.
+        """
+        if named is not None and use_session and not named.is_file():
+            raise InputError(f'there is no session "{named}"')
+        path = named or session_path(output)
+        return cls(path, use_session and path.is_file())
+
+
 def session_path(output: Path) -> Path:
     """Return the path of the session file of an output."""
     return output.with_name(output.name + ".session.json")
 
 
-def find(options: ConvertOptions) -> Path | None:
-    """Return the session file that a run without a window uses, if any.
-
-    Raises
-    ------
-    InputError
-        The named file does not exist.
-    """
-    if not options.use_session:
-        return None
-    if options.session is not None:
-        if not options.session.is_file():
-            raise InputError(f'there is no session "{options.session}"')
-        return options.session
-    path = session_path(options.output_dir)
-    return path if path.is_file() else None
-
-
 def save(path: Path, session: SavedSession, footage: str, names: Sequence[str]) -> None:
     """Write a session; `footage` is the name of the footage, `names` are those of its frames."""
     looks = {
-        names[index]: to_json(look)
+        names[index]: look_to_json(look)
         for index, look in session.timeline.own.items()
         if index < len(names)
     }
@@ -155,6 +157,6 @@ def _look(path: Path, name: str, value: object) -> Look:
     if not isinstance(value, dict):
         raise InputError(f'the session "{path}" has no settings for {name}; {REPAIR_HINT}')
     try:
-        return from_json(Look, value)
+        return look_from_json(value)
     except UsageError as problem:
         raise InputError(f'the session "{path}", frame {name}: {problem}; {REPAIR_HINT}') from None

@@ -1,51 +1,35 @@
-"""Where converted frames go: what is to be written, and what takes it."""
+"""What takes converted frames: the base of all outputs."""
 
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 
-from converters.options import ConvertOptions
+from converters.footage import Footage
+from converters.output.request import OutputRequest
 from converters.pipeline import Converted
-from utils.provenance.c2pa import Marker
 from utils.video.frame import Frame, Span
-from utils.video.source import FrameSource
-
-
-@dataclass(frozen=True, eq=False)
-class OutputRequest:
-    """What is to be written.
-
-    Attributes
-    ----------
-    options : of the run
-    source, span : the footage, and what of it is wanted
-    header : what tells this run from others
-    marker : marks and signs the result; None: it is not marked
-    look_fingerprint : gives by a frame's name what tells its look from others; None: all are alike
-    """
-
-    options: ConvertOptions
-    source: FrameSource
-    span: Span
-    header: dict[str, object]
-    marker: Marker | None = None
-    look_fingerprint: Callable[[str], str] | None = None
 
 
 class Output(AbstractContextManager["Output", None]):
-    """Takes finished frames; a context that makes the result whole when it is left without error.
+    """Takes converted frames; leaving it without an error completes the result.
 
     Attributes
     ----------
-    save : takes finished frames out of order, from several threads; None if it wants them in order
-    span : what is left to do of the footage
-    finished : how many frames earlier runs have finished
-    faces : and how many faces of theirs were put in, if known
-    failures : and what has failed in those of them that are not done again
-    notes : sentences about the result
+    save : callable or None
+        Takes converted frames in any order, from several threads; None if they must come in order.
+    span : Span
+        The part of the footage that is still to do.
+    finished : int
+        How many frames earlier runs have finished.
+    faces : int
+        How many faces were converted in those, if known.
+    failures : list of str
+        What failed in those of them that are not converted again.
+    notes : list of str
+        Sentences about the result.
     """
 
     save: Callable[[Converted], None] | None = None
@@ -53,21 +37,27 @@ class Output(AbstractContextManager["Output", None]):
     finished: int = 0
     faces: int = 0
 
-    def __init__(self) -> None:
+    def __init__(self, request: OutputRequest, footage: Footage) -> None:
         self.failures: list[str] = []
-        self.notes: list[str] = []
+        self.notes: list[str] = list(request.notes)
+        self.span = footage.span
+        footage.source.wants_16_bit = request.wants_16_bit
 
     @abstractmethod
     def __contains__(self, name: str) -> bool:
         """Whether the frame of that name is finished."""
 
+    def has(self, frame: Frame) -> bool:
+        """Whether a frame is finished, or not wanted."""
+        return self.span.before(frame.index, frame.time) or frame.name in self
+
     @abstractmethod
-    def add(self, done: Converted) -> None:
-        """Take the next finished frame, in order; after `save` where there is one."""
+    def add(self, converted: Converted) -> None:
+        """Take the next converted frame, in order; after `save` where there is one."""
 
 
-def mask_frame(done: Converted) -> Frame:
-    """Return a finished frame's mask as a gray picture."""
-    if done.face_alpha is None:
+def mask_frame(converted: Converted) -> Frame:
+    """Return a converted frame's mask as a gray image."""
+    if converted.face_alpha is None:
         raise ValueError("the pipeline was not asked for masks")
-    return replace(done.frame, image=cv2.merge([done.face_alpha] * 3), image16=None)
+    return replace(converted.frame, image=cv2.merge([converted.face_alpha] * 3), image16=None)

@@ -1,62 +1,88 @@
-"""Going on where an earlier run into a folder stopped, and never mixing two runs in one folder."""
+"""Continuing an earlier run into a folder, and never mixing the results of two runs."""
 
 from collections.abc import Callable
-from hashlib import blake2b
+from dataclasses import dataclass
 from pathlib import Path
 
-from converters.blending.occlusion import OcclusionMasks
-from converters.options import ConvertOptions
-from facelib.faceset import Faceset
 from utils.errors import InputError
-from utils.files import IMAGE_SUFFIXES, Manifest, move_to_trash, remove_leftovers, trash_dir
+from utils.files import IMAGE_SUFFIXES, TEMPORARY, Manifest, move_to_trash, trash_dir
 
 JOURNAL = ".convert.jsonl"
 
 
+@dataclass(frozen=True, eq=False)
+class RunIdentity:
+    """What tells a run from others: the results of runs that differ are never mixed.
+
+    Attributes
+    ----------
+    header : dict
+        JSON values that two runs must share for one to continue the other.
+    look_fingerprint : callable or None
+        Name of a frame -> str that changes with the frame's look; None when the header has the
+        looks of all frames.
+    """
+
+    header: dict[str, object]
+    look_fingerprint: Callable[[str], str] | None = None
+
+
 class Journal:
-    """The list of frames that are finished, kept in the output folder.
+    """The list of finished frames, kept in the output folder.
+
+    A frame whose look has changed, or whose image was removed, does not count as finished.
 
     Parameters
     ----------
-    header : what the whole run is like
-    look_fingerprint : gives a frame's look by its name; a frame whose look has changed is redone
+    folder : Path
+        The output.
+    identity : RunIdentity
+        The run that wants to continue there.
+    overwrite : bool
+        Whether to move the images of other runs to the folder's trash.
+
+    Attributes
+    ----------
+    continues : bool
+        Whether an earlier run with the same identity has begun there.
+    finished : int
+        How many frames are finished.
 
     Raises
     ------
     InputError
-        If the folder holds pictures that a run with other settings, faces or weights made, or
-        something else made; unless `options.overwrite`, which moves them to the folder's trash.
+        If the folder holds images of another run, or of something else, and `overwrite` is not set.
     """
 
-    def __init__(
-        self,
-        options: ConvertOptions,
-        header: dict[str, object],
-        look_fingerprint: Callable[[str], str] | None = None,
-    ) -> None:
-        self._stamp = look_fingerprint
-        self.folder = options.output_dir
-        if options.overwrite:
-            self._clear()
-        self._manifest = Manifest(self.folder / JOURNAL, header)
-        if not self._manifest.continues and self._pictures():
+    def __init__(self, folder: Path, identity: RunIdentity, overwrite: bool = False) -> None:
+        self.folder = folder
+        self._fingerprint = identity.look_fingerprint
+        files = list(folder.iterdir()) if folder.is_dir() else []
+        self._leftovers = [path for path in files if TEMPORARY.fullmatch(path.name)]
+        images = [path for path in files if _is_image(path)]
+        if overwrite:
+            for path in images:
+                move_to_trash(path)
+            (folder / JOURNAL).unlink(missing_ok=True)
+            images = []
+        self._manifest = Manifest(folder / JOURNAL, identity.header)
+        self.continues = self._manifest.continues
+        if images and not self.continues:
             raise InputError(
-                f'"{self.folder}" holds pictures of another run, with other settings, faces or '
-                f'weights; use --overwrite (they go to "{trash_dir(self.folder).name}") or '
-                "another --output-dir"
+                f'"{folder}" holds images of another run, with other settings, faces or weights; '
+                f'use --overwrite (they go to "{trash_dir(folder).name}") or another --output-dir'
             )
-        present = {path.stem for path in self._pictures()}
-        # a picture that somebody has removed is made again
+        present = {path.stem for path in images}
         self._done = {
             name
             for name, facts in self._manifest.done.items()
-            if name.rpartition(".")[0] in present
-            and (not look_fingerprint or facts.get("look") == look_fingerprint(name))
+            if Path(name).stem in present and facts.get("look") == self._look(name).get("look")
         }
         self.finished = len(self._done)
 
     def __enter__(self) -> "Journal":
-        remove_leftovers(self.folder)
+        for path in self._leftovers:
+            path.unlink(missing_ok=True)
         self._manifest.__enter__()
         return self
 
@@ -68,35 +94,11 @@ class Journal:
 
     def add(self, name: str, **facts: object) -> None:
         """Record that a frame is finished."""
-        look = {"look": self._stamp(name)} if self._stamp else {}
-        self._manifest.add(name, **look, **facts)
+        self._manifest.add(name, **self._look(name), **facts)
 
-    def _pictures(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return [
-            path
-            for path in self.folder.iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-        ]
-
-    def _clear(self) -> None:
-        for path in self._pictures():
-            move_to_trash(path)
-        (self.folder / JOURNAL).unlink(missing_ok=True)
+    def _look(self, name: str) -> dict[str, object]:
+        return {"look": self._fingerprint(name)} if self._fingerprint else {}
 
 
-def run_header(options: ConvertOptions, faceset: Faceset, model: str) -> dict[str, object]:
-    """Return all but the looks that decides what frames are like; runs that differ never mix."""
-    seen = blake2b(digest_size=8)
-    for _, info in faceset:
-        seen.update(f"{info.source_name}\0{info.face_index}\0".encode("utf-8", "surrogatepass"))
-        seen.update(info.source_landmarks.tobytes())
-    masks = OcclusionMasks(options.mask_dir).digest() if options.mask_dir else None
-    return {
-        "input": options.input_dir.name,
-        "faces": seen.hexdigest(),
-        "model": model,
-        "obstructions": masks,
-        "files": f"{options.image_format}, {'marked' if options.provenance else 'not marked'}",
-    }
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

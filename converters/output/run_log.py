@@ -1,7 +1,7 @@
 """One run at a time for each result, and a log of the runs beside it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,23 +12,23 @@ from utils.video.container import writing
 
 
 @contextmanager
-def output_lock(*places: Path | None) -> Iterator[None]:
+def output_lock(paths: Iterable[Path]) -> Iterator[None]:
     """Keep other runs away from results, by a lock file beside each.
 
     Raises
     ------
     InputError
-        If another run is at work on one of them.
+        If another run is writing one of them.
     """
     with ExitStack() as stack:
-        for place in filter(None, places):
-            with writing(place):
-                place.parent.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
             taken = InputError(
-                f'another convert is at work on "{place}"; wait until it ends, or name another '
+                f'another convert is at work on "{path}"; wait until it ends, or name another '
                 "place for the result"
             )
-            stack.enter_context(locked(place.with_name(f".{place.name}.lock"), taken))
+            stack.enter_context(locked(path.with_name(f".{path.name}.lock"), taken))
         yield
 
 

@@ -1,15 +1,15 @@
 """Face detectors, by name.
 
-A detector is made with `min_score` (None: its own default), `min_size` (the smallest face that
-matters, pixels of the picture; 0: what comes with its usual look), `cpu_only` and `device` (where
-TensorFlow shall run it: "GPU:1"; None: its own choice), and has one method:
+A detector is created with `min_score` (None: its own default), `min_size` (the smallest face that
+matters in pixels; 0: what its usual resolution finds), `cpu_only` and `device` (where TensorFlow
+runs it, such as "GPU:1"; None: its own choice), and has one method:
 
     detect(images) -> list[list[Detection]]
 
-`images` are (H, W, 3) uint8 BGR arrays of any sizes; for each comes its faces, largest first, none
-being an empty list. A rectangle reaches from the hairline to the chin and may leave the frame,
-whichever detector gives it, so landmarkers need not ask where it came from. One instance is used
-by one thread at a time; every thread makes its own.
+`images` are (H, W, 3) uint8 BGR arrays of any sizes; the result holds the faces of each, largest
+first. A rectangle reaches from the hairline to the chin and may leave the frame, whichever detector
+returns it, so landmarkers need not know where it came from. An instance is used by one thread at a
+time; every thread creates its own.
 """
 
 from utils.registry import Registry
@@ -19,15 +19,15 @@ DETECTORS = Registry(
     {
         "yunet": (
             "facelib.detectors.yunet:YuNet",
-            "quick and thorough: finds tilted and small faces; 12 ms a frame on a CPU",
+            "fast and reliable, also for tilted and small faces; 12 ms per frame on a CPU",
         ),
         "mt": (
             "facelib.detectors.mtcnn:Mtcnn",
-            "MTCNN on TensorFlow: finds the smallest faces; ten times slower, starts in 5 s",
+            "MTCNN on TensorFlow: finds the smallest faces; ten times slower, 5 s to start",
         ),
         "dlib": (
             "facelib.detectors.dlib_mmod:DlibMmod",
-            "dlib's CNN: very slow on a CPU (over 1 s a frame), finds no small faces",
+            "dlib's CNN: very slow on a CPU (over 1 s per frame), misses small faces",
         ),
     },
 )

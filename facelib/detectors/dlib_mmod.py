@@ -11,8 +11,8 @@ from facelib.types import Detection
 from facelib.weights import weight_file
 
 LONG_SIDE = 640
-"""Larger pictures are shrunk to this: on a CPU 640 x 480 pixels take 1.4 s, full HD 16 s and 2 GB.
-Faces below 80 pixels in the shrunk picture are not found."""
+"""Larger images are scaled down to this: on a CPU 640 x 480 pixels take 1.4 s, full HD 16 s and
+2 GB. Faces below 80 pixels in the scaled image are not found."""
 CLOSEST = 1920
 SMALLEST = 80
 
@@ -23,13 +23,16 @@ SIDE, RIGHT, DOWN, WIDTH = 0.77, 0.03, 0.01, 0.72
 
 
 class DlibMmod:
-    """Finds faces with dlib's CNN; no key points.
+    """Finds faces with dlib's CNN; gives no key points.
 
     Parameters
     ----------
-    min_score : 0..1, default 0.5; a clear face has 1
-    min_size : pixels; smaller ones than at the usual size are found by looking closer
-    cpu_only, device : unused, the dlib of requirements-common.txt has no GPU code
+    min_score : float or None
+        0..1, default 0.5; a clear face has 1.
+    min_size : float
+        Pixels of the smallest face; for small ones the image is scaled down less.
+    cpu_only, device
+        Unused: the dlib of requirements-common.txt has no GPU code.
     """
 
     def __init__(

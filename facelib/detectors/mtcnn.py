@@ -1,4 +1,4 @@
-"""MTCNN (Zhang et al. 2016): three small networks over a pyramid of the picture."""
+"""MTCNN (Zhang et al. 2016): three small networks on an image pyramid."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from facelib.detectors.scale import SMALLEST_SIDE, largest_first, long_side, shr
 from facelib.types import Detection
 
 LONG_SIDE = 960
-"""Larger pictures are shrunk to this: time grows with their area. The smallest face found has 20
-pixels in the shrunk picture. (The package's own setting for it, `min_face_size`, is left at 20:
-above that version 1.0.0 miscounts the levels of its pyramid and raises or finds nothing.)"""
+"""Larger images are scaled down to this: time grows with their area. The smallest face found has 20
+pixels in the scaled image. (The package's own setting for it, `min_face_size`, stays 20: above that
+version 1.0.0 miscounts the levels of its pyramid and raises or finds nothing.)"""
 CLOSEST = 2560
-SMALLEST = 20  # pixels of a face in the picture it looks at
+SMALLEST = 20  # pixels of a face in the scaled image
 
 
 class Mtcnn:
@@ -23,10 +23,14 @@ class Mtcnn:
 
     Parameters
     ----------
-    min_score : 0..1, the threshold of the last network, default 0.8
-    min_size : pixels; smaller ones than at the usual size are found by looking closer
-    cpu_only : keep it off a GPU
-    device : where TensorFlow shall run it, such as "GPU:1"; None: on the first GPU, if any
+    min_score : float or None
+        Threshold of the last network, 0..1, default 0.8.
+    min_size : float
+        Pixels of the smallest face; for small ones the image is scaled down less.
+    cpu_only : bool
+        Whether to keep it off a GPU.
+    device : str or None
+        Where TensorFlow runs it, such as "GPU:1"; None: on the first GPU, if any.
     """
 
     def __init__(
@@ -44,8 +48,8 @@ class Mtcnn:
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
         """Find the faces of each (H, W, 3) uint8 BGR image, largest first."""
-        # One by one: a batch is no faster on a CPU, and when the package meets one picture in which
-        # nothing looks like a face it gives up on all the others of its batch.
+        # One by one: a batch is no faster on a CPU, and when the package finds nothing like a face
+        # in one image it gives up on all the others of the batch.
         return [self._detect(image) for image in images]
 
     def _detect(self, image: np.ndarray) -> list[Detection]:
@@ -53,7 +57,7 @@ class Mtcnn:
         small, factor = shrink(image, side)
         if min(small.shape[:2]) < SMALLEST_SIDE:
             return []
-        # rows of: picture, left, top, right, bottom, score, five x, five y
+        # columns: image, left, top, right, bottom, score, five x, five y
         rows = self._net.detect_faces(
             cv2.cvtColor(small, cv2.COLOR_BGR2RGB),
             fit_to_image=False,

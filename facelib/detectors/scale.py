@@ -1,4 +1,4 @@
-"""What the detectors share: looking at a smaller picture, answering in the frame's pixels."""
+"""What the detectors share: detecting in a scaled image, reporting in the frame's pixels."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,11 @@ import numpy as np
 
 from facelib.types import Detection, Rect
 
-SMALLEST_SIDE = 24  # pixels; a picture narrower than that holds no face a network could find
+SMALLEST_SIDE = 24  # pixels; a network could not find a face in a narrower image
 
 
 def shrink(image: np.ndarray, long_side: int) -> tuple[np.ndarray, float]:
-    """Return the image no longer than `long_side`, and the factor by which it was shrunk (<= 1)."""
+    """Scale an image down to at most `long_side`; return it with the scale factor (<= 1)."""
     height, width = image.shape[:2]
     factor = min(1.0, long_side / max(height, width))
     if factor == 1.0:
@@ -21,14 +21,17 @@ def shrink(image: np.ndarray, long_side: int) -> tuple[np.ndarray, float]:
 
 
 def long_side(image: np.ndarray, usual: int, most: int, smallest: float, min_size: float) -> int:
-    """Return how long the picture has to be looked at to find faces of `min_size`.
+    """Return the long side to which an image is scaled to find faces of `min_size`.
 
     Parameters
     ----------
     image : (H, W, 3)
-    usual, most : bounds of the result, pixels
-    smallest : pixels that a face needs in the picture that is looked at
-    min_size : pixels of the smallest face that matters in `image`; 0 gives `usual`
+    usual, most : int
+        Bounds of the result, pixels.
+    smallest : float
+        Pixels that a face needs in the scaled image.
+    min_size : float
+        Pixels of the smallest face that matters in `image`; 0 returns `usual`.
     """
     if not min_size:
         return usual
@@ -38,14 +41,18 @@ def long_side(image: np.ndarray, usual: int, most: int, smallest: float, min_siz
 def to_frame(
     corners: np.ndarray, score: float, factor: float, points: np.ndarray | None
 ) -> Detection:
-    """Make a Detection of what was found in a shrunk picture.
+    """Convert a detection in a scaled image to the frame's pixels.
 
     Parameters
     ----------
-    corners : (4,) float: left, top, right, bottom in the shrunk picture
-    score : any float; clipped to 0..1
-    factor : by which the picture was shrunk
-    points : (5, 2) float in the shrunk picture, or None
+    corners : (4,) float
+        Left, top, right and bottom in the scaled image.
+    score : float
+        Is clipped to 0..1.
+    factor : float
+        By which the image was scaled.
+    points : (5, 2) float or None
+        Key points in the scaled image.
     """
     rect = Rect(*(float(value) for value in grow(corners, factor)))
     grown = None if points is None else grow(points, factor).astype(np.float32)
@@ -53,8 +60,8 @@ def to_frame(
 
 
 def grow(values: np.ndarray, factor: float) -> np.ndarray:
-    """Return where places of a picture that was shrunk by `factor` are in the whole one."""
-    # pixel centers are whole numbers, so the edge of the picture, which shrinking keeps, is at -0.5
+    """Map coordinates of an image that was scaled by `factor` back to the original."""
+    # pixel centers are integers, so the image's edge, which scaling preserves, is at -0.5
     return (np.asarray(values, np.float64) + 0.5) / factor - 0.5
 
 

@@ -12,18 +12,18 @@ from facelib.types import Detection, overlap
 from facelib.weights import weight_file
 
 LONG_SIDE = 640
-"""The first look: faces from about 1/40 of the long side up to the whole picture."""
-SECOND_LOOKS = (320, 160, 1280)
-"""Further long sides when nothing was found: from farther away for a face that fills the picture
-and more, then closer for a small one (24 pixels in full HD). Only frames without a face pay for
-them."""
+"""The first pass: faces from about 1/40 of the long side up to the whole image."""
+FURTHER_SIDES = (320, 160, 1280)
+"""Long sides of further passes when nothing was found: smaller ones for a face that fills the image
+or more, then a larger one for a small face (24 pixels in full HD). Only frames without a face pay
+for them."""
 ENLARGED, CERTAIN = 1.5, 0.8
-"""A small picture without a face is enlarged at last, which shows faces of 25 pixels; as it also
-makes faces out of things, it takes a higher score (true ones had 0.84 and more)."""
+"""Finally a small image without a face is enlarged, which finds faces of 25 pixels; because it also
+gives false detections, it requires a higher score (true faces had 0.84 and more)."""
 CLOSEST = 1920
-"""The long side at which faces are sought that the first look is too far away for."""
+"""The longest side at which faces too small for the first pass are searched."""
 SMALLEST = 20
-"""Pixels of a face that it finds well, in the picture it looks at."""
+"""Pixels of a face that is found reliably, in the scaled image."""
 OVERLAP = 0.3  # boxes that overlap more than this are one face
 MOST = 500  # candidates that are compared with each other
 
@@ -33,10 +33,13 @@ class YuNet:
 
     Parameters
     ----------
-    min_score : 0..1, default 0.65: textures that look like faces reach about 0.6, faces rarely
-        less than 0.75
-    min_size : pixels; when the first look is too far away for that, there is a closer one as well
-    cpu_only, device : unused, OpenCV runs it on the CPU anyway
+    min_score : float or None
+        0..1, default 0.65: textures that resemble faces reach about 0.6, faces rarely less than
+        0.75.
+    min_size : float
+        Pixels of the smallest face; for small ones there is a pass at a larger size.
+    cpu_only, device
+        Unused: OpenCV runs it on the CPU anyway.
     """
 
     def __init__(
@@ -60,29 +63,29 @@ class YuNet:
 
     def _detect(self, image: np.ndarray) -> list[Detection]:
         own = max(image.shape[:2])
-        further = (side for side in SECOND_LOOKS if side < own or own > LONG_SIDE)
+        further = (side for side in FURTHER_SIDES if side < own or own > LONG_SIDE)
         found: list[Detection] = []
         for side in chain([LONG_SIDE], further):
-            if found := self._look(image, side):
+            if found := self._detect_at(image, side):
                 break
         if not found and own <= LONG_SIDE:
             found = [each for each in self._enlarged(image) if each.score >= CERTAIN]
         closer = long_side(image, LONG_SIDE, CLOSEST, SMALLEST, self._min_size)
         if closer > LONG_SIDE:
-            small = self._look(image, closer)
+            small = self._detect_at(image, closer)
             found += [new for new in small if not any(_same(new, old) for old in found)]
         return largest_first(found)
 
-    def _look(self, image: np.ndarray, side: int) -> list[Detection]:
+    def _detect_at(self, image: np.ndarray, side: int) -> list[Detection]:
         return self._found(*shrink(image, side))
 
     def _enlarged(self, image: np.ndarray) -> list[Detection]:
-        zoom, way = ENLARGED, cv2.INTER_CUBIC
-        return self._found(cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=way), zoom)
+        larger = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+        return self._found(larger, ENLARGED)
 
-    def _found(self, seen: np.ndarray, factor: float) -> list[Detection]:
-        self._net.setInputSize((seen.shape[1], seen.shape[0]))
-        _, rows = self._net.detect(seen)
+    def _found(self, scaled: np.ndarray, factor: float) -> list[Detection]:
+        self._net.setInputSize((scaled.shape[1], scaled.shape[0]))
+        _, rows = self._net.detect(scaled)
         return [_detection(row, factor) for row in rows] if rows is not None else []
 
 
@@ -92,7 +95,7 @@ def _same(one: Detection, other: Detection) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep OpenCV 5 from warning that it ignores the choice of a device, which nobody made."""
+    """Suppress OpenCV 5's warning that it ignores the device, which is not even set."""
     logging = getattr(cv2.utils, "logging", None)  # OpenCV 4 has neither this nor the warning
     if logging is None:
         yield
@@ -105,6 +108,6 @@ def _quiet() -> Iterator[None]:
 
 
 def _detection(row: np.ndarray, factor: float) -> Detection:
-    """Read x, y, width, height, five points (image-left first) and the score."""
+    """Convert x, y, width, height, five points (image-left first) and the score."""
     corners = np.concatenate([row[:2], row[:2] + row[2:4]])
     return to_frame(corners, row[14], factor, row[4:14].reshape(5, 2))

@@ -1,8 +1,8 @@
 """dlib's 68-point predictor, an ensemble of regression trees (Kazemi, Sullivan 2014).
 
-It was trained on upright faces, so it looks at a leveled picture of a fixed size; that also gives
-landmarks between pixels, although dlib itself rounds them. Its training data (300-W) exclude
-commercial use: see docs/weights.md.
+It was trained on upright faces, so it gets a leveled crop of a fixed size; that also gives
+subpixel landmarks, although dlib itself rounds them. Its training data (300-W) exclude commercial
+use: see docs/weights.md.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from facelib.landmarkers.region import Region, region_of, roll_of
 from facelib.types import Detection
 from facelib.weights import weight_file
 
-SIZE = 512  # side of the leveled picture
-BOX = 256  # side of the box in its middle, which dlib is told to be the face
+SIZE = 512  # side of the leveled crop
+BOX = 256  # side of the face box in its center that is passed to dlib
 # dlib expects the box of its older detector: a square of 0.8 of the height from hairline to chin,
-# its center 0.05 of that height lower (medians over 720 pictures)
+# its center 0.05 of that height lower (medians over 720 images)
 SIDE, DOWN = 0.8, 0.05
-PASSES = 2  # the second is leveled with the first one's eyes
-QUALITY = 1.0  # dlib gives no measure of its own
+PASSES = 2  # the second is leveled by the first one's eyes
+QUALITY = 1.0  # dlib has no confidence of its own
 
 
 class Dlib68:
-    """Places landmarks with dlib's trees, on faces turned by less than 60 degrees.
+    """Places landmarks with dlib's trees, on faces rotated by less than 60 degrees.
 
-    `quality` is always 1: dlib does not say how sure it is.
+    The quality is always 1: dlib has no confidence.
     """
 
     noise = 0.0036
@@ -60,6 +60,6 @@ class Dlib68:
 
 
 def _region(detection: Detection) -> Region:
-    """Return the region in whose middle dlib's box lies."""
+    """Return the region in whose center dlib's box lies."""
     height = detection.rect.height / max(detection.rect.width, detection.rect.height, 1e-6)
     return region_of(detection, SIDE * height * SIZE / BOX, DOWN)

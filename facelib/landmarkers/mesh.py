@@ -3,11 +3,11 @@
 The landmarks are single points of the mesh, and for the jaw points between two (`MESH_68`). A
 blend fitted to dlib's output would lie closer to dlib's landmarks, 2.3 % of the eye distance
 instead of 3.6 %, but it would carry over what dlib learned from a data set that excludes commercial
-use; and what a swap needs is that landmarks are steady and mean the same on src and dst.
+use; and what a swap needs is that landmarks are stable and mean the same on src and dst.
 
-LiteRT, because it is the quickest of what runs this file: 3.5 ms a pass on one core, 10 ms with
-OpenCV (which agrees within 0.001 pixel); TensorFlow's own interpreter is the same code, announced
-for deletion and 4 s slower to import.
+LiteRT is the fastest runtime for this file: 3.5 ms per pass on one core, 10 ms with OpenCV (which
+agrees within 0.001 pixel); TensorFlow's own interpreter is the same code, deprecated and 4 s slower
+to import.
 """
 
 import zipfile
@@ -25,25 +25,25 @@ from utils.device import no_greeting
 MEMBER = "face_landmarks_detector.tflite"  # in the .task file, which is a zip archive
 SIZE = 256  # side of the network's input
 SCALE = 1.5  # side of the region, in sides of the face's bounding box
-PASSES = 2  # the first finds the region, the second measures
+PASSES = 2  # the first locates the region, the second measures
 MOST_PASSES = 4
-LEVEL = np.radians(10)  # a region that turned more than this is looked at once more
+LEVEL = np.radians(10)  # a region that rotated more than this is measured once more
 
-# A face that lies on its side or upside down: there a detector's key points are worth nothing and
-# the mesh is put on upside down, mostly (not always) with a low quality. Of 266 faces turned by 30
-# to 330 degrees these three numbers leave 8 wrong (38 with SURE 5); of 182 upright ones, many half
-# hidden by hands, they turn none.
-SURE = 10.0  # below that, other directions are tried
+# A face lying sideways or upside down: there a detector's key points are useless and the mesh is
+# fitted upside down, mostly (not always) with a low quality. Of 266 faces rotated by 30 to 330
+# degrees these three numbers leave 8 wrong (38 with SURE 5); of 182 upright ones, many half hidden
+# by hands, they rotate none.
+SURE = 10.0  # below this quality, other directions are tried
 BETTER = 4.0  # by so much another direction's quality must be higher
 FACE = 5.0  # and above this
 TURNS = np.radians((90, 180, -90))
 
 # fmt: off
-_JAW_RIGHT = (  # 0..7: from the ear downwards, on the image's left
+_JAW_RIGHT = (  # 0..7: from the ear down, on the image's left
     (127, 127, 0.0), (234, 93, 0.24), (93, 132, 0.44), (132, 58, 0.53),
     (58, 172, 0.69), (136, 150, 0.14), (150, 149, 0.76), (176, 148, 0.52),
 )
-_JAW_LEFT = (  # 9..16: from the chin upwards; the mirror image
+_JAW_LEFT = (  # 9..16: from the chin up; the mirror image
     (400, 377, 0.52), (379, 378, 0.76), (365, 379, 0.14), (288, 397, 0.69),
     (361, 288, 0.53), (323, 361, 0.44), (454, 323, 0.24), (356, 356, 0.0),
 )
@@ -63,8 +63,8 @@ MESH_68 = (
 )
 """For each landmark: a mesh point, a second one, and the second one's share.
 
-The jaw's landmarks are by definition equally far from each other, the mesh's points along the jaw
-are not; the shares make them so (mean of 48 jaws). All others are single mesh points.
+The jaw's landmarks are equidistant by definition, the mesh's points along the jaw are not; the
+shares make them so (mean of 48 jaws). All others are single mesh points.
 """
 EYE_CORNERS = (33, 263)
 """The outer corners of the image-left and the image-right eye."""
@@ -76,7 +76,7 @@ _SHARE = _SHARE[:, None].astype(np.float32)
 class Mesh:
     """Places landmarks with FaceMesh v2.
 
-    `quality` is the logit of "this is a face": above 7 for a clear one, below 0 for none.
+    The quality is the logit of "this is a face": above 7 for a clear one, below 0 for none.
     """
 
     noise = 0.0012
@@ -98,15 +98,15 @@ class Mesh:
         return [self._locate(image, region_of(detection, SCALE)) for detection in detections]
 
     def _locate(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
-        found = self._settle(image, region)
+        found = self._converge(image, region)
         if found[1] >= SURE:
             return found
-        others = [self._settle(image, region._replace(roll=region.roll + turn)) for turn in TURNS]
+        others = [self._converge(image, region._replace(roll=region.roll + turn)) for turn in TURNS]
         best = max(others, key=lambda other: other[1])
         return best if best[1] > max(FACE, found[1] + BETTER) else found
 
-    def _settle(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
-        """Look, move the region to what was found, and look again, until it is level."""
+    def _converge(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
+        """Measure, move the region to the result, and measure again, until it is level."""
         for done in range(1, MOST_PASSES + 1):
             points, quality = self._measure(image, region)
             better = _region_around(points, region)
@@ -122,14 +122,14 @@ class Mesh:
         self._net.set_tensor(self._input, face[None].astype(np.float32) / np.float32(255))
         self._net.invoke()
         points = self._net.get_tensor(self._points).reshape(-1, 3)[:, :2]
-        # the network counts from the edge of the first pixel, not from its center: a mirrored
-        # picture gives points that add up to 256, where centers would add up to 255
+        # the network's origin is the edge of the first pixel, not its center: a mirrored image
+        # gives points that add up to 256, where centers would add up to 255
         found = apply(invert(matrix), points - 0.5)
         return found, float(self._net.get_tensor(self._logit).item())
 
 
 def _region_around(points: np.ndarray, region: Region) -> Region:
-    """Return the region that the mesh's own points ask for: level, about their bounding box."""
+    """Return the level region around the bounding box of the mesh's own points."""
     roll = roll_of(*points[list(EYE_CORNERS)])
     level = region._replace(roll=roll).matrix(SIZE)
     flat = apply(level, points)

@@ -1,4 +1,4 @@
-"""The square of the frame that a landmarker looks at, leveled with the eyes."""
+"""The square of the frame that a landmarker processes, leveled with the eyes."""
 
 from typing import NamedTuple
 
@@ -12,9 +12,12 @@ class Region(NamedTuple):
 
     Attributes
     ----------
-    x, y : its center, frame pixels
-    side : frame pixels
-    roll : angle of the line from the image-left to the image-right eye against the x axis, radians
+    x, y : float
+        Center, frame pixels.
+    side : float
+        Frame pixels.
+    roll : float
+        Angle of the line from the image-left to the image-right eye against the x axis, radians.
     """
 
     x: float
@@ -23,7 +26,7 @@ class Region(NamedTuple):
     roll: float
 
     def matrix(self, size: int) -> np.ndarray:
-        """Return the (2, 3) float64 matrix from the frame to a (size, size) picture, eyes level."""
+        """Return the (2, 3) float64 matrix from the frame to a (size, size) crop, eyes level."""
         zoom = size / self.side
         cos, sin = zoom * np.cos(self.roll), zoom * np.sin(self.roll)
         turn = np.array([[cos, sin], [-sin, cos]])
@@ -37,7 +40,7 @@ def roll_of(left: np.ndarray, right: np.ndarray) -> float:
 
 
 def turned(one: Region, other: Region) -> float:
-    """Return by how much two regions are turned against each other, 0..pi radians."""
+    """Return the angle between two regions, 0..pi radians."""
     return abs((one.roll - other.roll + np.pi) % (2 * np.pi) - np.pi)
 
 
@@ -46,9 +49,12 @@ def region_of(detection: Detection, scale: float, down: float = 0.0) -> Region:
 
     Parameters
     ----------
-    detection : its key points give the roll; without them the face is taken as upright
-    scale : side of the region, in longer sides of the rectangle
-    down : how far the region's center lies below the rectangle's, in the rectangle's heights
+    detection : Detection
+        Its key points determine the roll; without them the face is assumed to be upright.
+    scale : float
+        Side of the region, in longer sides of the rectangle.
+    down : float
+        How far the region's center lies below the rectangle's, in the rectangle's heights.
     """
     rect, points = detection.rect, detection.points
     roll = 0.0 if points is None else roll_of(points[0], points[1])

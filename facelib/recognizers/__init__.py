@@ -1,13 +1,13 @@
-"""Face recognizers, by name: a face becomes a vector, similar for pictures of one person.
+"""Face recognizers, by name: they embed a face as a vector, similar for images of one person.
 
-A recognizer is made without arguments and has:
+A recognizer is created without arguments and has:
 
     embed(image, landmarks) -> (D,) float32
     distance(a, b) -> float, 0 for equal vectors
-    same_below: the distance under which two pictures most likely show one person
+    same_below: the distance below which two images most likely show one person
 
-`image` is (H, W, 3) uint8 BGR, a frame or a face picture; `landmarks` are its (68, 2) landmarks.
-One instance is used by one thread at a time; every thread makes its own.
+`image` is (H, W, 3) uint8 BGR, a frame or a face image; `landmarks` are its (68, 2) landmarks.
+An instance is used by one thread at a time; every thread creates its own.
 """
 
 from utils.registry import Registry
@@ -17,11 +17,11 @@ RECOGNIZERS = Registry(
     {
         "sface": (
             "facelib.recognizers.sface:SFace",
-            "SFace: tells people apart best; 15 ms a face",
+            "SFace: distinguishes people best; 15 ms per face",
         ),
         "dlib": (
             "facelib.recognizers.dlib_resnet:DlibResnet",
-            "dlib's residual network: a second opinion; 70 ms a face",
+            "dlib's residual network: a second opinion; 70 ms per face",
         ),
     },
 )

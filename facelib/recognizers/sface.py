@@ -14,11 +14,11 @@ TEMPLATE = np.array([
     (41.5493, 92.3655),
     (70.7299, 92.2041),
 ])
-"""(5, 2): where eyes, nose tip and mouth corners lie in the pictures it was trained on."""
+"""(5, 2): where eyes, nose tip and mouth corners lie in its training images."""
 
 
 class SFace:
-    """Tells identities apart with SFace (int8 weights): 128 numbers, cosine distance 0..2."""
+    """Embeds identities with SFace (int8 weights): 128 numbers, cosine distance 0..2."""
 
     same_below = 0.637
     """The network's published threshold, cosine 0.363: measured on 312 faces of 25 people, 0.05 %
@@ -29,7 +29,7 @@ class SFace:
         self._net = cv2.dnn.readNetFromONNX(str(weight_file("sface")))
 
     def embed(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """Return the (128,) float32 vector, of length 1, of the face at (68, 2) landmarks."""
+        """Return the (128,) float32 embedding, of length 1, of the face at (68, 2) landmarks."""
         face = warp_face(image, fit_similarity(five_points(landmarks), TEMPLATE), SIZE)
         # the network wants RGB in 0..255
         self._net.setInput(cv2.dnn.blobFromImage(face, swapRB=True), "data")
@@ -37,7 +37,7 @@ class SFace:
         return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
-        """Return 1 - cosine of the angle between two vectors: 0 alike, about 1 for two people."""
+        """Return 1 - cosine of the angle between two embeddings: about 1 for two people."""
         return 1.0 - float(np.dot(a, b))
 
 

@@ -1,7 +1,7 @@
 """The interface of frame sources, and the simplest one: a folder of images."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
@@ -39,6 +39,8 @@ class FrameSource(ABC):
         The folder or file.
     is_video : bool
         Whether frames have timestamps.
+    files : sequence of Path
+        The image of each frame of a folder, in natural order; empty for a video.
     count : int or None
         Number of frames, of a video as stated by it or estimated; None if unknown.
     rate : Fraction or None
@@ -52,6 +54,7 @@ class FrameSource(ABC):
     """
 
     is_video: bool
+    files: Sequence[Path] = ()
     count: int | None = None
     rate: Fraction | None = None
     video_format: VideoFormat = VideoFormat()
@@ -94,21 +97,16 @@ class FolderSource(FrameSource):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._files = list_images(path)
-        self.count = len(self._files)
+        self.files = list_images(path)
+        self.count = len(self.files)
         with suppress(InputError):
-            if read_image_and_16_bit(self._files[0])[1] is not None:
+            if read_image_and_16_bit(self.files[0])[1] is not None:
                 self.video_format = VideoFormat(depth=16)
-
-    @property
-    def files(self) -> list[Path]:
-        """The image files in natural order, as they were when the folder was opened."""
-        return self._files
 
     @cached_property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the first readable image."""
-        for file in self._files:
+        for file in self.files:
             try:
                 height, width = read_image(file).shape[:2]
             except InputError:
@@ -121,7 +119,7 @@ class FolderSource(FrameSource):
         self.failures.clear()
         named: dict[str, str] = {}
         wanted: list[tuple[int, Path]] = []
-        for index, file in enumerate(self._files):
+        for index, file in enumerate(self.files):
             if span.before(index, None) or span.after(index, None):
                 continue
             first = named.setdefault(file.stem, file.name)

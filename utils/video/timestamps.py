@@ -107,7 +107,7 @@ class TimedFrames(FolderSource):
     ) -> None:
         super().__init__(path)
         self._table = table
-        stems = [file.stem for file in self._files if file.stem in table.times]
+        stems = [file.stem for file in self.files if file.stem in table.times]
         if not stems:
             raise InputError(
                 f'no image in "{path}" has a name from the file of times, such as '

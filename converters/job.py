@@ -1,0 +1,159 @@
+"""The options of a run, read once and turned into the parts that its steps need."""
+
+from dataclasses import dataclass
+
+from converters.blending.occlusion import OcclusionMasks
+from converters.footage import FacesByFrame, Footage
+from converters.interactive.session_file import SessionFile
+from converters.look import Look, look_of
+from converters.options import ConvertOptions
+from converters.output.journal import RunIdentity
+from converters.output.request import OutputRequest, is_video
+from converters.plan import Plan, read_plan
+from converters.predictor import Predictor
+from utils.provenance.c2pa import Marker
+from utils.video.options import encoder_for
+from utils.video.source import FrameSource
+from utils.video.timecode import exact_rate
+
+ENCODING = ("codec", "crf", "preset", "bit_depth", "from_", "to", "rate")
+"""Options without which the parts of a video do not fit together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What a run has to do; every part was opened and checked when it was made.
+
+    Attributes
+    ----------
+    footage : Footage
+        The frames.
+    faces : FacesByFrame
+        The faces found in them.
+    visibility : OcclusionMasks or None
+        What occludes the faces, if there are such masks.
+    output : OutputRequest
+        What to write.
+    look : Look
+        The look on the command line.
+    session : SessionFile
+        Where the looks of single frames are kept.
+    plan : Plan or None
+        The looks of all frames; None if the user chooses them in a window.
+    batch_size : int
+        How many faces the model predicts at once.
+    debug : bool
+        Whether to write the intermediate images of each face.
+    """
+
+    footage: Footage
+    faces: FacesByFrame
+    visibility: OcclusionMasks | None
+    output: OutputRequest
+    look: Look
+    session: SessionFile
+    plan: Plan | None
+    batch_size: int
+    debug: bool
+
+    @classmethod
+    def of(cls, options: ConvertOptions) -> "Job":
+        """Open and check everything the options name but the model, which takes seconds to load.
+
+        Raises
+        ------
+        InputError
+            If footage, faces, masks or session are missing, damaged or do not belong together, or
+            the output exists.
+        UsageError
+            If options contradict each other.
+        UserError
+            If there is no screen for the window, or no key to sign with.
+        """
+        footage = Footage.open(options.input_dir, options.from_, options.to)
+        output, look = _output(options, footage), look_of(options)
+        session = SessionFile.find(options.session, options.use_session, options.output_dir)
+        plan = None
+        if options.interactive:
+            _check_screen()
+        else:
+            plan = read_plan(look, session, footage.name, footage.number_of)
+        output.check_looks({look, *(plan.timeline.own.values() if plan else ())})
+        return cls(
+            footage=footage,
+            faces=FacesByFrame.open(options.aligned_dir, footage),
+            visibility=OcclusionMasks(options.mask_dir) if options.mask_dir else None,
+            output=output,
+            look=look,
+            session=session,
+            plan=plan,
+            batch_size=options.batch_size,
+            debug=options.debug,
+        )
+
+    def choose_plan(self, predictor: Predictor) -> Plan | None:
+        """Return the looks of all frames; None if the user does not want to render yet."""
+        if self.plan is not None:
+            return self.plan
+        # not at the top: only --interactive needs a window
+        from converters.interactive import app
+
+        faces = self.faces.by_frame
+        timeline = app.choose(
+            self.session, self.look, self.footage, faces, predictor, self.visibility
+        )
+        if timeline is None:
+            return None
+        self.output.check_looks(timeline.own.values())
+        return Plan(timeline, from_session=True)
+
+    def identity(self, plan: Plan, model: str) -> RunIdentity:
+        """Return what tells this run from others, with the looks and the model it came to use."""
+        marked = "marked" if self.output.marker else "not marked"
+        header: dict[str, object] = {
+            "input": self.footage.name,
+            "faces": self.faces.fingerprint,
+            "model": model,
+            "obstructions": self.visibility.digest() if self.visibility else None,
+            "files": f"{self.output.image_format}, {marked}",
+        }
+        header |= plan.facts(as_whole=self.output.is_video)
+        return RunIdentity(header, plan.fingerprints(self.footage.number_of))
+
+
+def _check_screen() -> None:
+    from converters.interactive import app
+
+    app.check_screen()
+
+
+def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
+    """Return what to write, checked."""
+    source, notes = footage.source, list[str]()
+    encoder = encoder_for(options, source.video_format, notes)
+    in_video = is_video(options.output_dir)
+    output = OutputRequest(
+        path=options.output_dir,
+        mask_path=options.mask_output,
+        overwrite=options.overwrite,
+        image_format=options.image_format,
+        encoder=encoder,
+        rate=source.rate or exact_rate(options.rate),
+        wants_16_bit=encoder.high_bit_depth if in_video else _has_16_bit_images(options, source),
+        encoding={name: getattr(options, name) for name in ENCODING},
+        marker=Marker() if options.provenance else None,
+        notes=notes if in_video else [],
+    )
+    inputs = {
+        "--input-dir": options.input_dir,
+        "--aligned-dir": options.aligned_dir,
+        "--model-dir": options.model_dir,
+    }
+    output.check(inputs)
+    return output
+
+
+def _has_16_bit_images(options: ConvertOptions, source: FrameSource) -> bool:
+    """Whether images have 16 bits: those of images as they had, a video's only if asked for."""
+    wanted = options.bit_depth == "10" or (options.bit_depth == "auto" and not source.is_video)
+    return wanted and source.video_format.depth > 8 and options.image_format == "png"
