@@ -1,4 +1,4 @@
-"""The docs say what the code says. `python -m tests.test_docs` writes docs/options.md anew."""
+"""The docs say what the code says. `python -m tests.test_docs` rewrites docs/options.md."""
 
 import ast
 import re
