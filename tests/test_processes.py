@@ -86,7 +86,7 @@ def test_without_its_parent_a_process_ends(tmp_path):
 
 
 def alive(pid: int) -> bool:
-    """Whether it runs; a zombie that nobody waits for has ended."""
+    """Whether it runs; a zombie has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

@@ -133,7 +133,7 @@ def centers_in(faceset: Faceset) -> dict[str, np.ndarray]:
     }
 
 
-class Networks:
+class FaceNetworks:
     """The networks that measure a face. May be used by several threads: each has its own.
 
     Parameters
@@ -178,7 +178,7 @@ class Observer:
 
     Parameters
     ----------
-    networks : Networks
+    networks : FaceNetworks
     centers : mapping of str to (2,), or None
         Where the swapped face is, by the stem of the dst frame; None follows the largest face.
     average : AverageFace or None
@@ -187,7 +187,7 @@ class Observer:
 
     def __init__(
         self,
-        networks: Networks,
+        networks: FaceNetworks,
         centers: Mapping[str, np.ndarray] | None = None,
         average: AverageFace | None = None,
     ) -> None:
