@@ -1,4 +1,4 @@
-"""The docs say what the code says. `python -m tests.test_docs` writes docs/options.md."""
+"""The docs say what the code says. `python -m tests.test_docs` rewrites docs/options.md."""
 
 import ast
 import re
@@ -17,17 +17,7 @@ from utils.command_line import to_markdown
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "options.md"
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ROOMS = [
-    "main.py",
-    "utils",
-    "facelib",
-    "models",
-    "extractor",
-    "sorter",
-    "trainer",
-    "converters",
-    "tools",
-]
+STAGES = ("extractor", "sorter", "trainer", "converters", "tools")
 SCRIPTS = sorted((ROOT / "scripts").glob("*.bat"))
 
 
@@ -94,7 +84,9 @@ def test_commands_in_docs_and_scripts_exist(words):
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path):
-    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+    for target in re.findall(
+        r"(?:\]\(|^\[\w+\]: )([^)#\s]+)", path.read_text(encoding="utf-8"), re.M
+    ):
         if not target.startswith(("http:", "https:")):
             assert (path.parent / target).exists(), target
 
@@ -107,7 +99,7 @@ def text_of(node):
 
 
 def sentences_of_the_code():
-    for room in ROOMS:
+    for room in ("main.py", "utils", "facelib", "models", *STAGES):
         for path in [ROOT / room, *(ROOT / room).rglob("*.py")]:
             if path.is_file():
                 tree = ast.parse(path.read_text(encoding="utf-8"))
