@@ -10,7 +10,7 @@ from support.synthetic import make_faceset, make_landmarks
 
 from facelib.faceset import Faceset
 
-# the key for signing results: not the one of whoever runs the tests
+# the key for signing results: not the one of the person who runs the tests
 SETTINGS = tempfile.TemporaryDirectory(prefix="settings-")
 os.environ["FACESWAP_CONFIG_DIR"] = SETTINGS.name
 

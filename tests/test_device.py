@@ -61,5 +61,5 @@ def test_loading_tensorflow_and_litert_says_nothing():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
 def test_the_allocator_accepts_its_settings():
-    code = "from utils import allocator as a; assert a.keep_pictures() and a.keep_everything()"
+    code = "from utils import allocator as a; assert a.keep_buffers() and a.keep_everything()"
     subprocess.run([sys.executable, "-c", code], check=True)

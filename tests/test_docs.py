@@ -1,5 +1,6 @@
-"""The docs say what the code says. `python -m tests.test_docs` writes docs/options.md anew."""
+"""The docs say what the code says. `python -m tests.test_docs` rewrites docs/options.md."""
 
+import ast
 import re
 import shlex
 from importlib import import_module
@@ -16,6 +17,7 @@ from utils.command_line import to_markdown
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "options.md"
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+STAGES = ("extractor", "sorter", "trainer", "converters", "tools")
 SCRIPTS = sorted((ROOT / "scripts").glob("*.bat"))
 
 
@@ -56,10 +58,11 @@ def flags(stage):
 
 
 def commands():
-    """Every main.py command in the docs and the .bat files: (where, words)."""
+    """Every command of the program in the docs and the .bat files: (where, words)."""
     for path in DOCS + SCRIPTS:
-        for line in path.read_text(encoding="utf-8").replace("^\n", " ").splitlines():
-            found = re.search(r"main\.py\"? +(.+)", line)
+        text = re.sub(r" [\^\\]\n", " ", path.read_text(encoding="utf-8"))
+        for line in text.splitlines():
+            found = re.search(r"(?:main\.py\"?|^ +faceswap-toolkit) +([^#`]+)", line)
             if not found or not re.match(r"[a-z]", found[1]):
                 continue
             words = shlex.split(found[1].strip("` ").replace("\\", "/"))
@@ -81,9 +84,50 @@ def test_commands_in_docs_and_scripts_exist(words):
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path):
-    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+    for target in re.findall(
+        r"(?:\]\(|^\[\w+\]: )([^)#\s]+)", path.read_text(encoding="utf-8"), re.M
+    ):
         if not target.startswith(("http:", "https:")):
             assert (path.parent / target).exists(), target
+
+
+def text_of(node):
+    """A string of the code with `…` for what is filled in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) for part in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else "…"
+
+
+def sentences_of_the_code():
+    for room in ("main.py", "utils", "facelib", "models", *STAGES):
+        for path in [ROOT / room, *(ROOT / room).rglob("*.py")]:
+            if path.is_file():
+                tree = ast.parse(path.read_text(encoding="utf-8"))
+                texts = [n for n in ast.walk(tree) if isinstance(n, (ast.Constant, ast.JoinedStr))]
+                yield from filter(lambda text: " " in text, map(text_of, texts))
+
+
+def messages():
+    text = re.sub(r"\n +", " ", (ROOT / "docs" / "messages.md").read_text(encoding="utf-8"))
+    for item in re.findall(r"^\* (`.+?`): ", text, re.M):
+        yield from re.findall(r"`(.+?)`", item)
+
+
+def pattern_of(message):
+    """`...` is anything, N and M are filled in."""
+    parts = [re.escape(re.sub(r"\b[NM]\b", "…", part)) for part in message.split("...")]
+    return ".*".join(parts)
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    return set(sentences_of_the_code())
+
+
+@pytest.mark.parametrize("message", list(messages()))
+def test_messages_in_the_docs_are_those_of_the_code(message, sentences):
+    found = re.compile(pattern_of(message), re.DOTALL)
+    assert any(map(found.search, sentences))
 
 
 if __name__ == "__main__":

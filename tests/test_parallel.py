@@ -32,7 +32,7 @@ def test_nothing_in_gives_nothing_out(workers):
 
 
 def test_items_are_worked_on_at_the_same_time():
-    # each waits for the other two: with fewer than three at once nobody would get through
+    # each waits for the other two: with fewer than three at once none would get through
     meeting = threading.Barrier(3, timeout=20)
     assert len(list(ordered_map(lambda _: meeting.wait(), range(3), workers=3))) == 3
 

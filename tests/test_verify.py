@@ -46,7 +46,7 @@ def signed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("signed files")
     marker = Marker()
     for name in ("x.png", "x.jpg"):
-        (folder / name).write_bytes(marker.picture(encode_image(PIXELS, Path(name).suffix)))
+        (folder / name).write_bytes(marker.sign_image(encode_image(PIXELS, Path(name).suffix)))
     for name in VIDEOS:
         kind = "mp4" if name.endswith("m4v") else None
         plain = make_clip(folder / "plain.mkv", codec="libx264")
@@ -54,7 +54,7 @@ def signed(tmp_path_factory):
         if name == "x.mkv":
             write_sidecar(folder / name)
         else:
-            marker.video(folder / name)
+            marker.sign_video(folder / name)
     (folder / "plain.mkv").unlink()
     return folder
 

@@ -69,7 +69,7 @@ def test_joined_parts_keep_times_and_sound(shared, tmp_path, codec):
     assert report.counts["frames"] == COUNT
     assert times_of(result) == times_of(clip)
     assert_sound_kept(clip, result)
-    # three key frames or more: the parts were not encoded anew
+    # three key frames or more: the parts were not re-encoded
     with av.open(str(result)) as container:
         keys = [p.pts for p in container.demux(video=0) if p.size and p.is_keyframe]
     assert len(keys) == 5

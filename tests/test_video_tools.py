@@ -294,7 +294,7 @@ def test_a_mark_is_not_lost_on_the_way(tmp_path, tool):
     marker = Marker()
     folder = clips.folder_of(tmp_path / "in", [clips.picture(i) for i in range(4)])
     for file in list_images(folder):
-        file.write_bytes(marker.picture(encode_image(read_image(file))))
+        file.write_bytes(marker.sign_image(encode_image(read_image(file))))
     marked = tmp_path / "marked.mp4"
     with open_sink(marked, source := open_source(folder), tags=video_tags()) as sink:
         for frame in source:

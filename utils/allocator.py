@@ -12,7 +12,7 @@ import sys
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4
 
 
-def keep_pictures() -> bool:
+def keep_buffers() -> bool:
     """Keep freed blocks up to the size of a 4K frame, 256 MB of them; False without glibc."""
     return _set({M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 256 << 20})
 

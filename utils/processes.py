@@ -86,7 +86,7 @@ def kept() -> Iterator[ProcessPoolExecutor]:
 def _begin() -> None:
     """Set up a worker process: it leaves Ctrl-C to its parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    allocator.keep_pictures()
+    allocator.keep_buffers()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

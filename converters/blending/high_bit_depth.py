@@ -15,13 +15,17 @@ def restore_16_bit(image16: np.ndarray, before: np.ndarray, after: np.ndarray) -
 
     Parameters
     ----------
-    image16 : (H, W, 3) uint16, the frame as it came; not changed
-    before : (H, W, 3) uint8, the same in 8 bits
-    after : (H, W, 3) uint8, converted; a fourth channel is alpha
+    image16 : (H, W, 3) uint16
+        The original frame.
+    before : (H, W, 3) uint8
+        The original frame in 8 bits.
+    after : (H, W, 3 or 4) uint8
+        The converted frame, perhaps with alpha.
 
     Returns
     -------
-    (H, W, 3 or 4) uint16
+    restored : (H, W, 3 or 4) uint16
+        The converted frame, with the alpha channel of `after`.
     """
     result = image16.copy()
     difference = cv2.absdiff(before, after[..., :3]).max(axis=2)

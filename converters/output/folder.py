@@ -21,7 +21,7 @@ class FolderOutput(Output):
     def __init__(self, request: OutputRequest, footage: Footage, identity: RunIdentity) -> None:
         super().__init__(request, footage)
         self._journal = Journal(request.path, identity, request.overwrite)
-        mark = request.marker.picture if request.marker else None
+        mark = request.marker.sign_image if request.marker else None
         self._images = FolderSink(request.path, mark, f".{request.image_format}")
         self._masks = FolderSink(request.mask_path) if request.mask_path else None
         self.finished = self._journal.finished

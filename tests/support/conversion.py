@@ -71,7 +71,7 @@ def read_folder(folder):
 
 
 class StopsAt:
-    """Inverts until the face of that number, then somebody presses Ctrl-C."""
+    """Inverts until the face of that number, then Ctrl-C is pressed."""
 
     def __init__(self, limit):
         self.left = limit

@@ -1,4 +1,4 @@
-"""Files made to harm whoever reads them: pictures and videos that claim or unpack to too much."""
+"""Files made to harm their readers: pictures and videos that claim or unpack to too much."""
 
 import struct
 import zlib

@@ -18,7 +18,7 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models.checkpoint import load_model
 from tools.evaluate.baseline import AverageFace
-from tools.evaluate.observe import Networks, Observation, Observer, centers_in, pair_frames
+from tools.evaluate.observe import FaceNetworks, Observation, Observer, centers_in, pair_frames
 from tools.evaluate.options import EvaluateOptions
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
@@ -52,7 +52,7 @@ def run(options: EvaluateOptions) -> Report:
     report = Report(notes={"not read in --src-aligned": src_faceset.skipped})
     src_faces = _read_faces(src_faceset, SRC_FACES, report)
     average = AverageFace(src_faces) if options.baseline else None
-    networks = Networks(
+    networks = FaceNetworks(
         options.detector, options.landmarker, options.recognizer, cpu_only=options.cpu_only
     )
     centers = None if dst_faceset is None else centers_in(dst_faceset)
@@ -94,7 +94,7 @@ def _read_faces(
 
 
 def _reference(
-    networks: Networks,
+    networks: FaceNetworks,
     faces: Sequence[tuple[Image, FaceInfo]],
     recognizer: Recognizer,
     report: Report,

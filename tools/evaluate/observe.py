@@ -51,6 +51,7 @@ class SeenFace:
     landmarks : (68, 2) float32
         Pixels of the dst frame.
     embedding : (D,) float32
+        Of its identity.
     lab : (3,) float32
         Mean CIE Lab color.
     sharpness : float
@@ -133,7 +134,7 @@ def centers_in(faceset: Faceset) -> dict[str, np.ndarray]:
     }
 
 
-class Networks:
+class FaceNetworks:
     """The networks that measure a face. May be used by several threads: each has its own.
 
     Parameters
@@ -178,7 +179,8 @@ class Observer:
 
     Parameters
     ----------
-    networks : Networks
+    networks : FaceNetworks
+        They find and embed the faces.
     centers : mapping of str to (2,), or None
         Where the swapped face is, by the stem of the dst frame; None follows the largest face.
     average : AverageFace or None
@@ -187,7 +189,7 @@ class Observer:
 
     def __init__(
         self,
-        networks: Networks,
+        networks: FaceNetworks,
         centers: Mapping[str, np.ndarray] | None = None,
         average: AverageFace | None = None,
     ) -> None:

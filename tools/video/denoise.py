@@ -71,7 +71,7 @@ def denoise(frames: Iterable[Frame], strength: float, count: int) -> Iterator[Fr
         if graph is None or image.shape != shape:
             yield from _rest(graph, waiting)
             graph, shape = _graph(image, strength, count), image.shape
-        graph.push(_picture(image, frame.index))
+        graph.push(_to_av(image, frame.index))
         waiting.append(frame)
         yield from _ready(graph, waiting)
     yield from _rest(graph, waiting)
@@ -93,26 +93,26 @@ def _graph(image: np.ndarray, strength: float, count: int) -> "av.filter.Graph":
     return graph
 
 
-def _picture(image: np.ndarray, index: int) -> "av.VideoFrame":
+def _to_av(image: np.ndarray, index: int) -> "av.VideoFrame":
     few = image.itemsize == 1
-    picture = av.VideoFrame.from_ndarray(image, format="bgr24" if few else "bgr48le")
-    picture = picture.reformat(format="gbrp" if few else "gbrp16le")
-    picture.pts, picture.time_base = index, Fraction(1, 1000)
-    return picture
+    av_frame = av.VideoFrame.from_ndarray(image, format="bgr24" if few else "bgr48le")
+    av_frame = av_frame.reformat(format="gbrp" if few else "gbrp16le")
+    av_frame.pts, av_frame.time_base = index, Fraction(1, 1000)
+    return av_frame
 
 
 def _ready(graph: "av.filter.Graph", waiting: deque[Frame]) -> Iterator[Frame]:
     """Yield the frames that the filter has finished."""
     while True:
         try:
-            picture = graph.pull()
+            av_frame = graph.pull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return
         frame = waiting.popleft()
         if frame.image16 is None:
-            yield replace(frame, image=picture.reformat(format="bgr24").to_ndarray())
+            yield replace(frame, image=av_frame.reformat(format="bgr24").to_ndarray())
         else:
-            image16 = picture.reformat(format="bgr48le").to_ndarray()
+            image16 = av_frame.reformat(format="bgr48le").to_ndarray()
             image = np.rint(image16 / np.float32(257)).astype(np.uint8)
             yield replace(frame, image=image, image16=image16)
 
@@ -143,7 +143,7 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
         )
     if output.is_dir() and any(output.iterdir()) and not options.overwrite:
         raise InputError(f'"{output}" is not empty; use --overwrite or another --output-dir')
-    return FolderSink(output, marker.picture if marker else None)
+    return FolderSink(output, marker.sign_image if marker else None)
 
 
 def _is_marked(source: FrameSource) -> bool:

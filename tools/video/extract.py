@@ -12,7 +12,7 @@ from utils.console import Report
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES, Manifest, move_to_trash, trash_dir
 from utils.parallel import Failure, cores, ordered_map
-from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_picture, read_mark
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_image, read_mark
 from utils.video.decoder import VideoSource
 from utils.video.frame import Frame, Span
 from utils.video.sink import FolderSink
@@ -36,7 +36,7 @@ def run(options: ExtractFramesOptions) -> Report:
     folder = options.output_dir
     mark = None
     with suppress(InputError):  # a mark of the video is passed on to its images
-        mark = mark_picture if read_mark(source.path) == DIGITAL_SOURCE_TYPE else None
+        mark = mark_image if read_mark(source.path) == DIGITAL_SOURCE_TYPE else None
     sink = FolderSink(folder, mark, f".{options.image_format}", options.quality)
     report = Report({"images": 0})
     with _journal(options, source) as journal, sink:
@@ -63,13 +63,13 @@ def _journal(options: ExtractFramesOptions, source: FrameSource) -> Manifest:
     names = ("image_format", "quality", "bit_depth", "every", "from_", "to")
     header = facts | {name: getattr(options, name) for name in names}
     journal = Manifest(folder / JOURNAL, header)
-    pictures = list(_pictures(folder))
+    images = list(_images(folder))
     if options.overwrite:
-        for path in pictures:
+        for path in images:
             move_to_trash(path)
         (folder / JOURNAL).unlink(missing_ok=True)
         return Manifest(folder / JOURNAL, header)
-    if pictures and not journal.continues:
+    if images and not journal.continues:
         raise InputError(
             f'"{folder}" has other images in it; use --overwrite (they go to '
             f'"{trash_dir(folder).name}") or another --output-dir'
@@ -77,7 +77,7 @@ def _journal(options: ExtractFramesOptions, source: FrameSource) -> Manifest:
     return journal
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
+def _images(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         yield from (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 

@@ -32,7 +32,7 @@ def run(options: MakeOptions) -> Report:
     """
     require_new(options.output_file, options.overwrite)
     reference = VideoSource(options.reference_file) if options.reference_file else None
-    source = _pictures(options, reference)
+    source = _source(options, reference)
     sound = _sound(options, source, reference)
     marker = Marker() if is_marked(options.input_dir) else None
     report = Report({"frames": 0})
@@ -61,7 +61,7 @@ def run(options: MakeOptions) -> Report:
     return report
 
 
-def _pictures(options: MakeOptions, reference: VideoSource | None) -> FrameSource:
+def _source(options: MakeOptions, reference: VideoSource | None) -> FrameSource:
     beside = options.input_dir / NAME
     table = None
     if options.rate is None:

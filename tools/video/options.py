@@ -32,7 +32,7 @@ class ExtractFramesOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PicturesOptions(StageOptions):
+class ImageFilesOptions(StageOptions):
     """Files of `video make`."""
 
     input_dir: Path = opt(help="folder of images", group="Files")
@@ -56,7 +56,7 @@ class PicturesOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakeOptions(EncoderOptions, PicturesOptions):
+class MakeOptions(EncoderOptions, ImageFilesOptions):
     """Options of `video make`."""
 
 

@@ -17,7 +17,7 @@ from utils.errors import InputError, UserError
 from utils.files import write_atomic
 from utils.provenance import certificate
 from utils.provenance.certificate import MAKER, Identity
-from utils.provenance.mark import DIGITAL_SOURCE_TYPE, WHAT, mark_picture
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, WHAT, mark_image
 
 FORMATS = {
     ".png": "image/png",
@@ -82,15 +82,15 @@ class Marker:
             "builder": {"thumbnail": {"enabled": False}},
         })
 
-    def picture(self, data: bytes) -> bytes:
+    def sign_image(self, data: bytes) -> bytes:
         """Return a PNG or JPEG with mark and signature, its pixels unchanged."""
-        marked = mark_picture(data)
+        marked = mark_image(data)
         name = "image/png" if marked.startswith(b"\x89PNG") else "image/jpeg"
         signed = io.BytesIO()
         self._sign(name, io.BytesIO(marked), signed)
         return signed.getvalue()
 
-    def video(self, path: Path) -> None:
+    def sign_video(self, path: Path) -> None:
         """Sign an MP4 or MOV that has its tags already."""
         with (
             write_atomic(path) as temporary,

@@ -44,7 +44,7 @@ PACKET = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="r"?>"""
 
 
-def mark_picture(data: bytes) -> bytes:
+def mark_image(data: bytes) -> bytes:
     """Return a PNG or JPEG with our XMP packet; InputError if it is neither."""
     return mark_jpeg(data) if data.startswith(JPEG_START) else mark_png(data)
 

@@ -54,7 +54,7 @@ def sign_video(video: Path, path: Path, marker: Marker | None) -> list[str]:
     if marker is None:
         return []
     if path.suffix.lower() in FORMATS:
-        marker.video(video)
+        marker.sign_video(video)
         return []
     write_sidecar(video, sidecar_of(path))
     return [f'its signature is in "{sidecar_of(path).name}"; keep them together']

@@ -69,21 +69,21 @@ class VideoSource(FrameSource):
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the frames of a span; those before it are decoded, but not converted."""
         to_bgr = None
-        for index, time, duration, picture in self._pictures():
-            to_bgr = to_bgr or ToBgr(picture)
+        for index, time, duration, av_frame in self._av_frames():
+            to_bgr = to_bgr or ToBgr(av_frame)
             if span.after(index, time):
                 return
             if not span.before(index, time):
                 wanted = self.wants_16_bit and to_bgr.depth > 8
-                image16 = to_bgr.to_16_bit(picture) if wanted else None
-                yield Frame(to_bgr(picture), index, name_of(index), time, duration, image16)
+                image16 = to_bgr.to_16_bit(av_frame) if wanted else None
+                yield Frame(to_bgr(av_frame), index, name_of(index), time, duration, image16)
 
     def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
         """Yield name, timestamp and duration of all frames."""
-        for index, time, duration, _ in self._pictures():
+        for index, time, duration, _ in self._av_frames():
             yield name_of(index), time, duration
 
-    def _pictures(self) -> Iterator[tuple[int, Fraction, Fraction | None, VideoFrame]]:
+    def _av_frames(self) -> Iterator[tuple[int, Fraction, Fraction | None, VideoFrame]]:
         """Decode; on leaving, early or not, describe damage in `failures`."""
         self.failures.clear()
         damage = Damage()
@@ -91,9 +91,9 @@ class VideoSource(FrameSource):
             clock = _Clock(stream.time_base, self.video_format.origin, self.rate)
             stream.thread_type = "AUTO"
             try:
-                for index, picture in enumerate(decoded(container, stream, damage)):
-                    time, duration = clock.time(picture.pts), clock.duration(picture.duration)
-                    yield index, time, duration, picture
+                for index, av_frame in enumerate(decoded(container, stream, damage)):
+                    time, duration = clock.time(av_frame.pts), clock.duration(av_frame.duration)
+                    yield index, time, duration, av_frame
                 damage.announced = _announced_end(stream)
             finally:
                 self.failures += damage.sentences(self.path.name)

@@ -138,7 +138,7 @@ class SoughtFrames(RandomFrames):
         self._open = ExitStack()
         self._reopen()
         self._to_bgr: ToBgr | None = None
-        self._pictures: Iterator[VideoFrame] = iter(())
+        self._av_frames: Iterator[VideoFrame] = iter(())
         self._at = len(times.all)  # number of the next frame; none so far
 
     def close(self) -> None:
@@ -157,17 +157,17 @@ class SoughtFrames(RandomFrames):
             # some containers seek by decoding time and end up too late
             start = self._times.key_before(start - 1)
             tries += 1
-        for number, picture in found:
-            yield self._frame(number, picture)
+        for number, av_frame in found:
+            yield self._frame(number, av_frame)
 
     def _start_at(self, key: int) -> None:
         """Seek so that decoding starts at that key frame or one before it."""
-        self._pictures = iter(())
+        self._av_frames = iter(())
         if key:
             self._container.seek(self._times.all[key], stream=self._stream, backward=True)
         else:
             self._reopen()
-        self._pictures = decoded(self._container, self._stream, Damage())
+        self._av_frames = decoded(self._container, self._stream, Damage())
 
     def _reopen(self) -> None:
         self._open.close()
@@ -177,20 +177,20 @@ class SoughtFrames(RandomFrames):
     def _go_on(self, index: int) -> deque[tuple[int, VideoFrame]]:
         """Decode up to a frame; return it after some frames before it."""
         found: deque[tuple[int, VideoFrame]] = deque(maxlen=KEPT_BEFORE + 1)
-        for picture in self._pictures:
-            number = self._number.get(picture.pts, -1)
+        for av_frame in self._av_frames:
+            number = self._number.get(av_frame.pts, -1)
             self._at = number + 1
             if number <= index:
-                found.append((number, picture))
+                found.append((number, av_frame))
             if number >= index:
                 return found
         self._at = len(self)
         return found
 
-    def _frame(self, number: int, picture: VideoFrame) -> Frame:
-        self._to_bgr = self._to_bgr or ToBgr(picture)
-        time = picture.pts * self._stream.time_base - self._source.video_format.origin
-        return Frame(self._to_bgr(picture), number, self.names[number], time)
+    def _frame(self, number: int, av_frame: VideoFrame) -> Frame:
+        self._to_bgr = self._to_bgr or ToBgr(av_frame)
+        time = av_frame.pts * self._stream.time_base - self._source.video_format.origin
+        return Frame(self._to_bgr(av_frame), number, self.names[number], time)
 
 
 class InOrderFrames(RandomFrames):
@@ -252,8 +252,8 @@ def _packet_times(source: VideoSource, known: Mapping[int, Fraction]) -> _Times 
 
 def _first_times(path: Path) -> list[int | None]:
     with footage(path) as (container, stream):
-        pictures = decoded(container, stream, Damage())
-        return [picture.pts for picture in islice(pictures, PROBED)]
+        av_frames = decoded(container, stream, Damage())
+        return [av_frame.pts for av_frame in islice(av_frames, PROBED)]
 
 
 def _name(index: int) -> str:

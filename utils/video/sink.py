@@ -194,11 +194,11 @@ class VideoSink(FrameSink):
             elif (width, height) != self._size:
                 was = "{} x {}".format(*self._size)
                 raise InputError(f'"{frame.name}" is {width} x {height}, but the video is {was}')
-            picture = self._from_bgr(image)
-            picture.pts, picture.time_base = self._pts(frame), self._time_base
+            av_frame = self._from_bgr(image)
+            av_frame.pts, av_frame.time_base = self._pts(frame), self._time_base
             if frame.duration is not None:
-                picture.duration = round(frame.duration / self._time_base)
-            self._mux(self._video.encode(picture))
+                av_frame.duration = round(frame.duration / self._time_base)
+            self._mux(self._video.encode(av_frame))
 
     def _image(self, frame: Frame) -> Image:
         image = frame.image
