@@ -57,6 +57,7 @@ class SampledSource:
     Attributes
     ----------
     source : FrameSource
+        The folder or video.
     every : int
         Only frames whose index is a multiple of this are used.
     """

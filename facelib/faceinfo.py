@@ -31,6 +31,7 @@ class FaceInfo:
     Attributes
     ----------
     face_type : FaceType
+        How much of the head the aligned image shows.
     size : int
         Side of the aligned image in pixels; the longer side for MARK_ONLY.
     landmarks : (68, 2) float32
@@ -85,6 +86,7 @@ def to_json(info: FaceInfo, name: str) -> bytes:
     Parameters
     ----------
     info : FaceInfo
+        The metadata.
     name : str
         The file's, for messages.
 

@@ -37,6 +37,7 @@ def check(mode: ManualMode, folder: Path, *, overwrite: bool) -> None:
     Parameters
     ----------
     mode : ManualMode
+        Which frames are to be shown.
     folder : Path
         The output folder.
     overwrite : bool
@@ -107,6 +108,7 @@ class _ManualSession:
     undecided : set of str
         Names of the frames that were shown and left without a decision.
     failures : list of str
+        A sentence for each frame that could not be shown or written.
     offers_existing : bool
         Whether faces that a frame has from an earlier run are shown for editing.
     """

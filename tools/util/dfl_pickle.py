@@ -76,6 +76,7 @@ def read(data: bytes, name: str) -> object:
     Parameters
     ----------
     data : bytes
+        The pickle.
     name : str
         The file's, for messages.
 
