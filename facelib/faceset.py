@@ -28,7 +28,6 @@ __all__ = [
     "embed",
     "extract_info",
     "fingerprint",
-    "held_out",
     "read_face",
     "read_info",
     "read_pixels",
@@ -41,8 +40,6 @@ R = TypeVar("R")
 # Lower-case f: other programs may ignore it; s: private; t: kept by those that edit the image.
 CHUNK = b"fsMt"
 MAX_PAYLOAD = 64 * 1024
-
-HELD_OUT = 0.05  # share of the faces
 
 
 def write_face(path: Path, image: np.ndarray, info: FaceInfo) -> None:
@@ -263,9 +260,3 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
         for faces in frames.values():
             faces.sort(key=lambda info: info.face_index)
         return frames
-
-
-def held_out(info: FaceInfo) -> bool:
-    """Whether a face is held out of training for validation: always the same 5 % or so."""
-    name = f"{info.source_name}\0{info.face_index}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(name, digest_size=8).digest()) < HELD_OUT * 2**64

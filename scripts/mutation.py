@@ -177,7 +177,7 @@ def main() -> None:
             killed += result["outcome"] == "killed"
             out.write(json.dumps(result) + "\n")
             out.flush()
-            print(f"{killed} of {tried} killed; {result}", flush=True)
+            sys.stdout.write(f"{killed} of {tried} killed; {result}\n")
 
 
 if __name__ == "__main__":

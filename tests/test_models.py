@@ -469,7 +469,9 @@ def test_gradients_survive_rounded_products(model, bits, monkeypatch):
 
 def flat_batch(model):
     """Bright faces with flat parts, where a variance is a small difference of large numbers."""
-    faces = np.linspace(0.55, 0.95, 2).reshape(2, 1, 1, 1) + 0.05 * smooth_faces(2, model.resolution)
+    faces = np.linspace(0.55, 0.95, 2).reshape(2, 1, 1, 1) + 0.05 * smooth_faces(
+        2, model.resolution
+    )
     faces[:, : model.resolution // 2] = 0.9
     mask = np.ones((2, model.resolution, model.resolution, 1))
     return as_type((np.roll(faces, 1, 1), faces, mask), "float32")
@@ -497,9 +499,9 @@ def gradients(model, sides):
         values = list(model.losses(*sides).values())
         total = sum(values)
     found = tape.gradient(total, model.variables)
-    return [float(value) for value in values], np.concatenate(
-        [np.ravel(part).astype(np.float64) for part in found]
-    )
+    return [float(value) for value in values], np.concatenate([
+        np.ravel(part).astype(np.float64) for part in found
+    ])
 
 
 def round_products(monkeypatch, bits):
