@@ -115,7 +115,7 @@ def batch(model, count=2):
     faces = 0.6 + 0.4 * smooth_faces(count, model.resolution)  # bright: there is much to learn
     mask = np.zeros((count, model.resolution, model.resolution, 1), np.float32)
     mask[:, 8:-8, 8:-8] = 1
-    return Batch(*map(tf.constant, (np.roll(faces, 1, 1), faces, mask)))
+    return Batch(*map(tf.constant, (np.roll(faces, 1, 1), faces, mask, np.ones_like(mask))))
 
 
 @pytest.mark.parametrize(("name", "chosen", "count"), FULL_SIZE)
@@ -474,7 +474,7 @@ def flat_batch(model):
     )
     faces[:, : model.resolution // 2] = 0.9
     mask = np.ones((2, model.resolution, model.resolution, 1))
-    return as_type((np.roll(faces, 1, 1), faces, mask), "float32")
+    return as_type((np.roll(faces, 1, 1), faces, mask, mask), "float32")
 
 
 def as_type(side, dtype):

@@ -79,7 +79,7 @@ def settings(people, tmp_path):
 
 
 def random_batch(rng, size=4):
-    shapes = [(size, 16, 16, channels) for channels in (3, 3, 1)]
+    shapes = [(size, 16, 16, channels) for channels in (3, 3, 1, 1)]
     return Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from facelib import geometry, held_out, similarity
 from facelib.faceset import FaceInfo, Faceset, read_face
+from facelib.frame_edge import mirror_beyond_frame
 from facelib.landmarks import hull_mask
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
@@ -180,6 +181,7 @@ def _crop(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a model's input, (size, size, 3) float32, and the face's hull, (size, size)."""
     matrix = geometry.crop_matrix(info.landmarks, size, face_type)
+    image, _ = mirror_beyond_frame(image, info.matrix, getattr(info, "frame_size", None))
     face = geometry.warp_face(to_float(image), matrix, size)
     return face, hull_mask(geometry.apply(matrix, info.landmarks), (size, size))[..., 0]
 
