@@ -45,7 +45,7 @@ def mirror_beyond_frame(
     if (corners >= low).all() and (corners <= high).all():
         return image, None
     places = _frame_points(len(image), to_frame)
-    in_frame = ((places >= low) & (places <= high)).all(axis=2)
+    in_frame = np.all((places >= low) & (places <= high), axis=2)
     if in_frame.all() or not in_frame.any():
         return image, None
     mirrored = np.where(places < low, 2 * low - places, places)
@@ -53,8 +53,7 @@ def mirror_beyond_frame(
     points = np.clip(mirrored, low, high) @ matrix[:, :2].T + matrix[:, 2]
     border = cv2.BORDER_REPLICATE
     filled = cv2.remap(image, points.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=border)
-    filled[in_frame] = image[in_frame]
-    return filled, in_frame
+    return np.where(in_frame[..., None], image, filled), in_frame
 
 
 def _frame_points(size: int, to_frame: np.ndarray, step: int = 1) -> np.ndarray:
