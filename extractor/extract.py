@@ -60,6 +60,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
             with in_flight.hold(WINDOW):
                 app.run(mode, footage, writer, manifest, report, options.manual_window_size)
         _summarize(manifest, report, done_before)
+    report.notes["the footage"] = footage.source.notes
     return report
 
 

@@ -185,6 +185,7 @@ class VideoOutput(Output):
             Part(self._files(name)[number], record.time - first)
             for name, record in self._records.items()
         ]
+        sound = Sound.of(self._source, first, last, self._encoder.audio_codec)
         joined = self._folder / f"whole{'' if is_result else '_mask'}{path.suffix}"
         self.notes += join(
             parts,
@@ -192,7 +193,7 @@ class VideoOutput(Output):
             CONTAINERS[path.suffix.lower()],
             time_base=time_base_of(self._source, self._rate),
             tags=mark.video_tags() if self._marker and is_result else {},
-            sound=Sound.of(self._source, first, last) if is_result else None,
+            sound=sound if is_result else None,
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_result:

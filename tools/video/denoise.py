@@ -47,6 +47,7 @@ def run(options: DenoiseOptions) -> Report:
             report.counts["frames"] += 1
     report.notes["the result"] = notes + sink.notes
     report.failures += source.failures
+    report.notes["the footage"] = source.notes
     return report
 
 
@@ -138,7 +139,7 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
             tags=video_tags() if marker else None,
             encoder=encoder,
             rate=source.rate or exact_rate(options.rate),
-            sound=Sound.of(source),
+            sound=Sound.of(source, codec=options.audio_codec),
             finish=lambda video: sign_video(video, output, marker),
         )
     if output.is_dir() and any(output.iterdir()) and not options.overwrite:

@@ -10,8 +10,9 @@ from utils.errors import UserError
 from utils.files import write_atomic
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
-from utils.video.container import Finish, finishing, open_container, writing
+from utils.video.container import Finish, completing, finishing, open_container, writing
 from utils.video.decoder import footage
+from utils.video.demux import demux
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,13 @@ def join(
     with ExitStack() as stack, writing(path):
         temporary = stack.enter_context(write_atomic(path))
         stack.push(finishing(finish, temporary, notes))
-        output = stack.enter_context(open_container(temporary, container, time_base))
+        output = open_container(temporary, container, time_base)
+        audio = AudioCopy(output)
+        stack.push(completing(output, path, audio.names))
         output.metadata.update(tags or {})
         _, first = stack.enter_context(footage(parts[0].path))
         video = output.add_stream_from_template(first)
         video.time_base = time_base
-        audio = AudioCopy(output)
         if sound is not None:
             heard = stack.enter_context(sound.open())
             audio.take(heard, sound, notes)
@@ -118,6 +120,6 @@ def _demux(part: Part, header: bytes | None = None) -> Iterator[Packet]:
                 f'"{part.path}" was encoded by another version or with other settings than the '
                 "parts before it; remove its folder and start again"
             )
-        for packet in container.demux(stream):
+        for packet in demux(container, stream):
             if packet.size and part.holds(packet.pts * packet.time_base):
                 yield packet
