@@ -4,7 +4,6 @@ Nothing heavy is imported before the options are known, so every `--help` answer
 """
 
 import argparse
-import errno
 import signal
 import sys
 import traceback
@@ -13,7 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from utils import command_line, console, options, program, questions
-from utils.errors import ExitStatus, Interrupted, UsageError, UserError
+from utils.errors import ExitStatus, Interrupted, UsageError, sentence
 from utils.registry import Registry
 
 
@@ -165,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as problem:  # noqa: BLE001 - the one place where any error becomes a sentence
         if "--debug" in argv:
             traceback.print_exc()
-        console.error(_sentence(problem))
+        console.error(sentence(problem))
         return ExitStatus.FAILED
 
 
@@ -291,23 +290,6 @@ def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any
             hint = f"; did you mean {close[0]}?" if close else ""
             raise UsageError(f"unknown option {flag}{hint}\nrun '{prog} --help' for the options")
     return vars(parser.parse_args(argv))
-
-
-def _sentence(problem: Exception) -> str:
-    """Say what went wrong and what to do."""
-    if isinstance(problem, UserError):
-        return str(problem)
-    if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
-        where = f' while writing "{problem.filename}"' if problem.filename else ""
-        return f"the disk is full{where}; free some space and run this again"
-    if isinstance(problem, OSError) and problem.filename:
-        return f'{problem.strerror}: "{problem.filename}"'
-    if isinstance(problem, MemoryError):
-        return "out of memory; close other programs or choose a smaller size"
-    return (
-        f"{type(problem).__name__}: {problem}\n"
-        "This is a defect of the program; run it again with --debug for details"
-    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Conversion: blending in a box against blending whole frames, and the pipeline from end to end.
+"""Conversion: blending in a box compared with whole frames, and the pipeline from end to end.
 
     python benchmarks/convert.py [--face 300] [--frames 48] [--light] [--blend-only] [--no-blend]
 
 The baseline is the converter of 2019, written plainly: every step on the whole frame in float32,
 the mask in three channels, Lanczos everywhere, sizes from the box around the thresholded mask. Both
-ways get the same frame and the same prediction and run turn by turn, with one OpenCV thread; each
-runs once more in a process of its own for its peak memory. Quote the ratios, not the milliseconds.
+get the same frame and the same prediction and run in turns, with one OpenCV thread; each runs once
+more in a process of its own for its peak memory. Quote the ratios, not the milliseconds.
 """
 
 import argparse
@@ -53,7 +53,7 @@ LANCZOS = {"flags": cv2.WARP_INVERSE_MAP | cv2.INTER_LANCZOS4}
 
 
 def classic(frame: np.ndarray, swap: Swap, mode: str) -> np.ndarray:
-    """Convert one face the way it was done in 2019: (H, W, 3) uint8 -> (H, W, 3) uint8."""
+    """Convert one face as in 2019: (H, W, 3) uint8 -> (H, W, 3) uint8."""
     image = frame.astype(np.float32) / 255
     size = image.shape[1::-1]
     matrix = geometry.crop_matrix(swap.landmarks, SIZE, FaceType.HALF)
@@ -68,14 +68,14 @@ def classic(frame: np.ndarray, swap: Swap, mode: str) -> np.ndarray:
     out = cv2.warpAffine(face, matrix, size, image.copy(), borderMode=border, **LANCZOS)
     if mode == "seamless":
         out = np.clip(image * (1 - mask) + out * mask, 0, 1)
-        eight = [(picture * 255).astype(np.uint8) for picture in (out, image, full)]
+        eight = [(each * 255).astype(np.uint8) for each in (out, image, full)]
         out = cv2.seamlessClone(*eight, center, cv2.NORMAL_CLONE).astype(np.float32) / 255
     out = np.clip(image * (1 - blending) + out * blending, 0, 1)
     return (out * 255).astype(np.uint8)
 
 
 def classic_blending(mask: np.ndarray, full: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-    """Return the eroded and blurred mask and the middle of the region."""
+    """Return the eroded and blurred mask and the center of the region."""
     points = np.argwhere(full == 1)
     (top, left), (bottom, right) = points.min(axis=0)[:2], points.max(axis=0)[:2]
     center = (int(left + (right - left) // 2), int(top + (bottom - top) // 2))
@@ -104,7 +104,7 @@ def classic_match(swap: Swap) -> np.ndarray:
 
 
 def place_face(width: int, height: int, side: int, shift: float = 0.0) -> np.ndarray:
-    """Landmarks of a face in the middle of the frame whose half crop is `side` pixels wide."""
+    """Return landmarks of a face at the frame's center whose half crop is `side` pixels wide."""
     center = (width / 2 + shift, height / 2)
     probe = make_landmarks(8, 3, 6, center=center, width=side)
     wide = side * side / Crop.of(probe, SIZE, FaceType.HALF).side
@@ -112,7 +112,7 @@ def place_face(width: int, height: int, side: int, shift: float = 0.0) -> np.nda
 
 
 def make_swap(frame: np.ndarray, landmarks: np.ndarray) -> Swap:
-    """A prediction for a face: its crop in other colors, and the mask of its hull."""
+    """Return a prediction for a face: its crop in other colors, and the mask of its hull."""
     crop = Crop.of(landmarks, SIZE, FaceType.HALF).cut(frame, SIZE).astype(np.float32) / 255
     blank = np.ones((SIZE, SIZE, 1), np.float32)
     face = np.clip(crop * np.float32([0.9, 1.0, 0.8]), 0, 1)
@@ -121,8 +121,10 @@ def make_swap(frame: np.ndarray, landmarks: np.ndarray) -> Swap:
     return Swap(landmarks, crop, face, mask[..., None], FaceType.HALF)
 
 
-def motions(mode: str, frame: np.ndarray, swap: Swap) -> dict[str, Callable[[], np.ndarray]]:
-    """Both ways of making one frame."""
+def blend_functions(
+    mode: str, frame: np.ndarray, swap: Swap
+) -> dict[str, Callable[[], np.ndarray]]:
+    """Return both implementations of blending one frame."""
     ours = Blender(Look(mode=mode), ERODE, BLUR)
     return {
         "classic": lambda: classic(frame, swap, mode),
@@ -131,7 +133,7 @@ def motions(mode: str, frame: np.ndarray, swap: Swap) -> dict[str, Callable[[], 
 
 
 def measure_blending(args: argparse.Namespace) -> None:
-    """Print milliseconds and peak memory of both ways for each mode."""
+    """Print milliseconds and peak memory of both for each mode."""
     landmarks = place_face(args.width, args.height, args.face)
     frame = draw_face(landmarks, (args.height, args.width), blur=1.5)
     swap = make_swap(frame, landmarks)
@@ -143,9 +145,9 @@ def measure_blending(args: argparse.Namespace) -> None:
         for mode in MODES:
             times: dict[str, list[float]] = {"classic": [], "ours": []}
             for _ in range(args.repeat + 1):
-                for name, way in motions(mode, frame, swap).items():
+                for name, blend in blend_functions(mode, frame, swap).items():
                     start = time.perf_counter()
-                    way()
+                    blend()
                     times[name].append(1000 * (time.perf_counter() - start))
             middle = {name: median(values[1:]) for name, values in times.items()}
             memory = {name: peak(scene, mode, name) for name in times}
@@ -158,19 +160,19 @@ def measure_blending(args: argparse.Namespace) -> None:
 
 
 def peak(scene: Path, mode: str, name: str) -> float:
-    """Run one way in a process of its own; the megabytes by which it raised the peak."""
+    """Run one in a process of its own; return the megabytes by which it raises the peak."""
     command = [sys.executable, __file__, "--peak", str(scene), mode, name]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def print_peak(scene: str, mode: str, name: str) -> None:
-    """Print how much one frame raises this process's peak memory, in MB."""
+    """Print by how much one frame raises this process's peak memory, in MB."""
     with np.load(scene) as file:
         frame, landmarks = file["frame"], file["landmarks"]
     swap = make_swap(frame, landmarks)
     cv2.setNumThreads(1)
     before = highest()
-    motions(mode, frame, swap)[name]()
+    blend_functions(mode, frame, swap)[name]()
     print(highest() - before)
 
 
@@ -186,57 +188,62 @@ def highest() -> float:
 def measure_pipeline(args: argparse.Namespace) -> None:
     """Print frames per second of `convert`, from video to signed video or folder, and its stages.
 
-    With an untrained H64 and hulls for masks, because the mask of an untrained model is no mask.
+    With an untrained H64 and hull masks, because an untrained model predicts no useful mask.
     """
     device.tune()
     predictor = of_model(H64(H64Options(lightweight=args.light)), "untrained")
     predictor([np.zeros((SIZE, SIZE, 3), np.float32)] * args.batch_size, args.batch_size)
-    marks = [place_face(args.width, args.height, args.face, 3 * i) for i in range(args.frames)]
+    faces = [place_face(args.width, args.height, args.face, 3 * i) for i in range(args.frames)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["FACESWAP_CONFIG_DIR"] = str(folder / "settings")
-        write_footage(folder, marks, (args.height, args.width))
+        write_footage(folder, faces, (args.height, args.width))
         print(f"convert, {args.frames} frames, H64{' light' if args.light else ''}")
         for output, changes in OUTPUTS.items():
             chosen = ConvertOptions(
-                input_dir=folder / "clip.mp4", aligned_dir=folder / "aligned", model_dir=folder,
-                output_dir=folder / output, mask_type="hull", batch_size=args.batch_size,
-                ask=False, **changes,
-            )  # fmt: skip
+                input_dir=folder / "clip.mp4",
+                aligned_dir=folder / "aligned",
+                model_dir=folder,
+                output_dir=folder / output,
+                mask_type="hull",
+                batch_size=args.batch_size,
+                ask=False,
+                **changes,
+            )
             what = " ".join([output, *(f"{key}={value}" for key, value in changes.items())])
             timed(what, args.frames, lambda chosen=chosen: run(chosen, predictor))
         print(f"  peak memory {highest():.0f} MB, network included")
         print("each stage alone")
-        measure_stages(args, predictor, open_source(folder / "clip.mp4"), marks)
+        measure_stages(args, predictor, open_source(folder / "clip.mp4"), faces)
 
 
 OUTPUTS: dict[str, dict] = {
     "result.mp4": {},
     "result.mov": {"provenance": False},
     "hevc.mp4": {"codec": "h265"},
-    "pictures": {},
-    "plain pictures": {"provenance": False},
+    "images": {},
+    "plain images": {"provenance": False},
 }
 
 
-def write_footage(folder: Path, marks: list[np.ndarray], shape: tuple[int, int]) -> None:
-    """Write a clip with sound, and the faces found in it."""
-    frames = [draw_face(points, shape, blur=1.5) for points in marks]
+def write_footage(folder: Path, faces: list[np.ndarray], shape: tuple[int, int]) -> None:
+    """Write a clip with audio, and its face files."""
+    frames = [draw_face(points, shape, blur=1.5) for points in faces]
     make_video(folder / "clip.mp4", frames)
     (folder / "aligned").mkdir()
-    for index, (frame, points) in enumerate(zip(frames, marks, strict=True)):
+    for index, (frame, points) in enumerate(zip(frames, faces, strict=True)):
         info = make_info(points, 256, source_name=f"{index:06d}.png", frame_index=index)
         face = geometry.warp_face(frame, info.matrix, 256)
         write_face(folder / "aligned" / f"{index:06d}_0.png", face, info)
 
 
 def measure_stages(
-    args: argparse.Namespace, predictor: Predictor, source: FrameSource, marks: list[np.ndarray]
+    args: argparse.Namespace, predictor: Predictor, source: FrameSource, faces: list[np.ndarray]
 ) -> None:
-    """Print how fast each stage is alone."""
+    """Print the speed of each stage alone."""
     blender = Blender(Look(mask_type="hull"), ERODE, BLUR)
     frames = list(source)
-    swaps = [make_swap(frame.image, points) for frame, points in zip(frames, marks, strict=True)]
+    swaps = [make_swap(frame.image, points) for frame, points in zip(frames, faces, strict=True)]
     crops = [swap.crop for swap in swaps]
     pairs = list(zip(frames, swaps, strict=True))
     png = encode_image(frames[0].image)
@@ -261,11 +268,11 @@ def encode(path: Path, source: FrameSource, frames: Iterable[Frame]) -> None:
 
 
 def timed(what: str, count: int, work: Callable[[], object]) -> None:
-    """Print how many frames a second `work` does, and the processor time of one."""
+    """Print the frames per second of `work`, and its CPU time per frame."""
     start, cpu = time.perf_counter(), time.process_time()
     work()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(f"  {what:33} {count / seconds:6.1f} frames/s {1000 * cpu / count:7.1f} CPU-ms a frame")
+    print(f"  {what:33} {count / seconds:6.1f} frames/s {1000 * cpu / count:7.1f} CPU-ms per frame")
 
 
 def main() -> None:

@@ -1,18 +1,16 @@
-"""How many faces each detector finds, how many it invents, and how long it takes.
+"""Recall, false detections and speed of each face detector.
 
     python -m benchmarks.detectors [--workspace workspace] [--frames 12] [--detector NAME ...]
 
-Recall: frames of the two demo clips (`python -m scripts.fetch_clips`), each with one face, as they
-are and changed: turned, with a face of 30 pixels, blurred by 6 % of the face, darkened to 15 %.
-`+turns`: with the search of `extract`, which turns a frame in which nothing is found. A face is
-found when a box holds its middle and is 0.6 to 1.8 times as long; every other box is a false face.
-False faces are also sought in the clips with the face painted over and in photographs of things.
-Times are CPU time of one core, the median of some frames with a face.
+Recall: frames of the two demo clips (`python -m scripts.fetch_clips`), one face each, unchanged,
+rotated, with a face of 30 pixels, blurred by 6 % of the face, and darkened to 15 %. `+turns`: with
+the search of `extract`, which rotates a frame in which nothing is found. A face is found when a box
+contains its center and is 0.6 to 1.8 times as long; every other box is a false detection. Those are
+also counted in the clips with the face painted over and in photographs of things. Times are CPU
+time of one core, the median of some frames with a face.
 
-`mt 2019` is MTCNN with the settings of the ancestor: long side 1920, smallest face 4.2 % of it,
-levels of the pyramid 0.95 apart, thresholds 0.7, 0.85, 0.6. The package miscounts the levels when
-the smallest face is not 20 pixels (and raises or finds nothing); here they are counted right.
-`--speed` times the whole stage at 1080p with it and with the default, each on one core.
+`mt 2019` is MTCNN with DeepFaceLab's settings of 2019 (`mtcnn_2019.py`). `--speed` times the whole
+stage at 1080p with it and with the default, each on one core.
 """
 
 import argparse
@@ -42,8 +40,8 @@ from extractor.extract import face_search
 from extractor.face_finder import FaceFinder
 from extractor.options import ExtractOptions
 from facelib.detectors import DETECTORS
-from facelib.detectors.scale import largest_first, shrink, to_frame
-from facelib.types import Detection, Rect
+from facelib.detectors.scale import shrink
+from facelib.types import Rect
 from utils.registry import Registry
 from utils.video.io import open_source
 
@@ -53,60 +51,24 @@ THINGS = (
     "retina", "page", "text", "colorwheel", "hubble_deep_field", "immunohistochemistry",
 )  # fmt: skip
 SMALL, BLUR, DARK = 30, 0.06, 0.15
-ANCIENT, LONG_SIDE = "mt 2019", 1920
-
-
-class Mt2019:
-    """MTCNN as the ancestor set it."""
-
-    def __init__(self, **_: object) -> None:
-        from mtcnn import MTCNN
-        from mtcnn.stages import stage_pnet
-
-        stage_pnet.build_scale_pyramid = pyramid
-        self._net = MTCNN(device="CPU:0")
-
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
-        """Find the faces of each picture."""
-        return [self._detect(image) for image in images]
-
-    def _detect(self, image: np.ndarray) -> list[Detection]:
-        factor = LONG_SIDE / max(image.shape[:2])
-        scaled = cv2.resize(image, None, fx=factor, fy=factor)
-        rows = self._net.detect_faces(
-            np.ascontiguousarray(scaled[..., ::-1]), fit_to_image=False, box_format="xyxy",
-            output_type="numpy", min_face_size=0.042 * LONG_SIDE, scale_factor=0.95,
-            threshold_pnet=0.7, threshold_rnet=0.85, threshold_onet=0.6,
-        )  # fmt: skip
-        return largest_first(
-            to_frame(row[1:5], row[5], factor, row[6:16].reshape(2, 5).T) for row in rows
-        )
-
-
-def pyramid(
-    width: int, height: int, min_face_size: float, scale_factor: float, min_size: int = 12
-) -> np.ndarray:
-    """Return the scales from the first level on, as long as its short side has 12 pixels."""
-    first = min_size / min_face_size
-    count = int(np.log(min_size / (min(width, height) * first)) / np.log(scale_factor)) + 1
-    return first * scale_factor ** np.arange(count)
+MTCNN_2019 = "mt 2019"
 
 
 TABLE = {name: (entry.target, entry.help) for name, entry in DETECTORS.items() if name != "manual"}
-TABLE[ANCIENT] = ("benchmarks.detectors:Mt2019", "MTCNN as in 2019")
+TABLE[MTCNN_2019] = ("benchmarks.mtcnn_2019:Mtcnn2019", "MTCNN as in 2019")
 face_finder.DETECTORS = Registry("detector", TABLE)
 
 
 class Sample(NamedTuple):
-    """A picture with one face, its middle (x, y) and its length from hairline to chin."""
+    """An image with one face, its center (x, y) and its length from hairline to chin."""
 
     image: np.ndarray
-    middle: np.ndarray
+    center: np.ndarray
     length: float
 
 
 def samples(workspace: Path, count: int) -> list[Sample]:
-    """Return frames of both clips; where the face is, the landmarks of the plain frame say."""
+    """Return frames of both clips, their faces located by the landmarks."""
     locate, found = FaceFinder(face_search(options("yunet"))), []
     for clip in CLIPS:
         source = open_source(workspace / clip)
@@ -119,8 +81,8 @@ def samples(workspace: Path, count: int) -> list[Sample]:
     return found
 
 
-def turned(degrees: float) -> Callable[[Sample], Sample]:
-    """Return the change that turns a frame, with black corners, until nothing is cut off."""
+def rotated(degrees: float) -> Callable[[Sample], Sample]:
+    """Return the change that rotates a frame, padded with black so that nothing is cropped."""
 
     def change(sample: Sample) -> Sample:
         height, width = sample.image.shape[:2]
@@ -129,19 +91,19 @@ def turned(degrees: float) -> Callable[[Sample], Sample]:
         size = round(width * cos + height * sin), round(width * sin + height * cos)
         matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
         image = cv2.warpAffine(sample.image, matrix, size, flags=cv2.INTER_CUBIC)
-        return Sample(image, matrix[:, :2] @ sample.middle + matrix[:, 2], sample.length)
+        return Sample(image, matrix[:, :2] @ sample.center + matrix[:, 2], sample.length)
 
     return change
 
 
 def small(sample: Sample) -> Sample:
-    """Shrink the frame until the face has 30 pixels, and lay it on a still life of 640 x 480."""
+    """Scale the frame until the face has 30 pixels, and paste it on a still life of 640 x 480."""
     zoom = SMALL / sample.length
     little = cv2.resize(sample.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
     image = cv2.resize(skimage.data.coffee()[..., ::-1], (640, 480)).copy()
     top, left = 240 - little.shape[0] // 2, 400 - little.shape[1] // 2
     image[top : top + little.shape[0], left : left + little.shape[1]] = little
-    return Sample(image, sample.middle * zoom + (left, top), SMALL)
+    return Sample(image, sample.center * zoom + (left, top), SMALL)
 
 
 def blurred(sample: Sample) -> Sample:
@@ -156,9 +118,13 @@ def dark(sample: Sample) -> Sample:
 
 CHANGES: dict[str, Callable[[Sample], Sample]] = {
     "plain": lambda sample: sample,
-    "45°": turned(45), "90°": turned(90), "180°": turned(180),
-    f"{SMALL} px": small, "blurred": blurred, "dark": dark,
-}  # fmt: skip
+    "45°": rotated(45),
+    "90°": rotated(90),
+    "180°": rotated(180),
+    f"{SMALL} px": small,
+    "blurred": blurred,
+    "dark": dark,
+}
 
 
 def faceless(found: list[Sample]) -> Iterator[np.ndarray]:
@@ -171,14 +137,14 @@ def faceless(found: list[Sample]) -> Iterator[np.ndarray]:
         mask = cv2.GaussianBlur(mask, (0, 0), length / 8)[..., None]
         yield np.rint(image * (1 - mask) + hidden * mask).astype(np.uint8)
     for name in THINGS:
-        picture = img_as_ubyte(getattr(skimage.data, name)())
-        picture = np.dstack([picture] * 3) if picture.ndim == 2 else picture[..., 2::-1]
-        yield shrink(np.ascontiguousarray(picture), 640)[0]
+        photo = img_as_ubyte(getattr(skimage.data, name)())
+        photo = np.dstack([photo] * 3) if photo.ndim == 2 else photo[..., 2::-1]
+        yield shrink(np.ascontiguousarray(photo), 640)[0]
 
 
 def is_hit(rect: Rect, sample: Sample) -> bool:
     """Whether a box is the sample's face."""
-    x, y = sample.middle
+    x, y = sample.center
     inside = rect.left < x < rect.right and rect.top < y < rect.bottom
     return inside and 0.6 < max(rect.width, rect.height) / sample.length < 1.8
 
@@ -190,7 +156,7 @@ def options(detector: str, **values: object) -> ExtractOptions:
 
 
 def recall(detector: str, found: list[Sample], things: list[np.ndarray], turns: bool) -> dict:
-    """Count hits for each change, boxes that are none, and boxes where there is nothing."""
+    """Count hits for each change, wrong boxes, and boxes in images without a face."""
     search = FaceFinder(face_search(options(detector, rotated_search=turns)))
     hits, wrong = {}, 0
     for name, change in CHANGES.items():
@@ -216,7 +182,7 @@ def milliseconds(detector: str, image: np.ndarray, times: int) -> float:
 
 
 def scene(found: list[Sample], size: tuple[int, int]) -> np.ndarray:
-    """Return a frame of the first clip at another size, cut to its shape."""
+    """Return a frame of the first clip at another size, cropped to its aspect ratio."""
     image, (width, height) = found[0].image, size
     zoom = max(width / image.shape[1], height / image.shape[0])
     large = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
@@ -225,7 +191,7 @@ def scene(found: list[Sample], size: tuple[int, int]) -> np.ndarray:
 
 
 def table(workspace: Path, count: int, detectors: Sequence[str]) -> None:
-    """Print a row for each detector, with and without turning."""
+    """Print a row for each detector, with and without rotated search."""
     found = samples(workspace, count)
     things = list(faceless(found))
     heads = [*CHANGES, "wrong boxes", f"false in {len(things)}", "640x480", "1080p"]
@@ -255,15 +221,14 @@ def make_clip(path: Path, workspace: Path, frames: int) -> None:
 
 
 def stage(clip: Path, detector: str) -> None:
-    """Run `extract` in this process on one core; print CPU seconds and what was found as JSON."""
+    """Run `extract` in this process on one core; print CPU seconds and counts as JSON."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
     with tempfile.TemporaryDirectory() as out:
         chosen = ExtractOptions(input_dir=clip, output_dir=Path(out) / "faces", detector=detector)
         once = replace(chosen, rotated_search=False)
-        FaceFinder(face_search(once)).find(
-            np.zeros((480, 640, 3), np.uint8)
-        )  # starts the libraries
+        # starts the libraries
+        FaceFinder(face_search(once)).find(np.zeros((480, 640, 3), np.uint8))
         start, wall = time.process_time(), time.perf_counter()
         report = extract.run(chosen)
         spent = {"cpu": time.process_time() - start, "wall": time.perf_counter() - wall}
@@ -271,21 +236,21 @@ def stage(clip: Path, detector: str) -> None:
 
 
 def speed(workspace: Path, frames: int, rounds: int) -> None:
-    """Time the whole stage at 1080p, with the default detector and the ancestor's, in turns."""
+    """Time the whole stage at 1080p, with today's detectors and that of 2019, in turns."""
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         make_clip(clip, workspace, frames)
-        results: dict[str, list[dict]] = {"yunet": [], "mt": [], ANCIENT: []}
+        results: dict[str, list[dict]] = {"yunet": [], "mt": [], MTCNN_2019: []}
         for name in list(results) * rounds:
             command = [sys.executable, "-m", "benchmarks.detectors", "--stage", name]
             command += ["--clip", str(clip)]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             results[name].append(json.loads(output.splitlines()[-1]))
-    base = median(run["cpu"] for run in results[ANCIENT])
+    base = median(run["cpu"] for run in results[MTCNN_2019])
     for name, runs in results.items():
         cpu, (first, *_) = median(run["cpu"] for run in runs), runs
         print(
-            f"{name:8} {1000 * cpu / frames:7.1f} ms CPU a frame  x{base / cpu:5.2f}  "
+            f"{name:8} {1000 * cpu / frames:7.1f} ms CPU per frame  x{base / cpu:5.2f}  "
             f"{first['faces']} faces in {frames} frames, without a face: {len(first['missed'])}"
         )
 

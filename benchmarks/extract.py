@@ -1,11 +1,11 @@
-"""Time extraction beside a plain loop with the same detector and landmarker, turn by turn.
+"""Time `extract` against a plain loop with the same detector and landmarker, in turns.
 
     python benchmarks/extract.py [--frames 150] [--rounds 3] [--size 640x480 ...]
 
-Plain: read a picture, find faces, landmarks, warp, write; one after the other, OpenCV with its own
-threads. Ours: the streaming `extract` stage on the same JPEGs, and on the clip as a video.
-The clip is made from scikit-image's photograph of the astronaut, moving and growing. Each run has a
-process of its own; ours loads its networks on the clock (0.1 s). Quote the ratio, not the seconds.
+Plain: read an image, find faces, landmarks, warp, write; sequentially, OpenCV with its own threads.
+Ours: the streaming `extract` stage on the same JPEGs, and on the clip as a video. The clip is made
+from scikit-image's photograph of the astronaut, moving and growing. Each run has a process of its
+own; ours includes loading its networks (0.1 s). Quote the ratio, not the seconds.
 """
 
 import argparse
@@ -34,11 +34,11 @@ from extractor.options import ExtractOptions
 from facelib.faceset import FaceInfo, write_face
 from facelib.geometry import apply, crop_matrix
 
-FACE = np.array([222.0, 115.0])  # where the photograph shows it
+FACE = np.array([222.0, 115.0])  # its position in the photograph
 
 
 def clip(width: int, height: int, count: int) -> Iterator[np.ndarray]:
-    """Yield frames in which the face wanders and grows."""
+    """Yield frames in which the face moves and grows."""
     photograph = skimage.data.astronaut()[..., ::-1].copy()
     for phase in np.linspace(0, 2 * np.pi, count, endpoint=False):
         zoom = height / 512 * (1.3 + 0.3 * np.sin(phase))
@@ -64,7 +64,7 @@ def make_footage(folder: Path, size: tuple[int, int], count: int) -> None:
 
 
 def plain(folder: Path, out: Path, detector: str) -> Callable[[], int]:
-    """Return the plain loop over the pictures."""
+    """Return the plain loop over the images."""
     options = ExtractOptions(input_dir=folder, output_dir=out, detector=detector)
     finder = FaceFinder(face_search(options))
     out.mkdir()
@@ -77,10 +77,22 @@ def plain(folder: Path, out: Path, detector: str) -> Callable[[], int]:
                 matrix = crop_matrix(face.landmarks, 256, options.face_type)
                 aligned = cv2.warpAffine(image, matrix, (256, 256), flags=cv2.INTER_CUBIC)
                 info = FaceInfo(
-                    options.face_type, 256, apply(matrix, face.landmarks), face.landmarks,
-                    face.rect, path.name, folder.name, index, None, number, detector, "mesh",
-                    face.score, face.quality, matrix,
-                )  # fmt: skip
+                    face_type=options.face_type,
+                    size=256,
+                    landmarks=apply(matrix, face.landmarks),
+                    source_landmarks=face.landmarks,
+                    source_rect=face.rect,
+                    source_name=path.name,
+                    source=folder.name,
+                    frame_index=index,
+                    time=None,
+                    face_index=number,
+                    detector=detector,
+                    landmarker="mesh",
+                    score=face.score,
+                    quality=face.quality,
+                    matrix=matrix,
+                )
                 write_face(out / f"{path.stem}_{number}.png", aligned, info)
                 count += 1
         return count
@@ -95,11 +107,11 @@ def ours(source: Path, out: Path, detector: str) -> Callable[[], int]:
 
 
 def measure(kind: str, folder: Path, detector: str) -> None:
-    """Run one kind in this process and print what it took as JSON."""
+    """Run one kind in this process and print its cost as JSON."""
     with tempfile.TemporaryDirectory() as out:
         work = {
-            "plain loop, pictures": lambda: plain(folder, Path(out) / "faces", detector),
-            "extract, pictures": lambda: ours(folder / "frames", Path(out) / "faces", detector),
+            "plain loop, images": lambda: plain(folder, Path(out) / "faces", detector),
+            "extract, images": lambda: ours(folder / "frames", Path(out) / "faces", detector),
             "extract, video": lambda: ours(folder / "clip.mp4", Path(out) / "faces", detector),
         }[kind]()
         start, cpu = time.perf_counter(), time.process_time()
@@ -109,11 +121,11 @@ def measure(kind: str, folder: Path, detector: str) -> None:
     print(json.dumps({"wall": wall, "cpu": cpu, "memory": memory, "faces": faces}))
 
 
-KINDS = ("plain loop, pictures", "extract, pictures", "extract, video")
+KINDS = ("plain loop, images", "extract, images", "extract, video")
 
 
 def compare(size: tuple[int, int], count: int, rounds: int, detector: str) -> None:
-    """Time all kinds in turns and print them beside one another."""
+    """Time all kinds in turns and print a comparison."""
     print(f"{size[0]}x{size[1]}, {count} frames, {detector}, median of {rounds} rounds")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -134,7 +146,7 @@ def compare(size: tuple[int, int], count: int, rounds: int, detector: str) -> No
         memory = max(run["memory"] for run in runs)
         print(
             f"  {kind:21} {rate:6.1f} frames/s  x{ratio:4.2f}  {busy:4.2f} cores busy  "
-            f"{1000 * cpu:5.1f} ms CPU a frame  {memory:4.0f} MB peak  {runs[0]['faces']:.0f} faces"
+            f"{1000 * cpu:5.1f} ms CPU/frame  {memory:4.0f} MB peak  {runs[0]['faces']:.0f} faces"
         )
 
 

@@ -4,10 +4,10 @@
     python -m benchmarks.extract_memory --hours 0.1     # 9,000 frames
 
 The clip is real H.264: two seconds of scikit-image's astronaut, encoded once, whose packets are
-written again and again with later times. The stage runs as a user would start it, to the clip's
-end or for so many seconds; the resident memory of its processes is read every 1,000 frames, and a
-line says so at once, so that a run that is stopped counts as well. What the record of the frames
-needs grows with them, a straight line: the last line says what it comes to at the clip's end.
+repeated with later timestamps. The stage runs as a user would start it, to the clip's end or for so
+many seconds; the resident memory of its processes is read and printed every 1,000 frames, so that
+an interrupted run counts as well. The journal grows linearly with the frames: the last line
+extrapolates to the clip's end.
 """
 
 import argparse
@@ -30,7 +30,7 @@ RATE, LOOP, STEP = 25, 50, 1000
 
 
 def make_clip(path: Path, frames: int) -> None:
-    """Write a 1920 x 1080 clip of so many frames, 50 of them different."""
+    """Write a 1920 x 1080 clip of so many frames, 50 of them distinct."""
     short = path.with_name("short.mp4")
     with av.open(str(short), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(RATE))
@@ -54,7 +54,7 @@ def make_clip(path: Path, frames: int) -> None:
 
 
 def resident(pid: int) -> tuple[float, float]:
-    """Return what a process and its children have in memory, and their peaks, in MB."""
+    """Return the resident memory of a process and its children, and their peaks, in MB."""
     now = peak = 0.0
     for member in [pid, *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]:
         lines = Path(f"/proc/{member}/status").read_text().splitlines()
@@ -64,11 +64,11 @@ def resident(pid: int) -> tuple[float, float]:
     return now, peak
 
 
-def watch(source: Path, out: Path, seconds: float, flags: list[str]) -> list[tuple[int, float]]:
+def monitor(source: Path, out: Path, seconds: float, flags: list[str]) -> list[tuple[int, float]]:
     """Run the stage and return (frames done, resident MB), 1,000 frames apart."""
     command = [sys.executable, "main.py", "extract", "--no-ask", "--input-dir", str(source)]
     command += ["--output-dir", str(out), "--image-size", "64", *flags]
-    seen: list[tuple[int, float]] = []
+    samples: list[tuple[int, float]] = []
     process = subprocess.Popen(command, cwd=ROOT)
     end = time.monotonic() + seconds
     peak, done = 0.0, 0
@@ -78,20 +78,20 @@ def watch(source: Path, out: Path, seconds: float, flags: list[str]) -> list[tup
         done = sum(1 for _ in journal.open("rb")) - 1 if journal.exists() else 0
         try:
             now, most = resident(process.pid)
-        except (OSError, ValueError, KeyError):  # one has just begun or ended
+        except (OSError, ValueError, KeyError):  # a process has just started or ended
             continue
         peak = max(peak, most)
-        if done >= STEP * (len(seen) + 1):
-            seen.append((done, now))
+        if done >= STEP * (len(samples) + 1):
+            samples.append((done, now))
             print(f"{done:7} frames  {now:6.0f} MB  peak {peak:6.0f} MB", flush=True)
     process.terminate()
     process.wait()
     print(f"{done:7} frames at the end; peak {peak:6.0f} MB", flush=True)
-    return seen
+    return samples
 
 
 def main() -> None:
-    """Make the clip, watch the stage, and say where its memory leads."""
+    """Make the clip, monitor the stage, and extrapolate its memory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hours", type=float, default=1)
     parser.add_argument("--seconds", type=float, default=600)
@@ -102,12 +102,12 @@ def main() -> None:
         path = Path(folder) / "long.mp4"
         make_clip(path, frames)
         print(f"{frames} frames of 1920 x 1080, {path.stat().st_size >> 20} MB", flush=True)
-        seen = watch(path, Path(folder) / "faces", arguments.seconds, arguments.flags)
-    if len(seen) > 2:
-        done, memory = np.array(seen).T
+        samples = monitor(path, Path(folder) / "faces", arguments.seconds, arguments.flags)
+    if len(samples) > 2:
+        done, memory = np.array(samples).T
         slope, start = np.polyfit(done, memory, 1)
         whole = start + slope * frames
-        print(f"{1000 * slope:.2f} MB more for 1000 frames; {whole:.0f} MB at the clip's end")
+        print(f"{1000 * slope:.2f} MB more per 1000 frames; {whole:.0f} MB at the clip's end")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python -m benchmarks.flicker [--workspace workspace [--model model_H64]]
 
-Flicker is the mean distance in Lab between the change of the face's mean color from frame to frame
-and that of the footage in the same place. First a drawn face with known noise whose mask shakes;
+Flicker is the mean Lab distance between the frame-to-frame change of the face's mean color and that
+of the footage in the same place. First a synthetic face with known noise and an unstable mask;
 then, with --workspace, the demo's footage and model.
 """
 
@@ -50,7 +50,7 @@ Item = tuple[Frame, list[FaceInfo]]
 
 
 def face_colors(images: list[Image], infos: list[FaceInfo]) -> np.ndarray:
-    """Return the mean Lab color inside the hull of each picture's face, (n, 3)."""
+    """Return the mean Lab color inside the hull of each image's face, (n, 3)."""
     colors = []
     for image, info in zip(images, infos, strict=True):
         matrix = geometry.crop_matrix(info.source_landmarks, SIDE, FaceType.HALF)
@@ -69,8 +69,8 @@ def flicker(items: list[Item], model: Predictor, mask: str, **look: object) -> f
     return float(np.linalg.norm(after - before, axis=1).mean())
 
 
-def remembering(model: Predictor) -> Predictor:
-    """Return a predictor that predicts a face once only."""
+def cached(model: Predictor) -> Predictor:
+    """Return a predictor that predicts each face only once."""
     known: dict[bytes, tuple[np.ndarray, np.ndarray | None]] = {}
 
     def swap(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -120,11 +120,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workspace", type=Path)
-    parser.add_argument("--model", default=f"model_{MODEL}", help="the model folder's name in it")
+    parser.add_argument("--model", default=f"model_{MODEL}", help="name of the model folder in it")
     args = parser.parse_args()
-    report("a drawn face, its mask shakes", drawn_items(), drawn.predictor, "predicted")
+    report("a synthetic face, its mask unstable", drawn_items(), drawn.predictor, "predicted")
     if args.workspace:
-        model = remembering(predictors.load(args.workspace / args.model))
+        model = cached(predictors.load(args.workspace / args.model))
         items = list(demo_items(args.workspace))
         for mask in ("predicted", "hull"):
             report(f"the demo, {model.name}, mask {mask}", items, lambda: model, mask)

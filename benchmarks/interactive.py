@@ -1,10 +1,10 @@
-"""How long a change takes to be seen in `convert --interactive`: blending and drawing at 1080p.
+"""Latency of a change in `convert --interactive`: blending and drawing at 1080p.
 
     python benchmarks/interactive.py [--face 300] [--model H64]
 
-Every round changes the erosion, so that nothing that was shown before can be used again; what the
-model made of the frame is kept, as in the program. Then the frame is changed, which costs decoding
-and a prediction too. The window itself (Qt takes the finished picture) is not part of it.
+Every round changes the erosion, so that no cached image can be used; predictions are cached, as in
+the program. Then the frame is changed, which adds decoding and a prediction. The window itself (Qt
+takes the finished image) is not included.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--model", default="H64", choices=MODELS.names)
     arguments = parser.parse_args()
     points = make_landmarks(8, 3, 6, center=(960, 540), width=arguments.face)
-    picture = draw_face(points, (1080, 1920))
+    image = draw_face(points, (1080, 1920))
     faces = {
         f"{index:06d}": [make_info(points, source_name=f"{index:06d}.png", frame_index=index)]
         for index in range(FRAMES)
@@ -82,7 +82,7 @@ def main() -> None:
     predictor = of_model(cls(cls.Options()), arguments.model)
     state = EditorState(FootageIndex(FRAMES, tuple(range(FRAMES))), LookTimeline.all_alike(Look()))
     with tempfile.TemporaryDirectory() as folder:
-        clip = make_video(Path(folder) / "clip.mp4", [picture] * FRAMES, audio=False)
+        clip = make_video(Path(folder) / "clip.mp4", [image] * FRAMES, audio=False)
         with open_random(open_source(clip)) as frames:
             renderer = PreviewRenderer(frames, faces, predictor)
             for name, values in LOOKS.items():

@@ -1,15 +1,15 @@
-"""How much landmarks tremble and lag, raw and smoothed, where the truth is known, and on the clips.
+"""Error, jitter and lag of landmarks, raw and smoothed, on known movement and on the demo clips.
 
     python -m benchmarks.landmarks [--workspace workspace] [--frames 100]
 
-Known truth: scikit-image's photograph of the astronaut in a frame of 640 x 480, moved by known
-matrices, with camera noise of 3 gray levels; detector and landmarker see every frame anew. `error`
-is the distance from where the landmarks of the still face (their mean) are carried by the matrix,
-`tremble` the same without the constant part, both root mean square in % of the eye distance;
-`jitter` is that of `evaluate` (docs/evaluation.md), from second differences; `lag` is how many
-frames the landmarks are behind the movement.
-The clips: jitter, which has real quick movement in it; how far smoothing moves a landmark; and how
-much of the range of eye and mouth opening is left.
+Known movement: scikit-image's photograph of the astronaut in a frame of 640 x 480, moved by known
+matrices, with camera noise of 3 gray levels; detector and landmarker process every frame by itself.
+`error` is the distance from the mean landmarks of the still face mapped by the matrix, `noise` the
+same without its constant part, both root mean square in % of the eye distance; `jitter` is that of
+`evaluate` (docs/evaluation.md), from second differences; `lag` is how many frames the landmarks are
+behind the movement.
+The clips: jitter, which includes real fast movement; how far smoothing moves a landmark; and the
+remaining share of the range of eye and mouth opening.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from facelib.smoothing import REACH, smooth_landmarks
 from tools.evaluate.metrics import jitter
 from utils.video.io import open_source
 
-FACE = np.array([222.0, 115.0])  # where the photograph shows it
-MIDDLE = np.array([320.0, 230.0])
+FACE = np.array([222.0, 115.0])  # its position in the photograph
+CENTER = np.array([320.0, 230.0])
 CLIPS = ("data_src.mp4", "data_dst.mp4")
 Track = dict[str, list[np.ndarray]]
 
@@ -41,7 +41,7 @@ def movements(count: int) -> dict[str, list[np.ndarray]]:
     """Return the (2, 3) matrices from photograph to frame, for each kind of movement."""
     t, none = np.arange(count), np.zeros(count)
     walk = np.cumsum(np.where(t // 15 % 2, np.where(t // 30 % 2, 4.0, -4.0), 0.0))
-    ways = {  # right, down, turn, zoom
+    paths = {  # right, down, rotation, zoom
         "still": (none, none, none, none),
         "pans, 1 px a frame": (t - count / 2, none, none, none),
         "shakes, 25 px at 1.5 Hz": (25 * np.sin(2 * np.pi * t * 1.5 / 25), none, none, none),
@@ -51,17 +51,19 @@ def movements(count: int) -> dict[str, list[np.ndarray]]:
         "starts and stops": (walk, none, none, none),
         "jumps": (np.where(t // 12 % 2, 30.0, 0.0), none, none, none),
     }
-    return {name: [_matrix(*each) for each in zip(*way, strict=True)] for name, way in ways.items()}
+    return {
+        name: [_matrix(*each) for each in zip(*path, strict=True)] for name, path in paths.items()
+    }
 
 
 def _matrix(right: float, down: float, degrees: float, zoom: float) -> np.ndarray:
     matrix = cv2.getRotationMatrix2D(tuple(FACE), degrees, 1.3 + zoom)
-    matrix[:, 2] += MIDDLE - FACE + np.array([right, down])
+    matrix[:, 2] += CENTER - FACE + np.array([right, down])
     return matrix
 
 
 def frames_of(matrices: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield the photograph moved, with noise."""
+    """Yield the photograph, moved, with noise."""
     photograph = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
     rng = np.random.default_rng(0)
     for matrix in matrices:
@@ -72,15 +74,15 @@ def frames_of(matrices: list[np.ndarray]) -> Iterator[np.ndarray]:
         yield np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
-class Eyes:
+class Tracker:
     """A detector and every landmarker."""
 
     def __init__(self) -> None:
         self._detector = YuNet()
         self._landmarkers = {name: LANDMARKERS.load(name)() for name in LANDMARKERS}
 
-    def follow(self, frames: Iterator[np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the landmarks (n, 68, 2) that each landmarker finds."""
+    def track(self, frames: Iterator[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the landmarks (n, 68, 2) of each landmarker."""
         tracks: Track = {name: [] for name in self._landmarkers}
         for frame in frames:
             face = self._detector.detect([frame])[0][:1]
@@ -89,52 +91,52 @@ class Eyes:
         return {name: np.stack(track) for name, track in tracks.items()}
 
 
-def steadied(track: np.ndarray, landmarker: str) -> np.ndarray:
+def smoothed(track: np.ndarray, landmarker: str) -> np.ndarray:
     """Smooth a track as `extract` does."""
     noise = LANDMARKERS.load(landmarker).noise
     return np.stack([smooth_landmarks(track, here, noise) for here in range(len(track))])
 
 
 def deviation(track: np.ndarray, truth: np.ndarray) -> tuple[float, float, float, float]:
-    """Return error, tremble and jitter in % of the eye distance, and the lag in frames."""
+    """Return error, noise and jitter in % of the eye distance, and the lag in frames."""
     scale = np.array([lm.inter_ocular(points) for points in truth])[:, None, None]
     away = 100 * ((track - truth) / scale)[REACH:-REACH]
     speed = (100 * np.gradient(truth, axis=0) / scale)[REACH:-REACH]
     lag = -(away * speed).sum() / max((speed**2).sum(), 1e-9)
-    error, tremble = (
+    error, noise = (
         np.sqrt((each**2).sum(axis=-1).mean()) for each in (away, away - away.mean(axis=0))
     )
-    shaking = jitter((track - truth + truth[:1]), np.zeros(len(track)))
-    return float(error), float(tremble), shaking, float(lag)
+    jitters = jitter((track - truth + truth[:1]), np.zeros(len(track)))
+    return float(error), float(noise), jitters, float(lag)
 
 
-def with_truth(eyes: Eyes, count: int) -> None:
-    """Print what is measured against known movement."""
-    ways = movements(count)
+def on_known_movement(tracker: Tracker, count: int) -> None:
+    """Print the deviation from known movement."""
+    matrices_of = movements(count)
     base = {}
-    print("| landmarker, face | error | smoothed | tremble | smoothed | jitter | smoothed | lag |")
+    print("| landmarker, face | error | smoothed | noise | smoothed | jitter | smoothed | lag |")
     print(f"|{'---|' * 8}")
     rows: dict[str, list[str]] = {name: [] for name in LANDMARKERS}
-    for way, matrices in ways.items():
-        for name, track in eyes.follow(frames_of(matrices)).items():
-            if way == "still":
+    for movement, matrices in matrices_of.items():
+        for name, track in tracker.track(frames_of(matrices)).items():
+            if movement == "still":
                 base[name] = apply(invert(matrices[0]), track.mean(axis=0))
             truth = np.stack([apply(matrix, base[name]) for matrix in matrices])
-            raw, smooth = deviation(track, truth), deviation(steadied(track, name), truth)
+            raw, smooth = deviation(track, truth), deviation(smoothed(track, name), truth)
             cells = [f"{a:.2f} | {b:.2f}" for a, b in zip(raw[:3], smooth[:3], strict=True)]
-            lag = f"{smooth[3]:.2f}" if way not in ("still", "jumps") else ""
-            rows[name].append(f"| `{name}` {way} | {' | '.join(cells)} | {lag} |")
+            lag = f"{smooth[3]:.2f}" if movement not in ("still", "jumps") else ""
+            rows[name].append(f"| `{name}` {movement} | {' | '.join(cells)} | {lag} |")
     print("\n".join(row for group in rows.values() for row in group))
 
 
-def on_clips(eyes: Eyes, workspace: Path) -> None:
-    """Print what smoothing does to real footage."""
+def on_clips(tracker: Tracker, workspace: Path) -> None:
+    """Print the effect of smoothing on real footage."""
     print("\n| clip, landmarker | jitter | smoothed | moved by (median, 99 %) | eye | mouth |")
     print(f"|{'---|' * 6}")
     for clip in CLIPS:
-        tracks = eyes.follow(frame.image for frame in open_source(workspace / clip))
+        tracks = tracker.track(frame.image for frame in open_source(workspace / clip))
         for name, track in tracks.items():
-            smooth = steadied(track, name)
+            smooth = smoothed(track, name)
             before, after = (jitter(each, np.zeros(len(each))) for each in (track, smooth))
             scale = np.array([lm.inter_ocular(points) for points in track])[:, None]
             moved = 100 * np.linalg.norm(smooth - track, axis=-1) / scale
@@ -154,9 +156,9 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path("workspace"))
     parser.add_argument("--frames", type=int, default=100)
     arguments = parser.parse_args()
-    eyes = Eyes()
-    with_truth(eyes, arguments.frames)
-    on_clips(eyes, arguments.workspace)
+    tracker = Tracker()
+    on_known_movement(tracker, arguments.frames)
+    on_clips(tracker, arguments.workspace)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Sorting beside plain loops over pixels and pairs, and sets of many thousand faces, in one run.
+"""Sorting compared with plain loops over pixels and pairs, and of sets of many thousand faces.
 
     python -m benchmarks.sort [--part blur|pairs|quality|scale] [--faces N ...] [--by METHOD ...]
 
-`blur` and `pairs` compare with the ancestor's way: a loop over pixels, a loop over pairs of
-`cv2.compareHist` (timed on a part and multiplied, unless --whole). `quality` compares the fast walk
-with the exact one on as many faces as the exact one can take. `scale` sorts folders of N faces in
-processes of their own: once with nothing measured, once with everything measured; seconds and the
-largest memory. The faces are the astronaut's, turned, cut, lit and blurred anew for each.
+`blur` and `pairs` compare with DeepFaceLab's implementation: a loop over pixels, a loop over pairs
+of `cv2.compareHist` (timed on a part and extrapolated, unless --whole). `quality` compares the fast
+chain with the exact one on as many faces as the exact one can handle. `scale` sorts folders of N
+faces in processes of their own: without and with cached measurements; seconds and peak memory. The
+faces are the astronaut's, each with its own pose, crop, light and blur.
 """
 
 import argparse
@@ -18,9 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -39,6 +41,8 @@ from sorter.sort import run
 from utils.errors import InputError
 from utils.images import encode_image
 
+T = TypeVar("T")
+
 ROOT = Path(__file__).parent.parent
 KIND = FaceType.FULL
 PARTS = ("blur", "pairs", "quality", "scale")
@@ -53,7 +57,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="side of the faces")
     parser.add_argument("--by", nargs="+", default=["hist", "face", "blur", "final"])
     parser.add_argument("--whole", action="store_true", help="time the pair loops to their end")
-    parser.add_argument("--folder", type=Path, help="where to make the faces, and keep them")
+    parser.add_argument("--folder", type=Path, help="folder in which the faces are made and kept")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -74,7 +78,7 @@ def main() -> None:
 
 
 def make(folder: Path, count: int, size: int) -> Path:
-    """Bring a folder to `count` faces; what is there already is kept."""
+    """Fill a folder up to `count` faces; existing ones are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / STATE, ignore_errors=True)
     numbers = range(len(list(folder.glob("*.png"))), count)
@@ -96,7 +100,7 @@ def make_block(block: tuple[Path, range, int]) -> None:
     noise = noise.astype(np.float32)
     for number in numbers:
         rng = np.random.default_rng(number)
-        # a slow walk through poses and lights, as footage has it, with some noise on top
+        # pose and light change slowly, as in footage, with some noise
         yaw = 0.25 * np.sin(number / 90) + rng.normal(0, 0.02)
         points = mean + np.stack(
             [yaw * np.sin(np.pi * mean[:, 0]), rng.normal(0, 0.01, 68)], axis=1
@@ -107,24 +111,35 @@ def make_block(block: tuple[Path, range, int]) -> None:
         face = warp_face(astronaut, matrix, size) * gain.astype(np.float32)
         face += noise[rng.integers(len(noise))]
         face = cv2.GaussianBlur(face, (0, 0), 0.3 + rng.exponential(0.6))
-        picture = np.clip(face, 0, 255, out=face).astype(np.uint8)
-        info = record(number, frame_points, matrix, size)
+        image = np.clip(face, 0, 255, out=face).astype(np.uint8)
+        info = metadata(number, frame_points, matrix, size)
         # not write_face, which waits for the disk
-        (folder / f"{number:06d}_0.png").write_bytes(embed(encode_image(picture), info))
+        (folder / f"{number:06d}_0.png").write_bytes(embed(encode_image(image), info))
 
 
-def record(number: int, points: np.ndarray, matrix: np.ndarray, size: int) -> FaceInfo:
-    """Return the record of a made face."""
+def metadata(number: int, points: np.ndarray, matrix: np.ndarray, size: int) -> FaceInfo:
+    """Return the metadata of a synthetic face."""
     return FaceInfo(
-        face_type=KIND, size=size, landmarks=apply(matrix, points), source_landmarks=points,
+        face_type=KIND,
+        size=size,
+        landmarks=apply(matrix, points),
+        source_landmarks=points,
         source_rect=Rect(*points.min(axis=0).tolist(), *points.max(axis=0).tolist()),
-        source_name=f"{number:06d}.png", source="astronaut", frame_index=number, time=None,
-        face_index=0, detector="none", landmarker="none", score=1.0, quality=1.0, matrix=matrix,
-    )  # fmt: skip
+        source_name=f"{number:06d}.png",
+        source="astronaut",
+        frame_index=number,
+        time=None,
+        face_index=0,
+        detector="none",
+        landmarker="none",
+        score=1.0,
+        quality=1.0,
+        matrix=matrix,
+    )
 
 
 def pixel_loop(image: np.ndarray, points: np.ndarray) -> int:
-    """Return the ancestor's blur key, pixel by pixel."""
+    """Return DeepFaceLab's blur key, pixel by pixel."""
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     gray = (gray * hull_mask(points, gray.shape)[..., 0]).astype(np.uint8)
     height, width = gray.shape
@@ -139,7 +154,7 @@ def pixel_loop(image: np.ndarray, points: np.ndarray) -> int:
 
 
 def our_blur(image: np.ndarray, points: np.ndarray) -> int:
-    """Return the same key by whole pictures."""
+    """Return the same key by array operations."""
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     return features.sharpness(gray, features.face_hull(points, image))
 
@@ -153,32 +168,34 @@ def blur(folder: Path) -> None:
     ours, found = seconds(lambda: [our_blur(image, info.landmarks) for image, info in faces])
     assert found[: len(few)] == expected, "the numbers differ"
     loop, ours = loop / len(few) * 1e3, ours / len(faces) * 1e3
-    print(f"blur     {loop:.1f} ms a face by a pixel loop, {ours:.3f} ms by ours: "
-          f"{loop / ours:.0f} times; same numbers")  # fmt: skip
+    print(
+        f"blur     {loop:.1f} ms per face by a pixel loop, {ours:.3f} ms by ours: "
+        f"{loop / ours:.0f} times; same numbers"
+    )
 
 
 def pairs(folder: Path, whole: bool) -> None:
-    """Time the orders of `hist` and `hist-dissim` from histograms that are there."""
-    _, looks = SortJob(list(Faceset.open(folder))).measure(features.LOOK)
-    color, gray = looks["colour"], looks["face_grey"]
+    """Time the orders of `hist` and `hist-dissim` from measured histograms."""
+    _, stats = SortJob(list(Faceset.open(folder))).measure(features.IMAGE_STATS)
+    color, gray = stats["colour"], stats["face_grey"]
     n = len(color)
     share = 1.0 if whole else 0.02
-    loop, order = seconds(lambda: walk_loop(color, round(n * share)))
+    loop, order = seconds(lambda: chain_loop(color, round(n * share)))
     loop /= len(order) * (n - len(order) / 2) / (n * n / 2)
-    ours, walk = seconds(lambda: chain.exact_chain(Bhattacharyya(color)))
-    assert walk.order[: len(order)].tolist() == order, "the walks differ"
-    table("hist", n, loop, ours, f"same first {len(order)} of the walk")
+    ours, best = seconds(lambda: chain.exact_chain(Bhattacharyya(color)))
+    assert best.order[: len(order)].tolist() == order, "the chains differ"
+    table("hist", n, loop, ours, f"same first {len(order)} of the chain")
     loop, sums = seconds(lambda: sum_loop(gray, round(n * share)))
     loop *= n / len(sums)
     ours, found = seconds(lambda: bhattacharyya_sums(gray))
     assert np.allclose(found[: len(sums)], sums, atol=1e-5), "the sums differ"
-    same = np.array_equal(np.argsort(-found[: len(sums)].round(6), kind="stable"),
-                          np.argsort(-sums.round(6), kind="stable"))  # fmt: skip
+    orders = [np.argsort(-each[: len(sums)].round(6), kind="stable") for each in (found, sums)]
+    same = np.array_equal(*orders)
     table("hist-dissim", n, loop, ours, f"same order of {len(sums)}: {same}")
 
 
-def walk_loop(color: np.ndarray, steps: int) -> list[int]:
-    """Walk by comparing pairs, one after the other; the first `steps` items."""
+def chain_loop(color: np.ndarray, steps: int) -> list[int]:
+    """Chain by comparing pairs, one after the other; the first `steps` items."""
     left = list(range(1, len(color)))
     order = [0]
     while left and len(order) < steps:
@@ -205,23 +222,27 @@ def sum_loop(gray: np.ndarray, rows: int) -> np.ndarray:
 
 def table(name: str, n: int, loop: float, ours: float, note: str) -> None:
     """Print one line of a comparison."""
-    print(f"{name:12} {n} faces: {loop:.1f} s by a pair loop, {ours:.2f} s by ours: "
-          f"{loop / ours:.0f} times; {note}")  # fmt: skip
+    print(
+        f"{name:12} {n} faces: {loop:.1f} s by a pair loop, {ours:.2f} s by ours: "
+        f"{loop / ours:.0f} times; {note}"
+    )
 
 
 def quality(folder: Path) -> None:
-    """Compare the fast walk with the exact one, by time and by the mean distance of neighbors."""
-    faces, looks = SortJob(list(Faceset.open(folder))).measure(features.LOOK)
+    """Compare the fast chain with the exact one, by time and mean distance of neighbors."""
+    faces, stats = SortJob(list(Faceset.open(folder))).measure(features.IMAGE_STATS)
     metrics = {
-        "hist": Bhattacharyya(looks["colour"]),
+        "hist": Bhattacharyya(stats["colour"]),
         "face": CityBlock(np.stack([shape_of(info) for _, info in faces])),
     }
     for name, metric in metrics.items():
-        exact, walk = seconds(lambda metric=metric: chain.exact_chain(metric))
+        exact, best = seconds(lambda metric=metric: chain.exact_chain(metric))
         fast, cells = seconds(lambda metric=metric: chain.cell_chain(metric))
-        print(f"{name:12} {len(faces)} faces: exact {exact:.1f} s, mean {walk.mean_step:.4f}; "
-              f"fast {fast:.1f} s, mean {cells.mean_step:.4f} "
-              f"({100 * (cells.mean_step / walk.mean_step - 1):+.1f} %)")  # fmt: skip
+        print(
+            f"{name:12} {len(faces)} faces: exact {exact:.1f} s, mean {best.mean_step:.4f}; "
+            f"fast {fast:.1f} s, mean {cells.mean_step:.4f} "
+            f"({100 * (cells.mean_step / best.mean_step - 1):+.1f} %)"
+        )
 
 
 def scale(folder: Path, count: int, methods: list[str]) -> None:
@@ -231,20 +252,20 @@ def scale(folder: Path, count: int, methods: list[str]) -> None:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
         found = json.loads(done.stdout.splitlines()[-1])
         cost = f"{found['seconds']:.1f} s, {found['gigabytes']:.2f} GB"
-        print(f"{by:12} {count} faces, {note}: {cost}; {found['remark']}", flush=True)
+        print(f"{by:12} {count} faces, {note}: {cost}; {found['note']}", flush=True)
 
 
 def timed_sort(folder: Path, by: str) -> dict[str, object]:
-    """Sort for real, and put everything back so that the next method has the same faces."""
+    """Sort, and undo it so that the next method starts from the same order."""
     took, report = seconds(lambda: run(SortOptions(input_dir=folder, by=by)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     with suppress(InputError):  # they were in that order already
         run(SortOptions(input_dir=folder, undo=True))
-    remark = "; ".join(report.notes.get("mean distance of neighbors", []))
-    return {"seconds": took, "gigabytes": peak, "remark": remark}
+    note = "; ".join(report.notes.get("mean distance of neighbors", []))
+    return {"seconds": took, "gigabytes": peak, "note": note}
 
 
-def seconds(work):  # noqa: ANN001, ANN201 - any function and what it returns
+def seconds(work: Callable[[], T]) -> tuple[float, T]:
     """Return (seconds, result)."""
     start = time.perf_counter()
     result = work()

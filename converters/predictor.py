@@ -65,9 +65,9 @@ def load(model_dir: Path, name: str | None = None) -> Predictor:
         If the folder holds no model, only damaged ones, or another model than `name`.
     """
     device.tune()
-    model = checkpoint.load_model(model_dir, name)
-    iteration = int(checkpoint.generations(model_dir)[0].name)
-    return of_model(model, f"{type(model).__name__} at iteration {iteration}")
+    generation = checkpoint.trained_generation(model_dir, name)
+    model = checkpoint.model_of(generation)
+    return of_model(model, f"{type(model).__name__} at iteration {generation.iteration}")
 
 
 def of_model(model: ModelBase, name: str) -> Predictor:

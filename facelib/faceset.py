@@ -206,6 +206,7 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
     Attributes
     ----------
     folder : Path
+        Where the faces are.
     skipped : list of str
         A sentence for each image that is not a readable face file.
     """

@@ -49,6 +49,7 @@ def fit_similarity(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     points, reference : (n, 2) float
+        Corresponding points.
 
     Returns
     -------
@@ -90,6 +91,7 @@ def crop_matrix(
     Returns
     -------
     matrix : (2, 3) float64
+        From that image to the aligned image.
     """
     if face_type is FaceType.MARK_ONLY:
         return np.eye(2, 3)

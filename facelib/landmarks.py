@@ -62,6 +62,7 @@ def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     landmarks : (68, 2) float
         Pixels.
     shape : (height, width)
+        Size of the mask.
 
     Returns
     -------
@@ -110,13 +111,16 @@ def draw(
     Parameters
     ----------
     image : (H, W, 3) uint8 BGR
+        Is not changed.
     landmarks : (68, 2) float
         Pixels.
     color : (blue, green, red)
+        0..255 each.
 
     Returns
     -------
     drawn : (H, W, 3) uint8 BGR
+        The copy.
     """
     drawn = image.copy()
     points = _fixed_point(landmarks)

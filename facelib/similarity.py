@@ -17,6 +17,7 @@ def masked_ssim(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> floa
     Parameters
     ----------
     first, second : (H, W, 3) float32, 0..1
+        The images.
     mask : (H, W)
         1 inside.
     """

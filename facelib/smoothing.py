@@ -37,6 +37,7 @@ def smooth_landmarks(track: np.ndarray, here: int, noise: float) -> np.ndarray:
     Returns
     -------
     landmarks : (68, 2) float32
+        The smoothed landmarks of that frame.
     """
     found = np.asarray(track[here], np.float64)
     noise = noise * max(inter_ocular(found), 1e-6)

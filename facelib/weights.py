@@ -80,7 +80,8 @@ def weight_file(name: str) -> Path:
 
     Parameters
     ----------
-    name : a key of `WEIGHTS`
+    name : str
+        A key of `WEIGHTS`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A model folder: whole generations of weights, optimizer, options and history, newest first.
+"""A model folder: complete generations of weights, optimizer, options and history, newest first.
 
     model/
       generations/
@@ -189,8 +189,8 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def load_model(model_dir: Path, name: str | None = None) -> ModelBase:
-    """Build the model saved in a folder and load its weights, for prediction.
+def trained_generation(model_dir: Path, name: str | None = None) -> Generation:
+    """Return the newest undamaged generation of a trained model.
 
     Raises
     ------
@@ -201,9 +201,19 @@ def load_model(model_dir: Path, name: str | None = None) -> ModelBase:
     if generation is None:
         raise ModelError(f'there is no trained model in "{model_dir}"; run train first')
     check_name(generation, model_dir, name)
+    return generation
+
+
+def model_of(generation: Generation) -> ModelBase:
+    """Build a generation's model and load its weights, for prediction."""
     model = build_model(generation.model, generation.options)
     set_weights(model, generation)
     return model
+
+
+def load_model(model_dir: Path, name: str | None = None) -> ModelBase:
+    """Build the newest model saved in a folder and load its weights, for prediction."""
+    return model_of(trained_generation(model_dir, name))
 
 
 def check_name(generation: Generation, model_dir: Path, name: str | None) -> None:

@@ -1,10 +1,10 @@
-"""One picture of one face in every mode, with every color transfer, mask and effect on the face.
+"""One face in every mode, with every color transfer, mask and effect, in one image.
 
     python -m scripts.all_modes --workspace workspace          writes workspace/all_modes.jpg
-    python -m scripts.all_modes --astronaut docs/modes.jpg     the picture in docs/conversion.md
+    python -m scripts.all_modes --astronaut docs/modes.jpg     the image in docs/conversion.md
 
-The second needs neither footage nor a model: on the public-domain photograph of an astronaut, her
-own face is put back, mirrored and in other colors.
+The second needs neither footage nor a model: in the public-domain photograph of an astronaut, her
+own face is swapped in, mirrored and in other colors.
 """
 
 import argparse
@@ -39,14 +39,14 @@ from utils.video.io import open_source
 ROOT = Path(__file__).resolve().parent.parent
 TILE, GAP, LABEL, COLUMNS = 180, 6, 22, 7
 INK, PAPER = (40, 40, 40), (245, 245, 245)
-AROUND = 1.25  # side of what is shown, in sides of a full face's crop
+AROUND = 1.25  # side of the visible part, in sides of a full face's crop
 
 Scene = tuple[Image, list[Swap], float, float]
-"""A frame, its faces, and the erode and blur that suit the model."""
+"""A frame, its faces, and the base erosion and blur of the model."""
 
 
 def looks() -> Iterator[tuple[str, Look]]:
-    """Yield what is shown, with its title: one thing at a time is not as it is by default."""
+    """Yield titles and looks: each differs from the default in one setting."""
     for name in BLENDS:
         if name != "raw":
             yield name, Look(mode=name)
@@ -55,7 +55,7 @@ def looks() -> Iterator[tuple[str, Look]]:
     for name in COLORS:
         yield f"overlay, {name}", Look(color_transfer=name)
     for name in MASKS:
-        if name != "predicted":  # that is what all others have
+        if name != "predicted":  # the default, in all others
             yield f"mask {name}", Look(mask_type=name)
     yield "alpha", Look(alpha=True)
     yield "erode -60", Look(erode_modifier=-60)
@@ -69,7 +69,7 @@ def looks() -> Iterator[tuple[str, Look]]:
 
 
 def draw(scene: Scene) -> Image:
-    """Return the sheet: the frame as it was, then every look."""
+    """Return the sheet: the original frame, then every look."""
     frame, swaps, erode, blur = scene
     crop = Crop.of(swaps[0].landmarks, 64, FaceType.FULL)
     tiles = [_tile("the frame", frame, crop)]
@@ -85,7 +85,7 @@ def draw(scene: Scene) -> Image:
 
 
 def _stick(frame: Image, crop: Crop) -> Image:
-    """Return the mask of something slanting before the face."""
+    """Return an occlusion mask: a stick across the face."""
     visibility = np.full(frame.shape[:2], 255, np.uint8)
     box = crop.box(0.3, 0.3, 0.7, 0.8)
     ends = (box.left, box.bottom), (box.right, box.top)
@@ -94,7 +94,7 @@ def _stick(frame: Image, crop: Crop) -> Image:
 
 
 def _tile(title: str, image: Image, crop: Crop) -> Image:
-    """Return a labeled square around the face; what alpha leaves open is a checkerboard."""
+    """Return a labeled square around the face; transparency is shown as a checkerboard."""
     box = crop.box(*(0.5 + AROUND / 2 * side for side in (-1, -1, 1, 1))).within(image)
     part = cv2.resize(image[box.area], (TILE, TILE), interpolation=cv2.INTER_AREA)
     if part.shape[2] == 4:
@@ -108,7 +108,7 @@ def _tile(title: str, image: Image, crop: Crop) -> Image:
 
 
 def footage(workspace: Path, model_dir: str, number: int | None) -> Scene:
-    """Return a frame of the demo and what its model makes of the face.
+    """Return a frame of the demo and its model's prediction.
 
     Raises
     ------
@@ -153,27 +153,28 @@ def astronaut() -> Scene:
 
 
 def predict(frame: Image, landmarks: np.ndarray, model: Predictor) -> Swap:
-    """Return a face of a frame and what a model makes of it."""
+    """Return a face of a frame with a model's prediction."""
     crop = Crop.of(landmarks, model.resolution, model.face_type).cut(frame, model.resolution)
     [(face, mask)] = model([to_float(crop)], 1)
     return Swap(landmarks, to_float(crop), face, mask, model.face_type)
 
 
 def main() -> int:
-    """Read the command line and write the picture."""
+    """Read the command line and write the image."""
     parser = argparse.ArgumentParser(description="One face in every mode, side by side")
     parser.add_argument("--workspace", type=Path, default=ROOT / "workspace")
     parser.add_argument(
         "--model", default=f"model_{MODEL}", help="name of the model's folder in it"
     )
     parser.add_argument("--frame", type=int, help="number of the frame (default: the middle)")
-    parser.add_argument("--astronaut", type=Path, help="write this picture, without any footage")
+    parser.add_argument("--astronaut", type=Path, help="write this image, without any footage")
     arguments = parser.parse_args()
     try:
         output = arguments.astronaut or arguments.workspace / "all_modes.jpg"
-        scene = astronaut() if arguments.astronaut else footage(
-            arguments.workspace, arguments.model, arguments.frame
-        )  # fmt: skip
+        if arguments.astronaut:
+            scene = astronaut()
+        else:
+            scene = footage(arguments.workspace, arguments.model, arguments.frame)
         write_image(output, draw(scene), quality=85)
     except UserError as problem:
         error(str(problem))

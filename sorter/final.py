@@ -8,7 +8,7 @@ is distributed over its pitches.
 import numpy as np
 
 from facelib.faceset import FaceInfo
-from sorter.features import LOOK, POSE
+from sorter.features import IMAGE_STATS, POSE
 from sorter.job import Placed, SortJob
 from sorter.metrics import bhattacharyya_sums, shape_of
 
@@ -28,9 +28,9 @@ def final(job: SortJob) -> list[Placed]:
     """
     posed, poses = job.measure(POSE)
     pitch_of = dict(zip([path for path, _ in posed], poses["pitch"], strict=True))
-    seen, looks = job.measure(LOOK)
+    seen, stats = job.measure(IMAGE_STATS)
     both = [i for i, (path, _) in enumerate(seen) if path in pitch_of]
-    faces, looks = [seen[i] for i in both], looks[both]
+    faces, stats = [seen[i] for i in both], stats[both]
     pitches = np.array([pitch_of[path] for path, _ in faces])
     bins = bin_of(np.array([yaw_number(info) for _, info in faces]))
     counts = np.bincount(bins, minlength=len(EDGES))
@@ -38,10 +38,10 @@ def final(job: SortJob) -> list[Placed]:
     dropped: list[tuple[int, int]] = []
     for number, quota in enumerate(quotas(counts, job.target)):
         members = np.flatnonzero(bins == number)
-        chosen = choose(members, quota, looks, pitches)
+        chosen = choose(members, quota, stats, pitches)
         kept += [(i, number) for i in chosen]
         dropped += [(i, number) for i in sorted(set(members.tolist()) - set(chosen))]
-    keys = looks["sharpness"].tolist()
+    keys = stats["sharpness"].tolist()
     return [
         Placed(faces[i][0], keys[i], _group(number), keep)
         for part, keep in ((kept, True), (dropped, False))
@@ -91,7 +91,7 @@ def quotas(counts: np.ndarray, target: int | None) -> list[int]:
     return allowed.tolist()
 
 
-def choose(members: np.ndarray, quota: int, looks: np.ndarray, pitches: np.ndarray) -> list[int]:
+def choose(members: np.ndarray, quota: int, stats: np.ndarray, pitches: np.ndarray) -> list[int]:
     """Select up to `quota` of a bin's members: the most different ones of the sharper half.
 
     Parameters
@@ -100,7 +100,8 @@ def choose(members: np.ndarray, quota: int, looks: np.ndarray, pitches: np.ndarr
         Indices of the bin's faces.
     quota : int
         How many to select.
-    looks : (n,) records of `LOOK`
+    stats : (n,) records of `IMAGE_STATS`
+        Of all faces.
     pitches : (n,) float
         Degrees.
 
@@ -109,11 +110,11 @@ def choose(members: np.ndarray, quota: int, looks: np.ndarray, pitches: np.ndarr
     chosen : list of int
         Indices, most different first; pitches take turns.
     """
-    sharpest = members[np.argsort(-looks["sharpness"][members], kind="stable")]
+    sharpest = members[np.argsort(-stats["sharpness"][members], kind="stable")]
     if len(sharpest) > TIMES_SHARP * quota:
         sharpest = sharpest[: len(sharpest) // 2]
     sharpest = sharpest[: TIMES_MOST * quota]
-    unlike = bhattacharyya_sums(looks["grey"][sharpest]).round(6)
+    unlike = bhattacharyya_sums(stats["grey"][sharpest]).round(6)
     order = sharpest[np.argsort(-unlike, kind="stable")]
     pitch = np.rint(pitches[order] / PITCHES).astype(int)
     turn = np.array([np.count_nonzero(pitch[:i] == pitch[i]) for i in range(len(order))], int)

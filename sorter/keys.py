@@ -10,7 +10,7 @@ import numpy as np
 from facelib import geometry
 from facelib.faceset import FaceFiles, FaceInfo
 from facelib.types import FaceType
-from sorter.features import LOOK, POSE, Feature
+from sorter.features import IMAGE_STATS, POSE, Feature
 from sorter.job import Placed, SortJob
 from utils.files import natural_key
 
@@ -20,27 +20,27 @@ WEDGE = 15
 
 def blur(job: SortJob) -> list[Placed]:
     """Order by `features.sharpness`, sharpest first."""
-    return _largest_first(job, LOOK, "sharpness")
+    return _largest_first(job, IMAGE_STATS, "sharpness")
 
 
 def focus(job: SortJob) -> list[Placed]:
     """Order by the focus of `features.detail`, sharpest first."""
-    return _largest_first(job, LOOK, "focus")
+    return _largest_first(job, IMAGE_STATS, "focus")
 
 
 def motion_blur(job: SortJob) -> list[Placed]:
     """Order by the motion of `features.detail`, motion-blurred ones last."""
-    return _largest_first(job, LOOK, "motion")
+    return _largest_first(job, IMAGE_STATS, "motion")
 
 
 def brightness(job: SortJob) -> list[Placed]:
     """Order by the mean V of HSV, brightest first."""
-    return _largest_first(job, LOOK, "brightness")
+    return _largest_first(job, IMAGE_STATS, "brightness")
 
 
 def black(job: SortJob) -> list[Placed]:
     """Order by the count of zero entries in all channels, fewest first."""
-    faces, table = job.measure(LOOK)
+    faces, table = job.measure(IMAGE_STATS)
     return in_order(faces, table["black"].tolist(), table["black"])
 
 
@@ -50,7 +50,7 @@ def hue(job: SortJob) -> list[Placed]:
     The circle is cut at its widest gap, so that reds on both sides of 0 stay together; faces whose
     hues do not lie around 0 come largest hue first.
     """
-    faces, table = job.measure(LOOK)
+    faces, table = job.measure(IMAGE_STATS)
     hues = table["hue"]
     return in_order(faces, hues.tolist(), (circle_start(hues) - hues) % 360)
 

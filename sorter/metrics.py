@@ -49,6 +49,7 @@ class Bhattacharyya:
     Parameters
     ----------
     histograms : (n, channels, bins) float32
+        Counts of each item.
     """
 
     # Near 0 the square root turns an error of 3e-7 in a product into 5e-4, in each of three
@@ -142,6 +143,7 @@ def bhattacharyya_sums(histograms: np.ndarray, block: int = 1024) -> np.ndarray:
     Parameters
     ----------
     histograms : (n, bins) float32
+        Counts of each item.
     block : int
         Distances are computed in squares of this side.
     """
@@ -172,6 +174,7 @@ def city_block_sums(points: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     points : (n, d) float
+        Coordinates of each item.
     """
     n = len(points)
     sums = np.zeros(n)

@@ -6,7 +6,7 @@ import numpy as np
 
 from facelib.faceset import FaceFiles
 from sorter.chain import Chain, chain, quality
-from sorter.features import LOOK
+from sorter.features import IMAGE_STATS
 from sorter.job import Placed, SortJob
 from sorter.keys import in_order
 from sorter.metrics import (
@@ -28,7 +28,7 @@ def hist(job: SortJob) -> list[Placed]:
     The distance is the sum of the Bhattacharyya distances of the blue, green and red histograms
     (256 bins, whole image); the order is the one that a loop over `cv2.compareHist` finds.
     """
-    faces, table = job.measure(LOOK)
+    faces, table = job.measure(IMAGE_STATS)
     if not faces:
         return []
     return _placed(faces, _chain(job, Bhattacharyya(table["colour"])), "colors")
@@ -36,7 +36,7 @@ def hist(job: SortJob) -> list[Placed]:
 
 def hist_blur(job: SortJob) -> list[Placed]:
     """Order by sharpness within the groups of `hist`; the groups stay in its order."""
-    faces, table = job.measure(LOOK)
+    faces, table = job.measure(IMAGE_STATS)
     if not faces:
         return []
     result = _chain(job, Bhattacharyya(table["colour"]))
@@ -52,7 +52,7 @@ def hist_dissim(job: SortJob) -> list[Placed]:
 
     The Bhattacharyya distance of the gray histograms (256 bins) within the face hull is used.
     """
-    faces, table = job.measure(LOOK)
+    faces, table = job.measure(IMAGE_STATS)
     sums = bhattacharyya_sums(table["face_grey"]).round(6)  # equal faces have equal sums
     return in_order(faces, sums.tolist(), -sums)
 

@@ -7,7 +7,7 @@ the names that extract gave. Other files keep their names, and no face takes a n
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 

@@ -468,22 +468,34 @@ def test_a_full_disk_is_one_sentence_and_nothing_half(output, tmp_path):
     assert not list(tmp_path.rglob("result/*.png"))
 
 
+def save_toy(folder, model, iteration):
+    checkpoint.save_generation(
+        folder,
+        state={"model": "TOY", "iteration": iteration},
+        options={"width": 8},
+        weights={name: network.get_weights() for name, network in model.networks.items()},
+        optimizer={},
+        history=np.zeros((0, 2)),
+        keep=2,
+    )
+
+
 @pytest.fixture
 def toy_model(tmp_path, monkeypatch):
     """A small model, untrained, in a model folder; what it predicts for gray faces."""
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
     cls = MODELS.load("TOY")
     model = cls(cls.Options())
-    checkpoint.save_generation(
-        tmp_path / "model",
-        state={"model": "TOY", "iteration": 7},
-        options={"width": 8},
-        weights={name: network.get_weights() for name, network in model.networks.items()},
-        optimizer={},
-        history=np.zeros((0, 2)),
-        keep=1,
-    )
+    save_toy(tmp_path / "model", model, iteration=7)
     return model
+
+
+def test_a_predictor_is_named_after_the_weights_it_has(toy_model, tmp_path):
+    save_toy(tmp_path / "model", toy_model, iteration=9)
+    assert predictor.load(tmp_path / "model").name == "Toy at iteration 9"
+    newest = checkpoint.generations(tmp_path / "model")[0]
+    (newest / "weights.npz").write_bytes(b"damaged")
+    assert predictor.load(tmp_path / "model").name == "Toy at iteration 7"
 
 
 def test_a_saved_model_predicts_what_it_did_before(toy_model, tmp_path):

@@ -39,12 +39,12 @@ def test_a_step_that_fails_stops_the_demo(tmp_path, capfd):
     assert "train" not in shown.out
 
 
-def test_covered_faces_are_taken_out_and_kept_in_the_trash(tmp_path, monkeypatch):
+def test_occluded_faces_are_discarded_and_kept_in_the_trash(tmp_path, monkeypatch):
     folder = tmp_path / "aligned"
     paths = synthetic.make_faceset(folder, count=4)
-    monkeypatch.setattr(demo, "COVERED", range(1, 3))
+    monkeypatch.setattr(demo, "OCCLUDED", range(1, 3))
     for _ in range(2):  # the second time there is nothing left to do
-        demo.take_out_covered(folder)
+        demo.discard_occluded(folder)
     assert [info.frame_index for _, info in Faceset.open(folder)] == [0, 3]
     assert len(list(trash_dir(folder).iterdir())) == len(paths) - 2
 

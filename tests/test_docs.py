@@ -1,4 +1,4 @@
-"""The docs say what the code says. `python -m tests.test_docs` writes docs/options.md."""
+"""The docs say what the code says. `python -m tests.test_docs` rewrites docs/options.md."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ from utils.command_line import to_markdown
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "options.md"
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ROOMS = "main.py utils facelib models extractor sorter trainer converters tools".split()
+STAGES = ("extractor", "sorter", "trainer", "converters", "tools")
 SCRIPTS = sorted((ROOT / "scripts").glob("*.bat"))
 
 
@@ -82,11 +82,21 @@ def test_commands_in_docs_and_scripts_exist(words):
     assert used <= (flags(stage) if stage else set()) | {"--help"}
 
 
+LINK = re.compile(r"(?:\]\(|^\[\w+\]: )([^)#\s]*)#?([^)\s]*)", re.M)
+
+
+def anchors(page):
+    headings = re.findall(r"^#+ (.+)", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path):
-    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+    for target, anchor in LINK.findall(path.read_text(encoding="utf-8")):
         if not target.startswith(("http:", "https:")):
-            assert (path.parent / target).exists(), target
+            page = path.parent / target if target else path
+            assert page.exists(), target
+            assert not anchor or anchor in anchors(page), f"{target}#{anchor}"
 
 
 def text_of(node):
@@ -97,7 +107,7 @@ def text_of(node):
 
 
 def sentences_of_the_code():
-    for room in ROOMS:
+    for room in ("main.py", "utils", "facelib", "models", *STAGES):
         for path in [ROOT / room, *(ROOT / room).rglob("*.py")]:
             if path.is_file():
                 tree = ast.parse(path.read_text(encoding="utf-8"))

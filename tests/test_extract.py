@@ -464,10 +464,10 @@ def test_a_record_that_is_not_ours_is_one_sentence(record, pictures, out):
         extract(pictures, out)
 
 
-# ----------------------------------------------------------------------------------- starting anew
+# ---------------------------------------------------------------------------------- starting over
 
 
-def test_other_settings_are_refused_by_name_and_overwrite_starts_anew(pictures, out):
+def test_other_settings_are_refused_by_name_and_overwrite_starts_over(pictures, out):
     extract(pictures, out, debug=True)
     before = contents(out)
     with pytest.raises(InputError, match=r"image-size is now 128, it was 256.*--overwrite"):

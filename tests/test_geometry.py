@@ -1,4 +1,4 @@
-"""Crops against the ancestor's figures, warps against area averages, pose against known angles."""
+"""Crops against DeepFaceLab's values, warps against area averages, pose against known angles."""
 
 import cv2
 import numpy as np
@@ -74,7 +74,7 @@ def test_square_in_the_frame_grows_about_its_center():
     usual = geometry.crop_matrix(ROUNDED, 256, FaceType.FULL)
     larger = geometry.crop_matrix(ROUNDED, 256, FaceType.FULL, 1.5)
 
-    # the ancestor's 238.23 and 357.35 are the length of 254 of its 256 pixels
+    # DeepFaceLab's 238.23 and 357.35 are the length of 254 of its 256 pixels
     assert geometry.crop_side(usual, 254) == pytest.approx(238.23, abs=0.005)
     assert geometry.crop_side(larger, 254) == pytest.approx(357.35, abs=0.005)
     middles = [geometry.crop_corners(matrix, 256).mean(axis=0) for matrix in (usual, larger)]

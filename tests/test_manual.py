@@ -86,7 +86,7 @@ def face_at(x, y, half=30.0):
     return Face(rect, *[Locate()(rect)[0]], 1.0, 8.0)
 
 
-# --------------------------------------------------------------------------------- the ancestor's
+# ------------------------------------------------------------------------ as in DeepFaceLab
 
 
 def test_the_face_follows_the_mouse_until_it_is_locked():
@@ -547,7 +547,7 @@ def test_a_run_goes_on_where_the_last_one_was_stopped(pictures, out, person):
     assert report.counts == {"frames": 5, "faces": 4, "frames done by an earlier run": 2}
     assert before.items() <= {path: path.stat().st_mtime_ns for path in out.glob("*.png")}.items()
     person.list = []
-    assert extract(pictures, out).counts["frames"] == 5, "nobody is asked again"
+    assert extract(pictures, out).counts["frames"] == 5, "no frame is shown again"
 
 
 def test_a_video_is_continued_too(clip, out, person):

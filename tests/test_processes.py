@@ -16,7 +16,7 @@ from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset
 from sorter import cache
-from sorter.features import LOOK
+from sorter.features import IMAGE_STATS
 from utils import processes
 from utils.errors import InputError, UserError
 
@@ -59,7 +59,7 @@ def test_a_killed_process_is_an_error_and_no_hang():
     assert list(processes.in_chunks(doubled, [1])) == [2]
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="stats into /proc")
 def test_without_its_parent_a_process_ends(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
@@ -114,7 +114,7 @@ def test_faces_are_opened_and_measured_alike_in_processes(tmp_path, monkeypatch)
     make_faceset(tmp_path / "faces", 6)
     (tmp_path / "faces" / "no face.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
     plain = Faceset.open(tmp_path / "faces")
-    expected, _ = cache.measure(plain, LOOK, None)
+    expected, _ = cache.measure(plain, IMAGE_STATS, None)
     damaged = plain[2][0]
     monkeypatch.setattr(processes, "MANY", 2)
     with processes.kept():
@@ -122,12 +122,12 @@ def test_faces_are_opened_and_measured_alike_in_processes(tmp_path, monkeypatch)
         assert [path for path, _ in many] == [path for path, _ in plain]
         assert many.skipped == plain.skipped
         np.testing.assert_array_equal(many[3][1].landmarks, plain[3][1].landmarks)
-        found, failures = cache.measure(many, LOOK, tmp_path / "store")
+        found, failures = cache.measure(many, IMAGE_STATS, tmp_path / "store")
         assert not failures
         np.testing.assert_array_equal(found, expected)
         data = bytearray(damaged.read_bytes())
         data[-40] ^= 1  # within the pixels, whose checksum is now wrong
         damaged.write_bytes(data)
-        found, failures = cache.measure(many, LOOK, None)
+        found, failures = cache.measure(many, IMAGE_STATS, None)
     assert list(failures) == [damaged]
     np.testing.assert_array_equal(found, np.delete(expected, 2))

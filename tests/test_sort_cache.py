@@ -1,4 +1,4 @@
-"""Measurements are kept by content: used again, made anew for what changed, and never believed."""
+"""Measurements are cached by content: reused, made again for what changed, and never trusted."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from support.synthetic import make_faceset
 
 from facelib.faceset import Faceset, fingerprint, read_face, write_face
 from sorter.cache import measure
-from sorter.features import LOOK, POSE
+from sorter.features import IMAGE_STATS, POSE
 from utils.errors import InputError
 
 
@@ -86,9 +86,9 @@ def test_a_damaged_or_foreign_file_counts_as_none(harm, folder, tmp_path):
     if harm == "flipped":
         file.write_bytes(data[:5000] + bytes([data[5000] ^ 0xFF]) + data[5001:])
     if harm == "pickled":
-        np.savez(file, keys=np.array([tmp_path], object), table=np.zeros(1, LOOK.dtype))
+        np.savez(file, keys=np.array([tmp_path], object), table=np.zeros(1, IMAGE_STATS.dtype))
     if harm == "other":
-        np.savez(file, keys=np.zeros(3, "V16"), table=np.zeros(4, LOOK.dtype))
+        np.savez(file, keys=np.zeros(3, "V16"), table=np.zeros(4, IMAGE_STATS.dtype))
     if harm == "array":
         with file.open("wb") as opened:
             np.save(opened, np.zeros(3))
@@ -108,11 +108,11 @@ def test_what_is_measured_before_a_stop_is_kept(folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(cv2, "cvtColor", stopped)
         with pytest.raises(KeyboardInterrupt):
-            measure(faces, LOOK, folder / ".sort")
+            measure(faces, IMAGE_STATS, folder / ".sort")
     with np.load(kept(folder)) as saved:
         assert len(saved["keys"]) == 3
-    table, failures = measure(faces, LOOK, folder / ".sort")
-    np.testing.assert_array_equal(table, measure(faces, LOOK, None)[0])
+    table, failures = measure(faces, IMAGE_STATS, folder / ".sort")
+    np.testing.assert_array_equal(table, measure(faces, IMAGE_STATS, None)[0])
     assert not failures
 
 

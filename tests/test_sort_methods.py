@@ -397,13 +397,13 @@ def test_final_is_the_2019_choice_where_all_pitches_are_alike():
     yaws = np.concatenate([rng.normal(0, 10, 900), rng.uniform(-90, 90, 300)])
     sharp = rng.permutation(1200)
     histograms = rng.integers(0, 40, (1200, 256)).astype(np.float32)
-    looks = np.zeros(1200, features.LOOK.dtype)
-    looks["sharpness"], looks["grey"] = sharp, histograms
+    stats = np.zeros(1200, features.IMAGE_STATS.dtype)
+    stats["sharpness"], stats["grey"] = sharp, histograms
     bins = final.bin_of(yaws)
     quotas = final.quotas(np.bincount(bins, minlength=128), None)
     kept = [
         i for number, quota in enumerate(quotas)
-        for i in final.choose(np.flatnonzero(bins == number), quota, looks, np.zeros(1200))
+        for i in final.choose(np.flatnonzero(bins == number), quota, stats, np.zeros(1200))
     ]  # fmt: skip
     assert kept == final_by_hand(yaws, sharp, histograms)
 
@@ -427,10 +427,10 @@ def test_a_target_is_met_as_evenly_as_possible(target):
 
 
 def test_final_takes_every_pitch_in_turn():
-    looks = np.zeros(40, features.LOOK.dtype)
-    looks["grey"] = np.random.default_rng(2).integers(1, 40, (40, 256))
+    stats = np.zeros(40, features.IMAGE_STATS.dtype)
+    stats["grey"] = np.random.default_rng(2).integers(1, 40, (40, 256))
     pitches = np.array([0] * 37 + [20, 40, -30])
-    chosen = final.choose(np.arange(40), 20, looks, pitches)
+    chosen = final.choose(np.arange(40), 20, stats, pitches)
     assert {37, 38, 39} <= set(chosen)
     assert len(chosen) == 20
 

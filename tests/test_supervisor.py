@@ -64,7 +64,7 @@ def start(source, out, *flags, **environment):
 
 
 def finish(process):
-    """(exit status, what was printed); nobody is left behind."""
+    """(exit status, what was printed); no process is left behind."""
     printed, _ = process.communicate(timeout=PATIENCE)
     assert not living(process.pid)
     assert "Traceback" not in printed

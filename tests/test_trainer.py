@@ -379,7 +379,7 @@ def test_files_that_are_no_faces_are_reported_and_the_rest_is_trained_on(
     (folder / "holiday.png").write_bytes(b"\x89PNG")
     report = train.run(settings(training_data_src_dir=folder, target_iter=2))
     assert report.counts == {"iterations": 2}
-    assert "holiday.png" in report.notes["files that are no faces"][0]
+    assert "holiday.png" in report.notes["files that are not faces"][0]
 
 
 def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
@@ -447,9 +447,9 @@ def test_a_full_disk_keeps_the_last_save_and_the_training(settings, no_room, cap
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
     with stop_requests() as stop:
-        assert not stop.made
+        assert not stop.received
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.made
+        assert stop.received
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -221,7 +221,7 @@ def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
     The model is that of `--model`, else the one saved in `--model-dir`, else the first in
     the registry.
     """
-    given = _glance(argv)
+    given = _peek(argv)
     name = given.model
     if name is None and given.model_dir is not None:
         name = (saved_options(given.model_dir) or {}).get("model")
@@ -235,7 +235,7 @@ def options_class(model: str) -> type[TrainOptions]:
     return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
-def _glance(argv: Sequence[str]) -> argparse.Namespace:
+def _peek(argv: Sequence[str]) -> argparse.Namespace:
     """Read the two flags that decide which others exist; errors are left to the real parser."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--model")

@@ -13,13 +13,13 @@ class StopRequest:
     """Whether the user asked to stop; a second request interrupts at once."""
 
     def __init__(self) -> None:
-        self.made = False
+        self.received = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
-        if self.made:
+        if self.received:
             raise KeyboardInterrupt
-        self.made = True
+        self.received = True
 
 
 @contextmanager

@@ -8,9 +8,8 @@ from facelib.faceset import Faceset
 from trainer import assembly, memory, save
 from trainer.data.loader import BatchLoader
 from trainer.data.split import Samplers
-from trainer.monitoring import monitor
 from trainer.monitoring.debug_samples import show_samples
-from trainer.monitoring.monitor import Monitor, MonitorSettings
+from trainer.monitoring.monitor import BACKUP, QUIT, SAVE, Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
 from trainer.monitoring.validation import Validation
 from trainer.options import TrainOptions
@@ -57,7 +56,7 @@ def run(options: TrainOptions) -> Report:
     return Report(
         counts={"iterations": session.steps_done},
         notes={
-            "files that are no faces": src.skipped + dst.skipped,
+            "files that are not faces": src.skipped + dst.skipped,
             "faces that could not be read": samplers.src.failures + samplers.dst.failures,
         },
     )
@@ -71,25 +70,25 @@ def _train(
     line, save_due = ProgressLine(session), Every(save_minutes)
     loader = BatchLoader(samplers.src, samplers.dst, session.batch_size, first=session.iteration)
     faces, validation = PreviewFaces(samplers.src, samplers.dst), _validation(samplers, settings)
-    watching = Monitor(session, line, faces, validation, settings)
+    monitor = Monitor(session, line, faces, validation, settings)
     runner = StepRunner(session, loader, line)
     requests: set[str] = set()
     session.start_clock()
-    with stop_requests() as stop, watching:
+    with stop_requests() as stop, monitor:
         with loader, save.save_on_error(session, line):
-            while not (session.finished() or stop.made or monitor.QUIT in requests):
+            while not (session.finished() or stop.received or QUIT in requests):
                 if not runner.step():
                     continue
                 line.show(loader.waited)
-                requests = watching.after_step()
-                if save_due.due() or monitor.SAVE in requests:
+                requests = monitor.after_step()
+                if save_due.due() or SAVE in requests:
                     save.try_to_save(session, line)
-                if monitor.BACKUP in requests:
+                if BACKUP in requests:
                     save.try_to_back_up(session, line)
         line.end()
         save.save(session)
-        watching.finish()
-    if stop.made:
+        monitor.finish()
+    if stop.received:
         raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")
 
 

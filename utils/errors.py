@@ -10,6 +10,7 @@
 Raise them with a full sentence: `InputError(f'no image found in "{path}"; extract faces first')`.
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -50,3 +51,20 @@ class Interrupted(Exception):  # noqa: N818 - it is a request to stop, not an er
     """The user asked the program to stop; finished work is kept."""
 
     status = ExitStatus.INTERRUPTED
+
+
+def sentence(problem: Exception) -> str:
+    """Say what went wrong and what to do."""
+    if isinstance(problem, UserError):
+        return str(problem)
+    if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+        where = f' while writing "{problem.filename}"' if problem.filename else ""
+        return f"the disk is full{where}; free some space and run this again"
+    if isinstance(problem, OSError) and problem.filename:
+        return f'{problem.strerror}: "{problem.filename}"'
+    if isinstance(problem, MemoryError):
+        return "out of memory; close other programs or choose a smaller size"
+    return (
+        f"{type(problem).__name__}: {problem}\n"
+        "This is a defect of the program; run it again with --debug for details"
+    )

@@ -37,6 +37,7 @@ def check(mode: ManualMode, folder: Path, *, overwrite: bool) -> None:
     Parameters
     ----------
     mode : ManualMode
+        Which frames are to be shown.
     folder : Path
         The output folder.
     overwrite : bool
@@ -58,7 +59,7 @@ def check(mode: ManualMode, folder: Path, *, overwrite: bool) -> None:
     if not debug_folder.is_dir():
         raise InputError(
             f'there is no folder "{debug_folder}"; extract with --debug first, then delete the '
-            "debug pictures of the frames whose faces are wrong"
+            "debug images of the frames whose faces are wrong"
         )
 
 
@@ -107,6 +108,7 @@ class _ManualSession:
     undecided : set of str
         Names of the frames that were shown and left without a decision.
     failures : list of str
+        A sentence for each frame that could not be shown or written.
     offers_existing : bool
         Whether faces that a frame has from an earlier run are shown for editing.
     """

@@ -19,6 +19,7 @@ class FrameCache:
     Parameters
     ----------
     footage : SampledSource
+        Where the frames come from.
     wanted : callable
         Whether the frame of a name is shown.
     """

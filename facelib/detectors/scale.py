@@ -26,6 +26,7 @@ def long_side(image: np.ndarray, usual: int, most: int, smallest: float, min_siz
     Parameters
     ----------
     image : (H, W, 3)
+        The image to search.
     usual, most : int
         Bounds of the result, pixels.
     smallest : float

@@ -30,7 +30,7 @@ def rotation(pitch, yaw, roll):
 
 
 def reference_landmarks():
-    """The face that DeepFaceLab's figures are for: mean face and half-elliptic jaw, turned by 10."""
+    """The face of DeepFaceLab's figures: mean face and half-elliptic jaw, turned by 10 degrees."""
     angle = np.pi * np.arange(17) / 16
     jaw = np.c_[0.49 + 0.56 * np.cos(np.pi - angle), 0.2 + 0.9 * np.sin(angle)]
     cos, sin = np.cos(np.radians(10)), np.sin(np.radians(10))

@@ -46,6 +46,7 @@ class AverageFace:
         Parameters
         ----------
         frame : (H, W, 3) uint8 BGR
+            The dst frame.
         landmarks : (68, 2) float32
             Frame pixels.
         """

@@ -51,6 +51,7 @@ class SeenFace:
     landmarks : (68, 2) float32
         Pixels of the dst frame.
     embedding : (D,) float32
+        Of its identity.
     lab : (3,) float32
         Mean CIE Lab color.
     sharpness : float
@@ -179,6 +180,7 @@ class Observer:
     Parameters
     ----------
     networks : FaceNetworks
+        They find and embed the faces.
     centers : mapping of str to (2,), or None
         Where the swapped face is, by the stem of the dst frame; None follows the largest face.
     average : AverageFace or None

@@ -10,6 +10,7 @@ from utils.video.codecs import AUDIO_CODECS, CODECS, DEPTHS, PRESETS, EncoderSet
 
 if TYPE_CHECKING:
     from utils.video.frame import VideoFormat
+    from utils.video.source import FrameSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,12 @@ class EncoderOptions(StageOptions):
     )
 
 
+def keeps_16_bit_images(options: EncoderOptions, source: FrameSource) -> bool:
+    """Whether images have 16 bits: those of images as they had, a video's only if asked for."""
+    wanted = options.bit_depth == "10" or (options.bit_depth == "auto" and not source.is_video)
+    return wanted and source.video_format.depth > 8
+
+
 def encoder_for(
     options: EncoderOptions, video_format: VideoFormat, notes: list[str]
 ) -> EncoderSettings:
@@ -63,6 +70,4 @@ def encoder_for(
         )
     if video_format.hdr:
         notes.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
-    return EncoderSettings(
-        options.codec, options.crf, options.preset, high, options.audio_codec
-    )
+    return EncoderSettings(options.codec, options.crf, options.preset, high, options.audio_codec)
