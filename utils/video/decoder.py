@@ -86,7 +86,7 @@ class VideoSource(FrameSource):
     def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
         """Yield name, timestamp and duration of all frames."""
         for shown in self._av_frames():
-            yield name_of(shown.index), shown.time, shown.duration
+            yield name_of(shown.number), shown.time, shown.duration
 
     def _av_frames(self) -> Iterator["_Shown"]:
         """Decode; on leaving, early or not, describe damage in `failures`, changes in `notes`."""
@@ -111,7 +111,7 @@ class VideoSource(FrameSource):
 class _Shown(NamedTuple):
     """A decoded frame; `aspect` is that of its pixels."""
 
-    index: int
+    number: int
     time: Fraction
     duration: Fraction | None
     av_frame: VideoFrame

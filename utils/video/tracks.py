@@ -62,11 +62,6 @@ class Encoding:
     layout: str
     samples: str
 
-    @property
-    def name(self) -> str:
-        """The name for messages."""
-        return self.codec if self.codec in PCM.values() else self.codec.upper()
-
 
 class Track(Protocol):
     """A track of an output.
@@ -170,11 +165,11 @@ class EncodedTrack:
         """Decode a packet and encode its samples."""
         for sound in packet.decode():
             kind = sound.format.name, sound.layout.name, sound.sample_rate
-            if kind != self._kind:  # also within a recording, between 2 and 6 channels
+            if self._graph is None or kind != self._kind:  # 2 channels may become 6
                 self._drain()
                 self._kind, self._graph = kind, self._resampler(sound)
             self._graph.push(sound)
-            self._encode()
+            self._encode(self._graph)
 
     def finish(self) -> None:
         """Encode what is left."""
@@ -205,12 +200,12 @@ class EncodedTrack:
     def _drain(self) -> None:
         if self._graph:
             self._graph.push(None)
-            self._encode()
+            self._encode(self._graph)
 
-    def _encode(self) -> None:
+    def _encode(self, graph: "av.filter.Graph") -> None:
         while True:
             try:
-                sound = self._graph.pull()
+                sound = graph.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             self._output.mux(self.stream.encode(sound))
