@@ -172,8 +172,11 @@ class VideoOutput(Output):
         if not self._records:
             raise InputError(f'"{self._videos[""]}" was not written: there was no frame to write')
         self._manifest.add(END)
-        for number, path in enumerate(self._videos.values()):
-            self._join(number, path)
+        try:
+            for number, path in enumerate(self._videos.values()):
+                self._join(number, path)
+        except UserError as problem:
+            raise UserError(f'{problem}; the finished parts are in "{self._folder}"') from problem
 
     def _join(self, number: int, path: Path) -> None:
         """Join the frames (0) or the masks (1) of all parts to the result at `path`."""

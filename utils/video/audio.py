@@ -10,6 +10,7 @@ import av
 
 from utils.errors import InputError
 from utils.video.av_types import Container, Packet, Stream
+from utils.video.channels import Channels, channels_in
 from utils.video.codecs import AUDIO_CODECS
 from utils.video.demux import demux, open_input, runs_freely
 from utils.video.source import FrameSource
@@ -97,8 +98,9 @@ class AudioCopy:
         self._origin, self._notes = sound.origin + first, notes
         self._cut = first > 0
         self._last = None if last is None else last - first
+        known = channels_in(container)
         for number, stream in enumerate(container.streams.audio, 1):
-            self._add(number, stream, sound)
+            self._add(number, stream, known.get(stream.index), sound)
         wanted = [stream for stream in container.streams if stream.index in self._tracks]
         # sound goes on with the video where the clock restarts
         video = next(iter(container.streams.video), None) if runs_freely(container) else None
@@ -109,23 +111,23 @@ class AudioCopy:
             self._packets = demux(container, video, wanted)
             self._step()
 
-    def _add(self, number: int, stream: Stream, sound: Sound) -> None:
+    def _add(self, number: int, stream: Stream, channels: Channels | None, sound: Sound) -> None:
         """Add a track in the best way that the container can hold it."""
         context, container = stream.codec_context, self._output.format.name
         name = f"sound track {number}"
-        if context is None or not (context.sample_rate and context.layout.nb_channels):
+        if context is None or channels is None:
             self._notes.append(f"{name} has an unknown format and was dropped")
             return
-        name += f" ({context.name}, {context.layout.nb_channels} channels)"
-        for encoding in encodings(stream, container, sound.codec):
-            if fits(sound.path, stream, container, encoding):
+        name += f" ({context.name}, {channels.stated})"
+        for encoding in encodings(stream, channels, container, sound.codec):
+            if fits(sound.path, stream, container, channels, encoding):
                 break
         else:
             self._notes.append(f"{name} does not fit into {container} and was dropped; use .mkv")
             return
         if encoding is not None:
-            self._notes.append(f"{name} does not fit into {container} and {_outcome(encoding)}")
-        track = make_track(self._output, stream, encoding)
+            self._notes.append(f"{name} {_outcome(encoding, channels, container)}")
+        track = make_track(self._output, stream, channels, encoding)
         self._tracks[stream.index] = track
         self.names.append(name)
         if language := stream.metadata.get("language"):
@@ -178,7 +180,9 @@ class AudioCopy:
             self._refused += 1
 
 
-def _outcome(encoding: Encoding) -> str:
+def _outcome(encoding: Encoding, channels: Channels, container: str) -> str:
     if encoding.codec in PCM.values():
         return f"was stored as {encoding.codec}, without loss"
-    return f"was re-encoded as {encoding.codec.upper()}"
+    mixed = "" if encoding.layout == channels.layout else f", mixed down to {encoding.layout}"
+    codec = encoding.codec.upper()
+    return f"does not fit into {container} and was re-encoded as {codec}{mixed}"

@@ -16,6 +16,7 @@ from typing import Protocol
 import av
 
 from utils.video.av_types import Container, Packet, Stream
+from utils.video.channels import Channels, channels_in
 from utils.video.codecs import MATROSKA, MP4
 from utils.video.demux import open_input
 
@@ -88,11 +89,12 @@ class CopiedTrack:
     kept. Matroska cannot hide: there only the encoder's own priming is kept.
     """
 
-    def __init__(self, output: Container, template: Stream) -> None:
+    def __init__(self, output: Container, template: Stream, channels: Channels) -> None:
         self._output = output
         self._can_hide = output.format.name != MATROSKA
         self.stream = output.add_stream_from_template(template)
-        _state_layout(self.stream)
+        if not channels.is_native and not channels.is_listed:
+            self.stream.codec_context.layout = channels.layout
         self._hidden: deque[Packet] = deque()
         self._first_hidden: Fraction | None = None
         self._last: Fraction | None = None
@@ -150,14 +152,18 @@ class CopiedTrack:
 class EncodedTrack:
     """Decodes and re-encodes; gaps become silence, and what overlaps is trimmed."""
 
-    def __init__(self, output: Container, template: Stream, encoding: Encoding) -> None:
-        self._output, self._encoding = output, encoding
+    def __init__(
+        self, output: Container, template: Stream, channels: Channels, encoding: Encoding
+    ) -> None:
+        self._output, self._encoding, self._order = output, encoding, channels.order
+        self._mapped = f"{'|'.join(map(str, channels.order))}:{channels.layout}"
         self.stream = output.add_stream(encoding.codec, rate=encoding.rate)
         context = self.stream.codec_context
         context.layout, context.format = encoding.layout, encoding.samples
         if encoding.codec == "aac":
             context.bit_rate = BITS_PER_CHANNEL * context.layout.nb_channels
-        _state_layout(template)
+        if not channels.is_native:
+            template.codec_context.layout = channels.layout
         self._graph: av.filter.Graph | None = None
         self._kind: tuple[str, str, int] | None = None
 
@@ -178,22 +184,22 @@ class EncodedTrack:
 
     def _resampler(self, sound: av.AudioFrame) -> "av.filter.Graph":
         graph, encoding = av.filter.Graph(), self._encoding
+        ordered = self._order == tuple(sorted(self._order))
         start = graph.add_abuffer(
             sample_rate=sound.sample_rate,
             format=sound.format,
             layout=sound.layout,
             time_base=sound.time_base,
         )
-        even = graph.add("aresample", f"{encoding.rate}:async=1")
-        shape = graph.add(
-            "aformat",
-            f"sample_fmts={encoding.samples}:sample_rates={encoding.rate}"
-            f":channel_layouts={encoding.layout}",
-        )
-        end = graph.add("abuffersink")
-        start.link_to(even)
-        even.link_to(shape)
-        shape.link_to(end)
+        shape = f"sample_fmts={encoding.samples}:channel_layouts={encoding.layout}"
+        steps = [
+            start,
+            *([] if ordered else [graph.add("channelmap", self._mapped)]),
+            graph.add("aresample", f"{encoding.rate}:async=1"),
+            graph.add("aformat", f"{shape}:sample_rates={encoding.rate}"),
+            graph.add("abuffersink"),
+        ]
+        graph.link_nodes(*steps)
         graph.configure()
         return graph
 
@@ -211,14 +217,18 @@ class EncodedTrack:
             self._output.mux(self.stream.encode(sound))
 
 
-def make_track(output: Container, template: Stream, encoding: Encoding | None) -> Track:
+def make_track(
+    output: Container, template: Stream, channels: Channels, encoding: Encoding | None
+) -> Track:
     """Add a track to an output; without an encoding the packets are copied."""
     if encoding is None:
-        return CopiedTrack(output, template)
-    return EncodedTrack(output, template, encoding)
+        return CopiedTrack(output, template, channels)
+    return EncodedTrack(output, template, channels, encoding)
 
 
-def encodings(stream: Stream, container: str, codec: str) -> Iterator[Encoding | None]:
+def encodings(
+    stream: Stream, channels: Channels, container: str, codec: str
+) -> Iterator[Encoding | None]:
     """Yield the ways to store a sound stream, the best one first; None is to copy it.
 
     Players do not read PCM in MP4, although FFmpeg's muxer writes it.
@@ -227,35 +237,25 @@ def encodings(stream: Stream, container: str, codec: str) -> Iterator[Encoding |
     uncompressed = context.name.startswith("pcm_")
     if not (uncompressed and container == MP4):
         yield None
-    layout, rate, samples = layout_of(stream), context.sample_rate, context.format.name
-    packed = samples.removesuffix("p")
+    if context.format is None or (channels.is_listed and not uncompressed):
+        return  # it cannot be decoded, or not without damage: see `channels`
+    packed, rate = context.format.name.removesuffix("p"), context.sample_rate
     if uncompressed and container != MP4 and packed in PCM:
-        yield Encoding(PCM[packed], rate, layout, packed)
-    for channels in (layout, "5.1", "stereo"):
+        yield Encoding(PCM[packed], rate, channels.layout, packed)
+    for layout in dict.fromkeys((channels.layout, "5.1", "stereo")):
         if codec == "alac":
-            yield Encoding(codec, rate, channels, "s16p" if packed in ("u8", "s16") else "s32p")
+            yield Encoding(codec, rate, layout, "s16p" if packed in ("u8", "s16") else "s32p")
         else:
-            yield Encoding(codec, rate if rate in AAC_RATES else AAC_RATE, channels, "fltp")
+            yield Encoding(codec, rate if rate in AAC_RATES else AAC_RATE, layout, "fltp")
 
 
-def layout_of(stream: Stream) -> str:
-    """Return FFmpeg's name of a stream's channel layout, the usual one where none is stated."""
-    layout = stream.codec_context.layout
-    return av.AudioLayout(f"{layout.nb_channels}c").name if _is_unstated(layout) else layout.name
-
-
-def _is_unstated(layout: av.AudioLayout) -> bool:
-    return bool(layout.name == f"{layout.nb_channels} channels")
-
-
-def _state_layout(stream: Stream) -> None:
-    """Give a stream the usual channel layout if it states none, as AVI and Matroska do."""
-    context = stream.codec_context
-    if _is_unstated(context.layout) and not context.is_open:
-        context.layout = layout_of(stream)
-
-
-def fits(path: Path, stream: Stream, container: str, encoding: Encoding | None = None) -> bool:
+def fits(
+    path: Path,
+    stream: Stream,
+    container: str,
+    channels: Channels | None = None,
+    encoding: Encoding | None = None,
+) -> bool:
     """Whether a container can hold a stream: a trial is written, completed and read back.
 
     Parameters
@@ -264,6 +264,8 @@ def fits(path: Path, stream: Stream, container: str, encoding: Encoding | None =
         The file of the stream, opened again.
     container : str
         FFmpeg's name.
+    channels : Channels or None
+        Those of sound.
     encoding : Encoding or None
         How to re-encode it; None to copy it.
     """
@@ -272,20 +274,26 @@ def fits(path: Path, stream: Stream, container: str, encoding: Encoding | None =
         with open_input(path) as source, av.open(trial, "w", format=container) as output:
             template = source.streams[stream.index]
             packets = _first_packets(source, template)
-            if stream.type == "audio":
-                track = make_track(output, template, encoding)
+            if channels:
+                track = make_track(output, template, channels, encoding)
             else:
                 track = _CopiedVideo(output, template)
             for packet in packets:
                 track.feed(packet)
             track.finish()
             output.start_encoding()
-            wanted = _facts(track.stream)
+            codec, rate = _codec_of(track.stream), getattr(track.stream.codec_context, "rate", 0)
         if not packets:
             return True
+        count = av.AudioLayout(encoding.layout).nb_channels if encoding else None
         trial.seek(0)
         with av.open(trial) as result:
-            return _facts(result.streams[0]) == wanted
+            found = result.streams[0]
+            return (
+                _codec_of(found) == codec
+                and getattr(found.codec_context, "rate", 0) == rate
+                and _count(result) == (count or (channels.count if channels else None))
+            )
     except (av.FFmpegError, ValueError, IndexError):
         return False
 
@@ -315,15 +323,15 @@ def _first_packets(source: Container, stream: Stream) -> list[Packet]:
     return packets
 
 
-def _facts(stream: Stream) -> tuple[object, ...]:
-    """Return what must be the same after reading back."""
-    context = stream.codec_context
-    if stream.type == "video":
-        return (context.codec.canonical_name,)
-    name = context.codec.canonical_name
-    # MP4 has one code for all of MPEG audio
-    family = "mp3" if name in ("mp1", "mp2") else name
-    return family, context.sample_rate, context.layout.nb_channels
+def _codec_of(stream: Stream) -> str:
+    name: str = stream.codec_context.codec.canonical_name
+    return "mp3" if name in ("mp1", "mp2") else name  # MP4 has one code for all of MPEG audio
+
+
+def _count(container: Container) -> int | None:
+    """Return the number of channels of the first stream, if it is sound."""
+    channels = channels_in(container).get(0)
+    return channels.count if channels else None
 
 
 def _start(packet: Packet) -> Fraction:
