@@ -14,7 +14,7 @@ from utils.video.channels import Channels, channels_in
 from utils.video.codecs import AUDIO_CODECS
 from utils.video.demux import demux, open_input, runs_freely
 from utils.video.source import FrameSource
-from utils.video.tracks import PCM, Encoding, Track, encodings, fits, make_track
+from utils.video.tracks import Encoding, Track, encodings, fits, make_track
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,9 @@ class AudioCopy:
 
 
 def _outcome(encoding: Encoding, channels: Channels, container: str) -> str:
-    if encoding.codec in PCM.values():
+    if encoding.is_pcm:
         return f"was stored as {encoding.codec}, without loss"
-    mixed = "" if encoding.layout == channels.layout else f", mixed down to {encoding.layout}"
+    fewer = av.AudioLayout(encoding.layout).nb_channels < channels.count
+    mixed = f", mixed down to {encoding.layout}" if fewer else ""
     codec = encoding.codec.upper()
     return f"does not fit into {container} and was re-encoded as {codec}{mixed}"

@@ -67,15 +67,21 @@ def demux(
     followers = {
         stream.index: _Follower(stream, master) for stream in sound if stream != streams[0]
     }
+    own = not (video and sound)
+    before: Packet = None
     for packet in container.demux(streams):
         if packet.stream.index in followers:
             yield from followers[packet.stream.index].take(packet)
             continue
-        offset = master.offset(packet)
+        known = len(master.offsets)
+        moved = _moved(_without_foreign_pts(packet), master.offset(packet))
         for follower in followers.values():
             yield from follower.release()
-        if not sound or not video:
-            yield _moved(packet, offset)
+        if own and before is not None:
+            yield before if len(master.offsets) == known else _ended_by(moved, before)
+        before = moved
+    if own and before is not None:
+        yield before
     for follower in followers.values():
         yield from follower.release(everything=True)
 
@@ -165,6 +171,26 @@ class _Follower:
             self._recording = recording
         self._next = own + offsets[self._recording] + (packet.duration or 0) * self._time_base
         return True
+
+
+def _without_foreign_pts(packet: Packet) -> Packet:
+    """Remove a presentation time of the next recording.
+
+    VOB states few times, and FFmpeg shows a frame that was delayed for reordering at the decoding
+    time of the next such frame: around a restart that is in the other recording.
+    """
+    if packet.pts is not None and packet.dts is not None:
+        delay = (packet.pts - packet.dts) * packet.time_base
+        if not 0 <= delay <= FORWARD:
+            packet.pts = None
+    return packet
+
+
+def _ended_by(first: Packet, last: Packet) -> Packet:
+    """Remove the time of a recording's last packet if it is later than the next one's first."""
+    if first.pts is not None and last.pts is not None and last.pts >= first.pts:
+        last.pts = None
+    return last
 
 
 def _moved(packet: Packet, offset: Fraction) -> Packet:

@@ -34,6 +34,8 @@ PCM = {
     "dbl": "pcm_f64le",
 }
 """Sample format -> the PCM that every container but MP4 holds, without loss."""
+SAFE_CHANNELS = 6
+"""Decoders of compressed sound may list more channels in an order of their own."""
 TRIED = 16
 """Packets of a trial."""
 PREROLL = Fraction(1, 10)
@@ -62,6 +64,11 @@ class Encoding:
     rate: int
     layout: str
     samples: str
+
+    @property
+    def is_pcm(self) -> bool:
+        """Whether nothing is lost."""
+        return self.codec in PCM.values()
 
 
 class Track(Protocol):
@@ -237,8 +244,9 @@ def encodings(
     uncompressed = context.name.startswith("pcm_")
     if not (uncompressed and container == MP4):
         yield None
-    if context.format is None or (channels.is_listed and not uncompressed):
-        return  # it cannot be decoded, or not without damage: see `channels`
+    safe = channels.count <= SAFE_CHANNELS and not channels.is_listed
+    if context.format is None or not (uncompressed or safe):
+        return  # it cannot be decoded, or not safely: see `channels`
     packed, rate = context.format.name.removesuffix("p"), context.sample_rate
     if uncompressed and container != MP4 and packed in PCM:
         yield Encoding(PCM[packed], rate, channels.layout, packed)
@@ -285,15 +293,11 @@ def fits(
             codec, rate = _codec_of(track.stream), getattr(track.stream.codec_context, "rate", 0)
         if not packets:
             return True
-        count = av.AudioLayout(encoding.layout).nb_channels if encoding else None
         trial.seek(0)
         with av.open(trial) as result:
             found = result.streams[0]
-            return (
-                _codec_of(found) == codec
-                and getattr(found.codec_context, "rate", 0) == rate
-                and _count(result) == (count or (channels.count if channels else None))
-            )
+            same = _codec_of(found) == codec and getattr(found.codec_context, "rate", 0) == rate
+            return same and _has_channels(result, channels, encoding)
     except (av.FFmpegError, ValueError, IndexError):
         return False
 
@@ -314,6 +318,9 @@ class _CopiedVideo:
 
 def _first_packets(source: Container, stream: Stream) -> list[Packet]:
     """Return the first packets of a stream that are not hidden, their times counted from 0."""
+    for other in source.streams:
+        if other.index != stream.index:
+            other.discard = av.stream.Discard.all  # saves reading it
     heard = (packet for packet in source.demux(stream) if packet.size and not packet.is_discard)
     packets = list(islice(heard, TRIED))
     time = 0
@@ -328,10 +335,14 @@ def _codec_of(stream: Stream) -> str:
     return "mp3" if name in ("mp1", "mp2") else name  # MP4 has one code for all of MPEG audio
 
 
-def _count(container: Container) -> int | None:
-    """Return the number of channels of the first stream, if it is sound."""
-    channels = channels_in(container).get(0)
-    return channels.count if channels else None
+def _has_channels(trial: Container, channels: Channels | None, encoding: Encoding | None) -> bool:
+    """Whether a trial has the expected channels, and states them if it was re-encoded."""
+    found = channels_in(trial).get(0)
+    if found is None or channels is None:
+        return found is channels
+    if encoding is None or encoding.is_pcm:
+        return found.count == channels.count
+    return found.stated == encoding.layout
 
 
 def _start(packet: Packet) -> Fraction:
