@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -25,7 +26,8 @@ from tools.video import denoise
 from tools.video import extract as extracting
 from tools.video import make as making
 from tools.video.options import CutOptions, DenoiseOptions, ExtractFramesOptions, MakeOptions
-from utils.errors import ExitStatus, InputError, UsageError
+from utils import parallel
+from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import list_images
 from utils.images import encode_image, read_image
 from utils.provenance.c2pa import Marker, read_credential
@@ -34,6 +36,9 @@ from utils.provenance.sidecar import sidecar_of
 from utils.video.frame import Frame
 from utils.video.io import open_source
 from utils.video.sink import open_sink
+
+if sys.platform != "win32":
+    import resource
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +135,28 @@ def test_an_extraction_that_was_stopped_is_continued(clip, tmp_path, monkeypatch
         extract(clip, tmp_path / "in", every=2)
     assert extract(clip, tmp_path / "in", every=2, overwrite=True).counts == {"images": 20}
     assert len(list_images(tmp_path / "in_trash")) == 40
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
+@pytest.mark.parametrize("room", [10, 3000])
+def test_a_full_disk_stops_an_extraction_that_can_be_continued(clip, tmp_path, monkeypatch, room):
+    written = []
+    real = extracting.FolderSink.write
+    monkeypatch.setattr(
+        extracting.FolderSink, "write", lambda s, f: (written.append(f.name), real(s, f))
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(UserError, match="the disk is full") as caught:
+            extract(clip, tmp_path / "in")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not isinstance(caught.value, InputError)
+    assert len(written) <= 4 * parallel.cores()
+    assert extract(clip, tmp_path / "in").counts == {"images": 40}
+    for file, image in zip(list_images(tmp_path / "in"), images_of(clip), strict=True):
+        assert np.array_equal(read_image(file), image)
 
 
 def test_sixteen_bits_are_extracted(tmp_path):
