@@ -44,7 +44,7 @@ class EncoderOptions(StageOptions):
     )
     audio_codec: str = opt(
         AUDIO_CODECS[0],
-        help="codec for sound that the container cannot hold; alac is lossless",
+        help="codec for sound that the container cannot hold; alac is lossless up to 24 bits",
         choices=AUDIO_CODECS,
         group="Output",
     )
