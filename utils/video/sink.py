@@ -226,7 +226,9 @@ class VideoSink(FrameSink):
             context.sample_aspect_ratio = video_format.aspect
 
     def _pts(self, frame: Frame) -> int:
-        time = frame.index / self._rate if frame.time is None else frame.time
+        time = frame.time
+        if time is None:
+            time = self._source.place(frame.index) / self._rate
         pts = round(time / self._time_base)
         self._last = pts if self._last is None else max(pts, self._last + 1)
         return self._last

@@ -10,7 +10,7 @@ from utils.errors import InputError, UsageError
 from utils.files import list_images
 from utils.images import Image, bits_per_channel, read_image, read_image_and_16_bit
 from utils.parallel import Failure, cores, ordered_map
-from utils.video import timecode
+from utils.video import numbering, timecode
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 
 SAMPLED = 12
@@ -75,6 +75,24 @@ class FrameSource(ABC):
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the frames of a span; skipping those before it is cheap."""
 
+    def located(self, span: Span) -> Span:
+        """Return what --from and --to mean as a span of indices: in a folder, numbers in names.
+
+        Raises
+        ------
+        UsageError
+            If the footage has no frame in it, or no times.
+        """
+        return span
+
+    def place(self, index: int) -> int:
+        """Return how many frames of a constant rate come between the first frame and this one."""
+        return index
+
+    def gap_notes(self, span: Span = WHOLE) -> list[str]:
+        """Return a sentence if numbers are missing among the images of a span of indices."""
+        return []
+
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
@@ -86,6 +104,8 @@ class FrameSource(ABC):
 class FolderSource(FrameSource):
     """The images of a folder in natural order.
 
+    The number in an image's name says which frame it is (see `numbering.py`).
+
     Unreadable images are skipped and named in `failures`, and so are images whose name differs from
     an earlier one's only by the suffix: the stem ties faces and results to a frame.
 
@@ -93,6 +113,13 @@ class FolderSource(FrameSource):
     ------
     InputError
         If the folder is missing or has no images.
+
+    Attributes
+    ----------
+    numbers : list of int
+        The number of each file; its position, from 0, in a folder that is not numbered.
+    is_numbered : bool
+        Whether numbers were found in the names.
     """
 
     is_video = False
@@ -101,6 +128,9 @@ class FolderSource(FrameSource):
         super().__init__(path)
         self.files = list_images(path)
         self.count = len(self.files)
+        numbers = numbering.numbers_in_names(self.files)
+        self.is_numbered = numbers is not None
+        self.numbers = list(range(len(self.files))) if numbers is None else numbers
         sampled = self.files[:: max(1, len(self.files) // SAMPLED)]
         self.video_format = VideoFormat(depth=max(map(bits_per_channel, sampled)))
 
@@ -115,8 +145,22 @@ class FolderSource(FrameSource):
             return width, height
         return None
 
+    def located(self, span: Span) -> Span:
+        """Return the indices of the images whose names have the numbers of a span."""
+        return numbering.located(span, self.numbers, self.path.name)
+
+    def place(self, index: int) -> int:
+        """Return the number in an image's name, counted from the first image."""
+        return self.numbers[index] - self.numbers[0]
+
+    def gap_notes(self, span: Span = WHOLE) -> list[str]:
+        """Return a sentence if numbers are missing among the images of a span of indices."""
+        last = len(self.files) if span.last is None else int(span.last) + 1
+        wanted = slice(int(span.first or 0), last)
+        return numbering.gap_note(self.numbers[wanted], self.files[wanted])
+
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """Yield the images of a span of frame numbers."""
+        """Yield the images of a span of indices."""
         self.failures.clear()
         named: dict[str, str] = {}
         wanted: list[tuple[int, Path]] = []

@@ -96,29 +96,45 @@ class Timestamps:
 class TimedFrames(FolderSource):
     """Images of a folder with their times; images without one are failures.
 
+    An image is the frame of the original whose number stands in its name. Numbers count from
+    `first_number`: by default from 0, or from 1 if they are exactly 1 to the number of frames.
+
     Attributes
     ----------
     first, last : Fraction
         Start and end of the images in the original video, seconds; `last` None is its end.
+    notes : list of str
+        What was found out about the numbers.
     """
 
     def __init__(
-        self, path: Path, table: Timestamps, video_format: VideoFormat | None = None
+        self,
+        path: Path,
+        table: Timestamps,
+        video_format: VideoFormat | None = None,
+        first_number: int | None = None,
     ) -> None:
         super().__init__(path)
         self._table = table
-        stems = [file.stem for file in self.files if file.stem in table.times]
-        if not stems:
+        self.notes: list[str] = []
+        if first_number is None and self._counts_from_1():
+            first_number = 1
+            self.notes.append(
+                f'the images are numbered from 1: "{self.files[0].name}" is the first frame'
+            )
+        self._names = self._names_of_frames(first_number or 0)
+        known = [name for name in self._names.values() if name in table.times]
+        if not known:
             raise InputError(
-                f'no image in "{path}" has a name from the file of times, such as '
-                f'"{next(iter(table.times))}"; use --rate instead'
+                f'no image in "{path}" has a number from the file of times, such as '
+                f'"{next(iter(table.times))}"; see --first-number, or use --rate instead'
             )
         names = list(table.times)
         self.first = (
-            Fraction(0) if stems[0] == names[0] and table.complete else table.times[stems[0]].time
+            Fraction(0) if known[0] == names[0] and table.complete else table.times[known[0]].time
         )
-        end = table.times[stems[-1]]
-        self.last = None if stems[-1] == names[-1] and table.complete else end.time + end.duration
+        end = table.times[known[-1]]
+        self.last = None if known[-1] == names[-1] and table.complete else end.time + end.duration
         self.rate = table.rate
         self.video_format = replace(
             video_format or VideoFormat(),
@@ -126,13 +142,46 @@ class TimedFrames(FolderSource):
             depth=self.video_format.depth,  # of the images, whatever the original has
             hdr=False,
         )
+        self._report_gaps(names, known)
+
+    def _counts_from_1(self) -> bool:
+        """Whether the images are numbered from 1 to the number of frames."""
+        names = list(self._table.times)
+        whole = self._table.complete and names[-1] == name_of_frame(len(names) - 1)
+        return self.is_numbered and whole and (self.numbers[0], self.numbers[-1]) == (1, len(names))
+
+    def _names_of_frames(self, first_number: int) -> dict[str, str]:
+        """Return the name of the original's frame for the stem of each image."""
+        stems = [file.stem for file in self.files]
+        if not self.is_numbered:
+            return {stem: stem for stem in stems}
+        numbers = zip(stems, self.numbers, strict=True)
+        named = {stem: name_of_frame(number - first_number) for stem, number in numbers}
+        if not first_number:
+            named |= {stem: stem for stem in stems if stem in self._table.times}
+        return named
+
+    def _report_gaps(self, names: list[str], known: list[str]) -> None:
+        there = frozenset(known)
+        wanted = names[names.index(known[0]) : names.index(known[-1]) + 1]
+        missing = [name for name in wanted if name not in there]
+        if missing:
+            self.notes.append(
+                f'there is no image of {len(missing)} frame(s), such as "{missing[0]}": the image '
+                "before is held for their time"
+            )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the images with their times."""
         for frame in super().frames(span):
-            shown = self._table.times.get(Path(frame.name).stem)
+            shown = self._table.times.get(self._names[Path(frame.name).stem])
             if shown is None:
                 self.failures.append(f'"{frame.name}" has no timestamp and was skipped')
             else:
                 duration = shown.duration or None
                 yield replace(frame, time=shown.time - self.first, duration=duration)
+
+
+def name_of_frame(number: int) -> str:
+    """Return the stem that a frame of a video has as an image."""
+    return f"{number:06d}"
