@@ -9,6 +9,7 @@ from pathlib import Path
 
 from converters.blending.motion import Motions, find_motions
 from facelib.faceset import FaceInfo, Faceset
+from facelib.squaring import in_square_pixels
 from utils import console
 from utils.errors import InputError
 from utils.video.frame import WHOLE, Frame, Span
@@ -37,7 +38,7 @@ class Footage:
         UsageError
             If the span is malformed or empty, or in seconds although the footage is a folder.
         """
-        source = open_source(path)
+        source = open_source(path, square_pixels=True)
         return cls(source, source.located(span_between(first, last)))
 
     @property
@@ -85,7 +86,11 @@ class FacesByFrame:
             If there are no faces, or none belongs to a frame of the footage.
         """
         faceset = Faceset.open(folder)
-        faces = cls(faceset.by_frame(), _fingerprint(faceset), faceset.skipped)
+        by_frame = {
+            stem: [in_square_pixels(info, footage.source.stretch) for info in infos]
+            for stem, infos in faceset.by_frame().items()
+        }
+        faces = cls(by_frame, _fingerprint(faceset), faceset.skipped)
         faces._check_frames(folder, footage)
         sources = sorted({info.source for _, info in faceset})
         if footage.name not in sources:

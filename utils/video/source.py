@@ -11,6 +11,7 @@ from utils.files import list_images
 from utils.images import Image, bits_per_channel, read_image, read_image_and_16_bit
 from utils.parallel import Failure, cores, ordered_map
 from utils.video import numbering, timecode
+from utils.video.aspect import square_size, to_square
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 
 SAMPLED = 12
@@ -49,6 +50,8 @@ class FrameSource(ABC):
         Average frames per second; None in a folder.
     video_format : VideoFormat
         What a sink needs to write an equal video.
+    square_pixels : bool
+        Set it to get images with square pixels from anamorphic footage (see `aspect.py`).
     wants_16_bit : bool
         Set it to get `Frame.image16` where the footage has more than 8 bits per channel.
     failures : list of str
@@ -60,6 +63,7 @@ class FrameSource(ABC):
     count: int | None = None
     rate: Fraction | None = None
     video_format: VideoFormat = VideoFormat()
+    square_pixels: bool = False
     wants_16_bit: bool = False
 
     def __init__(self, path: Path) -> None:
@@ -68,8 +72,18 @@ class FrameSource(ABC):
 
     @property
     @abstractmethod
+    def own_size(self) -> tuple[int, int] | None:
+        """Width and height of the upright footage; in a folder, of its first readable image."""
+
+    @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the upright frames; in a folder, of its first readable image."""
+        """Width and height of the frames' images."""
+        return square_size(*self.own_size, self.stretch) if self.own_size else None
+
+    @property
+    def stretch(self) -> Fraction | None:
+        """The pixel aspect ratio by which images are enlarged; None if they are not."""
+        return self.video_format.aspect if self.square_pixels else None
 
     @abstractmethod
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
@@ -135,7 +149,7 @@ class FolderSource(FrameSource):
         self.video_format = VideoFormat(depth=max(map(bits_per_channel, sampled)))
 
     @cached_property
-    def size(self) -> tuple[int, int] | None:
+    def own_size(self) -> tuple[int, int] | None:
         """Width and height of the first readable image."""
         for file in self.files:
             try:
@@ -179,7 +193,13 @@ class FolderSource(FrameSource):
             if isinstance(image, Failure):
                 self.failures.append(str(image.error))
             else:
-                yield Frame(image[0], index, file.name, None, image16=image[1])
+                own, square, image16 = image
+                yield Frame(
+                    square, index, file.name, None, None, image16, None if square is own else own
+                )
 
-    def _read(self, file: Path) -> tuple[Image, Image | None]:
-        return read_image_and_16_bit(file) if self.wants_16_bit else (read_image(file), None)
+    def _read(self, file: Path) -> tuple[Image, Image, Image | None]:
+        own, image16 = (
+            read_image_and_16_bit(file) if self.wants_16_bit else (read_image(file), None)
+        )
+        return own, to_square(own, self.stretch), image16

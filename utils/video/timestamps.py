@@ -36,12 +36,15 @@ class Timestamps:
         Average frames per second.
     complete : bool
         Whether all frames of the source are included.
+    aspect : Fraction or None
+        Pixel aspect ratio of the images, width / height; None if square.
     """
 
     times: Mapping[str, FrameTime]
     time_base: Fraction
     rate: Fraction
     complete: bool
+    aspect: Fraction | None = None
 
     @classmethod
     def of_text(
@@ -50,7 +53,8 @@ class Timestamps:
         """Return the times of a source's frames from texts such as "1001/30000"."""
         rate = source.rate or Fraction(25)
         shown = {name: FrameTime(*map(Fraction, texts)) for name, texts in times.items()}
-        return cls(shown, source.video_format.time_base or 1 / rate, rate, complete)
+        time_base = source.video_format.time_base or 1 / rate
+        return cls(shown, time_base, rate, complete, source.video_format.aspect)
 
     @classmethod
     def of(cls, source: FrameSource) -> "Timestamps":
@@ -60,12 +64,15 @@ class Timestamps:
             Path(name).stem: FrameTime(time, duration or Fraction(0))
             for name, time, duration in source.times()
         }
-        return cls(shown, source.video_format.time_base or 1 / rate, rate, complete=True)
+        time_base = source.video_format.time_base or 1 / rate
+        return cls(shown, time_base, rate, complete=True, aspect=source.video_format.aspect)
 
     def write(self, path: Path) -> None:
         """Write as JSON, with exact fractions."""
         times = {name: [str(value) for value in shown] for name, shown in self.times.items()}
         facts = {"tick": str(self.time_base), "rate": str(self.rate), "whole": self.complete}
+        if self.aspect is not None:
+            facts["aspect"] = str(self.aspect)
         write_json(path, {"version": VERSION, **facts, "times": times})
 
     @classmethod
@@ -84,13 +91,23 @@ class Timestamps:
                 for name, (time, duration) in found["times"].items()
             }
             time_base, rate = Fraction(found["tick"]), Fraction(found["rate"])
-            if time_base <= 0 or rate <= 0 or not times:
+            aspect = Fraction(found["aspect"]) if "aspect" in found else None
+            if time_base <= 0 or rate <= 0 or not times or not 0.1 <= (aspect or 1) <= 10:
                 raise ValueError(path)
-            return cls(times, time_base, rate, bool(found["whole"]))
+            return cls(times, time_base, rate, bool(found["whole"]), aspect)
         except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
             raise InputError(
                 f'"{path}" is not a file of times that `video extract` wrote'
             ) from None
+
+
+def aspect_beside(folder: Path) -> Fraction | None:
+    """Return the pixel aspect ratio of the images that `video extract` wrote to a folder."""
+    path = folder / NAME
+    try:
+        return Timestamps.read(path).aspect if path.exists() else None
+    except InputError:  # a file of the same name
+        return None
 
 
 class TimedFrames(FolderSource):
@@ -137,7 +154,7 @@ class TimedFrames(FolderSource):
         self.last = None if known[-1] == names[-1] and table.complete else end.time + end.duration
         self.rate = table.rate
         self.video_format = replace(
-            video_format or VideoFormat(),
+            video_format or VideoFormat(aspect=table.aspect),
             time_base=table.time_base,
             depth=self.video_format.depth,  # of the images, whatever the original has
             hdr=False,
