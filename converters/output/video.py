@@ -142,6 +142,7 @@ class VideoOutput(Output):
         """Complete a part and record it."""
         self._part = None  # first: what cannot be completed is discarded
         part.close()
+        self.notes += [note for note in part.notes if note not in self.notes]
         self._manifest.add(self._name, **part.record.facts())
         self._records[self._name] = part.record
 

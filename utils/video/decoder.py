@@ -14,6 +14,7 @@ from utils.images import to_8_bits
 from utils.video.aspect import to_square
 from utils.video.av_types import Container, Packet, Stream, VideoFrame
 from utils.video.color import ToBgr
+from utils.video.fields import top_field_first
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FrameSource
 
@@ -33,7 +34,7 @@ class VideoSource(FrameSource):
     Timestamps are those in the file; only for free-running clocks (MPEG-TS and its kin) the start
     is subtracted. Missing and non-increasing timestamps are replaced by increasing ones. `index`
     counts the frames decoded: how many were lost to damage cannot be known. Interlaced video is
-    returned as it is.
+    returned as it is; rotated by a quarter it has columns for fields, and counts as progressive.
 
     Raises
     ------
@@ -61,6 +62,7 @@ class VideoSource(FrameSource):
                 aspect=None if aspect == 1 else 1 / aspect if to_bgr.quarter_turn else aspect,
                 depth=to_bgr.depth,
                 hdr=to_bgr.hdr,
+                top_field_first=None if to_bgr.quarter_turn else top_field_first(first, stream),
             )
 
     @property

@@ -56,6 +56,8 @@ class VideoFormat:
         Bits per channel.
     hdr : bool
         Whether it is high dynamic range; tone-mapped on reading.
+    top_field_first : bool or None
+        Which field of an interlaced video is shown first; None if it is progressive.
     """
 
     time_base: Fraction | None = None
@@ -64,6 +66,7 @@ class VideoFormat:
     aspect: Fraction | None = None
     depth: int = 8
     hdr: bool = False
+    top_field_first: bool | None = None
 
 
 @dataclass(frozen=True)
