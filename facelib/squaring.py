@@ -18,7 +18,6 @@ def in_square_pixels(info: FaceInfo, aspect: Fraction | None) -> FaceInfo:
 
     Parameters
     ----------
-    info : FaceInfo
     aspect : Fraction or None
         Width / height of the footage's pixels; None if they are square.
     """

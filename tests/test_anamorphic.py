@@ -10,7 +10,10 @@ from support.conversion import INVERT, options
 from support.synthetic import make_frames, make_info
 
 from converters import convert
+from converters.blending.occlusion import OcclusionMasks
 from converters.footage import FacesByFrame, Footage
+from converters.interactive.preview import PreviewRenderer, PreviewRequest
+from converters.look import Look
 from extractor.extract import run as extract_faces
 from extractor.options import ExtractOptions
 from facelib import geometry
@@ -22,7 +25,7 @@ from tools.evaluate.options import EvaluateOptions
 from tools.video import extract, make
 from tools.video.options import ExtractFramesOptions, MakeOptions
 from utils.errors import InputError
-from utils.images import read_image
+from utils.images import read_image, write_image
 from utils.video.aspect import square_size, to_square, write_back
 from utils.video.io import open_source
 from utils.video.seekable import open_random
@@ -207,6 +210,29 @@ def test_evaluation_compares_square_frames(footage, result):
     new, old = (centers_in(Faceset.open(folder / name), aspect) for name in ("aligned", "old"))
     assert new.keys() == old.keys() == {"000000", "000001", "000002"}
     assert all(np.abs(new[stem] - old[stem]).max() < 0.6 for stem in new)
+
+
+def test_the_window_shows_square_frames(footage):
+    folder, _, _ = footage
+    clip = Footage.open(folder / "clip.mp4")
+    faces = FacesByFrame.open(folder / "aligned", clip)
+    with open_random(clip.source) as frames:
+        renderer = PreviewRenderer(frames, faces.by_frame, INVERT)
+        for view in ("original", "result", "mask"):
+            shown = renderer(PreviewRequest(1, (Look(),), view))
+            assert shown.image.shape[1::-1] == clip.source.size
+            assert (shown.image != frames[1].image).any() == (view != "original")
+
+
+def test_masks_of_occlusions_fit_in_either_size(footage):
+    folder, _, own = footage
+    frame = next(iter(Footage.open(folder / "clip.mp4").source))
+    for size, name in ((own[0].shape[:2], "own"), (frame.image.shape[:2], "square")):
+        write_image(folder / name / "000000.png", np.full((*size, 3), 255, np.uint8))
+        assert OcclusionMasks(folder / name)(frame).shape == frame.image.shape[:2]
+    write_image(folder / "other" / "000000.png", np.full((50, 50, 3), 255, np.uint8))
+    with pytest.raises(InputError, match="50 x 50"):
+        OcclusionMasks(folder / "other")(frame)
 
 
 def test_old_faces_of_square_footage_stay_where_they_are(footage):

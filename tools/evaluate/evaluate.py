@@ -93,8 +93,7 @@ def _clips(options: EvaluateOptions) -> tuple[FrameSource, FrameSource]:
     dst = open_source(options.dst, square_pixels=True)
     result = open_source(options.result, square_pixels=True)
     aspect = dst.video_format.aspect
-    if not result.is_video and alike(dst.own_size, result.own_size):
-        # images do not say that their pixels are oblong
+    if alike(dst.own_size, result.own_size):  # images and some videos do not say their aspect
         result.video_format = replace(result.video_format, aspect=aspect)
     return dst, result
 

@@ -19,7 +19,6 @@ def square_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, 
 
     Parameters
     ----------
-    width, height : int
     aspect : Fraction or None
         Width / height of a pixel; None if they are square already.
     """
