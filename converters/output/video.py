@@ -48,8 +48,11 @@ class VideoOutput(Output):
         if request.mask_path:
             self._videos["_mask"] = request.mask_path
         self._folder = request.path.with_name(request.path.name + "_parts")
+        gaps = footage.source.gap_notes(footage.span)
+        self.notes += gaps
         self._manifest = self._open_journal(
             identity.header
+            | ({"gaps": "held"} if gaps else {})  # earlier versions closed them
             | {
                 "coding": dict(request.encoding),
                 "masks": request.mask_path is not None,
@@ -121,7 +124,9 @@ class VideoOutput(Output):
     def add(self, converted: Converted) -> None:
         """Write the next frame; one of another size than the rest is a failure of that frame."""
         frame = converted.frame
-        shown = frame.index / self._rate if frame.time is None else frame.time
+        shown = frame.time
+        if shown is None:
+            shown = self._source.place(frame.index) / self._rate
         if self._part is None:
             self._name, self._started = f"{frame.index:06d}", time.monotonic()
             self._part = PartWriter(
@@ -137,6 +142,7 @@ class VideoOutput(Output):
         """Complete a part and record it."""
         self._part = None  # first: what cannot be completed is discarded
         part.close()
+        self.notes += [note for note in part.notes if note not in self.notes]
         self._manifest.add(self._name, **part.record.facts())
         self._records[self._name] = part.record
 

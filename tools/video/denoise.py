@@ -132,6 +132,7 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
         require_new(output, options.overwrite)
         encoder = encoder_for(options, source.video_format, notes)
         source.wants_16_bit = encoder.high_bit_depth
+        notes += source.gap_notes()
         return VideoSink(
             output,
             source,

@@ -10,7 +10,7 @@ from utils.errors import UserError
 from utils.files import write_atomic
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
-from utils.video.container import Finish, finishing, open_container, writing
+from utils.video.container import Finish, aspect_notes, finishing, open_container, writing
 from utils.video.decoder import footage
 
 
@@ -71,6 +71,10 @@ def join(
         _, first = stack.enter_context(footage(parts[0].path))
         video = output.add_stream_from_template(first)
         video.time_base = time_base
+        if first.sample_aspect_ratio:  # of containers; templates have only that of bit streams
+            video.codec_context.sample_aspect_ratio = first.sample_aspect_ratio
+            codec = first.codec_context.name
+            notes += aspect_notes(container, codec, first.sample_aspect_ratio)
         audio = AudioCopy(output)
         if sound is not None:
             heard = stack.enter_context(sound.open())
