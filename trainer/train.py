@@ -21,6 +21,7 @@ from trainer.summary import describe
 from utils import console, device, lazy
 from utils.console import Report
 from utils.errors import InputError, Interrupted, ModelError
+from utils.files import remove_leftovers
 from utils.lock import locked
 
 
@@ -115,4 +116,5 @@ def _exclusive(model_dir: Path) -> Iterator[None]:
         f'another training is running in "{model_dir}"; stop it, or use another --model-dir'
     )
     with locked(model_dir / ".train.lock", in_use):
+        remove_leftovers(model_dir)
         yield
