@@ -475,8 +475,8 @@ def sorting(faces: Path, page: Path) -> list[str]:
 
 TILE, GAP, LABEL = 232, 10, 34  # of the strip; the label's line stands below a tile
 INK, PAPER = (40, 40, 40), (255, 255, 255)
-SHOWN = (70, 40, 440, 410)  # left, top, right, bottom of what the strip shows of a frame
-SRC_NUMBER, DST_NUMBER = 3, 20  # frames that the strip shows
+SHOWN = (90, 60, 430, 400)  # left, top, right, bottom of what the strip shows of a frame
+SRC_NUMBER, DST_NUMBER = 20, 78  # frames that the strip shows
 LOOK = ("--mode", "overlay", "--color-transfer", "rct")
 SCREEN = (1280, 760)
 PATIENCE = 240  # seconds until the window must be there
