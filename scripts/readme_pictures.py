@@ -477,11 +477,11 @@ TILE, GAP, LABEL = 232, 10, 34  # of the strip; the label's line stands below a 
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 SHOWN = (90, 60, 430, 400)  # left, top, right, bottom of what the strip shows of a frame
 SRC_NUMBER, DST_NUMBER = 20, 78  # frames that the strip shows
-LOOK = ("--mode", "overlay", "--color-transfer", "rct")
+LOOK = ("--mode", "overlay", "--color-transfer", "rct", "--erode-modifier", "-80",
+        "--sharpen", "30")  # fmt: skip
 SCREEN = (1280, 760)
 PATIENCE = 240  # seconds until the window must be there
 SORTED, CLICKED = 60, 52  # faces on the sort page, and which of them is clicked
-QUALITY = 78  # of the JPEG files
 SETTLED = 8  # seconds without a change, after which everything in it is drawn
 
 
@@ -492,7 +492,7 @@ def draw_hero(workspace: Workspace) -> None:
              "prediction": converted(workspace, "--mode", "raw", "--raw-mode", "predicted"),
              "mask": converted(workspace, "--mode", "raw", "--raw-mode", "mask"),
              "blend": converted(workspace, *LOOK)}  # fmt: skip
-    save(strip({label: Image.open(path) for label, path in tiles.items()}), "hero.jpg")
+    save(strip({label: Image.open(path) for label, path in tiles.items()}), "hero.jpg", 92)
 
 
 def converted(workspace: Workspace, *look: str) -> Path:
@@ -602,10 +602,10 @@ def find_program(*names: str) -> str:
     raise StepFailedError(f"{names[0]} is not installed; docs/pictures.md says how to get it")
 
 
-def save(image: Image.Image, name: str) -> None:
+def save(image: Image.Image, name: str, quality: int = 78) -> None:
     """Write a picture into docs/images."""
     IMAGES.mkdir(exist_ok=True)
-    image.save(IMAGES / name, quality=QUALITY, optimize=True)
+    image.save(IMAGES / name, quality=quality, optimize=True)
     say(f'"{IMAGES / name}" written, {(IMAGES / name).stat().st_size // 1000} KB')
 
 
