@@ -9,8 +9,9 @@ from pathlib import Path
 
 from converters.blending.motion import Motions, find_motions
 from facelib.faceset import FaceInfo, Faceset
+from facelib.squaring import in_square_pixels
 from utils import console
-from utils.errors import InputError, UsageError
+from utils.errors import InputError
 from utils.video.frame import WHOLE, Frame, Span
 from utils.video.io import open_source
 from utils.video.source import FrameSource, span_between
@@ -21,7 +22,7 @@ VIDEO_FRAME = re.compile(r"\d{6,}")
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """A folder of frames or a video, opened, and the part of it to convert."""
+    """A folder of frames or a video, opened, and the part of it to convert, by index."""
 
     source: FrameSource
     span: Span = WHOLE
@@ -37,10 +38,8 @@ class Footage:
         UsageError
             If the span is malformed or empty, or in seconds although the footage is a folder.
         """
-        source, span = open_source(path), span_between(first, last)
-        if span.uses_seconds and not source.is_video:
-            raise UsageError("images in a folder have no times; give --from and --to as numbers")
-        return cls(source, span)
+        source = open_source(path, square_pixels=True)
+        return cls(source, source.located(span_between(first, last)))
 
     @property
     def name(self) -> str:
@@ -71,11 +70,14 @@ class FacesByFrame:
         Changes when a face is added, removed or aligned differently.
     skipped : sequence of str
         One sentence for each image in the folder that is not a readable face.
+    copies : sequence of str
+        One sentence for each face that is there twice.
     """
 
     by_frame: Mapping[str, list[FaceInfo]]
     fingerprint: str
     skipped: Sequence[str] = ()
+    copies: Sequence[str] = ()
 
     @classmethod
     def open(cls, folder: Path, footage: Footage) -> "FacesByFrame":
@@ -86,8 +88,12 @@ class FacesByFrame:
         InputError
             If there are no faces, or none belongs to a frame of the footage.
         """
-        faceset = Faceset.open(folder)
-        faces = cls(faceset.by_frame(), _fingerprint(faceset), faceset.skipped)
+        faceset, copies = Faceset.open(folder).without_copies()
+        by_frame = {
+            stem: [in_square_pixels(info, footage.source.stretch) for info in infos]
+            for stem, infos in faceset.by_frame().items()
+        }
+        faces = cls(by_frame, _fingerprint(faceset), faceset.skipped, copies)
         faces._check_frames(folder, footage)
         sources = sorted({info.source for _, info in faceset})
         if footage.name not in sources:

@@ -87,6 +87,7 @@ class FaceWriter:
             quality=face.quality,
             matrix=matrix,
             smoothed=face.smoothed,
+            pixel_aspect=None if frame.aspect is None else float(frame.aspect),
         )
 
     def _path(self, info: FaceInfo) -> Path:

@@ -60,6 +60,9 @@ class FaceInfo:
         From the frame to the aligned image.
     smoothed : bool
         Whether the landmarks were smoothed over time.
+    pixel_aspect : float or None
+        Width / height of the footage's pixels, if the frame was enlarged to square ones, in which
+        `source_landmarks`, `source_rect` and `matrix` are; None: they are in the footage's own.
     """
 
     face_type: FaceType
@@ -78,6 +81,7 @@ class FaceInfo:
     quality: float
     matrix: np.ndarray
     smoothed: bool = False
+    pixel_aspect: float | None = None
 
 
 def to_json(info: FaceInfo, name: str) -> bytes:
@@ -114,6 +118,8 @@ def to_json(info: FaceInfo, name: str) -> bytes:
         "matrix": [[float(f"{number:.10g}") for number in row] for row in info.matrix.tolist()],
         "smoothed": bool(info.smoothed),
     }
+    if info.pixel_aspect is not None:
+        record["pixel_aspect"] = round(float(info.pixel_aspect), 9)
     data = json.dumps(record, separators=(",", ":")).encode()
     from_json(data, name)
     return data
@@ -260,6 +266,10 @@ def _time(value: object) -> float | None:
     return None if value is None else _number(-1e9, 1e9)(value)
 
 
+def _aspect(value: object) -> float | None:
+    return None if value is None else _number(0.1, 10)(value)
+
+
 def _flag(value: object) -> bool:
     if value is not None and not isinstance(value, bool):  # records of version 0.1.0 have none
         raise _UnfitError("true or false")
@@ -283,4 +293,5 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "quality": _number(-1e6, 1e6),
     "matrix": _matrix,
     "smoothed": _flag,
+    "pixel_aspect": _aspect,
 }

@@ -10,6 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from filelock import FileLock
 from support import clips
 from support.clips import (
     assert_sound_kept,
@@ -366,3 +367,13 @@ def test_a_file_of_times_that_is_none_is_refused(tmp_path, content):
     (folder / "timestamps.json").write_text(content)
     with pytest.raises(InputError, match="file of times"):
         make(folder, tmp_path / "x.mp4")
+
+
+def test_two_extractions_into_one_folder_at_once_are_refused(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.lock.WAIT", 0.1)
+    (tmp_path / "in").mkdir()
+    lock = FileLock(tmp_path / "in" / extracting.LOCK)
+    with lock, pytest.raises(InputError, match="another video extract"):
+        extract(clip, tmp_path / "in")
+    (tmp_path / "in" / extracting.LOCK).touch()  # of a run that was killed
+    assert extract(clip, tmp_path / "in").counts == {"images": 40}

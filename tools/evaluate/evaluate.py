@@ -6,6 +6,7 @@ of the expression, none of the identity), and src's average face pasted in (the 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models.checkpoint import load_model
 from tools.evaluate.baseline import AverageFace
-from tools.evaluate.observe import FaceNetworks, Observation, Observer, centers_in, pair_frames
+from tools.evaluate.observe import (
+    FaceNetworks,
+    Observation,
+    Observer,
+    alike,
+    centers_in,
+    pair_frames,
+)
 from tools.evaluate.options import EvaluateOptions
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
@@ -46,7 +54,7 @@ def run(options: EvaluateOptions) -> Report:
     """Measure a result, print a table, and write JSON if an output file is given."""
     if options.model_dir is not None and options.dst_aligned is None:
         raise UsageError("--model-dir needs --dst-aligned, the faces that the model reconstructs")
-    clips = open_source(options.dst), open_source(options.result)
+    clips = _clips(options)
     src_faceset = Faceset.open(options.src_aligned)
     dst_faceset = None if options.dst_aligned is None else Faceset.open(options.dst_aligned)
     report = Report(notes={"not read in --src-aligned": src_faceset.skipped})
@@ -55,7 +63,7 @@ def run(options: EvaluateOptions) -> Report:
     networks = FaceNetworks(
         options.detector, options.landmarker, options.recognizer, cpu_only=options.cpu_only
     )
-    centers = None if dst_faceset is None else centers_in(dst_faceset)
+    centers = None if dst_faceset is None else centers_in(dst_faceset, clips[0].stretch)
     recognizer = RECOGNIZERS.load(options.recognizer)()
     src = _reference(networks, src_faces, recognizer, report)
     observations = _observe(Observer(networks, centers, average), *clips, options.every, report)
@@ -78,6 +86,16 @@ def run(options: EvaluateOptions) -> Report:
         write_json(options.output, plain(result))
         console.say(f'metrics written to "{options.output}"')
     return report
+
+
+def _clips(options: EvaluateOptions) -> tuple[FrameSource, FrameSource]:
+    """Open both clips, with square pixels."""
+    dst = open_source(options.dst, square_pixels=True)
+    result = open_source(options.result, square_pixels=True)
+    aspect = dst.video_format.aspect
+    if alike(dst.own_size, result.own_size):  # images and some videos do not say their aspect
+        result.video_format = replace(result.video_format, aspect=aspect)
+    return dst, result
 
 
 def _read_faces(

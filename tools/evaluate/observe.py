@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from facelib.faceset import Faceset
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import hull_mask, inter_ocular
 from facelib.recognizers import RECOGNIZERS
+from facelib.squaring import in_square_pixels
 from facelib.types import FaceType
 from tools.evaluate import metrics
 from tools.evaluate.baseline import AverageFace
@@ -98,7 +100,7 @@ def pair_frames(dst: FrameSource, result: FrameSource, every: int) -> Iterator[P
             return frame.index
         return natural_key(Path(frame.name).stem + ".png")
 
-    if not _alike(dst.size, result.size):
+    if not alike(dst.size, result.size):
         sizes = ["x".join(map(str, clip.size or ())) for clip in (result, dst)]
         console.warn(f"the result is {sizes[0]} pixels, dst {sizes[1]}: its frames are scaled")
     others = iter(result)
@@ -111,7 +113,7 @@ def pair_frames(dst: FrameSource, result: FrameSource, every: int) -> Iterator[P
             yield Pair(frame, _fit(other.image, frame.image) if other and same else None)
 
 
-def _alike(first: tuple[int, int] | None, second: tuple[int, int] | None) -> bool:
+def alike(first: tuple[int, int] | None, second: tuple[int, int] | None) -> bool:
     """Whether two frame sizes differ by no more than an encoder's padding."""
     if first is None or second is None:
         return True
@@ -127,10 +129,14 @@ def _fit(image: Image, like: Image) -> Image:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def centers_in(faceset: Faceset) -> dict[str, np.ndarray]:
-    """Return the center (2,) of the first face of each frame, by the stem of the frame's name."""
+def centers_in(faceset: Faceset, aspect: Fraction | None = None) -> dict[str, np.ndarray]:
+    """Return the center (2,) of the first face of each frame, by the stem of the frame's name.
+
+    It is in square pixels; `aspect` is the footage's pixel aspect ratio.
+    """
     return {
-        stem: infos[0].source_landmarks.mean(axis=0) for stem, infos in faceset.by_frame().items()
+        stem: in_square_pixels(infos[0], aspect).source_landmarks.mean(axis=0)
+        for stem, infos in faceset.by_frame().items()
     }
 
 

@@ -7,10 +7,17 @@ from fractions import Fraction
 from pathlib import Path
 
 from utils.errors import UserError
-from utils.files import write_atomic
+from utils.files import write_result
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
-from utils.video.container import Finish, completing, finishing, open_container, writing
+from utils.video.container import (
+    Finish,
+    aspect_notes,
+    completing,
+    finishing,
+    open_container,
+    writing,
+)
 from utils.video.decoder import footage
 from utils.video.demux import demux
 
@@ -65,7 +72,7 @@ def join(
     times = _times(parts, time_base)
     clock = _decoding_clock(times)
     with ExitStack() as stack, writing(path):
-        temporary = stack.enter_context(write_atomic(path))
+        temporary = stack.enter_context(write_result(path))
         stack.push(finishing(finish, temporary, notes))
         output = open_container(temporary, container, time_base)
         audio = AudioCopy(output)
@@ -74,6 +81,10 @@ def join(
         _, first = stack.enter_context(footage(parts[0].path))
         video = output.add_stream_from_template(first)
         video.time_base = time_base
+        if first.sample_aspect_ratio:  # of containers; templates have only that of bit streams
+            video.codec_context.sample_aspect_ratio = first.sample_aspect_ratio
+            codec = first.codec_context.name
+            notes += aspect_notes(container, codec, first.sample_aspect_ratio)
         if sound is not None:
             heard = stack.enter_context(sound.open())
             audio.take(heard, sound, notes)

@@ -39,6 +39,17 @@ def open_container(path: Path, name: str, time_base: Fraction) -> Container:
     return av.open(str(path.absolute()), "w", format=name, container_options=options)
 
 
+def aspect_notes(container: str, codec: str, aspect: Fraction | None) -> list[str]:
+    """Return a sentence if players will not find the pixel aspect ratio of a result.
+
+    PyAV cannot write Matroska's; the bit streams of H.264 and H.265 have it as well.
+    """
+    if aspect is None or container != MATROSKA or codec in {"h264", "hevc", "libx264", "libx265"}:
+        return []
+    ratio = f"{aspect.numerator}:{aspect.denominator}"
+    return [f"the pixel aspect ratio {ratio} is not in the .mkv; .mp4 and .mov keep it"]
+
+
 def finishing(finish: Finish | None, path: Path, notes: list[str]) -> Callable[..., None]:
     """Return an exit callback that calls `finish` after success."""
 

@@ -12,9 +12,11 @@ from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
 from utils.images import to_8_bits
+from utils.video.aspect import to_square
 from utils.video.av_types import Container, Packet, Stream, VideoFrame
 from utils.video.color import ToBgr
 from utils.video.demux import demux, open_input, runs_freely
+from utils.video.fields import top_field_first
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FrameSource
 from utils.video.steady import SteadyBgr
@@ -35,7 +37,7 @@ class VideoSource(FrameSource):
     Timestamps are those in the file; only for free-running clocks (MPEG-TS and its kin) the start
     is subtracted. Missing and non-increasing timestamps are replaced by increasing ones. `index`
     counts the frames decoded: how many were lost to damage cannot be known. Interlaced video is
-    returned as it is.
+    returned as it is; rotated by a quarter it has columns for fields, and counts as progressive.
 
     Raises
     ------
@@ -63,11 +65,12 @@ class VideoSource(FrameSource):
                 aspect=None if aspect == 1 else 1 / aspect if to_bgr.quarter_turn else aspect,
                 depth=to_bgr.depth,
                 hdr=to_bgr.hdr,
+                top_field_first=None if to_bgr.quarter_turn else top_field_first(first, stream),
             )
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the upright frames."""
+    def own_size(self) -> tuple[int, int]:
+        """Width and height of the upright footage."""
         return self._size
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
@@ -81,7 +84,9 @@ class VideoSource(FrameSource):
                 wanted = self.wants_16_bit and to_bgr.depth > 8
                 image16 = to_bgr.to_16_bit(av_frame, aspect) if wanted else None
                 image = to_bgr(av_frame, aspect) if image16 is None else to_8_bits(image16)
-                yield Frame(image, index, name_of(index), time, duration, image16)
+                square = to_square(image, self.stretch)
+                own = None if square is image else image
+                yield Frame(square, index, name_of(index), time, duration, image16, own)
 
     def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
         """Yield name, timestamp and duration of all frames."""

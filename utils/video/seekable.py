@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from utils.errors import InputError
 from utils.images import read_image
+from utils.video.aspect import to_square
 from utils.video.av_types import VideoFrame
 from utils.video.decoder import Damage, VideoSource, aspect_of, decoded, footage
 from utils.video.demux import demux
@@ -110,7 +111,7 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
         Timestamps of some frames, numbered by sequential reading, to check the numbering.
     """
     if not isinstance(source, VideoSource):
-        return FolderFrames(source.files)
+        return FolderFrames(source.files, source.stretch)
     times = _packet_times(source, known or {})
     return InOrderFrames(source) if times is None else SoughtFrames(source, times)
 
@@ -118,13 +119,14 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
 class FolderFrames(RandomFrames):
     """The images of a folder."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], stretch: Fraction | None = None) -> None:
         super().__init__()
-        self._files = files
+        self._files, self._stretch = files, stretch
         self.names = [file.name for file in self._files]
 
     def _read(self, index: int) -> Iterator[Frame]:
-        yield Frame(read_image(self._files[index]), index, self.names[index], None)
+        image = to_square(own := read_image(self._files[index]), self._stretch)
+        yield Frame(image, index, self.names[index], None, own=None if image is own else own)
 
 
 class SoughtFrames(RandomFrames):
@@ -192,7 +194,8 @@ class SoughtFrames(RandomFrames):
         aspect = aspect_of(self._stream)
         self._to_bgr = self._to_bgr or SteadyBgr(av_frame, aspect)
         time = av_frame.pts * self._stream.time_base - self._source.video_format.origin
-        return Frame(self._to_bgr(av_frame, aspect), number, self.names[number], time)
+        image = to_square(own := self._to_bgr(av_frame, aspect), self._source.stretch)
+        return Frame(image, number, self.names[number], time, own=None if image is own else own)
 
 
 class InOrderFrames(RandomFrames):

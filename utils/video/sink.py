@@ -12,7 +12,7 @@ from av.codec.context import Flags
 from av.video.reformatter import ColorRange
 
 from utils.errors import InputError, UsageError
-from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
+from utils.files import VIDEO_SUFFIXES, write_bytes, write_result
 from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
@@ -21,12 +21,14 @@ from utils.video.color import FromBgr, usual_color
 from utils.video.container import (
     DEFAULT_RATE,
     Finish,
+    aspect_notes,
     completing,
     finishing,
     open_container,
     time_base_of,
     writing,
 )
+from utils.video.fields import FrameMarks
 from utils.video.frame import Frame
 from utils.video.matrices import RGB
 from utils.video.source import FrameSource
@@ -159,7 +161,7 @@ class VideoSink(FrameSink):
 
     def __enter__(self) -> Self:
         with ExitStack() as stack, writing(self.path):
-            temporary = stack.enter_context(write_atomic(self.path))
+            temporary = stack.enter_context(write_result(self.path))
             stack.push(finishing(self._finish, temporary, self.notes))
             self._output = open_container(temporary, self._container, self._time_base)
             self._audio = AudioCopy(self._output)
@@ -199,7 +201,7 @@ class VideoSink(FrameSink):
             av_frame.pts, av_frame.time_base = self._pts(frame), self._time_base
             if frame.duration is not None:
                 av_frame.duration = round(frame.duration / self._time_base)
-            self._mux(self._video.encode(av_frame))
+            self._mux(self._video.encode(self._marked(av_frame)))
 
     def _image(self, frame: Frame) -> Image:
         image = frame.image
@@ -224,9 +226,15 @@ class VideoSink(FrameSink):
             context.color_range, context.colorspace = ColorRange.MPEG, matrix
         if video_format.aspect:
             context.sample_aspect_ratio = video_format.aspect
+        fields = self._encoder.kind.fields
+        self._marked = FrameMarks(context, video_format.top_field_first, fields)
+        self.notes += self._marked.notes
+        self.notes += aspect_notes(self._container, context.name, video_format.aspect)
 
     def _pts(self, frame: Frame) -> int:
-        time = frame.index / self._rate if frame.time is None else frame.time
+        time = frame.time
+        if time is None:
+            time = self._source.place(frame.index) / self._rate
         pts = round(time / self._time_base)
         self._last = pts if self._last is None else max(pts, self._last + 1)
         return self._last
