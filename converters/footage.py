@@ -71,11 +71,14 @@ class FacesByFrame:
         Changes when a face is added, removed or aligned differently.
     skipped : sequence of str
         One sentence for each image in the folder that is not a readable face.
+    copies : sequence of str
+        One sentence for each face that is there twice.
     """
 
     by_frame: Mapping[str, list[FaceInfo]]
     fingerprint: str
     skipped: Sequence[str] = ()
+    copies: Sequence[str] = ()
 
     @classmethod
     def open(cls, folder: Path, footage: Footage) -> "FacesByFrame":
@@ -86,8 +89,8 @@ class FacesByFrame:
         InputError
             If there are no faces, or none belongs to a frame of the footage.
         """
-        faceset = Faceset.open(folder)
-        faces = cls(faceset.by_frame(), _fingerprint(faceset), faceset.skipped)
+        faceset, copies = Faceset.open(folder).without_copies()
+        faces = cls(faceset.by_frame(), _fingerprint(faceset), faceset.skipped, copies)
         faces._check_frames(folder, footage)
         sources = sorted({info.source for _, info in faceset})
         if footage.name not in sources:

@@ -24,7 +24,7 @@ from sorter.rename import STATE, finish_interrupted, groups, interrupted, place,
 from utils import console, processes
 from utils.console import Report
 from utils.errors import InputError, UsageError
-from utils.files import list_images, natural_key
+from utils.files import list_images, natural_key, remove_leftovers, trash_dir
 
 LOCK = "lock"
 
@@ -98,8 +98,8 @@ def _exclusive(folder: Path) -> Iterator[None]:
     except Timeout:
         raise InputError(f'another sort of "{folder}" is running; wait until it ends') from None
     try:
-        for left_behind in state.glob(".*"):  # half-written files of a sort that was killed
-            left_behind.unlink()
+        remove_leftovers(state, ours=True)
+        remove_leftovers(trash_dir(folder))
         yield
     finally:
         lock.release()

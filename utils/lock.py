@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from utils.errors import UserError
+from utils.errors import InputError, UserError
 
 
 @contextmanager
@@ -29,3 +29,23 @@ def locked(path: Path, taken: UserError) -> Iterator[None]:
         with suppress(OSError):  # Windows cannot remove an open file; there filelock does it
             path.unlink()
         lock.release()
+
+
+@contextmanager
+def locked_folder(folder: Path, name: str, stage: str) -> Iterator[None]:
+    """Create a folder and hold the lock file `name` in it.
+
+    Raises
+    ------
+    InputError
+        If another run of the stage is writing there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UserError(f'cannot create the folder "{folder}": {problem.strerror}') from None
+    taken = InputError(
+        f'another {stage} is writing into "{folder}"; wait until it ends, or choose another folder'
+    )
+    with locked(folder / name, taken):
+        yield

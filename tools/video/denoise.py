@@ -13,7 +13,7 @@ from tools.video.options import DenoiseOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError
-from utils.files import VIDEO_SUFFIXES, require_new
+from utils.files import VIDEO_SUFFIXES, remove_leftovers, require_new
 from utils.provenance.c2pa import Marker
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
@@ -141,6 +141,7 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
             sound=Sound.of(source),
             finish=lambda video: sign_video(video, output, marker),
         )
+    remove_leftovers(output)
     if output.is_dir() and any(output.iterdir()) and not options.overwrite:
         raise InputError(f'"{output}" is not empty; use --overwrite or another --output-dir')
     source.wants_16_bit = keeps_16_bit_images(options, source)

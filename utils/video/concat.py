@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from utils.errors import UserError
-from utils.files import write_atomic
+from utils.files import write_result
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
 from utils.video.container import Finish, finishing, open_container, writing
@@ -64,7 +64,7 @@ def join(
     times = _times(parts, time_base)
     clock = _decoding_clock(times)
     with ExitStack() as stack, writing(path):
-        temporary = stack.enter_context(write_atomic(path))
+        temporary = stack.enter_context(write_result(path))
         stack.push(finishing(finish, temporary, notes))
         output = stack.enter_context(open_container(temporary, container, time_base))
         output.metadata.update(tags or {})

@@ -13,7 +13,7 @@ from av.codec.context import Flags
 from av.video.reformatter import ColorRange
 
 from utils.errors import InputError, UsageError
-from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
+from utils.files import VIDEO_SUFFIXES, write_bytes, write_result
 from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
@@ -159,7 +159,7 @@ class VideoSink(FrameSink):
 
     def __enter__(self) -> Self:
         with ExitStack() as stack, writing(self.path):
-            temporary = stack.enter_context(write_atomic(self.path))
+            temporary = stack.enter_context(write_result(self.path))
             stack.push(finishing(self._finish, temporary, self.notes))
             self._output = open_container(temporary, self._container, self._time_base)
             stack.push(self._close)
