@@ -70,11 +70,14 @@ class FacesByFrame:
         Changes when a face is added, removed or aligned differently.
     skipped : sequence of str
         One sentence for each image in the folder that is not a readable face.
+    copies : sequence of str
+        One sentence for each face that is there twice.
     """
 
     by_frame: Mapping[str, list[FaceInfo]]
     fingerprint: str
     skipped: Sequence[str] = ()
+    copies: Sequence[str] = ()
 
     @classmethod
     def open(cls, folder: Path, footage: Footage) -> "FacesByFrame":
@@ -85,12 +88,12 @@ class FacesByFrame:
         InputError
             If there are no faces, or none belongs to a frame of the footage.
         """
-        faceset = Faceset.open(folder)
+        faceset, copies = Faceset.open(folder).without_copies()
         by_frame = {
             stem: [in_square_pixels(info, footage.source.stretch) for info in infos]
             for stem, infos in faceset.by_frame().items()
         }
-        faces = cls(by_frame, _fingerprint(faceset), faceset.skipped)
+        faces = cls(by_frame, _fingerprint(faceset), faceset.skipped, copies)
         faces._check_frames(folder, footage)
         sources = sorted({info.source for _, info in faceset})
         if footage.name not in sources:

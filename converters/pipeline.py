@@ -74,12 +74,15 @@ class Converted:
         What went wrong, one sentence each.
     face_alpha : (H, W) uint8 or None
         How much of each pixel is face, if the pipeline was asked for it.
+    hidden : int
+        How many faces are occluded or out of the frame, and change nothing in it.
     """
 
     frame: Frame
     faces: int
     failures: list[str]
     face_alpha: np.ndarray | None = None
+    hidden: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +216,8 @@ class Pipeline:
             image16 = restore_16_bit(image16, before, image)
         frame = replace(job.frame, image=image, image16=image16, own=None)
         sentences = [f"{frame.name}: {failure}" for failure in [*job.failures, *failures]]
-        converted = Converted(frame, faces, sentences, face_alpha)
+        hidden = len(job.swaps) - faces - len(failures)
+        converted = Converted(frame, faces, sentences, face_alpha, hidden)
         if self.save:
             self.save(converted)
         return converted

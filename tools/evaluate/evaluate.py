@@ -148,6 +148,7 @@ def _observe(
     observed = console.progress(ordered_map(observer, pairs, workers=cores()), total, "Evaluating")
     observations: list[Observation] = _collect(observed, report)
     report.failures += dst.failures + result.failures
+    report.notes["the footage"] = dst.notes + result.notes
     return observations
 
 

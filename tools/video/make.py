@@ -86,12 +86,12 @@ def _sound(
     options: MakeOptions, source: FrameSource, reference: VideoSource | None
 ) -> Sound | None:
     if options.audio_file:
-        return Sound(options.audio_file)
+        return Sound(options.audio_file, codec=options.audio_codec)
     if reference is None:
         return None
     if isinstance(source, TimedFrames):
-        return Sound.of(reference, source.first, source.last)
-    return Sound.of(reference)
+        return Sound.of(reference, source.first, source.last, options.audio_codec)
+    return Sound.of(reference, codec=options.audio_codec)
 
 
 def is_marked(folder: Path) -> bool:

@@ -95,6 +95,8 @@ CODECS = {
 FASTER_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
 PRESETS = (*FASTER_PRESETS, "medium", "slow", "slower", "veryslow")
 DEPTHS = ("auto", "8", "10")
+AUDIO_CODECS = ("aac", "alac")
+"""Encoders for sound that the container cannot hold, the default first."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,15 @@ class EncoderSettings:
         One of `PRESETS`; slower ones make smaller files.
     high_bit_depth : bool
         Whether to write more than 8 bits per channel.
+    audio_codec : str
+        One of `AUDIO_CODECS`.
     """
 
     codec: str = "h264"
     crf: int = 18
     preset: str = "faster"
     high_bit_depth: bool = False
+    audio_codec: str = AUDIO_CODECS[0]
 
     @property
     def kind(self) -> Codec:

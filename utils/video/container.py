@@ -1,8 +1,8 @@
 """Output containers: options, time base, and errors as sentences."""
 
 import errno
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -56,6 +56,35 @@ def finishing(finish: Finish | None, path: Path, notes: list[str]) -> Callable[.
     def leave(kind: object, error: BaseException | None, trace: object) -> None:
         if error is None and finish:
             notes.extend(finish(path))
+
+    return leave
+
+
+def completing(output: Container, path: Path, tracks: Sequence[str]) -> Callable[..., None]:
+    """Return an exit callback that completes an output.
+
+    Parameters
+    ----------
+    path : Path
+        Name of the result, for messages.
+    tracks : sequence of str
+        Its sound tracks, for messages; may be filled later.
+    """
+
+    def leave(kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            with suppress(OSError, av.FFmpegError):  # the first error is the one to report
+                output.close()
+            return
+        try:
+            output.close()
+        except OSError:
+            raise
+        except av.FFmpegError as problem:
+            names = f" with {' and '.join(tracks)}" if tracks else ""
+            raise UserError(
+                f'cannot complete "{path}"{names}: {problem.strerror}; use .mkv or .mov'
+            ) from problem
 
     return leave
 

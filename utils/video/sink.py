@@ -2,27 +2,27 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
 from av.codec.context import Flags
 from av.video.reformatter import ColorRange
 
 from utils.errors import InputError, UsageError
-from utils.files import VIDEO_SUFFIXES, write_atomic, write_bytes
+from utils.files import VIDEO_SUFFIXES, write_bytes, write_result
 from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
-from utils.video.codecs import MATROSKA, EncoderSettings, container_of
+from utils.video.codecs import AUDIO_CODECS, MATROSKA, EncoderSettings, container_of
 from utils.video.color import FromBgr, usual_color
 from utils.video.container import (
     DEFAULT_RATE,
     Finish,
     aspect_notes,
+    completing,
     finishing,
     open_container,
     time_base_of,
@@ -90,7 +90,7 @@ def open_sink(
         raise UsageError(f'"{path}" is also the input; name another output')
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return FolderSink(path, mark)
-    sound = Sound.of(source)
+    sound = Sound.of(source, codec=encoder.audio_codec if encoder else AUDIO_CODECS[0])
     return VideoSink(path, source, tags=tags, encoder=encoder, rate=rate, sound=sound)
 
 
@@ -161,10 +161,11 @@ class VideoSink(FrameSink):
 
     def __enter__(self) -> Self:
         with ExitStack() as stack, writing(self.path):
-            temporary = stack.enter_context(write_atomic(self.path))
+            temporary = stack.enter_context(write_result(self.path))
             stack.push(finishing(self._finish, temporary, self.notes))
             self._output = open_container(temporary, self._container, self._time_base)
-            stack.push(self._close)
+            self._audio = AudioCopy(self._output)
+            stack.push(completing(self._output, self.path, self._audio.names))
             self._output.metadata.update(self._tags)
             kind = self._encoder.kind
             self._video = self._output.add_stream(
@@ -172,7 +173,6 @@ class VideoSink(FrameSink):
             )
             if kind.tag and self._container != MATROSKA:
                 self._video.codec_context.codec_tag = kind.tag
-            self._audio = AudioCopy(self._output)
             if self._sound:
                 heard = stack.enter_context(self._sound.open())
                 self._audio.take(heard, self._sound, self.notes)
@@ -258,10 +258,3 @@ class VideoSink(FrameSink):
                 raise InputError(f'"{self.path}" was not written: there was no frame to write')
             self._mux(self._video.encode(None))
             self._audio.rest()
-
-    def _close(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            self._output.close()
-            return
-        with suppress(OSError, av.FFmpegError):  # the first error is the one to report
-            self._output.close()

@@ -56,6 +56,8 @@ class FrameSource(ABC):
         Set it to get `Frame.image16` where the footage has more than 8 bits per channel.
     failures : list of str
         One sentence per item that the last iteration could not read and skipped.
+    notes : list of str
+        What the last iteration found that the user should know and that is no failure.
     """
 
     is_video: bool
@@ -69,6 +71,7 @@ class FrameSource(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.failures: list[str] = []
+        self.notes: list[str] = []
 
     @property
     @abstractmethod
