@@ -11,9 +11,9 @@ import pytest
 from support.synthetic import make_faceset, make_info, make_video
 
 import main
-from facelib import geometry
+from facelib import geometry, held_out
 from facelib.detectors import DETECTORS
-from facelib.faceset import Faceset, held_out, read_face, read_info, write_face
+from facelib.faceset import Faceset, read_face, read_info, write_face
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import FaceType
 from models.checkpoint import build_model, save_generation
@@ -182,7 +182,10 @@ def test_a_model_needs_the_faces_it_rebuilds(clip, src_aligned, tmp_path):
 
 def test_self_reconstruction_looks_at_held_out_faces_only(clip, src_aligned, tmp_path, capsys):
     dst_aligned, model_dir = tmp_path / "dst", tmp_path / "model"
-    kept_out = [path for path in make_faceset(dst_aligned, 60) if held_out(read_info(path))]
+    paths = make_faceset(dst_aligned, 60)
+    faces = [(path, read_info(path)) for path in paths]
+    _, rule = held_out.of_training(model_dir, faces, faces, new=True)
+    kept_out = [path for path, _ in rule.split(faces)[1]]
     for path, name in zip(kept_out, ("00000.png", "00001.png"), strict=False):
         face, info = read_face(path)  # frames of the clip, so that some are measured
         write_face(dst_aligned / name, face, dataclasses.replace(info, source_name=name))
@@ -194,9 +197,8 @@ def test_self_reconstruction_looks_at_held_out_faces_only(clip, src_aligned, tmp
     )  # fmt: skip
     _, found = measure(clip, clip, src_aligned, tmp_path, baseline=False,
                        dst_aligned=dst_aligned, model_dir=model_dir)  # fmt: skip
-    infos = [info for _, info in Faceset.open(dst_aligned)]
     rebuilt = found["self_reconstruction"]
-    assert rebuilt["faces"] == sum(map(held_out, infos)) >= 2
+    assert rebuilt["faces"] == len(rule.split(Faceset.open(dst_aligned))[1]) >= 2
     assert -0.5 < rebuilt["ssim"] < 0.6  # it has learned nothing
     assert "not trained on" in capsys.readouterr().out
 

@@ -18,12 +18,12 @@ from filelock import FileLock
 from support.synthetic import make_faceset
 from support.toy_model import ENTRY, Toy, ToyOptions
 
-from facelib.faceset import Faceset, held_out
+from facelib import held_out
+from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from models.base import Batch
 from trainer import save, summary, train
 from trainer.assembly import open_samplers, open_session
-from trainer.data.split import split
 from trainer.monitoring import plots, preview
 from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
@@ -296,12 +296,12 @@ def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, setting
     few = Faceset(people / "src", list(faceset)[:19])
     assert len(open_samplers(options, session, few, few).src.faces) == 19
     assert open_samplers(options, session, few, few).dst_held_out is None
-    trained, rest = split(faceset)
-    assert 18 <= len(trained) < 24
-    assert len(rest) == 24 - len(trained)
-    assert not any(held_out(info) for _, info in trained)
-    assert all(held_out(info) for _, info in rest)
-    assert open_samplers(options, session, faceset, faceset).src.faces == trained
+    samplers = open_samplers(options, session, faceset, faceset)
+    trained, rest = held_out.of_model(options.model_dir)[1].split(faceset)
+    assert samplers.dst.faces == trained
+    assert samplers.dst_held_out.faces == rest
+    assert 20 <= len(trained) < 24
+    assert not {path for path, _ in trained} & {path for path, _ in rest}
 
 
 def test_sides_are_swapped_for_a_while_also_after_a_restart(settings, monkeypatch):
