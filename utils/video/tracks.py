@@ -116,8 +116,11 @@ class CopiedTrack:
 
     def _preroll(self, packet: Packet) -> Iterator[Packet]:
         """Yield the hidden packets to write before the first one that is heard."""
-        if self._can_hide or not self._hides_sound(packet):
-            yield from (p for p in self._hidden if _start(p) >= _start(packet) - PREROLL)
+        priming = not self._hides_sound(packet)
+        for hidden in self._hidden:
+            inaudible = priming or (self._can_hide and _start(hidden) < 0)
+            if inaudible and _start(hidden) >= _start(packet) - PREROLL:
+                yield hidden
 
     def _cut_by_edit(self, packet: Packet) -> bool:
         """Whether most of the first packet is hidden in the source and would not be here."""
