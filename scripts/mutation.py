@@ -114,11 +114,11 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, str, object]]:
         yield f"without {ast.unparse(node)}", "value", ast.Constant(None)
 
 
-def sample(root: Path, count: int, seed: int) -> list[tuple[str, int]]:
+def sample(root: Path, rooms: list[str], count: int, seed: int) -> list[tuple[str, int]]:
     """Return (file, number of the mutation in it) of a random sample of all mutations."""
     everything = []
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
+    for room in rooms:
+        for path in sorted((root / room).rglob("*.py")):
             total = len(list(mutations(ast.parse(path.read_text()))))
             everything += [(path.relative_to(root).as_posix(), i) for i in range(total)]
     return random.Random(seed).sample(everything, min(count, len(everything)))
@@ -164,6 +164,7 @@ def _outcome(root: Path, tests: list[str]) -> str:
 def main() -> None:
     """Read the command line and run the sample."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("rooms", nargs="*", default=PACKAGES, help="folders (default: all four)")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="one line of JSON per mutant")
@@ -172,7 +173,9 @@ def main() -> None:
         copy = Path(folder) / "checkout"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "*_cache"))
         killed = 0
-        for tried, (file, number) in enumerate(sample(copy, chosen.count, chosen.seed), 1):
+        for tried, (file, number) in enumerate(
+            sample(copy, chosen.rooms, chosen.count, chosen.seed), 1
+        ):
             result = run_one(copy, file, number)
             killed += result["outcome"] == "killed"
             out.write(json.dumps(result) + "\n")
