@@ -15,12 +15,12 @@ from utils.images import to_8_bits
 from utils.video.aspect import to_square
 from utils.video.av_types import Container, Packet, Stream, VideoFrame
 from utils.video.color import ToBgr
+from utils.video.damage import Damage, FrameSizes
 from utils.video.demux import demux, open_input, runs_freely
 from utils.video.fields import top_field_first
-from utils.video.findings import Damage, FrameSizes
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FrameSource
-from utils.video.steady import SteadyBgr
+from utils.video.uniform_size import SteadyBgr
 
 CONTAINER_TICK = Fraction(1, 1_000_000)
 """Time base of a container's own times in FFmpeg (AV_TIME_BASE); streams have theirs."""
