@@ -9,6 +9,8 @@ from pathlib import Path
 
 from converters.blending.motion import Motions, find_motions
 from facelib.faceset import FaceInfo, Faceset
+from facelib.footage_match import find_mismatch
+from facelib.frame_scale import fit_to_size
 from utils import console
 from utils.errors import InputError, UsageError
 from utils.video.frame import WHOLE, Frame, Span
@@ -78,17 +80,34 @@ class FacesByFrame:
     skipped: Sequence[str] = ()
 
     @classmethod
-    def open(cls, folder: Path, footage: Footage) -> "FacesByFrame":
-        """Read the faces of a folder, and warn if they may be from other footage.
+    def open(cls, folder: Path, footage: Footage, *, check: bool = True) -> "FacesByFrame":
+        """Read the faces of a folder, scaled to the size that the footage has now.
+
+        Parameters
+        ----------
+        folder : Path
+            Where `extract` put the faces.
+        footage : Footage
+            The frames.
+        check : bool
+            Whether a few faces are compared with their frames.
 
         Raises
         ------
         InputError
-            If there are no faces, or none belongs to a frame of the footage.
+            If there are no faces, or they are from other footage.
         """
-        faceset = Faceset.open(folder)
+        found = Faceset.open(folder)
+        faceset = fit_to_size(found, footage.source)
         faces = cls(faceset.by_frame(), _fingerprint(faceset), faceset.skipped)
         faces._check_frames(folder, footage)
+        problem = find_mismatch(found, footage.source) if check else None
+        if problem:
+            raise InputError(
+                f'the faces in "{folder}" do not fit "{footage.source.path}": {problem}; extract '
+                "faces from this footage, or convert the footage that they were extracted from "
+                "(--no-check-faces uses them as they are)"
+            )
         sources = sorted({info.source for _, info in faceset})
         if footage.name not in sources:
             console.warn(

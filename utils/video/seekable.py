@@ -110,8 +110,15 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
     """
     if not isinstance(source, VideoSource):
         return FolderFrames(source.files)
+    return open_sought(source, known) or InOrderFrames(source)
+
+
+def open_sought(
+    source: VideoSource, known: Mapping[int, Fraction] | None = None
+) -> SoughtFrames | None:
+    """Open a video for random access; None if it can only be read sequentially."""
     times = _packet_times(source, known or {})
-    return InOrderFrames(source) if times is None else SoughtFrames(source, times)
+    return None if times is None else SoughtFrames(source, times)
 
 
 class FolderFrames(RandomFrames):
@@ -144,6 +151,10 @@ class SoughtFrames(RandomFrames):
     def close(self) -> None:
         """Close the file."""
         self._open.close()
+
+    def steps_to(self, index: int) -> int:
+        """Return how many frames must be decoded to get to a frame from elsewhere."""
+        return index - self._times.key_before(index)
 
     def _read(self, index: int) -> Iterator[Frame]:
         start = self._times.key_before(index)

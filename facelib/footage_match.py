@@ -1,0 +1,327 @@
+"""Whether faces were found in this footage: a few are compared with what its frames show.
+
+Names prove nothing: footage is replaced, cut, renumbered and converted to another frame rate. So a
+few faces of each source are compared with their frames. Where they are not exactly alike, as in a
+proxy, the frames near them are searched for a better match.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from facelib import geometry
+from facelib.faceset import FaceInfo, Faceset, read_pixels
+from facelib.fingerprint import Likeness, around, compare, fingerprint
+from facelib.frame_scale import Scale, scaled, scaled_rect, scales_of, stem_of
+from facelib.types import FaceType, Rect
+from utils.errors import InputError
+from utils.images import Image
+from utils.video.decoder import VideoSource
+from utils.video.seekable import FolderFrames, open_sought
+from utils.video.source import FrameSource
+
+SAMPLES = 8
+"""Faces of each source that are compared: each costs a decoded frame or a few."""
+EXACT = 0.9998  # correlation from which nothing better is looked for
+BETTER = 3.0  # so much farther from 1 is the correlation where the face does not belong
+ROUNDING = 5e-5  # what 8 bits cost the correlation of a fingerprint with its own frame
+SEARCHED = 5  # faces with which a shift is looked for
+NEAR = 8  # frames on each side that are searched first
+BEFORE, AFTER, SPAN = 150, 500, 250
+"""Frames: how far is searched for a shift or another rate, and where the faces for that lie."""
+IN_ORDER = 800  # frames read of a video without random access
+VIDEO_FRAME = re.compile(r"[0-9]{6,}")
+"""The stems of the names that frames of a video have."""
+
+ReadFrame = Callable[[int], Image | None]
+"""Returns the frame of that number, None if it cannot be read."""
+FoundFace = tuple[Path, FaceInfo]
+"""A face file and its metadata."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A face that is looked for in the footage.
+
+    Attributes
+    ----------
+    number : int
+        Of its frame in the footage, from 0.
+    scale : (float, float)
+        From the frame in which it was found to the footage's.
+    """
+
+    path: Path
+    info: FaceInfo
+    number: int
+    scale: Scale
+
+    def comparison(self) -> Callable[[Image], Likeness | None]:
+        """Return what compares the face with a frame; of older faces the aligned image is used."""
+        info = self.info
+        if info.fingerprint is not None:
+            rect, expected = (
+                scaled_rect(around(info.source_landmarks), self.scale),
+                info.fingerprint,
+            )
+            return lambda frame: compare(expected, fingerprint(frame, rect))
+        aligned = read_pixels(self.path)
+        if info.face_type is FaceType.MARK_ONLY:
+            rect = around(info.source_landmarks)
+            whole_frame = fingerprint(aligned, rect)
+            return lambda frame: compare(np.nan_to_num(whole_frame), fingerprint(frame, rect))
+        crop = Rect(-0.5, -0.5, info.size - 0.5, info.size - 0.5)
+        face = fingerprint(aligned, crop)
+        matrix, size = scaled(info, self.scale).matrix, info.size
+        return lambda frame: compare(
+            face, fingerprint(geometry.warp_face(frame, matrix, size), crop)
+        )
+
+
+class Shift(NamedTuple):
+    """Where faces belong instead: frame `before` of theirs is frame `now` of the footage.
+
+    Attributes
+    ----------
+    pairs : sequence of (int, int)
+        The number that the name of a face's frame gives, and the one of the frame that shows it.
+    rate : float
+        Frames of the footage for one of theirs.
+    """
+
+    pairs: Sequence[tuple[int, int]]
+    rate: float
+
+    def __str__(self) -> str:
+        before, now = self.pairs[0]
+        if self.rate == 1:
+            step = now - before
+            plural = "frame" if abs(step) == 1 else "frames"
+            where = f"{abs(step)} {plural} {'later' if step > 0 else 'earlier'}"
+            return f"they belong {where}: what they call frame {before} is frame {now} here"
+        other, then = self.pairs[-1]
+        return (
+            f"the frame rate differs: what they call frames {before} and {other} are frames {now} "
+            f"and {then} here"
+        )
+
+
+def find_mismatch(faces: Faceset, source: FrameSource) -> str | None:
+    """Return why faces do not belong to footage; None if they do, as far as can be seen.
+
+    Parameters
+    ----------
+    faces : Faceset
+        As they were extracted, not scaled.
+    source : FrameSource
+        The footage.
+    """
+    numbers = _numbers(source)
+    scale_of = scales_of(source)
+    groups: dict[tuple[str, Scale], list[Sample]] = defaultdict(list)
+    for path, info in faces:
+        number = numbers(stem_of(info))
+        if number is not None:
+            scale = scale_of(info)
+            groups[info.source, scale].append(Sample(path, info, number, scale))
+    sources = {info.source for _, info in faces}
+    with ExitStack() as stack:
+        frames = _open(source, stack)
+        for (name, scale), samples in groups.items():
+            problem = _mismatch(samples, frames)
+            if problem:
+                return _reason(problem, name if len(sources) > 1 else None, scale, samples)
+    return None
+
+
+def _reason(
+    problem: "Shift | Likeness", name: str | None, scale: Scale, samples: Sequence[Sample]
+) -> str:
+    which = "the faces" if name is None else f'the faces from "{name}"'
+    size = samples[0].info.frame_size
+    if isinstance(problem, Shift):
+        return f"{which} are from other frames than the footage's of the same names: {problem}"
+    sizes = ""
+    if size is not None and scale != (1, 1):
+        now = [round(side * share) for side, share in zip(size, scale, strict=True)]
+        sizes = f" (they are from frames of {size[0]} x {size[1]}, these have {now[0]} x {now[1]})"
+    return f"{which} are from other footage: its frames show something else there{sizes}"
+
+
+def _numbers(source: FrameSource) -> Callable[[str], int | None]:
+    """Return what gives the number of the frame with a stem; None if there is none."""
+    if source.is_video:
+        return lambda stem: int(stem) if VIDEO_FRAME.fullmatch(stem) else None
+    numbers: dict[str, int] = {}
+    for number, file in enumerate(source.files):
+        numbers.setdefault(file.stem, number)  # of two with one stem, the first is converted
+    return numbers.get
+
+
+class _Frames(NamedTuple):
+    """Random access to the footage.
+
+    Attributes
+    ----------
+    read : callable
+        Number -> image or None.
+    cost : callable
+        Number -> frames that must be decoded for it.
+    length : int
+        How many can be read.
+    """
+
+    read: ReadFrame
+    cost: Callable[[int], int]
+    length: int
+
+
+def _open(source: FrameSource, stack: ExitStack) -> _Frames:
+    if not isinstance(source, VideoSource):
+        folder = FolderFrames(source.files)
+        return _Frames(_reader(folder.__getitem__), lambda _: 0, len(folder))
+    sought = open_sought(source)
+    if sought is not None:
+        stack.enter_context(sought)
+        return _Frames(_reader(sought.__getitem__), sought.steps_to, len(sought))
+    return _Frames(_InOrder(source), lambda number: number, IN_ORDER)
+
+
+def _reader(get: Callable[[int], object]) -> ReadFrame:
+    def read(number: int) -> Image | None:
+        try:
+            return get(number).image  # type: ignore[attr-defined]
+        except (InputError, IndexError):
+            return None
+
+    return read
+
+
+class _InOrder:
+    """The first frames of a video that cannot be read at random."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self._frames = iter(source)
+        self._at = 0
+
+    def __call__(self, number: int) -> Image | None:
+        if number < self._at:
+            self._frames, self._at = iter(self._source), 0
+        for frame in self._frames:
+            self._at = frame.index + 1
+            if frame.index == number:
+                return frame.image
+        return None
+
+
+def _mismatch(samples: Sequence[Sample], frames: _Frames) -> "Shift | Likeness | None":
+    """Return what is wrong with the faces of one source; None if they fit."""
+    usable = [sample for sample in samples if sample.number < frames.length]
+    found: list[tuple[Sample, Likeness]] = []
+    for sample in _chosen(usable, SAMPLES, frames.cost):
+        likeness = _at(sample, frames, [sample.number]).get(sample.number)
+        if likeness is not None:
+            found.append((sample, likeness))
+    if all(likeness.correlation >= EXACT for _, likeness in found):
+        return None
+    wrong = [likeness for _, likeness in found if not likeness.fits]
+    refused = 4 * len(wrong) >= len(found)
+    shift = _shift(usable, [sample for sample, _ in found], frames, wide=refused)
+    return shift or (wrong[0] if wrong and refused else None)
+
+
+def _chosen(samples: Sequence[Sample], most: int, cost: Callable[[int], int]) -> Iterator[Sample]:
+    """Yield a few faces, spread over the footage, whose frames are soon decoded."""
+    ordered = sorted(samples, key=lambda sample: sample.number)
+    for part in np.array_split(np.arange(len(ordered)), min(most, len(ordered)) or 1):
+        if len(part):
+            yield min((ordered[index] for index in part), key=lambda each: cost(each.number))
+
+
+def _at(sample: Sample, frames: _Frames, numbers: Iterable[int]) -> dict[int, Likeness]:
+    """Compare a face with some frames, those that can be read and show enough."""
+    try:
+        comparison = sample.comparison()
+    except InputError:  # a damaged face file
+        return {}
+    found = {}
+    for number in numbers:
+        image = frames.read(number) if 0 <= number < frames.length else None
+        likeness = None if image is None else comparison(image)
+        if likeness is not None:
+            found[number] = likeness
+    return found
+
+
+def _shift(
+    all_samples: Sequence[Sample], samples: Sequence[Sample], frames: _Frames, *, wide: bool
+) -> Shift | None:
+    """Return where the faces fit clearly better, if they all agree on it."""
+    if not wide and not any(_fits_better_near(sample, frames) for sample in samples[::3]):
+        return None
+    start = min(sample.number for sample in all_samples)
+    here = [sample for sample in all_samples if sample.number < start + SPAN]
+    pairs = []
+    stretch = range(max(0, start - BEFORE), start + AFTER)
+    images = ((number, frames.read(number)) for number in stretch if number < frames.length)
+    chosen = list(_chosen(here, SEARCHED, lambda _: 0))
+    found = _search(chosen, images)
+    for sample, likenesses in zip(chosen, found, strict=True):
+        number = _best(sample, likenesses)
+        if number is not None:
+            pairs.append((sample.number, number))
+    if len(pairs) < max(2, 0.75 * len(chosen)):
+        return None
+    return _agreed(pairs)
+
+
+def _fits_better_near(sample: Sample, frames: _Frames) -> bool:
+    number = sample.number
+    found = _at(sample, frames, range(number - NEAR, number + NEAR + 1))
+    return _best(sample, found) is not None
+
+
+def _search(
+    samples: Sequence[Sample], images: Iterable[tuple[int, Image | None]]
+) -> list[dict[int, Likeness]]:
+    """Compare some faces with many frames, each decoded once."""
+    comparisons = [sample.comparison() for sample in samples]
+    found: list[dict[int, Likeness]] = [{} for _ in samples]
+    for number, image in images:
+        for likenesses, comparison in zip(found, comparisons, strict=True):
+            likeness = None if image is None else comparison(image)
+            if likeness is not None:
+                likenesses[number] = likeness
+    return found
+
+
+def _best(sample: Sample, found: dict[int, Likeness]) -> int | None:
+    """Return the frame that shows a face clearly better than its own one does."""
+    if not found:
+        return None
+    number = max(found, key=lambda each: found[each].correlation)
+    own = found.get(sample.number)
+    far = 2.0 if own is None else 1 - own.correlation
+    best = found[number]
+    return number if best.fits and far > BETTER * max(1 - best.correlation, ROUNDING) else None
+
+
+def _agreed(pairs: Sequence[tuple[int, int]]) -> Shift | None:
+    """Return the shift or the rate that pairs of frame numbers share."""
+    before, now = np.array(sorted(pairs), float).T
+    steps = now - before
+    if np.abs(steps - np.median(steps)).max() <= 1:
+        step = int(np.median(steps))
+        same = [(int(each), int(each) + step) for each in before]
+        return Shift(same, 1.0) if step else None
+    rate, first = np.polyfit(before, now, 1)
+    if rate > 0 and np.abs(before * rate + first - now).max() <= 2:
+        return Shift([(int(a), int(b)) for a, b in zip(before, now, strict=True)], float(rate))
+    return None
