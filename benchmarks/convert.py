@@ -201,10 +201,15 @@ def measure_pipeline(args: argparse.Namespace) -> None:
         print(f"convert, {args.frames} frames, H64{' light' if args.light else ''}")
         for output, changes in OUTPUTS.items():
             chosen = ConvertOptions(
-                input_dir=folder / "clip.mp4", aligned_dir=folder / "aligned", model_dir=folder,
-                output_dir=folder / output, mask_type="hull", batch_size=args.batch_size,
-                ask=False, **changes,
-            )  # fmt: skip
+                input_dir=folder / "clip.mp4",
+                aligned_dir=folder / "aligned",
+                model_dir=folder,
+                output_dir=folder / output,
+                mask_type="hull",
+                batch_size=args.batch_size,
+                ask=False,
+                **changes,
+            )
             what = " ".join([output, *(f"{key}={value}" for key, value in changes.items())])
             timed(what, args.frames, lambda chosen=chosen: run(chosen, predictor))
         print(f"  peak memory {highest():.0f} MB, network included")

@@ -120,11 +120,22 @@ def make_block(block: tuple[Path, range, int]) -> None:
 def metadata(number: int, points: np.ndarray, matrix: np.ndarray, size: int) -> FaceInfo:
     """Return the metadata of a synthetic face."""
     return FaceInfo(
-        face_type=KIND, size=size, landmarks=apply(matrix, points), source_landmarks=points,
+        face_type=KIND,
+        size=size,
+        landmarks=apply(matrix, points),
+        source_landmarks=points,
         source_rect=Rect(*points.min(axis=0).tolist(), *points.max(axis=0).tolist()),
-        source_name=f"{number:06d}.png", source="astronaut", frame_index=number, time=None,
-        face_index=0, detector="none", landmarker="none", score=1.0, quality=1.0, matrix=matrix,
-    )  # fmt: skip
+        source_name=f"{number:06d}.png",
+        source="astronaut",
+        frame_index=number,
+        time=None,
+        face_index=0,
+        detector="none",
+        landmarker="none",
+        score=1.0,
+        quality=1.0,
+        matrix=matrix,
+    )
 
 
 def pixel_loop(image: np.ndarray, points: np.ndarray) -> int:

@@ -12,7 +12,7 @@ from converters.output.request import OutputRequest, is_video
 from converters.plan import Plan, read_plan
 from converters.predictor import Predictor
 from utils.provenance.c2pa import Marker
-from utils.video.options import encoder_for
+from utils.video.options import encoder_for, keeps_16_bit_images
 from utils.video.source import FrameSource
 from utils.video.timecode import exact_rate
 
@@ -154,6 +154,5 @@ def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
 
 
 def _has_16_bit_images(options: ConvertOptions, source: FrameSource) -> bool:
-    """Whether images have 16 bits: those of images as they had, a video's only if asked for."""
-    wanted = options.bit_depth == "10" or (options.bit_depth == "auto" and not source.is_video)
-    return wanted and source.video_format.depth > 8 and options.image_format == "png"
+    """Whether the images of the result have 16 bits per channel."""
+    return options.image_format == "png" and keeps_16_bit_images(options, source)

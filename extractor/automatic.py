@@ -17,7 +17,7 @@ import cv2
 from extractor import journal
 from extractor.face_finder import FaceFinder
 from extractor.frames import Pending, SampledSource
-from extractor.in_flight import InFlight, WorkerDied
+from extractor.in_flight import InFlight, WorkerDiedError
 from extractor.review import FaceSummary
 from extractor.smoothing import Found, SmoothedFaces, smoothed
 from extractor.writer import FaceWriter
@@ -130,7 +130,9 @@ def _record(results: Iterable[Finished], manifest: Manifest, failures: list[str]
             journal.record(manifest, *result)
             continue
         error = result.error
-        kind = "" if isinstance(error, (UserError, WorkerDied)) else f"{type(error).__name__}: "
+        kind = (
+            "" if isinstance(error, (UserError, WorkerDiedError)) else f"{type(error).__name__}: "
+        )
         sentence = f"{kind}{error}"
         frame = result.item.frame if isinstance(result.item, Found) else result.item
         failures.append(f'"{frame.name}": {sentence}')

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import prod
 from pathlib import Path
 
-from extractor.in_flight import InFlight, WorkerDied
+from extractor.in_flight import InFlight, WorkerDiedError
 from utils.errors import InputError
 from utils.images import Image, pixels_in, read_image
 from utils.video.source import FolderSource, FrameSource
@@ -114,7 +114,7 @@ def _from_video(source: FrameSource, in_flight: InFlight) -> Iterator[Pending]:
         try:
             with in_flight.hold(f"the video after {position}"):
                 frame = next(frames, None)
-        except WorkerDied as problem:
+        except WorkerDiedError as problem:
             raise InputError(
                 f'"{source.path.name}" cannot be decoded beyond {position} ({problem}); finished '
                 "frames are kept"

@@ -12,7 +12,7 @@ Listener = Callable[[str, bool], None]
 """Called with a name and True when its processing starts, False when it has ended."""
 
 
-class WorkerDied(Exception):  # noqa: N818 - it is what happened to others
+class WorkerDiedError(Exception):
     """Two workers died while processing this frame; it is not touched again in this run."""
 
 
@@ -50,11 +50,11 @@ class InFlight:
 
         Raises
         ------
-        WorkerDied
+        WorkerDiedError
             If it is left out.
         """
         if name in self._left_out:
-            raise WorkerDied(self._left_out[name])
+            raise WorkerDiedError(self._left_out[name])
         share = self._capacity if name in self._suspects else min(max(1, pixels), self._capacity)
         with self._queue, self._changed:  # in turn, or a large one would wait forever
             self._changed.wait_for(lambda: self._free >= share)

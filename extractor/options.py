@@ -18,7 +18,7 @@ class ManualMode(Enum):
 
     ALL = "all frames"
     FACELESS = "frames in which no face was found"
-    DEBUG_DELETED = "frames whose debug picture was deleted"
+    DEBUG_DELETED = "frames whose debug image was deleted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,13 @@ class ExtractOptions(DeviceOptions):
 
     detector: str = opt(
         "yunet",
-        help="face detector; manual: you mark the faces yourself",
+        help="face detector (see main.py help detectors); manual: you mark the faces yourself",
         choices=(*DETECTORS.names, MANUAL),
         group=SEARCH,
     )
     landmarker: str = opt(
         LANDMARKERS.names[0],
-        help="network that places the 68 landmarks",
+        help="network that places the 68 landmarks, see main.py help landmarkers",
         choices=LANDMARKERS.names,
         group=SEARCH,
     )
@@ -79,7 +79,7 @@ class ExtractOptions(DeviceOptions):
     )
     manual_output_debug_fix: bool = opt(
         False,
-        help="mark faces manually in frames whose debug picture you deleted",
+        help="mark faces manually in frames whose debug image you deleted",
         group=MANUAL_GROUP,
     )
     manual_window_size: int = opt(

@@ -176,14 +176,14 @@ def from_json(data: bytes, name: str) -> FaceInfo:
     for key, read in _READERS.items():
         try:
             values[key] = read(record.get(key))
-        except _Unfit as problem:
+        except _UnfitError as problem:
             raise _damaged(name, f"{key}: expected {problem}") from None
     unknown = {key: value for key, value in record.items() if key not in _READERS}
     unknown.pop("version")
     return FaceInfo(**values, unknown=unknown)
 
 
-class _Unfit(Exception):  # noqa: N818 - it never leaves this file
+class _UnfitError(Exception):
     """A value is not as expected; the message says what was expected."""
 
 
@@ -195,7 +195,7 @@ def _whole(low: int, high: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         # `type` and not `isinstance`: True is not a number here
         if type(value) is not int or not low <= value <= high:
-            raise _Unfit(f"a whole number from {low} to {high}")
+            raise _UnfitError(f"a whole number from {low} to {high}")
         return value
 
     return read
@@ -205,7 +205,7 @@ def _number(low: float, high: float) -> Callable[[object], float]:
     def read(value: object) -> float:
         # NaN fails the comparison, and an integer of any size passes it safely
         if (type(value) is not int and type(value) is not float) or not low <= value <= high:
-            raise _Unfit(f"a number from {low:g} to {high:g}")
+            raise _UnfitError(f"a number from {low:g} to {high:g}")
         return float(value)
 
     return read
@@ -214,7 +214,7 @@ def _number(low: float, high: float) -> Callable[[object], float]:
 def _text(longest: int) -> Callable[[object], str]:
     def read(value: object) -> str:
         if not isinstance(value, str) or len(value) > longest or CONTROL.search(value):
-            raise _Unfit(f"text of up to {longest} characters")
+            raise _UnfitError(f"text of up to {longest} characters")
         return value
 
     return read
@@ -224,7 +224,7 @@ def _file_name(value: object) -> str:
     name = _text(255)(value)
     # the name becomes part of paths that are written to, so it must not lead elsewhere
     if name in {"", ".", ".."} or ELSEWHERE.search(name):
-        raise _Unfit("the name of a file, without a folder")
+        raise _UnfitError("the name of a file, without a folder")
     return name
 
 
@@ -232,17 +232,17 @@ def _table(rows: int, columns: int, farthest: float) -> Callable[[object], np.nd
     def read(value: object) -> np.ndarray:
         expected = f"{rows} rows of {columns} numbers from {-farthest:g} to {farthest:g}"
         if type(value) is not list or len(value) != rows or {list} != set(map(type, value)):
-            raise _Unfit(expected)
+            raise _UnfitError(expected)
         # checked together and not one by one: many thousand files are opened at a time
         numbers = list(chain.from_iterable(value))
         if {columns} != set(map(len, value)) or not {int, float}.issuperset(map(type, numbers)):
-            raise _Unfit(expected)
+            raise _UnfitError(expected)
         # before a huge integer becomes a float; a NaN that this overlooks is found below
         if not -farthest <= min(numbers) <= max(numbers) <= farthest:
-            raise _Unfit(expected)
+            raise _UnfitError(expected)
         table = np.array(numbers, np.float64).reshape(rows, columns)
         if np.isnan(table).any():
-            raise _Unfit(expected)
+            raise _UnfitError(expected)
         return table
 
     return read
@@ -251,30 +251,30 @@ def _table(rows: int, columns: int, farthest: float) -> Callable[[object], np.nd
 def _landmarks(value: object) -> np.ndarray:
     points = _table(68, 2, FARTHEST)(value)
     if np.ptp(points, axis=0).max() < 1e-3:
-        raise _Unfit("68 points that are not all the same")
+        raise _UnfitError("68 points that are not all the same")
     return points.astype(np.float32)
 
 
 def _matrix(value: object) -> np.ndarray:
     matrix = _table(2, 3, 1e9)(value)
     if not 1e-6 < np.linalg.det(matrix[:, :2]) < 1e6:
-        raise _Unfit("a matrix that can be inverted and does not mirror")
+        raise _UnfitError("a matrix that can be inverted and does not mirror")
     return matrix
 
 
 def _rect(value: object) -> Rect:
     if not isinstance(value, list) or len(value) != 4:
-        raise _Unfit("left, top, right and bottom")
+        raise _UnfitError("left, top, right and bottom")
     rect = Rect(*(_number(-FARTHEST, FARTHEST)(number) for number in value))
     if rect.width < 0 or rect.height < 0:
-        raise _Unfit("left, top, right and bottom")
+        raise _UnfitError("left, top, right and bottom")
     return rect
 
 
 def _face_type(value: object) -> FaceType:
     names = [member.value for member in FaceType]
     if value not in names:
-        raise _Unfit("one of " + ", ".join(names))
+        raise _UnfitError("one of " + ", ".join(names))
     return FaceType(value)
 
 
@@ -284,7 +284,7 @@ def _time(value: object) -> float | None:
 
 def _flag(value: object) -> bool:
     if value is not None and not isinstance(value, bool):  # records of version 0.1.0 have none
-        raise _Unfit("true or false")
+        raise _UnfitError("true or false")
     return bool(value)
 
 

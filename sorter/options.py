@@ -16,16 +16,16 @@ class SortOptions(StageOptions):
     input_dir: Path = opt(help="folder of faces; they are renamed 00000.png, 00001.png, ...")
     by: str = opt(
         METHODS.names[0],
-        help="sort method; docs/sorting.md describes each",
+        help="sort method; see main.py help sorting",
         choices=METHODS.names,
         ask=True,
     )
     target: int | None = opt(
-        None, help="number of faces that `final` keeps (default: 1500 to 1700 of many)", low=1
+        None, help="number of faces that `final` keeps; none: 1500 to 1700 of a large set", low=1
     )
     group_by: str = opt(
         UNGROUPED,
-        help="move groups into subfolders, sorted within each; the next sort undoes it",
+        help="sort into a subfolder per group; the next sort takes the faces out again",
         choices=(UNGROUPED, *GROUPINGS),
     )
     dry_run: bool = opt(False, help="rename nothing, only report what would be done")

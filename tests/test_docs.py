@@ -82,13 +82,21 @@ def test_commands_in_docs_and_scripts_exist(words):
     assert used <= (flags(stage) if stage else set()) | {"--help"}
 
 
+LINK = re.compile(r"(?:\]\(|^\[\w+\]: )([^)#\s]*)#?([^)\s]*)", re.M)
+
+
+def anchors(page):
+    headings = re.findall(r"^#+ (.+)", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path):
-    for target in re.findall(
-        r"(?:\]\(|^\[\w+\]: )([^)#\s]+)", path.read_text(encoding="utf-8"), re.M
-    ):
+    for target, anchor in LINK.findall(path.read_text(encoding="utf-8")):
         if not target.startswith(("http:", "https:")):
-            assert (path.parent / target).exists(), target
+            page = path.parent / target if target else path
+            assert page.exists(), target
+            assert not anchor or anchor in anchors(page), f"{target}#{anchor}"
 
 
 def text_of(node):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from extractor import in_flight as module
-from extractor.in_flight import InFlight, WorkerDied
+from extractor.in_flight import InFlight, WorkerDiedError
 from utils import parallel
 
 
@@ -75,7 +75,7 @@ def test_a_suspect_is_worked_on_alone():
 def test_what_is_taken_and_finished_is_told_also_when_it_fails():
     observer = Observer(left_out={"b": "it killed two"})
     observer.work(("a", 1))
-    with pytest.raises(WorkerDied, match="it killed two"):
+    with pytest.raises(WorkerDiedError, match="it killed two"):
         observer.work(("b", 1))
     with pytest.raises(ZeroDivisionError), observer.in_flight.hold("c"):
         raise ZeroDivisionError

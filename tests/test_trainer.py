@@ -379,7 +379,7 @@ def test_files_that_are_no_faces_are_reported_and_the_rest_is_trained_on(
     (folder / "holiday.png").write_bytes(b"\x89PNG")
     report = train.run(settings(training_data_src_dir=folder, target_iter=2))
     assert report.counts == {"iterations": 2}
-    assert "holiday.png" in report.notes["files that are no faces"][0]
+    assert "holiday.png" in report.notes["files that are not faces"][0]
 
 
 def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):

@@ -56,7 +56,7 @@ def run(options: TrainOptions) -> Report:
     return Report(
         counts={"iterations": session.steps_done},
         notes={
-            "files that are no faces": src.skipped + dst.skipped,
+            "files that are not faces": src.skipped + dst.skipped,
             "faces that could not be read": samplers.src.failures + samplers.dst.failures,
         },
     )

@@ -39,7 +39,7 @@ def decode_image(data: bytes, name: str) -> Image:
     InputError
         If the bytes are not a complete image.
     """
-    return _to_8_bits(_decoded(data, name))
+    return to_8_bits(_decoded(data, name))
 
 
 def _decoded(data: bytes, name: str) -> Image:
@@ -51,8 +51,11 @@ def _decoded(data: bytes, name: str) -> Image:
     return _read(data, name, cv2.IMREAD_COLOR)
 
 
-def _to_8_bits(image: Image) -> Image:
-    """Round to 8 bits; OpenCV's decoder truncates, which darkens by half a level."""
+def to_8_bits(image: Image) -> Image:
+    """Round uint16 0..65535 to uint8; uint8 is returned as it is.
+
+    OpenCV's decoder truncates, which darkens by half a level.
+    """
     return cv2.convertScaleAbs(image, alpha=1 / 257) if image.dtype == np.uint16 else image
 
 
@@ -123,7 +126,7 @@ def read_image_and_16_bit(path: Path) -> tuple[Image, Image | None]:
         If the file is missing, empty or not an image.
     """
     image = _decoded(read_file(path), path.name)
-    return _to_8_bits(image), image if image.dtype == np.uint16 else None
+    return to_8_bits(image), image if image.dtype == np.uint16 else None
 
 
 def has_16_bits(data: bytes) -> bool:
@@ -131,6 +134,23 @@ def has_16_bits(data: bytes) -> bool:
     if data.startswith(b"\x89PNG"):
         return data[24:25] == b"\x10"  # the header's bit depth: PNG specification, 11.2.2
     return data.startswith((b"II*\0", b"MM\0*"))
+
+
+def bits_per_channel(path: Path) -> int:
+    """Return 16 for an image that `read_image_and_16_bit` reads with 16 bits, else 8.
+
+    Of a PNG, the header is enough; a TIFF is decoded. What cannot be read counts as 8.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+        if not has_16_bits(head):
+            return 8
+        if head.startswith(b"\x89PNG"):
+            return 16 if pixels_in(path) <= MOST_16_BIT_PIXELS else 8
+        return 8 if read_image_and_16_bit(path)[1] is None else 16
+    except (OSError, InputError):
+        return 8
 
 
 def read_file(path: Path) -> bytes:

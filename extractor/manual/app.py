@@ -59,7 +59,7 @@ def check(mode: ManualMode, folder: Path, *, overwrite: bool) -> None:
     if not debug_folder.is_dir():
         raise InputError(
             f'there is no folder "{debug_folder}"; extract with --debug first, then delete the '
-            "debug pictures of the frames whose faces are wrong"
+            "debug images of the frames whose faces are wrong"
         )
 
 

@@ -4,6 +4,7 @@ import itertools
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 
 from utils.images import encode_image
@@ -103,3 +104,10 @@ def folder_of(path, images):
 
 def first_image(path):
     return next(iter(open_source(path))).image
+
+
+def write_frames_16(path, images):
+    """PNGs of 16 bits per channel, written by OpenCV, named like the frames of a video."""
+    path.mkdir(parents=True)
+    for index, image in enumerate(images):
+        cv2.imwrite(str(path / f"{index:06d}.png"), image)

@@ -27,10 +27,16 @@ class EvaluateOptions(DeviceOptions):
     baseline: bool = opt(
         True, help="also measure a baseline, src's average face pasted in, for comparison"
     )
-    detector: str = opt("yunet", help="face detector", choices=DETECTORS.names)
+    detector: str = opt(
+        "yunet", help="face detector, see main.py help detectors", choices=DETECTORS.names
+    )
     landmarker: str = opt(
-        "mesh", help="network that places the landmarks", choices=LANDMARKERS.names
+        "mesh",
+        help="network that places the landmarks, see main.py help landmarkers",
+        choices=LANDMARKERS.names,
     )
     recognizer: str = opt(
-        "sface", help="network that compares identities", choices=RECOGNIZERS.names
+        "sface",
+        help="network that compares identities, see main.py help recognizers",
+        choices=RECOGNIZERS.names,
     )

@@ -63,7 +63,7 @@ class _Type:
         return np.dtype(self.order + self.code)
 
 
-class _Wrong(Exception):  # noqa: N818 - it never leaves this file
+class _RefusedError(Exception):
     """The pickle does something other than build data; the message says what."""
 
 
@@ -87,9 +87,9 @@ def read(data: bytes, name: str) -> object:
     """
     try:
         if len(data) > LONGEST:
-            raise _Wrong("is longer than face metadata")
+            raise _RefusedError("is longer than face metadata")
         return _Machine().run(data)
-    except _Wrong as problem:
+    except _RefusedError as problem:
         raise InputError(
             f'"{name}" was refused: its metadata {problem}, which face metadata never does'
         ) from None
@@ -110,7 +110,7 @@ class _Machine:
     def run(self, data: bytes) -> object:
         for count, (code, argument, _) in enumerate(pickletools.genops(data)):
             if count > MOST_STEPS or self.copied > LONGEST:
-                raise _Wrong("asks for more work than a face needs")
+                raise _RefusedError("asks for more work than a face needs")
             self._step(code.name, argument)
         (result,) = self.stack
         return result
@@ -126,7 +126,7 @@ class _Machine:
         elif code not in IGNORED:
             step = getattr(self, f"_{code.lower()}", None)
             if step is None:
-                raise _Wrong(f"uses the instruction {code}")
+                raise _RefusedError(f"uses the instruction {code}")
             step(*() if argument is None else (argument,))
 
     def _mark(self) -> None:
@@ -229,7 +229,7 @@ class _Machine:
 
 def _known(name: str) -> _Name:
     if name not in KNOWN:
-        raise _Wrong(f"asks for {name.replace(' ', '.')[:80]!a}")
+        raise _RefusedError(f"asks for {name.replace(' ', '.')[:80]!a}")
     return _Name(KNOWN[name])
 
 
@@ -256,7 +256,7 @@ def _make(function: _Name, arguments: tuple[Any, ...]) -> object:
     if function == TYPE:
         code = _checked(arguments[0], str)
         if not NUMBER.fullmatch(code):
-            raise _Wrong(f"holds an array of {code[:20]!a}")
+            raise _RefusedError(f"holds an array of {code[:20]!a}")
         return _Type(code)
     if function == SCALAR:
         kind, data = arguments
@@ -266,7 +266,7 @@ def _make(function: _Name, arguments: tuple[Any, ...]) -> object:
     if function == BUFFER:
         data, kind, shape, order = arguments
         return _array(_checked(kind, _Type), shape, data, order)
-    raise _Wrong(f"makes a {function}")
+    raise _RefusedError(f"makes a {function}")
 
 
 def _fill(value: object, state: tuple[Any, ...]) -> None:
@@ -281,7 +281,7 @@ def _fill(value: object, state: tuple[Any, ...]) -> None:
         array = _array(_checked(kind, _Type), shape, data, "F" if by_column else "C")
         value.__setstate__((1, array.shape, array.dtype, bool(by_column), data))  # type: ignore[arg-type]
     else:
-        raise _Wrong(f"changes a {type(value).__name__}")
+        raise _RefusedError(f"changes a {type(value).__name__}")
 
 
 def _array(kind: _Type, shape: object, data: object, order: object = "C") -> np.ndarray:

@@ -20,7 +20,7 @@ from utils.provenance.sidecar import sign_video
 from utils.video.audio import Sound
 from utils.video.frame import Frame
 from utils.video.io import open_source
-from utils.video.options import encoder_for
+from utils.video.options import encoder_for, keeps_16_bit_images
 from utils.video.sink import FolderSink, FrameSink, VideoSink
 from utils.video.source import FrameSource
 from utils.video.timecode import exact_rate
@@ -143,6 +143,7 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
         )
     if output.is_dir() and any(output.iterdir()) and not options.overwrite:
         raise InputError(f'"{output}" is not empty; use --overwrite or another --output-dir')
+    source.wants_16_bit = keeps_16_bit_images(options, source)
     return FolderSink(output, marker.sign_image if marker else None)
 
 

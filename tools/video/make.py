@@ -38,6 +38,7 @@ def run(options: MakeOptions) -> Report:
     report = Report({"frames": 0})
     notes: list[str] = []
     encoder = encoder_for(options, source.video_format, notes)
+    source.wants_16_bit = encoder.high_bit_depth
     rate = exact_rate(options.rate) if options.rate else None
     sink = VideoSink(
         options.output_file,

@@ -19,10 +19,29 @@ from av.video.reformatter import (
 )
 
 from utils.errors import InputError
-from utils.images import Image
+from utils.images import Image, to_8_bits
 from utils.video.av_types import VideoFrame
+from utils.video.matrices import (
+    BT601,
+    BT709,
+    BT2020,
+    BT2020_CONSTANT,
+    BY_PRIMARIES,
+    REFUSED,
+    UNSPECIFIED,
+    YCGCO,
+    bgr_of_yuv,
+    yuv_of_bgr,
+)
+from utils.video.pixel_formats import (
+    BGR_IN_PLANES,
+    Kind,
+    pixel_format,
+    plane_of,
+    samples,
+    to_16_bits,
+)
 
-RGB, BT709, UNSPECIFIED, BT601, BT2020, BT2020_CONSTANT = 0, 1, 2, 6, 9, 10
 PRIMARIES = frozenset(int(known) for known in ColorPrimaries)
 CURVES = frozenset(int(known) for known in ColorTrc)
 HDR_CURVES = frozenset({int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)})  # PQ and HLG
@@ -31,9 +50,6 @@ SWSCALE_MATRIX = {BT709: 1, 4: 4, 5: 5, BT601: 5, 7: 7, BT2020: 9, BT2020_CONSTA
 """H.273 matrix -> libswscale's number; both code points of BT.601 share one."""
 QUALITY = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 """Without the two flags every conversion and back darkens by 1 to 3 levels."""
-
-EXPANDED = np.rint(np.clip((np.arange(256) - 16) * 255 / 219, 0, 255)).astype(np.uint8)
-"""Limited to full range for gray frames, whose values libswscale does not convert."""
 
 
 class ColorSpace(NamedTuple):
@@ -105,37 +121,76 @@ class ToBgr:
         self.quarter_turn = turn[0] == 0
         self.size = self._shape[::-1] if self.quarter_turn else self._shape
         self.hdr = first.color_trc in HDR_CURVES
-        self.color = _color(first)
-        self._matrix = None if first.format.is_rgb else SWSCALE_MATRIX[self.color.matrix]
-        if self.hdr:
-            self.color = ColorSpace(BT709, BT709, BT709)
-        self.depth = max(component.bits for component in first.format.components)
-        limited = first.color_range == ColorRange.MPEG
-        self._expand = limited and first.format.name.startswith("gray")
-        self._reformatter, self._packer = VideoReformatter(), VideoReformatter()
+        known = pixel_format(first.format.name)
+        self.depth = known.bits
+        self._matrix = _matrix(first) if known.kind is Kind.YUV else None
+        self.color = ColorSpace(BT709, BT709, BT709) if self.hdr else _color(first)
+        self._reformatter, self._upsampler = VideoReformatter(), VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> Image:
-        """Convert one frame; InputError if libswscale cannot."""
-        image = self._convert(frame, "bgr24").to_ndarray()
-        if self._expand:
-            image = cv2.LUT(image, EXPANDED)
+        """Convert one frame; InputError if its pixel format cannot be read."""
+        kind = pixel_format(frame.format.name).kind
+        if self.hdr or kind is Kind.SCALER or (kind is Kind.YUV and self._matrix != YCGCO):
+            image = self._scaled(frame, "bgr24").to_ndarray()
+        else:
+            image = to_8_bits(self._exact(frame))
         return np.ascontiguousarray(self._upright(image))
 
     def to_16_bit(self, frame: VideoFrame) -> Image:
-        """Convert one frame to (H, W, 3) uint16 BGR, 0..65535."""
-        # in two steps: from 4:2:0 straight to packed 48 bits libswscale 9 makes gross errors
-        planes = self._convert(frame, "gbrp16le")
-        image = self._packer.reformat(planes, format="bgr48le").to_ndarray()
-        return np.ascontiguousarray(self._upright(image))
+        """Convert one frame to (H, W, 3) uint16 BGR, 0..65535, exactly rounded."""
+        return np.ascontiguousarray(self._upright(self._exact(frame)))
 
-    def _convert(self, frame: VideoFrame, pixels: str) -> VideoFrame:
+    def _exact(self, frame: VideoFrame) -> Image:
+        known = pixel_format(frame.format.name)
+        if self.hdr:
+            # not at once: from 4:2:0 to packed 48 bits libswscale 9 makes gross errors
+            planes = self._scaled(frame, "gbrp16le")
+            return cv2.merge([plane_of(planes, index, "u2") for index in BGR_IN_PLANES])
+        if known.kind is Kind.SCALER:
+            return self._scaled(frame, "bgr24").to_ndarray() * np.uint16(257)
+        if known.kind is Kind.YUV:
+            return self._of_yuv(frame, known.bits)
+        if known.kind is Kind.DEEP_SCALER:
+            stored = self._scaled(frame, "bgr48le").to_ndarray()
+        else:
+            stored = samples(frame, known)
+        limited = known.kind is Kind.GRAY and frame.color_range == ColorRange.MPEG
+        image = to_16_bits(stored, known, limited)
+        image = cv2.merge([image] * 3) if image.ndim == 2 else image
+        if image.shape[1::-1] != self._shape:
+            image = cv2.resize(image, self._shape, interpolation=cv2.INTER_AREA)
+        return image
+
+    def _of_yuv(self, frame: VideoFrame, bits: int) -> Image:
+        """Upsample the chroma with libswscale, then apply the color matrix."""
+        jpeg = frame.format.name.startswith("yuvj")
+        # with the same range at both ends samples are only moved up to 16 bits
+        same_range = ColorRange.JPEG if jpeg else ColorRange.MPEG
+        planes = self._upsampler.reformat(
+            frame,
+            *self._shape,
+            "yuvj444p" if jpeg else "yuv444p16le",
+            src_colorspace=SWSCALE_MATRIX[BT709],  # whatever it is; libswscale refuses some
+            dst_colorspace=SWSCALE_MATRIX[BT709],
+            src_color_range=same_range,
+            dst_color_range=same_range,
+            interpolation=QUALITY,
+        )
+        yuv = cv2.merge([plane_of(planes, index, "u1" if jpeg else "u2") for index in range(3)])
+        if jpeg:
+            yuv = yuv.astype(np.uint16) << 8
+        full = jpeg or frame.color_range == ColorRange.JPEG
+        return cv2.transform(yuv, bgr_of_yuv(self._matrix or BT709, bits, full))
+
+    def _scaled(self, frame: VideoFrame, pixels: str) -> VideoFrame:
+        matrix = SWSCALE_MATRIX.get(self._matrix) if self._matrix else None
         try:
             return self._reformatter.reformat(
                 frame,
                 *self._shape,
                 pixels,
-                src_colorspace=self._matrix,
-                dst_colorspace=self._matrix,
+                src_colorspace=matrix,
+                dst_colorspace=matrix,
                 dst_color_range=ColorRange.JPEG,
                 interpolation=QUALITY,
                 dst_color_trc=ColorTrc.BT709 if self.hdr else None,
@@ -145,6 +200,25 @@ class ToBgr:
             raise InputError(
                 f"frames of the pixel format {frame.format.name} cannot be converted to BGR"
             ) from None
+
+
+def _matrix(frame: VideoFrame) -> int:
+    """Return a YUV frame's color matrix, the usual one where it is untagged.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    code = frame.colorspace
+    if code == BY_PRIMARIES and frame.color_primaries in {BT709, BT2020}:
+        return int(frame.color_primaries)
+    if code in REFUSED:
+        raise InputError(
+            f"the color matrix {REFUSED[code]} cannot be read; convert the video to BT.709 or "
+            "BT.2020 first"
+        )
+    return YCGCO if code == YCGCO else _color(frame).matrix
 
 
 def _color(frame: VideoFrame) -> ColorSpace:
@@ -164,15 +238,15 @@ def _color(frame: VideoFrame) -> ColorSpace:
     return color
 
 
-SOURCES = {(1, 3): "bgr24", (1, 4): "bgra", (2, 3): "bgr48le", (2, 4): "bgra64le"}
-"""Bytes per channel and number of channels -> FFmpeg's pixel format."""
+SOURCES = {3: "bgr24", 4: "bgra"}
+"""Number of channels -> FFmpeg's pixel format of 8 bits."""
 
 
 class FromBgr:
     """Converts (H, W, 3 or 4) uint8 or uint16 BGR(A) to frames for a video encoder.
 
-    YUV has limited range, RGB full range. Where chroma subsampling needs even sides, the last row
-    or column is repeated. Not thread-safe.
+    YUV has limited range, RGB full range. Formats of more than 8 bits are exactly rounded. Where
+    chroma subsampling needs even sides, the last row or column is repeated. Not thread-safe.
 
     Attributes
     ----------
@@ -186,7 +260,8 @@ class FromBgr:
         self.pixels = pixels
         self.is_rgb = not pixels.startswith("yuv")
         self._even = "420p" in pixels
-        self._matrix = None if self.is_rgb else SWSCALE_MATRIX[matrix]
+        self._matrix = matrix
+        self._depth = max(component.bits for component in av.VideoFormat(pixels).components)
         self._range = ColorRange.JPEG if self.is_rgb else ColorRange.MPEG
         self._reformatter = VideoReformatter()
 
@@ -201,16 +276,40 @@ class FromBgr:
         if wanted != (width, height):
             border = (0, wanted[1] - height, 0, wanted[0] - width)
             image = cv2.copyMakeBorder(image, *border, cv2.BORDER_REPLICATE)
-        name = SOURCES[image.itemsize, image.shape[2]]
-        image = np.ascontiguousarray(image)
-        if image.itemsize == 1:
-            bgr = av.VideoFrame.from_numpy_buffer(image, format=name)
-        else:
-            bgr = av.VideoFrame.from_ndarray(image, format=name)
+        if self._depth > 8:
+            image16 = image if image.itemsize == 2 else image * np.uint16(257)
+            return self._to_rgb(image16) if self.is_rgb else self._to_yuv(image16)
+        image = np.ascontiguousarray(image if image.itemsize == 1 else to_8_bits(image))
+        return self._reformat(
+            av.VideoFrame.from_numpy_buffer(image, format=SOURCES[image.shape[2]])
+        )
+
+    def _to_rgb(self, image16: Image) -> VideoFrame:
+        order = cv2.COLOR_BGRA2RGBA if image16.shape[2] == 4 else cv2.COLOR_BGR2RGB
+        return av.VideoFrame.from_ndarray(cv2.cvtColor(image16, order), format=self.pixels)
+
+    def _to_yuv(self, image16: Image) -> VideoFrame:
+        yuv = cv2.transform(
+            np.ascontiguousarray(image16[..., :3]), yuv_of_bgr(self._matrix, self._depth)
+        )
+        planes = list(cv2.split(yuv))
+        pixels = f"yuv444p{self._depth}le"
+        if image16.shape[2] == 4:
+            top = (1 << self._depth) - 1
+            planes.append(np.rint(image16[..., 3] * (top / 0xFFFF)).astype(np.uint16))
+            pixels = pixels.replace("yuv", "yuva")
+        frame = av.VideoFrame(image16.shape[1], image16.shape[0], pixels)
+        for index, values in enumerate(planes):
+            plane_of(frame, index, "u2")[...] = values
+        return self._reformat(frame)
+
+    def _reformat(self, frame: VideoFrame) -> VideoFrame:
+        is_yuv = frame.format.name.startswith("yuv")
         return self._reformatter.reformat(
-            bgr,
+            frame,
             format=self.pixels,
-            dst_colorspace=self._matrix,
+            src_color_range=self._range if is_yuv else None,
+            dst_colorspace=None if self.is_rgb or is_yuv else SWSCALE_MATRIX[self._matrix],
             dst_color_range=self._range,
             interpolation=QUALITY,
         )

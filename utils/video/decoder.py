@@ -10,6 +10,7 @@ import av
 from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
+from utils.images import to_8_bits
 from utils.video.av_types import Container, Packet, Stream, VideoFrame
 from utils.video.color import ToBgr
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
@@ -76,7 +77,8 @@ class VideoSource(FrameSource):
             if not span.before(index, time):
                 wanted = self.wants_16_bit and to_bgr.depth > 8
                 image16 = to_bgr.to_16_bit(av_frame) if wanted else None
-                yield Frame(to_bgr(av_frame), index, name_of(index), time, duration, image16)
+                image = to_bgr(av_frame) if image16 is None else to_8_bits(image16)
+                yield Frame(image, index, name_of(index), time, duration, image16)
 
     def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
         """Yield name, timestamp and duration of all frames."""

@@ -10,6 +10,7 @@ from utils.video.codecs import CODECS, DEPTHS, PRESETS, EncoderSettings
 
 if TYPE_CHECKING:
     from utils.video.frame import VideoFormat
+    from utils.video.source import FrameSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,12 @@ class EncoderOptions(StageOptions):
         choices=DEPTHS,
         group="Output",
     )
+
+
+def keeps_16_bit_images(options: EncoderOptions, source: FrameSource) -> bool:
+    """Whether images have 16 bits: those of images as they had, a video's only if asked for."""
+    wanted = options.bit_depth == "10" or (options.bit_depth == "auto" and not source.is_video)
+    return wanted and source.video_format.depth > 8
 
 
 def encoder_for(

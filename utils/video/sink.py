@@ -18,7 +18,7 @@ from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
 from utils.video.codecs import MATROSKA, EncoderSettings, container_of
-from utils.video.color import RGB, FromBgr, usual_color
+from utils.video.color import FromBgr, usual_color
 from utils.video.container import (
     DEFAULT_RATE,
     Finish,
@@ -28,6 +28,7 @@ from utils.video.container import (
     writing,
 )
 from utils.video.frame import Frame
+from utils.video.matrices import RGB
 from utils.video.source import FrameSource
 
 

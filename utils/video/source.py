@@ -2,17 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
 from utils.errors import InputError, UsageError
 from utils.files import list_images
-from utils.images import Image, read_image, read_image_and_16_bit
+from utils.images import Image, bits_per_channel, read_image, read_image_and_16_bit
 from utils.parallel import Failure, cores, ordered_map
 from utils.video import timecode
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
+
+SAMPLED = 12
+"""Images of a folder that are checked for their bits per channel."""
 
 
 def span_between(first: str | None, last: str | None) -> Span:
@@ -99,9 +101,8 @@ class FolderSource(FrameSource):
         super().__init__(path)
         self.files = list_images(path)
         self.count = len(self.files)
-        with suppress(InputError):
-            if read_image_and_16_bit(self.files[0])[1] is not None:
-                self.video_format = VideoFormat(depth=16)
+        sampled = self.files[:: max(1, len(self.files) // SAMPLED)]
+        self.video_format = VideoFormat(depth=max(map(bits_per_channel, sampled)))
 
     @cached_property
     def size(self) -> tuple[int, int] | None:

@@ -121,7 +121,10 @@ class TimedFrames(FolderSource):
         self.last = None if stems[-1] == names[-1] and table.complete else end.time + end.duration
         self.rate = table.rate
         self.video_format = replace(
-            video_format or VideoFormat(), time_base=table.time_base, depth=8, hdr=False
+            video_format or VideoFormat(),
+            time_base=table.time_base,
+            depth=self.video_format.depth,  # of the images, whatever the original has
+            hdr=False,
         )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
