@@ -292,7 +292,7 @@ def _size(value: object) -> tuple[int, int] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 2:
-        raise _Unfit("width and height")
+        raise _UnfitError("width and height")
     side = _whole(1, FARTHEST)
     return side(value[0]), side(value[1])
 
@@ -307,7 +307,7 @@ def _fingerprint(value: object) -> np.ndarray | None:
     except (binascii.Error, ValueError):
         data = b""
     if len(data) != CELLS**2:
-        raise _Unfit(f"{CELLS**2} bytes in base64")
+        raise _UnfitError(f"{CELLS**2} bytes in base64")
     return np.frombuffer(data, np.uint8).reshape(CELLS, CELLS)
 
 

@@ -31,6 +31,7 @@ SAMPLES = 8
 EXACT = 0.9998  # correlation from which nothing better is looked for
 BETTER = 3.0  # so much farther from 1 is the correlation where the face does not belong
 ROUNDING = 5e-5  # what 8 bits cost the correlation of a fingerprint with its own frame
+MOST = 0.75  # of those must agree
 SEARCHED = 5  # faces with which a shift is looked for
 NEAR = 8  # frames on each side that are searched first
 BEFORE, AFTER, SPAN = 150, 500, 250
@@ -271,13 +272,14 @@ def _shift(
     pairs = []
     stretch = range(max(0, start - BEFORE), start + AFTER)
     images = ((number, frames.read(number)) for number in stretch if number < frames.length)
-    chosen = list(_chosen(here, SEARCHED, lambda _: 0))
+    chosen = list(_chosen(here, SEARCHED, lambda number: -number))
     found = _search(chosen, images)
     for sample, likenesses in zip(chosen, found, strict=True):
         number = _best(sample, likenesses)
         if number is not None:
             pairs.append((sample.number, number))
-    if len(pairs) < max(2, 0.75 * len(chosen)):
+    # of footage that was cut, not every frame is there
+    if len(pairs) < max(2, 0 if wide else MOST * len(chosen)):
         return None
     return _agreed(pairs)
 
@@ -317,11 +319,13 @@ def _agreed(pairs: Sequence[tuple[int, int]]) -> Shift | None:
     """Return the shift or the rate that pairs of frame numbers share."""
     before, now = np.array(sorted(pairs), float).T
     steps = now - before
-    if np.abs(steps - np.median(steps)).max() <= 1:
-        step = int(np.median(steps))
-        same = [(int(each), int(each) + step) for each in before]
+    agreeing = [np.abs(steps - step) <= 1 for step in steps]
+    most = max(agreeing, key=np.count_nonzero)
+    if np.count_nonzero(most) >= max(2, MOST * len(pairs)):
+        step = int(np.median(steps[most]))
+        same = [(int(each), int(each) + step) for each in before[most]]
         return Shift(same, 1.0) if step else None
     rate, first = np.polyfit(before, now, 1)
-    if rate > 0 and np.abs(before * rate + first - now).max() <= 2:
+    if len(pairs) > 2 and rate > 0 and np.abs(before * rate + first - now).max() <= 2:
         return Shift([(int(a), int(b)) for a, b in zip(before, now, strict=True)], float(rate))
     return None
