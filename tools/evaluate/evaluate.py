@@ -138,8 +138,9 @@ def _count(observations: Sequence[Observation], report: Report) -> dict[str, Any
     wanted = [o for o in observations if o.wanted]
     faces = [o for o in wanted if o.dst is not None]
     missing = [o.name for o in wanted if not o.in_result]
-    faceless = [o.name for o in faces if o.in_result and o.compared["result"] is None]
-    measured = len([o for o in faces if o.compared["result"] is not None])
+    seen = [(o.name, face) for o in faces if (face := o.compared["result"]) is not None]
+    faceless = [name for name, face in seen if face.face is None]
+    measured = len(seen) - len(faceless)
     blank = [o.name for o in wanted if o.dst is None]
     report.counts |= {"frames": len(observations), "frames measured": measured}
     report.notes |= {

@@ -42,9 +42,8 @@ class Pair(NamedTuple):
     result: Image | None
 
 
-@dataclass(frozen=True, eq=False)
-class SeenFace:
-    """A face in a frame.
+class FoundFace(NamedTuple):
+    """A face that the detector finds.
 
     Attributes
     ----------
@@ -52,15 +51,31 @@ class SeenFace:
         Pixels of the dst frame.
     embedding : (D,) float32
         Of its identity.
-    lab : (3,) float32
-        Mean CIE Lab color.
-    sharpness : float
-        Mean strength of fine detail; NaN in a face too small for it.
     """
 
     landmarks: np.ndarray
     embedding: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """What a frame shows where dst's face is.
+
+    Attributes
+    ----------
+    face : FoundFace or None
+        None if no face was found there.
+    lab : (3,) float32
+        Mean CIE Lab color.
+    colors : (8, 8, 3) float32
+        Mean CIE Lab colors of its parts; NaN beside the face.
+    sharpness : float
+        Fine detail as a share of dst's; NaN in a face too small for it.
+    """
+
+    face: FoundFace | None
     lab: np.ndarray
+    colors: np.ndarray
     sharpness: float
 
 
@@ -75,7 +90,7 @@ class Observation:
     wanted : bool
         Whether the frame counts, because there is a face to follow.
     compared : mapping of str to SeenFace or None
-        The face in each version ("result", "average"); None where none was found.
+        What each version ("result", "average") shows; None where it lacks the frame.
     """
 
     name: str
@@ -211,32 +226,52 @@ class Observer:
         versions = {"result": pair.result}
         if self._average is not None:
             versions["average"] = self._average.paste(frame.image, landmarks)
-        compared = {name: self._compare(image, landmarks) for name, image in versions.items()}
-        dst = self._describe(frame.image, landmarks, landmarks)
+        place = _Place.of(frame.image, landmarks)
+        compared = {name: self._compare(image, place) for name, image in versions.items()}
+        dst = self._describe(frame.image, landmarks, place)
         return Observation(*facts, wanted=True, in_result=in_result, dst=dst, compared=compared)
 
-    def _compare(self, image: Image | None, dst: np.ndarray) -> SeenFace | None:
-        """Find the face in the place of dst's; None without one, or with none close enough."""
+    def _compare(self, image: Image | None, place: "_Place") -> SeenFace | None:
+        """Describe the face in the place of dst's, if there is one close enough."""
         if image is None:
             return None
-        center = dst.mean(axis=0)
+        center = place.landmarks.mean(axis=0)
         landmarks = self._networks.find(image, center)
-        if landmarks is None:
-            return None
-        if np.hypot(*(landmarks.mean(axis=0) - center)) > NEAR * inter_ocular(dst):
-            return None
-        return self._describe(image, landmarks, dst)
+        if landmarks is not None:
+            away = np.hypot(*(landmarks.mean(axis=0) - center))
+            landmarks = None if away > NEAR * inter_ocular(place.landmarks) else landmarks
+        return self._describe(image, landmarks, place)
 
-    def _describe(self, image: Image, landmarks: np.ndarray, dst: np.ndarray) -> SeenFace:
+    def _describe(self, image: Image, landmarks: np.ndarray | None, place: "_Place") -> SeenFace:
         """Note what the metrics need; color and detail are measured where dst's face is."""
-        side = geometry.crop_side(geometry.crop_matrix(dst, 100, FaceType.HALF), 100)
-        size = int(np.clip(round(side), *CROP_SIDES))
-        matrix = geometry.crop_matrix(dst, size, FaceType.HALF)
-        crop = geometry.warp_face(to_float(image), matrix, size)
-        hull = hull_mask(geometry.apply(matrix, dst), (size, size))[..., 0]
+        crop = place.crop(image)
+        face = None
+        if landmarks is not None:
+            face = FoundFace(landmarks, self._networks.embed(image, landmarks))
         return SeenFace(
-            landmarks=landmarks,
-            embedding=self._networks.embed(image, landmarks),
-            lab=metrics.mean_lab(crop, hull),
-            sharpness=metrics.sharpness(crop, hull),
+            face=face,
+            lab=metrics.mean_lab(crop, place.hull),
+            colors=metrics.cell_colors(crop, place.hull),
+            sharpness=metrics.sharpness(crop, place.dst, place.hull),
         )
+
+
+class _Place(NamedTuple):
+    """Where dst's face is: landmarks, crop matrix, hull within the crop, and the crop."""
+
+    landmarks: np.ndarray
+    matrix: np.ndarray
+    hull: np.ndarray
+    dst: np.ndarray
+
+    @classmethod
+    def of(cls, image: Image, landmarks: np.ndarray) -> "_Place":
+        side = geometry.crop_side(geometry.crop_matrix(landmarks, 100, FaceType.HALF), 100)
+        size = int(np.clip(round(side), *CROP_SIDES))
+        matrix = geometry.crop_matrix(landmarks, size, FaceType.HALF)
+        hull = hull_mask(geometry.apply(matrix, landmarks), (size, size))[..., 0]
+        return cls(landmarks, matrix, hull, geometry.warp_face(to_float(image), matrix, size))
+
+    def crop(self, image: Image) -> np.ndarray:
+        """Return the same part of another image."""
+        return geometry.warp_face(to_float(image), self.matrix, len(self.hull))
