@@ -40,7 +40,7 @@ SIZE = (320, 240)
 @cache
 def scene(moment, mirrored=False):
     """A frame of a head that sways, and its landmarks; a moment is a frame's number."""
-    photograph = skimage.data.astronaut()[:, ::-1 if mirrored else 1, ::-1]
+    photograph = skimage.data.astronaut()[:, :: -1 if mirrored else 1, ::-1]
     x = 512 - 222 if mirrored else 222
     wander = [40 * np.sin(moment / 21) + 8 * np.sin(moment / 5), 12 * np.cos(moment / 9)]
     matrix = np.array([[0.9, 0, 0], [0, 0.9, 0]])

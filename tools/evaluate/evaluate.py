@@ -18,6 +18,7 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models.checkpoint import load_model
 from tools.evaluate.baseline import AverageFace
+from tools.evaluate.conversion_log import check_counts, converted_span
 from tools.evaluate.observe import FaceNetworks, Observation, Observer, centers_in, pair_frames
 from tools.evaluate.options import EvaluateOptions
 from tools.evaluate.report import Recognizer, compare, plain, table
@@ -28,6 +29,7 @@ from utils.files import write_json
 from utils.images import Image, to_float
 from utils.options import to_json
 from utils.parallel import Failure, cores, ordered_map
+from utils.video.frame import WHOLE, Span
 from utils.video.io import open_source
 from utils.video.source import FrameSource
 
@@ -47,6 +49,10 @@ def run(options: EvaluateOptions) -> Report:
     if options.model_dir is not None and options.dst_aligned is None:
         raise UsageError("--model-dir needs --dst-aligned, the faces that the model reconstructs")
     clips = open_source(options.dst), open_source(options.result)
+    span = converted_span(options.result, options.dst)
+    check_counts(*clips, span)
+    if span != WHOLE and clips[1].is_video:
+        console.say(f'Only the part of dst that "{options.result.name}" was made from is compared.')
     src_faceset = Faceset.open(options.src_aligned)
     dst_faceset = None if options.dst_aligned is None else Faceset.open(options.dst_aligned)
     report = Report(notes={"not read in --src-aligned": src_faceset.skipped})
@@ -55,10 +61,12 @@ def run(options: EvaluateOptions) -> Report:
     networks = FaceNetworks(
         options.detector, options.landmarker, options.recognizer, cpu_only=options.cpu_only
     )
-    centers = None if dst_faceset is None else centers_in(dst_faceset)
+    centers = None if dst_faceset is None else centers_in(dst_faceset, clips[0])
     recognizer = RECOGNIZERS.load(options.recognizer)()
     src = _reference(networks, src_faces, recognizer, report)
-    observations = _observe(Observer(networks, centers, average), *clips, options.every, report)
+    observations = _observe(
+        Observer(networks, centers, average), *clips, options.every, span, report
+    )
     frames = _count(observations, report)
     if not frames["measured"]:
         raise InputError(
@@ -122,11 +130,17 @@ def _collect(results: Iterable[Any], report: Report) -> list[Any]:
 
 
 def _observe(
-    observer: Observer, dst: FrameSource, result: FrameSource, every: int, report: Report
+    observer: Observer,
+    dst: FrameSource,
+    result: FrameSource,
+    every: int,
+    span: Span,
+    report: Report,
 ) -> list[Observation]:
     """Observe every pair of frames, on all cores."""
-    pairs = pair_frames(dst, result, every)
-    total = None if dst.count is None else -(-dst.count // every)
+    pairs = pair_frames(dst, result, every, span)
+    count = span.count(dst.count, dst.rate) if result.is_video else dst.count
+    total = None if count is None else -(-count // every)
     observed = console.progress(ordered_map(observer, pairs, workers=cores()), total, "Evaluating")
     observations: list[Observation] = _collect(observed, report)
     report.failures += dst.failures + result.failures

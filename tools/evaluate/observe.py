@@ -12,22 +12,28 @@ import numpy as np
 from facelib import geometry
 from facelib.detectors import DETECTORS
 from facelib.faceset import Faceset
+from facelib.footage_match import find_mismatch
+from facelib.frame_scale import fit_to_size
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import hull_mask, inter_ocular
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from tools.evaluate import metrics
 from tools.evaluate.baseline import AverageFace
+from tools.evaluate.conversion_log import other_frames
 from utils import console
+from utils.errors import InputError
 from utils.files import natural_key
 from utils.images import Image, to_float
 from utils.registry import Registry
-from utils.video.frame import Frame
+from utils.video.frame import WHOLE, Frame, Span
 from utils.video.source import FrameSource
 
 CROP_SIDES = (64, 512)  # least and most pixels of the aligned crop that is measured
 THUMBNAIL = (32, 18)
 NEAR = 1.5  # a face of the result may lie this many inter-ocular distances from dst's
+
+NO_FRAME: tuple[int, None] = (-1, None)
 
 Network = Any
 """A detector, landmarker or recognizer; each registry's package describes its kind."""
@@ -102,28 +108,39 @@ class Observation:
     compared: Mapping[str, SeenFace | None] = field(default_factory=dict)
 
 
-def pair_frames(dst: FrameSource, result: FrameSource, every: int) -> Iterator[Pair]:
+def pair_frames(
+    dst: FrameSource, result: FrameSource, every: int, span: Span = WHOLE
+) -> Iterator[Pair]:
     """Yield every Nth dst frame with the result's corresponding frame.
 
-    Files are matched by the stem of their name; frames of a video by their index.
+    Files are matched by the stem of their name; frames of a video are those of `span`, one by one.
+
+    Raises
+    ------
+    InputError
+        If a video has more or fewer frames than that.
     """
 
-    def position(frame: Frame) -> FramePosition:
-        if result.is_video:
-            return frame.index
-        return natural_key(Path(frame.name).stem + ".png")
+    def position(frame: Frame, number: int) -> FramePosition:
+        return number if result.is_video else natural_key(Path(frame.name).stem + ".png")
 
     if not _alike(dst.size, result.size):
         sizes = ["x".join(map(str, clip.size or ())) for clip in (result, dst)]
         console.warn(f"the result is {sizes[0]} pixels, dst {sizes[1]}: its frames are scaled")
-    others = iter(result)
-    other = next(others, None)
-    for frame in dst:
-        while other is not None and position(other) < position(frame):
-            other = next(others, None)
+    others = enumerate(result)
+    number, other = next(others, NO_FRAME)
+    count = 0
+    for count, frame in enumerate(dst.frames(span if result.is_video else WHOLE), 1):
+        here = position(frame, count - 1)
+        while other is not None and position(other, number) < here:
+            number, other = next(others, NO_FRAME)
+        if other is None and result.is_video:
+            raise other_frames(dst, result, "fewer frames than that part of dst")
         if frame.index % every == 0:
-            same = other is not None and position(other) == position(frame)
+            same = other is not None and position(other, number) == here
             yield Pair(frame, _fit(other.image, frame.image) if other and same else None)
+    if result.is_video and (number >= count or next(others, None)):
+        raise other_frames(dst, result, f"more frames than the {count} of that part of dst")
 
 
 def _alike(first: tuple[int, int] | None, second: tuple[int, int] | None) -> bool:
@@ -142,11 +159,21 @@ def _fit(image: Image, like: Image) -> Image:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def centers_in(faceset: Faceset) -> dict[str, np.ndarray]:
-    """Return the center (2,) of the first face of each frame, by the stem of the frame's name."""
-    return {
-        stem: infos[0].source_landmarks.mean(axis=0) for stem, infos in faceset.by_frame().items()
-    }
+def centers_in(faceset: Faceset, dst: FrameSource) -> dict[str, np.ndarray]:
+    """Return the center (2,) of the first face of each frame, by the stem of the frame's name.
+
+    Raises
+    ------
+    InputError
+        If the faces are from other footage.
+    """
+    if problem := find_mismatch(faceset, dst):
+        raise InputError(
+            f'the faces in --dst-aligned "{faceset.folder}" do not fit "{dst.path}": {problem}; '
+            "extract faces from this footage, or leave --dst-aligned out"
+        )
+    faces = fit_to_size(faceset, dst).by_frame()
+    return {stem: infos[0].source_landmarks.mean(axis=0) for stem, infos in faces.items()}
 
 
 class FaceNetworks:

@@ -121,6 +121,14 @@ def open_sought(
     return None if times is None else SoughtFrames(source, times)
 
 
+def count_frames(source: FrameSource) -> int | None:
+    """Count the frames without decoding them; None if the packets do not tell."""
+    if not isinstance(source, VideoSource):
+        return len(source.files)
+    times = _packet_times(source, {})
+    return None if times is None else len(times.all)
+
+
 class FolderFrames(RandomFrames):
     """The images of a folder."""
 
