@@ -1,6 +1,5 @@
 """The footage of a run and the faces found in it, each opened once."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,17 +8,13 @@ from pathlib import Path
 
 from converters.blending.motion import Motions, find_motions
 from facelib.faceset import FaceInfo, Faceset
-from facelib.footage_match import find_mismatch
+from facelib.footage_match import VIDEO_FRAME, find_mismatch
 from facelib.frame_scale import fit_to_size
 from utils import console
 from utils.errors import InputError, UsageError
 from utils.video.frame import WHOLE, Frame, Span
 from utils.video.io import open_source
 from utils.video.source import FrameSource, span_between
-
-VIDEO_FRAME = re.compile(r"\d{6,}")
-"""The stems of the names that frames of a video have."""
-
 
 @dataclass(frozen=True, eq=False)
 class Footage:

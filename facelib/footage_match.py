@@ -7,7 +7,7 @@ proxy, the frames near them are searched for a better match.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +18,17 @@ import numpy as np
 from facelib import geometry
 from facelib.faceset import FaceInfo, Faceset, read_pixels
 from facelib.fingerprint import Likeness, around, compare, fingerprint
+from facelib.frame_reader import FrameReader, open_reader
 from facelib.frame_scale import Scale, scaled, scaled_rect, scales_of, stem_of
 from facelib.types import FaceType, Rect
 from utils.errors import InputError
 from utils.images import Image
-from utils.video.decoder import VideoSource
-from utils.video.seekable import FolderFrames, open_sought
 from utils.video.source import FrameSource
 
-SAMPLES = 8
-"""Faces of each source that are compared: each costs a decoded frame or a few."""
+LEAST_SAMPLES, SAMPLES = 3, 8
+"""Faces of each source that are compared, by the length of the footage."""
+FRAMES_FOR_SAMPLE = 60  # of the footage, for each face: so that the check costs 1 % of a conversion
+CHEAP = 24  # frames decoded from a key frame on
 EXACT = 0.9998  # correlation from which nothing better is looked for
 BETTER = 3.0  # so much farther from 1 is the correlation where the face does not belong
 ROUNDING = 5e-5  # what 8 bits cost the correlation of a fingerprint with its own frame
@@ -36,14 +37,11 @@ SEARCHED = 5  # faces with which a shift is looked for
 NEAR = 8  # frames on each side that are searched first
 BEFORE, AFTER, SPAN = 150, 500, 250
 """Frames: how far is searched for a shift or another rate, and where the faces for that lie."""
-IN_ORDER = 800  # frames read of a video without random access
 VIDEO_FRAME = re.compile(r"[0-9]{6,}")
 """The stems of the names that frames of a video have."""
 
-ReadFrame = Callable[[int], Image | None]
-"""Returns the frame of that number, None if it cannot be read."""
-FoundFace = tuple[Path, FaceInfo]
-"""A face file and its metadata."""
+Comparison = Callable[[Image], Likeness | None]
+"""Compares a face with a frame; None if they show too little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +61,7 @@ class Sample:
     number: int
     scale: Scale
 
-    def comparison(self) -> Callable[[Image], Likeness | None]:
+    def comparison(self) -> Comparison:
         """Return what compares the face with a frame; of older faces the aligned image is used."""
         info = self.info
         if info.fingerprint is not None:
@@ -133,7 +131,7 @@ def find_mismatch(faces: Faceset, source: FrameSource) -> str | None:
             groups[info.source, scale].append(Sample(path, info, number, scale))
     sources = {info.source for _, info in faces}
     with ExitStack() as stack:
-        frames = _open(source, stack)
+        frames = open_reader(source, stack)
         for (name, scale), samples in groups.items():
             problem = _mismatch(samples, frames)
             if problem:
@@ -165,68 +163,11 @@ def _numbers(source: FrameSource) -> Callable[[str], int | None]:
     return numbers.get
 
 
-class _Frames(NamedTuple):
-    """Random access to the footage.
-
-    Attributes
-    ----------
-    read : callable
-        Number -> image or None.
-    cost : callable
-        Number -> frames that must be decoded for it.
-    length : int
-        How many can be read.
-    """
-
-    read: ReadFrame
-    cost: Callable[[int], int]
-    length: int
-
-
-def _open(source: FrameSource, stack: ExitStack) -> _Frames:
-    if not isinstance(source, VideoSource):
-        folder = FolderFrames(source.files)
-        return _Frames(_reader(folder.__getitem__), lambda _: 0, len(folder))
-    sought = open_sought(source)
-    if sought is not None:
-        stack.enter_context(sought)
-        return _Frames(_reader(sought.__getitem__), sought.steps_to, len(sought))
-    return _Frames(_InOrder(source), lambda number: number, IN_ORDER)
-
-
-def _reader(get: Callable[[int], object]) -> ReadFrame:
-    def read(number: int) -> Image | None:
-        try:
-            return get(number).image  # type: ignore[attr-defined]
-        except (InputError, IndexError):
-            return None
-
-    return read
-
-
-class _InOrder:
-    """The first frames of a video that cannot be read at random."""
-
-    def __init__(self, source: FrameSource) -> None:
-        self._source = source
-        self._frames = iter(source)
-        self._at = 0
-
-    def __call__(self, number: int) -> Image | None:
-        if number < self._at:
-            self._frames, self._at = iter(self._source), 0
-        for frame in self._frames:
-            self._at = frame.index + 1
-            if frame.index == number:
-                return frame.image
-        return None
-
-
-def _mismatch(samples: Sequence[Sample], frames: _Frames) -> "Shift | Likeness | None":
+def _mismatch(samples: Sequence[Sample], frames: FrameReader) -> "Shift | Likeness | None":
     """Return what is wrong with the faces of one source; None if they fit."""
     usable = [sample for sample in samples if sample.number < frames.length]
     found: list[tuple[Sample, Likeness]] = []
-    for sample in _chosen(usable, SAMPLES, frames.cost):
+    for sample in _chosen(usable, frames):
         likeness = _at(sample, frames, [sample.number]).get(sample.number)
         if likeness is not None:
             found.append((sample, likeness))
@@ -238,15 +179,26 @@ def _mismatch(samples: Sequence[Sample], frames: _Frames) -> "Shift | Likeness |
     return shift or (wrong[0] if wrong and refused else None)
 
 
-def _chosen(samples: Sequence[Sample], most: int, cost: Callable[[int], int]) -> Iterator[Sample]:
-    """Yield a few faces, spread over the footage, whose frames are soon decoded."""
+def _chosen(samples: Sequence[Sample], frames: FrameReader) -> list[Sample]:
+    """Return a few faces, spread over the footage, whose frames are soon decoded."""
+    count = int(np.clip(frames.length // FRAMES_FOR_SAMPLE, LEAST_SAMPLES, SAMPLES))
+    cheap = [sample for sample in samples if frames.cost(sample.number) <= CHEAP]
+    # best with some frames before it that can be searched without an earlier key frame
+    return _spread(
+        cheap if len(cheap) >= count else samples,
+        count,
+        lambda sample: abs(frames.cost(sample.number) - NEAR),
+    )
+
+
+def _spread(samples: Sequence[Sample], count: int, cost: Callable[[Sample], int]) -> list[Sample]:
+    """Return the cheapest face of each of `count` parts of the footage."""
     ordered = sorted(samples, key=lambda sample: sample.number)
-    for part in np.array_split(np.arange(len(ordered)), min(most, len(ordered)) or 1):
-        if len(part):
-            yield min((ordered[index] for index in part), key=lambda each: cost(each.number))
+    parts = np.array_split(np.arange(len(ordered)), min(count, len(ordered)) or 1)
+    return [min((ordered[i] for i in part), key=cost) for part in parts if len(part)]
 
 
-def _at(sample: Sample, frames: _Frames, numbers: Iterable[int]) -> dict[int, Likeness]:
+def _at(sample: Sample, frames: FrameReader, numbers: Iterable[int]) -> dict[int, Likeness]:
     """Compare a face with some frames, those that can be read and show enough."""
     try:
         comparison = sample.comparison()
@@ -262,17 +214,20 @@ def _at(sample: Sample, frames: _Frames, numbers: Iterable[int]) -> dict[int, Li
 
 
 def _shift(
-    all_samples: Sequence[Sample], samples: Sequence[Sample], frames: _Frames, *, wide: bool
+    all_samples: Sequence[Sample], samples: Sequence[Sample], frames: FrameReader, *, wide: bool
 ) -> Shift | None:
     """Return where the faces fit clearly better, if they all agree on it."""
-    if not wide and not any(_fits_better_near(sample, frames) for sample in samples[::3]):
+    if not wide and not any(
+        _fits_better_near(sample, frames)
+        for sample in samples[:: max(1, len(samples) // LEAST_SAMPLES)]
+    ):
         return None
     start = min(sample.number for sample in all_samples)
     here = [sample for sample in all_samples if sample.number < start + SPAN]
     pairs = []
     stretch = range(max(0, start - BEFORE), start + AFTER)
     images = ((number, frames.read(number)) for number in stretch if number < frames.length)
-    chosen = list(_chosen(here, SEARCHED, lambda number: -number))
+    chosen = _spread(here, SEARCHED, lambda sample: -sample.number)
     found = _search(chosen, images)
     for sample, likenesses in zip(chosen, found, strict=True):
         number = _best(sample, likenesses)
@@ -284,9 +239,10 @@ def _shift(
     return _agreed(pairs)
 
 
-def _fits_better_near(sample: Sample, frames: _Frames) -> bool:
+def _fits_better_near(sample: Sample, frames: FrameReader) -> bool:
     number = sample.number
-    found = _at(sample, frames, range(number - NEAR, number + NEAR + 1))
+    before = min(NEAR, frames.cost(number)) if frames.cost(number) else NEAR
+    found = _at(sample, frames, range(number - before, number + NEAR + 1))
     return _best(sample, found) is not None
 
 
@@ -294,7 +250,12 @@ def _search(
     samples: Sequence[Sample], images: Iterable[tuple[int, Image | None]]
 ) -> list[dict[int, Likeness]]:
     """Compare some faces with many frames, each decoded once."""
-    comparisons = [sample.comparison() for sample in samples]
+    comparisons: list[Comparison] = []
+    for sample in samples:
+        try:
+            comparisons.append(sample.comparison())
+        except InputError:  # a damaged face file
+            comparisons.append(lambda _: None)
     found: list[dict[int, Likeness]] = [{} for _ in samples]
     for number, image in images:
         for likenesses, comparison in zip(found, comparisons, strict=True):

@@ -114,11 +114,13 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
 
 
 def open_sought(
-    source: VideoSource, known: Mapping[int, Fraction] | None = None
+    source: VideoSource,
+    known: Mapping[int, Fraction] | None = None,
+    kept_before: int = KEPT_BEFORE,
 ) -> SoughtFrames | None:
     """Open a video for random access; None if it can only be read sequentially."""
     times = _packet_times(source, known or {})
-    return None if times is None else SoughtFrames(source, times)
+    return None if times is None else SoughtFrames(source, times, kept_before)
 
 
 def count_frames(source: FrameSource) -> int | None:
@@ -144,8 +146,9 @@ class FolderFrames(RandomFrames):
 class SoughtFrames(RandomFrames):
     """The frames of a video whose timestamps are known from its packets."""
 
-    def __init__(self, source: VideoSource, times: _Times) -> None:
+    def __init__(self, source: VideoSource, times: _Times, kept_before: int = KEPT_BEFORE) -> None:
         super().__init__()
+        self._kept_before = kept_before
         self.names = [_name(index) for index in range(len(times.all))]
         self._source = source
         self._times = times
@@ -195,7 +198,7 @@ class SoughtFrames(RandomFrames):
 
     def _go_on(self, index: int) -> deque[tuple[int, VideoFrame]]:
         """Decode up to a frame; return it after some frames before it."""
-        found: deque[tuple[int, VideoFrame]] = deque(maxlen=KEPT_BEFORE + 1)
+        found: deque[tuple[int, VideoFrame]] = deque(maxlen=self._kept_before + 1)
         for av_frame in self._av_frames:
             number = self._number.get(av_frame.pts, -1)
             self._at = number + 1
