@@ -9,16 +9,17 @@ from pathlib import Path
 from converters.blending.motion import Motions, find_motions
 from facelib.faceset import FaceInfo, Faceset
 from facelib.footage_match import VIDEO_FRAME, find_mismatch
-from facelib.frame_scale import fit_to_size
+from facelib.frame_scale import fit_to_frames
 from utils import console
-from utils.errors import InputError, UsageError
+from utils.errors import InputError
 from utils.video.frame import WHOLE, Frame, Span
 from utils.video.io import open_source
 from utils.video.source import FrameSource, span_between
 
+
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """A folder of frames or a video, opened, and the part of it to convert."""
+    """A folder of frames or a video, opened, and the part of it to convert, by index."""
 
     source: FrameSource
     span: Span = WHOLE
@@ -34,10 +35,8 @@ class Footage:
         UsageError
             If the span is malformed or empty, or in seconds although the footage is a folder.
         """
-        source, span = open_source(path), span_between(first, last)
-        if span.uses_seconds and not source.is_video:
-            raise UsageError("images in a folder have no times; give --from and --to as numbers")
-        return cls(source, span)
+        source = open_source(path, square_pixels=True)
+        return cls(source, source.located(span_between(first, last)))
 
     @property
     def name(self) -> str:
@@ -68,11 +67,14 @@ class FacesByFrame:
         Changes when a face is added, removed or aligned differently.
     skipped : sequence of str
         One sentence for each image in the folder that is not a readable face.
+    copies : sequence of str
+        One sentence for each face that is there twice.
     """
 
     by_frame: Mapping[str, list[FaceInfo]]
     fingerprint: str
     skipped: Sequence[str] = ()
+    copies: Sequence[str] = ()
 
     @classmethod
     def open(cls, folder: Path, footage: Footage, *, check: bool = True) -> "FacesByFrame":
@@ -92,9 +94,9 @@ class FacesByFrame:
         InputError
             If there are no faces, or they are from other footage.
         """
-        found = Faceset.open(folder)
-        faceset = fit_to_size(found, footage.source)
-        faces = cls(faceset.by_frame(), _fingerprint(faceset), faceset.skipped)
+        found, copies = Faceset.open(folder).without_copies()
+        faceset = fit_to_frames(found, footage.source)
+        faces = cls(faceset.by_frame(), _fingerprint(faceset), faceset.skipped, copies)
         faces._check_frames(folder, footage)
         problem = find_mismatch(found, footage.source) if check else None
         if problem:

@@ -90,6 +90,7 @@ class FaceWriter:
             smoothed=face.smoothed,
             frame_size=(image.shape[1], image.shape[0]),
             fingerprint=to_bytes(fingerprint(image, around(face.landmarks))),
+            pixel_aspect=None if frame.aspect is None else float(frame.aspect),
         )
 
     def _path(self, info: FaceInfo) -> Path:

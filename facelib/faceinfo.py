@@ -63,8 +63,11 @@ class FaceInfo:
         From the frame to the aligned image.
     smoothed : bool
         Whether the landmarks were smoothed over time.
+    pixel_aspect : float or None
+        Width / height of the footage's pixels, if the frame was enlarged to square ones, in which
+        `source_landmarks`, `source_rect` and `matrix` are; None: they are in the footage's own.
     frame_size : (int, int) or None
-        Width and height of the frame; None in files of version 0.1.0.
+        Width and height of the frame as it was searched; None in files of version 0.1.0.
     fingerprint : (24, 24) uint8 or None
         What the frame shows around the face (`facelib.fingerprint`); cells beyond its edge are 0.
     unknown : mapping of str to object
@@ -87,6 +90,7 @@ class FaceInfo:
     quality: float
     matrix: np.ndarray
     smoothed: bool = False
+    pixel_aspect: float | None = None
     frame_size: tuple[int, int] | None = None
     fingerprint: np.ndarray | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
@@ -127,6 +131,8 @@ def to_json(info: FaceInfo, name: str) -> bytes:
         "matrix": [[float(f"{number:.10g}") for number in row] for row in info.matrix.tolist()],
         "smoothed": bool(info.smoothed),
     }
+    if info.pixel_aspect is not None:
+        record["pixel_aspect"] = round(float(info.pixel_aspect), 9)
     if info.frame_size is not None:
         record["frame_size"] = [int(side) for side in info.frame_size]
     if info.fingerprint is not None:
@@ -282,6 +288,10 @@ def _time(value: object) -> float | None:
     return None if value is None else _number(-1e9, 1e9)(value)
 
 
+def _aspect(value: object) -> float | None:
+    return None if value is None else _number(0.1, 10)(value)
+
+
 def _flag(value: object) -> bool:
     if value is not None and not isinstance(value, bool):  # records of version 0.1.0 have none
         raise _UnfitError("true or false")
@@ -330,4 +340,5 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "smoothed": _flag,
     "frame_size": _size,
     "fingerprint": _fingerprint,
+    "pixel_aspect": _aspect,
 }

@@ -147,7 +147,7 @@ def _reason(
     if isinstance(problem, Shift):
         return f"{which} are from other frames than the footage's of the same names: {problem}"
     sizes = ""
-    if size is not None and scale != (1, 1):
+    if size is not None and scale != (1.0, 1.0):
         now = [round(side * share) for side, share in zip(size, scale, strict=True)]
         sizes = f" (they are from frames of {size[0]} x {size[1]}, these have {now[0]} x {now[1]})"
     return f"{which} are from other footage: its frames show something else there{sizes}"
@@ -225,8 +225,8 @@ def _shift(
     start = min(sample.number for sample in all_samples)
     here = [sample for sample in all_samples if sample.number < start + SPAN]
     pairs = []
-    stretch = range(max(0, start - BEFORE), start + AFTER)
-    images = ((number, frames.read(number)) for number in stretch if number < frames.length)
+    nearby = range(max(0, start - BEFORE), start + AFTER)
+    images = ((number, frames.read(number)) for number in nearby if number < frames.length)
     chosen = _spread(here, SEARCHED, lambda sample: -sample.number)
     found = _search(chosen, images)
     for sample, likenesses in zip(chosen, found, strict=True):

@@ -37,7 +37,7 @@ class FrameReader(NamedTuple):
 def open_reader(source: FrameSource, stack: ExitStack) -> FrameReader:
     """Return what reads single frames; `stack` closes it."""
     if not isinstance(source, VideoSource):
-        folder = FolderFrames(source.files)
+        folder = FolderFrames(source.files, source.stretch)
         return FrameReader(_reader(folder.__getitem__), lambda _: 0, len(folder))
     sought = open_sought(source, kept_before=0)
     if sought is not None:

@@ -21,7 +21,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from models import MODELS
 from models.base import ModelBase
 from utils import console, options
 from utils.errors import InputError, ModelError, UsageError
-from utils.files import read_record, sync, sync_folder
+from utils.files import TEMPORARY, read_record, sync, sync_folder
 
 VERSION = 1
 GENERATIONS, BACKUPS = "generations", "backups"
@@ -91,8 +91,9 @@ def save_generation(
     """
     folder = model_dir / GENERATIONS
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder)
-    temporary = folder / f".saving-{secrets.token_hex(4)}"
+    for each in (folder, model_dir / BACKUPS):
+        _remove_leftovers(each)
+    temporary = _temporary(folder)
     temporary.mkdir()
     try:
         flat = {f"{name}/{i}": a for name, arrays in weights.items() for i, a in enumerate(arrays)}
@@ -105,27 +106,41 @@ def save_generation(
         _write_json(temporary / "checksums.json", sums)
         for path in temporary.iterdir():
             sync(path)
-        final = folder / f"{int(state['iteration']):09d}"
-        if final.exists():  # the same iteration again: move the old one aside
-            final.rename(temporary.with_name(f"{temporary.name}-replaced"))
-        temporary.rename(final)
-        sync_folder(folder)
+        final = _place(temporary, folder, int(state["iteration"]))
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _remove_leftovers(folder)
     for old in generations(model_dir)[max(keep, 1) :]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
 
+def _place(temporary: Path, folder: Path, iteration: int) -> Path:
+    """Name a complete generation; at no moment is there none of its iteration."""
+    replaced = [path for path in _generations_in(folder) if int(path.name) == iteration]
+    name = f"{iteration:09d}"
+    final = folder / name
+    while final.exists():  # the same iteration again: one more zero makes it the newer one
+        final = final.with_name(f"0{final.name}")
+    temporary.rename(final)
+    sync_folder(folder)
+    for path in replaced:
+        shutil.rmtree(path, ignore_errors=True)
+    if not (folder / name).exists():
+        final = final.rename(folder / name)
+    return final
+
+
 def generations(model_dir: Path) -> list[Path]:
     """Return the folders of all complete generations, newest first."""
-    folder = model_dir / GENERATIONS
+    return _generations_in(model_dir / GENERATIONS)
+
+
+def _generations_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()]
-    return sorted(found, key=lambda path: int(path.name), reverse=True)
+    return sorted(found, key=lambda path: (int(path.name), len(path.name)), reverse=True)
 
 
 def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | None:
@@ -173,7 +188,7 @@ def back_up(model_dir: Path) -> Path:
     backup = model_dir / BACKUPS / newest.name
     if not backup.exists():
         backup.parent.mkdir(exist_ok=True)
-        temporary = backup.with_name(f".saving-{secrets.token_hex(4)}")
+        temporary = _temporary(backup.parent)
         try:
             shutil.copytree(newest, temporary, copy_function=_link)
             temporary.rename(backup)
@@ -293,11 +308,12 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
+def _temporary(folder: Path) -> Path:
+    """Return the name of a generation that is not complete yet."""
+    return folder / f"{TEMPORARY}{secrets.token_hex(4)}"
+
+
 def _remove_leftovers(folder: Path) -> None:
-    for path in _leftovers(folder):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _leftovers(folder: Path) -> Iterator[Path]:
-    """Return folders left by a save that was killed; only one trainer writes here at a time."""
-    return folder.glob(".saving-*")
+    """Remove what a killed save left in a folder; only one trainer writes here at a time."""
+    for left in (*folder.glob(f"{TEMPORARY}*"), *folder.glob(".saving-*")):  # the earlier name
+        shutil.rmtree(left, ignore_errors=True)

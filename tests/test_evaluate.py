@@ -257,9 +257,9 @@ def test_a_video_of_a_part_is_compared_with_that_part(times, frames, tmp_path):
     result = make_video(tmp_path / "result.mp4", even[4:10])
     clips = open_source(dst), open_source(result)
     with pytest.raises(InputError, match=r"6 frames, that part of dst 12.*result.mp4_log.jsonl"):
-        check_counts(*clips, converted_span(result, dst))
+        check_counts(*clips, converted_span(*clips))
     write_log(result, dst, *times)
-    span = converted_span(result, dst)
+    span = converted_span(*clips)
     check_counts(*clips, span)
     pairs = list(pair_frames(*clips, 1, span))
     assert [pair.dst.index for pair in pairs] == list(range(4, 10))

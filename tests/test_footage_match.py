@@ -27,7 +27,7 @@ from facelib.faceinfo import from_json, to_json
 from facelib.faceset import Faceset, read_face, read_info, write_face
 from facelib.fingerprint import CELLS, around, compare, fingerprint
 from facelib.footage_match import find_mismatch
-from facelib.frame_scale import fit_to_size, scaled
+from facelib.frame_scale import fit_to_frames, scaled
 from facelib.types import FaceType, Rect
 from utils.errors import InputError
 from utils.images import read_image, write_image
@@ -186,7 +186,7 @@ def test_the_same_footage_at_another_size_is_scaled(size, made, tmp_path):
     faces = Faceset.open(made["new"])
     assert find_mismatch(faces, source) is None
     share = np.array(size) / SIZE
-    for (path, before), (_, after) in zip(faces, fit_to_size(faces, source), strict=True):
+    for (path, before), (_, after) in zip(faces, fit_to_frames(faces, source), strict=True):
         expected = (before.source_landmarks + 0.5) * share - 0.5
         np.testing.assert_allclose(after.source_landmarks, expected, atol=1e-3)
         corners = np.reshape(before.source_rect, (2, 2))
@@ -227,7 +227,7 @@ def test_images_of_several_sizes_keep_theirs(tmp_path):
         writer.write(Pending(frame, number, f"{number}.png", None), frame, [make_face(points)])
     found, source = Faceset.open(faces), open_source(folder)
     assert find_mismatch(found, source) is None
-    for (_, before), (_, after) in zip(found, fit_to_size(found, source), strict=True):
+    for (_, before), (_, after) in zip(found, fit_to_frames(found, source), strict=True):
         assert after is before
 
 

@@ -648,3 +648,18 @@ def test_the_curve_is_as_high_as_the_losses():
         expected = middle * (1 - loss / top)
         assert np.abs(rows[body & half] - expected).max() <= 1
     assert (image[:, :, :] == plots.COLORS[1]).all(axis=-1).sum() == 0  # masks are not shown
+
+
+def test_faces_that_are_both_src_and_dst_are_said(people, tmp_path, capsys):
+    src, dst = Faceset.open(people / "src"), Faceset.open(people / "dst")
+    train._warn_of_same_faces(src, dst)
+    assert not capsys.readouterr().err
+    train._warn_of_same_faces(src, Faceset.open(people / "dst" / ".." / "src"))
+    assert "src and dst are the same folder" in capsys.readouterr().err
+    copies = shutil.copytree(people / "dst", tmp_path / "copies")
+    for path, _ in src[:3]:
+        shutil.copy(path, copies / f"copy of {path.name}")
+    train._warn_of_same_faces(src, Faceset.open(copies))
+    said = capsys.readouterr().err
+    assert "3 faces are both src and dst" in said
+    assert "--training-data-dst-dir" in said

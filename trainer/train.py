@@ -21,6 +21,7 @@ from trainer.summary import describe
 from utils import console, device, lazy
 from utils.console import Report
 from utils.errors import InputError, Interrupted, ModelError
+from utils.files import remove_leftovers
 from utils.lock import locked
 
 
@@ -37,6 +38,7 @@ def run(options: TrainOptions) -> Report:
     """
     src = Faceset.open(options.training_data_src_dir)
     dst = Faceset.open(options.training_data_dst_dir)
+    _warn_of_same_faces(src, dst)
     with _exclusive(options.model_dir):
         has_gpu = device.tune()
         session = assembly.open_session(options)
@@ -59,6 +61,24 @@ def run(options: TrainOptions) -> Report:
             "files that are not faces": src.skipped + dst.skipped,
             "faces that could not be read": samplers.src.failures + samplers.dst.failures,
         },
+    )
+
+
+def _warn_of_same_faces(src: Faceset, dst: Faceset) -> None:
+    """Say it when faces are both src and dst: then there is nothing to swap."""
+    origins = [
+        {(info.source, info.source_name, info.source_landmarks.tobytes()) for _, info in faces}
+        for faces in (src, dst)
+    ]
+    same = origins[0] & origins[1]
+    if not same:
+        return
+    what = f"{len(same)} faces are both src and dst"
+    if src.folder.samefile(dst.folder):
+        what = f'src and dst are the same folder, "{src.folder}"'
+    console.warn(
+        f"{what}: a face that is swapped for itself does not change; check "
+        "--training-data-src-dir and --training-data-dst-dir"
     )
 
 
@@ -115,4 +135,5 @@ def _exclusive(model_dir: Path) -> Iterator[None]:
         f'another training is running in "{model_dir}"; stop it, or use another --model-dir'
     )
     with locked(model_dir / ".train.lock", in_use):
+        remove_leftovers(model_dir)
         yield

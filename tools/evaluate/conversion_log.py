@@ -19,25 +19,29 @@ def log_of(result: Path) -> Path:
     return result.with_name(result.name + "_log.jsonl")
 
 
-def converted_span(result: Path, dst: Path) -> Span:
-    """Return the part of dst that a video was made from; all of it if its log does not say."""
+def converted_span(dst: FrameSource, result: FrameSource) -> Span:
+    """Return the part of dst, by index, that a video shows; all of it if its log does not say."""
+    if not result.is_video:  # the images have names
+        return WHOLE
     options: Mapping[str, Any] = {}
     finished: Mapping[str, Any] | None = None
-    for record in _records(log_of(result)):
+    for record in _records(log_of(result.path)):
         if record.get("event") == "begun" and isinstance(record.get("options"), dict):
             options = record["options"]
         elif record.get("event") == "finished":
             finished = options
     # of a run that began later and was stopped, there is no video yet
     options = options if finished is None else finished
-    if Path(str(options.get("input_dir"))).name != dst.name:
+    if Path(str(options.get("input_dir"))).name != dst.path.name:
         return WHOLE
     first, last = (options.get(name) for name in ("from_", "to"))
     try:
-        return span_between(
-            first if isinstance(first, str) else None, last if isinstance(last, str) else None
+        return dst.located(
+            span_between(
+                first if isinstance(first, str) else None, last if isinstance(last, str) else None
+            )
         )
-    except UsageError:  # the log was edited
+    except UsageError:  # the log was edited, or dst
         return WHOLE
 
 

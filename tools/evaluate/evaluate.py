@@ -6,6 +6,7 @@ of the expression, none of the identity), and src's average face pasted in (the 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ from facelib.types import FaceType
 from models.checkpoint import load_model
 from tools.evaluate.baseline import AverageFace
 from tools.evaluate.conversion_log import check_counts, converted_span
-from tools.evaluate.observe import FaceNetworks, Observation, Observer, centers_in, pair_frames
+from tools.evaluate.observe import (
+    FaceNetworks,
+    Observation,
+    Observer,
+    alike,
+    centers_in,
+    pair_frames,
+)
 from tools.evaluate.options import EvaluateOptions
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
@@ -48,10 +56,10 @@ def run(options: EvaluateOptions) -> Report:
     """Measure a result, print a table, and write JSON if an output file is given."""
     if options.model_dir is not None and options.dst_aligned is None:
         raise UsageError("--model-dir needs --dst-aligned, the faces that the model reconstructs")
-    clips = open_source(options.dst), open_source(options.result)
-    span = converted_span(options.result, options.dst)
+    clips = _clips(options)
+    span = converted_span(*clips)
     check_counts(*clips, span)
-    if span != WHOLE and clips[1].is_video:
+    if span != WHOLE:
         console.say(f'Only the part of dst that "{options.result.name}" was made from is compared.')
     src_faceset = Faceset.open(options.src_aligned)
     dst_faceset = None if options.dst_aligned is None else Faceset.open(options.dst_aligned)
@@ -86,6 +94,16 @@ def run(options: EvaluateOptions) -> Report:
         write_json(options.output, plain(result))
         console.say(f'metrics written to "{options.output}"')
     return report
+
+
+def _clips(options: EvaluateOptions) -> tuple[FrameSource, FrameSource]:
+    """Open both clips, with square pixels."""
+    dst = open_source(options.dst, square_pixels=True)
+    result = open_source(options.result, square_pixels=True)
+    aspect = dst.video_format.aspect
+    if alike(dst.own_size, result.own_size):  # images and some videos do not say their aspect
+        result.video_format = replace(result.video_format, aspect=aspect)
+    return dst, result
 
 
 def _read_faces(
@@ -144,6 +162,7 @@ def _observe(
     observed = console.progress(ordered_map(observer, pairs, workers=cores()), total, "Evaluating")
     observations: list[Observation] = _collect(observed, report)
     report.failures += dst.failures + result.failures
+    report.notes["the footage"] = dst.notes + result.notes
     return observations
 
 

@@ -199,6 +199,7 @@ def cell_colors(face: np.ndarray, hull: np.ndarray) -> np.ndarray:
     Returns
     -------
     colors : (8, 8, 3) float32
+        L is 0..100.
     """
     inside = (hull > 0).astype(np.float32)[..., None]
     lab = cv2.cvtColor(face, cv2.COLOR_BGR2Lab) * inside

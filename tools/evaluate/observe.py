@@ -13,7 +13,7 @@ from facelib import geometry
 from facelib.detectors import DETECTORS
 from facelib.faceset import Faceset
 from facelib.footage_match import find_mismatch
-from facelib.frame_scale import fit_to_size
+from facelib.frame_scale import fit_to_frames
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import hull_mask, inter_ocular
 from facelib.recognizers import RECOGNIZERS
@@ -124,7 +124,7 @@ def pair_frames(
     def position(frame: Frame, number: int) -> FramePosition:
         return number if result.is_video else natural_key(Path(frame.name).stem + ".png")
 
-    if not _alike(dst.size, result.size):
+    if not alike(dst.size, result.size):
         sizes = ["x".join(map(str, clip.size or ())) for clip in (result, dst)]
         console.warn(f"the result is {sizes[0]} pixels, dst {sizes[1]}: its frames are scaled")
     others = enumerate(result)
@@ -143,7 +143,7 @@ def pair_frames(
         raise other_frames(dst, result, f"more frames than the {count} of that part of dst")
 
 
-def _alike(first: tuple[int, int] | None, second: tuple[int, int] | None) -> bool:
+def alike(first: tuple[int, int] | None, second: tuple[int, int] | None) -> bool:
     """Whether two frame sizes differ by no more than an encoder's padding."""
     if first is None or second is None:
         return True
@@ -172,7 +172,7 @@ def centers_in(faceset: Faceset, dst: FrameSource) -> dict[str, np.ndarray]:
             f'the faces in --dst-aligned "{faceset.folder}" do not fit "{dst.path}": {problem}; '
             "extract faces from this footage, or leave --dst-aligned out"
         )
-    faces = fit_to_size(faceset, dst).by_frame()
+    faces = fit_to_frames(faceset, dst).by_frame()
     return {stem: infos[0].source_landmarks.mean(axis=0) for stem, infos in faces.items()}
 
 

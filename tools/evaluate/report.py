@@ -65,14 +65,14 @@ NOT_FOUND_LANDMARKS = 100 * NEAR  # a face farther away is not taken for the swa
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class FaceTrack:
     """The followed face over some frames, as arrays with one row per frame."""
 
     landmarks: np.ndarray
     embeddings: np.ndarray
 
     @classmethod
-    def of(cls, faces: Sequence[SeenFace]) -> "Track":
+    def of(cls, faces: Sequence[SeenFace]) -> "FaceTrack":
         """Stack the faces that were found."""
         found = [face.face for face in faces if face.face is not None]
         return cls(
@@ -91,7 +91,7 @@ class Track:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ComparedFrames:
     """The frames of one version that have a face in dst.
 
     Attributes
@@ -102,7 +102,7 @@ class Comparison:
         Where the version shows a face.
     shots, runs : (n,) int
         As in `metrics`.
-    result_faces, dst_faces : Track
+    result_faces, dst_faces : FaceTrack
         The faces of the frames in which both have one.
     """
 
@@ -111,11 +111,11 @@ class Comparison:
     found: np.ndarray
     indices: np.ndarray
     shots: np.ndarray
-    result_faces: Track
-    dst_faces: Track
+    result_faces: FaceTrack
+    dst_faces: FaceTrack
 
     @classmethod
-    def of(cls, observations: Sequence[Observation], version: str) -> "Comparison | None":
+    def of(cls, observations: Sequence[Observation], version: str) -> "ComparedFrames | None":
         """Return what a version shows; None if it shows no face at all."""
         pairs = [(o, o.dst if version == "dst" else o.compared.get(version)) for o in observations]
         kept = [(o, o.dst, face) for o, face in pairs if o.dst is not None and face is not None]
@@ -129,9 +129,9 @@ class Comparison:
             dst=all_dst,
             found=np.array([face.face is not None for _, _, face in kept]),
             indices=np.array([o.index for o, _, _ in kept]),
-            shots=metrics.label_shots(thumbnails, Track.of(all_dst).landmarks),
-            result_faces=Track.of([face for _, face in both]),
-            dst_faces=Track.of([dst for dst, _ in both]),
+            shots=metrics.label_shots(thumbnails, FaceTrack.of(all_dst).landmarks),
+            result_faces=FaceTrack.of([face for _, face in both]),
+            dst_faces=FaceTrack.of([dst for dst, _ in both]),
         )
 
     def with_failures(self, values: np.ndarray, failed: float) -> np.ndarray:
@@ -165,7 +165,7 @@ def compare(
     src : (D,) float32
         The embedding that represents src.
     """
-    frames = Comparison.of(observations, version)
+    frames = ComparedFrames.of(observations, version)
     if frames is None:
         return {row.key: math.nan for row in ROWS} | {"face_found": 0.0}
     return {
@@ -176,8 +176,8 @@ def compare(
     }
 
 
-def _identity(frames: Comparison, src: np.ndarray, recognizer: Recognizer) -> dict[str, float]:
-    dst = Track.of(frames.dst).embeddings
+def _identity(frames: ComparedFrames, src: np.ndarray, recognizer: Recognizer) -> dict[str, float]:
+    dst = FaceTrack.of(frames.dst).embeddings
     typical = similarity.spread_out(len(dst), REFERENCES)
     dst_reference = similarity.medoid(dst[typical], recognizer.distance)
     # without a face there is nothing of src, and it is no farther from dst than dst
@@ -194,12 +194,12 @@ def _identity(frames: Comparison, src: np.ndarray, recognizer: Recognizer) -> di
     }
 
 
-def _expression(frames: Comparison) -> dict[str, float]:
+def _expression(frames: ComparedFrames) -> dict[str, float]:
     result, dst, shots = frames.result_faces, frames.dst_faces, frames.shots
     openings = [frames.standing_still(values) for values in result.openings()]
     mouth, eyes = (
         metrics.following(values, dst_values, shots)
-        for values, dst_values in zip(openings, Track.of(frames.dst).openings(), strict=True)
+        for values, dst_values in zip(openings, FaceTrack.of(frames.dst).openings(), strict=True)
     )
     turned = frames.with_failures(metrics.pose_error(result.poses(), dst.poses()), NOT_FOUND_POSE)
     away = metrics.landmark_error(result.landmarks, dst.landmarks)
@@ -217,7 +217,7 @@ def _expression(frames: Comparison) -> dict[str, float]:
     }
 
 
-def _appearance(frames: Comparison) -> dict[str, float]:
+def _appearance(frames: ComparedFrames) -> dict[str, float]:
     """Return what is measured in the pixels, and so in frames without a face too, and jitter."""
     runs = metrics.label_runs(frames.indices, frames.shots)
     found = metrics.label_runs(frames.indices[frames.found], frames.shots[frames.found])

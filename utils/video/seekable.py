@@ -19,11 +19,13 @@ from typing import NamedTuple
 
 from utils.errors import InputError
 from utils.images import read_image
+from utils.video.aspect import to_square
 from utils.video.av_types import VideoFrame
-from utils.video.color import ToBgr
-from utils.video.decoder import Damage, VideoSource, decoded, footage
+from utils.video.decoder import Damage, VideoSource, aspect_of, decoded, footage
+from utils.video.demux import demux
 from utils.video.frame import Frame
 from utils.video.source import FrameSource
+from utils.video.steady import SteadyBgr
 
 KEPT_BYTES = 512_000_000
 KEPT_BEFORE = 16
@@ -109,7 +111,7 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
         Timestamps of some frames, numbered by sequential reading, to check the numbering.
     """
     if not isinstance(source, VideoSource):
-        return FolderFrames(source.files)
+        return FolderFrames(source.files, source.stretch)
     return open_sought(source, known) or InOrderFrames(source)
 
 
@@ -134,13 +136,14 @@ def count_frames(source: FrameSource) -> int | None:
 class FolderFrames(RandomFrames):
     """The images of a folder."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], stretch: Fraction | None = None) -> None:
         super().__init__()
-        self._files = files
+        self._files, self._stretch = files, stretch
         self.names = [file.name for file in self._files]
 
     def _read(self, index: int) -> Iterator[Frame]:
-        yield Frame(read_image(self._files[index]), index, self.names[index], None)
+        image = to_square(own := read_image(self._files[index]), self._stretch)
+        yield Frame(image, index, self.names[index], None, own=None if image is own else own)
 
 
 class SoughtFrames(RandomFrames):
@@ -155,7 +158,7 @@ class SoughtFrames(RandomFrames):
         self._number = {time: index for index, time in enumerate(times.all)}
         self._open = ExitStack()
         self._reopen()
-        self._to_bgr: ToBgr | None = None
+        self._to_bgr: SteadyBgr | None = None
         self._av_frames: Iterator[VideoFrame] = iter(())
         self._at = len(times.all)  # number of the next frame; none so far
 
@@ -210,9 +213,11 @@ class SoughtFrames(RandomFrames):
         return found
 
     def _frame(self, number: int, av_frame: VideoFrame) -> Frame:
-        self._to_bgr = self._to_bgr or ToBgr(av_frame)
+        aspect = aspect_of(self._stream)
+        self._to_bgr = self._to_bgr or SteadyBgr(av_frame, aspect)
         time = av_frame.pts * self._stream.time_base - self._source.video_format.origin
-        return Frame(self._to_bgr(av_frame), number, self.names[number], time)
+        image = to_square(own := self._to_bgr(av_frame, aspect), self._source.stretch)
+        return Frame(image, number, self.names[number], time, own=None if image is own else own)
 
 
 class InOrderFrames(RandomFrames):
@@ -254,8 +259,11 @@ def _packet_times(source: VideoSource, known: Mapping[int, Fraction]) -> _Times 
         if stream.codec_context.name not in ONE_FRAME_A_PACKET:
             return None
         time_base = stream.time_base
-        packets = [packet for packet in container.demux(stream) if packet.size]
+        restarts: list[Fraction] = []
+        packets = [packet for packet in demux(container, stream, restarts=restarts) if packet.size]
         packets = [packet for packet in packets if not packet.is_discard]
+    if restarts:  # a position in such a file cannot be sought by its time
+        return None
     if not packets or any(packet.pts is None or packet.is_corrupt for packet in packets):
         return None
     times = sorted({packet.pts for packet in packets})
