@@ -265,18 +265,20 @@ def test_a_video_of_a_part_is_compared_with_that_part(times, frames, tmp_path):
     assert [pair.dst.index for pair in pairs] == list(range(4, 10))
     for pair in pairs:
         assert np.abs(pair.result.astype(int) - pair.dst.image).mean() < 4
-    # it is the log of another clip
-    assert converted_span(result, tmp_path / "other.mp4") == WHOLE
+    other = open_source(shutil.copy(dst, tmp_path / "other.mp4"))  # the log names dst.mp4
+    assert converted_span(other, clips[1]) == WHOLE
 
 
 def test_a_run_that_was_stopped_does_not_count(frames, tmp_path):
-    result, dst = tmp_path / "result.mp4", tmp_path / "dst.mp4"
+    even = [frame[:298, :298] for frame in frames]
+    result, dst = (make_video(tmp_path / name, even[:2]) for name in ("result.mp4", "dst.mp4"))
+    clips = open_source(dst), open_source(result)
     write_log(result, dst, "4", "9")
     log(result, "begun", model="H64", options={"input_dir": str(dst), "from_": "7"})
-    assert converted_span(result, dst) == Span(4, 9)
+    assert converted_span(*clips) == Span(4, 9)
     damaged = result.with_name(result.name + "_log.jsonl")
     damaged.write_text('{"event": "begun", "options": {"input_dir": "dst.mp4", "to": "?"}}\n[3')
-    assert converted_span(result, dst) == WHOLE
+    assert converted_span(*clips) == WHOLE
 
 
 @pytest.mark.parametrize("count", [FRAMES - 1, FRAMES + 1])
