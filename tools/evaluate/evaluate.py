@@ -19,6 +19,7 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models.checkpoint import load_model
 from tools.evaluate.baseline import AverageFace
+from tools.evaluate.conversion_log import check_counts, converted_span
 from tools.evaluate.observe import (
     FaceNetworks,
     Observation,
@@ -36,6 +37,7 @@ from utils.files import write_json
 from utils.images import Image, to_float
 from utils.options import to_json
 from utils.parallel import Failure, cores, ordered_map
+from utils.video.frame import WHOLE, Span
 from utils.video.io import open_source
 from utils.video.source import FrameSource
 
@@ -55,6 +57,10 @@ def run(options: EvaluateOptions) -> Report:
     if options.model_dir is not None and options.dst_aligned is None:
         raise UsageError("--model-dir needs --dst-aligned, the faces that the model reconstructs")
     clips = _clips(options)
+    span = converted_span(*clips)
+    check_counts(*clips, span)
+    if span != WHOLE:
+        console.say(f'Only the part of dst that "{options.result.name}" was made from is compared.')
     src_faceset = Faceset.open(options.src_aligned)
     dst_faceset = None if options.dst_aligned is None else Faceset.open(options.dst_aligned)
     report = Report(notes={"not read in --src-aligned": src_faceset.skipped})
@@ -63,10 +69,12 @@ def run(options: EvaluateOptions) -> Report:
     networks = FaceNetworks(
         options.detector, options.landmarker, options.recognizer, cpu_only=options.cpu_only
     )
-    centers = None if dst_faceset is None else centers_in(dst_faceset, clips[0].stretch)
+    centers = None if dst_faceset is None else centers_in(dst_faceset, clips[0])
     recognizer = RECOGNIZERS.load(options.recognizer)()
     src = _reference(networks, src_faces, recognizer, report)
-    observations = _observe(Observer(networks, centers, average), *clips, options.every, report)
+    observations = _observe(
+        Observer(networks, centers, average), *clips, options.every, span, report
+    )
     frames = _count(observations, report)
     if not frames["measured"]:
         raise InputError(
@@ -140,11 +148,17 @@ def _collect(results: Iterable[Any], report: Report) -> list[Any]:
 
 
 def _observe(
-    observer: Observer, dst: FrameSource, result: FrameSource, every: int, report: Report
+    observer: Observer,
+    dst: FrameSource,
+    result: FrameSource,
+    every: int,
+    span: Span,
+    report: Report,
 ) -> list[Observation]:
     """Observe every pair of frames, on all cores."""
-    pairs = pair_frames(dst, result, every)
-    total = None if dst.count is None else -(-dst.count // every)
+    pairs = pair_frames(dst, result, every, span)
+    count = span.count(dst.count, dst.rate) if result.is_video else dst.count
+    total = None if count is None else -(-count // every)
     observed = console.progress(ordered_map(observer, pairs, workers=cores()), total, "Evaluating")
     observations: list[Observation] = _collect(observed, report)
     report.failures += dst.failures + result.failures
@@ -157,8 +171,9 @@ def _count(observations: Sequence[Observation], report: Report) -> dict[str, Any
     wanted = [o for o in observations if o.wanted]
     faces = [o for o in wanted if o.dst is not None]
     missing = [o.name for o in wanted if not o.in_result]
-    faceless = [o.name for o in faces if o.in_result and o.compared["result"] is None]
-    measured = len([o for o in faces if o.compared["result"] is not None])
+    seen = [(o.name, face) for o in faces if (face := o.compared["result"]) is not None]
+    faceless = [name for name, face in seen if face.face is None]
+    measured = len(seen) - len(faceless)
     blank = [o.name for o in wanted if o.dst is None]
     report.counts |= {"frames": len(observations), "frames measured": measured}
     report.notes |= {

@@ -113,8 +113,25 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
     """
     if not isinstance(source, VideoSource):
         return FolderFrames(source.files, source.stretch)
+    return open_sought(source, known) or InOrderFrames(source)
+
+
+def open_sought(
+    source: VideoSource,
+    known: Mapping[int, Fraction] | None = None,
+    kept_before: int = KEPT_BEFORE,
+) -> SoughtFrames | None:
+    """Open a video for random access; None if it can only be read sequentially."""
     times = _packet_times(source, known or {})
-    return InOrderFrames(source) if times is None else SoughtFrames(source, times)
+    return None if times is None else SoughtFrames(source, times, kept_before)
+
+
+def count_frames(source: FrameSource) -> int | None:
+    """Count the frames without decoding them; None if the packets do not tell."""
+    if not isinstance(source, VideoSource):
+        return len(source.files)
+    times = _packet_times(source, {})
+    return None if times is None else len(times.all)
 
 
 class FolderFrames(RandomFrames):
@@ -133,8 +150,9 @@ class FolderFrames(RandomFrames):
 class SoughtFrames(RandomFrames):
     """The frames of a video whose timestamps are known from its packets."""
 
-    def __init__(self, source: VideoSource, times: _Times) -> None:
+    def __init__(self, source: VideoSource, times: _Times, kept_before: int = KEPT_BEFORE) -> None:
         super().__init__()
+        self._kept_before = kept_before
         self.names = [_name(index) for index in range(len(times.all))]
         self._source = source
         self._times = times
@@ -148,6 +166,10 @@ class SoughtFrames(RandomFrames):
     def close(self) -> None:
         """Close the file."""
         self._open.close()
+
+    def steps_to(self, index: int) -> int:
+        """Return how many frames must be decoded to get to a frame from elsewhere."""
+        return index - self._times.key_before(index)
 
     def _read(self, index: int) -> Iterator[Frame]:
         start = self._times.key_before(index)
@@ -180,7 +202,7 @@ class SoughtFrames(RandomFrames):
 
     def _go_on(self, index: int) -> deque[tuple[int, VideoFrame]]:
         """Decode up to a frame; return it after some frames before it."""
-        found: deque[tuple[int, VideoFrame]] = deque(maxlen=KEPT_BEFORE + 1)
+        found: deque[tuple[int, VideoFrame]] = deque(maxlen=self._kept_before + 1)
         for av_frame in self._av_frames:
             number = self._number.get(av_frame.pts, -1)
             self._at = number + 1
