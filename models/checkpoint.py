@@ -21,14 +21,14 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models import MODELS
+from models import MODELS, retention
 from models.base import ModelBase
 from utils import console, options
 from utils.errors import InputError, ModelError, UsageError
@@ -82,12 +82,12 @@ def save_generation(
     weights: Mapping[str, list[np.ndarray]],
     optimizer: Mapping[str, np.ndarray],
     history: np.ndarray,
-    keep: int,
+    keep: int | None,
 ) -> Path:
-    """Write a generation, make it the newest in one rename, and remove all but the newest `keep`.
+    """Write a generation and make it the newest in one rename.
 
-    `state` must contain "model" and "iteration". After an OSError (a full disk) the older
-    generations are intact.
+    All but the newest `keep` are removed; None leaves that to `remove_old`. `state` must contain
+    "model" and "iteration". After an OSError (a full disk) the older generations are intact.
     """
     folder = model_dir / GENERATIONS
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,8 +110,8 @@ def save_generation(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    for old in generations(model_dir)[max(keep, 1) :]:
-        shutil.rmtree(old, ignore_errors=True)
+    if keep is not None:
+        _remove_all_but(model_dir, _iterations(model_dir)[: max(keep, 1)])
     return final
 
 
@@ -174,8 +174,31 @@ def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | Non
 
 def remove_newer(model_dir: Path, iteration: int) -> None:
     """Remove the generations after an iteration."""
+    _remove_all_but(model_dir, [found for found in _iterations(model_dir) if found <= iteration])
+
+
+def remove_old(model_dir: Path, keep: int, healthy: int, *, ended: bool = False) -> None:
+    """Remove what need not be kept, while a model is trained or when that has ended."""
+    kept = retention.kept_at_the_end if ended else retention.kept_while_training
+    _remove_all_but(model_dir, kept(_iterations(model_dir), keep, healthy))
+
+
+def remove_oldest(model_dir: Path, healthy: int) -> int | None:
+    """Remove the generation that is dispensable and return its iteration; None when none is."""
+    found = _iterations(model_dir)
+    oldest = retention.dispensable(found, healthy)
+    if oldest is not None:
+        _remove_all_but(model_dir, set(found) - {oldest})
+    return oldest
+
+
+def _iterations(model_dir: Path) -> list[int]:
+    return [int(path.name) for path in generations(model_dir)]
+
+
+def _remove_all_but(model_dir: Path, kept: Collection[int]) -> None:
     for path in generations(model_dir):
-        if int(path.name) > iteration:
+        if int(path.name) not in kept:
             shutil.rmtree(path, ignore_errors=True)
 
 

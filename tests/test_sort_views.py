@@ -84,7 +84,7 @@ def test_a_full_disk_fails_the_view_and_not_the_sort(tmp_path, view, monkeypatch
     real = os.fsync
 
     def full(handle):
-        if any(os.path.samestat(os.fstat(handle), file.stat()) for file in tmp_path.glob(".x.*")):
+        if any(os.path.samestat(os.fstat(handle), file.stat()) for file in tmp_path.glob(".*")):
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 

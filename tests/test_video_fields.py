@@ -92,12 +92,17 @@ def face_of(folder):
     write_face(folder / "aligned" / "0.png", np.zeros((64, 64, 3), np.uint8), info)
 
 
-@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(
-    ("codec", "suffix"),
-    [("h264", "mp4"), ("h264", "mkv"), ("prores", "mov"), ("ffv1", "mkv"), ("png", "mov")],
+    ("codec", "suffix", "order"),
+    [
+        ("h264", "mp4", "tff"),
+        ("h264", "mkv", "bff"),
+        ("prores", "mov", "bff"),
+        ("ffv1", "mkv", "bff"),
+        ("png", "mov", "tff"),
+    ],
 )
-def test_a_conversion_keeps_the_fields(tmp_path, order, codec, suffix):
+def test_a_conversion_keeps_the_fields(tmp_path, codec, suffix, order):
     clip = write_clip(tmp_path / "clip.mp4", order)
     face_of(tmp_path)
     report = convert.run(options(tmp_path, f"x.{suffix}", input_dir=clip, codec=codec), INVERT)

@@ -18,7 +18,7 @@ from tools.video import extract as extracting
 from tools.video.options import CutOptions, ExtractFramesOptions
 from utils.video.io import open_source
 from utils.video.seekable import open_random
-from utils.video.steady import fit
+from utils.video.uniform_size import fit
 
 RATE = Fraction(25)
 SECOND = [i / RATE for i in range(25)]

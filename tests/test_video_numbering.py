@@ -88,8 +88,7 @@ def renumbered(clip, folder, by, name="{:06d}.png"):
     return folder
 
 
-@pytest.mark.parametrize("name", ["{:06d}.png", "clip.{:05d}.png"])
-@pytest.mark.parametrize("by", [0, 1])
+@pytest.mark.parametrize(("name", "by"), [("{:06d}.png", 1), ("clip.{:05d}.png", 0)])
 def test_all_images_of_a_video_get_their_times_counted_from_0_or_1(clip, tmp_path, by, name):
     folder = renumbered(clip, tmp_path / "in", by, name)
     (folder / "timestamps.json").unlink()

@@ -218,6 +218,7 @@ def test_what_is_written_with_more_than_8_bits_is_exact(matrix, depth):
         assert found.shape[2] == 3 or np.array_equal(found[..., 3], wide[..., 3])
 
 
+@pytest.mark.slow  # libswscale takes seconds to prepare each tone mapping
 def test_hdr_of_16_bits_is_the_same_picture_as_that_of_8():
     """PQ: black, and white above the brightest that is shown, are the ends of both."""
     luma = np.linspace(64, 940, 64).round().astype(int)[None].repeat(16, 0)

@@ -168,11 +168,12 @@ def test_the_layout_of_a_description(stated, layout, order):
     assert (found.layout, found.order, found.count) == (layout, order, len(order))
 
 
-def test_every_tool_treats_uncompressed_sound_alike(tmp_path):
+def test_every_tool_treats_uncompressed_sound_alike(tmp_path, capsys):
     """`convert`, `video cut` by copying and by re-encoding, and `video denoise`."""
     write_footage(tmp_path, 10, video="x.avi")
     clip = pcm_clip(tmp_path / "x.avi", "pcm_s16le", tones(2))
     convert.run(options(tmp_path, "a.mp4", input_dir=clip, audio_codec="alac"), INVERT)
+    assert "re-encoded as ALAC" in capsys.readouterr().out.splitlines()[0]
     cutting.run(CutOptions(input_file=clip, output_file=tmp_path / "b.mp4", audio_codec="alac"))
     cut = CutOptions(input_file=clip, output_file=tmp_path / "c.mp4", from_="1", audio_codec="alac")
     cutting.run(cut)

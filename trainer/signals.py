@@ -20,6 +20,11 @@ class StopRequest:
         self._numbers: list[int] = []
 
     @property
+    def count(self) -> int:
+        """How often someone asked; a terminal that is closed does not count."""
+        return sum(number != signals.SIGHUP for number in self._numbers)
+
+    @property
     def received(self) -> bool:
         """Whether there was a request."""
         return bool(self._numbers)

@@ -21,11 +21,12 @@ from converters.output.naming import END, is_named, parts_dir, record_name
 from converters.output.parts import PartRecord, PartWriter
 from converters.output.request import OutputRequest
 from converters.pipeline import Converted
+from utils import console
 from utils.errors import InputError, UserError
 from utils.files import Manifest, remove_leftovers
 from utils.provenance import mark
 from utils.provenance.sidecar import sign_video
-from utils.video.audio import Sound
+from utils.video.audio import Sound, sound_notes
 from utils.video.codecs import CONTAINERS
 from utils.video.concat import Part, join
 from utils.video.container import time_base_of
@@ -119,6 +120,10 @@ class VideoOutput(Output):
         self._folder.rmdir()
 
     def __enter__(self) -> Self:
+        sound = Sound.of(self._source, codec=self._encoder.audio_codec)
+        if sound and END not in self._manifest:  # said now, because it matters before the night
+            for note in sound_notes(sound, CONTAINERS[self._videos[""].suffix.lower()]):
+                console.say(note)
         self._manifest.__enter__()
         return self
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from facelib import geometry, similarity
-from facelib.faceset import FaceInfo, Faceset, held_out, read_face
+from facelib import geometry, held_out, similarity
+from facelib.faceset import FaceInfo, Faceset, read_face
 from facelib.landmarks import hull_mask
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
@@ -193,7 +193,7 @@ def _count(observations: Sequence[Observation], report: Report) -> dict[str, Any
 
 def _reconstruct(model_dir: Path, faceset: Faceset, report: Report) -> dict[str, Any]:
     """Return how well the model reconstructs the dst faces that were held out of training."""
-    unseen = [face for face in faceset if held_out(face[1])]
+    _, unseen = held_out.of_model(model_dir)[1].split(faceset)
     if not unseen:
         return {"ssim": np.nan, "faces": 0}
     device.tune()

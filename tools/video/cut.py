@@ -29,7 +29,7 @@ from utils.video.frame import Span
 from utils.video.options import encoder_for
 from utils.video.sink import VideoSink
 from utils.video.source import span_between
-from utils.video.tracks import fits
+from utils.video.trial import fits
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from utils.video.channels import Channels, channels_in
 from utils.video.codecs import AUDIO_CODECS
 from utils.video.demux import demux, open_input, runs_freely
 from utils.video.source import FrameSource
-from utils.video.tracks import Encoding, Track, encodings, fits, make_track
+from utils.video.tracks import Encoding, SoundTrack, make_track
+from utils.video.trial import encodings, fits
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class AudioCopy:
 
     def __init__(self, output: Container) -> None:
         self._output = output
-        self._tracks: dict[int, Track] = {}  # by the index of the stream in the input
+        self._tracks: dict[int, SoundTrack] = {}  # by the index of the stream in the input
         self._packets: Iterator[Packet] = iter(())
         self._next: Packet = None
         self._origin = Fraction(0)
@@ -98,9 +99,8 @@ class AudioCopy:
         self._origin, self._notes = sound.origin + first, notes
         self._cut = first > 0
         self._last = None if last is None else last - first
-        known = channels_in(container)
-        for number, stream in enumerate(container.streams.audio, 1):
-            self._add(number, stream, known.get(stream.index), sound)
+        for choice in choices(container, sound, self._output.format.name):
+            self._add(container.streams[choice.index], choice)
         wanted = [stream for stream in container.streams if stream.index in self._tracks]
         # sound goes on with the video where the clock restarts
         video = next(iter(container.streams.video), None) if runs_freely(container) else None
@@ -111,25 +111,14 @@ class AudioCopy:
             self._packets = demux(container, video, wanted)
             self._step()
 
-    def _add(self, number: int, stream: Stream, channels: Channels | None, sound: Sound) -> None:
-        """Add a track in the best way that the container can hold it."""
-        context, container = stream.codec_context, self._output.format.name
-        name = f"sound track {number}"
-        if context is None or channels is None:
-            self._notes.append(f"{name} has an unknown format and was dropped")
+    def _add(self, stream: Stream, choice: "Choice") -> None:
+        if choice.note:
+            self._notes.append(choice.note)
+        if choice.channels is None:
             return
-        name += f" ({context.name}, {channels.stated})"
-        for encoding in encodings(stream, channels, container, sound.codec):
-            if fits(sound.path, stream, container, channels, encoding):
-                break
-        else:
-            self._notes.append(f"{name} does not fit into {container} and was dropped; use .mkv")
-            return
-        if encoding is not None:
-            self._notes.append(f"{name} {_outcome(encoding, channels, container)}")
-        track = make_track(self._output, stream, channels, encoding)
+        track = make_track(self._output, stream, choice.channels, choice.encoding)
         self._tracks[stream.index] = track
-        self.names.append(name)
+        self.names.append(choice.name)
         if language := stream.metadata.get("language"):
             track.stream.metadata["language"] = language
 
@@ -180,10 +169,65 @@ class AudioCopy:
             self._refused += 1
 
 
+@dataclass(frozen=True)
+class Choice:
+    """How a sound track gets into a container.
+
+    Attributes
+    ----------
+    index : int
+        The index of its stream.
+    name : str
+        For messages.
+    channels : Channels or None
+        Its channels; None if it is dropped.
+    encoding : Encoding or None
+        How it is re-encoded; None if it is copied.
+    note : str
+        What the user should know; empty if it is copied.
+    """
+
+    index: int
+    name: str
+    channels: Channels | None = None
+    encoding: Encoding | None = None
+    note: str = ""
+
+
+def choices(opened: Container, sound: Sound, container: str) -> list[Choice]:
+    """Return the best way to store each track of the opened `sound`, found by trials."""
+    known = channels_in(opened)
+    return [
+        _choice(f"sound track {number}", stream, known.get(stream.index), sound, container)
+        for number, stream in enumerate(opened.streams.audio, 1)
+    ]
+
+
+def sound_notes(sound: Sound, container: str) -> list[str]:
+    """Return what will happen to sound in a container, before anything is written."""
+    with sound.open() as opened:
+        return [choice.note for choice in choices(opened, sound, container) if choice.note]
+
+
+def _choice(
+    name: str, stream: Stream, channels: Channels | None, sound: Sound, container: str
+) -> Choice:
+    context = stream.codec_context
+    if context is None or channels is None:
+        return Choice(stream.index, name, note=f"{name} has an unknown format and is dropped")
+    name += f" ({context.name}, {channels.stated})"
+    for encoding in encodings(stream, channels, container, sound.codec):
+        if fits(sound.path, stream, container, channels, encoding):
+            note = f"{name} {_outcome(encoding, channels, container)}" if encoding else ""
+            return Choice(stream.index, name, channels, encoding, note)
+    note = f"{name} does not fit into {container} and is dropped; use .mkv"
+    return Choice(stream.index, name, note=note)
+
+
 def _outcome(encoding: Encoding, channels: Channels, container: str) -> str:
     if encoding.is_pcm:
-        return f"was stored as {encoding.codec}, without loss"
+        return f"is stored as {encoding.codec}, without loss"
     fewer = av.AudioLayout(encoding.layout).nb_channels < channels.count
     mixed = f", mixed down to {encoding.layout}" if fewer else ""
     codec = encoding.codec.upper()
-    return f"does not fit into {container} and was re-encoded as {codec}{mixed}"
+    return f"does not fit into {container} and is re-encoded as {codec}{mixed}"

@@ -15,16 +15,15 @@ from utils.images import to_8_bits
 from utils.video.aspect import to_square
 from utils.video.av_types import Container, Packet, Stream, VideoFrame
 from utils.video.color import ToBgr
+from utils.video.damage import Damage, FrameSizes
 from utils.video.demux import demux, open_input, runs_freely
 from utils.video.fields import top_field_first
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FrameSource
-from utils.video.steady import SteadyBgr
+from utils.video.uniform_size import SteadyBgr
 
 CONTAINER_TICK = Fraction(1, 1_000_000)
 """Time base of a container's own times in FFmpeg (AV_TIME_BASE); streams have theirs."""
-SLACK = Fraction(1, 4)
-"""Seconds that may be missing before the announced end without reporting truncation."""
 MARGIN = 4096 * 2304
 """Pixels by which a frame may exceed twice the size stated in the header: recordings change."""
 NOT_FOOTAGE = frozenset({"tty", "concat", "hls", "dash", "image2"})
@@ -97,7 +96,7 @@ class VideoSource(FrameSource):
         """Decode; on leaving, early or not, describe damage in `failures`, changes in `notes`."""
         self.failures.clear()
         self.notes.clear()
-        damage, sizes = Damage(), _Sizes()
+        damage, sizes = Damage(), FrameSizes()
         with footage(self.path) as (container, stream):
             clock = _Clock(stream.time_base, self.video_format.origin, self.rate)
             stream.thread_type = "AUTO"
@@ -121,25 +120,6 @@ class _Shown(NamedTuple):
     duration: Fraction | None
     av_frame: VideoFrame
     aspect: Fraction
-
-
-class _Sizes:
-    """The sizes of the frames of a recording, as stored, and where each occurs first."""
-
-    def __init__(self) -> None:
-        self._first: dict[tuple[int, int], int] = {}
-
-    def see(self, av_frame: VideoFrame, index: int) -> None:
-        self._first.setdefault((av_frame.width, av_frame.height), index)
-
-    def sentences(self, name: str) -> list[str]:
-        """Return one sentence for each size after the first one."""
-        shapes = ["{} x {}".format(*shape) for shape in self._first]
-        return [
-            f'"{name}" changes from {shapes[0]} to {shape} at frame {index}; frames of that size '
-            f"were scaled to {shapes[0]}"
-            for shape, index in zip(shapes[1:], list(self._first.values())[1:], strict=True)
-        ]
 
 
 def name_of(index: int) -> str:
@@ -196,36 +176,6 @@ def _video_stream(container: Container, path: Path) -> Stream:
 def aspect_of(stream: Stream) -> Fraction:
     """Return the pixel aspect ratio of the frame decoded last, 1 if it is unknown."""
     return stream.codec_context.sample_aspect_ratio or Fraction(1)
-
-
-class Damage:
-    """Damage found while a video is decoded, and restarts of its clock."""
-
-    def __init__(self) -> None:
-        self.restarts: list[Fraction] = []
-        self.lost = 0
-        self.broken = False
-        self.reached = Fraction(0)
-        self.announced: Fraction | None = None
-
-    def sentences(self, name: str) -> list[str]:
-        """Return one sentence per kind of damage."""
-        found = []
-        if self.lost:
-            found.append(f'"{name}" is damaged: about {self.lost} frame(s) could not be decoded')
-        end = self.reached if self.announced is None else self.announced
-        if self.broken or end - self.reached > SLACK:
-            of = f" of {float(end):.1f}" if end > self.reached else ""
-            found.append(f'"{name}" is cut off after {float(self.reached):.1f}{of} seconds')
-        return found
-
-    def restart_sentences(self, name: str, origin: Fraction) -> list[str]:
-        """Return one sentence if the clock restarts."""
-        if not self.restarts:
-            return []
-        first, others = float(self.restarts[0] - origin), len(self.restarts) - 1
-        more = f" and {others} more time(s)" if others else ""
-        return [f'the clock of "{name}" restarts after {first:.1f} s{more}; time goes on evenly']
 
 
 def decoded(container: Container, stream: Stream, damage: Damage) -> Iterator[VideoFrame]:

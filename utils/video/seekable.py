@@ -21,11 +21,12 @@ from utils.errors import InputError
 from utils.images import read_image
 from utils.video.aspect import to_square
 from utils.video.av_types import VideoFrame
-from utils.video.decoder import Damage, VideoSource, aspect_of, decoded, footage
+from utils.video.damage import Damage
+from utils.video.decoder import VideoSource, aspect_of, decoded, footage
 from utils.video.demux import demux
 from utils.video.frame import Frame
 from utils.video.source import FrameSource
-from utils.video.steady import SteadyBgr
+from utils.video.uniform_size import SteadyBgr
 
 KEPT_BYTES = 512_000_000
 KEPT_BEFORE = 16
