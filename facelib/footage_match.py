@@ -28,6 +28,7 @@ from utils.video.source import FrameSource
 LEAST_SAMPLES, SAMPLES = 3, 8
 """Faces of each source that are compared, by the length of the footage."""
 FRAMES_FOR_SAMPLE = 60  # of the footage, for each face: so that the check costs 1 % of a conversion
+MOST_IN_FRAME = 8  # faces
 CHEAP = 24  # frames decoded from a key frame on
 EXACT = 0.9998  # correlation from which nothing better is looked for
 BETTER = 3.0  # so much farther from 1 is the correlation where the face does not belong
@@ -180,15 +181,22 @@ def _mismatch(samples: Sequence[Sample], frames: FrameReader) -> "Shift | Likene
 
 
 def _chosen(samples: Sequence[Sample], frames: FrameReader) -> list[Sample]:
-    """Return a few faces, spread over the footage, whose frames are soon decoded."""
+    """Return the faces of a few frames, spread over the footage, that are soon decoded."""
     count = int(np.clip(frames.length // FRAMES_FOR_SAMPLE, LEAST_SAMPLES, SAMPLES))
     cheap = [sample for sample in samples if frames.cost(sample.number) <= CHEAP]
     # best with some frames before it that can be searched without an earlier key frame
-    return _spread(
+    chosen = _spread(
         cheap if len(cheap) >= count else samples,
         count,
         lambda sample: abs(frames.cost(sample.number) - NEAR),
     )
+    numbers = {sample.number for sample in chosen}
+    by_frame: dict[int, list[Sample]] = {number: [] for number in sorted(numbers)}
+    for sample in samples:
+        if sample.number in numbers:
+            by_frame[sample.number].append(sample)
+    # all, because faces of two clips of one name would lie in the same frames
+    return [sample for faces in by_frame.values() for sample in faces[:MOST_IN_FRAME]]
 
 
 def _spread(samples: Sequence[Sample], count: int, cost: Callable[[Sample], int]) -> list[Sample]:

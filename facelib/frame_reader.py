@@ -11,6 +11,7 @@ from utils.video.seekable import FolderFrames, open_sought
 from utils.video.source import FrameSource
 
 IN_ORDER = 800  # frames read of a video without random access
+LARGEST = 2 << 30  # bytes: of a larger file the index of its frames takes long to make
 
 ReadFrame = Callable[[int], Image | None]
 """Returns the frame of that number, None if it cannot be read."""
@@ -39,7 +40,8 @@ def open_reader(source: FrameSource, stack: ExitStack) -> FrameReader:
     if not isinstance(source, VideoSource):
         folder = FolderFrames(source.files, source.stretch)
         return FrameReader(_reader(folder.__getitem__), lambda _: 0, len(folder))
-    sought = open_sought(source, kept_before=0)
+    small = source.path.stat().st_size <= LARGEST
+    sought = open_sought(source, kept_before=0) if small else None
     if sought is not None:
         stack.enter_context(sought)
         return FrameReader(_reader(sought.__getitem__), sought.steps_to, len(sought))
