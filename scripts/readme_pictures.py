@@ -585,7 +585,9 @@ def painted_screen(display: str) -> Image.Image:
         if image.getbbox() and time.monotonic() - since > SETTLED:
             return image
         time.sleep(0.5)
-    raise StepFailedError(f"no window was there after {PATIENCE} seconds")
+    raise StepFailedError(
+        f"no window was there after {PATIENCE} seconds; run it again when the machine is less busy"
+    )
 
 
 def find_program(*names: str) -> str:
