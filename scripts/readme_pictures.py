@@ -230,7 +230,7 @@ def src_person() -> Person:
 
 
 def dst_person() -> Person:
-    """Return somebody else, painted over her."""
+    """Return the invented man, painted over her."""
     image = astronaut()
     cutout = find_person(image)
     face = polygon(FACE, 1.5)
