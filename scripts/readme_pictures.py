@@ -290,8 +290,8 @@ def is_skin(image: Picture) -> Picture:
 
 def dark_hair(image: Picture) -> Picture:
     """Return the picture as it would be with almost black hair."""
-    grey = image.mean(axis=-1, keepdims=True)
-    return (grey**1.5 * floats([0.62, 0.5, 0.42])).astype(np.float32)
+    gray = image.mean(axis=-1, keepdims=True)
+    return (gray**1.5 * floats([0.62, 0.5, 0.42])).astype(np.float32)
 
 
 def pale(image: Picture) -> Picture:
