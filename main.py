@@ -3,15 +3,18 @@
 Nothing heavy is imported before the options are known, so every `--help` answers at once.
 """
 
+from utils import early
+
+if __name__ == "__main__":
+    early.exit_on_interrupt()  # the imports below take a moment
+
 import argparse
-import signal
 import sys
-import traceback
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
-from utils import command_line, console, options, program, questions
+from utils import command_line, console, options, program, questions, signals
 from utils.errors import ExitStatus, Interrupted, UsageError, sentence
 from utils.registry import Registry
 
@@ -152,7 +155,8 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     # DeepFaceLab had this flag; TensorFlow's log messages are always off here.
     argv = [word for word in argv if word != "--tf-suppress-std"]
-    signal.signal(signal.SIGTERM, _stop)
+    signals.raise_on_request()
+    console.open_missing()
     try:
         return _dispatch(argv)
     except (Interrupted, KeyboardInterrupt) as request:
@@ -163,13 +167,11 @@ def main(argv: list[str] | None = None) -> int:
         return problem.status
     except Exception as problem:  # noqa: BLE001 - the one place where any error becomes a sentence
         if "--debug" in argv:
-            traceback.print_exc()
+            console.print_traceback()
         console.error(sentence(problem))
         return ExitStatus.FAILED
-
-
-def _stop(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+    finally:
+        console.drop_unwritten()
 
 
 def _dispatch(argv: list[str]) -> int:

@@ -29,6 +29,7 @@ from utils.images import write_image
 from utils.options import to_json
 from utils.video.frame import WHOLE, Frame
 
+HIDDEN = "faces not converted, because they are occluded or out of the frame"
 UNMARKED = "not marked as synthetic and not signed: --no-provenance"
 
 
@@ -63,7 +64,9 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
         marked = "marked and signed" if signed else UNMARKED
         log(result, "finished", provenance=marked, failed=len(report.failures), **report.counts)
     report.notes["the result"] = output.notes + ([] if signed else [UNMARKED])
+    report.notes["the footage"] = job.footage.source.notes
     report.notes["no face files, ignored"] = list(job.faces.skipped)
+    report.notes["copies of faces, ignored"] = list(job.faces.copies)
     return report
 
 
@@ -140,7 +143,7 @@ def _pipeline(job: Job, timeline: LookTimeline, predictor: Predictor, output: Ou
 
 def _convert(frames: RemainingFrames, pipeline: Pipeline, output: Output) -> Report:
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
-    report.notes = {"no face in": []}
+    report.notes = {"no face in": [], HIDDEN: []}
     with closing(pipeline.run(frames)) as results:
         for converted in console.progress(results, frames.count, "convert"):
             output.add(converted)
@@ -159,7 +162,9 @@ def _count(report: Report, converted: Converted) -> None:
     report.counts["frames"] += 1
     report.counts["converted faces"] += converted.faces
     report.failures += converted.failures
-    if not converted.faces and not converted.failures:
+    if converted.hidden:
+        report.notes[HIDDEN].append(converted.frame.name)
+    elif not converted.faces and not converted.failures:
         report.counts["frames without a face"] += 1
         report.notes["no face in"].append(converted.frame.name)
 

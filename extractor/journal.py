@@ -12,6 +12,7 @@ same source, whatever their names are by now, and their debug images. Nothing el
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from extractor.options import ExtractOptions
@@ -20,10 +21,11 @@ from facelib.faceset import FaceInfo, Faceset
 from facelib.types import Face, Rect
 from utils.errors import InputError
 from utils.files import Manifest, move_to_trash, remove_leftovers
+from utils.lock import locked_folder
 from utils.options import to_json
 from utils.video.source import FrameSource
 
-JOURNAL = ".extract.jsonl"
+JOURNAL, LOCK = ".extract.jsonl", ".extract.lock"
 END = "*"  # not a possible frame name
 DECISIVE = (
     "face_type",
@@ -57,11 +59,16 @@ def header(options: ExtractOptions, source: FrameSource) -> Header:
     decisive = {name.replace("_", "-"): values[name] for name in DECISIVE}
     for name in REFERENCES:
         decisive[name.replace("_", "-")] = [_signature(path) for path in getattr(options, name)]
+    if source.stretch is not None:  # earlier versions searched such footage as it is
+        decisive["pixel-aspect"] = str(source.stretch)
     return {"version": 1, "source": source.path.name, "bytes": size, **decisive}
 
 
-def begin(folder: Path, header: Header, source: Path, *, overwrite: bool) -> Manifest:
-    """Return the journal to write to: a new one, or that of an interrupted run to continue.
+@contextmanager
+def opened(folder: Path, header: Header, source: Path, *, overwrite: bool) -> Iterator[Manifest]:
+    """Yield the journal to write to: a new one, or that of an interrupted run to continue.
+
+    Meanwhile no other run can write into the folder.
 
     Parameters
     ----------
@@ -77,7 +84,8 @@ def begin(folder: Path, header: Header, source: Path, *, overwrite: bool) -> Man
     Raises
     ------
     InputError
-        If the output folder belongs to another extraction and `overwrite` is not set.
+        If the output folder belongs to another extraction and `overwrite` is not set, or one is
+        running there.
     """
     path = folder / JOURNAL
     if folder.exists() and not folder.is_dir():
@@ -87,13 +95,15 @@ def begin(folder: Path, header: Header, source: Path, *, overwrite: bool) -> Man
             f'"{folder}" holds the frames, and faces written there would be taken for frames; '
             "choose another --output-dir"
         )
-    if overwrite:
-        _discard(folder, path, {str(header["source"])})
-    else:
-        _check(folder, path, header)
-    for each in (folder, debug_dir(folder)):
-        remove_leftovers(each)
-    return Manifest(path, header)
+    with locked_folder(folder, LOCK, "extract"):
+        if overwrite:
+            _discard(folder, path, {str(header["source"])})
+        else:
+            _check(folder, path, header)
+        for each in (folder, debug_dir(folder)):
+            remove_leftovers(each, ours=True)
+        with Manifest(path, header) as manifest:
+            yield manifest
 
 
 def _signature(path: Path) -> str:

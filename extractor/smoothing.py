@@ -67,7 +67,8 @@ def smoothed(results: Iterable[SmoothedFaces], every: int, noise: float) -> Iter
             elif here.frame.wanted:
                 before = _linked(here, reversed(past), -every)
                 after = _linked(here, coming, every)
-                yield replace(here, faces=[_smooth(f, before, after, noise) for f in here.faces])
+                faces = [_smooth(face, here.faces, before, after, noise) for face in here.faces]
+                yield replace(here, faces=faces)
             past.append(_without_image(here))
 
 
@@ -90,9 +91,14 @@ def _linked(here: Found, others: Iterable[SmoothedFaces], step: int) -> list[Seq
 
 
 def _smooth(
-    face: Face, before: list[Sequence[Face]], after: list[Sequence[Face]], noise: float
+    face: Face,
+    faces: Sequence[Face],
+    before: list[Sequence[Face]],
+    after: list[Sequence[Face]],
+    noise: float,
 ) -> Face:
-    past, future = list(_follow(face, before)), list(_follow(face, after))
+    """Return one of the faces of a frame, smoothed over the frames before and after it."""
+    past, future = list(_follow(face, faces, before)), list(_follow(face, faces, after))
     track = [*reversed(past), face, *future]
     if reach_of(len(track), len(past)) < NARROWEST:
         return face
@@ -100,11 +106,17 @@ def _smooth(
     return replace(face, landmarks=points, smoothed=True)
 
 
-def _follow(face: Face, frames: Iterable[Sequence[Face]]) -> Iterator[Face]:
-    """Yield the same face in frame after frame, until it is lost."""
-    for faces in frames:
-        best = max(faces, key=lambda other: overlap(face.rect, other.rect), default=None)
+def _follow(face: Face, faces: Sequence[Face], frames: Iterable[Sequence[Face]]) -> Iterator[Face]:
+    """Yield the same face, one of `faces`, in frame after frame, until it is lost."""
+    for others in frames:
+        best = _most_overlapping(face, others)
         if best is None or overlap(face.rect, best.rect) < SAME_FACE:
             return
+        if _most_overlapping(best, faces) is not face:  # that is the face beside it
+            return
         yield best
-        face = best
+        face, faces = best, others
+
+
+def _most_overlapping(face: Face, others: Sequence[Face]) -> Face | None:
+    return max(others, key=lambda other: overlap(face.rect, other.rect), default=None)

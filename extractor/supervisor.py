@@ -6,8 +6,8 @@ progress is replaced; the new one continues from the journal on disk and process
 was working on one at a time. What is being processed when a second worker dies is left out and
 named in the report.
 
-The worker ends with this process, however that ends. Ctrl-C and SIGTERM come here and are passed
-on.
+The worker ends with this process, however that ends. Ctrl-C, SIGTERM and SIGHUP come here and are
+passed on.
 """
 
 import _thread
@@ -22,11 +22,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import NoReturn
 
 from extractor.manual import WINDOW
 from extractor.options import ExtractOptions
-from utils import console
+from utils import console, signals
 from utils.console import Report
 from utils.errors import ExitStatus, Interrupted, UserError
 
@@ -125,12 +124,8 @@ class _Worker:
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, options, losses.suspects, losses.left_out)
         self._process = context.Process(target=_run_worker, args=arguments, daemon=True)
-        # Ctrl-C at a terminal goes to both; the worker must hear of it from here only
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
+        with signals.ignored_by_children():
             self._process.start()
-        finally:
-            signal.signal(signal.SIGINT, before)
         theirs.close()
 
     def __enter__(self) -> "_Worker":
@@ -222,22 +217,22 @@ def _run_worker(
     pipe: Connection, options: ExtractOptions, suspects: set[str], left_out: dict[str, str]
 ) -> None:
     """Run the stage and report its progress."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, signals.raise_interrupt)
     sending = threading.Lock()
 
     def send(kind: str, what: Message) -> None:
         with sending:
             pipe.send((kind, what))
 
-    threading.Thread(target=_listen, args=(pipe, send), daemon=True).start()
-    from extractor import extract  # not at the top: only the worker loads OpenCV and the networks
-    from extractor.in_flight import InFlight
-
     def listener(name: str, started: bool) -> None:
         send("started" if started else "finished", name)
 
     try:
+        threading.Thread(target=_listen, args=(pipe, send), daemon=True).start()
+        # not at the top: only the worker loads OpenCV and the networks
+        from extractor import extract
+        from extractor.in_flight import InFlight
+
         send("report", extract.run(options, InFlight(listener, suspects, left_out)))
     except KeyboardInterrupt:
         send("error", Interrupted())
@@ -245,10 +240,6 @@ def _run_worker(
         send("error", _portable(problem))
     finally:  # at once: native threads that are still running would print errors
         os._exit(ExitStatus.DONE)
-
-
-def _stop(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _listen(pipe: Connection, send: Callable[[str, Message], None]) -> None:

@@ -41,6 +41,8 @@ R = TypeVar("R")
 CHUNK = b"fsMt"
 MAX_PAYLOAD = 64 * 1024
 
+SAME_PLACE = 0.1  # mean distance of the landmarks of one face found twice, in face sizes
+
 
 def write_face(path: Path, image: np.ndarray, info: FaceInfo) -> None:
     """Write an aligned image (H, W, 3) uint8 BGR with its metadata as PNG, atomically.
@@ -252,6 +254,30 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
             return Faceset(self.folder, self._faces[index])
         return self._faces[index]
 
+    def without_copies(self) -> tuple["Faceset", list[str]]:
+        """Return the faces without those whose landmarks another face of the frame has too.
+
+        Returns
+        -------
+        faces : Faceset
+            The first one of each.
+        copies : list of str
+            A sentence for each of the others.
+        """
+        frames: dict[str, list[tuple[Path, FaceInfo]]] = {}
+        copies = []
+        for path, info in self:
+            kept = frames.setdefault(PurePosixPath(info.source_name).stem, [])
+            same = next((other for other, one in kept if _same_place(one, info)), None)
+            if same is None:
+                kept.append((path, info))
+            else:
+                copies.append(f'"{path.name}" shows the same face of a frame as "{same.name}"')
+        if not copies:
+            return self, []
+        chosen = {path for kept in frames.values() for path, _ in kept}
+        return Faceset(self.folder, [f for f in self if f[0] in chosen], self.skipped), copies
+
     def by_frame(self) -> dict[str, list[FaceInfo]]:
         """Return the faces of each frame, keyed by the stem of its name, ordered by face index."""
         frames: dict[str, list[FaceInfo]] = {}
@@ -260,3 +286,10 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
         for faces in frames.values():
             faces.sort(key=lambda info: info.face_index)
         return frames
+
+
+def _same_place(one: FaceInfo, other: FaceInfo) -> bool:
+    """Whether the landmarks of two faces of a frame lie so near that they are of one face."""
+    offsets = one.source_landmarks - other.source_landmarks
+    size = float(np.ptp(one.source_landmarks, axis=0).max())
+    return float(np.hypot(*offsets.T).mean()) < SAME_PLACE * size

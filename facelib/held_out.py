@@ -177,9 +177,7 @@ def of_model(model_dir: Path) -> list[HeldOut]:
 
 
 def _block(part: Any, path: Path) -> Block:  # noqa: ANN401 - JSON of any kind
-    values: list[Any] = (
-        [part.get(name) for name in Block._fields] if isinstance(part, dict) else []
-    )
+    values: list[Any] = [part.get(name) for name in Block._fields] if isinstance(part, dict) else []
     if [type(value) for value in values] != [str, int, int, int, int]:
         raise InputError(f'the list of held-out frames "{path}" is damaged; {RESTORE}')
     return Block(*values)

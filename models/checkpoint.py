@@ -21,18 +21,18 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models import MODELS
+from models import MODELS, retention
 from models.base import ModelBase
 from utils import console, options
 from utils.errors import InputError, ModelError, UsageError
-from utils.files import read_record, sync, sync_folder
+from utils.files import TEMPORARY, read_record, sync, sync_folder
 
 VERSION = 1
 GENERATIONS, BACKUPS = "generations", "backups"
@@ -82,17 +82,18 @@ def save_generation(
     weights: Mapping[str, list[np.ndarray]],
     optimizer: Mapping[str, np.ndarray],
     history: np.ndarray,
-    keep: int,
+    keep: int | None,
 ) -> Path:
-    """Write a generation, make it the newest in one rename, and remove all but the newest `keep`.
+    """Write a generation and make it the newest in one rename.
 
-    `state` must contain "model" and "iteration". After an OSError (a full disk) the older
-    generations are intact.
+    All but the newest `keep` are removed; None leaves that to `remove_old`. `state` must contain
+    "model" and "iteration". After an OSError (a full disk) the older generations are intact.
     """
     folder = model_dir / GENERATIONS
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder)
-    temporary = folder / f".saving-{secrets.token_hex(4)}"
+    for each in (folder, model_dir / BACKUPS):
+        _remove_leftovers(each)
+    temporary = _temporary(folder)
     temporary.mkdir()
     try:
         flat = {f"{name}/{i}": a for name, arrays in weights.items() for i, a in enumerate(arrays)}
@@ -105,27 +106,41 @@ def save_generation(
         _write_json(temporary / "checksums.json", sums)
         for path in temporary.iterdir():
             sync(path)
-        final = folder / f"{int(state['iteration']):09d}"
-        if final.exists():  # the same iteration again: move the old one aside
-            final.rename(temporary.with_name(f"{temporary.name}-replaced"))
-        temporary.rename(final)
-        sync_folder(folder)
+        final = _place(temporary, folder, int(state["iteration"]))
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _remove_leftovers(folder)
-    for old in generations(model_dir)[max(keep, 1) :]:
-        shutil.rmtree(old, ignore_errors=True)
+    if keep is not None:
+        _remove_all_but(model_dir, _iterations(model_dir)[: max(keep, 1)])
+    return final
+
+
+def _place(temporary: Path, folder: Path, iteration: int) -> Path:
+    """Name a complete generation; at no moment is there none of its iteration."""
+    replaced = [path for path in _generations_in(folder) if int(path.name) == iteration]
+    name = f"{iteration:09d}"
+    final = folder / name
+    while final.exists():  # the same iteration again: one more zero makes it the newer one
+        final = final.with_name(f"0{final.name}")
+    temporary.rename(final)
+    sync_folder(folder)
+    for path in replaced:
+        shutil.rmtree(path, ignore_errors=True)
+    if not (folder / name).exists():
+        final = final.rename(folder / name)
     return final
 
 
 def generations(model_dir: Path) -> list[Path]:
     """Return the folders of all complete generations, newest first."""
-    folder = model_dir / GENERATIONS
+    return _generations_in(model_dir / GENERATIONS)
+
+
+def _generations_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()]
-    return sorted(found, key=lambda path: int(path.name), reverse=True)
+    return sorted(found, key=lambda path: (int(path.name), len(path.name)), reverse=True)
 
 
 def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | None:
@@ -159,8 +174,31 @@ def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | Non
 
 def remove_newer(model_dir: Path, iteration: int) -> None:
     """Remove the generations after an iteration."""
+    _remove_all_but(model_dir, [found for found in _iterations(model_dir) if found <= iteration])
+
+
+def remove_old(model_dir: Path, keep: int, healthy: int, *, ended: bool = False) -> None:
+    """Remove what need not be kept, while a model is trained or when that has ended."""
+    kept = retention.kept_at_the_end if ended else retention.kept_while_training
+    _remove_all_but(model_dir, kept(_iterations(model_dir), keep, healthy))
+
+
+def remove_oldest(model_dir: Path, healthy: int) -> int | None:
+    """Remove the generation that is dispensable and return its iteration; None when none is."""
+    found = _iterations(model_dir)
+    oldest = retention.dispensable(found, healthy)
+    if oldest is not None:
+        _remove_all_but(model_dir, set(found) - {oldest})
+    return oldest
+
+
+def _iterations(model_dir: Path) -> list[int]:
+    return [int(path.name) for path in generations(model_dir)]
+
+
+def _remove_all_but(model_dir: Path, kept: Collection[int]) -> None:
     for path in generations(model_dir):
-        if int(path.name) > iteration:
+        if int(path.name) not in kept:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -173,7 +211,7 @@ def back_up(model_dir: Path) -> Path:
     backup = model_dir / BACKUPS / newest.name
     if not backup.exists():
         backup.parent.mkdir(exist_ok=True)
-        temporary = backup.with_name(f".saving-{secrets.token_hex(4)}")
+        temporary = _temporary(backup.parent)
         try:
             shutil.copytree(newest, temporary, copy_function=_link)
             temporary.rename(backup)
@@ -293,11 +331,12 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
+def _temporary(folder: Path) -> Path:
+    """Return the name of a generation that is not complete yet."""
+    return folder / f"{TEMPORARY}{secrets.token_hex(4)}"
+
+
 def _remove_leftovers(folder: Path) -> None:
-    for path in _leftovers(folder):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _leftovers(folder: Path) -> Iterator[Path]:
-    """Return folders left by a save that was killed; only one trainer writes here at a time."""
-    return folder.glob(".saving-*")
+    """Remove what a killed save left in a folder; only one trainer writes here at a time."""
+    for left in (*folder.glob(f"{TEMPORARY}*"), *folder.glob(".saving-*")):  # the earlier name
+        shutil.rmtree(left, ignore_errors=True)

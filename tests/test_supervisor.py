@@ -163,7 +163,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(frames, astronaut, tmp_path)
     assert sorted(recorded(out)) == names(frames)
 
 
-@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGHUP", "SIGTERM", "SIGKILL"])
 def test_the_worker_ends_with_the_program(how, frames, tmp_path):
     put(frames, 8, WHITE)  # at the latest there it waits for the signal
     out = tmp_path / "out"
@@ -171,6 +171,8 @@ def test_the_worker_ends_with_the_program(how, frames, tmp_path):
     worker(process, out, at_least=2)
     if how == "Ctrl-C":
         os.killpg(process.pid, signal.SIGINT)  # a terminal's goes to everybody
+    elif how == "SIGHUP":
+        os.killpg(process.pid, signal.SIGHUP)
     else:
         process.send_signal(getattr(signal, how))
     status, printed = finish(process)

@@ -250,7 +250,8 @@ def _peek(argv: Sequence[str]) -> argparse.Namespace:
 def saved_options(model_dir: Path) -> dict[str, Any] | None:
     """Return the newest readable options in a model folder; None when there are none."""
     folders = [path for path in model_dir.glob("generations/*") if path.name.isdigit()]
-    for folder in sorted(folders, key=lambda path: int(path.name), reverse=True):
+    newest_first = sorted(folders, key=lambda path: (int(path.name), len(path.name)), reverse=True)
+    for folder in newest_first:
         try:
             values = read_record(folder / "options.json", "training options", None)
         except InputError:

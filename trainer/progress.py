@@ -41,7 +41,7 @@ class ProgressLine:
 
     def __init__(self, session: TrainingSession) -> None:
         self.session = session
-        self._terminal = sys.stdout.isatty()
+        self._terminal = console.is_terminal(sys.stdout)
         self._times: deque[tuple[float, float]] = deque(maxlen=WINDOW + 1)
         self._shown = 0.0
 

@@ -1,45 +1,15 @@
 """Steps that recover from faults: losses that are not finite, collapse, too little memory."""
 
-from collections import deque
-
-import numpy as np
-
 from models.backend import tf
-from models.base import Batch, ModelBase
 from trainer.data.loader import BatchLoader
+from trainer.health import CHECK_EVERY, RECENT, HealthGuard, Problem
 from trainer.progress import ProgressLine
 from trainer.session import TrainingSession
 from utils import console
 from utils.errors import UserError
-from utils.images import to_float
 
-RECENT = 50  # iterations whose loss must stay high
-BASELINE = 500  # iterations before them, for comparison
-MIN_BASELINE = 100  # ... of which so many must exist
-JUMP = 2.0
-CHECK_EVERY = 100  # iterations between two checks of the predictions
-CHECKED_FACES = 4  # of each side: far less work and memory than a step
-MIN_SLOPE = 1e-4  # of y (1 - y), the slope of a sigmoid; 0.15 to 0.25 for images of faces
+MAX_SKIPPED = 5  # steps in a row that are not finite
 OUT_OF_MEMORY = ("out of memory", "out_of_memory", "failed to allocate", "oom when")
-
-
-class CollapseDetector:
-    """Notices a loss that has doubled and stays high; single spikes are ignored."""
-
-    def __init__(self) -> None:
-        self._losses: deque[float] = deque(maxlen=BASELINE + RECENT)
-
-    def collapsed(self, loss: float) -> bool:
-        """Add the loss of one more iteration and tell whether training has collapsed."""
-        self._losses.append(loss)
-        if len(self._losses) < MIN_BASELINE + RECENT or loss < JUMP * self._losses[-RECENT - 1]:
-            return False  # nearly always, without sorting anything
-        losses = np.array(self._losses)
-        return bool(np.quantile(losses[-RECENT:], 0.25) > JUMP * np.median(losses[:-RECENT]))
-
-    def reset(self) -> None:
-        """Forget all losses: those that follow are not comparable."""
-        self._losses.clear()
 
 
 class StepRunner:
@@ -47,7 +17,8 @@ class StepRunner:
 
     def __init__(self, session: TrainingSession, loader: BatchLoader, line: ProgressLine) -> None:
         self._session, self._loader, self._line = session, loader, line
-        self._detector = CollapseDetector()
+        self._guard = HealthGuard()
+        self._skipped = 0
 
     def step(self) -> bool:
         """Do one step; False when it went wrong and the session has recovered.
@@ -67,55 +38,89 @@ class StepRunner:
                 raise
             self._halve_batch()
             return False
-        iteration = session.iteration
         if not result.finite:
-            self._roll_back(f"the loss of iteration {iteration + 1} is not a number", iteration)
+            self._skip()
             return False
-        if self._detector.collapsed(sum(result.losses.values())):
-            reason = f"the loss has more than doubled around iteration {iteration - RECENT}"
-            # generations saved since then may be affected
-            self._roll_back(f"{reason} and stays high", iteration - 2 * RECENT)
+        self._skipped = 0
+        sides = (dst, src) if swapped else (src, dst)
+        if self._guard.collapsed(sum(result.losses.values()), *sides):
+            since = session.iteration - RECENT
+            reason = f"the loss has more than doubled around iteration {since} and stays high"
+            self._roll_back(reason, since - RECENT)  # what was saved since then may be affected
             return False
-        if iteration % CHECK_EVERY == 0 and is_saturated(session.model, src, dst):
-            reason = f"the predictions of iteration {iteration} are entirely black or white"
-            # they were not at the previous check
-            self._roll_back(reason, iteration - CHECK_EVERY)
+        if (session.iteration % CHECK_EVERY == 0 or session.steps_done == 1) and not self._alive():
             return False
         if session.sides_swapped != swapped:
-            self._detector.reset()
+            self._guard.reset()
             self._line.say("src and dst are no longer swapped")
         return True
 
+    def problem(self) -> Problem | None:
+        """Return why the model must not be saved, None if it may."""
+        return self._guard.problem(self._session.model)
+
+    def may_save(self) -> bool:
+        """Whether the model may be saved now; if it is dead, the session is rolled back first."""
+        problem = self.problem()
+        if problem is not None and problem.certain:
+            self._revive(problem)
+        return problem is None
+
+    def settle(self) -> bool:
+        """Bring the session into a state that may be saved; whether it is in one already."""
+        problem = self.problem()
+        if problem is not None:
+            self._revive(problem)
+        return problem is None
+
+    def _alive(self) -> bool:
+        """Whether the model can learn; if not, the session is rolled back."""
+        problem = self._guard.death(self._session.model)
+        if problem is not None:
+            self._revive(problem)
+        else:
+            self._session.confirm(self._session.iteration - CHECK_EVERY)
+        return problem is None
+
+    def _revive(self, problem: Problem) -> None:
+        """Roll back; what was saved shortly before a model died is not far from it."""
+        iteration = self._session.iteration
+        reason = f"{problem.reason} at iteration {iteration}"
+        self._roll_back(reason, iteration - CHECK_EVERY if problem.certain else iteration)
+
+    def _skip(self) -> None:
+        """Forget a step that is not finite: it has changed no weight, so the next may go well."""
+        iteration = self._session.iteration
+        reason = f"the loss of iteration {iteration + 1} is not a number"
+        self._skipped += 1
+        if self._skipped > MAX_SKIPPED or self._guard.death(self._session.model):
+            self._roll_back(reason, iteration)
+        else:
+            self._line.say(f"{reason}; the step is skipped")
+
     def _roll_back(self, reason: str, healthy: int) -> None:
         self._line.say(reason)
-        self._session.roll_back(healthy)
-        self._detector.reset()
+        session, guard = self._session, self._guard
+        session.roll_back(healthy, lambda: guard.death(session.model) is None)
+        guard.reset()
+        self._skipped = 0
         self._line.restart()
-        self._line.say(f"went back to iteration {self._session.iteration}")
+        self._line.say(f"went back to iteration {session.iteration}")
 
     def _halve_batch(self) -> None:
-        size = self._session.batch_size
-        if size == 1:
+        session = self._session
+        size, devices = session.batch_size, session.step.device_count
+        smaller = size // 2 // devices * devices  # each device gets an equal share
+        if not smaller:
             raise UserError(
-                "there is not enough memory for a batch of one face of each side; close other "
-                "programs, or train a smaller model (--lightweight, a lower resolution) in another "
-                "--model-dir"
+                "there is not enough memory for a batch of one face of each side"
+                f"{' on each GPU' if devices > 1 else ''}; close other programs, or train a "
+                "smaller model (--lightweight, a lower resolution) in another --model-dir"
             )
-        self._session.set_batch_size(size // 2)
-        self._loader.resize(size // 2)
+        session.set_batch_size(smaller)
+        self._loader.resize(smaller)
         self._line.restart()
-        console.warn(f"not enough memory for a batch size of {size}; continuing with {size // 2}")
-
-
-def is_saturated(model: ModelBase, src: Batch, dst: Batch) -> bool:
-    """Tell whether a decoder's output is black or white in every pixel.
-
-    No gradient passes a sigmoid whose output y is 0 or 1: its slope is y (1 - y). So the network
-    never recovers, at a loss that need not be much higher than before.
-    """
-    inputs = (to_float(batch.warped[:CHECKED_FACES]) for batch in (src, dst))
-    images = (np.clip(prediction.image, 0, 1) for prediction in model.reconstruct(*inputs))
-    return any(float(np.mean(image * (1 - image))) < MIN_SLOPE for image in images)
+        console.warn(f"not enough memory for a batch size of {size}; continuing with {smaller}")
 
 
 def is_out_of_memory(problem: BaseException) -> bool:

@@ -1,6 +1,8 @@
 """How long a model is trained, and the learning rate on the way there."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,11 +16,15 @@ class Schedule:
     warm_up : int
         Iterations over which the learning rate grows from zero.
     cool_down : float
-        Fraction of training, before the target, over which the learning rate decays to zero.
+        Fraction of the way to the target, at its end, over which the learning rate decays to zero.
     target_iter : int
         Iterations of all runs together at which training ends; 0 without a limit.
     target_minutes : float
         Minutes of all runs together at which training ends; 0 without a limit.
+    from_iter : int
+        Iteration at which `target_iter` was set.
+    from_seconds : float
+        Seconds that the model had been trained when `target_minutes` was set.
     """
 
     learning_rate: float
@@ -26,11 +32,40 @@ class Schedule:
     cool_down: float = 0.0
     target_iter: int = 0
     target_minutes: float = 0.0
+    from_iter: int = 0
+    from_seconds: float = 0.0
+
+    def continued(self, saved: Mapping[str, Any], iteration: int, seconds: float) -> "Schedule":
+        """Return the schedule of a model that goes on; a target that was not saved is set now.
+
+        Parameters
+        ----------
+        saved : mapping
+            What `state` returned in the earlier run.
+        """
+        same_iter = saved.get("target_iter") == self.target_iter
+        same_minutes = saved.get("target_minutes") == self.target_minutes
+        return replace(
+            self,
+            from_iter=int(saved["from_iter"]) if same_iter else iteration,
+            from_seconds=float(saved["from_seconds"]) if same_minutes else seconds,
+        )
+
+    def state(self) -> dict[str, float]:
+        """Return what `continued` needs, as JSON values."""
+        return {
+            "target_iter": self.target_iter,
+            "from_iter": self.from_iter,
+            "target_minutes": self.target_minutes,
+            "from_seconds": round(self.from_seconds, 3),
+        }
 
     def progress(self, iteration: int, seconds: float) -> float:
-        """Return how near the closer target is, 0..1; 0 without a target."""
-        targets = ((iteration, self.target_iter), (seconds, self.target_minutes * 60))
-        return min(max(done / target if target else 0.0 for done, target in targets), 1.0)
+        """Return the covered part of the way to the closer target, 0..1; 0 without a target."""
+        return max(
+            _covered(iteration, self.from_iter, self.target_iter),
+            _covered(seconds, self.from_seconds, self.target_minutes * 60),
+        )
 
     def lr_scale(self, progress: float) -> float:
         """Return the factor on the learning rate: 1, and less during the cool-down."""
@@ -44,3 +79,10 @@ class Schedule:
         if self.target_minutes:
             left.append(self.target_minutes * 60 - seconds)
         return max(min(left), 0.0) if left else None
+
+
+def _covered(done: float, start: float, target: float) -> float:
+    """Return the covered part of the way from `start` to `target`; 0 without a target."""
+    if not target:
+        return 0.0
+    return 1.0 if done >= target else max(done - start, 0.0) / (target - start)

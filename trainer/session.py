@@ -4,7 +4,7 @@ import math
 import platform
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ class TrainingSession:
         Columns of `history`, known after the first step.
     saved_iteration : int
         Iteration of the newest generation on disk, -1 before the first.
+    healthy : int
+        What was saved up to this iteration has proved to be healthy.
     swapped_until : int
         Up to this iteration src samples are trained as dst and dst samples as src.
     """
@@ -75,7 +77,7 @@ class TrainingSession:
         self.batch_size, self.seed = batch_size, seed
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
-        self.swapped_until = 0
+        self.healthy = self.swapped_until = 0
         self._losses = array("f")
         self._earlier, self._started = 0.0, math.inf
         self._rollbacks, self._rolled_back_to = 0, -1
@@ -83,8 +85,13 @@ class TrainingSession:
     def resume(self, generation: Generation) -> None:
         """Continue from a saved generation."""
         self._restore(generation)
-        self._earlier = float(generation.state.get("seconds", 0.0))
-        self.swapped_until = int(generation.state.get("exchanged_until", 0))
+        state = generation.state
+        self.healthy = self.iteration - 1  # the model may have died shortly before it was saved
+        self._earlier = float(state.get("seconds", 0.0))
+        self.swapped_until = int(state.get("exchanged_until", 0))
+        self.schedule = self.schedule.continued(
+            state.get("schedule", {}), self.iteration, self.seconds
+        )
 
     @property
     def seconds(self) -> float:
@@ -104,7 +111,7 @@ class TrainingSession:
 
     @property
     def progress(self) -> float:
-        """How near the closer target is, 0..1; 0 without a target."""
+        """The covered part of the way to the closer target, 0..1; 0 without a target."""
         return self.schedule.progress(self.iteration, self.seconds)
 
     @property
@@ -158,18 +165,44 @@ class TrainingSession:
                 "seconds": round(self.seconds, 3),
                 "loss_names": self.loss_names,
                 "exchanged_until": self.swapped_until,
+                "schedule": self.schedule.state(),
                 "versions": _versions(),
             },
             options=settings.options,
-            weights={name: net.get_weights() for name, net in self.model.networks.items()},
+            weights=self._weights(),
             optimizer=self.step.optimizer.state(),
             history=self.history,
-            keep=settings.keep,
+            keep=None,
         )
         self.saved_iteration = self.iteration
+        self._remove_old(ended=False)
 
-    def roll_back(self, healthy: int) -> None:
+    def bytes_to_save(self) -> int:
+        """Return about how many bytes a generation takes."""
+        arrays = [array for network in self._weights().values() for array in network]
+        arrays += [*self.step.optimizer.state().values(), self.history]
+        return sum(array.nbytes for array in arrays)
+
+    def confirm(self, iteration: int) -> None:
+        """Note that what was saved up to this iteration is healthy."""
+        self.healthy = max(self.healthy, iteration)
+
+    def give_up_oldest(self) -> int | None:
+        """Remove the oldest generation that can be spared; return its iteration, None for none."""
+        return checkpoint.remove_oldest(self.save_settings.model_dir, self.healthy)
+
+    def end(self) -> None:
+        """Remove what was kept beyond `SaveSettings.keep` in case that the model dies."""
+        self._remove_old(ended=True)
+
+    def roll_back(self, healthy: int, alive: Callable[[], bool] = lambda: True) -> None:
         """Return to the newest generation up to iteration `healthy` and remove newer ones.
+
+        Parameters
+        ----------
+        alive : callable
+            Tells whether the model is worth returning to, once it has the weights of a generation;
+            if not, an older one is tried, and at last those after `healthy`.
 
         Raises
         ------
@@ -177,14 +210,19 @@ class TrainingSession:
             When that has happened too often, or there is nothing to return to.
         """
         model_dir = self.save_settings.model_dir
-        generation = checkpoint.load_newest(model_dir, healthy)
-        again = generation is not None and generation.iteration <= self._rolled_back_to
+        found = self._restore_newest(healthy, alive) or self._restore_newest(self.iteration, alive)
+        if not found:
+            raise UserError(
+                f'no saved state in "{model_dir / checkpoint.GENERATIONS}" is healthy, so training '
+                f'cannot go on: copy one from "{checkpoint.BACKUPS}" there, or start again in '
+                f"another --model-dir with a lower --learning-rate (now "
+                f"{self.schedule.learning_rate:g}) or --clip-gradients 1"
+            )
+        again = self.iteration <= self._rolled_back_to
         self._rollbacks = self._rollbacks + 1 if again else 1
-        if generation is not None:
-            checkpoint.remove_newer(model_dir, generation.iteration)
-            self._rolled_back_to = generation.iteration
-            self._restore(generation)
-        if generation is None or self._rollbacks > MAX_ROLLBACKS:
+        self.healthy = self._rolled_back_to = self.iteration
+        checkpoint.remove_newer(model_dir, self.iteration)
+        if self._rollbacks > MAX_ROLLBACKS:
             raise UserError(
                 f"training breaks down repeatedly after iteration {self.saved_iteration}, which is "
                 f"saved: lower --learning-rate (now {self.schedule.learning_rate:g}), "
@@ -199,6 +237,23 @@ class TrainingSession:
             self.save_settings = replace(
                 self.save_settings, options={**options, "batch_size": size}
             )
+
+    def _restore_newest(self, at_most: int, alive: Callable[[], bool]) -> bool:
+        """Load the newest generation up to an iteration that is alive; False if there is none."""
+        model_dir = self.save_settings.model_dir
+        while (generation := checkpoint.load_newest(model_dir, at_most)) is not None:
+            self._restore(generation)
+            if alive():
+                return True
+            at_most = generation.iteration - 1
+        return False
+
+    def _remove_old(self, *, ended: bool) -> None:
+        settings = self.save_settings
+        checkpoint.remove_old(settings.model_dir, settings.keep, self.healthy, ended=ended)
+
+    def _weights(self) -> dict[str, list[np.ndarray]]:
+        return {name: network.get_weights() for name, network in self.model.networks.items()}
 
     def _restore(self, generation: Generation) -> None:
         checkpoint.set_weights(self.model, generation)

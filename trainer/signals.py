@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during training: the current step is finished and the model saved first."""
+"""Requests to stop during training: the current step is finished and the model saved first."""
 
 import signal
 from collections.abc import Iterator
@@ -6,20 +6,35 @@ from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from utils import signals
 
 
 class StopRequest:
-    """Whether the user asked to stop; a second request interrupts at once."""
+    """Whether the user asked to stop; asking twice interrupts at once.
+
+    Ctrl-C after any other request counts as asking twice, and so does a second SIGTERM. SIGHUP
+    never does: a terminal that is closed sends it more than once.
+    """
 
     def __init__(self) -> None:
-        self.received = False
+        self._numbers: list[int] = []
+
+    @property
+    def count(self) -> int:
+        """How often someone asked; a terminal that is closed does not count."""
+        return sum(number != signals.SIGHUP for number in self._numbers)
+
+    @property
+    def received(self) -> bool:
+        """Whether there was a request."""
+        return bool(self._numbers)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
-        if self.received:
+        repeated = number in self._numbers or (self.received and number == signal.SIGINT)
+        self._numbers.append(number)
+        if repeated and number != signals.SIGHUP:
             raise KeyboardInterrupt
-        self.received = True
 
 
 @contextmanager
@@ -29,7 +44,7 @@ def stop_requests() -> Iterator[StopRequest]:
     if current_thread() is not main_thread():
         yield request
         return
-    before = {number: signal.signal(number, request) for number in SIGNALS}
+    before = {number: signal.signal(number, request) for number in signals.requests()}
     try:
         yield request
     finally:

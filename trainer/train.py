@@ -9,11 +9,11 @@ from trainer import assembly, memory, save
 from trainer.data.loader import BatchLoader
 from trainer.data.split import Samplers
 from trainer.monitoring.debug_samples import show_samples
-from trainer.monitoring.monitor import BACKUP, QUIT, SAVE, Monitor, MonitorSettings
+from trainer.monitoring.monitor import QUIT, Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
 from trainer.monitoring.validation import Validation
 from trainer.options import TrainOptions
-from trainer.progress import Every, ProgressLine
+from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
 from trainer.signals import stop_requests
@@ -21,6 +21,7 @@ from trainer.summary import describe
 from utils import console, device, lazy
 from utils.console import Report
 from utils.errors import InputError, Interrupted, ModelError
+from utils.files import remove_leftovers
 from utils.lock import locked
 
 
@@ -33,10 +34,11 @@ def run(options: TrainOptions) -> Report:
         If a folder is missing or holds no face, or the model folder is damaged, in use, or another
         model's.
     Interrupted
-        After Ctrl-C or SIGTERM, when everything is saved.
+        After Ctrl-C, SIGTERM or SIGHUP, when everything is saved.
     """
     src = Faceset.open(options.training_data_src_dir)
     dst = Faceset.open(options.training_data_dst_dir)
+    _warn_of_same_faces(src, dst)
     with _exclusive(options.model_dir):
         has_gpu = device.tune()
         session = assembly.open_session(options)
@@ -62,12 +64,30 @@ def run(options: TrainOptions) -> Report:
     )
 
 
+def _warn_of_same_faces(src: Faceset, dst: Faceset) -> None:
+    """Say it when faces are both src and dst: then there is nothing to swap."""
+    origins = [
+        {(info.source, info.source_name, info.source_landmarks.tobytes()) for _, info in faces}
+        for faces in (src, dst)
+    ]
+    same = origins[0] & origins[1]
+    if not same:
+        return
+    what = f"{len(same)} faces are both src and dst"
+    if src.folder.samefile(dst.folder):
+        what = f'src and dst are the same folder, "{src.folder}"'
+    console.warn(
+        f"{what}: a face that is swapped for itself does not change; check "
+        "--training-data-src-dir and --training-data-dst-dir"
+    )
+
+
 def _train(
     session: TrainingSession, samplers: Samplers, settings: MonitorSettings, save_minutes: float
 ) -> None:
     """Train until a target is reached or the user asks to stop, and save."""
     save.save(session)  # if this fails, better now than after hours
-    line, save_due = ProgressLine(session), Every(save_minutes)
+    line = ProgressLine(session)
     loader = BatchLoader(samplers.src, samplers.dst, session.batch_size, first=session.iteration)
     faces, validation = PreviewFaces(samplers.src, samplers.dst), _validation(samplers, settings)
     monitor = Monitor(session, line, faces, validation, settings)
@@ -75,18 +95,18 @@ def _train(
     requests: set[str] = set()
     session.start_clock()
     with stop_requests() as stop, monitor:
-        with loader, save.save_on_error(session, line):
-            while not (session.finished() or stop.received or QUIT in requests):
-                if not runner.step():
-                    continue
-                line.show(loader.waited)
-                requests = monitor.after_step()
-                if save_due.due() or SAVE in requests:
-                    save.try_to_save(session, line)
-                if BACKUP in requests:
-                    save.try_to_back_up(session, line)
+        saver = save.Saver(session, line, runner, stop, save_minutes)
+        with loader, saver.on_error():
+            while not (stop.received or QUIT in requests):
+                if session.finished() and runner.settle():
+                    break
+                if runner.step():
+                    line.show(loader.waited)
+                    requests = monitor.after_step()
+                    saver.after_step(requests)
+            runner.settle()
         line.end()
-        save.save(session)
+        saver.last()
         monitor.finish()
     if stop.received:
         raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")
@@ -115,4 +135,5 @@ def _exclusive(model_dir: Path) -> Iterator[None]:
         f'another training is running in "{model_dir}"; stop it, or use another --model-dir'
     )
     with locked(model_dir / ".train.lock", in_use):
+        remove_leftovers(model_dir)
         yield

@@ -1,8 +1,15 @@
-"""All terminal output: lines, warnings, progress, questions and the final report of a stage."""
+"""All terminal output: lines, warnings, progress, questions and the final report of a stage.
 
+Output is never a reason to fail: when the terminal is gone, the reader of a pipe has ended or the
+disk of a log is full, it is dropped and the work goes on.
+"""
+
+import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO, TypeVar
 
@@ -27,17 +34,62 @@ def error(text: str) -> None:
     _print(f"error: {text}", sys.stderr)
 
 
+def print_traceback() -> None:
+    """Print the traceback of the exception being handled to stderr."""
+    _print(traceback.format_exc(), sys.stderr, end="")
+
+
 def status(text: str) -> None:
     """Overwrite the current line of a terminal; elsewhere print a line (so call it rarely)."""
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         _print(f"\r\033[K{text}", sys.stdout, end="")
     else:
         say(text)
 
 
-def _print(text: str, stream: TextIO, end: str = "\n") -> None:
+def _print(text: str, stream: TextIO | None, end: str = "\n") -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), file=stream, end=end, flush=True)
+    with suppress(OSError, ValueError):  # the latter when it is closed
+        print(text.encode(encoding, "replace").decode(encoding), file=stream, end=end, flush=True)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is open and a terminal; Python has None for one that was never open."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def open_missing() -> None:
+    """Open stdin, stdout and stderr where the program was started without them.
+
+    Otherwise the next files to be opened would get their numbers, and what libraries print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+
+
+def flush() -> None:
+    """Write out what is buffered."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()
+
+
+def drop_unwritten() -> None:
+    """Direct streams that cannot be written to nowhere, or they would change the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
 
 
 def progress(
@@ -48,13 +100,13 @@ def progress(
 
     tqdm.set_lock(threading.RLock())  # the default lock is shared by processes
     yield from tqdm(
-        items, total=total, desc=caption, unit=unit, ascii=True, disable=not sys.stderr.isatty()
+        items, total=total, desc=caption, unit=unit, ascii=True, disable=not is_terminal(sys.stderr)
     )
 
 
 def interactive() -> bool:
     """Whether there is someone to answer: stdin is a terminal, not a pipe or CI."""
-    return sys.stdin is not None and sys.stdin.isatty()
+    return is_terminal(sys.stdin)
 
 
 def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, explain: str) -> T:
@@ -63,12 +115,12 @@ def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, exp
     Raises
     ------
     Interrupted
-        On Ctrl-C or end of input, which never count as an answer.
+        On Ctrl-C, end of input or a lost terminal, which never count as an answer.
     """
     while True:
         try:
             answer = input(f"{question} [{shown}] ? ").strip()
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, OSError, KeyboardInterrupt):
             raise Interrupted from None
         if not answer:
             return current

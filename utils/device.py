@@ -4,11 +4,10 @@ Imports nothing heavy, so that the command line can select the device first.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from utils import allocator, lazy
+from utils import allocator, console, lazy
 from utils.errors import UsageError
 from utils.options import DeviceOptions
 
@@ -75,7 +74,7 @@ def no_greeting() -> Iterator[None]:
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":  # --debug
         yield
         return
-    sys.stderr.flush()
+    console.flush()
     terminal = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

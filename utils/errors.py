@@ -5,7 +5,7 @@
     +-- WeightsError     a model's weight file is missing or damaged
     +-- ModelError       a model folder is missing, damaged, or belongs to another model
     +-- UsageError       exit 2: the command line or an option's value makes no sense
-    Interrupted          exit 130: Ctrl-C or SIGTERM; finished work is kept
+    Interrupted          exit 130: Ctrl-C, SIGTERM or SIGHUP; finished work is kept
 
 Raise them with a full sentence: `InputError(f'no image found in "{path}"; extract faces first')`.
 """

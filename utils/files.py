@@ -5,12 +5,17 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from utils.errors import InputError
+
+if sys.platform != "win32":
+    import fcntl
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
 VIDEO_SUFFIXES = frozenset({
@@ -31,14 +36,24 @@ LARGEST_RECORD = 100_000_000
 
 RESTORE = "restore a copy of it, or move it away"
 
-TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}(\.\w+)?", re.DOTALL)
-"""Names that `write_atomic` gives to incomplete files."""
+TEMPORARY = ".faceswap-tmp-"
+"""What the names of incomplete files and folders begin with; nothing else is called that."""
+
+EARLIER_TEMPORARY = re.compile(
+    r"\.(\..{1,39}\.[0-9a-f]{8}|.{1,40}\.(?=\d*[a-f])[0-9a-f]{8})\.\w+", re.DOTALL
+)
+"""What incomplete files were called before, and a user's `.notes.20261129.txt` is not."""
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key under which "frame9" comes before "frame10"."""
     parts = re.split(r"(\d+)", name.casefold())
     return [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts]
+
+
+def is_image(path: Path) -> bool:
+    """Whether a name is that of an image, and not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -53,11 +68,7 @@ def list_images(folder: Path) -> list[Path]:
         raise InputError(f'there is no folder "{folder}"')
     if not folder.is_dir():
         raise InputError(f'"{folder}" is a file; a folder of images was expected')
-    images = [
-        p
-        for p in folder.iterdir()
-        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
-    ]
+    images = [path for path in folder.iterdir() if is_image(path)]
     if not images:
         raise InputError(f'"{folder}" holds no image ({", ".join(sorted(IMAGE_SUFFIXES))})')
     return sorted(images, key=lambda path: natural_key(path.name))
@@ -70,26 +81,65 @@ def write_atomic(path: Path) -> Iterator[Path]:
     A crash, a full disk or an exception leaves `path` as it was, never half-written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
+    token = secrets.token_hex(4)
+    temporary = path.with_name(f"{TEMPORARY}{path.stem[:40]}.{token}{path.suffix}")
     try:
-        # default permissions, unlike those of tempfile
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        yield temporary
-        sync(temporary)
-        temporary.replace(path)
+        with temporary.open("xb") as held:  # default permissions, unlike those of tempfile
+            _lock(held)
+            yield temporary
+            sync(temporary)
+            if sys.platform == "win32":  # which cannot rename an open file
+                held.close()
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of killed writers from a folder, if it exists.
+@contextmanager
+def write_result(path: Path) -> Iterator[Path]:
+    """`write_atomic`, after removing what killed writers left beside the file."""
+    remove_leftovers(path.parent)
+    with write_atomic(path) as temporary:
+        yield temporary
 
-    Only for a folder in which no writer is active.
+
+def remove_leftovers(folder: Path, *, ours: bool = False) -> None:
+    """Remove the incomplete files of killed writers from a folder, if it exists.
+
+    Parameters
+    ----------
+    ours : bool
+        Whether only this program writes there; then names of earlier versions are recognized too.
     """
     if folder.is_dir():
-        for path in folder.iterdir():
-            if TEMPORARY.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+        remove_incomplete(folder.iterdir(), ours=ours)
+
+
+def remove_incomplete(paths: Iterable[Path], *, ours: bool = False) -> None:
+    """Remove those of some files that killed writers left incomplete, see `remove_leftovers`."""
+    for path in paths:
+        earlier = ours and EARLIER_TEMPORARY.fullmatch(path.name)
+        if path.name.startswith(TEMPORARY) or earlier:
+            with suppress(OSError):  # gone already, or in a folder that cannot be written
+                if stat.S_ISREG(path.lstat().st_mode) and _abandoned(path):
+                    path.unlink()
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock an open file, so that `_abandoned` can tell that its writer is alive."""
+    if sys.platform != "win32":
+        with suppress(OSError):  # not every network drive has locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _abandoned(path: Path) -> bool:
+    """Whether no process is writing a file; on Windows an open one cannot be removed anyway."""
+    if sys.platform == "win32":
+        return True
+    with path.open("rb") as file, suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def sync(path: Path) -> None:
@@ -208,10 +258,11 @@ def free_name(path: Path) -> Path:
 class Manifest:
     """A journal of finished items, one JSON object per line: a crash costs at most the last line.
 
-    `header` identifies the run; a manifest with another header is not continued.
+    `header` identifies the run; a manifest with another header is not continued, but None takes
+    whichever there is.
     """
 
-    def __init__(self, path: Path, header: dict[str, object]) -> None:
+    def __init__(self, path: Path, header: dict[str, object] | None) -> None:
         self.path = path
         self.header = header
         self.done: dict[str, dict[str, object]] = {}
@@ -219,9 +270,8 @@ class Manifest:
             path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         )
         records = [record for line in lines if (record := _json_object(line)) is not None]
-        self.continues = bool(records) and records[0].get("header") == json.loads(
-            json.dumps(header)
-        )
+        wanted = json.loads(json.dumps(header))
+        self.continues = bool(records) and (header is None or records[0].get("header") == wanted)
         if self.continues:
             self.done = {str(record["item"]): record for record in records[1:] if "item" in record}
 

@@ -6,7 +6,6 @@ wait for each other. Starting processes takes about a second.
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-from utils import allocator, parallel
+from utils import allocator, parallel, signals
 from utils.errors import UserError
 
 T = TypeVar("T")
@@ -52,7 +51,8 @@ def in_chunks(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
         return
     chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     with kept() as pool:
-        futures = [pool.submit(function, chunk) for chunk in chunks]
+        with signals.ignored_by_children():
+            futures = [pool.submit(function, chunk) for chunk in chunks]
         try:
             for future in futures:
                 yield from future.result()
@@ -84,8 +84,7 @@ def kept() -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin() -> None:
-    """Set up a worker process: it leaves Ctrl-C to its parent, and ends with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Set up a worker process: it leaves signals to its parent, and ends with it."""
     allocator.keep_buffers()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

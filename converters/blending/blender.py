@@ -109,6 +109,8 @@ class Blender:
             except FACE_ERRORS as problem:
                 failures.append(f"face {face.swap.index}: {problem}")
                 continue
+            if box is None:
+                continue
             done += 1
             if trace is not None:
                 _trace(trace, face, self.mode.debug_images(face, box), canvas[box.area])
@@ -172,23 +174,48 @@ class Blender:
             face = motion_blur(face, motion * look.motion_blur / 100)
         return degrade(face, look.color_degrade)
 
-    def _composite(self, canvas: np.ndarray, face: FaceBlend, face_alpha: np.ndarray | None) -> Box:
-        """Blend one face into the canvas, which changes in one box only; return that box."""
+    def _composite(
+        self, canvas: np.ndarray, face: FaceBlend, face_alpha: np.ndarray | None
+    ) -> Box | None:
+        """Blend one face into the canvas.
+
+        Returns
+        -------
+        box : Box or None
+            Where the canvas has changed; None if the face is occluded or out of the frame.
+
+        Raises
+        ------
+        InputError
+            If nothing changes although the face is visible.
+        """
         coverage = self.mode.coverage(face)
-        if not coverage.any():
+        if coverage.max() < MIN_ALPHA:
             raise InputError("its mask is empty; try another mask type or a smaller erode modifier")
         box = face.crop.support(coverage).within(canvas)
         if box.empty:  # only the empty rim of the crop lies in the frame
-            return box
-        foreground = self.mode.foreground(face, box) * np.float32(255)
+            return None
         mask = face.place_mask(coverage, box)[..., None]
+        if mask.max() < MIN_ALPHA:
+            return None
+        foreground = self.mode.foreground(face, box) * np.float32(255)
+        before = canvas[box.area]
+        background = before.astype(np.float32)
+        if background.shape[2] > foreground.shape[2]:
+            blended = _composite_layer(background, foreground, mask)
+        else:
+            blended = background + (foreground - background) * mask
+        after = np.rint(blended).astype(np.uint8)
+        if np.array_equal(before, after):
+            if mask.max() < coverage.max() / 2:  # only the faint rim of the mask is visible
+                return None
+            raise InputError(
+                "it changes no pixel, because the model predicts what the frame shows there; train "
+                "further, or check that src and dst are different people"
+            )
+        canvas[box.area] = after
         if face_alpha is not None:
             face_alpha[box.area] = np.maximum(face_alpha[box.area], np.rint(mask[..., 0] * 255))
-        background = canvas[box.area].astype(np.float32)
-        if background.shape[2] > foreground.shape[2]:
-            canvas[box.area] = np.rint(_composite_layer(background, foreground, mask))
-        else:
-            canvas[box.area] = np.rint(background + (foreground - background) * mask)
         return box
 
 

@@ -70,17 +70,27 @@ class MaskHistory:
             How many masks each face gets at most.
         """
         previous = self._tracks if index == self._index + 1 else ()
-        tracks, result = [], []
-        for swap, mask in zip(swaps, masks, strict=True):
-            track = _track(swap, mask)
-            matches = [other for other in previous if track.continues(other)]
-            nearest = min(matches, key=lambda t: np.hypot(*(t.center - track.center)), default=None)
-            earlier = () if nearest is None else nearest.masks
-            recent = (*earlier, mask)[-frames:]
-            tracks.append(track._replace(masks=recent))
-            result.append(replace(swap, masks=recent))
+        tracks = [_track(swap, mask) for swap, mask in zip(swaps, masks, strict=True)]
+        for number, other in _pairs(tracks, previous).items():
+            recent = (*previous[other].masks, *tracks[number].masks)[-frames:]
+            tracks[number] = tracks[number]._replace(masks=recent)
         self._index, self._tracks = index, tuple(tracks)
-        return result
+        return [replace(swap, masks=track.masks) for swap, track in zip(swaps, tracks, strict=True)]
+
+
+def _pairs(tracks: Sequence[_Track], previous: Sequence[_Track]) -> dict[int, int]:
+    """Return which face continues which one of the previous frame, nearest first, each once."""
+    near = sorted(
+        (float(np.hypot(*(track.center - other.center))), number, place)
+        for number, track in enumerate(tracks)
+        for place, other in enumerate(previous)
+        if track.continues(other)
+    )
+    pairs: dict[int, int] = {}
+    for _, number, place in near:
+        if number not in pairs and place not in pairs.values():
+            pairs[number] = place
+    return pairs
 
 
 def _track(swap: Swap, mask: np.ndarray) -> _Track:

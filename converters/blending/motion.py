@@ -1,7 +1,7 @@
 """The motion of faces from frame to frame, by their landmarks."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -26,15 +26,24 @@ def find_motions(infos: Iterable[FaceInfo]) -> Motions:
 
 
 def _motion(info: FaceInfo, frames: dict[int, list[FaceInfo]]) -> tuple[float, float]:
-    here, size = _center(info), float(np.ptp(info.source_landmarks, axis=0).max())
+    size = float(np.ptp(info.source_landmarks, axis=0).max())
     motions = []
     for step in (-1, 1):
-        offsets = [_center(other) - here for other in frames.get(info.frame_index + step, ())]
-        nearest = min(offsets, key=lambda offset: np.hypot(*offset), default=None)
-        if nearest is not None and np.hypot(*nearest) < MAX_MOTION * size:
-            motions.append(nearest * step)
+        other = _nearest(info, frames.get(info.frame_index + step, []))
+        if other is None or _nearest(other, frames[info.frame_index]) is not info:
+            continue  # that is another face, which was nearer to it
+        offset = _center(other) - _center(info)
+        if np.hypot(*offset) < MAX_MOTION * size:
+            motions.append(offset * step)
     x, y = np.mean(motions, axis=0) if motions else (0.0, 0.0)
     return float(x), float(y)
+
+
+def _nearest(info: FaceInfo, others: Sequence[FaceInfo]) -> FaceInfo | None:
+    if len(others) <= 1:
+        return others[0] if others else None
+    here = _center(info)
+    return min(others, key=lambda other: float(np.hypot(*(_center(other) - here))))
 
 
 def _center(info: FaceInfo) -> np.ndarray:

@@ -6,6 +6,8 @@ to plain compositing is smooth, so it is solved on a crop of fixed size and only
 enlarged: the solver touches neither the detail of the face nor its position.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from scipy import fft
@@ -16,6 +18,7 @@ from converters.blending.mask import MASK_SIDE, erode, erode_size
 from converters.blending.mask_history import average
 from converters.blending.overlay import Blend, FaceBlend
 from converters.color_transfer.statistics import measure
+from utils.errors import InputError
 
 CORE_LEVEL = np.float32(0.9)
 """Mask values above this count as face for certain."""
@@ -47,10 +50,23 @@ def composite(face: FaceBlend, box: Box) -> np.ndarray:
 
 
 def place_correction(face: FaceBlend, box: Box) -> np.ndarray:
-    """Return what Poisson blending adds to the composited face in a box: float32, around 0."""
+    """Return what Poisson blending adds to the composited face in a box: float32, around 0.
+
+    Raises
+    ------
+    InputError
+        If the mask is certain nowhere: then the correction would take the whole face away.
+    """
+    certain = core_mask(face)
+    if not certain.any() and not _core(face, [face.face_mask]).any():  # else it is occluded
+        raise InputError(
+            "its mask is nowhere above 0.9 (or nothing is left of that after erosion), so seamless "
+            "would change nothing; use --mask-type hull, a smaller --seamless-erode-modifier, or "
+            "--mode overlay"
+        )
     target = face.crop.cut(face.frame, SOLVE_SIDE).astype(np.float32) / np.float32(255)
     pixels, mask = _fit(face.pixels), _fit(face.visible_masks[-1])
-    core = _resize(core_mask(face), cv2.INTER_NEAREST_EXACT)
+    core = _resize(certain, cv2.INTER_NEAREST_EXACT)
     # the core may reach beyond this frame's mask, so the source has no edge there
     source_mask = np.maximum(mask, CORE_LEVEL)
     source, composited = (
@@ -68,8 +84,12 @@ def core_mask(face: FaceBlend) -> np.ndarray:
     average of the images that each mask would give of this frame. That keeps the colors from
     jumping with the mask's edge, while they still follow the light at once.
     """
+    return _core(face, face.visible_masks)
+
+
+def _core(face: FaceBlend, masks: Sequence[np.ndarray]) -> np.ndarray:
     size = erode_size(face.length, face.look.seamless_erode_modifier)
-    core = average([mask > CORE_LEVEL for mask in face.visible_masks])
+    core = average([mask > CORE_LEVEL for mask in masks])
     return erode(core, face.to_mask_pixels(size))
 
 

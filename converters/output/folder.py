@@ -11,7 +11,7 @@ from converters.output.journal import Journal, RunIdentity
 from converters.output.request import OutputRequest
 from converters.pipeline import Converted
 from utils.errors import InputError
-from utils.files import IMAGE_SUFFIXES
+from utils.files import is_image, remove_leftovers
 from utils.video.sink import FolderSink
 
 
@@ -28,8 +28,9 @@ class FolderOutput(Output):
         if self._masks and not request.overwrite and not self._journal.continues:
             require_no_images(self._masks.path)
         self.save = self._save
-        if footage.source.is_video:  # skip what was finished without a gap: it need not be decoded
-            begin = self.span.first if isinstance(self.span.first, int) else 0
+        begin = self.span.first or 0
+        if footage.source.is_video and isinstance(begin, int):
+            # skip what was finished without a gap: it need not be decoded
             first = next(i for i in count(begin) if f"{i:06d}.png" not in self)
             if first > begin:
                 self.span = replace(self.span, first=first)
@@ -52,6 +53,7 @@ class FolderOutput(Output):
         self._journal.__enter__()
         self._images.__enter__()
         if self._masks:
+            remove_leftovers(self._masks.path)
             self._masks.__enter__()
         return self
 
@@ -61,7 +63,7 @@ class FolderOutput(Output):
 
 def require_no_images(folder: Path) -> None:
     """Raise InputError if there are images in a folder."""
-    if folder.is_dir() and any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir()):
+    if folder.is_dir() and any(is_image(path) for path in folder.iterdir()):
         raise InputError(
             f'"{folder}" holds images already; use --overwrite or another --mask-output'
         )

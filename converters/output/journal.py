@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.errors import InputError
-from utils.files import IMAGE_SUFFIXES, TEMPORARY, Manifest, move_to_trash, trash_dir
+from utils.files import Manifest, is_image, move_to_trash, remove_incomplete, trash_dir
 
 JOURNAL = ".convert.jsonl"
 
@@ -57,9 +57,8 @@ class Journal:
     def __init__(self, folder: Path, identity: RunIdentity, overwrite: bool = False) -> None:
         self.folder = folder
         self._fingerprint = identity.look_fingerprint
-        files = list(folder.iterdir()) if folder.is_dir() else []
-        self._leftovers = [path for path in files if TEMPORARY.fullmatch(path.name)]
-        images = [path for path in files if _is_image(path)]
+        self._files = list(folder.iterdir()) if folder.is_dir() else []
+        images = [path for path in self._files if is_image(path)]
         if overwrite:
             for path in images:
                 move_to_trash(path)
@@ -81,8 +80,7 @@ class Journal:
         self.finished = len(self._done)
 
     def __enter__(self) -> "Journal":
-        for path in self._leftovers:
-            path.unlink(missing_ok=True)
+        remove_incomplete(self._files, ours=True)
         self._manifest.__enter__()
         return self
 
@@ -98,7 +96,3 @@ class Journal:
 
     def _look(self, name: str) -> dict[str, object]:
         return {"look": self._fingerprint(name)} if self._fingerprint else {}
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from utils.errors import InputError
+from utils.files import remove_leftovers
 from utils.lock import locked
 from utils.video.container import writing
 
@@ -24,6 +25,7 @@ def output_lock(paths: Iterable[Path]) -> Iterator[None]:
         for path in paths:
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(path.parent)
             taken = InputError(
                 f'another convert is at work on "{path}"; wait until it ends, or name another '
                 "place for the result"

@@ -16,6 +16,9 @@ ROOT = APP if APP.is_dir() else HERE.parent.parent
 def run() -> int:
     """Run the command line and return its exit status."""
     sys.path.insert(0, str(ROOT))
+    from utils import early
+
+    early.exit_on_interrupt()  # the imports of main.py take a moment
     from main import main
 
     return main()

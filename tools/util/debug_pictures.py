@@ -8,6 +8,7 @@ from tools.util.options import DebugPicturesOptions
 from utils import console, parallel
 from utils.console import Report
 from utils.errors import InputError
+from utils.files import remove_leftovers
 from utils.images import write_image
 
 QUALITY = 85  # JPEG: to look at, not to work with
@@ -25,6 +26,7 @@ def run(options: DebugPicturesOptions) -> Report:
     target = options.output_dir or folder.with_name(folder.name + "_landmarks")
     if target.resolve() == folder.resolve():
         raise InputError(f'"{target}" is the folder of faces; choose another --output-dir')
+    remove_leftovers(target)
     faces = Faceset.open(folder)
     report = Report({"pictures": 0}, failures=list(faces.skipped))
 

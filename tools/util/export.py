@@ -15,7 +15,7 @@ from tools.util.options import ExportOptions
 from utils import console, device
 from utils.console import Report
 from utils.errors import UsageError
-from utils.files import require_new, write_atomic
+from utils.files import require_new, write_result
 
 
 def run(options: ExportOptions) -> Report:
@@ -58,7 +58,7 @@ def swap_network(model: ModelBase) -> "keras.Model":
 
 def write(network: "keras.Model", path: Path) -> None:
     """Write a network in the format of the path's suffix."""
-    with write_atomic(path) as temporary, device.no_greeting(), warnings.catch_warnings():
+    with write_result(path) as temporary, device.no_greeting(), warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
         )  # from NumPy, about deprecated calls in TensorFlow and tf2onnx

@@ -12,7 +12,7 @@ from tools.util.options import ImportOptions
 from utils import console, parallel
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import list_images, natural_key
+from utils.files import list_images, natural_key, remove_leftovers
 from utils.images import read_image
 
 
@@ -28,6 +28,7 @@ def run(options: ImportOptions) -> Report:
     target = options.output_dir or folder.with_name(folder.name + "_imported")
     if target.resolve() == folder.resolve():
         raise InputError(f'"{target}" holds the faces to import; choose another --output-dir')
+    remove_leftovers(target)
     report = Report({"faces imported": 0})
     faces = _read(folder, report)
     existing = {path for path in faces if _target(target, path).exists()}

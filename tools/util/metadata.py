@@ -20,7 +20,7 @@ from tools.util.options import RestoreMetadataOptions, SaveMetadataOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import list_images, move_to_trash, write_atomic, write_bytes
+from utils.files import list_images, move_to_trash, remove_leftovers, write_bytes, write_result
 from utils.images import decode_image, read_file
 
 SUFFIX = ".faces.jsonl"
@@ -36,7 +36,7 @@ def save(options: SaveMetadataOptions) -> Report:
     """
     faces = Faceset.open(options.input_dir)
     target = options.metadata or _beside(options.input_dir)
-    with write_atomic(target) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with write_result(target) as temporary, temporary.open("w", encoding="utf-8") as file:
         for path, info in faces:
             record = json.loads(to_json(info, path.name))
             file.write(json.dumps({"stem": path.stem, "face": record}) + "\n")
@@ -53,6 +53,7 @@ def restore(options: RestoreMetadataOptions) -> Report:
     """
     source = options.metadata or _beside(options.input_dir)
     infos = dict(_read(source))
+    remove_leftovers(options.input_dir)
     report = Report({"faces restored": 0})
     done: set[str] = set()
     paths = list_images(options.input_dir)

@@ -15,7 +15,7 @@ from tools.util.options import PackOptions, UnpackOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import require_new, write_atomic, write_bytes
+from utils.files import remove_leftovers, require_new, write_bytes, write_result
 
 SUFFIX = ".zip"
 ENCRYPTED = 1
@@ -35,7 +35,7 @@ def pack(options: PackOptions) -> Report:
     require_new(target, options.overwrite)
     faces = Faceset.open(folder)
     with (
-        write_atomic(target) as temporary,
+        write_result(target) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
     ):
         for path, _ in console.progress(faces, len(faces), "Packing", "face"):
@@ -57,6 +57,7 @@ def unpack(options: UnpackOptions) -> Report:
     target = options.output_dir or packed.with_suffix("")
     if target.resolve() == packed.resolve() or target.is_file():
         raise InputError(f'"{target}" is a file; choose a folder with --output-dir')
+    remove_leftovers(target)
     report = Report({"faces unpacked": 0})
     try:
         with zipfile.ZipFile(packed) as archive:

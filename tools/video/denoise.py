@@ -13,7 +13,7 @@ from tools.video.options import DenoiseOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError
-from utils.files import VIDEO_SUFFIXES, require_new
+from utils.files import VIDEO_SUFFIXES, remove_leftovers, require_new
 from utils.provenance.c2pa import Marker
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
@@ -47,6 +47,7 @@ def run(options: DenoiseOptions) -> Report:
             report.counts["frames"] += 1
     report.notes["the result"] = notes + sink.notes
     report.failures += source.failures
+    report.notes["the footage"] = source.notes
     return report
 
 
@@ -132,15 +133,17 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
         require_new(output, options.overwrite)
         encoder = encoder_for(options, source.video_format, notes)
         source.wants_16_bit = encoder.high_bit_depth
+        notes += source.gap_notes()
         return VideoSink(
             output,
             source,
             tags=video_tags() if marker else None,
             encoder=encoder,
             rate=source.rate or exact_rate(options.rate),
-            sound=Sound.of(source),
+            sound=Sound.of(source, codec=options.audio_codec),
             finish=lambda video: sign_video(video, output, marker),
         )
+    remove_leftovers(output)
     if output.is_dir() and any(output.iterdir()) and not options.overwrite:
         raise InputError(f'"{output}" is not empty; use --overwrite or another --output-dir')
     source.wants_16_bit = keeps_16_bit_images(options, source)

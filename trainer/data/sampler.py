@@ -210,7 +210,7 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     """
     image, info = read_face(path)
     landmarks, size, matrix = info.landmarks, info.size, info.matrix
-    frame_size = getattr(info, "frame_size", None)
+    frame_size = info.frame_size
     if info.face_type is FaceType.MARK_ONLY:  # a whole frame: crop it as extraction would
         size = 4 * settings.resolution
         frame_size = image.shape[1::-1]

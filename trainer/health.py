@@ -1,0 +1,142 @@
+"""Whether a model is alive: only such a state is saved, and only to such a one training returns."""
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from models.backend import tf
+from models.base import Batch, ModelBase, Prediction
+from trainer.step import as_float, to_tensors
+
+RECENT = 50  # iterations whose loss must stay high
+BASELINE = 500  # iterations before them, for comparison
+MIN_BASELINE = 100  # ... of which so many must exist
+JUMP = 2.0
+CHECK_EVERY = 100  # iterations between two checks of the predictions
+CHECKED_FACES = 4  # of each side: far less work and memory than a step
+CHECKED_BATCHES = 3  # whose losses must all have doubled: one may hold a damaged face
+MIN_SLOPE = 1e-4  # of y (1 - y), the slope of a sigmoid; 0.15 to 0.25 for images of faces
+MASK_ERROR = 0.1  # mean difference from the target of a mask that is wrong
+
+
+class CollapseDetector:
+    """Notices a loss that has doubled and stays high; single spikes are ignored."""
+
+    def __init__(self) -> None:
+        self._losses: deque[float] = deque(maxlen=BASELINE + RECENT)
+
+    def collapsed(self, loss: float) -> bool:
+        """Add the loss of one more iteration and tell whether training has collapsed."""
+        self._losses.append(loss)
+        if len(self._losses) < MIN_BASELINE + RECENT or loss < JUMP * self._losses[-RECENT - 1]:
+            return False  # nearly always, without sorting anything
+        recent = np.array(self._losses)[-RECENT:]
+        return bool(np.quantile(recent, 0.25) > JUMP * self._usual())
+
+    def doubled(self, loss: float) -> bool:
+        """Tell whether a loss is more than twice what is usual."""
+        return len(self._losses) >= MIN_BASELINE + RECENT and loss > JUMP * self._usual()
+
+    def reset(self) -> None:
+        """Forget all losses: those that follow are not comparable."""
+        self._losses.clear()
+
+    def _usual(self) -> float:
+        return float(np.median(np.array(self._losses)[:-RECENT]))
+
+
+class Problem(NamedTuple):
+    """Why a state of a model must not be saved.
+
+    Attributes
+    ----------
+    reason : str
+        What is wrong with it: "the predictions are entirely black or white".
+    certain : bool
+        Whether it is over; a loss that has doubled may be a passing spike.
+    """
+
+    reason: str
+    certain: bool
+
+
+class HealthGuard:
+    """Watches the losses of a training and looks at the predictions of its model."""
+
+    def __init__(self) -> None:
+        self._detector = CollapseDetector()
+        self._batches: deque[tuple[Batch, Batch]] = deque(maxlen=CHECKED_BATCHES)
+
+    def collapsed(self, loss: float, src: Batch, dst: Batch) -> bool:
+        """Add a step, its loss and the batches it was trained on; tell whether it has collapsed."""
+        self._batches.append((src, dst))
+        return self._detector.collapsed(loss)
+
+    def reset(self) -> None:
+        """Forget all losses: those that follow are not comparable."""
+        self._detector.reset()
+
+    def death(self, model: ModelBase) -> Problem | None:
+        """Return why a model can no longer learn, None if it can or if no step was done yet."""
+        if not self._batches:
+            return None
+        src, dst = (_few(batch) for batch in self._batches[-1])
+        if not math.isfinite(_loss(model, src, dst)):
+            return Problem("the loss is not a number", certain=True)
+        if not all(tf.reduce_all(tf.math.is_finite(v.value)) for v in model.variables):
+            return Problem("weights are not numbers", certain=True)  # a ReLU may hide that
+        if what := saturated(model, src, dst):
+            return Problem(f"the {what} are entirely black or white", certain=True)
+        return None
+
+    def problem(self, model: ModelBase) -> Problem | None:
+        """Return why a model must not be saved, None if it may."""
+        if (problem := self.death(model)) is not None:
+            return problem
+        sides = ([_few(batch) for batch in batches] for batches in reversed(self._batches))
+        if self._batches and all(self._detector.doubled(_loss(model, *both)) for both in sides):
+            return Problem("the loss has more than doubled", certain=False)
+        return None
+
+
+def saturated(model: ModelBase, src: Batch, dst: Batch) -> str:
+    """Name a decoder's output that is black or white in every pixel: "predictions" or "masks".
+
+    No gradient passes a sigmoid whose output y is 0 or 1: its slope is y (1 - y). So the network
+    never recovers, at a loss that need not be much higher than before. A mask may be like that when
+    it is right: where the face fills the image.
+
+    Returns
+    -------
+    what : str
+        Empty when nothing is.
+    """
+    predictions = model.reconstruct(src.warped, dst.warped)
+    if any(_slope(prediction.image) < MIN_SLOPE for prediction in predictions):
+        return "predictions"
+    wrong = map(_wrong_mask, predictions, (src, dst))
+    return "masks" if any(wrong) else ""
+
+
+def _wrong_mask(prediction: Prediction, batch: Batch) -> bool:
+    if prediction.mask is None or _slope(prediction.mask) >= MIN_SLOPE:
+        return False
+    return float(np.abs(np.asarray(prediction.mask) - batch.mask).mean()) > MASK_ERROR
+
+
+def _slope(output: np.ndarray) -> float:
+    """Return the mean slope of the sigmoids that gave an output."""
+    values = np.clip(output, 0, 1)
+    return float(np.mean(values * (1 - values)))
+
+
+def _few(batch: Batch) -> Batch:
+    """Return the first faces of a uint8 batch as float32 tensors, 0..1."""
+    return as_float(to_tensors(Batch(*(array[:CHECKED_FACES] for array in batch))))
+
+
+def _loss(model: ModelBase, src: Batch, dst: Batch) -> float:
+    """Return the sum of the losses, as `TrainStep` minimizes it."""
+    return float(sum(float(loss) for loss in model.losses(src, dst).values()))
