@@ -14,7 +14,7 @@ SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo modes test check test-slow bench install weights clean-workspace
+.PHONY: help demo modes test check test-slow faults bench install weights clean-workspace
 
 help:
 	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
@@ -22,6 +22,7 @@ help:
 	@echo "make test               lint, types and the whole test suite"
 	@echo "make check              lint and types only"
 	@echo "make test-slow          the tests that take minutes (50 kills of a training, ...)"
+	@echo "make faults             break every stage in every way and look whether anything is lost"
 	@echo "make bench              throughput and memory of every stage beside a plain baseline"
 	@echo "make install weights    only the environment, only the networks' weights"
 
@@ -43,6 +44,10 @@ check: install
 
 test-slow: install weights
 	$(PY) -m pytest -m slow
+
+# Kills, crash points, full disks, closed pipes and signals in every stage; 20 minutes at most.
+faults: install weights
+	$(PY) tests/faults
 
 # Not among them: detectors, landmarks and people need the demo's clips (`python -m scripts.fetch_clips`),
 # extract_memory takes ten minutes and learning hours; original_step is a part of training_step.

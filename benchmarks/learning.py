@@ -3,10 +3,10 @@
     python -m benchmarks.learning workspace --model-dir model --output curve.json \
         --cpu-seconds 600 --model H64 --option lightweight=true --option 'preset="original"'
 
-Two blocks of neighboring frames of each person are held out (single frames would have nearly
-identical neighbors in the training set). Measured: SSIM inside the hull of the face, mean over up
-to 12 faces of each person. CPU seconds are those of the steps alone, so other programs may run
-beside it. The model is saved at the end and can be converted and evaluated.
+Blocks of neighboring frames of each person are held out, chosen as `train` does. Measured: SSIM
+inside the hull of the face, mean over up to 12 faces of each person. CPU seconds are those of the
+steps alone, so other programs may run beside it. The model is saved at the end and can be converted
+and evaluated.
 """
 
 import argparse
@@ -26,8 +26,9 @@ device.tune()
 
 import numpy as np
 
-from facelib.faceset import Faceset
-from facelib.similarity import masked_ssim
+from facelib import held_out
+from facelib.faceset import FaceFiles, Faceset
+from facelib.similarity import masked_ssim, spread_out
 from models import MODELS, fast_convolution
 from models.base import ModelBase
 from trainer.assembly import open_session
@@ -36,26 +37,21 @@ from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.options import options_class
 from trainer.session import TrainingSession
 
-HELD_OUT = ((0.28, 0.36), (0.64, 0.72))  # of the frames, in order
 Point = dict[str, Any]
 MAX_FACES = 12  # measured, of each person
 
 
-def split(folder: Path) -> tuple[list, list]:
+def split(folder: Path, *, expressive: bool) -> tuple[FaceFiles, FaceFiles]:
     """Return the faces to train on and those to measure with."""
-    faces = sorted(Faceset.open(folder), key=lambda face: face[1].frame_index or 0)
-    places = np.linspace(0, 1, len(faces))
-    held_out = [any(low <= place < high for low, high in HELD_OUT) for place in places]
-    trained = [face for face, out in zip(faces, held_out, strict=True) if not out]
-    measured = [face for face, out in zip(faces, held_out, strict=True) if out]
-    chosen = np.linspace(0, len(measured) - 1, min(MAX_FACES, len(measured))).round().astype(int)
-    return trained, [measured[index] for index in chosen]
+    faces = Faceset.open(folder)
+    trained, measured = held_out.choose(faces, expressive=expressive).split(faces)
+    return trained, [measured[index] for index in spread_out(len(measured), MAX_FACES)]
 
 
 class HeldOutSSIM:
     """Measures how well a model reconstructs held-out faces."""
 
-    def __init__(self, model: ModelBase, faces: Sequence[list]) -> None:
+    def __init__(self, model: ModelBase, faces: Sequence[FaceFiles]) -> None:
         settings = SamplerSettings(model.face_type, model.resolution)
         samplers = [Sampler(side, settings, (0,)) for side in faces]
         images = [[s.plain(i) for i in range(len(s.faces))] for s in samplers]
@@ -83,7 +79,10 @@ def train(
 ) -> Iterator[Point]:
     """Train until the CPU seconds or iterations are used up; yield each measurement."""
     model, size = session.model, session.batch_size
-    parts = [split(folder) for folder in folders]
+    parts = [
+        split(folder, expressive=side == "dst")
+        for side, folder in zip(held_out.SIDES, folders, strict=True)
+    ]
     measure = HeldOutSSIM(model, [measured for _, measured in parts])
     settings = SamplerSettings(model.face_type, model.resolution)
     src, dst = (

@@ -35,7 +35,7 @@ def measure(name: str, chosen: dict[str, Any], batch_size: int) -> tuple[int, in
     lazy.load("models.fast_convolution").accelerate(model.networks.values())
     step = lazy.load("trainer.step").TrainStep(model, 5e-5)
     rng, side = np.random.default_rng(0), model.resolution
-    shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1)]
+    shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1, 1)]
     batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))
     for _ in range(2):
         step(batch, batch)

@@ -9,6 +9,7 @@ median of the rounds is printed.
 """
 
 import argparse
+import atexit
 import json
 import os
 import resource
@@ -134,7 +135,9 @@ def ours(faces: Faceset, resolution: int) -> BatchMaker:
 def threaded(faces: Faceset, resolution: int) -> BatchMaker:
     """Make batches as training does, in background threads; half of them of each side."""
     src, dst = (Sampler(faces, SamplerSettings(KIND, resolution), (side,)) for side in (0, 1))
-    return BatchLoader(src, dst, BATCH // 2).__enter__().next
+    loader = BatchLoader(src, dst, BATCH // 2).__enter__()
+    atexit.register(loader.__exit__)  # threads in native code must end before the interpreter
+    return loader.next
 
 
 def plain(faces: Faceset, resolution: int) -> BatchMaker:

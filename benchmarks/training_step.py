@@ -36,7 +36,7 @@ def samples(batch_size: int, side: int) -> Batch:
     faces = rng.integers(0, 256, (batch_size, side, side, 3), np.uint8)
     mask = np.zeros((batch_size, side, side, 1), np.uint8)
     mask[:, side // 8 : -side // 8, side // 8 : -side // 8] = 255
-    return Batch(np.roll(faces, 1, 1), faces, mask)
+    return Batch(np.roll(faces, 1, 1), faces, mask, np.full_like(mask, 255))
 
 
 def ours(model: ModelBase, learning_rate: float) -> TrainStep:

@@ -1,6 +1,5 @@
 """The footage of a run and the faces found in it, each opened once."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,19 +8,18 @@ from pathlib import Path
 
 from converters.blending.motion import Motions, find_motions
 from facelib.faceset import FaceInfo, Faceset
+from facelib.footage_match import VIDEO_FRAME, find_mismatch
+from facelib.frame_scale import fit_to_frames
 from utils import console
-from utils.errors import InputError, UsageError
+from utils.errors import InputError
 from utils.video.frame import WHOLE, Frame, Span
 from utils.video.io import open_source
 from utils.video.source import FrameSource, span_between
 
-VIDEO_FRAME = re.compile(r"\d{6,}")
-"""The stems of the names that frames of a video have."""
-
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """A folder of frames or a video, opened, and the part of it to convert."""
+    """A folder of frames or a video, opened, and the part of it to convert, by index."""
 
     source: FrameSource
     span: Span = WHOLE
@@ -37,10 +35,8 @@ class Footage:
         UsageError
             If the span is malformed or empty, or in seconds although the footage is a folder.
         """
-        source, span = open_source(path), span_between(first, last)
-        if span.uses_seconds and not source.is_video:
-            raise UsageError("images in a folder have no times; give --from and --to as numbers")
-        return cls(source, span)
+        source = open_source(path, square_pixels=True)
+        return cls(source, source.located(span_between(first, last)))
 
     @property
     def name(self) -> str:
@@ -81,17 +77,34 @@ class FacesByFrame:
     copies: Sequence[str] = ()
 
     @classmethod
-    def open(cls, folder: Path, footage: Footage) -> "FacesByFrame":
-        """Read the faces of a folder, and warn if they may be from other footage.
+    def open(cls, folder: Path, footage: Footage, *, check: bool = True) -> "FacesByFrame":
+        """Read the faces of a folder, scaled to the size that the footage has now.
+
+        Parameters
+        ----------
+        folder : Path
+            Where `extract` put the faces.
+        footage : Footage
+            The frames.
+        check : bool
+            Whether a few faces are compared with their frames.
 
         Raises
         ------
         InputError
-            If there are no faces, or none belongs to a frame of the footage.
+            If there are no faces, or they are from other footage.
         """
-        faceset, copies = Faceset.open(folder).without_copies()
+        found, copies = Faceset.open(folder).without_copies()
+        faceset = fit_to_frames(found, footage.source)
         faces = cls(faceset.by_frame(), _fingerprint(faceset), faceset.skipped, copies)
         faces._check_frames(folder, footage)
+        problem = find_mismatch(found, footage.source) if check else None
+        if problem:
+            raise InputError(
+                f'the faces in "{folder}" do not fit "{footage.source.path}": {problem}; extract '
+                "faces from this footage, or convert the footage that they were extracted from "
+                "(--no-check-faces uses them as they are)"
+            )
         sources = sorted({info.source for _, info in faceset})
         if footage.name not in sources:
             console.warn(

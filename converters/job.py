@@ -81,7 +81,7 @@ class Job:
         output.check_looks({look, *(plan.timeline.own.values() if plan else ())})
         return cls(
             footage=footage,
-            faces=FacesByFrame.open(options.aligned_dir, footage),
+            faces=FacesByFrame.open(options.aligned_dir, footage, check=options.check_faces),
             visibility=OcclusionMasks(options.mask_dir) if options.mask_dir else None,
             output=output,
             look=look,

@@ -21,6 +21,9 @@ class FileOptions(DeviceOptions):
         help="faces extracted from that footage; delete a face file to leave that face unchanged",
         group="Files",
     )
+    check_faces: bool = opt(
+        True, help="compare a few faces with their frames first, and refuse others", group="Files"
+    )
     model_dir: Path = opt(help="folder of the trained model", group="Files")
     settings: Path | None = opt(
         None,

@@ -24,6 +24,7 @@ from facelib.faceset import FaceInfo
 from utils.errors import UserError
 from utils.images import to_float
 from utils.parallel import Failure, cores, ordered_map
+from utils.video.aspect import reduce, write_back
 from utils.video.frame import Frame
 
 T = TypeVar("T")
@@ -108,6 +109,8 @@ class Pipeline:
         How far each face moves from frame to frame.
     context : callable or None
         Frame -> bool, whether it only serves the colors of frames after it and is not converted.
+    keeps_square : bool
+        Whether anamorphic frames stay enlarged to square pixels, to be looked at.
     """
 
     predictor: Predictor
@@ -119,6 +122,7 @@ class Pipeline:
     visibility: Callable[[Frame], np.ndarray | None] | None = None
     motions: Motions = field(default_factory=dict)
     context: Callable[[Frame], bool] | None = None
+    keeps_square: bool = False
 
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
@@ -203,10 +207,14 @@ class Pipeline:
         face_alpha = np.zeros(before.shape[:2], np.uint8) if self.with_face_alpha else None
         blender = self.blender(job.frame)
         image, faces, failures = blender(before, job.swaps, trace, face_alpha, job.visibility)
-        image16 = job.frame.image16
+        own, image16 = job.frame.own, job.frame.image16
+        if own is not None and not self.keeps_square:
+            before, image = own, write_back(own, before, image)
+            if face_alpha is not None:
+                face_alpha = reduce(face_alpha, own.shape[1::-1])
         if image16 is not None:
             image16 = restore_16_bit(image16, before, image)
-        frame = replace(job.frame, image=image, image16=image16)
+        frame = replace(job.frame, image=image, image16=image16, own=None)
         sentences = [f"{frame.name}: {failure}" for failure in [*job.failures, *failures]]
         hidden = len(job.swaps) - faces - len(failures)
         converted = Converted(frame, faces, sentences, face_alpha, hidden)

@@ -38,7 +38,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     mode = options.manual_mode
     if mode is ManualMode.DEBUG_DELETED:
         options = replace(options, debug=True)
-    footage = SampledSource(open_source(options.input_dir), options.every)
+    footage = SampledSource(open_source(options.input_dir, square_pixels=True), options.every)
     # before anything is written: weights or a display may be missing
     finders = [] if mode in (ManualMode.ALL, ManualMode.DEBUG_DELETED) else _finders(options)
     if mode is not None:
@@ -60,6 +60,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
             with in_flight.hold(WINDOW):
                 app.run(mode, footage, writer, manifest, report, options.manual_window_size)
         _summarize(manifest, report, done_before)
+    report.notes["the footage"] = footage.source.notes
     return report
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from extractor.in_flight import InFlight, WorkerDiedError
 from utils.errors import InputError
 from utils.images import Image, pixels_in, read_image
+from utils.video.aspect import to_square
 from utils.video.source import FolderSource, FrameSource
 
 
@@ -25,6 +26,8 @@ class Pending:
         As in `utils.video.frame.Frame`.
     wanted : bool
         False for a finished frame that is processed again only to smooth its neighbors.
+    aspect : Fraction or None
+        Pixel aspect ratio of the footage, if its images are enlarged to square pixels.
     """
 
     content: Path | Image
@@ -32,6 +35,7 @@ class Pending:
     name: str
     time: Fraction | None
     wanted: bool = True
+    aspect: Fraction | None = None
 
     def pixels(self) -> int:
         """Return the number of pixels; of an image file, as its header states it."""
@@ -47,7 +51,9 @@ class Pending:
         InputError
             If it cannot be read.
         """
-        return read_image(self.content) if isinstance(self.content, Path) else self.content
+        if isinstance(self.content, Path):
+            return to_square(read_image(self.content), self.aspect)
+        return self.content
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +106,7 @@ class SampledSource:
             How many finished frames on each side of an unfinished one come along, `wanted=False`.
         """
         if isinstance(self.source, FolderSource):
-            frames = _from_files(self.source.files, failures)
+            frames = _from_files(self.source.files, failures, self.source.stretch)
         else:
             frames = _from_video(self.source, in_flight)
         sampled = (frame for frame in frames if frame.index % self.every == 0)
@@ -122,10 +128,12 @@ def _from_video(source: FrameSource, in_flight: InFlight) -> Iterator[Pending]:
         if frame is None:
             return
         position = frame.name
-        yield Pending(frame.image, frame.index, frame.name, frame.time)
+        yield Pending(frame.image, frame.index, frame.name, frame.time, aspect=source.stretch)
 
 
-def _from_files(files: Sequence[Path], failures: list[str]) -> Iterator[Pending]:
+def _from_files(
+    files: Sequence[Path], failures: list[str], aspect: Fraction | None
+) -> Iterator[Pending]:
     stems: dict[str, str] = {}
     for index, path in enumerate(files):
         first = stems.setdefault(path.stem, path.name)
@@ -137,7 +145,7 @@ def _from_files(files: Sequence[Path], failures: list[str]) -> Iterator[Pending]
         elif not path.name.isprintable():
             failures.append(f"{path.name!a} was skipped: its name is not printable; rename it")
         else:
-            yield Pending(path, index, path.name, None)
+            yield Pending(path, index, path.name, None, aspect=aspect)
 
 
 def _with_neighbors(

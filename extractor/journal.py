@@ -59,6 +59,8 @@ def header(options: ExtractOptions, source: FrameSource) -> Header:
     decisive = {name.replace("_", "-"): values[name] for name in DECISIVE}
     for name in REFERENCES:
         decisive[name.replace("_", "-")] = [_signature(path) for path in getattr(options, name)]
+    if source.stretch is not None:  # earlier versions searched such footage as it is
+        decisive["pixel-aspect"] = str(source.stretch)
     return {"version": 1, "source": source.path.name, "bytes": size, **decisive}
 
 

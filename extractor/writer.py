@@ -11,6 +11,7 @@ from extractor.frames import Pending
 from extractor.journal import debug_dir
 from facelib import geometry, landmarks
 from facelib.faceset import FaceInfo, read_info, write_face
+from facelib.fingerprint import around, fingerprint, to_bytes
 from facelib.types import Face, FaceType
 from utils.errors import InputError
 from utils.images import write_image
@@ -87,6 +88,9 @@ class FaceWriter:
             quality=face.quality,
             matrix=matrix,
             smoothed=face.smoothed,
+            frame_size=(image.shape[1], image.shape[0]),
+            fingerprint=to_bytes(fingerprint(image, around(face.landmarks))),
+            pixel_aspect=None if frame.aspect is None else float(frame.aspect),
         )
 
     def _path(self, info: FaceInfo) -> Path:

@@ -4,15 +4,18 @@ The JSON comes from untrusted files: every value is checked for type, count and 
 used.
 """
 
+import base64
+import binascii
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from facelib.fingerprint import CELLS
 from facelib.types import FaceType, Rect
 from utils.errors import InputError
 
@@ -60,6 +63,15 @@ class FaceInfo:
         From the frame to the aligned image.
     smoothed : bool
         Whether the landmarks were smoothed over time.
+    pixel_aspect : float or None
+        Width / height of the footage's pixels, if the frame was enlarged to square ones, in which
+        `source_landmarks`, `source_rect` and `matrix` are; None: they are in the footage's own.
+    frame_size : (int, int) or None
+        Width and height of the frame as it was searched; None in files of version 0.1.0.
+    fingerprint : (24, 24) uint8 or None
+        What the frame shows around the face (`facelib.fingerprint`); cells beyond its edge are 0.
+    unknown : mapping of str to object
+        Keys of a later build, which are written again as they are.
     """
 
     face_type: FaceType
@@ -78,6 +90,10 @@ class FaceInfo:
     quality: float
     matrix: np.ndarray
     smoothed: bool = False
+    pixel_aspect: float | None = None
+    frame_size: tuple[int, int] | None = None
+    fingerprint: np.ndarray | None = None
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 def to_json(info: FaceInfo, name: str) -> bytes:
@@ -96,6 +112,7 @@ def to_json(info: FaceInfo, name: str) -> bytes:
         If reading it back would fail.
     """
     record = {
+        **info.unknown,
         "version": VERSION,
         "face_type": info.face_type.value,
         "size": int(info.size),
@@ -114,7 +131,16 @@ def to_json(info: FaceInfo, name: str) -> bytes:
         "matrix": [[float(f"{number:.10g}") for number in row] for row in info.matrix.tolist()],
         "smoothed": bool(info.smoothed),
     }
-    data = json.dumps(record, separators=(",", ":")).encode()
+    if info.pixel_aspect is not None:
+        record["pixel_aspect"] = round(float(info.pixel_aspect), 9)
+    if info.frame_size is not None:
+        record["frame_size"] = [int(side) for side in info.frame_size]
+    if info.fingerprint is not None:
+        record["fingerprint"] = base64.b64encode(info.fingerprint.tobytes()).decode()
+    try:
+        data = json.dumps(record, separators=(",", ":")).encode()
+    except RecursionError:  # in what is unknown
+        raise _damaged(name, "it is nested too deeply") from None
     from_json(data, name)
     return data
 
@@ -158,7 +184,9 @@ def from_json(data: bytes, name: str) -> FaceInfo:
             values[key] = read(record.get(key))
         except _UnfitError as problem:
             raise _damaged(name, f"{key}: expected {problem}") from None
-    return FaceInfo(**values)
+    unknown = {key: value for key, value in record.items() if key not in _READERS}
+    unknown.pop("version")
+    return FaceInfo(**values, unknown=unknown)
 
 
 class _UnfitError(Exception):
@@ -260,10 +288,37 @@ def _time(value: object) -> float | None:
     return None if value is None else _number(-1e9, 1e9)(value)
 
 
+def _aspect(value: object) -> float | None:
+    return None if value is None else _number(0.1, 10)(value)
+
+
 def _flag(value: object) -> bool:
     if value is not None and not isinstance(value, bool):  # records of version 0.1.0 have none
         raise _UnfitError("true or false")
     return bool(value)
+
+
+def _size(value: object) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise _UnfitError("width and height")
+    side = _whole(1, FARTHEST)
+    return side(value[0]), side(value[1])
+
+
+def _fingerprint(value: object) -> np.ndarray | None:
+    if value is None:
+        return None
+    try:
+        # the length first: text of any size may stand here
+        fits = isinstance(value, str) and len(value) <= 2 * CELLS**2
+        data = base64.b64decode(value, validate=True) if fits else b""  # type: ignore[arg-type]
+    except (binascii.Error, ValueError):
+        data = b""
+    if len(data) != CELLS**2:
+        raise _UnfitError(f"{CELLS**2} bytes in base64")
+    return np.frombuffer(data, np.uint8).reshape(CELLS, CELLS)
 
 
 _READERS: dict[str, Callable[[object], Any]] = {
@@ -283,4 +338,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "quality": _number(-1e6, 1e6),
     "matrix": _matrix,
     "smoothed": _flag,
+    "frame_size": _size,
+    "fingerprint": _fingerprint,
+    "pixel_aspect": _aspect,
 }

@@ -28,7 +28,6 @@ __all__ = [
     "embed",
     "extract_info",
     "fingerprint",
-    "held_out",
     "read_face",
     "read_info",
     "read_pixels",
@@ -42,7 +41,6 @@ R = TypeVar("R")
 CHUNK = b"fsMt"
 MAX_PAYLOAD = 64 * 1024
 
-HELD_OUT = 0.05  # share of the faces
 SAME_PLACE = 0.1  # mean distance of the landmarks of one face found twice, in face sizes
 
 
@@ -295,9 +293,3 @@ def _same_place(one: FaceInfo, other: FaceInfo) -> bool:
     offsets = one.source_landmarks - other.source_landmarks
     size = float(np.ptp(one.source_landmarks, axis=0).max())
     return float(np.hypot(*offsets.T).mean()) < SAME_PLACE * size
-
-
-def held_out(info: FaceInfo) -> bool:
-    """Whether a face is held out of training for validation: always the same 5 % or so."""
-    name = f"{info.source_name}\0{info.face_index}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(name, digest_size=8).digest()) < HELD_OUT * 2**64

@@ -20,7 +20,7 @@ class ModelOptions:
 
 
 class Batch(NamedTuple):
-    """The samples of one side for one step; all three parts share their geometry.
+    """The samples of one side for one step; all four parts share their geometry.
 
     Attributes
     ----------
@@ -30,11 +30,14 @@ class Batch(NamedTuple):
         The image that should come out.
     mask : (N, R, R, 1) float32
         1 inside the hull of the face.
+    in_frame : (N, R, R, 1) float32
+        0 beyond the edge of the frame, where the target is a mirror image: no matter for a loss.
     """
 
     warped: Tensor
     target: Tensor
     mask: Tensor
+    in_frame: Tensor
 
 
 class Prediction(NamedTuple):

@@ -102,9 +102,12 @@ class Classic(ModelBase):
         return {
             "src": image_loss(src, out_src),
             "dst": image_loss(dst, out_dst),
-            "src_mask": self.mask_error(src.mask, out_src.mask),
-            "dst_mask": self.mask_error(dst.mask, out_dst.mask),
+            "src_mask": self._mask_loss(src, out_src),
+            "dst_mask": self._mask_loss(dst, out_dst),
         }
+
+    def _mask_loss(self, side: Batch, predicted: Prediction) -> Tensor:
+        return self.mask_error(side.mask * side.in_frame, predicted.mask * side.in_frame)
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Run src faces through the src path and dst faces through the dst path."""
@@ -120,9 +123,10 @@ class Classic(ModelBase):
 
 
 def _dssim_loss(side: Batch, predicted: Prediction) -> Tensor:
-    return keras.ops.mean(dssim(side.target * side.mask, predicted.image * side.mask))
+    mask = side.mask * side.in_frame
+    return keras.ops.mean(dssim(side.target * mask, predicted.image * mask))
 
 
 def _pixel_loss(side: Batch, predicted: Prediction) -> Tensor:
-    mask = gaussian_blur(side.mask, max(1, side.mask.shape[1] / 64))
+    mask = gaussian_blur(side.mask, max(1, side.mask.shape[1] / 64)) * side.in_frame
     return PIXEL_WEIGHT * mean_square(side.target * mask, predicted.image * mask)

@@ -13,14 +13,12 @@ def dssim(target: Tensor, predicted: Tensor, max_value: float = 1.0) -> Tensor:
     """Return the structural dissimilarity (1 - SSIM) / 2 of each sample, (N,).
 
     SSIM after Wang et al. 2004 with TensorFlow's constants: Gaussian window 11 x 11, sigma 1.5, no
-    padding, K1 0.01, K2 0.03; mean over positions and channels. The window is separable, so it is
-    applied to all four statistics at once, as two matrix products.
+    padding, K1 0.01, K2 0.03; mean over positions and channels. The window is separable and applied
+    to all four statistics at once.
     """
     stacked = [target, predicted, target * target + predicted * predicted, target * predicted]
-    _, height, width, _ = target.shape
-    stack = keras.ops.concatenate(stacked, axis=-1)
-    blurred = _filter(stack, _ssim_matrix(height), _ssim_matrix(width))
-    mean_t, mean_p, squares, product = keras.ops.split(blurred, 4, axis=-1)
+    windowed = _ssim_window(keras.ops.concatenate(stacked, axis=-1))
+    mean_t, mean_p, squares, product = keras.ops.split(windowed, 4, axis=-1)
     c1, c2 = (K1 * max_value) ** 2, (K2 * max_value) ** 2
     both, means = mean_t * mean_p, mean_t * mean_t + mean_p * mean_p
     luminance = (2 * both + c1) / (means + c1)
@@ -76,10 +74,18 @@ def _filter(x: Tensor, rows: list[list[float]], columns: list[list[float]]) -> T
     return keras.ops.reshape(x, (-1, len(rows), len(columns), channels))
 
 
-@cache
-def _ssim_matrix(size: int) -> list[list[float]]:
-    """The (size - 10, size) matrix whose rows are the shifted, normalized SSIM window."""
-    return _band(size, range(WINDOW // 2, size - WINDOW // 2), SIGMA, WINDOW // 2)
+def _ssim_window(x: Tensor) -> Tensor:
+    """Apply the SSIM window to (N, H, W, C), C > 1: (N, H - 10, W - 10, C).
+
+    A variance is the difference of two nearly equal means, which must not be rounded. GPUs round
+    what goes into a matrix product or a convolution to 10 bits (TF32); a depthwise convolution of
+    several channels is none: TensorFlow computes it as weighted sums in full precision.
+    """
+    (window,) = _band(WINDOW, range(WINDOW // 2, WINDOW // 2 + 1), SIGMA, WINDOW // 2)
+    taps = keras.ops.reshape(keras.ops.convert_to_tensor(window, x.dtype), (WINDOW, 1, 1, 1))
+    taps = keras.ops.repeat(taps, x.shape[-1], axis=2)
+    x = keras.ops.depthwise_conv(x, taps)
+    return keras.ops.depthwise_conv(x, keras.ops.transpose(taps, (1, 0, 2, 3)))
 
 
 @cache

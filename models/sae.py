@@ -193,31 +193,36 @@ class SAE(ModelBase):
             losses["src"] += self._style_loss(dst, _from_network(outputs_swap[0][-1]))
         if options.learn_mask:
             masks = sharing.decode(self.networks, codes.src, codes.dst, kind="m")
-            losses["src_mask"] = self._mask_loss(src.mask, masks[0])
-            losses["dst_mask"] = self._mask_loss(dst.mask, masks[1])
+            losses["src_mask"] = self._mask_loss(src, masks[0])
+            losses["dst_mask"] = self._mask_loss(dst, masks[1])
         return losses
 
     def _image_loss(self, side: Batch, heads: list[Tensor]) -> Tensor:
-        targets, masks = pyramid(side.target, self.scales), pyramid(side.mask, self.scales)
-        return sum(
-            self._difference(target * soft, _from_network(head) * soft)
-            for target, soft, head in zip(targets, map(_soften, masks), heads, strict=True)
-        )
+        parts = (pyramid(part, self.scales) for part in (side.target, side.mask, side.in_frame))
+        loss = 0.0
+        for target, mask, in_frame, head in zip(*parts, heads, strict=True):
+            soft = _soften(mask) * in_frame
+            loss += self._difference(target * soft, _from_network(head) * soft)
+        return loss
 
-    def _mask_loss(self, mask: Tensor, heads: list[Tensor]) -> Tensor:
-        levels = zip(pyramid(mask, self.scales), heads, strict=True)
-        return sum(MASK_WEIGHT * mean_square(level, _from_network(head)) for level, head in levels)
+    def _mask_loss(self, side: Batch, heads: list[Tensor]) -> Tensor:
+        parts = (pyramid(part, self.scales) for part in (side.mask, side.in_frame))
+        return sum(
+            MASK_WEIGHT * mean_square(mask * in_frame, _from_network(head) * in_frame)
+            for mask, in_frame, head in zip(*parts, heads, strict=True)
+        )
 
     def _style_loss(self, dst: Batch, swapped: Tensor) -> Tensor:
         """Return the swap's distance to dst in style, inside and outside the face."""
-        options, soft, loss = self.options, _soften(dst.mask), 0.0
+        options, loss = self.options, 0.0
+        soft = _soften(dst.mask) * dst.in_frame
         if options.face_style_power > 0:
             width = self.resolution / 8
             faces = (gaussian_blur(x * soft, width) for x in (swapped, dst.target))
             weight = STYLE_WEIGHT * options.face_style_power / 100
             loss += weight * keras.ops.mean(style(*faces))
         if options.bg_style_power > 0:
-            around = 1 - soft
+            around = (1 - soft) * dst.in_frame
             weight = options.bg_style_power / 100
             loss += weight * self._difference(dst.target * around, swapped * around)
         return loss

@@ -1,6 +1,6 @@
 @echo off
 rem Makes .venv and weights beside the scripts folder. TensorFlow has no GPU support on native Windows:
-rem for an NVIDIA GPU use WSL2 (README, "Windows").
+rem for an NVIDIA GPU use WSL2 (README, "GPU").
 cd /d "%~dp0.."
 if not exist workspace mkdir workspace
 rem TensorFlow has no wheels for Python 3.14: `py -3` might take that

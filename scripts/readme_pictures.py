@@ -53,7 +53,7 @@ SRC_FRAMES, DST_FRAMES = 160, 96
 TRAINING = ("--model", "SAE", "--resolution", "96", "--ae-dims", "128", "--ed-ch-dims", "16",
             "--preset", "fast", "--learning-rate", "4e-4", "--batch-size", "4",
             "--no-random-flip", "--seed", "1")  # fmt: skip
-ITERATIONS = 2000
+ITERATIONS = 2200
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def filmed_moment(number: int, rng: np.random.Generator) -> Moment:
 # ---- geometry
 
 
-def floats(values: Sequence[Any]) -> np.ndarray:
+def floats(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Return numbers as float32."""
     return np.array(values, np.float32)
 
@@ -147,7 +147,7 @@ def _from_head(points: np.ndarray, reach: float) -> np.ndarray:
 def camera(moment: Moment) -> Warp:
     """Return the warp from a frame's pixels to the photograph's."""
     scale = SIDE / FRAME / (1 + moment.size)
-    center = floats(CORNER) + SIDE / 2 - floats([moment.x, moment.y])
+    center = floats(CORNER) + (SIDE - 1) / 2 - floats([moment.x, moment.y])
     angle = np.deg2rad(moment.roll)
     turned = floats([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
@@ -230,7 +230,7 @@ def src_person() -> Person:
 
 
 def dst_person() -> Person:
-    """Return somebody else, painted over her."""
+    """Return another person, painted over her."""
     image = astronaut()
     cutout = find_person(image)
     face = polygon(FACE, 1.5)
@@ -290,8 +290,8 @@ def is_skin(image: Picture) -> Picture:
 
 def dark_hair(image: Picture) -> Picture:
     """Return the picture as it would be with almost black hair."""
-    grey = image.mean(axis=-1, keepdims=True)
-    return (grey**1.5 * floats([0.62, 0.5, 0.42])).astype(np.float32)
+    gray = image.mean(axis=-1, keepdims=True)
+    return (gray**1.5 * floats([0.62, 0.5, 0.42])).astype(np.float32)
 
 
 def pale(image: Picture) -> Picture:
@@ -327,7 +327,7 @@ def polygon_of_lips() -> Picture:
     return cv2.GaussianBlur(lips, (0, 0), 2)
 
 
-def wall(color: Sequence[float], glow: float) -> Picture:
+def wall(color: Sequence[float] | np.ndarray, glow: float) -> Picture:
     """Return a wall of a color, lit from the left (`glow` above 0) or darker there (below)."""
     rows, columns = np.indices((FRAME, FRAME), np.float32) / FRAME
     lit = np.exp(-((columns - 0.15) ** 2 + (rows - 0.3) ** 2) / 0.35)[..., None]
@@ -442,16 +442,21 @@ def prepare(workspace: Workspace) -> None:
     write_footage(workspace.frames("src"), src_frames(), SRC_FRAMES)
     write_footage(workspace.frames("dst"), dst_frames(), DST_FRAMES)
     for side in ("src", "dst"):
-        call(toolkit("extract", "--input-dir", workspace.frames(side),
-                     "--output-dir", workspace.faces(side)))  # fmt: skip
+        call(extraction(workspace, side))
 
 
-def train(workspace: Workspace, iterations: int) -> None:
-    """Train up to so many iterations in all."""
-    call(toolkit("train", "--training-data-src-dir", workspace.faces("src"),
-                 "--training-data-dst-dir", workspace.faces("dst"),
-                 "--model-dir", workspace.model, *TRAINING,
-                 "--target-iter", str(iterations), "--no-preview"))  # fmt: skip
+def extraction(workspace: Workspace, side: str) -> list[str]:
+    """Return the call that finds the faces of src or dst."""
+    return toolkit("extract", "--input-dir", workspace.frames(side),
+                   "--output-dir", workspace.faces(side))  # fmt: skip
+
+
+def training(workspace: Workspace, iterations: int) -> list[str]:
+    """Return the call that trains up to so many iterations in all."""
+    return toolkit("train", "--training-data-src-dir", workspace.faces("src"),
+                   "--training-data-dst-dir", workspace.faces("dst"),
+                   "--model-dir", workspace.model, *TRAINING,
+                   "--target-iter", str(iterations), "--no-preview")  # fmt: skip
 
 
 def conversion(workspace: Workspace, result: Path, *words: str) -> list[str]:
@@ -461,17 +466,22 @@ def conversion(workspace: Workspace, result: Path, *words: str) -> list[str]:
                    *words)  # fmt: skip
 
 
+def sorting(faces: Path, page: Path) -> list[str]:
+    """Return the call that sorts faces and writes a page of them."""
+    return toolkit("sort", "--input-dir", faces, "--by", "brightness", "--page", page)
+
+
 # ---- the pictures
 
 TILE, GAP, LABEL = 232, 10, 34  # of the strip; the label's line stands below a tile
 INK, PAPER = (40, 40, 40), (255, 255, 255)
-SHOWN = (70, 40, 440, 410)  # left, top, right, bottom of what the strip shows of a frame
-SRC_NUMBER, DST_NUMBER = 3, 20  # frames that the strip shows
-LOOK = ("--mode", "overlay", "--color-transfer", "rct")
+SHOWN = (90, 60, 430, 400)  # left, top, right, bottom of what the strip shows of a frame
+SRC_NUMBER, DST_NUMBER = 20, 78  # frames that the strip shows
+LOOK = ("--mode", "overlay", "--color-transfer", "rct", "--erode-modifier", "-80",
+        "--sharpen", "30")  # fmt: skip
 SCREEN = (1280, 760)
 PATIENCE = 240  # seconds until the window must be there
 SORTED, CLICKED = 60, 52  # faces on the sort page, and which of them is clicked
-QUALITY = 78  # of the JPEG files
 SETTLED = 8  # seconds without a change, after which everything in it is drawn
 
 
@@ -482,7 +492,7 @@ def draw_hero(workspace: Workspace) -> None:
              "prediction": converted(workspace, "--mode", "raw", "--raw-mode", "predicted"),
              "mask": converted(workspace, "--mode", "raw", "--raw-mode", "mask"),
              "blend": converted(workspace, *LOOK)}  # fmt: skip
-    save(strip({label: Image.open(path) for label, path in tiles.items()}), "hero.jpg")
+    save(strip({label: Image.open(path) for label, path in tiles.items()}), "hero.jpg", 92)
 
 
 def converted(workspace: Workspace, *look: str) -> Path:
@@ -522,7 +532,7 @@ def draw_sort(workspace: Workspace) -> None:
     faces.mkdir()
     for path in sorted(workspace.faces("src").glob("*.png"))[:SORTED]:
         shutil.copyfile(path, faces / path.name)
-    call(toolkit("sort", "--input-dir", faces, "--by", "brightness", "--page", page))
+    call(sorting(faces, page))
     with page.open("a", encoding="utf-8") as file:
         file.write(f"<script>document.querySelectorAll('figure')[{CLICKED}].click()</script>")
     shot = workspace.folder / "sort.png"
@@ -575,7 +585,9 @@ def painted_screen(display: str) -> Image.Image:
         if image.getbbox() and time.monotonic() - since > SETTLED:
             return image
         time.sleep(0.5)
-    raise StepFailedError(f"no window was there after {PATIENCE} seconds")
+    raise StepFailedError(
+        f"no window was there after {PATIENCE} seconds; run it again when the machine is less busy"
+    )
 
 
 def find_program(*names: str) -> str:
@@ -592,10 +604,10 @@ def find_program(*names: str) -> str:
     raise StepFailedError(f"{names[0]} is not installed; docs/pictures.md says how to get it")
 
 
-def save(image: Image.Image, name: str) -> None:
+def save(image: Image.Image, name: str, quality: int = 78) -> None:
     """Write a picture into docs/images."""
     IMAGES.mkdir(exist_ok=True)
-    image.save(IMAGES / name, quality=QUALITY, optimize=True)
+    image.save(IMAGES / name, quality=quality, optimize=True)
     say(f'"{IMAGES / name}" written, {(IMAGES / name).stat().st_size // 1000} KB')
 
 
@@ -618,7 +630,7 @@ def main() -> int:
     try:
         prepare(workspace)
         if arguments.picture != "sort":
-            train(workspace, arguments.iterations)
+            call(training(workspace, arguments.iterations))
         PICTURES[arguments.picture](workspace)
     except StepFailedError as problem:
         error(str(problem))

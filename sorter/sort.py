@@ -7,7 +7,7 @@ the names that extract gave. Other files keep their names, and no face takes a n
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,18 +66,27 @@ def _sort(folder: Path, options: SortOptions) -> Report:
     moves = new_places(folder, order, infos, grouped=group_by is not None)
     if not options.dry_run:
         rename_all(folder, moves)
-    title = f"{folder.name} by {options.by}"
     shown = _shown(folder, order, moves, moved=not options.dry_run)
-    if options.contact_sheet:
-        write_sheet(options.contact_sheet, shown, title)
-    if options.page:
-        write_page(options.page, shown, title)
+    _write_views(options, shown, f"{folder.name} by {options.by}", job.report)
     _count(job.report, order, grouped=group_by is not None)
     job.report.counts["other files left alone"] = len(skipped)
     job.report.notes["left alone"] = skipped
     if options.dry_run:
         job.report.notes["nothing was renamed; it would be"] = [f"{a} -> {b}" for a, b in moves]
     return job.report
+
+
+def _write_views(
+    options: SortOptions, shown: Sequence[tuple[Placed, str]], title: str, report: Report
+) -> None:
+    """Write contact sheet and page; a full disk is a failure of them, not of the sort."""
+    done = "nothing was renamed" if options.dry_run else "the sort itself is done"
+    for path, write in ((options.contact_sheet, write_sheet), (options.page, write_page)):
+        try:
+            if path:
+                write(path, shown, title)
+        except OSError as problem:
+            report.failures.append(f'cannot write "{path}": {problem.strerror}; {done}')
 
 
 def _undo(folder: Path) -> Report:

@@ -263,3 +263,59 @@ def test_two_raw_faces_keep_both_masks(astronaut, face_landmarks):
         for points in (face_landmarks, other):
             x, y = points[30].astype(int)
             assert image[y, x, channel] == 255
+
+
+@pytest.mark.parametrize("mode", BLENDS)
+@pytest.mark.parametrize("prediction", ["another face", "the frame", "occluded", "outside"])
+def test_a_face_counts_if_and_only_if_a_pixel_has_changed(
+    mode, prediction, astronaut, face_landmarks
+):
+    """NumPy compares the canvas before and after."""
+    frame, landmarks, visibility = astronaut, face_landmarks, None
+    if prediction == "the frame":
+        frame = np.full_like(astronaut, 90)
+    if prediction == "outside":  # only the empty rim of its crop lies in the frame
+        right = Crop.of(face_landmarks, 64, FaceType.FULL).box().right
+        landmarks = face_landmarks - np.float32([right - 3, 0])
+    if prediction == "occluded":
+        visibility = np.zeros(frame.shape[:2], np.uint8)
+    swap = make_swap(frame, landmarks, tint=None if prediction == "the frame" else TINT)
+    blender = Blender(Look(mode=mode, raw_mode="rgb"))
+    before = blender.mode.canvas(frame, blender.look)
+    blended = blender(frame, [swap], visibility=visibility)
+    assert blended.faces == np.any(blended.image != before)
+    assert len(blended.failures) == (prediction == "the frame")
+    if blended.failures:
+        assert "changes no pixel" in blended.failures[0]
+    if mode != "raw" or prediction != "outside":  # which writes the rim too
+        assert blended.faces == (prediction == "another face")
+
+
+@pytest.mark.parametrize("mode", ["seamless", "seamless-hist-match"])
+@pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
+def test_seamless_says_when_the_mask_is_sure_nowhere(level, mode, astronaut, face_landmarks):
+    swap = make_swap(astronaut, face_landmarks, tint=TINT)
+    unsure = dataclasses.replace(swap, mask=np.full_like(swap.mask, level))
+    blended = Blender(Look(mode=mode, mask_type="predicted"))(astronaut, [unsure])
+    assert blended.faces == 0
+    np.testing.assert_array_equal(blended.image, astronaut)
+    assert "nowhere above 0.9" in blended.failures[0]
+    for way_out in ({"mask_type": "hull"}, {"mode": "overlay"}):
+        look = Look(**({"mode": mode, "mask_type": "predicted"} | way_out))
+        blended = Blender(look)(astronaut, [unsure])
+        assert (blended.faces, blended.failures) == (1, [])
+        assert difference(blended.image, astronaut).max() > 10
+
+
+def test_a_core_that_erosion_removes_is_said_and_one_that_is_occluded_is_not(
+    astronaut, face_landmarks
+):
+    swap = make_swap(astronaut, face_landmarks, tint=TINT)
+    eroded = Look(mode="seamless", mask_type="hull", seamless_erode_modifier=100)
+    thin = dataclasses.replace(swap, mask=np.zeros_like(swap.mask))
+    thin.mask[30:32, 20:44] = 1
+    blended = Blender(dataclasses.replace(eroded, mask_type="predicted"))(astronaut, [thin])
+    assert "--seamless-erode-modifier" in blended.failures[0]
+    visibility = np.zeros(astronaut.shape[:2], np.uint8)
+    blended = Blender(Look(mode="seamless"))(astronaut, [swap], visibility=visibility)
+    assert (blended.faces, blended.failures) == (0, [])

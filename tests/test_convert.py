@@ -1,5 +1,6 @@
 """The convert stage: folders and videos, batches, failures, resuming, bad input."""
 
+import dataclasses
 import subprocess
 import sys
 import textwrap
@@ -33,7 +34,7 @@ from converters.options import ConvertOptions
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
 from facelib import geometry
-from facelib.faceset import write_face
+from facelib.faceset import read_face, write_face
 from facelib.types import FaceType
 from models import MODELS, checkpoint
 from utils.errors import ExitStatus, InputError, ModelError, UsageError, UserError
@@ -115,7 +116,8 @@ def test_a_video_becomes_a_folder_and_a_folder_a_video(tmp_path):
     clip, folder, again = tmp_path / "clip.mp4", tmp_path / "pictures", tmp_path / "again.mp4"
     convert.run(options(tmp_path, "pictures", input_dir=clip), INVERT)
     assert [path.name for path in list_images(folder)] == [f"{i:06d}.png" for i in range(5)]
-    convert.run(options(tmp_path, "again.mp4", input_dir=folder, rate=29.97), IDENTITY)
+    chosen = {"input_dir": folder, "rate": 29.97, "check_faces": False}  # they are negatives now
+    convert.run(options(tmp_path, "again.mp4", **chosen), IDENTITY)
     with av.open(str(again)) as container:
         assert container.streams.video[0].average_rate == Fraction(30000, 1001)
         pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
@@ -660,3 +662,38 @@ def test_paths_with_spaces_and_umlauts(tmp_path):
     report = convert.run(options(folder, "Ergebnis ü"), INVERT)
     assert report.counts["converted faces"] == 2
     assert len(list(Path(folder / "Ergebnis ü").glob("*.png"))) == 2
+
+
+@pytest.mark.parametrize("moved", [0, 0.04])
+def test_a_face_that_is_there_twice_is_blended_once(tmp_path, moved):
+    """A copied file, and the same face found again a little elsewhere."""
+    write_footage(tmp_path, 2)
+    convert.run(options(tmp_path, "once"), INVERT)
+    face, info = read_face(tmp_path / "aligned" / "000001_0.png")
+    size = np.ptp(info.source_landmarks, axis=0).max()
+    copy = dataclasses.replace(info, source_landmarks=info.source_landmarks + moved * size)
+    write_face(tmp_path / "aligned" / "000001_0x.png", face, copy)
+    report = convert.run(options(tmp_path), INVERT)
+    assert report.counts["converted faces"] == 2
+    [copied] = report.notes["copies of faces, ignored"]
+    assert "000001_0x.png" in copied
+    for one, other in zip(
+        read_folder(tmp_path / "once"), read_folder(tmp_path / "result"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    if not moved:  # a copy changes nothing, so an earlier run is continued
+        report = convert.run(options(tmp_path, "once"), INVERT)
+        assert report.counts["frames finished before"] == 2
+
+
+def test_two_faces_side_by_side_are_no_copies(tmp_path):
+    write_footage(tmp_path, 1)
+    face, info = read_face(tmp_path / "aligned" / "000000_0.png")
+    size = np.ptp(info.source_landmarks, axis=0).max()
+    beside = info.source_landmarks + np.float32([0.3 * size, 0])
+    write_face(
+        tmp_path / "aligned" / "000000_1.png",
+        face,
+        dataclasses.replace(info, source_landmarks=beside, face_index=1),
+    )
+    assert convert.run(options(tmp_path), INVERT).counts["converted faces"] == 2

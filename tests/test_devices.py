@@ -30,7 +30,7 @@ from trainer.step import TrainStep
 from models.base import Batch
 
 def batches(rng):
-    return [Batch(*(rng.integers(0, 256, (6, 16, 16, c), np.uint8) for c in (3, 3, 1)))
+    return [Batch(*(rng.integers(0, 256, (6, 16, 16, c), np.uint8) for c in (3, 3, 1, 1)))
             for _ in range(2)]
 
 def begin(strategy):
@@ -105,7 +105,7 @@ def test_mixed_precision_learns_with_weights_of_full_precision():
         devices.set_precision(mixed=False)
     step, rng = TrainStep(model, 0.01), np.random.default_rng(0)
     src, dst = (
-        Batch(*(rng.integers(0, 256, (4, 16, 16, c), np.uint8) for c in (3, 3, 1)))
+        Batch(*(rng.integers(0, 256, (4, 16, 16, c), np.uint8) for c in (3, 3, 1, 1)))
         for _ in range(2)
     )
     first = step(src, dst)

@@ -8,21 +8,28 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from support.synthetic import make_faceset, make_info, make_video
+from support.synthetic import make_faceset, make_info, make_landmarks, make_video, open_mouth
 
 import main
-from facelib import geometry
+from converters.options import ConvertOptions
+from converters.output.run_log import log
+from facelib import geometry, held_out
 from facelib.detectors import DETECTORS
-from facelib.faceset import Faceset, held_out, read_face, read_info, write_face
+from facelib.faceset import Faceset, read_info, write_face
+from facelib.fingerprint import around, fingerprint, to_bytes
 from facelib.landmarkers import LANDMARKERS
+from facelib.landmarks import mouth_opening
 from facelib.types import FaceType
 from models.checkpoint import build_model, save_generation
 from tools.evaluate import evaluate
-from tools.evaluate.observe import pair_frames
+from tools.evaluate.conversion_log import check_counts, converted_span
+from tools.evaluate.observe import FoundFace, Observation, SeenFace, centers_in, pair_frames
 from tools.evaluate.options import EvaluateOptions
-from tools.evaluate.report import ROWS, plain
+from tools.evaluate.report import ROWS, compare, plain
 from utils.errors import InputError, UsageError
 from utils.images import write_image
+from utils.options import to_json
+from utils.video.frame import WHOLE, Span
 from utils.video.io import open_source
 
 FRAMES = 12
@@ -135,6 +142,15 @@ def test_frames_without_a_face_are_counted_and_named(clip, frames, src_aligned, 
     assert found["frames"]["missing_in_result"] == ["00007.png"]
     assert found["frames"]["measured"] == FRAMES - 2
     assert "frames without a face in the result (1): 00003.png" in str(report)
+    # the frame without a face is a failure, the one that is missing is not there
+    result = found["figures"]["result"]
+    assert (
+        result["face_found"]
+        == result["taken_for_src"]
+        == pytest.approx((FRAMES - 2) / (FRAMES - 1))
+    )
+    assert result["pose_error_95"] > 50
+    assert result["flicker_excess"] > 1  # what takes the face's place is a change of color
     assert report.status == 0
 
 
@@ -182,10 +198,11 @@ def test_a_model_needs_the_faces_it_rebuilds(clip, src_aligned, tmp_path):
 
 def test_self_reconstruction_looks_at_held_out_faces_only(clip, src_aligned, tmp_path, capsys):
     dst_aligned, model_dir = tmp_path / "dst", tmp_path / "model"
-    kept_out = [path for path in make_faceset(dst_aligned, 60) if held_out(read_info(path))]
-    for path, name in zip(kept_out, ("00000.png", "00001.png"), strict=False):
-        face, info = read_face(path)  # frames of the clip, so that some are measured
-        write_face(dst_aligned / name, face, dataclasses.replace(info, source_name=name))
+    paths = make_faceset(dst_aligned, 60)
+    faces = [(path, read_info(path)) for path in paths]
+    _, rule = held_out.of_training(model_dir, faces, faces, new=True)
+    for path in sorted(src_aligned.iterdir())[:2]:  # frames of the clip, so that some are measured
+        shutil.copy(path, dst_aligned / f"clip_{path.name}")
     model = build_model("H64", {"lightweight": True})
     save_generation(
         model_dir, state={"model": "H64", "iteration": 0}, options={"lightweight": True},
@@ -194,9 +211,8 @@ def test_self_reconstruction_looks_at_held_out_faces_only(clip, src_aligned, tmp
     )  # fmt: skip
     _, found = measure(clip, clip, src_aligned, tmp_path, baseline=False,
                        dst_aligned=dst_aligned, model_dir=model_dir)  # fmt: skip
-    infos = [info for _, info in Faceset.open(dst_aligned)]
     rebuilt = found["self_reconstruction"]
-    assert rebuilt["faces"] == sum(map(held_out, infos)) >= 2
+    assert rebuilt["faces"] == len(rule.split(Faceset.open(dst_aligned))[1]) >= 2
     assert -0.5 < rebuilt["ssim"] < 0.6  # it has learned nothing
     assert "not trained on" in capsys.readouterr().out
 
@@ -222,6 +238,129 @@ def test_frames_meet_by_name_in_folders_and_by_index_in_videos(frames, tmp_path)
     pairs = list(pair_frames(dst, open_source(folder), 1))
     assert pairs[0].result is None
     assert all((pair.result == pair.dst.image).all() for pair in pairs[1:])
+
+
+def write_log(result, dst, first, last, event="finished"):
+    """The log of two runs, the second of which wrote the result, as `convert` writes it."""
+    options = {
+        "input_dir": str(dst), "aligned_dir": "a", "model_dir": "m", "output_dir": str(result),
+        "ask": False,
+    }  # fmt: skip
+    for part in ({"from_": "0"}, {"from_": first, "to": last}):
+        log(result, "begun", model="H64", options=to_json(ConvertOptions(**options | part)))
+    log(result, event)
+
+
+@pytest.mark.parametrize("times", [("4", "9"), ("0.16s", "0.4s")])
+def test_a_video_of_a_part_is_compared_with_that_part(times, frames, tmp_path):
+    even = [frame[:298, :298] for frame in frames]
+    dst = make_video(tmp_path / "dst.mp4", even)
+    result = make_video(tmp_path / "result.mp4", even[4:10])
+    clips = open_source(dst), open_source(result)
+    with pytest.raises(InputError, match=r"6 frames, that part of dst 12.*result.mp4_log.jsonl"):
+        check_counts(*clips, converted_span(*clips))
+    write_log(result, dst, *times)
+    span = converted_span(*clips)
+    check_counts(*clips, span)
+    pairs = list(pair_frames(*clips, 1, span))
+    assert [pair.dst.index for pair in pairs] == list(range(4, 10))
+    for pair in pairs:
+        assert np.abs(pair.result.astype(int) - pair.dst.image).mean() < 4
+    other = open_source(shutil.copy(dst, tmp_path / "other.mp4"))  # the log names dst.mp4
+    assert converted_span(other, clips[1]) == WHOLE
+
+
+def test_a_run_that_was_stopped_does_not_count(frames, tmp_path):
+    even = [frame[:298, :298] for frame in frames]
+    result, dst = (make_video(tmp_path / name, even[:2]) for name in ("result.mp4", "dst.mp4"))
+    clips = open_source(dst), open_source(result)
+    write_log(result, dst, "4", "9")
+    log(result, "begun", model="H64", options={"input_dir": str(dst), "from_": "7"})
+    assert converted_span(*clips) == Span(4, 9)
+    damaged = result.with_name(result.name + "_log.jsonl")
+    damaged.write_text('{"event": "begun", "options": {"input_dir": "dst.mp4", "to": "?"}}\n[3')
+    assert converted_span(*clips) == WHOLE
+
+
+@pytest.mark.parametrize("count", [FRAMES - 1, FRAMES + 1])
+def test_a_video_of_another_number_of_frames_is_refused(count, frames, tmp_path):
+    """Counted frame by frame: the packets of a damaged file may be a few more than its frames."""
+    even = [frame[:298, :298] for frame in frames]
+    dst = open_source(write_frames(tmp_path / "dst", even))
+    result = open_source(make_video(tmp_path / "result.mp4", (even + even)[:count]))
+    check_counts(dst, result, WHOLE)
+    with pytest.raises(InputError, match=("fewer" if count < FRAMES else "more") + " frames than"):
+        list(pair_frames(dst, result, 5))
+
+
+def test_faces_of_other_footage_are_refused(frames, tmp_path):
+    """--dst-aligned: the centers of half-size frames are half as far, others are refused."""
+    info = make_info(make_landmarks(center=(152, 96), width=105), 96)
+    cells = to_bytes(fingerprint(frames[0], around(info.source_landmarks)))
+    info = dataclasses.replace(
+        info, source_name="00000.png", source="dst", frame_size=(300, 300), fingerprint=cells
+    )
+    write_face(tmp_path / "aligned" / "a.png", np.zeros((96, 96, 3), np.uint8), info)
+    faces = Faceset.open(tmp_path / "aligned")
+    half = [cv2.resize(frame, (150, 150), interpolation=cv2.INTER_AREA) for frame in frames[:2]]
+    whole, small = (
+        centers_in(faces, open_source(write_frames(tmp_path / name / "dst", images)))["00000"]
+        for name, images in (("whole", frames[:2]), ("half", half))
+    )
+    np.testing.assert_allclose(small, (whole + 0.5) / 2 - 0.5, atol=1e-3)
+    other = write_frames(tmp_path / "other" / "dst", [np.ascontiguousarray(frames[0][:, ::-1])])
+    with pytest.raises(InputError, match=r"--dst-aligned .* do not fit"):
+        centers_in(faces, open_source(other))
+
+
+class OneAway:
+    """A recognizer whose distance is the difference of two numbers."""
+
+    same_below = 0.5
+
+    def distance(self, a, b):
+        return abs(float(a[0] - b[0]))
+
+
+def test_without_a_face_every_metric_is_that_of_a_failure():
+    """Twenty frames whose mouth opens and closes; the result is src in the first twelve only."""
+    rng = np.random.default_rng(0)
+
+    def seen(number, identity, found=True):
+        mouth = open_mouth(0.5 - 0.5 * np.cos(number))
+        points = make_landmarks(head=mouth).astype(float)
+        face = FoundFace(points, np.array([float(identity)])) if found else None
+        return SeenFace(face, np.full(3, 50.0), np.full((8, 8, 3), 50.0), 1.0 if found else 0.0)
+
+    observations = [
+        Observation(
+            f"{n}.png", n, rng.integers(100, 103, (18, 32), dtype=np.uint8), wanted=True,
+            in_result=True, dst=seen(n, 1), compared={"result": seen(n, 0, found=n < 12)},
+        )
+        for n in range(20)
+    ]  # fmt: skip
+    got = compare(observations, "result", np.zeros(1), OneAway())
+    assert got["face_found"] == got["nearer_to_src"] == got["taken_for_src"] == 12 / 20
+    # more than half succeed, so the medians are theirs; the slowest twentieth is not
+    assert (got["identity_to_src"], got["identity_to_dst"]) == (0, 1)
+    assert got["pose_error"] == got["landmark_error"] == got["movement_error"] == pytest.approx(0)
+    assert got["pose_error_95"] == 180
+    dst = np.array([mouth_opening(o.dst.face.landmarks) for o in observations])
+    stands = np.where(np.arange(20) < 12, dst, dst[:12].mean())
+    assert got["mouth_correlation"] == pytest.approx(np.corrcoef(stands, dst)[0, 1])
+    assert got["mouth_gain"] == pytest.approx(np.polyfit(dst, stands, 1)[0])
+    assert got["mouth_gain"] < 0.8
+    for observation in observations[:3]:
+        observation.compared["result"] = seen(0, 0, found=False)
+    most_fail = compare(observations, "result", np.zeros(1), OneAway())
+    assert (most_fail["identity_to_src"], most_fail["identity_to_dst"]) == (1, 0)
+    assert (most_fail["pose_error"], most_fail["sharpness"]) == (180, 0)
+    assert most_fail["landmark_error"] == most_fail["movement_error"] == 150
+    for observation in observations:
+        observation.compared["result"] = seen(0, 0, found=False)
+    none = compare(observations, "result", np.zeros(1), OneAway())
+    assert none.pop("face_found") == 0
+    assert all(map(math.isnan, none.values()))
 
 
 def test_a_result_padded_to_even_sides_is_cut_not_stretched(frames, tmp_path):

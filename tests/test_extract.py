@@ -15,7 +15,7 @@ from support.synthetic import make_faceset, make_video
 
 from extractor import in_flight
 from extractor.extract import run
-from extractor.journal import JOURNAL
+from extractor.journal import JOURNAL, LOCK
 from extractor.options import ExtractOptions
 from extractor.review import FaceSummary, frames_to_review
 from facelib import geometry
@@ -27,7 +27,7 @@ from sorter.options import SortOptions
 from sorter.sort import run as sort
 from utils import parallel
 from utils.errors import ExitStatus, InputError, UserError, WeightsError
-from utils.files import trash_dir
+from utils.files import TEMPORARY, trash_dir
 from utils.video.decoder import VideoSource
 
 ROOT = Path(__file__).parent.parent
@@ -560,3 +560,55 @@ def test_overlap_is_shared_area_by_joint_area():
     assert overlap(Rect(0, 0, 2, 2), Rect(1, 0, 3, 2)) == pytest.approx(1 / 3)
     assert overlap(Rect(0, 0, 2, 2), Rect(2, 0, 3, 2)) == 0
     assert overlap(Rect(0, 0, 0, 0), Rect(0, 0, 0, 0)) == 0
+
+
+# ------------------------------------------------------------------------- one run at a time
+
+HOLDER = """
+import sys; from pathlib import Path; from utils.errors import InputError; from utils.lock import *
+with locked_folder(Path(sys.argv[1]), sys.argv[2], "extract"):
+    print(flush=True); sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(out):
+    """A process that holds the lock of the output folder."""
+    command = [sys.executable, "-c", HOLDER, str(out), LOCK]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_second_run_into_a_folder_is_refused_and_touches_nothing(
+    overwrite, pictures, out, holder, monkeypatch
+):
+    monkeypatch.setattr("utils.lock.WAIT", 0.1)
+    (out / f"{TEMPORARY}under-way.png").touch()
+    before = set(out.iterdir())
+    with pytest.raises(InputError, match=r'another extract is writing into ".*aligned é"; wait'):
+        extract(pictures, out, overwrite=overwrite)
+    assert set(out.iterdir()) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_the_lock_of_a_killed_run_is_no_obstacle(pictures, out, holder):
+    holder.kill()
+    holder.wait()
+    assert (out / LOCK).exists()
+    assert extract(pictures, out).counts["faces"] == COUNT
+    assert not (out / LOCK).exists()
+
+
+@pytest.mark.slow
+def test_of_two_runs_into_one_folder_one_does_the_work(long_footage, out, tmp_path):
+    extract(long_footage["folder"], tmp_path / "whole")
+    runs = [start(long_footage["folder"], out) for _ in range(2)]
+    said = [run.communicate(timeout=120)[1].decode() for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, 1]
+    assert sum("another extract is writing" in text for text in said) == 1
+    assert contents(out) == contents(tmp_path / "whole")
+    assert [path.name for path in out.glob(".*")] == [JOURNAL]

@@ -25,7 +25,6 @@ from facelib.faceset import (
     Faceset,
     embed,
     extract_info,
-    held_out,
     read_face,
     read_info,
     write_face,
@@ -473,19 +472,6 @@ def test_a_thousand_faces_open_without_their_pixels(tmp_path):
 
     assert len(faces) == 1000
     assert faces[999][0].name == "999_0.png"
-
-
-def test_one_face_in_twenty_is_held_out_and_always_the_same():
-    infos = [
-        replace(INFO, source_name=f"{frame:06d}.png", face_index=face)
-        for frame in range(1000) for face in range(2)
-    ]  # fmt: skip
-
-    chosen = [(info.source_name, info.face_index) for info in infos if held_out(info)]
-
-    assert 0.035 * len(infos) < len(chosen) < 0.065 * len(infos)
-    # these never change: a model must not be tested on what an earlier version trained on
-    assert chosen[:3] == [("000001.png", 0), ("000019.png", 0), ("000019.png", 1)]
 
 
 def test_synthetic_faces_are_where_their_records_say(faceset):

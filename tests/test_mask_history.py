@@ -247,3 +247,36 @@ def test_motion_blur_smears_along_the_motion_and_keeps_the_position(motion):
             (np.hypot(*motion) * strength / 100) ** 2 / 12, rel=0.25, abs=0.3
         )
         assert measured[strength][2] - measured[0][2] == pytest.approx(more, rel=0.15, abs=0.3)
+
+
+def history_of(*frames):
+    """The masks of the last frame's faces: each frame a list of (x of its center, mask level)."""
+    history = MaskHistory()
+    for index, faces in enumerate(frames):
+        swaps = [make_swap(make_landmarks(center=(x, 100), width=80)) for x, _ in faces]
+        masks = [np.full((8, 8), level, np.float32) for _, level in faces]
+        done = history.add(index, swaps, masks, 8)
+    return [[round(float(mask[0, 0]), 3) for mask in swap.masks] for swap in done]
+
+
+def test_overlapping_faces_have_tracks_of_their_own():
+    # both are nearest to the one at 140
+    assert history_of([(100, 0.1), (140, 0.2)], [(122, 0.3), (135, 0.4)]) == [
+        [0.1, 0.3],
+        [0.2, 0.4],
+    ]
+    # one is new: the nearer face continues
+    assert history_of([(100, 0.1)], [(110, 0.3), (97, 0.4)]) == [[0.3], [0.1, 0.4]]
+    assert history_of([(100, 0.1), (120, 0.2)], [(112, 0.3)]) == [[0.2, 0.3]]
+
+
+def test_a_face_that_appears_does_not_take_the_motion_of_the_one_beside_it():
+    def face(x, frame, number=0):
+        return make_info(
+            make_landmarks(center=(x, 100), width=80), frame_index=frame, face_index=number
+        )
+
+    here, new, moved = face(100, 0), face(120, 0, 1), face(98, 1)
+    motions = find_motions([here, new, moved])
+    assert motions[here] == pytest.approx((-2, 0), abs=1e-3)
+    assert motions[new] == (0, 0)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from skimage import data
+from skimage import color, data
 
 from facelib import similarity
 from facelib.geometry import pose
@@ -162,18 +162,54 @@ def test_runs_break_at_missing_frames_and_at_cuts():
 
 def test_blur_lowers_sharpness_step_by_step(picture, hull):
     blurred = [picture] + [cv2.GaussianBlur(picture, (0, 0), s) for s in (0.7, 1, 1.5, 2, 4)]
-    found = [metrics.sharpness(image, hull) for image in blurred]
+    found = [metrics.sharpness(image, picture, hull) for image in blurred]
     assert all(more > less for more, less in pairwise(found))
     assert found[-1] < 0.4 * found[0]
 
 
 def test_sharpness_ignores_the_seam_and_the_brightness(picture, hull):
     pasted = np.where(hull[..., None] > 0, picture, 1).astype(np.float32)
-    assert metrics.sharpness(pasted, hull) == pytest.approx(
-        metrics.sharpness(picture, hull), rel=0.02
+    assert metrics.sharpness(pasted, picture, hull) == pytest.approx(1, rel=0.02)
+    darker = metrics.sharpness(picture - np.float32(0.1), picture, hull)
+    assert darker == pytest.approx(1, rel=1e-3)
+
+
+@pytest.mark.parametrize("blur", [0, 1, 2, 3])
+def test_grain_is_no_detail(blur, picture, hull, rng):
+    soft = cv2.GaussianBlur(picture, (0, 0), blur) if blur else picture
+    grain = rng.normal(0, 0.04, (200, 200, 1)).astype(np.float32)
+    clean, grainy = (
+        metrics.sharpness(image, picture, hull) for image in (soft, np.clip(soft + grain, 0, 1))
     )
-    darker = metrics.sharpness(picture - np.float32(0.1), hull)
-    assert darker == pytest.approx(metrics.sharpness(picture, hull), rel=1e-3)
+    assert grainy == pytest.approx(clean, abs=0.06)
+
+
+def test_detail_beyond_dsts_counts_against(picture, hull):
+    def sharpened(image, radius, amount):
+        away = image - cv2.GaussianBlur(image, (0, 0), radius)
+        return metrics.sharpness(np.clip(image + amount * away, 0, 1), picture, hull)
+
+    small = cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)
+    model = cv2.resize(small, (200, 200), interpolation=cv2.INTER_CUBIC)
+    for radius in (1, 2, 4):
+        for amount in (1, 2, 4, 8):
+            assert sharpened(picture, radius, amount) < 0.85  # it was sharp
+            assert sharpened(model, radius, amount) < 1
+        assert sharpened(model, radius, 8) < 0.8
+
+
+def test_detail_of_another_face_counts_where_dst_has_some(picture, hull):
+    """Her mirror image has other detail pixel by pixel, but features in the same places."""
+    other = picture[:, ::-1]
+    gray = [
+        cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2GRAY) for image in (picture, other)
+    ]
+    fine = [image - cv2.GaussianBlur(image, (0, 0), 2) for image in gray]
+    assert np.corrcoef(*(each[hull > 0] for each in fine))[0, 1] < 0.3
+    sharp = metrics.sharpness(np.ascontiguousarray(other), picture, hull)
+    soft = metrics.sharpness(cv2.GaussianBlur(other, (0, 0), 3), picture, hull)
+    assert sharp > 0.6
+    assert soft < 0.5 * sharp
 
 
 def test_sharpness_of_a_small_face_reads_the_same_share(picture, hull):
@@ -181,7 +217,7 @@ def test_sharpness_of_a_small_face_reads_the_same_share(picture, hull):
         sharp = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
         soft = cv2.GaussianBlur(sharp, (0, 0), 0.01 * size)
         mask = cv2.resize(hull, (size, size), interpolation=cv2.INTER_NEAREST)
-        return metrics.sharpness(soft, mask) / metrics.sharpness(sharp, mask)
+        return metrics.sharpness(soft, sharp, mask)
 
     assert share(200) == pytest.approx(share(120), abs=0.1)
 
@@ -189,6 +225,32 @@ def test_sharpness_of_a_small_face_reads_the_same_share(picture, hull):
 def test_mean_color_is_cie_lab():
     gray = np.full((8, 8, 3), 0.5, np.float32)
     assert metrics.mean_lab(gray, np.ones((8, 8))) == pytest.approx([53.39, 0, 0], abs=0.1)
+
+
+def test_local_colors_are_the_mean_lab_of_each_part(picture, hull):
+    colors = metrics.cell_colors(picture, hull)
+    lab = color.rgb2lab(picture[..., ::-1], illuminant="D65")
+    for row in range(8):
+        for column in range(8):
+            part = np.s_[25 * row : 25 * row + 25, 25 * column : 25 * column + 25]
+            inside = hull[part] > 0
+            if inside.mean() < 0.5:
+                assert np.isnan(colors[row, column]).all()
+            else:
+                assert colors[row, column] == pytest.approx(lab[part][inside].mean(axis=0), abs=0.2)
+
+
+def test_flicker_in_parts_of_a_face_is_seen_though_the_mean_stands_still():
+    still = np.full((6, 8, 8, 3), 50.0)
+    still[:, 0] = np.nan  # beside the face
+    flickering = still.copy()
+    flickering[1::2, :, :4, 0] += 6
+    flickering[1::2, :, 4:, 0] -= 6
+    runs = np.zeros(6, int)
+    assert metrics.flicker(np.nanmean(flickering, axis=(1, 2)), runs) == pytest.approx(0)
+    assert metrics.local_flicker(flickering, still, runs) == pytest.approx(6)
+    assert metrics.local_flicker(flickering, flickering, runs) == 0  # dst does the same
+    assert np.isnan(metrics.local_flicker(flickering, still, np.arange(6)))
 
 
 def test_ssim_of_flat_pictures_is_the_closed_form():
@@ -207,7 +269,7 @@ def test_ssim_counts_only_what_is_inside(picture, hull, rng):
 
 
 def test_nothing_left_of_a_face_has_no_sharpness(picture):
-    assert np.isnan(metrics.sharpness(picture, np.zeros((200, 200), np.float32)))
+    assert np.isnan(metrics.sharpness(picture, picture, np.zeros((200, 200), np.float32)))
 
 
 # --- choosing -----------------------------------------------------------------------------------

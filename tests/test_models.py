@@ -1,6 +1,7 @@
 """Every model builds, counts, learns, saves and loads; blocks and losses are exact."""
 
 import ast
+import copy
 import dataclasses
 import importlib.util
 import re
@@ -114,7 +115,7 @@ def batch(model, count=2):
     faces = 0.6 + 0.4 * smooth_faces(count, model.resolution)  # bright: there is much to learn
     mask = np.zeros((count, model.resolution, model.resolution, 1), np.float32)
     mask[:, 8:-8, 8:-8] = 1
-    return Batch(*map(tf.constant, (np.roll(faces, 1, 1), faces, mask)))
+    return Batch(*map(tf.constant, (np.roll(faces, 1, 1), faces, mask, np.ones_like(mask))))
 
 
 @pytest.mark.parametrize(("name", "chosen", "count"), FULL_SIZE)
@@ -427,6 +428,110 @@ def test_dssim_is_skimages(side, noise):
     )[1]
     expected = (1 - full[5:-5, 5:-5].mean()) / 2
     assert float(losses.dssim(first, second)[0]) == pytest.approx(expected, abs=2e-6)
+
+
+BITS = pytest.mark.parametrize("bits", [10, 7], ids=["TF32", "bfloat16"])
+
+
+@BITS
+def test_dssim_survives_rounded_products(bits, monkeypatch):
+    """Against float64: as on a GPU, what enters each product and convolution is rounded."""
+    first = 0.9 + 0.02 * RNG.standard_normal((2, 24, 24, 3))
+    second = 0.85 + 0.02 * RNG.standard_normal((2, 24, 24, 3))
+    exact, slope = dssim_and_gradient(first, second)
+    round_products(monkeypatch, bits)
+    made, made_slope = dssim_and_gradient(first.astype(np.float32), second.astype(np.float32))
+    assert np.allclose(made, exact, atol=1e-5)
+    assert np.allclose(made_slope, slope, atol=1e-3 * np.abs(slope).max())
+
+
+def dssim_and_gradient(first, second):
+    second = tf.constant(second)
+    with tf.GradientTape() as tape:
+        tape.watch(second)
+        values = losses.dssim(tf.constant(first), second)
+    return values.numpy(), tape.gradient(values, second).numpy()
+
+
+@pytest.mark.slow
+@BITS
+def test_gradients_survive_rounded_products(model, bits, monkeypatch):
+    """Against float64: the gradient of every model's weights keeps its length and direction."""
+    sides = flat_batch(model), flat_batch(model)
+    exact_losses, exact = gradients(in_float64(model), [as_type(side, "float64") for side in sides])
+    round_products(monkeypatch, bits)
+    made_losses, made = gradients(model, sides)
+    assert np.allclose(made_losses, exact_losses, rtol=2.0**-bits * 16, atol=2.0**-bits * 4)
+    length = np.linalg.norm(exact)
+    assert np.linalg.norm(made) == pytest.approx(length, rel=0.2)
+    assert made @ exact / (np.linalg.norm(made) * length) > 0.98  # some 11 degrees
+
+
+def flat_batch(model):
+    """Bright faces with flat parts, where a variance is a small difference of large numbers."""
+    faces = np.linspace(0.55, 0.95, 2).reshape(2, 1, 1, 1) + 0.05 * smooth_faces(
+        2, model.resolution
+    )
+    faces[:, : model.resolution // 2] = 0.9
+    mask = np.ones((2, model.resolution, model.resolution, 1))
+    return as_type((np.roll(faces, 1, 1), faces, mask, mask), "float32")
+
+
+def as_type(side, dtype):
+    return Batch(*(tf.cast(part, dtype) for part in side))
+
+
+def in_float64(model):
+    def double(layer):
+        return type(layer).from_config(layer.get_config() | {"dtype": "float64"})
+
+    twin = copy.copy(model)
+    twin.networks = {}
+    for name, network in model.networks.items():
+        twin.networks[name] = keras.models.clone_model(network, clone_function=double)
+        twin.networks[name].set_weights(network.get_weights())
+    return twin
+
+
+def gradients(model, sides):
+    """The losses, and the gradient of their sum as one float64 vector."""
+    with tf.GradientTape() as tape:
+        values = list(model.losses(*sides).values())
+        total = sum(values)
+    found = tape.gradient(total, model.variables)
+    return [float(value) for value in values], np.concatenate([
+        np.ravel(part).astype(np.float64) for part in found
+    ])
+
+
+def round_products(monkeypatch, bits):
+    """Keep `bits` bits of the mantissa of whatever is multiplied, forward and backward."""
+    dropped = 23 - bits
+
+    def coarse(x):
+        whole = tf.bitcast(tf.convert_to_tensor(x), tf.int32)
+        whole = tf.bitwise.right_shift(whole + (1 << (dropped - 1)), dropped)
+        return tf.bitcast(tf.bitwise.left_shift(whole, dropped), tf.float32)
+
+    def rounding(product):
+        def rounded(x, y, *others, **named):
+            @tf.custom_gradient
+            def compute(x, y):
+                with tf.GradientTape() as tape:
+                    tape.watch(inputs := [coarse(x), coarse(y)])
+                    result = product(*inputs, *others, **named)
+
+                def backward(upstream):
+                    return tape.gradient(result, inputs, output_gradients=coarse(upstream))
+
+                return result, backward
+
+            return compute(tf.convert_to_tensor(x), tf.convert_to_tensor(y))
+
+        return rounded
+
+    monkeypatch.setattr(tf, "matmul", rounding(tf.matmul))
+    monkeypatch.setattr(tf.nn, "convolution", rounding(tf.nn.convolution))
 
 
 def test_dssim_is_tensorflows_for_other_ranges():

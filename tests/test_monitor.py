@@ -16,6 +16,7 @@ from support.toy_model import ENTRY
 
 from facelib.faceset import Faceset, write_face
 from facelib.geometry import warp_face
+from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models import MODELS, checkpoint
 from models.base import Prediction
@@ -137,6 +138,70 @@ def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_pa
     assert values["ssim_dst"] < 0.5
     assert np.isnan(values["mask_overlap"])
     assert values["to_src"] < 0.3 < values["to_dst"]
+
+
+@pytest.fixture
+def embedded(monkeypatch):
+    """The images that a recognizer is given, which finds that all people are one."""
+    seen = []
+
+    class Recognizer:
+        def embed(self, image, _):
+            seen.append(image)
+            return np.ones(1)
+
+        def distance(self, first, second):
+            return 0.0
+
+    monkeypatch.setattr(type(RECOGNIZERS), "load", lambda *_: Recognizer)
+    return seen
+
+
+@pytest.mark.usefixtures("embedded")
+def test_only_the_face_is_measured(people):
+    faces = Sampler(Faceset.open(people / "src")[:3], SamplerSettings(FaceType.FULL, 64), (1,))
+    measured = Validation(faces, faces, faces, faces)
+    inside = measured._dst[..., 3:] >= 0.5
+    assert 0.1 < inside.mean() < 0.8
+    image = np.where(inside, measured._dst[..., :3], 1 - measured._dst[..., :3])
+    copies = Prediction(image, None)
+    values = measured.metrics([Predicted(copies, copies, copies)])
+    assert values["ssim_src"] == values["ssim_dst"] == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("embedded")
+def test_all_held_out_faces_of_src_count_where_dst_has_few(people):
+    settings = SamplerSettings(FaceType.HALF, 16)
+    src, dst = (
+        Sampler(Faceset.open(people / side)[:count], settings, (1,))
+        for side, count in (("src", 40), ("dst", 3))
+    )
+    seen = []
+
+    def copier(src_faces, dst_faces):
+        seen.extend(src_faces)
+        copies = Prediction(src_faces, None), Prediction(dst_faces, None)
+        return Predicted(*copies, copies[1])
+
+    measured = Validation(src, dst, src, dst)
+    *_, predicted = measured.predict(copier)
+    assert len(seen) == validation.FACES
+    for face, index in ((seen[0], 0), (seen[-1], 39)):
+        assert (face == to_float(src.plain(index))[..., :3]).all()
+    values = measured.metrics(predicted)
+    assert values["ssim_src"] == values["ssim_dst"] == pytest.approx(1)
+
+
+def test_the_recognizer_gets_bgr(tmp_path, astronaut, embedded):
+    """Skin is redder than it is blue."""
+    faces = Sampler(photographs(tmp_path, astronaut), SamplerSettings(FaceType.HALF, 64), (1,))
+    measured = Validation(faces, faces, faces, faces)
+    copies = Prediction(measured._dst[..., :3], None)
+    measured.metrics([Predicted(copies, copies, copies)])
+    assert len(embedded) == 12
+    for image in embedded:
+        blue, _, red = image.mean(axis=(0, 1))
+        assert red > blue + 20
 
 
 def test_predictions_in_parts_are_those_of_the_model(sides):

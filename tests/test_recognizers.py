@@ -3,15 +3,18 @@
 import cv2
 import dlib
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import skimage.data
 
 from facelib.detectors.yunet import YuNet
-from facelib.geometry import apply, crop_matrix, warp_face
+from facelib.geometry import apply, crop_matrix, fit_similarity, warp_face
 from facelib.landmarkers.dlib68 import Dlib68
 from facelib.landmarkers.mesh import Mesh
-from facelib.recognizers import RECOGNIZERS
+from facelib.recognizers import RECOGNIZERS, sface
 from facelib.types import FaceType
+from facelib.weights import weight_file
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +121,25 @@ def test_dlib_is_given_faces_as_dlib_aligns_them(recognizers, locate, astronaut)
     shape = dlib.full_object_detection(dlib.rectangle(0, 0, 100, 100), parts)
     theirs = recognizer._net.compute_face_descriptor(np.ascontiguousarray(image[..., ::-1]), shape)
     assert recognizer.distance(recognizer.embed(image, points), np.array(theirs)) < 0.08
+
+
+def test_sface_sees_colors_in_the_order_it_was_trained_with(recognizers, locate, astronaut):
+    """Against onnxruntime with RGB, which its training images were; BGR is 0.05 away."""
+    points = locate(astronaut)
+    network = onnx.load(str(weight_file("sface")))
+    inputs = [part for part in network.graph.input if part.name == "data"]
+    del network.graph.input[:]  # the file lists its weights as inputs
+    network.graph.input.extend(inputs)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors
+    session = onnxruntime.InferenceSession(network.SerializeToString(), options)
+    matrix = fit_similarity(sface.five_points(points), sface.TEMPLATE)
+    face = warp_face(astronaut, matrix, sface.SIZE)
+
+    def embedded(image):
+        (vector,) = session.run(None, {"data": image.transpose(2, 0, 1)[None].astype(np.float32)})
+        return vector[0] / np.linalg.norm(vector)
+
+    made = recognizers["sface"].embed(astronaut, points)
+    assert 1 - made @ embedded(face[..., ::-1]) < 1e-4
+    assert 1 - made @ embedded(face) > 0.04

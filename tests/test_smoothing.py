@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,3 +215,21 @@ def test_only_a_few_frames_are_held_back():
     for count, _ in enumerate(smoothed(source, 1, NOISE), 1):
         assert len(taken) <= count + REACH + 1
     assert list(smoothed([], 1, NOISE)) == []
+
+
+def test_a_face_that_is_lost_does_not_follow_the_one_beside_it():
+    """Two faces overlap by more than a third; one is found in a single frame only."""
+    still = make_landmarks(center=(300, 200), width=100)
+    other = still + np.float32([45, 0])
+
+    def face(points):
+        return Face(Rect(*points.min(axis=0), *points.max(axis=0)), points, 0.9)
+
+    middle_index, results = REACH + 1, []
+    for i in range(2 * middle_index):
+        faces = [face(still), face(other)] if i == middle_index else [face(still)]
+        results.append(Found(Pending(Path(f"{i}.png"), i, f"{i}.png", None), None, faces))
+    middle = list(smoothed(results, 1, NOISE))[middle_index]
+    np.testing.assert_array_equal(middle.faces[1].landmarks, other)
+    assert middle.faces[0].smoothed
+    assert not middle.faces[1].smoothed

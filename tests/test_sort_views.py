@@ -1,5 +1,7 @@
 """The contact sheet and the page show the sorted faces where they are."""
 
+import errno
+import os
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -15,6 +17,7 @@ from facelib.faceset import Faceset
 from sorter import contact_sheet
 from sorter.job import Placed
 from utils.errors import ExitStatus
+from utils.files import list_images
 from utils.images import read_image
 
 SMALL = make_landmarks(center=(32, 32), width=40)
@@ -70,6 +73,31 @@ def test_the_sheet_shows_every_face_at_its_place(tmp_path):
             x : x + contact_sheet.THUMB,
         ]
         assert (strip > 200).any(), "a number is written under the face"
+
+
+@pytest.mark.parametrize("view", ["page", "contact_sheet"])
+def test_a_full_disk_fails_the_view_and_not_the_sort(tmp_path, view, monkeypatch):
+    """The names are the oracle: the brightest face comes first."""
+    folder = tmp_path / "faces"
+    colored_faces(folder, (50, 200, 120))
+    path = tmp_path / ("x.html" if view == "page" else "x.png")
+    real = os.fsync
+
+    def full(handle):
+        if any(os.path.samestat(os.fstat(handle), file.stat()) for file in tmp_path.glob(".*")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        report = sort(folder, "brightness", **{view: path})
+    assert report.status is ExitStatus.FAILED
+    assert report.failures == [
+        f'cannot write "{path}": No space left on device; the sort itself is done'
+    ]
+    levels = [read_image(file)[0, 0, 0] for file in list_images(folder)]
+    assert levels == [200, 120, 50]
+    assert [file.name for file in tmp_path.iterdir()] == ["faces"]
 
 
 def test_a_sheet_of_many_faces_shows_an_even_choice(tmp_path, monkeypatch):

@@ -18,12 +18,12 @@ from filelock import FileLock
 from support.synthetic import make_faceset
 from support.toy_model import ENTRY, Toy, ToyOptions
 
-from facelib.faceset import Faceset, held_out
+from facelib import held_out
+from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from models.base import Batch
 from trainer import save, summary, train
 from trainer.assembly import open_samplers, open_session
-from trainer.data.split import split
 from trainer.monitoring import plots, preview
 from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
@@ -81,7 +81,7 @@ def settings(people, tmp_path):
 
 
 def random_batch(rng, size=4):
-    shapes = [(size, 16, 16, channels) for channels in (3, 3, 1)]
+    shapes = [(size, 16, 16, channels) for channels in (3, 3, 1, 1)]
     return Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes))
 
 
@@ -296,12 +296,12 @@ def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, setting
     few = Faceset(people / "src", list(faceset)[:19])
     assert len(open_samplers(options, session, few, few).src.faces) == 19
     assert open_samplers(options, session, few, few).dst_held_out is None
-    trained, rest = split(faceset)
-    assert 18 <= len(trained) < 24
-    assert len(rest) == 24 - len(trained)
-    assert not any(held_out(info) for _, info in trained)
-    assert all(held_out(info) for _, info in rest)
-    assert open_samplers(options, session, faceset, faceset).src.faces == trained
+    samplers = open_samplers(options, session, faceset, faceset)
+    trained, rest = held_out.of_model(options.model_dir)[1].split(faceset)
+    assert samplers.dst.faces == trained
+    assert samplers.dst_held_out.faces == rest
+    assert 20 <= len(trained) < 24
+    assert not {path for path, _ in trained} & {path for path, _ in rest}
 
 
 def test_sides_are_swapped_for_a_while_also_after_a_restart(settings, monkeypatch):
@@ -652,3 +652,18 @@ def test_the_curve_is_as_high_as_the_losses():
         expected = middle * (1 - loss / top)
         assert np.abs(rows[body & half] - expected).max() <= 1
     assert (image[:, :, :] == plots.COLORS[1]).all(axis=-1).sum() == 0  # masks are not shown
+
+
+def test_faces_that_are_both_src_and_dst_are_said(people, tmp_path, capsys):
+    src, dst = Faceset.open(people / "src"), Faceset.open(people / "dst")
+    train._warn_of_same_faces(src, dst)
+    assert not capsys.readouterr().err
+    train._warn_of_same_faces(src, Faceset.open(people / "dst" / ".." / "src"))
+    assert "src and dst are the same folder" in capsys.readouterr().err
+    copies = shutil.copytree(people / "dst", tmp_path / "copies")
+    for path, _ in src[:3]:
+        shutil.copy(path, copies / f"copy of {path.name}")
+    train._warn_of_same_faces(src, Faceset.open(copies))
+    said = capsys.readouterr().err
+    assert "3 faces are both src and dst" in said
+    assert "--training-data-dst-dir" in said

@@ -48,7 +48,8 @@ CLIPS = {
 
 INTO = [
     *itertools.product(list(CLIPS)[:5], [".mp4", ".mov", ".mkv"]),
-    *itertools.product(list(CLIPS)[5:], [".mp4"]),
+    *itertools.product([name for name in list(CLIPS)[5:] if name != "pcm.mov"], [".mp4"]),
+    ("pcm.mov", ".mov"),
     ("web.webm", ".mkv"),
 ]
 

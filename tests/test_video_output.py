@@ -448,3 +448,23 @@ def test_pictures_of_16_bits_keep_them(tmp_path, output):
         assert few.dtype == np.uint8
         assert np.array_equal(after[:10], before[:10])  # above the face
         assert np.abs(after.astype(int) - few.astype(int) * 257).max() <= 129
+
+
+@pytest.mark.parametrize(("first", "last"), [("0:01", None), ("1.0s", "1.5s"), ("10", "0:01.2")])
+def test_a_span_holds_in_a_folder_that_is_continued(first, last, shared, tmp_path):
+    """PyAV says which frames lie in the span."""
+    folder, clip = shared
+    place = {"input_dir": clip, "output_dir": tmp_path / "frames"}
+    convert.run(options(folder, **place, to="5"), INVERT)
+    report = convert.run(options(folder, **place, from_=first, to=last), INVERT)
+    begin, end = (position(text, "--from") if text else None for text in (first, last))
+    wanted = {
+        f"{index:06d}.png"
+        for index, time in enumerate(times_of(clip))
+        if (index >= begin if isinstance(begin, int) else time >= begin)
+        and (end is None or time < end)
+    }
+    assert 3 < len(wanted) < COUNT - 6
+    assert report.counts["frames"] == len(wanted)
+    names = {path.name for path in list_images(tmp_path / "frames")}
+    assert names == wanted | {f"{index:06d}.png" for index in range(6)}

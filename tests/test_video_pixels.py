@@ -218,6 +218,18 @@ def test_what_is_written_with_more_than_8_bits_is_exact(matrix, depth):
         assert found.shape[2] == 3 or np.array_equal(found[..., 3], wide[..., 3])
 
 
+@pytest.mark.slow  # libswscale takes seconds to prepare each tone mapping
+def test_hdr_of_16_bits_is_the_same_picture_as_that_of_8():
+    """PQ: black, and white above the brightest that is shown, are the ends of both."""
+    luma = np.linspace(64, 940, 64).round().astype(int)[None].repeat(16, 0)
+    frame = frame_of([luma, np.full((8, 32), 512), np.full((8, 32), 512)], "yuv420p10le", 1, 9)
+    frame.color_trc, frame.color_primaries = 16, 9
+    image, image16 = converted(frame)
+    assert np.abs(image16 / 257 - image).max() <= 1.5
+    assert image16[8, -1].tolist() == [65535] * 3
+    assert image16[8, 0].max() < 257
+
+
 def deep_images(count=3):
     rng = np.random.default_rng(5)
     noise = rng.integers(-128, 129, (count, 120, 160, 3))

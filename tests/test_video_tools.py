@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from filelock import FileLock
 from support import clips
 from support.clips import (
     assert_sound_kept,
@@ -25,7 +27,8 @@ from tools.video import denoise
 from tools.video import extract as extracting
 from tools.video import make as making
 from tools.video.options import CutOptions, DenoiseOptions, ExtractFramesOptions, MakeOptions
-from utils.errors import ExitStatus, InputError, UsageError
+from utils import parallel
+from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import list_images
 from utils.images import encode_image, read_image
 from utils.provenance.c2pa import Marker, read_credential
@@ -34,6 +37,9 @@ from utils.provenance.sidecar import sidecar_of
 from utils.video.frame import Frame
 from utils.video.io import open_source
 from utils.video.sink import open_sink
+
+if sys.platform != "win32":
+    import resource
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +136,28 @@ def test_an_extraction_that_was_stopped_is_continued(clip, tmp_path, monkeypatch
         extract(clip, tmp_path / "in", every=2)
     assert extract(clip, tmp_path / "in", every=2, overwrite=True).counts == {"images": 20}
     assert len(list_images(tmp_path / "in_trash")) == 40
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
+@pytest.mark.parametrize("room", [10, 3000])
+def test_a_full_disk_stops_an_extraction_that_can_be_continued(clip, tmp_path, monkeypatch, room):
+    written = []
+    real = extracting.FolderSink.write
+    monkeypatch.setattr(
+        extracting.FolderSink, "write", lambda s, f: (written.append(f.name), real(s, f))
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(UserError, match="the disk is full") as caught:
+            extract(clip, tmp_path / "in")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not isinstance(caught.value, InputError)
+    assert len(written) <= 4 * parallel.cores()
+    assert extract(clip, tmp_path / "in").counts == {"images": 40}
+    for file, image in zip(list_images(tmp_path / "in"), images_of(clip), strict=True):
+        assert np.array_equal(read_image(file), image)
 
 
 def test_sixteen_bits_are_extracted(tmp_path):
@@ -339,3 +367,13 @@ def test_a_file_of_times_that_is_none_is_refused(tmp_path, content):
     (folder / "timestamps.json").write_text(content)
     with pytest.raises(InputError, match="file of times"):
         make(folder, tmp_path / "x.mp4")
+
+
+def test_two_extractions_into_one_folder_at_once_are_refused(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.lock.WAIT", 0.1)
+    (tmp_path / "in").mkdir()
+    lock = FileLock(tmp_path / "in" / extracting.LOCK)
+    with lock, pytest.raises(InputError, match="another video extract"):
+        extract(clip, tmp_path / "in")
+    (tmp_path / "in" / extracting.LOCK).touch()  # of a run that was killed
+    assert extract(clip, tmp_path / "in").counts == {"images": 40}

@@ -2,6 +2,7 @@
 
 import secrets
 
+from facelib import held_out
 from facelib.faceset import Faceset
 from models import checkpoint, initializers, weight_transfer
 from models.backend import keras
@@ -79,9 +80,11 @@ def open_samplers(
         random_flip=options.random_flip,
         draw_landmarks=options.debug,
     )
+    rules = held_out.of_training(options.model_dir, src, dst, new=session.iteration == 0)
     return make_samplers(
         src,
         dst,
+        rules,
         settings,
         session.seed,
         src_scale=options.src_scale / 100,

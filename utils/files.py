@@ -134,12 +134,12 @@ def _lock(file: BinaryIO) -> None:
 
 def _abandoned(path: Path) -> bool:
     """Whether no process is writing a file; on Windows an open one cannot be removed anyway."""
-    if sys.platform != "win32":
-        with path.open("rb") as file, suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        return False
-    return True
+    if sys.platform == "win32":
+        return True
+    with path.open("rb") as file, suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def sync(path: Path) -> None:

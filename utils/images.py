@@ -23,6 +23,8 @@ MAX_BYTES = 1 << 29
 """Largest image file that is read: 100 million pixels of 5 bytes."""
 MOST_16_BIT_PIXELS = MOST_PIXELS // 2
 """Larger 16-bit images are read as 8 bits, truncated, because decoding would take 1 GB."""
+ORIENTATION, QUARTER_TURNS = 274, {5, 6, 7, 8}
+"""An EXIF tag, and the values with which width and height change places."""
 LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"  # set in utils/__init__.py
 
 Image = np.ndarray
@@ -100,6 +102,19 @@ def pixels_in(file: Path | io.BytesIO) -> int:
         return MOST_PIXELS
     except (OSError, ValueError, SyntaxError, struct.error):
         return 0
+
+
+def size_of(path: Path) -> tuple[int, int] | None:
+    """Return width and height of an image as it is read, from its header; None if unreadable."""
+    from PIL import Image as Pillow  # not at the top: rarely needed
+
+    warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+    try:
+        with Pillow.open(path) as opened:
+            turned = opened.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
+            return opened.size[::-1] if turned else opened.size
+    except (Pillow.DecompressionBombError, OSError, ValueError, SyntaxError, struct.error):
+        return None
 
 
 def read_image_and_16_bit(path: Path) -> tuple[Image, Image | None]:

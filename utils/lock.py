@@ -8,16 +8,19 @@ from filelock import FileLock, Timeout
 
 from utils.errors import InputError, UserError
 
+WAIT = 2.0
+"""Seconds for a worker process to end whose parent was killed."""
+
 
 @contextmanager
-def locked(path: Path, taken: UserError) -> Iterator[None]:
-    """Hold the lock file `path`; raise `taken` at once if another process holds it.
+def locked(path: Path, taken: UserError, wait: float = 0) -> Iterator[None]:
+    """Hold the lock file `path`; raise `taken` if another process holds it for `wait` seconds.
 
     The system releases it whenever the process ends; only a kill leaves the file behind.
     """
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait)
     except Timeout:
         raise taken from None
     except OSError as problem:
@@ -47,5 +50,5 @@ def locked_folder(folder: Path, name: str, stage: str) -> Iterator[None]:
     taken = InputError(
         f'another {stage} is writing into "{folder}"; wait until it ends, or choose another folder'
     )
-    with locked(folder / name, taken):
+    with locked(folder / name, taken, WAIT):
         yield

@@ -36,6 +36,8 @@ class OcclusionMasks:
         if path is None:
             return None
         mask = cv2.cvtColor(read_image(path), cv2.COLOR_BGR2GRAY)
+        if frame.own is not None and mask.shape == frame.own.shape[:2]:
+            mask = cv2.resize(mask, frame.image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         if mask.shape != frame.image.shape[:2]:
             sizes = ("{1} x {0}".format(*image.shape[:2]) for image in (frame.image, mask))
             raise InputError("the mask {}: Expected {}. Received: {}".format(path.name, *sizes))

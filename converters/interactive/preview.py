@@ -151,6 +151,7 @@ class PreviewRenderer:
             with_face_alpha=True,
             visibility=visibility,
             motions=motions,
+            keeps_square=True,
         )
         self._jobs: OrderedDict[int, FrameJob] = OrderedDict()
         self._unreadable: set[int] = set()

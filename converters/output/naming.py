@@ -1,5 +1,6 @@
 """Whether a video got its name before its run was killed, as the journal of its parts tells."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from converters.output.journal import JOURNAL
@@ -11,6 +12,12 @@ END = "*"  # in the journal: all parts are complete
 def parts_dir(video: Path) -> Path:
     """Return the folder of a video's parts."""
     return video.with_name(video.name + "_parts")
+
+
+def remove_empty_parts(video: Path) -> None:
+    """Remove the folder of a video's parts if a run was killed when only that was left to do."""
+    with suppress(OSError):  # not empty, or not there
+        parts_dir(video).rmdir()
 
 
 def record_name(manifest: Manifest, path: Path, file: Path) -> None:

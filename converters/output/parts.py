@@ -76,6 +76,8 @@ class PartWriter:
     ----------
     record : PartRecord
         What has been written.
+    notes : list of str
+        Sentences about what the encoder cannot keep.
     consistent : bool
         Whether all files have the same frames: Ctrl-C may come between two of them.
     """
@@ -94,6 +96,7 @@ class PartWriter:
         with ExitStack() as stack:
             sinks = [VideoSink(path, source, encoder=encoder, rate=rate) for path in paths]
             self._sinks = [stack.enter_context(sink) for sink in sinks]
+            self.notes = sinks[0].notes
             self._open = stack.pop_all()
 
     def add(self, converted: Converted, shown: Fraction) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from converters.look import Look, has_alpha
-from converters.output.naming import was_named
+from converters.output.naming import remove_empty_parts, was_named
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, require_new
 from utils.provenance.c2pa import Marker
@@ -96,6 +96,7 @@ class OutputRequest:
                 f"same one. Received: {mask}"
             )
         if self.is_video:
+            remove_empty_parts(self.path)
             for path in self.paths:
                 container_of(path.suffix, self.encoder, path.name)
                 require_new(path, self.overwrite or was_named(self.path, path))

@@ -21,11 +21,12 @@ from converters.output.naming import END, is_named, parts_dir, record_name
 from converters.output.parts import PartRecord, PartWriter
 from converters.output.request import OutputRequest
 from converters.pipeline import Converted
+from utils import console
 from utils.errors import InputError, UserError
 from utils.files import Manifest, remove_leftovers
 from utils.provenance import mark
 from utils.provenance.sidecar import sign_video
-from utils.video.audio import Sound
+from utils.video.audio import Sound, sound_notes
 from utils.video.codecs import CONTAINERS
 from utils.video.concat import Part, join
 from utils.video.container import time_base_of
@@ -48,8 +49,11 @@ class VideoOutput(Output):
         if request.mask_path:
             self._videos["_mask"] = request.mask_path
         self._folder = parts_dir(request.path)
+        gaps = footage.source.gap_notes(footage.span)
+        self.notes += gaps
         self._manifest = self._open_journal(
             identity.header
+            | ({"gaps": "held"} if gaps else {})  # earlier versions closed them
             | {
                 "coding": dict(request.encoding),
                 "masks": request.mask_path is not None,
@@ -116,13 +120,19 @@ class VideoOutput(Output):
         self._folder.rmdir()
 
     def __enter__(self) -> Self:
+        sound = Sound.of(self._source, codec=self._encoder.audio_codec)
+        if sound and END not in self._manifest:  # said now, because it matters before the night
+            for note in sound_notes(sound, CONTAINERS[self._videos[""].suffix.lower()]):
+                console.say(note)
         self._manifest.__enter__()
         return self
 
     def add(self, converted: Converted) -> None:
         """Write the next frame; one of another size than the rest is a failure of that frame."""
         frame = converted.frame
-        shown = frame.index / self._rate if frame.time is None else frame.time
+        shown = frame.time
+        if shown is None:
+            shown = self._source.place(frame.index) / self._rate
         if self._part is None:
             self._name, self._started = f"{frame.index:06d}", time.monotonic()
             self._part = PartWriter(
@@ -138,6 +148,7 @@ class VideoOutput(Output):
         """Complete a part and record it."""
         self._part = None  # first: what cannot be completed is discarded
         part.close()
+        self.notes += [note for note in part.notes if note not in self.notes]
         self._manifest.add(self._name, **part.record.facts())
         self._records[self._name] = part.record
 
@@ -174,9 +185,12 @@ class VideoOutput(Output):
             raise InputError(f'"{self._videos[""]}" was not written: there was no frame to write')
         if END not in self._manifest:
             self._manifest.add(END)
-        for number, path in enumerate(self._videos.values()):
-            if not is_named(self._manifest, path):  # else an earlier run was killed after that
-                self._join(number, path)
+        try:
+            for number, path in enumerate(self._videos.values()):
+                if not is_named(self._manifest, path):  # else an earlier run was killed after that
+                    self._join(number, path)
+        except UserError as problem:
+            raise UserError(f'{problem}; the finished parts are in "{self._folder}"') from problem
 
     def _join(self, number: int, path: Path) -> None:
         """Join the frames (0) or the masks (1) of all parts to the result at `path`."""
@@ -188,6 +202,7 @@ class VideoOutput(Output):
             Part(self._files(name)[number], record.time - first)
             for name, record in self._records.items()
         ]
+        sound = Sound.of(self._source, first, last, self._encoder.audio_codec)
 
         def finish(video: Path) -> list[str]:
             notes = sign_video(video, path, self._marker) if is_result else []
@@ -200,7 +215,7 @@ class VideoOutput(Output):
             CONTAINERS[path.suffix.lower()],
             time_base=time_base_of(self._source, self._rate),
             tags=mark.video_tags() if self._marker and is_result else {},
-            sound=Sound.of(self._source, first, last) if is_result else None,
+            sound=sound if is_result else None,
             finish=finish,
         )
 

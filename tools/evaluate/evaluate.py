@@ -6,19 +6,29 @@ of the expression, none of the identity), and src's average face pasted in (the 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facelib import geometry, similarity
-from facelib.faceset import FaceInfo, Faceset, held_out, read_face
+from facelib import geometry, held_out, similarity
+from facelib.faceset import FaceInfo, Faceset, read_face
+from facelib.frame_edge import mirror_beyond_frame
 from facelib.landmarks import hull_mask
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models.checkpoint import load_model
 from tools.evaluate.baseline import AverageFace
-from tools.evaluate.observe import FaceNetworks, Observation, Observer, centers_in, pair_frames
+from tools.evaluate.conversion_log import check_counts, converted_span
+from tools.evaluate.observe import (
+    FaceNetworks,
+    Observation,
+    Observer,
+    alike,
+    centers_in,
+    pair_frames,
+)
 from tools.evaluate.options import EvaluateOptions
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
@@ -28,6 +38,7 @@ from utils.files import write_json
 from utils.images import Image, to_float
 from utils.options import to_json
 from utils.parallel import Failure, cores, ordered_map
+from utils.video.frame import WHOLE, Span
 from utils.video.io import open_source
 from utils.video.source import FrameSource
 
@@ -46,7 +57,11 @@ def run(options: EvaluateOptions) -> Report:
     """Measure a result, print a table, and write JSON if an output file is given."""
     if options.model_dir is not None and options.dst_aligned is None:
         raise UsageError("--model-dir needs --dst-aligned, the faces that the model reconstructs")
-    clips = open_source(options.dst), open_source(options.result)
+    clips = _clips(options)
+    span = converted_span(*clips)
+    check_counts(*clips, span)
+    if span != WHOLE:
+        console.say(f'Only the part of dst that "{options.result.name}" was made from is compared.')
     src_faceset = Faceset.open(options.src_aligned)
     dst_faceset = None if options.dst_aligned is None else Faceset.open(options.dst_aligned)
     report = Report(notes={"not read in --src-aligned": src_faceset.skipped})
@@ -55,10 +70,12 @@ def run(options: EvaluateOptions) -> Report:
     networks = FaceNetworks(
         options.detector, options.landmarker, options.recognizer, cpu_only=options.cpu_only
     )
-    centers = None if dst_faceset is None else centers_in(dst_faceset)
+    centers = None if dst_faceset is None else centers_in(dst_faceset, clips[0])
     recognizer = RECOGNIZERS.load(options.recognizer)()
     src = _reference(networks, src_faces, recognizer, report)
-    observations = _observe(Observer(networks, centers, average), *clips, options.every, report)
+    observations = _observe(
+        Observer(networks, centers, average), *clips, options.every, span, report
+    )
     frames = _count(observations, report)
     if not frames["measured"]:
         raise InputError(
@@ -78,6 +95,16 @@ def run(options: EvaluateOptions) -> Report:
         write_json(options.output, plain(result))
         console.say(f'metrics written to "{options.output}"')
     return report
+
+
+def _clips(options: EvaluateOptions) -> tuple[FrameSource, FrameSource]:
+    """Open both clips, with square pixels."""
+    dst = open_source(options.dst, square_pixels=True)
+    result = open_source(options.result, square_pixels=True)
+    aspect = dst.video_format.aspect
+    if alike(dst.own_size, result.own_size):  # images and some videos do not say their aspect
+        result.video_format = replace(result.video_format, aspect=aspect)
+    return dst, result
 
 
 def _read_faces(
@@ -122,14 +149,21 @@ def _collect(results: Iterable[Any], report: Report) -> list[Any]:
 
 
 def _observe(
-    observer: Observer, dst: FrameSource, result: FrameSource, every: int, report: Report
+    observer: Observer,
+    dst: FrameSource,
+    result: FrameSource,
+    every: int,
+    span: Span,
+    report: Report,
 ) -> list[Observation]:
     """Observe every pair of frames, on all cores."""
-    pairs = pair_frames(dst, result, every)
-    total = None if dst.count is None else -(-dst.count // every)
+    pairs = pair_frames(dst, result, every, span)
+    count = span.count(dst.count, dst.rate) if result.is_video else dst.count
+    total = None if count is None else -(-count // every)
     observed = console.progress(ordered_map(observer, pairs, workers=cores()), total, "Evaluating")
     observations: list[Observation] = _collect(observed, report)
     report.failures += dst.failures + result.failures
+    report.notes["the footage"] = dst.notes + result.notes
     return observations
 
 
@@ -138,8 +172,9 @@ def _count(observations: Sequence[Observation], report: Report) -> dict[str, Any
     wanted = [o for o in observations if o.wanted]
     faces = [o for o in wanted if o.dst is not None]
     missing = [o.name for o in wanted if not o.in_result]
-    faceless = [o.name for o in faces if o.in_result and o.compared["result"] is None]
-    measured = len([o for o in faces if o.compared["result"] is not None])
+    seen = [(o.name, face) for o in faces if (face := o.compared["result"]) is not None]
+    faceless = [name for name, face in seen if face.face is None]
+    measured = len(seen) - len(faceless)
     blank = [o.name for o in wanted if o.dst is None]
     report.counts |= {"frames": len(observations), "frames measured": measured}
     report.notes |= {
@@ -159,7 +194,7 @@ def _count(observations: Sequence[Observation], report: Report) -> dict[str, Any
 
 def _reconstruct(model_dir: Path, faceset: Faceset, report: Report) -> dict[str, Any]:
     """Return how well the model reconstructs the dst faces that were held out of training."""
-    unseen = [face for face in faceset if held_out(face[1])]
+    _, unseen = held_out.of_model(model_dir)[1].split(faceset)
     if not unseen:
         return {"ssim": np.nan, "faces": 0}
     device.tune()
@@ -180,6 +215,7 @@ def _crop(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a model's input, (size, size, 3) float32, and the face's hull, (size, size)."""
     matrix = geometry.crop_matrix(info.landmarks, size, face_type)
+    image, _ = mirror_beyond_frame(image, info.matrix, info.frame_size)
     face = geometry.warp_face(to_float(image), matrix, size)
     return face, hull_mask(geometry.apply(matrix, info.landmarks), (size, size))[..., 0]
 

@@ -20,9 +20,15 @@ LEAST_FRAMES = 10  # fewer say nothing about a correlation
 CUT_DIFFERENCE = 25  # mean absolute gray difference of neighboring thumbnails that makes a cut
 CUT_JUMP = 2.0  # ... or the followed face jumps this many inter-ocular distances
 
-# The band of detail that counts as sharpness, as standard deviations of two Gaussians in shares of
-# the crop's side: finer is noise and beyond a 64 pixel model, coarser is shading.
-FINE, COARSE = 0.005, 0.015
+# The bands of detail that count as sharpness, as standard deviations of two Gaussians in shares of
+# the crop's side: finer is noise and beyond a 64 pixel model, coarser is shading. There are two, so
+# that too much of the coarser one does not make up for a lack of the finer one.
+BANDS = ((0.005, 0.0087), (0.0087, 0.015))
+COARSE = BANDS[-1][1]
+NEIGHBORHOOD = 0.03  # of the crop's side: where dst's detail lies is known as exactly as this
+
+COLOR_CELLS = 8  # of the crop, along each side, for local changes of color
+LEAST_OF_CELL = 0.5  # of a cell must be face
 
 
 def label_shots(thumbnails: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -151,9 +157,28 @@ def jitter(landmarks: np.ndarray, runs: np.ndarray) -> float:
 
 def flicker(colors: np.ndarray, runs: np.ndarray) -> float:
     """Return the mean change between neighboring frames of (n, 3) Lab colors, or NaN."""
-    steps = np.linalg.norm(np.diff(colors.astype(float), axis=0), axis=1)
-    whole = np.diff(runs) == 0
-    return float(steps[whole].mean()) if whole.any() else np.nan
+    return _mean_step(np.diff(colors.astype(float), axis=0), runs)
+
+
+def local_flicker(result: np.ndarray, dst: np.ndarray, runs: np.ndarray) -> float:
+    """Return how much the colors of parts of the face change between neighboring frames, or NaN.
+
+    The changes that dst's colors make in the same place, as its mouth opens or its light changes,
+    do not count.
+
+    Parameters
+    ----------
+    result, dst : (n, 8, 8, 3) float32
+        As `cell_colors` returns them.
+    """
+    return _mean_step(np.diff(result.astype(float) - dst, axis=0), runs)
+
+
+def _mean_step(steps: np.ndarray, runs: np.ndarray) -> float:
+    """Return the mean length of the color steps within runs; NaN if there are none."""
+    lengths = np.linalg.norm(steps, axis=-1)[np.diff(runs) == 0]
+    known = np.isfinite(lengths)
+    return float(lengths[known].mean()) if known.any() else np.nan
 
 
 def mean_lab(face: np.ndarray, hull: np.ndarray) -> np.ndarray:
@@ -161,11 +186,8 @@ def mean_lab(face: np.ndarray, hull: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(face, cv2.COLOR_BGR2Lab)[hull > 0].mean(axis=0)
 
 
-def sharpness(face: np.ndarray, hull: np.ndarray) -> float:
-    """Return the mean strength of fine detail inside a hull; NaN if the hull is too small.
-
-    The detail is a difference of Gaussians on gray values. The hull is eroded first, so that the
-    blending seam does not count.
+def cell_colors(face: np.ndarray, hull: np.ndarray) -> np.ndarray:
+    """Return the mean CIE Lab color of each cell of a grid; NaN where it is not mostly face.
 
     Parameters
     ----------
@@ -173,13 +195,60 @@ def sharpness(face: np.ndarray, hull: np.ndarray) -> float:
         An aligned crop.
     hull : (S, S) float32
         1 inside.
+
+    Returns
+    -------
+    colors : (8, 8, 3) float32
+        L is 0..100.
+    """
+    inside = (hull > 0).astype(np.float32)[..., None]
+    lab = cv2.cvtColor(face, cv2.COLOR_BGR2Lab) * inside
+    size = (COLOR_CELLS, COLOR_CELLS)
+    share = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)[..., None]
+    total = cv2.resize(lab, size, interpolation=cv2.INTER_AREA)
+    return np.where(share >= LEAST_OF_CELL, total / np.maximum(share, 1e-6), np.nan)
+
+
+def sharpness(face: np.ndarray, dst: np.ndarray, hull: np.ndarray) -> float:
+    """Return the fine detail of a face where dst has some, as a share of dst's; NaN without any.
+
+    The detail is a difference of Gaussians on gray values. Counted is by how much stronger it is
+    where dst's is strong (eyes, brows, lips) than where dst's is weak: grain, which is everywhere,
+    cancels. More detail than dst's counts like as much less, so that sharpening does not pay. The
+    hull is eroded first, so that the blending seam does not count.
+
+    Parameters
+    ----------
+    face, dst : (S, S, 3) float32 BGR, 0..1
+        Aligned crops of one place.
+    hull : (S, S) float32
+        1 inside.
+
+    Returns
+    -------
+    share : float
+        0..1; 1 is as sharp as dst.
     """
     side = face.shape[0]
-    gray = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
-    band = cv2.GaussianBlur(gray, (0, 0), FINE * side) - cv2.GaussianBlur(
-        gray, (0, 0), COARSE * side
-    )
     reach = 2 * round(2 * COARSE * side) + 1
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     inside = cv2.erode(hull, shape, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    return float(np.abs(band[inside]).mean()) if inside.any() else np.nan
+    shares = [_detail_share(face, dst, inside, band) for band in BANDS] if inside.any() else []
+    return float(np.mean([min(share, 1 / max(share, 1e-9)) for share in shares] or [np.nan]))
+
+
+def _detail_share(
+    face: np.ndarray, dst: np.ndarray, inside: np.ndarray, band: tuple[float, float]
+) -> float:
+    energy, dst_energy = _energy(face, band), _energy(dst, band)
+    blurred = cv2.GaussianBlur(dst_energy, (0, 0), NEIGHBORHOOD * face.shape[0])
+    low, high = np.quantile(blurred[inside], (1 / 3, 2 / 3))
+    strong, weak = inside & (blurred >= high), inside & (blurred <= low)
+    own, dsts = (e[strong].mean() - e[weak].mean() for e in (energy, dst_energy))
+    return float(np.sqrt(max(own, 0.0) / dsts)) if dsts > 0 else np.nan
+
+
+def _energy(face: np.ndarray, band: tuple[float, float]) -> np.ndarray:
+    gray = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY).astype(np.float64)
+    fine, coarse = (cv2.GaussianBlur(gray, (0, 0), sigma * face.shape[0]) for sigma in band)
+    return (fine - coarse) ** 2

@@ -12,22 +12,28 @@ import numpy as np
 from facelib import geometry
 from facelib.detectors import DETECTORS
 from facelib.faceset import Faceset
+from facelib.footage_match import find_mismatch
+from facelib.frame_scale import fit_to_frames
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import hull_mask, inter_ocular
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from tools.evaluate import metrics
 from tools.evaluate.baseline import AverageFace
+from tools.evaluate.conversion_log import other_frames
 from utils import console
+from utils.errors import InputError
 from utils.files import natural_key
 from utils.images import Image, to_float
 from utils.registry import Registry
-from utils.video.frame import Frame
+from utils.video.frame import WHOLE, Frame, Span
 from utils.video.source import FrameSource
 
 CROP_SIDES = (64, 512)  # least and most pixels of the aligned crop that is measured
 THUMBNAIL = (32, 18)
 NEAR = 1.5  # a face of the result may lie this many inter-ocular distances from dst's
+
+NO_FRAME: tuple[int, None] = (-1, None)
 
 Network = Any
 """A detector, landmarker or recognizer; each registry's package describes its kind."""
@@ -42,9 +48,8 @@ class Pair(NamedTuple):
     result: Image | None
 
 
-@dataclass(frozen=True, eq=False)
-class SeenFace:
-    """A face in a frame.
+class FoundFace(NamedTuple):
+    """A face that the detector finds.
 
     Attributes
     ----------
@@ -52,15 +57,31 @@ class SeenFace:
         Pixels of the dst frame.
     embedding : (D,) float32
         Of its identity.
-    lab : (3,) float32
-        Mean CIE Lab color.
-    sharpness : float
-        Mean strength of fine detail; NaN in a face too small for it.
     """
 
     landmarks: np.ndarray
     embedding: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """What a frame shows where dst's face is.
+
+    Attributes
+    ----------
+    face : FoundFace or None
+        None if no face was found there.
+    lab : (3,) float32
+        Mean CIE Lab color.
+    colors : (8, 8, 3) float32
+        Mean CIE Lab colors of its parts; NaN beside the face.
+    sharpness : float
+        Fine detail as a share of dst's; NaN in a face too small for it.
+    """
+
+    face: FoundFace | None
     lab: np.ndarray
+    colors: np.ndarray
     sharpness: float
 
 
@@ -75,7 +96,7 @@ class Observation:
     wanted : bool
         Whether the frame counts, because there is a face to follow.
     compared : mapping of str to SeenFace or None
-        The face in each version ("result", "average"); None where none was found.
+        What each version ("result", "average") shows; None where it lacks the frame.
     """
 
     name: str
@@ -87,31 +108,42 @@ class Observation:
     compared: Mapping[str, SeenFace | None] = field(default_factory=dict)
 
 
-def pair_frames(dst: FrameSource, result: FrameSource, every: int) -> Iterator[Pair]:
+def pair_frames(
+    dst: FrameSource, result: FrameSource, every: int, span: Span = WHOLE
+) -> Iterator[Pair]:
     """Yield every Nth dst frame with the result's corresponding frame.
 
-    Files are matched by the stem of their name; frames of a video by their index.
+    Files are matched by the stem of their name; frames of a video are those of `span`, one by one.
+
+    Raises
+    ------
+    InputError
+        If a video has more or fewer frames than that.
     """
 
-    def position(frame: Frame) -> FramePosition:
-        if result.is_video:
-            return frame.index
-        return natural_key(Path(frame.name).stem + ".png")
+    def position(frame: Frame, number: int) -> FramePosition:
+        return number if result.is_video else natural_key(Path(frame.name).stem + ".png")
 
-    if not _alike(dst.size, result.size):
+    if not alike(dst.size, result.size):
         sizes = ["x".join(map(str, clip.size or ())) for clip in (result, dst)]
         console.warn(f"the result is {sizes[0]} pixels, dst {sizes[1]}: its frames are scaled")
-    others = iter(result)
-    other = next(others, None)
-    for frame in dst:
-        while other is not None and position(other) < position(frame):
-            other = next(others, None)
+    others = enumerate(result)
+    number, other = next(others, NO_FRAME)
+    count = 0
+    for count, frame in enumerate(dst.frames(span if result.is_video else WHOLE), 1):
+        here = position(frame, count - 1)
+        while other is not None and position(other, number) < here:
+            number, other = next(others, NO_FRAME)
+        if other is None and result.is_video:
+            raise other_frames(dst, result, "fewer frames than that part of dst")
         if frame.index % every == 0:
-            same = other is not None and position(other) == position(frame)
+            same = other is not None and position(other, number) == here
             yield Pair(frame, _fit(other.image, frame.image) if other and same else None)
+    if result.is_video and (number >= count or next(others, None)):
+        raise other_frames(dst, result, f"more frames than the {count} of that part of dst")
 
 
-def _alike(first: tuple[int, int] | None, second: tuple[int, int] | None) -> bool:
+def alike(first: tuple[int, int] | None, second: tuple[int, int] | None) -> bool:
     """Whether two frame sizes differ by no more than an encoder's padding."""
     if first is None or second is None:
         return True
@@ -127,11 +159,21 @@ def _fit(image: Image, like: Image) -> Image:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def centers_in(faceset: Faceset) -> dict[str, np.ndarray]:
-    """Return the center (2,) of the first face of each frame, by the stem of the frame's name."""
-    return {
-        stem: infos[0].source_landmarks.mean(axis=0) for stem, infos in faceset.by_frame().items()
-    }
+def centers_in(faceset: Faceset, dst: FrameSource) -> dict[str, np.ndarray]:
+    """Return the center (2,) of the first face of each frame, by the stem of the frame's name.
+
+    Raises
+    ------
+    InputError
+        If the faces are from other footage.
+    """
+    if problem := find_mismatch(faceset, dst):
+        raise InputError(
+            f'the faces in --dst-aligned "{faceset.folder}" do not fit "{dst.path}": {problem}; '
+            "extract faces from this footage, or leave --dst-aligned out"
+        )
+    faces = fit_to_frames(faceset, dst).by_frame()
+    return {stem: infos[0].source_landmarks.mean(axis=0) for stem, infos in faces.items()}
 
 
 class FaceNetworks:
@@ -211,32 +253,52 @@ class Observer:
         versions = {"result": pair.result}
         if self._average is not None:
             versions["average"] = self._average.paste(frame.image, landmarks)
-        compared = {name: self._compare(image, landmarks) for name, image in versions.items()}
-        dst = self._describe(frame.image, landmarks, landmarks)
+        place = _Place.of(frame.image, landmarks)
+        compared = {name: self._compare(image, place) for name, image in versions.items()}
+        dst = self._describe(frame.image, landmarks, place)
         return Observation(*facts, wanted=True, in_result=in_result, dst=dst, compared=compared)
 
-    def _compare(self, image: Image | None, dst: np.ndarray) -> SeenFace | None:
-        """Find the face in the place of dst's; None without one, or with none close enough."""
+    def _compare(self, image: Image | None, place: "_Place") -> SeenFace | None:
+        """Describe the face in the place of dst's, if there is one close enough."""
         if image is None:
             return None
-        center = dst.mean(axis=0)
+        center = place.landmarks.mean(axis=0)
         landmarks = self._networks.find(image, center)
-        if landmarks is None:
-            return None
-        if np.hypot(*(landmarks.mean(axis=0) - center)) > NEAR * inter_ocular(dst):
-            return None
-        return self._describe(image, landmarks, dst)
+        if landmarks is not None:
+            away = np.hypot(*(landmarks.mean(axis=0) - center))
+            landmarks = None if away > NEAR * inter_ocular(place.landmarks) else landmarks
+        return self._describe(image, landmarks, place)
 
-    def _describe(self, image: Image, landmarks: np.ndarray, dst: np.ndarray) -> SeenFace:
+    def _describe(self, image: Image, landmarks: np.ndarray | None, place: "_Place") -> SeenFace:
         """Note what the metrics need; color and detail are measured where dst's face is."""
-        side = geometry.crop_side(geometry.crop_matrix(dst, 100, FaceType.HALF), 100)
-        size = int(np.clip(round(side), *CROP_SIDES))
-        matrix = geometry.crop_matrix(dst, size, FaceType.HALF)
-        crop = geometry.warp_face(to_float(image), matrix, size)
-        hull = hull_mask(geometry.apply(matrix, dst), (size, size))[..., 0]
+        crop = place.crop(image)
+        face = None
+        if landmarks is not None:
+            face = FoundFace(landmarks, self._networks.embed(image, landmarks))
         return SeenFace(
-            landmarks=landmarks,
-            embedding=self._networks.embed(image, landmarks),
-            lab=metrics.mean_lab(crop, hull),
-            sharpness=metrics.sharpness(crop, hull),
+            face=face,
+            lab=metrics.mean_lab(crop, place.hull),
+            colors=metrics.cell_colors(crop, place.hull),
+            sharpness=metrics.sharpness(crop, place.dst, place.hull),
         )
+
+
+class _Place(NamedTuple):
+    """Where dst's face is: landmarks, crop matrix, hull within the crop, and the crop."""
+
+    landmarks: np.ndarray
+    matrix: np.ndarray
+    hull: np.ndarray
+    dst: np.ndarray
+
+    @classmethod
+    def of(cls, image: Image, landmarks: np.ndarray) -> "_Place":
+        side = geometry.crop_side(geometry.crop_matrix(landmarks, 100, FaceType.HALF), 100)
+        size = int(np.clip(round(side), *CROP_SIDES))
+        matrix = geometry.crop_matrix(landmarks, size, FaceType.HALF)
+        hull = hull_mask(geometry.apply(matrix, landmarks), (size, size))[..., 0]
+        return cls(landmarks, matrix, hull, geometry.warp_face(to_float(image), matrix, size))
+
+    def crop(self, image: Image) -> np.ndarray:
+        """Return the same part of another image."""
+        return geometry.warp_face(to_float(image), self.matrix, len(self.hull))

@@ -11,7 +11,7 @@ from facelib import similarity
 from facelib.geometry import pose
 from facelib.landmarks import eye_opening, mouth_opening
 from tools.evaluate import metrics
-from tools.evaluate.observe import Observation, SeenFace
+from tools.evaluate.observe import NEAR, Observation, SeenFace
 
 REFERENCES = 64  # the medoid of more embeddings is the same
 
@@ -38,6 +38,7 @@ class MetricRow(NamedTuple):
 
 
 ROWS = (
+    MetricRow("face_found", "frames with a face, share of dst's", ".0%", "100 %"),
     MetricRow("identity_to_src", "identity: distance to src (median)", ".3f", "low"),
     MetricRow("identity_to_dst", "identity: distance to dst (median)", ".3f", "high"),
     MetricRow("nearer_to_src", "identity: frames nearer to src than to dst", ".0%", "100 %"),
@@ -55,26 +56,28 @@ ROWS = (
     MetricRow("jitter_excess", "  beyond dst's own", ".2f", "0"),
     MetricRow("flicker", "color change between frames, Lab units", ".2f", "dst's"),
     MetricRow("flicker_excess", "  beyond dst's own", ".2f", "0"),
+    MetricRow("local_flicker", "  in parts of the face, beyond dst's own", ".2f", "0"),
 )
+
+# what a frame without a face scores: a failure, not a frame less
+NOT_FOUND_POSE = 180.0  # degrees
+NOT_FOUND_LANDMARKS = 100 * NEAR  # a face farther away is not taken for the swapped one
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
-    """The followed face over the measured frames, as arrays with one row per frame."""
+class FaceTrack:
+    """The followed face over some frames, as arrays with one row per frame."""
 
     landmarks: np.ndarray
     embeddings: np.ndarray
-    labs: np.ndarray
-    sharpness: np.ndarray
 
     @classmethod
-    def of(cls, faces: Sequence[SeenFace]) -> "Track":
-        """Stack the observed faces."""
+    def of(cls, faces: Sequence[SeenFace]) -> "FaceTrack":
+        """Stack the faces that were found."""
+        found = [face.face for face in faces if face.face is not None]
         return cls(
-            landmarks=np.stack([face.landmarks for face in faces]).astype(float),
-            embeddings=np.stack([face.embedding for face in faces]),
-            labs=np.stack([face.lab for face in faces]),
-            sharpness=np.array([face.sharpness for face in faces]),
+            landmarks=np.stack([face.landmarks for face in found]).astype(float),
+            embeddings=np.stack([face.embedding for face in found]),
         )
 
     def openings(self) -> tuple[np.ndarray, np.ndarray]:
@@ -85,6 +88,66 @@ class Track:
     def poses(self) -> np.ndarray:
         """Return pitch, yaw, roll of each face, (n, 3) degrees."""
         return np.array([pose(face) for face in self.landmarks])
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedFrames:
+    """The frames of one version that have a face in dst.
+
+    Attributes
+    ----------
+    seen, dst : sequence of SeenFace
+        What the version and dst show there.
+    found : (n,) bool
+        Where the version shows a face.
+    shots, runs : (n,) int
+        As in `metrics`.
+    result_faces, dst_faces : FaceTrack
+        The faces of the frames in which both have one.
+    """
+
+    seen: Sequence[SeenFace]
+    dst: Sequence[SeenFace]
+    found: np.ndarray
+    indices: np.ndarray
+    shots: np.ndarray
+    result_faces: FaceTrack
+    dst_faces: FaceTrack
+
+    @classmethod
+    def of(cls, observations: Sequence[Observation], version: str) -> "ComparedFrames | None":
+        """Return what a version shows; None if it shows no face at all."""
+        pairs = [(o, o.dst if version == "dst" else o.compared.get(version)) for o in observations]
+        kept = [(o, o.dst, face) for o, face in pairs if o.dst is not None and face is not None]
+        both = [(dst, face) for _, dst, face in kept if face.face]
+        if not both:
+            return None
+        all_dst = [dst for _, dst, _ in kept]
+        thumbnails = np.stack([o.thumbnail for o, _, _ in kept])
+        return cls(
+            seen=[face for _, _, face in kept],
+            dst=all_dst,
+            found=np.array([face.face is not None for _, _, face in kept]),
+            indices=np.array([o.index for o, _, _ in kept]),
+            shots=metrics.label_shots(thumbnails, FaceTrack.of(all_dst).landmarks),
+            result_faces=FaceTrack.of([face for _, face in both]),
+            dst_faces=FaceTrack.of([dst for dst, _ in both]),
+        )
+
+    def with_failures(self, values: np.ndarray, failed: float) -> np.ndarray:
+        """Return values of the frames with a face, and for the others what a failure scores."""
+        scores = np.full(len(self.found), failed)
+        scores[self.found] = values
+        return scores
+
+    def standing_still(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the frames with a face, and for the others the mean of their shot."""
+        scores = self.with_failures(values, 0.0)
+        for shot in np.unique(self.shots):
+            here = self.shots == shot
+            known = scores[here & self.found]
+            scores[here & ~self.found] = known.mean() if known.size else 0.0
+        return scores
 
 
 def compare(
@@ -102,65 +165,81 @@ def compare(
     src : (D,) float32
         The embedding that represents src.
     """
-    pairs = [(o, o.dst if version == "dst" else o.compared.get(version)) for o in observations]
-    kept = [(o, face) for o, face in pairs if o.dst is not None and face is not None]
-    if not kept:
-        return {row.key: math.nan for row in ROWS}
-    result = Track.of([face for _, face in kept])
-    dst = Track.of([o.dst for o, _ in kept if o.dst is not None])
-    shots = metrics.label_shots(np.stack([o.thumbnail for o, _ in kept]), dst.landmarks)
-    runs = metrics.label_runs(np.array([o.index for o, _ in kept]), shots)
+    frames = ComparedFrames.of(observations, version)
+    if frames is None:
+        return {row.key: math.nan for row in ROWS} | {"face_found": 0.0}
     return {
-        **_identity(result, dst, src, recognizer),
-        **_expression(result, dst, shots),
-        **_appearance(result, dst, runs),
+        "face_found": float(frames.found.mean()),
+        **_identity(frames, src, recognizer),
+        **_expression(frames),
+        **_appearance(frames),
     }
 
 
-def _identity(
-    result: Track, dst: Track, src: np.ndarray, recognizer: Recognizer
-) -> dict[str, float]:
-    typical = similarity.spread_out(len(dst.embeddings), REFERENCES)
-    dst_reference = similarity.medoid(dst.embeddings[typical], recognizer.distance)
-    to_src = np.array([recognizer.distance(face, src) for face in result.embeddings])
-    to_dst = np.array([recognizer.distance(face, dst_reference) for face in result.embeddings])
+def _identity(frames: ComparedFrames, src: np.ndarray, recognizer: Recognizer) -> dict[str, float]:
+    dst = FaceTrack.of(frames.dst).embeddings
+    typical = similarity.spread_out(len(dst), REFERENCES)
+    dst_reference = similarity.medoid(dst[typical], recognizer.distance)
+    # without a face there is nothing of src, and it is no farther from dst than dst
+    to_src = np.array([recognizer.distance(face, src) for face in dst])
+    faces = frames.result_faces.embeddings
+    to_src[frames.found] = [recognizer.distance(face, src) for face in faces]
+    from_dst = np.array([recognizer.distance(face, dst_reference) for face in faces])
+    to_dst = frames.with_failures(from_dst, 0.0)
     return {
         "identity_to_src": float(np.median(to_src)),
         "identity_to_dst": float(np.median(to_dst)),
-        "nearer_to_src": float(np.mean(to_src < to_dst)),
-        "taken_for_src": float(np.mean(to_src < recognizer.same_below)),
+        "nearer_to_src": float(np.mean(frames.found & (to_src < to_dst))),
+        "taken_for_src": float(np.mean(frames.found & (to_src < recognizer.same_below))),
     }
 
 
-def _expression(result: Track, dst: Track, shots: np.ndarray) -> dict[str, float]:
-    (mouth, eyes), (dst_mouth, dst_eyes) = result.openings(), dst.openings()
-    mouth_correlation, mouth_gain = metrics.following(mouth, dst_mouth, shots)
-    eye_correlation, eye_gain = metrics.following(eyes, dst_eyes, shots)
-    turned = metrics.pose_error(result.poses(), dst.poses())
-    moved = metrics.movement_error(result.landmarks, dst.landmarks, shots)
+def _expression(frames: ComparedFrames) -> dict[str, float]:
+    result, dst, shots = frames.result_faces, frames.dst_faces, frames.shots
+    openings = [frames.standing_still(values) for values in result.openings()]
+    mouth, eyes = (
+        metrics.following(values, dst_values, shots)
+        for values, dst_values in zip(openings, FaceTrack.of(frames.dst).openings(), strict=True)
+    )
+    turned = frames.with_failures(metrics.pose_error(result.poses(), dst.poses()), NOT_FOUND_POSE)
+    away = metrics.landmark_error(result.landmarks, dst.landmarks)
+    moved = metrics.movement_error(result.landmarks, dst.landmarks, shots[frames.found])
+    errors = [frames.with_failures(values, NOT_FOUND_LANDMARKS) for values in (away, moved)]
     return {
-        "mouth_correlation": mouth_correlation,
-        "mouth_gain": mouth_gain,
-        "eye_correlation": eye_correlation,
-        "eye_gain": eye_gain,
+        "mouth_correlation": mouth[0],
+        "mouth_gain": mouth[1],
+        "eye_correlation": eyes[0],
+        "eye_gain": eyes[1],
         "pose_error": float(np.median(turned)),
         "pose_error_95": float(np.percentile(turned, 95)),
-        "landmark_error": float(np.median(metrics.landmark_error(result.landmarks, dst.landmarks))),
-        "movement_error": float(np.median(moved)),
+        "landmark_error": float(np.median(errors[0])),
+        "movement_error": float(np.median(errors[1])),
     }
 
 
-def _appearance(result: Track, dst: Track, runs: np.ndarray) -> dict[str, float]:
-    shaking, shaking_before = (metrics.jitter(t.landmarks, runs) for t in (result, dst))
-    changing, changing_before = (metrics.flicker(t.labs, runs) for t in (result, dst))
-    usable = dst.sharpness > 0
-    share = result.sharpness[usable] / dst.sharpness[usable]
+def _appearance(frames: ComparedFrames) -> dict[str, float]:
+    """Return what is measured in the pixels, and so in frames without a face too, and jitter."""
+    runs = metrics.label_runs(frames.indices, frames.shots)
+    found = metrics.label_runs(frames.indices[frames.found], frames.shots[frames.found])
+    shaking, shaking_before = (
+        metrics.jitter(track.landmarks, found) for track in (frames.result_faces, frames.dst_faces)
+    )
+    changing, changing_before = (
+        metrics.flicker(np.stack([face.lab for face in faces]), runs)
+        for faces in (frames.seen, frames.dst)
+    )
+    colors, dst_colors = (
+        np.stack([face.colors for face in faces]) for faces in (frames.seen, frames.dst)
+    )
+    share = np.array([face.sharpness for face in frames.seen])
+    share = share[np.isfinite(share)]
     return {
         "sharpness": float(np.median(share)) if share.size else math.nan,
         "jitter": shaking,
         "jitter_excess": shaking - shaking_before,
         "flicker": changing,
         "flicker_excess": changing - changing_before,
+        "local_flicker": metrics.local_flicker(colors, dst_colors, runs),
     }
 
 

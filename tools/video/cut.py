@@ -19,15 +19,17 @@ from utils.files import require_new
 from utils.provenance.c2pa import Marker
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
-from utils.video.audio import Sound, fits
+from utils.video.audio import Sound
 from utils.video.codecs import CONTAINERS
 from utils.video.concat import Part, join
 from utils.video.container import DEFAULT_RATE, time_base_of
 from utils.video.decoder import VideoSource, footage
+from utils.video.demux import demux
 from utils.video.frame import Span
 from utils.video.options import encoder_for
 from utils.video.sink import VideoSink
 from utils.video.source import span_between
+from utils.video.trial import fits
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ def plan(source: VideoSource, span: Span, container: str, snap: bool) -> Cut:
         If there is no frame in the span.
     """
     with footage(source.path) as (opened, stream):
-        packets = [packet for packet in opened.demux(stream) if packet.size]
-        time_base, holds = stream.time_base, fits(stream, container)
+        packets = [packet for packet in demux(opened, stream) if packet.size]
+        time_base, holds = stream.time_base, fits(source.path, stream, container)
         known = holds and all(p.pts is not None and not p.is_discard for p in packets)
         decoding = (
             [p.pts * time_base - source.video_format.origin for p in packets] if known else []
@@ -147,7 +149,7 @@ def _copy(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | N
         CONTAINERS[output.suffix.lower()],
         time_base=time_base_of(source, source.rate or DEFAULT_RATE),
         tags=video_tags() if marker else None,
-        sound=Sound.of(source, cut.first, cut.last),
+        sound=Sound.of(source, cut.first, cut.last, options.audio_codec),
         finish=lambda video: sign_video(video, output, marker),
     )
     return Report({}, {"the result": ["copied without re-encoding", *notes]})
@@ -164,7 +166,7 @@ def _encode(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker |
         source,
         tags=video_tags() if marker else None,
         encoder=encoder,
-        sound=Sound.of(source, cut.first, cut.last),
+        sound=Sound.of(source, cut.first, cut.last, options.audio_codec),
         finish=lambda video: sign_video(video, output, marker),
     )
     report = Report({"frames": 0})
@@ -176,4 +178,5 @@ def _encode(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker |
                 report.counts["frames"] += 1
     report.notes["the result"] = notes + sink.notes
     report.failures += source.failures
+    report.notes["the footage"] = source.notes
     return report

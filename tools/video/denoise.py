@@ -47,6 +47,7 @@ def run(options: DenoiseOptions) -> Report:
             report.counts["frames"] += 1
     report.notes["the result"] = notes + sink.notes
     report.failures += source.failures
+    report.notes["the footage"] = source.notes
     return report
 
 
@@ -132,13 +133,14 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
         require_new(output, options.overwrite)
         encoder = encoder_for(options, source.video_format, notes)
         source.wants_16_bit = encoder.high_bit_depth
+        notes += source.gap_notes()
         return VideoSink(
             output,
             source,
             tags=video_tags() if marker else None,
             encoder=encoder,
             rate=source.rate or exact_rate(options.rate),
-            sound=Sound.of(source),
+            sound=Sound.of(source, codec=options.audio_codec),
             finish=lambda video: sign_video(video, output, marker),
         )
     remove_leftovers(output)

@@ -14,6 +14,7 @@ from utils.files import Manifest, is_image, move_to_trash, remove_leftovers, tra
 from utils.lock import locked_folder
 from utils.parallel import Failure, cores, ordered_map
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_image, read_mark
+from utils.video.container import writing
 from utils.video.decoder import VideoSource
 from utils.video.frame import Frame, Span
 from utils.video.sink import FolderSink
@@ -40,19 +41,27 @@ def run(options: ExtractFramesOptions) -> Report:
         mark = mark_image if read_mark(source.path) == DIGITAL_SOURCE_TYPE else None
     sink = FolderSink(folder, mark, f".{options.image_format}", options.quality)
     report = Report({"images": 0})
-    with locked_folder(folder, LOCK, "video extract"), _journal(options, source) as journal, sink:
+    with (
+        writing(folder),
+        locked_folder(folder, LOCK, "video extract"),
+        _journal(options, source) as journal,
+        sink,
+    ):
         wanted = _wanted(source, span, options.every)
         write = partial(_write, sink, journal)
         total = span.count(source.count, source.rate)
         written = ordered_map(write, wanted, workers=cores())
         for done in console.progress(written, total and total // options.every, "extract"):
             if isinstance(done, Failure):
+                if not isinstance(done.error, InputError):  # such as a full disk
+                    raise done.error
                 report.failures.append(f"{done.item.name}: {done.error}")
                 continue
             report.counts["images"] += 1
             journal.add(done.name, time=str(done.time), duration=str(done.duration or 0))
         _timetable(source, journal, span, options.every).write(folder / NAME)
     report.failures += source.failures
+    report.notes["the footage"] = source.notes
     report.notes["timestamps are in"] = [str(folder / NAME)]
     return report
 

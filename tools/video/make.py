@@ -36,7 +36,7 @@ def run(options: MakeOptions) -> Report:
     sound = _sound(options, source, reference)
     marker = Marker() if is_marked(options.input_dir) else None
     report = Report({"frames": 0})
-    notes: list[str] = []
+    notes = source.notes if isinstance(source, TimedFrames) else source.gap_notes()
     encoder = encoder_for(options, source.video_format, notes)
     source.wants_16_bit = encoder.high_bit_depth
     rate = exact_rate(options.rate) if options.rate else None
@@ -74,24 +74,24 @@ def _source(options: MakeOptions, reference: VideoSource | None) -> FrameSource:
             table = Timestamps.read(beside)
     elif options.timestamps:
         raise UsageError("--rate and --timestamps exclude each other; give one of them")
-    video_format = reference.video_format if reference else None
-    return (
-        TimedFrames(options.input_dir, table, video_format)
-        if table
-        else FolderSource(options.input_dir)
-    )
+    if table is not None:
+        video_format = reference.video_format if reference else None
+        return TimedFrames(options.input_dir, table, video_format, options.first_number)
+    if options.first_number is not None:
+        raise UsageError("--first-number needs the times of --reference-file or --timestamps")
+    return FolderSource(options.input_dir)
 
 
 def _sound(
     options: MakeOptions, source: FrameSource, reference: VideoSource | None
 ) -> Sound | None:
     if options.audio_file:
-        return Sound(options.audio_file)
+        return Sound(options.audio_file, codec=options.audio_codec)
     if reference is None:
         return None
     if isinstance(source, TimedFrames):
-        return Sound.of(reference, source.first, source.last)
-    return Sound.of(reference)
+        return Sound.of(reference, source.first, source.last, options.audio_codec)
+    return Sound.of(reference, codec=options.audio_codec)
 
 
 def is_marked(folder: Path) -> bool:

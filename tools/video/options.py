@@ -45,6 +45,12 @@ class ImageFilesOptions(StageOptions):
         help="file of times from `video extract` (default: timestamps.json in the folder, if any)",
         group="Files",
     )
+    first_number: int | None = opt(
+        None,
+        help="number in the name of the original's first frame (default: 0, or 1 if all are there)",
+        low=0,
+        group="Files",
+    )
     audio_file: Path | None = opt(None, help="file with sound, used from its start", group="Files")
     overwrite: bool = opt(False, help=OVERWRITE, group="Files")
     rate: float | None = opt(

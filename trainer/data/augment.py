@@ -152,9 +152,7 @@ def sample(
     warped, straight : (resolution, resolution, C) uint8
         The same pixels when no node moves.
     """
-    reduction = len(image) / size
-    matrix, nodes = matrix * reduction, nodes * np.float32(reduction)
-    matrix[:, 2] += (reduction - 1) / 2  # (x + 1/2) * reduction - 1/2
+    matrix, nodes = _reduced(matrix, len(image) / size), nodes * np.float32(len(image) / size)
     straight = grid_points(matrix, resolution)
     bent = straight + displacement(matrix, nodes, resolution, len(image))
     # uint8 saturates, so cubic overshoot cannot leave the legal range
@@ -163,3 +161,18 @@ def sample(
         for points in (bent, straight)
     )
     return warped, target
+
+
+def read_mask(mask: Image, matrix: np.ndarray, resolution: int, size: int) -> Image:
+    """Read a (k, k) uint8 mask as `sample` does: straight, (resolution, resolution)."""
+    matrix = _reduced(matrix, len(mask) / size)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    border = cv2.BORDER_REPLICATE
+    return cv2.warpAffine(mask, matrix, (resolution, resolution), flags=flags, borderMode=border)
+
+
+def _reduced(matrix: np.ndarray, reduction: float) -> np.ndarray:
+    """Return the matrix to an image reduced to this part of its side."""
+    matrix = matrix * reduction
+    matrix[:, 2] += (reduction - 1) / 2  # (x + 1/2) * reduction - 1/2
+    return matrix

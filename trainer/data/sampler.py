@@ -15,6 +15,7 @@ import numpy as np
 
 from facelib import landmarks as marks
 from facelib.faceset import FaceFiles, read_face
+from facelib.frame_edge import mirror_beyond_frame
 from facelib.geometry import apply, crop_matrix, crop_side, warp_face
 from facelib.types import FaceType
 from models.base import Batch
@@ -37,6 +38,8 @@ class PreparedFace(NamedTuple):
     ----------
     pixels : (k, k, 4) uint8
         BGR and hull mask, reduced from `size` to k pixels.
+    in_frame : (k, k) uint8 or None
+        0 where the image is mirrored because the frame ends, else 255; None when it ends nowhere.
     size : int
         Side of the aligned image, in whose pixels the matrices are.
     crop : (2, 3) float64
@@ -46,6 +49,7 @@ class PreparedFace(NamedTuple):
     """
 
     pixels: Image
+    in_frame: Image | None
     size: int
     crop: np.ndarray
     mirrored_crop: np.ndarray
@@ -110,12 +114,13 @@ class Sampler:
         self._lock = Lock()
 
     def batch(self, number: int, size: int) -> Batch:
-        """Return batch `number` of `size` samples as uint8 arrays; a mask is 0..255."""
+        """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255."""
         picks = self.picks(number * size, size)
         resolution = self.settings.resolution
-        batch = Batch(*(np.empty((size, resolution, resolution, c), np.uint8) for c in (3, 3, 1)))
+        shapes = [(size, resolution, resolution, channels) for channels in (3, 3, 1, 1)]
+        batch = Batch(*(np.empty(shape, np.uint8) for shape in shapes))
         for i, pick in enumerate(picks):
-            warped, straight = self._sample(number * size + i, pick)
+            warped, straight, batch.in_frame[i, ..., 0] = self._sample(number * size + i, pick)
             batch.warped[i] = cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR)  # drops the mask
             batch.target[i] = cv2.cvtColor(straight, cv2.COLOR_BGRA2BGR)
             batch.mask[i, ..., 0] = cv2.extractChannel(straight, 3)
@@ -157,14 +162,16 @@ class Sampler:
         )
         return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
 
-    def _sample(self, number: int, pick: Pick) -> tuple[Image, Image]:
+    def _sample(self, number: int, pick: Pick) -> tuple[Image, Image, Image | int]:
         face = self._readable(pick.face)
         jitter = self._jitter(number, pick, face.size)
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
-        return augment.sample(
-            face.pixels, matrix, jitter.nodes, self.settings.resolution, face.size
-        )
+        resolution = self.settings.resolution
+        images = augment.sample(face.pixels, matrix, jitter.nodes, resolution, face.size)
+        if face.in_frame is None:
+            return *images, 255
+        return *images, augment.read_mask(face.in_frame, matrix, resolution, face.size)
 
     def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
@@ -202,11 +209,14 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
         If the file is missing or damaged, or its landmarks are degenerate.
     """
     image, info = read_face(path)
-    landmarks, size = info.landmarks, info.size
+    landmarks, size, matrix = info.landmarks, info.size, info.matrix
+    frame_size = info.frame_size
     if info.face_type is FaceType.MARK_ONLY:  # a whole frame: crop it as extraction would
         size = 4 * settings.resolution
+        frame_size = image.shape[1::-1]
         matrix = crop_matrix(landmarks, size, _extracted_type(settings.face_type))
         image, landmarks = warp_face(image, matrix, size), apply(matrix, landmarks)
+    image, in_frame = mirror_beyond_frame(image, matrix, frame_size)
     if settings.draw_landmarks:
         image = marks.draw(image, landmarks)
     mask = (marks.hull_mask(landmarks, (size, size)) * 255).astype(np.uint8)
@@ -217,7 +227,10 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     pixels = np.dstack([image, mask])
     if kept < size:
         pixels = cv2.resize(pixels, (kept, kept), interpolation=cv2.INTER_AREA)
-    return PreparedFace(pixels, size, crop, mirrored)
+    if in_frame is not None:
+        in_frame = (in_frame * 255).astype(np.uint8)
+        in_frame = cv2.resize(in_frame, (kept, kept), interpolation=cv2.INTER_AREA)
+    return PreparedFace(pixels, in_frame, size, crop, mirrored)
 
 
 def _extracted_type(wanted: FaceType) -> FaceType:

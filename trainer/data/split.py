@@ -1,12 +1,13 @@
 """Which faces a run trains on, which it holds out, and the samplers of both."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from facelib.faceset import FaceFiles, Faceset, held_out
+from facelib.faceset import Faceset
+from facelib.held_out import HeldOut
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.data.yaw_matching import YawMatcher
 
-MIN_FACES = 20  # with fewer, none are held out
 SRC, DST = 0, 1
 
 
@@ -22,6 +23,7 @@ class Samplers(NamedTuple):
 def make_samplers(
     src: Faceset,
     dst: Faceset,
+    held_out: Sequence[HeldOut],
     settings: SamplerSettings,
     seed: int,
     *,
@@ -32,12 +34,16 @@ def make_samplers(
 
     Parameters
     ----------
+    held_out : sequence of HeldOut
+        What is held out of src and of dst.
     src_scale : float
         Added to the scale of src samples, such as -0.05 for faces 5 % smaller.
     sort_by_yaw : bool
         Whether each dst sample gets a src face of similar yaw.
     """
-    (src_faces, src_held_out), (dst_faces, dst_held_out) = split(src), split(dst)
+    (src_faces, src_held_out), (dst_faces, dst_held_out) = (
+        rule.split(faces) for rule, faces in zip(held_out, (src, dst), strict=True)
+    )
     src_settings = settings._replace(scale_shift=src_scale)
     src_seed, dst_seed = (seed, SRC), (seed, DST)
     dst_sampler = Sampler(dst_faces, settings, dst_seed)
@@ -48,11 +54,3 @@ def make_samplers(
         Sampler(src_held_out, src_settings, src_seed) if src_held_out else None,
         Sampler(dst_held_out, settings, dst_seed) if dst_held_out else None,
     )
-
-
-def split(faceset: Faceset) -> tuple[FaceFiles, FaceFiles]:
-    """Return the faces to train on and the held-out ones: none of a small faceset."""
-    if len(faceset) < MIN_FACES:
-        return faceset, []
-    rest = [face for face in faceset if held_out(face[1])]
-    return [face for face in faceset if not held_out(face[1])], rest

@@ -44,27 +44,29 @@ class Validation:
         self._train = train_src, train_dst
         self._src_sampler, self._dst_sampler = src, dst
         self._picks = spread_out(len(dst.faces), FACES)
-        self._dst = to_float(np.stack([dst.plain(int(pick)) for pick in self._picks]))
+        self._dst = _plain(dst, self._picks)
         self._src = self._dst  # goes through src's path, but is not measured
         if src is not None:
-            chosen = np.resize(spread_out(len(src.faces), FACES), len(self._dst))
-            self._src = to_float(np.stack([src.plain(int(pick)) for pick in chosen]))
+            self._src = _plain(src, spread_out(len(src.faces), FACES))
         self._identities: _Identities | None = None
         self._without_recognizer = False
 
     def predict(self, predictor: FacePredictor) -> Iterator[list[Predicted]]:
         """Yield all predictions so far, a few more each time; the last list is complete."""
         predicted: list[Predicted] = []
-        for start in range(0, len(self._dst), CHUNK):
-            part = slice(start, start + CHUNK)
-            predicted.append(predictor(self._src[part, ..., :3], self._dst[part, ..., :3]))
+        count = max(len(self._src), len(self._dst))
+        for start in range(0, count, CHUNK):
+            part = np.arange(start, min(start + CHUNK, count))
+            src, dst = (side[part % len(side), ..., :3] for side in (self._src, self._dst))
+            predicted.append(predictor(src, dst))
             yield predicted
 
     def metrics(self, predicted: Sequence[Predicted]) -> dict[str, float]:
         """Return the median of each metric; "to_src" and "to_dst" are identity distances."""
-        src = [face for chunk in predicted for face in chunk.src.image]
-        dst = [face for chunk in predicted for face in chunk.dst.image]
-        swaps = [face for chunk in predicted for face in chunk.swap.image]
+        # the side with fewer faces was predicted in rounds, of which the first counts
+        src = [face for chunk in predicted for face in chunk.src.image][: len(self._src)]
+        dst = [face for chunk in predicted for face in chunk.dst.image][: len(self._dst)]
+        swaps = [face for chunk in predicted for face in chunk.swap.image][: len(self._dst)]
         masks = [
             mask for chunk in predicted if chunk.dst.mask is not None for mask in chunk.dst.mask
         ]
@@ -120,6 +122,11 @@ class _Identities:
             for typical in self._typical
         )
         return src, dst
+
+
+def _plain(sampler: Sampler, picks: np.ndarray) -> Image:
+    """Return faces as the model sees them, with their masks, (N, R, R, 4) float32."""
+    return to_float(np.stack([sampler.plain(int(pick)) for pick in picks]))
 
 
 def _landmarks_in_crop(sampler: Sampler, index: int) -> np.ndarray:

@@ -29,6 +29,8 @@ class Codec:
         FFmpeg options, always passed.
     tag : str or None
         FourCC for MP4 and MOV where players need another than FFmpeg's default.
+    fields : str or None
+        How interlaced frames are kept: "coded" as fields, or "marked" only; None: not at all.
     """
 
     encoder: str
@@ -40,6 +42,7 @@ class Codec:
     lossy: bool = False
     options: dict[str, str] = field(default_factory=dict)
     tag: str | None = None
+    fields: str | None = "marked"
 
     @property
     def has_alpha(self) -> bool:
@@ -56,7 +59,9 @@ class Codec:
 
 
 CODECS = {
-    "h264": Codec("libx264", (MP4, MOV, MATROSKA), "yuv420p", "yuv420p10le", lossy=True),
+    "h264": Codec(
+        "libx264", (MP4, MOV, MATROSKA), "yuv420p", "yuv420p10le", lossy=True, fields="coded"
+    ),
     "h265": Codec(
         "libx265",
         (MP4, MOV, MATROSKA),
@@ -65,6 +70,7 @@ CODECS = {
         lossy=True,
         options={"x265-params": "log-level=none"},
         tag="hvc1",
+        fields=None,
     ),
     "prores": Codec(
         "prores_ks",
@@ -73,6 +79,7 @@ CODECS = {
         high="yuv444p10le",
         high_alpha="yuva444p10le",
         options={"profile": "4444", "vendor": "apl0"},
+        fields="coded",
     ),
     "ffv1": Codec(
         "ffv1",
@@ -88,6 +95,8 @@ CODECS = {
 FASTER_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
 PRESETS = (*FASTER_PRESETS, "medium", "slow", "slower", "veryslow")
 DEPTHS = ("auto", "8", "10")
+AUDIO_CODECS = ("aac", "alac")
+"""Encoders for sound that the container cannot hold, the default first."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +113,15 @@ class EncoderSettings:
         One of `PRESETS`; slower ones make smaller files.
     high_bit_depth : bool
         Whether to write more than 8 bits per channel.
+    audio_codec : str
+        One of `AUDIO_CODECS`.
     """
 
     codec: str = "h264"
     crf: int = 18
     preset: str = "faster"
     high_bit_depth: bool = False
+    audio_codec: str = AUDIO_CODECS[0]
 
     @property
     def kind(self) -> Codec:

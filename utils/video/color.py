@@ -133,14 +133,15 @@ class ToBgr:
         if self.hdr or kind is Kind.SCALER or (kind is Kind.YUV and self._matrix != YCGCO):
             image = self._scaled(frame, "bgr24").to_ndarray()
         else:
-            image = to_8_bits(self._exact(frame))
+            image = _three_channels(to_8_bits(self._exact(frame)))
         return np.ascontiguousarray(self._upright(image))
 
     def to_16_bit(self, frame: VideoFrame) -> Image:
         """Convert one frame to (H, W, 3) uint16 BGR, 0..65535, exactly rounded."""
-        return np.ascontiguousarray(self._upright(self._exact(frame)))
+        return np.ascontiguousarray(self._upright(_three_channels(self._exact(frame))))
 
     def _exact(self, frame: VideoFrame) -> Image:
+        """Return (H, W) gray or (H, W, 3) BGR, uint16 0..65535."""
         known = pixel_format(frame.format.name)
         if self.hdr:
             # not at once: from 4:2:0 to packed 48 bits libswscale 9 makes gross errors
@@ -156,7 +157,6 @@ class ToBgr:
             stored = samples(frame, known)
         limited = known.kind is Kind.GRAY and frame.color_range == ColorRange.MPEG
         image = to_16_bits(stored, known, limited)
-        image = cv2.merge([image] * 3) if image.ndim == 2 else image
         if image.shape[1::-1] != self._shape:
             image = cv2.resize(image, self._shape, interpolation=cv2.INTER_AREA)
         return image
@@ -200,6 +200,10 @@ class ToBgr:
             raise InputError(
                 f"frames of the pixel format {frame.format.name} cannot be converted to BGR"
             ) from None
+
+
+def _three_channels(image: Image) -> Image:
+    return cv2.merge([image] * 3) if image.ndim == 2 else image
 
 
 def _matrix(frame: VideoFrame) -> int:

@@ -10,8 +10,16 @@ from utils.errors import UserError
 from utils.files import write_result
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
-from utils.video.container import Finish, finishing, open_container, writing
+from utils.video.container import (
+    Finish,
+    aspect_notes,
+    completing,
+    finishing,
+    open_container,
+    writing,
+)
 from utils.video.decoder import footage
+from utils.video.demux import demux
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,17 @@ def join(
     with ExitStack() as stack, writing(path):
         temporary = stack.enter_context(write_result(path))
         stack.push(finishing(finish, temporary, notes))
-        output = stack.enter_context(open_container(temporary, container, time_base))
+        output = open_container(temporary, container, time_base)
+        audio = AudioCopy(output)
+        stack.push(completing(output, path, audio.names))
         output.metadata.update(tags or {})
         _, first = stack.enter_context(footage(parts[0].path))
         video = output.add_stream_from_template(first)
         video.time_base = time_base
-        audio = AudioCopy(output)
+        if first.sample_aspect_ratio:  # of containers; templates have only that of bit streams
+            video.codec_context.sample_aspect_ratio = first.sample_aspect_ratio
+            codec = first.codec_context.name
+            notes += aspect_notes(container, codec, first.sample_aspect_ratio)
         if sound is not None:
             heard = stack.enter_context(sound.open())
             audio.take(heard, sound, notes)
@@ -118,6 +131,6 @@ def _demux(part: Part, header: bytes | None = None) -> Iterator[Packet]:
                 f'"{part.path}" was encoded by another version or with other settings than the '
                 "parts before it; remove its folder and start again"
             )
-        for packet in container.demux(stream):
+        for packet in demux(container, stream):
             if packet.size and part.holds(packet.pts * packet.time_base):
                 yield packet

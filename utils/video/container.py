@@ -1,8 +1,8 @@
 """Output containers: options, time base, and errors as sentences."""
 
 import errno
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,12 +39,52 @@ def open_container(path: Path, name: str, time_base: Fraction) -> Container:
     return av.open(str(path.absolute()), "w", format=name, container_options=options)
 
 
+def aspect_notes(container: str, codec: str, aspect: Fraction | None) -> list[str]:
+    """Return a sentence if players will not find the pixel aspect ratio of a result.
+
+    PyAV cannot write Matroska's; the bit streams of H.264 and H.265 have it as well.
+    """
+    if aspect is None or container != MATROSKA or codec in {"h264", "hevc", "libx264", "libx265"}:
+        return []
+    ratio = f"{aspect.numerator}:{aspect.denominator}"
+    return [f"the pixel aspect ratio {ratio} is not in the .mkv; .mp4 and .mov keep it"]
+
+
 def finishing(finish: Finish | None, path: Path, notes: list[str]) -> Callable[..., None]:
     """Return an exit callback that calls `finish` after success."""
 
     def leave(kind: object, error: BaseException | None, trace: object) -> None:
         if error is None and finish:
             notes.extend(finish(path))
+
+    return leave
+
+
+def completing(output: Container, path: Path, tracks: Sequence[str]) -> Callable[..., None]:
+    """Return an exit callback that completes an output.
+
+    Parameters
+    ----------
+    path : Path
+        Name of the result, for messages.
+    tracks : sequence of str
+        Its sound tracks, for messages; may be filled later.
+    """
+
+    def leave(kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            with suppress(OSError, av.FFmpegError):  # the first error is the one to report
+                output.close()
+            return
+        try:
+            output.close()
+        except OSError:
+            raise
+        except av.FFmpegError as problem:
+            names = f" with {' and '.join(tracks)}" if tracks else ""
+            raise UserError(
+                f'cannot complete "{path}"{names}: {problem.strerror}; use .mkv or .mov'
+            ) from problem
 
     return leave
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 
@@ -11,17 +12,20 @@ from utils import MOST_PIXELS
 from utils.errors import InputError
 from utils.files import IMAGE_SUFFIXES
 from utils.images import to_8_bits
+from utils.video.aspect import to_square
 from utils.video.av_types import Container, Packet, Stream, VideoFrame
 from utils.video.color import ToBgr
+from utils.video.damage import Damage, FrameSizes
+from utils.video.demux import demux, open_input, runs_freely
+from utils.video.fields import top_field_first
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FrameSource
+from utils.video.uniform_size import SteadyBgr
 
 CONTAINER_TICK = Fraction(1, 1_000_000)
 """Time base of a container's own times in FFmpeg (AV_TIME_BASE); streams have theirs."""
-SLACK = Fraction(1, 4)
-"""Seconds that may be missing before the announced end without reporting truncation."""
-MARGIN = 1 << 20
-"""Pixels by which a frame may exceed twice the size stated in the header."""
+MARGIN = 4096 * 2304
+"""Pixels by which a frame may exceed twice the size stated in the header: recordings change."""
 NOT_FOOTAGE = frozenset({"tty", "concat", "hls", "dash", "image2"})
 """Formats that FFmpeg opens like a video: text, playlists, still images."""
 
@@ -32,7 +36,7 @@ class VideoSource(FrameSource):
     Timestamps are those in the file; only for free-running clocks (MPEG-TS and its kin) the start
     is subtracted. Missing and non-increasing timestamps are replaced by increasing ones. `index`
     counts the frames decoded: how many were lost to damage cannot be known. Interlaced video is
-    returned as it is.
+    returned as it is; rotated by a quarter it has columns for fields, and counts as progressive.
 
     Raises
     ------
@@ -60,45 +64,62 @@ class VideoSource(FrameSource):
                 aspect=None if aspect == 1 else 1 / aspect if to_bgr.quarter_turn else aspect,
                 depth=to_bgr.depth,
                 hdr=to_bgr.hdr,
+                top_field_first=None if to_bgr.quarter_turn else top_field_first(first, stream),
             )
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the upright frames."""
+    def own_size(self) -> tuple[int, int]:
+        """Width and height of the upright footage."""
         return self._size
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the frames of a span; those before it are decoded, but not converted."""
         to_bgr = None
-        for index, time, duration, av_frame in self._av_frames():
-            to_bgr = to_bgr or ToBgr(av_frame)
+        for index, time, duration, av_frame, aspect in self._av_frames():
+            to_bgr = to_bgr or SteadyBgr(av_frame, aspect)
             if span.after(index, time):
                 return
             if not span.before(index, time):
                 wanted = self.wants_16_bit and to_bgr.depth > 8
-                image16 = to_bgr.to_16_bit(av_frame) if wanted else None
-                image = to_bgr(av_frame) if image16 is None else to_8_bits(image16)
-                yield Frame(image, index, name_of(index), time, duration, image16)
+                image16 = to_bgr.to_16_bit(av_frame, aspect) if wanted else None
+                image = to_bgr(av_frame, aspect) if image16 is None else to_8_bits(image16)
+                square = to_square(image, self.stretch)
+                own = None if square is image else image
+                yield Frame(square, index, name_of(index), time, duration, image16, own)
 
     def times(self) -> Iterator[tuple[str, Fraction, Fraction | None]]:
         """Yield name, timestamp and duration of all frames."""
-        for index, time, duration, _ in self._av_frames():
-            yield name_of(index), time, duration
+        for shown in self._av_frames():
+            yield name_of(shown.number), shown.time, shown.duration
 
-    def _av_frames(self) -> Iterator[tuple[int, Fraction, Fraction | None, VideoFrame]]:
-        """Decode; on leaving, early or not, describe damage in `failures`."""
+    def _av_frames(self) -> Iterator["_Shown"]:
+        """Decode; on leaving, early or not, describe damage in `failures`, changes in `notes`."""
         self.failures.clear()
-        damage = Damage()
+        self.notes.clear()
+        damage, sizes = Damage(), FrameSizes()
         with footage(self.path) as (container, stream):
             clock = _Clock(stream.time_base, self.video_format.origin, self.rate)
             stream.thread_type = "AUTO"
             try:
                 for index, av_frame in enumerate(decoded(container, stream, damage)):
                     time, duration = clock.time(av_frame.pts), clock.duration(av_frame.duration)
-                    yield index, time, duration, av_frame
-                damage.announced = _announced_end(stream)
+                    sizes.see(av_frame, index)
+                    yield _Shown(index, time, duration, av_frame, aspect_of(stream))
+                damage.announced = None if damage.restarts else _announced_end(stream)
             finally:
                 self.failures += damage.sentences(self.path.name)
+                self.notes += sizes.sentences(self.path.name)
+                self.notes += damage.restart_sentences(self.path.name, self.video_format.origin)
+
+
+class _Shown(NamedTuple):
+    """A decoded frame; `aspect` is that of its pixels."""
+
+    number: int
+    time: Fraction
+    duration: Fraction | None
+    av_frame: VideoFrame
+    aspect: Fraction
 
 
 def name_of(index: int) -> str:
@@ -120,12 +141,7 @@ def footage(path: Path) -> Iterator[tuple[Container, Stream]]:
     try:
         if path.stat().st_size == 0:
             raise InputError(f'"{path}" is empty (0 bytes)')
-        # an absolute path is never parsed as a URL, and playlists cannot reach the network
-        container = av.open(
-            str(path.absolute()),
-            container_options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
+        container = open_input(path)
     except OSError as problem:
         raise InputError(f'cannot read "{path}": {problem.strerror}') from None
     except av.FFmpegError:
@@ -157,25 +173,9 @@ def _video_stream(container: Container, path: Path) -> Stream:
     return stream
 
 
-class Damage:
-    """Damage found while a video is decoded."""
-
-    def __init__(self) -> None:
-        self.lost = 0
-        self.broken = False
-        self.reached = Fraction(0)
-        self.announced: Fraction | None = None
-
-    def sentences(self, name: str) -> list[str]:
-        """Return one sentence per kind of damage."""
-        found = []
-        if self.lost:
-            found.append(f'"{name}" is damaged: about {self.lost} frame(s) could not be decoded')
-        end = self.reached if self.announced is None else self.announced
-        if self.broken or end - self.reached > SLACK:
-            of = f" of {float(end):.1f}" if end > self.reached else ""
-            found.append(f'"{name}" is cut off after {float(self.reached):.1f}{of} seconds')
-        return found
+def aspect_of(stream: Stream) -> Fraction:
+    """Return the pixel aspect ratio of the frame decoded last, 1 if it is unknown."""
+    return stream.codec_context.sample_aspect_ratio or Fraction(1)
 
 
 def decoded(container: Container, stream: Stream, damage: Damage) -> Iterator[VideoFrame]:
@@ -194,7 +194,8 @@ def _packets(container: Container, stream: Stream, damage: Damage) -> Iterator[P
     """Yield packets except a truncated last one: its error would discard intact frames too."""
     held = None
     try:
-        for packet in container.demux(stream):  # an empty packet flushes the decoder
+        # an empty packet flushes the decoder
+        for packet in demux(container, stream, restarts=damage.restarts):
             damage.broken = not packet.size and held is not None and held.is_corrupt
             if held is not None and not damage.broken:
                 yield held
@@ -239,8 +240,8 @@ class _Clock:
 
 def _origin(container: Container) -> Fraction:
     """Return the start time on a free-running clock, 0 on one that starts with the file."""
-    free_running = container.format.flags & av.format.Flags.ts_discont.value
-    return (container.start_time or 0) * CONTAINER_TICK if free_running else Fraction(0)
+    start = container.start_time or 0
+    return start * CONTAINER_TICK if runs_freely(container) else Fraction(0)
 
 
 def _estimate(container: Container, stream: Stream, rate: Fraction | None) -> int | None:

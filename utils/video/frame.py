@@ -24,7 +24,9 @@ class Frame:
     duration : Fraction or None
         Seconds; None if unknown.
     image16 : (H, W, 3) uint16 BGR or None
-        The same image, 0..65535, if the source has it and `wants_16_bit`.
+        The same image, 0..65535, if the source has it and `wants_16_bit`; never enlarged.
+    own : (h, w, 3) uint8 BGR or None
+        The image in the footage's own pixels, where `image` was enlarged to square ones.
     """
 
     image: Image
@@ -33,6 +35,7 @@ class Frame:
     time: Fraction | None
     duration: Fraction | None = None
     image16: Image | None = None
+    own: Image | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class VideoFormat:
         Bits per channel.
     hdr : bool
         Whether it is high dynamic range; tone-mapped on reading.
+    top_field_first : bool or None
+        Which field of an interlaced video is shown first; None if it is progressive.
     """
 
     time_base: Fraction | None = None
@@ -61,6 +66,7 @@ class VideoFormat:
     aspect: Fraction | None = None
     depth: int = 8
     hdr: bool = False
+    top_field_first: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ with open_sink(Path("result.mp4"), source := open_source(Path("clip.mov"))) as s
         sink.write(frame)
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from utils.errors import InputError
@@ -13,6 +14,7 @@ from utils.video.decoder import VideoSource
 from utils.video.frame import WHOLE, Frame, Span
 from utils.video.sink import FolderSink, FrameSink, VideoSink, open_sink
 from utils.video.source import FolderSource, FrameSource
+from utils.video.timestamps import aspect_beside
 
 __all__ = [
     "WHOLE",
@@ -30,8 +32,11 @@ __all__ = [
 ]
 
 
-def open_source(path: Path) -> FrameSource:
+def open_source(path: Path, *, square_pixels: bool = False) -> FrameSource:
     """Open a folder of images or a video file.
+
+    With `square_pixels`, images of anamorphic footage are enlarged. A folder is anamorphic if the
+    `timestamps.json` in it says so.
 
     Raises
     ------
@@ -40,4 +45,11 @@ def open_source(path: Path) -> FrameSource:
     """
     if not path.exists():
         raise InputError(f'there is no file or folder "{path}"')
-    return FolderSource(path) if path.is_dir() else VideoSource(path)
+    source: FrameSource
+    if path.is_dir():
+        source = FolderSource(path)
+        source.video_format = replace(source.video_format, aspect=aspect_beside(path))
+    else:
+        source = VideoSource(path)
+    source.square_pixels = square_pixels
+    return source

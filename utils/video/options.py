@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from utils.options import StageOptions, opt
-from utils.video.codecs import CODECS, DEPTHS, PRESETS, EncoderSettings
+from utils.video.codecs import AUDIO_CODECS, CODECS, DEPTHS, PRESETS, EncoderSettings
 
 if TYPE_CHECKING:
     from utils.video.frame import VideoFormat
@@ -42,6 +42,12 @@ class EncoderOptions(StageOptions):
         choices=DEPTHS,
         group="Output",
     )
+    audio_codec: str = opt(
+        AUDIO_CODECS[0],
+        help="codec for sound that the container cannot hold; alac is lossless up to 24 bits",
+        choices=AUDIO_CODECS,
+        group="Output",
+    )
 
 
 def keeps_16_bit_images(options: EncoderOptions, source: FrameSource) -> bool:
@@ -64,4 +70,4 @@ def encoder_for(
         )
     if video_format.hdr:
         notes.append("the footage is HDR (PQ or HLG); the result is ordinary video (BT.709)")
-    return EncoderSettings(options.codec, options.crf, options.preset, high)
+    return EncoderSettings(options.codec, options.crf, options.preset, high, options.audio_codec)

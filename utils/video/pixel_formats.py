@@ -7,7 +7,6 @@ YCgCo. So gray and deep RGB are read here, and of deep YUV it only upsamples the
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -157,7 +156,7 @@ def samples(frame: VideoFrame, known: PixelFormat) -> Image:
         return cv2.merge(channels)
     if known.kind is Kind.GRAY:
         return stored[..., 0] if known.channels > 1 else stored
-    return np.ascontiguousarray(stored[..., known.order])
+    return cv2.merge([stored[..., place] for place in known.order])
 
 
 def plane_of(frame: VideoFrame, index: int, dtype: str, channels: int = 1) -> np.ndarray:
@@ -181,12 +180,12 @@ def to_16_bits(stored: Image, known: PixelFormat, limited: bool) -> Image:
         return np.rint(np.clip(stored, 0, 1) * np.float32(0xFFFF)).astype(np.uint16)
     if known.bits == 16 and not limited:
         return stored
-    return np.take(_levels(known.bits, known.shift, limited), stored, mode="clip")
-
-
-@lru_cache(maxsize=8)
-def _levels(bits: int, shift: int, limited: bool) -> np.ndarray:
-    """Return the level 0..65535 of every value that a sample may have."""
-    values = np.arange(1 << (bits + shift)) >> shift
-    share = (values / 2.0 ** (bits - 8) - 16) / 219 if limited else values / ((1 << bits) - 1)
-    return np.rint(np.clip(share, 0, 1) * 0xFFFF).astype(np.uint16)
+    black, white = (16, 235) if limited else (0, 255)
+    unit = (1 << known.bits) / 256 if limited else ((1 << known.bits) - 1) / 255
+    unit *= 1 << known.shift
+    scale = 0xFFFF / ((white - black) * unit)
+    channels = 1 if stored.ndim == 2 else stored.shape[2]
+    offset = np.full((channels, 1), -black * unit * scale)
+    return cv2.transform(
+        stored.astype(np.uint16, copy=False), np.hstack([np.eye(channels) * scale, offset])
+    )

@@ -19,11 +19,14 @@ from typing import NamedTuple
 
 from utils.errors import InputError
 from utils.images import read_image
+from utils.video.aspect import to_square
 from utils.video.av_types import VideoFrame
-from utils.video.color import ToBgr
-from utils.video.decoder import Damage, VideoSource, decoded, footage
+from utils.video.damage import Damage
+from utils.video.decoder import VideoSource, aspect_of, decoded, footage
+from utils.video.demux import demux
 from utils.video.frame import Frame
 from utils.video.source import FrameSource
+from utils.video.uniform_size import SteadyBgr
 
 KEPT_BYTES = 512_000_000
 KEPT_BEFORE = 16
@@ -109,41 +112,64 @@ def open_random(source: FrameSource, known: Mapping[int, Fraction] | None = None
         Timestamps of some frames, numbered by sequential reading, to check the numbering.
     """
     if not isinstance(source, VideoSource):
-        return FolderFrames(source.files)
+        return FolderFrames(source.files, source.stretch)
+    return open_sought(source, known) or InOrderFrames(source)
+
+
+def open_sought(
+    source: VideoSource,
+    known: Mapping[int, Fraction] | None = None,
+    kept_before: int = KEPT_BEFORE,
+) -> SoughtFrames | None:
+    """Open a video for random access; None if it can only be read sequentially."""
     times = _packet_times(source, known or {})
-    return InOrderFrames(source) if times is None else SoughtFrames(source, times)
+    return None if times is None else SoughtFrames(source, times, kept_before)
+
+
+def count_frames(source: FrameSource) -> int | None:
+    """Count the frames without decoding them; None if the packets do not tell."""
+    if not isinstance(source, VideoSource):
+        return len(source.files)
+    times = _packet_times(source, {})
+    return None if times is None else len(times.all)
 
 
 class FolderFrames(RandomFrames):
     """The images of a folder."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], stretch: Fraction | None = None) -> None:
         super().__init__()
-        self._files = files
+        self._files, self._stretch = files, stretch
         self.names = [file.name for file in self._files]
 
     def _read(self, index: int) -> Iterator[Frame]:
-        yield Frame(read_image(self._files[index]), index, self.names[index], None)
+        image = to_square(own := read_image(self._files[index]), self._stretch)
+        yield Frame(image, index, self.names[index], None, own=None if image is own else own)
 
 
 class SoughtFrames(RandomFrames):
     """The frames of a video whose timestamps are known from its packets."""
 
-    def __init__(self, source: VideoSource, times: _Times) -> None:
+    def __init__(self, source: VideoSource, times: _Times, kept_before: int = KEPT_BEFORE) -> None:
         super().__init__()
+        self._kept_before = kept_before
         self.names = [_name(index) for index in range(len(times.all))]
         self._source = source
         self._times = times
         self._number = {time: index for index, time in enumerate(times.all)}
         self._open = ExitStack()
         self._reopen()
-        self._to_bgr: ToBgr | None = None
+        self._to_bgr: SteadyBgr | None = None
         self._av_frames: Iterator[VideoFrame] = iter(())
         self._at = len(times.all)  # number of the next frame; none so far
 
     def close(self) -> None:
         """Close the file."""
         self._open.close()
+
+    def steps_to(self, index: int) -> int:
+        """Return how many frames must be decoded to get to a frame from elsewhere."""
+        return index - self._times.key_before(index)
 
     def _read(self, index: int) -> Iterator[Frame]:
         start = self._times.key_before(index)
@@ -176,7 +202,7 @@ class SoughtFrames(RandomFrames):
 
     def _go_on(self, index: int) -> deque[tuple[int, VideoFrame]]:
         """Decode up to a frame; return it after some frames before it."""
-        found: deque[tuple[int, VideoFrame]] = deque(maxlen=KEPT_BEFORE + 1)
+        found: deque[tuple[int, VideoFrame]] = deque(maxlen=self._kept_before + 1)
         for av_frame in self._av_frames:
             number = self._number.get(av_frame.pts, -1)
             self._at = number + 1
@@ -188,9 +214,11 @@ class SoughtFrames(RandomFrames):
         return found
 
     def _frame(self, number: int, av_frame: VideoFrame) -> Frame:
-        self._to_bgr = self._to_bgr or ToBgr(av_frame)
+        aspect = aspect_of(self._stream)
+        self._to_bgr = self._to_bgr or SteadyBgr(av_frame, aspect)
         time = av_frame.pts * self._stream.time_base - self._source.video_format.origin
-        return Frame(self._to_bgr(av_frame), number, self.names[number], time)
+        image = to_square(own := self._to_bgr(av_frame, aspect), self._source.stretch)
+        return Frame(image, number, self.names[number], time, own=None if image is own else own)
 
 
 class InOrderFrames(RandomFrames):
@@ -232,8 +260,11 @@ def _packet_times(source: VideoSource, known: Mapping[int, Fraction]) -> _Times 
         if stream.codec_context.name not in ONE_FRAME_A_PACKET:
             return None
         time_base = stream.time_base
-        packets = [packet for packet in container.demux(stream) if packet.size]
+        restarts: list[Fraction] = []
+        packets = [packet for packet in demux(container, stream, restarts=restarts) if packet.size]
         packets = [packet for packet in packets if not packet.is_discard]
+    if restarts:  # a position in such a file cannot be sought by its time
+        return None
     if not packets or any(packet.pts is None or packet.is_corrupt for packet in packets):
         return None
     times = sorted({packet.pts for packet in packets})

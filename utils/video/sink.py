@@ -2,13 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
 from av.codec.context import Flags
 from av.video.reformatter import ColorRange
 
@@ -17,16 +16,19 @@ from utils.files import VIDEO_SUFFIXES, write_bytes, write_result
 from utils.images import Image, encode_image
 from utils.video.audio import AudioCopy, Sound
 from utils.video.av_types import Packet
-from utils.video.codecs import MATROSKA, EncoderSettings, container_of
+from utils.video.codecs import AUDIO_CODECS, MATROSKA, EncoderSettings, container_of
 from utils.video.color import FromBgr, usual_color
 from utils.video.container import (
     DEFAULT_RATE,
     Finish,
+    aspect_notes,
+    completing,
     finishing,
     open_container,
     time_base_of,
     writing,
 )
+from utils.video.fields import FrameMarks
 from utils.video.frame import Frame
 from utils.video.matrices import RGB
 from utils.video.source import FrameSource
@@ -88,7 +90,7 @@ def open_sink(
         raise UsageError(f'"{path}" is also the input; name another output')
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return FolderSink(path, mark)
-    sound = Sound.of(source)
+    sound = Sound.of(source, codec=encoder.audio_codec if encoder else AUDIO_CODECS[0])
     return VideoSink(path, source, tags=tags, encoder=encoder, rate=rate, sound=sound)
 
 
@@ -162,7 +164,8 @@ class VideoSink(FrameSink):
             temporary = stack.enter_context(write_result(self.path))
             stack.push(finishing(self._finish, temporary, self.notes))
             self._output = open_container(temporary, self._container, self._time_base)
-            stack.push(self._close)
+            self._audio = AudioCopy(self._output)
+            stack.push(completing(self._output, self.path, self._audio.names))
             self._output.metadata.update(self._tags)
             kind = self._encoder.kind
             self._video = self._output.add_stream(
@@ -170,7 +173,6 @@ class VideoSink(FrameSink):
             )
             if kind.tag and self._container != MATROSKA:
                 self._video.codec_context.codec_tag = kind.tag
-            self._audio = AudioCopy(self._output)
             if self._sound:
                 heard = stack.enter_context(self._sound.open())
                 self._audio.take(heard, self._sound, self.notes)
@@ -199,7 +201,7 @@ class VideoSink(FrameSink):
             av_frame.pts, av_frame.time_base = self._pts(frame), self._time_base
             if frame.duration is not None:
                 av_frame.duration = round(frame.duration / self._time_base)
-            self._mux(self._video.encode(av_frame))
+            self._mux(self._video.encode(self._marked(av_frame)))
 
     def _image(self, frame: Frame) -> Image:
         image = frame.image
@@ -224,9 +226,15 @@ class VideoSink(FrameSink):
             context.color_range, context.colorspace = ColorRange.MPEG, matrix
         if video_format.aspect:
             context.sample_aspect_ratio = video_format.aspect
+        fields = self._encoder.kind.fields
+        self._marked = FrameMarks(context, video_format.top_field_first, fields)
+        self.notes += self._marked.notes
+        self.notes += aspect_notes(self._container, context.name, video_format.aspect)
 
     def _pts(self, frame: Frame) -> int:
-        time = frame.index / self._rate if frame.time is None else frame.time
+        time = frame.time
+        if time is None:
+            time = self._source.place(frame.index) / self._rate
         pts = round(time / self._time_base)
         self._last = pts if self._last is None else max(pts, self._last + 1)
         return self._last
@@ -250,10 +258,3 @@ class VideoSink(FrameSink):
                 raise InputError(f'"{self.path}" was not written: there was no frame to write')
             self._mux(self._video.encode(None))
             self._audio.rest()
-
-    def _close(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            self._output.close()
-            return
-        with suppress(OSError, av.FFmpegError):  # the first error is the one to report
-            self._output.close()

@@ -10,7 +10,8 @@ from utils.errors import InputError, UsageError
 from utils.files import list_images
 from utils.images import Image, bits_per_channel, read_image, read_image_and_16_bit
 from utils.parallel import Failure, cores, ordered_map
-from utils.video import timecode
+from utils.video import numbering, timecode
+from utils.video.aspect import square_size, to_square
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 
 SAMPLED = 12
@@ -49,10 +50,14 @@ class FrameSource(ABC):
         Average frames per second; None in a folder.
     video_format : VideoFormat
         What a sink needs to write an equal video.
+    square_pixels : bool
+        Set it to get images with square pixels from anamorphic footage (see `aspect.py`).
     wants_16_bit : bool
         Set it to get `Frame.image16` where the footage has more than 8 bits per channel.
     failures : list of str
         One sentence per item that the last iteration could not read and skipped.
+    notes : list of str
+        What the last iteration found that the user should know and that is no failure.
     """
 
     is_video: bool
@@ -60,20 +65,50 @@ class FrameSource(ABC):
     count: int | None = None
     rate: Fraction | None = None
     video_format: VideoFormat = VideoFormat()
+    square_pixels: bool = False
     wants_16_bit: bool = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.failures: list[str] = []
+        self.notes: list[str] = []
 
     @property
     @abstractmethod
+    def own_size(self) -> tuple[int, int] | None:
+        """Width and height of the upright footage; in a folder, of its first readable image."""
+
+    @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the upright frames; in a folder, of its first readable image."""
+        """Width and height of the frames' images."""
+        return square_size(*self.own_size, self.stretch) if self.own_size else None
+
+    @property
+    def stretch(self) -> Fraction | None:
+        """The pixel aspect ratio by which images are enlarged; None if they are not."""
+        return self.video_format.aspect if self.square_pixels else None
 
     @abstractmethod
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the frames of a span; skipping those before it is cheap."""
+
+    def located(self, span: Span) -> Span:
+        """Return what --from and --to mean as a span of indices: in a folder, numbers in names.
+
+        Raises
+        ------
+        UsageError
+            If the footage has no frame in it, or no times.
+        """
+        return span
+
+    def place(self, index: int) -> int:
+        """Return how many frames of a constant rate come between the first frame and this one."""
+        return index
+
+    def gap_notes(self, span: Span = WHOLE) -> list[str]:
+        """Return a sentence if numbers are missing among the images of a span of indices."""
+        return []
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
@@ -86,6 +121,8 @@ class FrameSource(ABC):
 class FolderSource(FrameSource):
     """The images of a folder in natural order.
 
+    The number in an image's name says which frame it is (see `numbering.py`).
+
     Unreadable images are skipped and named in `failures`, and so are images whose name differs from
     an earlier one's only by the suffix: the stem ties faces and results to a frame.
 
@@ -93,6 +130,13 @@ class FolderSource(FrameSource):
     ------
     InputError
         If the folder is missing or has no images.
+
+    Attributes
+    ----------
+    numbers : list of int
+        The number of each file; its position, from 0, in a folder that is not numbered.
+    is_numbered : bool
+        Whether numbers were found in the names.
     """
 
     is_video = False
@@ -101,11 +145,14 @@ class FolderSource(FrameSource):
         super().__init__(path)
         self.files = list_images(path)
         self.count = len(self.files)
+        numbers = numbering.numbers_in_names(self.files)
+        self.is_numbered = numbers is not None
+        self.numbers = list(range(len(self.files))) if numbers is None else numbers
         sampled = self.files[:: max(1, len(self.files) // SAMPLED)]
         self.video_format = VideoFormat(depth=max(map(bits_per_channel, sampled)))
 
     @cached_property
-    def size(self) -> tuple[int, int] | None:
+    def own_size(self) -> tuple[int, int] | None:
         """Width and height of the first readable image."""
         for file in self.files:
             try:
@@ -115,8 +162,22 @@ class FolderSource(FrameSource):
             return width, height
         return None
 
+    def located(self, span: Span) -> Span:
+        """Return the indices of the images whose names have the numbers of a span."""
+        return numbering.located(span, self.numbers, self.path.name)
+
+    def place(self, index: int) -> int:
+        """Return the number in an image's name, counted from the first image."""
+        return self.numbers[index] - self.numbers[0]
+
+    def gap_notes(self, span: Span = WHOLE) -> list[str]:
+        """Return a sentence if numbers are missing among the images of a span of indices."""
+        last = len(self.files) if span.last is None else int(span.last) + 1
+        wanted = slice(int(span.first or 0), last)
+        return numbering.gap_note(self.numbers[wanted], self.files[wanted])
+
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """Yield the images of a span of frame numbers."""
+        """Yield the images of a span of indices."""
         self.failures.clear()
         named: dict[str, str] = {}
         wanted: list[tuple[int, Path]] = []
@@ -135,7 +196,13 @@ class FolderSource(FrameSource):
             if isinstance(image, Failure):
                 self.failures.append(str(image.error))
             else:
-                yield Frame(image[0], index, file.name, None, image16=image[1])
+                own, square, image16 = image
+                yield Frame(
+                    square, index, file.name, None, None, image16, None if square is own else own
+                )
 
-    def _read(self, file: Path) -> tuple[Image, Image | None]:
-        return read_image_and_16_bit(file) if self.wants_16_bit else (read_image(file), None)
+    def _read(self, file: Path) -> tuple[Image, Image, Image | None]:
+        own, image16 = (
+            read_image_and_16_bit(file) if self.wants_16_bit else (read_image(file), None)
+        )
+        return own, to_square(own, self.stretch), image16

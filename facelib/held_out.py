@@ -1,0 +1,198 @@
+"""Which faces are held out of training to measure with: blocks of frames between two gaps.
+
+Neighboring frames show nearly the same face, so a face whose neighbor is trained on measures what
+the model has memorized. The frames of a gap are neither trained on nor measured. A model remembers
+its blocks, so what it has not seen stays unseen when faces are added.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from facelib.faceset import FaceFiles, FaceInfo
+from facelib.geometry import JAW_POINTS
+from utils.errors import InputError
+from utils.files import RESTORE, read_record, write_json
+
+FILE, VERSION = "held_out.json", 1
+SIDES = ("src", "dst")
+MIN_FRAMES = 20  # with fewer, all faces are trained on
+SHARE, MOST = 0.05, 256  # of the frames, and frames
+BLOCK = 16  # frames
+GUARD, GUARD_SHARE = 8, 1 / 40  # frames on each side of a block, but at most this share of all
+REFERENCES = 1000  # faces in which the counterpart of an expression is looked for
+
+
+class Block(NamedTuple):
+    """Frames `first`..`last` of a source are held out; `before`..`after` are not trained on."""
+
+    source: str
+    first: int
+    last: int
+    before: int
+    after: int
+
+
+class HeldOut(NamedTuple):
+    """What is held out of one side.
+
+    Attributes
+    ----------
+    blocks : tuple of Block or None
+        None: a hash of each face's name decides, as in models of version 0.1.0.
+    """
+
+    blocks: tuple[Block, ...] | None
+
+    def split(self, faces: FaceFiles) -> tuple[FaceFiles, FaceFiles]:
+        """Return the faces to train on, and the held-out ones."""
+        if self.blocks is None:
+            if len(faces) < MIN_FRAMES:
+                return faces, []
+            rest = [face for face in faces if chosen_by_name(face[1])]
+            return [face for face in faces if not chosen_by_name(face[1])], rest
+        trained = [face for face in faces if not self._covers(face[1], guard=True)]
+        return trained, [face for face in faces if self._covers(face[1])]
+
+    def _covers(self, info: FaceInfo, *, guard: bool = False) -> bool:
+        for source, first, last, before, after in self.blocks or ():
+            low, high = (before, after) if guard else (first, last)
+            if source == info.source and low <= info.frame_index <= high:
+                return True
+        return False
+
+
+class _Frames:
+    """The frames of a faceset in order, and the expressions that they show."""
+
+    def __init__(self, faces: FaceFiles) -> None:
+        self.places = sorted({(info.source, info.frame_index) for _, info in faces})
+        self._where = np.array([
+            bisect_left(self.places, (info.source, info.frame_index)) for _, info in faces
+        ])
+        # aligned landmarks: pose and expression without position and size
+        self._points = np.array(
+            [info.landmarks[JAW_POINTS:].ravel() / info.size for _, info in faces], np.float32
+        )
+        every = max(1, len(faces) // REFERENCES)
+        self._reference_points, self._reference_where = self._points[::every], self._where[::every]
+
+    def block(self, start: int, length: int, guard: int) -> Block | None:
+        """Return the block that begins at a frame; None where another source follows."""
+        (source, first), (other, last) = self.places[start], self.places[start + length - 1]
+        if source != other:
+            return None
+        around = self.places[max(0, start - guard) : start + length + guard]
+        numbers = [number for name, number in around if name == source]
+        return Block(source, first, last, numbers[0], numbers[-1])
+
+    def strangeness(self, start: int, length: int, guard: int) -> float:
+        """Return how far the most unusual face of a block and its gaps is from all others."""
+        low, high = start - guard, start + length + guard
+        lost = self._points[(self._where >= low) & (self._where < high)]
+        others = (self._reference_where < low) | (self._reference_where >= high)
+        return float(cdist(lost, self._reference_points[others]).min(axis=1).max())
+
+
+def choose(faces: FaceFiles, *, expressive: bool = False) -> HeldOut:
+    """Choose the blocks of a new model, spread over the faceset.
+
+    Parameters
+    ----------
+    expressive : bool
+        Hold out what the rest shows, too: of every stretch the block whose expressions have the
+        nearest counterparts elsewhere, instead of the middle one.
+    """
+    if len(faces) < MIN_FRAMES:
+        return HeldOut(())
+    frames = _Frames(faces)
+    total = len(frames.places)
+    if total < MIN_FRAMES:
+        return HeldOut(())
+    held = min(MOST, round(total * SHARE))
+    count = max(1, round(held / BLOCK))
+    length, guard = round(held / count), min(GUARD, max(1, int(total * GUARD_SHARE)))
+    edges = np.linspace(0, total, count + 1).astype(int).tolist()
+    blocks = []
+    for low, high in pairwise(edges):
+        starts = range(low + guard, high - length - guard + 1, length)
+        found = {start: frames.block(start, length, guard) for start in starts}
+        whole = [start for start, block in found.items() if block is not None]
+        if whole and expressive:
+            blocks.append(found[min(whole, key=lambda at: frames.strangeness(at, length, guard))])
+        elif whole:
+            blocks.append(found[whole[len(whole) // 2]])
+    return HeldOut(tuple(block for block in blocks if block is not None))
+
+
+def of_training(model_dir: Path, src: FaceFiles, dst: FaceFiles, *, new: bool) -> list[HeldOut]:
+    """Return what a training holds out of src and of dst, and record it for a new model.
+
+    A model without a record is one of version 0.1.0 and keeps the rule it was trained with. Where
+    none of the recorded sources is left, the faces were replaced, and blocks of the new ones are
+    added.
+
+    Raises
+    ------
+    InputError
+        If the record is damaged or cannot be read.
+    """
+    recorded = [HeldOut(())] * 2 if new else of_model(model_dir)
+    sides = [
+        _updated(known, faces, new=new, expressive=name == "dst")
+        for name, known, faces in zip(SIDES, recorded, (src, dst), strict=True)
+    ]
+    if sides != recorded or new:
+        _write(model_dir / FILE, sides)
+    return sides
+
+
+def _updated(known: HeldOut, faces: FaceFiles, *, new: bool, expressive: bool) -> HeldOut:
+    sources = {info.source for _, info in faces}
+    replaced = known.blocks and not any(block.source in sources for block in known.blocks)
+    if not (new or replaced):
+        return known
+    return HeldOut((*(known.blocks or ()), *(choose(faces, expressive=expressive).blocks or ())))
+
+
+def of_model(model_dir: Path) -> list[HeldOut]:
+    """Return what a model has held out of src and of dst.
+
+    Raises
+    ------
+    InputError
+        If the record is damaged or cannot be read.
+    """
+    path = model_dir / FILE
+    if not path.exists():
+        return [HeldOut(None), HeldOut(None)]
+    record = read_record(path, "list of held-out frames", VERSION)
+    return [HeldOut(tuple(_block(part, path) for part in record.get(side, []))) for side in SIDES]
+
+
+def _block(part: Any, path: Path) -> Block:  # noqa: ANN401 - JSON of any kind
+    values: list[Any] = [part.get(name) for name in Block._fields] if isinstance(part, dict) else []
+    if [type(value) for value in values] != [str, int, int, int, int]:
+        raise InputError(f'the list of held-out frames "{path}" is damaged; {RESTORE}')
+    return Block(*values)
+
+
+def _write(path: Path, sides: Sequence[HeldOut]) -> None:
+    record: dict[str, Any] = {"version": VERSION}
+    for name, side in zip(SIDES, sides, strict=True):
+        if side.blocks is not None:
+            record[name] = [block._asdict() for block in side.blocks]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, record)
+
+
+def chosen_by_name(info: FaceInfo) -> bool:
+    """Whether version 0.1.0 holds a face out: always the same 5 % or so, whatever the faceset."""
+    name = f"{info.source_name}\0{info.face_index}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(name, digest_size=8).digest()) < SHARE * 2**64
