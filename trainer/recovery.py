@@ -63,6 +63,8 @@ class StepRunner:
 
     def may_save(self) -> bool:
         """Whether the model may be saved now; if it is dead, the session is rolled back first."""
+        if self._guard.spike():
+            return False  # at no cost; the next step tells more
         problem = self.problem()
         if problem is not None and problem.certain:
             self._revive(problem)
