@@ -48,7 +48,7 @@ def main():
 
 
 def broken(folder, seed, only):
-    """Break off runs of every stage, two stages at a time; return rows of (title, tried, faults)."""
+    """Break off runs of every stage, two at a time; return rows of (title, tried, faults)."""
     campaigns = {
         "kill -9": broken_runs.kills,
         "signals": broken_runs.signals,
