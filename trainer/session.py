@@ -86,7 +86,7 @@ class TrainingSession:
         """Continue from a saved generation."""
         self._restore(generation)
         state = generation.state
-        self.healthy = self.iteration - 1  # the model may have died shortly before it was saved
+        self.healthy = self.iteration  # only a healthy model is saved, and the first step checks it
         self._earlier = float(state.get("seconds", 0.0))
         self.swapped_until = int(state.get("exchanged_until", 0))
         self.schedule = self.schedule.continued(
