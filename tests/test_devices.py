@@ -62,6 +62,34 @@ np.testing.assert_allclose(losses, expected, rtol=1e-4)
 for network, other in zip(one_model.networks.values(), again_model.networks.values()):
     for a, b in zip(network.get_weights(), other.get_weights()):
         np.testing.assert_allclose(a, b, atol=1e-5)
+from trainer.recovery import StepRunner
+from trainer.schedule import Schedule
+from trainer.session import SaveSettings, TrainingSession
+settings = SaveSettings("unused", 1, {"batch_size": 6})
+session = TrainingSession(again_model, again, Schedule(0.01), settings, batch_size=6, seed=1)
+train_on, sizes = session.train, []
+
+class Loader:
+    size = 6
+    def next(self):
+        return [Batch(*(part[: self.size] for part in batch)) for batch in batches(rng)]
+    def resize(self, size):
+        self.size = size
+
+class Line:
+    say = restart = lambda *_: None
+
+def train(src, dst):
+    sizes.append(len(src.warped))
+    if sizes[-1] > 2:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+    return train_on(src, dst)
+
+session.train = train
+runner = StepRunner(session, Loader(), Line())
+assert [runner.step() for _ in range(3)] == [False, True, True]
+assert sizes == [6, 2, 2], sizes  # 3 cannot be shared
+assert runner.problem() is None, "weights with a copy on each device can be looked at"
 copies = both.experimental_local_results(again.optimizer.variables[0])
 assert len(copies) == 2, copies
 np.testing.assert_array_equal(*(copy.numpy() for copy in copies))

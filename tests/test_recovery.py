@@ -16,6 +16,7 @@ from trainer.options import options_class
 from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
+from trainer.step import TrainStep
 from utils.errors import UserError
 
 
@@ -197,6 +198,22 @@ def test_too_little_memory_halves_the_batch_and_training_goes_on(greedy, setting
     assert "batch size of 48; continuing with 24" in capsys.readouterr().err
     saved = checkpoint.load_newest(settings().model_dir)
     assert saved.options["batch_size"] == 24  # the next run begins with what fits
+
+
+def test_several_devices_halve_to_a_batch_they_can_share(greedy, settings, monkeypatch):
+    monkeypatch.setattr(TrainStep, "device_count", 5)
+    train.run(settings(batch_size=45, target_iter=1))
+    saved = checkpoint.load_newest(settings().model_dir)
+    assert saved.options["batch_size"] == 20  # not 22, which five cannot share
+
+
+def test_memory_that_does_not_suffice_for_one_face_on_each_device(at_work, monkeypatch):
+    _, runner = at_work(batch_size=2)
+    monkeypatch.setattr(TrainStep, "device_count", 2)
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    monkeypatch.setattr(TrainingSession, "train", lambda *_: (_ for _ in ()).throw(error))
+    with pytest.raises(UserError, match="one face of each side on each GPU"):
+        runner.step()
 
 
 def test_memory_that_does_not_suffice_for_one_face_is_an_error(at_work, monkeypatch):

@@ -68,11 +68,17 @@ class HealthGuard:
     def __init__(self) -> None:
         self._detector = CollapseDetector()
         self._batches: deque[tuple[Batch, Batch]] = deque(maxlen=CHECKED_BATCHES)
+        self._loss = 0.0
 
     def collapsed(self, loss: float, src: Batch, dst: Batch) -> bool:
         """Add a step, its loss and the batches it was trained on; tell whether it has collapsed."""
         self._batches.append((src, dst))
+        self._loss = loss
         return self._detector.collapsed(loss)
+
+    def spike(self) -> bool:
+        """Whether the loss of the last step was more than twice what is usual."""
+        return self._detector.doubled(self._loss)
 
     def reset(self) -> None:
         """Forget all losses: those that follow are not comparable."""

@@ -107,7 +107,7 @@ class TrainOptions(DeviceOptions):
     )
     cool_down: float = opt(
         0.2,
-        help="fraction of training, before the target, over which the learning rate decays to zero",
+        help="last fraction of the way to the target over which the learning rate decays to zero",
         low=0,
         high=1,
         seldom=True,

@@ -8,6 +8,7 @@ from trainer.session import TrainingSession
 from utils import console
 from utils.errors import UserError
 
+MARGIN = 2 * RECENT  # iterations
 MAX_SKIPPED = 5  # steps in a row that are not finite
 OUT_OF_MEMORY = ("out of memory", "out_of_memory", "failed to allocate", "oom when")
 
@@ -19,6 +20,7 @@ class StepRunner:
         self._session, self._loader, self._line = session, loader, line
         self._guard = HealthGuard()
         self._skipped = 0
+        self._returned_to: int | None = None
 
     def step(self) -> bool:
         """Do one step; False when it went wrong and the session has recovered.
@@ -45,10 +47,10 @@ class StepRunner:
         sides = (dst, src) if swapped else (src, dst)
         if self._guard.collapsed(sum(result.losses.values()), *sides):
             since = session.iteration - RECENT
-            reason = f"the loss has more than doubled around iteration {since} and stays high"
-            self._roll_back(reason, since - RECENT)  # what was saved since then may be affected
+            reason = f"the loss has more than doubled around iteration {since}"
+            self._roll_back(f"{reason} and stays high")
             return False
-        if (session.iteration % CHECK_EVERY == 0 or session.steps_done == 1) and not self._alive():
+        if (session.iteration % CHECK_EVERY == 0 or session.steps_done == 1) and not self._check():
             return False
         if session.sides_swapped != swapped:
             self._guard.reset()
@@ -61,6 +63,8 @@ class StepRunner:
 
     def may_save(self) -> bool:
         """Whether the model may be saved now; if it is dead, the session is rolled back first."""
+        if self._guard.spike():
+            return False  # at no cost; the next step tells more
         problem = self.problem()
         if problem is not None and problem.certain:
             self._revive(problem)
@@ -73,7 +77,7 @@ class StepRunner:
             self._revive(problem)
         return problem is None
 
-    def _alive(self) -> bool:
+    def _check(self) -> bool:
         """Whether the model can learn; if not, the session is rolled back."""
         problem = self._guard.death(self._session.model)
         if problem is not None:
@@ -83,10 +87,7 @@ class StepRunner:
         return problem is None
 
     def _revive(self, problem: Problem) -> None:
-        """Roll back; what was saved shortly before a model died is not far from it."""
-        iteration = self._session.iteration
-        reason = f"{problem.reason} at iteration {iteration}"
-        self._roll_back(reason, iteration - CHECK_EVERY if problem.certain else iteration)
+        self._roll_back(f"{problem.reason} at iteration {self._session.iteration}")
 
     def _skip(self) -> None:
         """Forget a step that is not finite: it has changed no weight, so the next may go well."""
@@ -94,18 +95,38 @@ class StepRunner:
         reason = f"the loss of iteration {iteration + 1} is not a number"
         self._skipped += 1
         if self._skipped > MAX_SKIPPED or self._guard.death(self._session.model):
-            self._roll_back(reason, iteration)
+            self._roll_back(reason)
         else:
             self._line.say(f"{reason}; the step is skipped")
 
-    def _roll_back(self, reason: str, healthy: int) -> None:
+    def _roll_back(self, reason: str) -> None:
+        """Return to an earlier generation that is healthy.
+
+        Those of the last MARGIN iterations may be affected too: they are left out unless that costs
+        more than as many again. Where training soon breaks down again, it does not matter
+        what that costs.
+        """
         self._line.say(reason)
-        session, guard = self._session, self._guard
-        session.roll_back(healthy, lambda: guard.death(session.model) is None)
-        guard.reset()
-        self._skipped = 0
+        session, iteration, returned_to = self._session, self._session.iteration, self._returned_to
+        again = returned_to is not None and iteration - returned_to <= 2 * MARGIN
+        limit = (returned_to if returned_to is not None and again else iteration) - MARGIN
+        found = session.restore_newest(limit, self._fine)
+        if not found or (session.iteration < limit - MARGIN and not again):
+            found = session.restore_newest(iteration, self._fine)
+        # the losses of much earlier ones are no measure
+        if not (found or session.restore_newest(iteration, self._is_alive)):
+            raise session.nothing_healthy()
+        session.roll_back(session.iteration)
+        self._returned_to, self._skipped = session.iteration, 0
+        self._guard.reset()
         self._line.restart()
         self._line.say(f"went back to iteration {session.iteration}")
+
+    def _fine(self) -> bool:
+        return self.problem() is None
+
+    def _is_alive(self) -> bool:
+        return self._guard.death(self._session.model) is None
 
     def _halve_batch(self) -> None:
         session = self._session

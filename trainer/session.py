@@ -86,7 +86,7 @@ class TrainingSession:
         """Continue from a saved generation."""
         self._restore(generation)
         state = generation.state
-        self.healthy = self.iteration - 1  # the model may have died shortly before it was saved
+        self.healthy = self.iteration  # only a healthy model is saved, and the first step checks it
         self._earlier = float(state.get("seconds", 0.0))
         self.swapped_until = int(state.get("exchanged_until", 0))
         self.schedule = self.schedule.continued(
@@ -195,33 +195,45 @@ class TrainingSession:
         """Remove what was kept beyond `SaveSettings.keep` in case that the model dies."""
         self._remove_old(ended=True)
 
-    def roll_back(self, healthy: int, alive: Callable[[], bool] = lambda: True) -> None:
-        """Return to the newest generation up to iteration `healthy` and remove newer ones.
+    def restore_newest(self, at_most: int, accept: Callable[[], bool] = lambda: True) -> bool:
+        """Load the newest generation up to an iteration that is accepted; False if there is none.
 
         Parameters
         ----------
-        alive : callable
-            Tells whether the model is worth returning to, once it has the weights of a generation;
-            if not, an older one is tried, and at last those after `healthy`.
+        accept : callable
+            Called when the model has the weights of a generation.
+        """
+        model_dir = self.save_settings.model_dir
+        while (generation := checkpoint.load_newest(model_dir, at_most)) is not None:
+            self._restore(generation)
+            if accept():
+                return True
+            at_most = generation.iteration - 1
+        return False
+
+    def nothing_healthy(self) -> UserError:
+        """Return the error for a model folder of which no generation can be trained further."""
+        return UserError(
+            f'no saved state in "{self.save_settings.model_dir / checkpoint.GENERATIONS}" is '
+            f'healthy, so training cannot go on: copy one from "{checkpoint.BACKUPS}" there, or '
+            "start again in another --model-dir with a lower --learning-rate (now "
+            f"{self.schedule.learning_rate:g}) or --clip-gradients 1"
+        )
+
+    def roll_back(self, healthy: int) -> None:
+        """Return to the newest generation up to iteration `healthy` and remove newer ones.
 
         Raises
         ------
         UserError
             When that has happened too often, or there is nothing to return to.
         """
-        model_dir = self.save_settings.model_dir
-        found = self._restore_newest(healthy, alive) or self._restore_newest(self.iteration, alive)
-        if not found:
-            raise UserError(
-                f'no saved state in "{model_dir / checkpoint.GENERATIONS}" is healthy, so training '
-                f'cannot go on: copy one from "{checkpoint.BACKUPS}" there, or start again in '
-                f"another --model-dir with a lower --learning-rate (now "
-                f"{self.schedule.learning_rate:g}) or --clip-gradients 1"
-            )
+        if not self.restore_newest(healthy):
+            raise self.nothing_healthy()
         again = self.iteration <= self._rolled_back_to
         self._rollbacks = self._rollbacks + 1 if again else 1
         self.healthy = self._rolled_back_to = self.iteration
-        checkpoint.remove_newer(model_dir, self.iteration)
+        checkpoint.remove_newer(self.save_settings.model_dir, self.iteration)
         if self._rollbacks > MAX_ROLLBACKS:
             raise UserError(
                 f"training breaks down repeatedly after iteration {self.saved_iteration}, which is "
@@ -237,16 +249,6 @@ class TrainingSession:
             self.save_settings = replace(
                 self.save_settings, options={**options, "batch_size": size}
             )
-
-    def _restore_newest(self, at_most: int, alive: Callable[[], bool]) -> bool:
-        """Load the newest generation up to an iteration that is alive; False if there is none."""
-        model_dir = self.save_settings.model_dir
-        while (generation := checkpoint.load_newest(model_dir, at_most)) is not None:
-            self._restore(generation)
-            if alive():
-                return True
-            at_most = generation.iteration - 1
-        return False
 
     def _remove_old(self, *, ended: bool) -> None:
         settings = self.save_settings
