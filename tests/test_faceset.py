@@ -480,3 +480,14 @@ def test_synthetic_faces_are_where_their_records_say(faceset):
         np.testing.assert_allclose(
             geometry.apply(info.matrix, info.source_landmarks), info.landmarks, atol=0.01
         )
+
+
+def test_of_copies_the_first_stays(tmp_path):
+    """A copied file is left out; another face of the frame and other frames are not."""
+    beside = replace(INFO, source_landmarks=INFO.source_landmarks + np.float32(200), face_index=1)
+    infos = {"a.png": INFO, "b.png": INFO, "c.png": beside}
+    infos["d.png"] = replace(INFO, source_name="other.png")
+    both = Faceset(tmp_path, [(tmp_path / name, info) for name, info in infos.items()])
+    faces, copies = both.without_copies()
+    assert [path.name for path, _ in faces] == ["a.png", "c.png", "d.png"]
+    assert copies == ['"b.png" shows the same face of a frame as "a.png"']

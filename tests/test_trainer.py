@@ -328,6 +328,8 @@ def test_sorted_by_yaw_only_src_depends_on_the_other_side(people, settings):
     )
     np.testing.assert_array_equal(plain[1].batch(0, 9).target, sorted_by_yaw[1].batch(0, 9).target)
     assert (plain[0].batch(0, 9).target != sorted_by_yaw[0].batch(0, 9).target).any()
+    count = len(plain[0].faces)
+    assert sorted(face for face, _ in plain[0].shown(0, count)) == list(range(count))  # by chance
     assert train.run(settings(sort_by_yaw=True, target_iter=2)).counts == {"iterations": 2}
 
 
