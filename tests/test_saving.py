@@ -87,7 +87,7 @@ class EverySeventh:
 
 def learn(session):
     rng = np.random.default_rng(session.iteration)
-    shapes = [(2, 16, 16, channels) for channels in (3, 3, 1)]
+    shapes = [(2, 16, 16, channels) for channels in (3, 3, 1, 1)]
     session.train(*(Batch(*(rng.integers(0, 256, s, dtype=np.uint8) for s in shapes)),) * 2)
 
 
