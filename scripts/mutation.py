@@ -28,13 +28,13 @@ LIMIT = 900  # seconds; a mutant that lasts longer is neither killed nor alive
 # The tests of each room, the fastest first; the first prefix that fits counts.
 TESTS = {
     "models/": "models",
-    "trainer/data/": "sampler loader",
+    "trainer/data/": "sampler loader frame_edge trainer",
     "trainer/monitoring/": "monitor",
-    "trainer/": "recovery trainer",
+    "trainer/": "trainer recovery",
     "facelib/detectors/": "detectors",
     "facelib/landmarkers/": "landmarkers",
     "facelib/recognizers/": "recognizers",
-    "facelib/": "geometry metrics landmarks smoothing faceset hostile weights",
+    "facelib/": "geometry metrics landmarks smoothing faceset hostile weights held_out frame_edge",
     "converters/blending/": "masks crop mask_history blends seamless hist_match golden",
     "converters/color_transfer/": "color blends golden",
     "converters/interactive/": "interactive_state session interactive_screen interactive_preview",
@@ -152,7 +152,12 @@ def _outcome(root: Path, tests: list[str]) -> str:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
-        command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=root,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # tests may signal their own group
     ) as process:
         try:
             return "killed" if process.wait(LIMIT) else "survived"

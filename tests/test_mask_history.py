@@ -270,6 +270,13 @@ def test_overlapping_faces_have_tracks_of_their_own():
     assert history_of([(100, 0.1), (120, 0.2)], [(112, 0.3)]) == [[0.2, 0.3]]
 
 
+def test_a_face_half_its_size_away_is_another_one():
+    size = float(np.ptp(make_landmarks(center=(100, 100), width=80), axis=0).max())
+    near, far = 100 + 0.45 * size, 100 + 0.55 * size
+    assert history_of([(100, 0.1)], [(near, 0.3)]) == [[0.1, 0.3]]
+    assert history_of([(100, 0.1)], [(far, 0.3)]) == [[0.3]]
+
+
 def test_a_face_that_appears_does_not_take_the_motion_of_the_one_beside_it():
     def face(x, frame, number=0):
         return make_info(

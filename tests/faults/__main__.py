@@ -10,6 +10,7 @@ Prints a table of what was tried, and ends with status 1 if there was a fault.
 import argparse
 import random
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,7 +36,7 @@ def main():
         if chosen.only in f"{operation.name}: crash points"
     ]
     with TemporaryDirectory(prefix="faults-") as name:
-        rows += broken(Path(name), random.Random(chosen.seed), chosen.only)
+        rows += broken(Path(name), chosen.seed, chosen.only)
     for _, _, wrong in rows:
         for fault in wrong:
             say(f"FAULT {fault}")
@@ -46,8 +47,8 @@ def main():
     return int(any(wrong for *_, wrong in rows))
 
 
-def broken(folder, rng, only):
-    """Break off runs of every stage; return rows of (title, tried, faults)."""
+def broken(folder, seed, only):
+    """Break off runs of every stage, two at a time; return rows of (title, tried, faults)."""
     campaigns = {
         "kill -9": broken_runs.kills,
         "signals": broken_runs.signals,
@@ -57,18 +58,20 @@ def broken(folder, rng, only):
         campaigns["full disk"] = broken_runs.full_disk
     else:
         say("full disks are left out: mounting a small one needs root")
-    workspace, rows = make_workspace(folder), []
-    for stage in stages(workspace):
-        wanted = {
-            title: run for title, run in campaigns.items() if only in f"{stage.name}: {title}"
-        }
-        if not wanted:
-            continue
-        baseline = broken_runs.undisturbed(stage)
+
+    def campaign(stage):
+        wanted = {t: run for t, run in campaigns.items() if only in f"{stage.name}: {t}"}
+        rng = random.Random(f"{seed} {stage.name}")
+        baseline = broken_runs.undisturbed(stage) if wanted else None
+        rows = []
         for title, run in wanted.items():
             rows.append((f"{stage.name}: {title}", *run(stage, baseline, rng)))
             say(f"{rows[-1][0]}: {rows[-1][1]} tried, {len(rows[-1][2])} faults")
-    return rows
+        return rows
+
+    workspace = make_workspace(folder)
+    with ThreadPoolExecutor(2) as pool:
+        return [row for rows in pool.map(campaign, stages(workspace)) for row in rows]
 
 
 if __name__ == "__main__":
