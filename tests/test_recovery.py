@@ -200,10 +200,20 @@ def test_too_little_memory_halves_the_batch_and_training_goes_on(greedy, setting
     assert saved.options["batch_size"] == 24  # the next run begins with what fits
 
 
-def test_several_devices_halve_to_a_batch_they_can_share(greedy, settings, monkeypatch):
+def test_several_devices_halve_to_a_batch_they_can_share(at_work, monkeypatch):
+    session, runner = at_work(batch_size=45)
     monkeypatch.setattr(TrainStep, "device_count", 5)
-    train.run(settings(batch_size=45, target_iter=1))
-    saved = checkpoint.load_newest(settings().model_dir)
+    train = session.train
+
+    def train_few(src, dst):
+        if len(src.warped) > 21:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return train(src, dst)
+
+    session.train = train_few
+    assert [runner.step(), runner.step()] == [False, True]
+    session.save()
+    saved = checkpoint.load_newest(session.save_settings.model_dir)
     assert saved.options["batch_size"] == 20  # not 22, which five cannot share
 
 

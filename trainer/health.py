@@ -1,6 +1,5 @@
 """Whether a model is alive: only such a state is saved, and only to such a one training returns."""
 
-import math
 from collections import deque
 from typing import NamedTuple
 
@@ -30,14 +29,19 @@ class CollapseDetector:
     def collapsed(self, loss: float) -> bool:
         """Add the loss of one more iteration and tell whether training has collapsed."""
         self._losses.append(loss)
-        if len(self._losses) < MIN_BASELINE + RECENT or loss < JUMP * self._losses[-RECENT - 1]:
+        if not self.knows_usual or loss < JUMP * self._losses[-RECENT - 1]:
             return False  # nearly always, without sorting anything
         recent = np.array(self._losses)[-RECENT:]
         return bool(np.quantile(recent, 0.25) > JUMP * self._usual())
 
     def doubled(self, loss: float) -> bool:
-        """Tell whether a loss is more than twice what is usual."""
-        return len(self._losses) >= MIN_BASELINE + RECENT and loss > JUMP * self._usual()
+        """Tell whether a loss is more than twice what is usual, or not a number."""
+        return self.knows_usual and not loss <= JUMP * self._usual()
+
+    @property
+    def knows_usual(self) -> bool:
+        """Whether there are enough losses to compare with."""
+        return len(self._losses) >= MIN_BASELINE + RECENT
 
     def reset(self) -> None:
         """Forget all losses: those that follow are not comparable."""
@@ -88,12 +92,9 @@ class HealthGuard:
         """Return why a model can no longer learn, None if it can or if no step was done yet."""
         if not self._batches:
             return None
-        src, dst = (_few(batch) for batch in self._batches[-1])
-        if not math.isfinite(_loss(model, src, dst)):
-            return Problem("the loss is not a number", certain=True)
         if not all(tf.reduce_all(tf.math.is_finite(v.value)) for v in model.variables):
             return Problem("weights are not numbers", certain=True)  # a ReLU may hide that
-        if what := saturated(model, src, dst):
+        if what := saturated(model, *map(_few, self._batches[-1])):
             return Problem(f"the {what} are entirely black or white", certain=True)
         return None
 
@@ -101,8 +102,10 @@ class HealthGuard:
         """Return why a model must not be saved, None if it may."""
         if (problem := self.death(model)) is not None:
             return problem
-        sides = ([_few(batch) for batch in batches] for batches in reversed(self._batches))
-        if self._batches and all(self._detector.doubled(_loss(model, *both)) for both in sides):
+        if not (self._batches and self._detector.knows_usual):
+            return None
+        losses = (_loss(model, *map(_few, batches)) for batches in reversed(self._batches))
+        if all(map(self._detector.doubled, losses)):
             return Problem("the loss has more than doubled", certain=False)
         return None
 
