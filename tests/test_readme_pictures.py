@@ -9,27 +9,29 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from scripts import readme_footage as footage
 from scripts import readme_pictures as pictures
-from scripts.readme_pictures import Moment, Workspace
+from scripts.readme_footage import Moment
+from scripts.readme_pictures import Workspace
 
 
 def test_at_rest_src_is_the_photograph_itself():
     photograph = Image.fromarray(skimage.data.astronaut()).crop((92, 0, 352, 260))
     wanted = np.asarray(photograph.resize((512, 512), Image.Resampling.LANCZOS), np.float32) / 255
-    frame = pictures.filmed(pictures.src_person(), Moment(), None)
+    frame = footage.filmed(footage.src_person(), Moment(), None)
     assert np.abs(frame - wanted).mean() < 0.01
 
 
 def test_footage_is_the_same_each_time_and_no_two_frames_are_alike():
-    first, second = (next(pictures.src_frames()) for _ in range(2))
+    first, second = (next(footage.src_frames()) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    frames = pictures.dst_frames()
+    frames = footage.dst_frames()
     assert np.abs(next(frames) - next(frames)).mean() > 0.005
 
 
 def test_a_turned_head_moves_its_nose_most_and_the_wall_not_at_all():
-    nose, ear, wall = np.float32([pictures.NOSE, (178, 126), (110, 30)])
-    moved = np.abs(pictures.turn(1, 0)(np.stack([nose, ear, wall])) - [nose, ear, wall])[:, 0]
+    nose, ear, wall = np.float32([footage.NOSE, (178, 126), (110, 30)])
+    moved = np.abs(footage.turn(1, 0)(np.stack([nose, ear, wall])) - [nose, ear, wall])[:, 0]
     assert moved[0] > moved[1] > 1
     assert moved[2] == 0
 
