@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.screen import wait_until
-from support.synthetic import make_faceset, make_info, make_landmarks
+from support.synthetic import make_info, make_landmarks
 from support.toy_model import ENTRY
+from support.training import make_people, toy_settings
 
 from facelib.faceset import Faceset, write_face
 from facelib.geometry import warp_face
@@ -26,7 +27,6 @@ from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.monitoring import monitor, plots, preview, validation, window
 from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
 from trainer.monitoring.validation import Validation, ValidationLog
-from trainer.options import options_class
 from utils.images import read_image, to_float
 
 ROOT = Path(__file__).parent.parent
@@ -37,25 +37,13 @@ PROGRAM = ROOT / "tests" / "support" / "toy_model.py"
 def people(tmp_path_factory):
     """Two folders of 40 faces, a few of which are held out."""
     folder = tmp_path_factory.mktemp("people")
-    for identity, side in enumerate(("src", "dst")):
-        make_faceset(folder / side, 40, identity=identity)
-    return folder
+    return make_people(folder, 40)
 
 
 @pytest.fixture
 def settings(people, tmp_path, monkeypatch):
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
-    values = {
-        "training_data_src_dir": people / "src",
-        "training_data_dst_dir": people / "dst",
-        "model_dir": tmp_path / "model",
-        "model": "TOY",
-        "batch_size": 4,
-        "seed": 5,
-        "learning_rate": 0.01,
-        "preview": False,
-    }
-    return lambda **changes: options_class("TOY")(**values | changes)
+    return toy_settings(people, tmp_path / "model", batch_size=4, learning_rate=0.01)
 
 
 @pytest.fixture

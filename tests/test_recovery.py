@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.synthetic import make_faceset
 from support.toy_model import ENTRY, Toy
+from support.training import make_people, toy_settings
 
 from facelib.faceset import Faceset
 from models import MODELS, checkpoint
@@ -12,7 +12,6 @@ from trainer import recovery, train
 from trainer.assembly import open_samplers, open_session
 from trainer.data.loader import BatchLoader
 from trainer.health import CollapseDetector
-from trainer.options import options_class
 from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
@@ -23,27 +22,20 @@ from utils.errors import UserError
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
-    for identity, side in enumerate(("src", "dst")):
-        make_faceset(folder / side, 6, identity=identity)
-    return folder
+    return make_people(folder, 6)
 
 
 @pytest.fixture
 def settings(people, tmp_path, monkeypatch):
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
-    values = {
-        "training_data_src_dir": people / "src",
-        "training_data_dst_dir": people / "dst",
-        "model_dir": tmp_path / "model",
-        "model": "TOY",
-        "batch_size": 2,
-        "seed": 5,
-        "learning_rate": 1e-3,
-        "preview": False,
-        "preview_minutes": 0.0,
-        "measure_minutes": 0.0,
-    }
-    return lambda **changes: options_class("TOY")(**values | changes)
+    return toy_settings(
+        people,
+        tmp_path / "model",
+        batch_size=2,
+        learning_rate=1e-3,
+        preview_minutes=0.0,
+        measure_minutes=0.0,
+    )
 
 
 @pytest.fixture

@@ -14,15 +14,14 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.synthetic import make_faceset
 from support.toy_model import ENTRY, Toy
+from support.training import make_people, toy_settings
 
 from models import MODELS, checkpoint, retention
 from models.base import Batch
 from models.checkpoint import generations
 from trainer import save, train
 from trainer.assembly import open_session
-from trainer.options import options_class
 from trainer.session import TrainingSession
 from trainer.step import StepResult, TrainStep
 from utils.errors import Interrupted, UserError
@@ -33,9 +32,7 @@ NEVER = 1000.0
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
-    for identity, side in enumerate(("src", "dst")):
-        make_faceset(folder / side, 6, identity=identity)
-    return folder
+    return make_people(folder, 6)
 
 
 @pytest.fixture
@@ -43,20 +40,15 @@ def settings(people, tmp_path, monkeypatch):
     """Makes options for a training that saves after every seventh iteration, or never."""
     monkeypatch.setattr(save, "Every", EverySeventh)
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
-    values = {
-        "training_data_src_dir": people / "src",
-        "training_data_dst_dir": people / "dst",
-        "model_dir": tmp_path / "model",
-        "model": "TOY",
-        "batch_size": 2,
-        "seed": 5,
-        "learning_rate": 1e-3,
-        "preview": False,
-        "preview_minutes": 0.0,
-        "measure_minutes": 0.0,
-        "save_minutes": 1.0,
-    }
-    return lambda **changes: options_class("TOY")(**values | changes)
+    return toy_settings(
+        people,
+        tmp_path / "model",
+        batch_size=2,
+        learning_rate=1e-3,
+        preview_minutes=0.0,
+        measure_minutes=0.0,
+        save_minutes=1.0,
+    )
 
 
 @pytest.fixture

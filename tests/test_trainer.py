@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from filelock import FileLock
-from support.synthetic import make_faceset
 from support.toy_model import ENTRY, Toy, ToyOptions
+from support.training import make_people, toy_settings
 
 from facelib import held_out
 from facelib.faceset import Faceset
@@ -53,31 +53,21 @@ def toy(monkeypatch):
 def people(tmp_path_factory):
     """Two folders of 24 faces, of two persons."""
     folder = tmp_path_factory.mktemp("people")
-    for identity, side in enumerate(("src", "dst")):
-        make_faceset(folder / side, 24, identity=identity)
-    return folder
+    return make_people(folder, 24)
 
 
 @pytest.fixture
 def settings(people, tmp_path):
     """Makes options for a short training in a model folder of this test."""
 
-    def make(**changes):
-        values = {
-            "training_data_src_dir": people / "src",
-            "training_data_dst_dir": people / "dst",
-            "model_dir": tmp_path / "model",
-            "model": "TOY",
-            "batch_size": 4,
-            "seed": 5,
-            "learning_rate": 0.01,
-            "preview": False,
-            "preview_minutes": 0.0,
-            "measure_minutes": 0.0,
-        } | changes
-        return options_class("TOY")(**values)
-
-    return make
+    return toy_settings(
+        people,
+        tmp_path / "model",
+        batch_size=4,
+        learning_rate=0.01,
+        preview_minutes=0.0,
+        measure_minutes=0.0,
+    )
 
 
 def random_batch(rng, size=4):
