@@ -160,18 +160,24 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return _dispatch(argv)
     except (Interrupted, KeyboardInterrupt) as request:
-        console.say(str(request) or "Stopped; what was finished is kept.")
-        return ExitStatus.INTERRUPTED
+        return _say_stopped(str(request))
     except UsageError as problem:
         console.error(str(problem))
         return problem.status
     except Exception as problem:  # noqa: BLE001 - the one place where any error becomes a sentence
+        if signals.became(problem):
+            return _say_stopped()
         if "--debug" in argv:
             console.print_traceback()
         console.error(sentence(problem))
         return ExitStatus.FAILED
     finally:
         console.drop_unwritten()
+
+
+def _say_stopped(what: str = "") -> int:
+    console.say(what or "Stopped; what was finished is kept.")
+    return ExitStatus.INTERRUPTED
 
 
 def _dispatch(argv: list[str]) -> int:

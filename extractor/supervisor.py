@@ -237,7 +237,7 @@ def _run_worker(
     except KeyboardInterrupt:
         send("error", Interrupted())
     except Exception as problem:  # noqa: BLE001 - the parent raises it again
-        send("error", _portable(problem))
+        send("error", Interrupted() if signals.became(problem) else _portable(problem))
     finally:  # at once: native threads that are still running would print errors
         os._exit(ExitStatus.DONE)
 

@@ -103,6 +103,23 @@ def test_every_stage_stops_with_a_line_and_130(name, monkeypatch, capsys):
     assert capsys.readouterr().out == "Stopped; what was finished is kept.\n"
 
 
+def test_ctrl_c_that_an_import_turned_into_another_error_is_ctrl_c(monkeypatch, capsys):
+    def import_a_library(_):
+        try:  # as the start of a C extension does with any error
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt as problem:
+            raise ImportError("initialization failed") from problem
+
+    def lack_a_library(_):
+        raise ImportError("initialization failed")
+
+    monkeypatch.setattr(main, "_dispatch", import_a_library)
+    assert main.main([]) == 130
+    assert capsys.readouterr().out == "Stopped; what was finished is kept.\n"
+    monkeypatch.setattr(main, "_dispatch", lack_a_library)
+    assert main.main([]) == 1
+
+
 def test_under_nohup_a_closed_terminal_is_no_reason_to_stop(monkeypatch):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     monkeypatch.setattr(main, "_dispatch", lambda _: os.kill(os.getpid(), signal.SIGHUP) or 0)

@@ -3,10 +3,11 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import current_thread, main_thread
+from threading import Event, current_thread, main_thread
 from typing import NoReturn
 
 SIGHUP = getattr(signal, "SIGHUP", None)  # Windows has none
+_requested = Event()
 
 
 def requests() -> list[signal.Signals]:
@@ -18,6 +19,7 @@ def requests() -> list[signal.Signals]:
 
 def raise_on_request() -> None:
     """Let each request to stop raise KeyboardInterrupt in the main thread."""
+    _requested.clear()
     for number in requests():
         if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's background job
             signal.signal(number, raise_interrupt)
@@ -25,7 +27,16 @@ def raise_on_request() -> None:
 
 def raise_interrupt(*_: object) -> NoReturn:
     """Handle a signal."""
+    _requested.set()
     raise KeyboardInterrupt
+
+
+def became(problem: Exception) -> bool:
+    """Tell whether an error is what a request to stop became on its way out of a C extension.
+
+    A library that is being imported may turn KeyboardInterrupt into an ImportError.
+    """
+    return _requested.is_set() and isinstance(problem, ImportError | SystemError)
 
 
 @contextmanager
