@@ -83,7 +83,7 @@ def train(
         split(folder, expressive=side == "dst")
         for side, folder in zip(held_out.SIDES, folders, strict=True)
     ]
-    measure = HeldOutSSIM(model, [measured for _, measured in parts])
+    measure = HeldOutSSIM(session.output_model, [measured for _, measured in parts])
     settings = SamplerSettings(model.face_type, model.resolution)
     src, dst = (
         Sampler(trained, settings, (session.seed, side)) for side, (trained, _) in enumerate(parts)
@@ -142,7 +142,7 @@ def main() -> None:
     )
     session = open_session(options)
     if not chosen.plain:
-        fast_convolution.accelerate(session.model.networks.values())
+        fast_convolution.accelerate(session.networks)
     curve = []
     for point in train(session, folders, chosen.cpu_seconds, chosen.iterations, chosen.every):
         curve.append(point)

@@ -120,6 +120,14 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    average_weights: float = opt(
+        0.0,
+        help="show and save a moving average of the weights with this decay, as 0.999 (0: none)",
+        low=0,
+        high=0.99999,
+        seldom=True,
+        group=TRAINING,
+    )
     swap_sides: int = opt(
         0,
         help="train this many iterations with src and dst swapped; helps a stuck model",

@@ -6,6 +6,7 @@ import numpy as np
 
 from models.backend import Strategy, Tensor, tf
 from models.base import Batch, ModelBase
+from trainer.average import WeightAverage
 from trainer.optimizer import Adam
 
 
@@ -32,6 +33,8 @@ class TrainStep:
         Shares each batch among its devices; create the step and the model inside its scope.
     warm_up : int
         Steps over which the learning rate grows from zero.
+    average : WeightAverage or None
+        Takes in the weights after each step.
     """
 
     def __init__(
@@ -41,8 +44,9 @@ class TrainStep:
         clip: float = 0.0,
         strategy: Strategy | None = None,
         warm_up: int = 0,
+        average: WeightAverage | None = None,
     ) -> None:
-        self.model, self.clip = model, clip
+        self.model, self.clip, self.average = model, clip, average
         self.strategy: Strategy = strategy
         self.optimizer = Adam(model.variables, learning_rate, warm_up)
         self._names: list[str] = []
@@ -52,6 +56,11 @@ class TrainStep:
     def device_count(self) -> int:
         """How many devices share a batch."""
         return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
+
+    @property
+    def extra_copies(self) -> int:
+        """How many arrays as large as the weights are kept besides weights and moments."""
+        return int(self.average is not None)
 
     def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
@@ -101,6 +110,8 @@ class TrainStep:
 
     def _apply(self, gradients: list[Tensor]) -> bool:
         self.optimizer.apply(gradients)
+        if self.average is not None:
+            self.average.update()
         return True
 
 

@@ -1,0 +1,140 @@
+"""How a model is trained: averaged weights, optimizers, dropped updates, batches, the end."""
+
+import keras
+import numpy as np
+import pytest
+from support.toy_model import ENTRY, Toy, ToyOptions
+from support.training import make_people, toy_settings
+
+from facelib.faceset import Faceset
+from models import MODELS, checkpoint
+from models.base import Batch
+from trainer import memory
+from trainer.assembly import open_samplers, open_session
+from trainer.average import WeightAverage
+from trainer.monitoring.monitor import Monitor, MonitorSettings
+from trainer.monitoring.preview import PreviewFaces
+from trainer.progress import ProgressLine
+from trainer.step import TrainStep
+from utils.images import read_image
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    return make_people(tmp_path_factory.mktemp("people"), 6)
+
+
+@pytest.fixture
+def settings(people, tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
+    return toy_settings(
+        people,
+        tmp_path / "model",
+        batch_size=2,
+        learning_rate=0.01,
+        preview_minutes=0.0,
+        measure_minutes=0.0,
+    )
+
+
+def sides(number, size=2):
+    """The batches of a step, the same for the same number."""
+    rng = np.random.default_rng(number)
+    shapes = [(size, 16, 16, channels) for channels in (3, 3, 1, 1)]
+    return [Batch(*(rng.integers(0, 256, s, dtype=np.uint8) for s in shapes)) for _ in range(2)]
+
+
+def toy():
+    keras.utils.set_random_seed(1)
+    return Toy(ToyOptions())
+
+
+def flat(model):
+    return np.concatenate([variable.numpy().ravel() for variable in model.variables])
+
+
+def learn(session, count):
+    for _ in range(count):
+        assert session.train(*sides(session.iteration)).finite
+
+
+# --- averaged weights
+
+
+def test_the_average_is_that_of_the_weights_after_each_step_and_does_not_disturb_training():
+    plain, model, copy = toy(), toy(), Toy(ToyOptions())
+    average = WeightAverage(model, copy, 0.3)
+    expected = flat(model).astype(np.float64)
+    np.testing.assert_array_equal(flat(copy), expected)
+    step, alone = TrainStep(model, 0.01, average=average), TrainStep(plain, 0.01)
+    for done in range(6):
+        step(*sides(done))
+        alone(*sides(done))
+        decay = min(0.3, (1 + done) / (10 + done))  # 0.1, 0.18, 0.25, then 0.3
+        expected = decay * expected + (1 - decay) * flat(model)
+    np.testing.assert_allclose(flat(copy), expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(flat(model), flat(plain))
+
+
+def test_what_is_saved_is_the_average_and_training_continues_from_the_raw_weights(settings):
+    session = open_session(settings(average_weights=0.9))
+    learn(session, 5)
+    session.save()
+    raw, averaged = flat(session.model), flat(session.output_model)
+    assert np.abs(raw - averaged).max() > 1e-3
+    np.testing.assert_array_equal(flat(checkpoint.load_model(settings().model_dir)), averaged)
+    again = open_session(settings(average_weights=0.9))
+    np.testing.assert_array_equal(flat(again.model), raw)
+    np.testing.assert_array_equal(flat(again.output_model), averaged)
+    for each in (session, again):
+        learn(each, 2)
+    np.testing.assert_array_equal(flat(again.model), flat(session.model))
+    np.testing.assert_array_equal(flat(again.output_model), flat(session.output_model))
+    again.roll_back(5)
+    np.testing.assert_array_equal(flat(again.model), raw)
+    np.testing.assert_array_equal(flat(again.output_model), averaged)
+
+
+def test_averaging_can_be_ended_and_begun(settings):
+    session = open_session(settings(average_weights=0.9))
+    learn(session, 3)
+    session.save()
+    without = open_session(settings())
+    np.testing.assert_array_equal(flat(without.model), flat(session.model))
+    assert without.output_model is without.model
+    learn(without, 1)
+    without.save()
+    newest = checkpoint.load_newest(settings().model_dir)
+    with np.load(newest.path / "optimizer.npz") as file:
+        assert {name.partition("/")[0] for name in file} == {"steps", "m", "v"}
+    begun = open_session(settings(average_weights=0.9))
+    for model in (begun.model, begun.output_model):
+        np.testing.assert_array_equal(flat(model), flat(without.model))
+    before = flat(begun.model)
+    learn(begun, 1)
+    first = 0.1 * before.astype(np.float64) + 0.9 * flat(begun.model)  # it does not lag
+    np.testing.assert_allclose(flat(begun.output_model), first, rtol=1e-5, atol=1e-7)
+
+
+def test_the_preview_shows_the_average(settings, people, tmp_path):
+    session = open_session(settings(average_weights=0.99))
+    learn(session, 1)
+    bias = session.model.networks["decoder_src"].trainable_variables[-1]
+    bias.assign([50.0] * 4)  # what is being trained now predicts white
+    facesets = [Faceset.open(people / side) for side in ("src", "dst")]
+    samplers = open_samplers(settings(), session, *facesets)
+    shown = MonitorSettings(tmp_path, False, 1.0, False, 0.0, False)
+    faces = PreviewFaces(samplers.src, samplers.dst)
+    with Monitor(session, ProgressLine(session), faces, None, shown) as monitor:
+        monitor.finish()
+    predicted = session.output_model.swap(np.zeros((1, 16, 16, 3), np.float32)).image
+    assert np.mean(predicted) < 0.9
+    image = read_image(tmp_path / "preview.png")
+    swap = image[20:148, 4 * 128 : 5 * 128]
+    assert swap.mean() < 230
+
+
+def test_the_average_is_among_the_memory_that_training_takes():
+    model = toy()
+    plain, averaged = memory.estimate(model, 4), memory.estimate(model, 4, copies=1)
+    assert averaged.total - plain.total == 4 * flat(model).size
