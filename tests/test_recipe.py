@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from support.toy_model import ENTRY, Toy, ToyOptions
 from support.training import make_people, toy_settings
 
@@ -14,6 +15,7 @@ from trainer.assembly import open_samplers, open_session
 from trainer.average import WeightAverage
 from trainer.monitoring.monitor import Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
+from trainer.optimizer import Adam
 from trainer.progress import ProgressLine
 from trainer.step import TrainStep
 from utils.images import read_image
@@ -138,3 +140,42 @@ def test_the_average_is_among_the_memory_that_training_takes():
     model = toy()
     plain, averaged = memory.estimate(model, 4), memory.estimate(model, 4, copies=1)
     assert averaged.total - plain.total == 4 * flat(model).size
+
+
+# --- dropped updates
+
+
+def test_a_dropped_weight_stays_while_its_moments_go_on():
+    rng = np.random.default_rng(1)
+    weights, gradients = rng.normal(size=(60, 101)), rng.normal(size=(5, 60, 101))
+    variable, other = (keras.Variable(weights.astype(np.float32)) for _ in range(2))
+    adam = Adam([variable, other], 0.01, dropout=0.7)
+    m = v = np.zeros_like(weights)
+    stayed = []
+    for step, gradient in enumerate(gradients, 1):
+        before = variable.numpy()
+        adam.apply([tf.constant(gradient, tf.float32)] * 2)
+        m, v = 0.5 * m + 0.5 * gradient, 0.999 * v + 0.001 * gradient**2
+        update = 0.01 * np.sqrt(1 - 0.999**step) / (1 - 0.5**step) * m / (np.sqrt(v) + 1e-7)
+        stays = variable.numpy() == before
+        expected = np.where(stays, before, before - update)
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-5, atol=1e-6)
+        stayed.append(stays)
+    shares = np.array(stayed, float)
+    # 30,300 draws: the standard deviation of their mean is 0.0026
+    assert shares.mean() == pytest.approx(0.7, abs=0.012)
+    assert np.corrcoef(shares.reshape(5, -1))[np.triu_indices(5, 1)] == pytest.approx(0, abs=0.06)
+    assert np.corrcoef(shares[:, :, :-1].ravel(), shares[:, :, 1:].ravel())[0, 1] < 0.03
+    assert (variable.numpy() != other.numpy()).any()
+
+
+def test_dropped_updates_go_on_after_a_restart(settings):
+    whole = open_session(settings(lr_dropout=0.5))
+    before = flat(whole.model)
+    learn(whole, 1)
+    assert 0.4 < (flat(whole.model) == before).mean() < 0.7  # few of the toy's ReLUs are off
+    whole.save()
+    parts = open_session(settings(lr_dropout=0.5))
+    for each in (whole, parts):
+        learn(each, 2)
+    np.testing.assert_array_equal(flat(parts.model), flat(whole.model))

@@ -14,7 +14,7 @@ from trainer.data.split import Samplers, make_samplers
 from trainer.monitoring.monitor import MonitorSettings
 from trainer.options import PRESETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
-from trainer.step import TrainStep
+from trainer.step import TrainStep, UpdateSettings
 from utils import console
 from utils.errors import UsageError
 from utils.options import to_json
@@ -54,7 +54,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
             schedule.learning_rate,
             options.clip_gradients,
             strategy,
-            schedule.warm_up,
+            UpdateSettings(schedule.warm_up, options.lr_dropout),
             average,
         )
     save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))

@@ -120,6 +120,14 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    lr_dropout: float = opt(
+        0.0,
+        help="share of the weights that an iteration leaves as they are, at random, as 0.7",
+        low=0,
+        high=0.99,
+        seldom=True,
+        group=TRAINING,
+    )
     average_weights: float = opt(
         0.0,
         help="show and save a moving average of the weights with this decay, as 0.999 (0: none)",

@@ -20,6 +20,24 @@ class StepResult(NamedTuple):
     finite: bool
 
 
+class UpdateSettings(NamedTuple):
+    """How gradients change the weights.
+
+    Attributes
+    ----------
+    warm_up : int
+        Steps over which the learning rate grows from zero.
+    dropout : float
+        Share of the weights that stay as they are in a step.
+    """
+
+    warm_up: int = 0
+    dropout: float = 0.0
+
+
+PLAIN = UpdateSettings()
+
+
 class TrainStep:
     """The joint training step of a model.
 
@@ -31,8 +49,6 @@ class TrainStep:
         Largest norm of the gradient, all variables together (0: no clipping).
     strategy : tf.distribute.Strategy or None
         Shares each batch among its devices; create the step and the model inside its scope.
-    warm_up : int
-        Steps over which the learning rate grows from zero.
     average : WeightAverage or None
         Takes in the weights after each step.
     """
@@ -43,12 +59,12 @@ class TrainStep:
         learning_rate: float,
         clip: float = 0.0,
         strategy: Strategy | None = None,
-        warm_up: int = 0,
+        update: UpdateSettings = PLAIN,
         average: WeightAverage | None = None,
     ) -> None:
         self.model, self.clip, self.average = model, clip, average
         self.strategy: Strategy = strategy
-        self.optimizer = Adam(model.variables, learning_rate, warm_up)
+        self.optimizer = Adam(model.variables, learning_rate, update.warm_up, update.dropout)
         self._names: list[str] = []
         self._graph = tf.function(self._step if strategy is None else self._distributed_step)
 
