@@ -15,7 +15,7 @@ from trainer.assembly import open_samplers, open_session
 from trainer.average import WeightAverage
 from trainer.monitoring.monitor import Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
-from trainer.optimizer import Adam
+from trainer.optimizer import AdaBelief, Adam
 from trainer.progress import ProgressLine
 from trainer.step import TrainStep
 from utils.images import read_image
@@ -179,3 +179,48 @@ def test_dropped_updates_go_on_after_a_restart(settings):
     for each in (whole, parts):
         learn(each, 2)
     np.testing.assert_array_equal(flat(parts.model), flat(whole.model))
+
+
+# --- AdaBelief
+
+
+def test_adabelief_is_the_published_formula_and_continues_from_its_saved_state():
+    rng = np.random.default_rng(1)
+    weights, gradients = rng.normal(size=(5, 7)), rng.normal(size=(12, 5, 7))
+    gradients[:, 0] = 1.0  # as expected: only epsilon is left of the second moment
+    gradients[:, 1] *= 1e-6
+    first = keras.Variable(weights.astype(np.float32))
+    optimizer = AdaBelief([first], 0.001)
+    for gradient in gradients[:6]:
+        optimizer.apply([tf.constant(gradient, tf.float32)])
+    second = keras.Variable(first.numpy())  # a new process
+    continued = AdaBelief([second], 0.001)
+    assert set(optimizer.state()) == {"steps", "m/0", "s/0"}
+    continued.restore(optimizer.state())
+    for gradient in gradients[6:]:
+        continued.apply([tf.constant(gradient, tf.float32)])
+    m = s = np.zeros_like(weights)
+    for step, gradient in enumerate(gradients, 1):
+        m = 0.5 * m + 0.5 * gradient
+        s = 0.999 * s + 0.001 * (gradient - m) ** 2 + 1e-16
+        corrected = np.sqrt(s / (1 - 0.999**step)) + 1e-16
+        weights = weights - 0.001 * m / (1 - 0.5**step) / corrected
+    np.testing.assert_allclose(second.numpy(), weights, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(continued.state()["s/0"], s, rtol=1e-4)
+
+
+def test_another_optimizer_starts_afresh_with_a_word(settings, capsys):
+    session = open_session(settings(average_weights=0.9))
+    learn(session, 3)
+    session.save()
+    assert "optimizer" not in capsys.readouterr().out
+    other = open_session(settings(average_weights=0.9, optimizer="adabelief"))
+    assert "another optimizer" in capsys.readouterr().out
+    np.testing.assert_array_equal(flat(other.model), flat(session.model))
+    assert other.iteration == 3
+    assert not any(array.any() for array in other.step.optimizer.state().values())
+    learn(other, 2)
+    other.save()
+    state = open_session(settings(optimizer="adabelief")).step.optimizer.state()
+    assert state["steps"] == 2
+    assert state["s/0"].any()

@@ -54,7 +54,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
             schedule.learning_rate,
             options.clip_gradients,
             strategy,
-            UpdateSettings(schedule.warm_up, options.lr_dropout),
+            UpdateSettings(options.optimizer, schedule.warm_up, options.lr_dropout),
             average,
         )
     save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))

@@ -105,6 +105,13 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    optimizer: str = opt(
+        "adam",
+        help="what turns gradients into steps; adabelief steps farther where they agree",
+        choices=("adam", "adabelief"),
+        seldom=True,
+        group=TRAINING,
+    )
     cool_down: float = opt(
         0.2,
         help="last fraction of the way to the target over which the learning rate decays to zero",

@@ -7,7 +7,7 @@ import numpy as np
 from models.backend import Strategy, Tensor, tf
 from models.base import Batch, ModelBase
 from trainer.average import WeightAverage
-from trainer.optimizer import Adam
+from trainer.optimizer import OPTIMIZERS
 
 
 class StepResult(NamedTuple):
@@ -25,12 +25,15 @@ class UpdateSettings(NamedTuple):
 
     Attributes
     ----------
+    kind : str
+        Name of the optimizer in `OPTIMIZERS`.
     warm_up : int
         Steps over which the learning rate grows from zero.
     dropout : float
         Share of the weights that stay as they are in a step.
     """
 
+    kind: str = "adam"
     warm_up: int = 0
     dropout: float = 0.0
 
@@ -64,7 +67,9 @@ class TrainStep:
     ) -> None:
         self.model, self.clip, self.average = model, clip, average
         self.strategy: Strategy = strategy
-        self.optimizer = Adam(model.variables, learning_rate, update.warm_up, update.dropout)
+        self.optimizer = OPTIMIZERS[update.kind](
+            model.variables, learning_rate, update.warm_up, update.dropout
+        )
         self._names: list[str] = []
         self._graph = tf.function(self._step if strategy is None else self._distributed_step)
 
