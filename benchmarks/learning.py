@@ -78,7 +78,7 @@ def train(
     session: TrainingSession, folders: Sequence[Path], budget: float, last: int, every: int
 ) -> Iterator[Point]:
     """Train until the CPU seconds or iterations are used up; yield each measurement."""
-    model, size = session.model, session.batch_size
+    model, size = session.model, session.samples
     parts = [
         split(folder, expressive=side == "dst")
         for side, folder in zip(held_out.SIDES, folders, strict=True)
