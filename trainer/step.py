@@ -91,7 +91,7 @@ class TrainStep:
                 lambda device: tf.convert_to_tensor(parts[device.replica_id_in_sync_group])
             )
 
-        return Batch(*map(split, batch))
+        return batch.map(split)
 
     def _distributed_step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
         """Do a step on all devices; they all return the same."""
@@ -106,9 +106,9 @@ class TrainStep:
 
 def to_tensors(batch: Batch) -> Batch:
     """Return a NumPy batch as tensors of the same type."""
-    return Batch(*(tf.convert_to_tensor(array) for array in batch))
+    return batch.map(tf.convert_to_tensor)
 
 
 def as_float(batch: Batch) -> Batch:
     """Return uint8 0..255 tensors as float32 0..1."""
-    return Batch(*(tf.cast(tensor, tf.float32) * (1 / 255) for tensor in batch))
+    return batch.map(lambda tensor: tf.cast(tensor, tf.float32) * (1 / 255))

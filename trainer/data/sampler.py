@@ -13,6 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from facelib import expression
 from facelib import landmarks as marks
 from facelib.faceset import FaceFiles, read_face
 from facelib.frame_edge import mirror_beyond_frame
@@ -28,6 +29,7 @@ from utils.images import Image
 # without reducing).
 DETAIL = 1.5
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
+PRIORITY_SIDE = 64  # pixels; the map is soft
 ORDER, CHANGE = 0, 1  # purposes of a random stream
 
 
@@ -40,6 +42,10 @@ class PreparedFace(NamedTuple):
         BGR and hull mask, reduced from `size` to k pixels.
     in_frame : (k, k) uint8 or None
         0 where the image is mirrored because the frame ends, else 255; None when it ends nowhere.
+    priority : (64, 64) uint8 or None
+        The weights of eyes and mouth; None when they are not wanted.
+    expression : (10,) float64 or None
+        The numbers of `facelib.expression`; None when they are not wanted.
     size : int
         Side of the aligned image, in whose pixels the matrices are.
     crop : (2, 3) float64
@@ -50,6 +56,8 @@ class PreparedFace(NamedTuple):
 
     pixels: Image
     in_frame: Image | None
+    priority: Image | None
+    expression: np.ndarray | None
     size: int
     crop: np.ndarray
     mirrored_crop: np.ndarray
@@ -63,13 +71,31 @@ class Pick(NamedTuple):
 
 
 class SamplerSettings(NamedTuple):
-    """What samples a model needs, and how they may be augmented."""
+    """What samples a model needs, and how they may be augmented.
+
+    Attributes
+    ----------
+    with_priority, with_expression : bool
+        Whether batches have these parts.
+    """
 
     face_type: FaceType
     resolution: int
     random_flip: bool = True
     scale_shift: float = 0.0
     draw_landmarks: bool = False
+    with_priority: bool = False
+    with_expression: bool = False
+
+
+class _Sample(NamedTuple):
+    """One sample: BGRA images with the mask as alpha, and the other parts of a batch."""
+
+    warped: Image
+    straight: Image
+    in_frame: Image | int
+    priority: Image | None
+    expression: np.ndarray | None
 
 
 class Sampler:
@@ -112,19 +138,37 @@ class Sampler:
         self._cache: dict[int, PreparedFace] = {}
         self._room = cache_bytes
         self._lock = Lock()
+        self._expressions = _expressions(faces) if settings.with_expression else None
 
     def batch(self, number: int, size: int) -> Batch:
         """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255."""
         picks = self.picks(number * size, size)
-        resolution = self.settings.resolution
-        shapes = [(size, resolution, resolution, channels) for channels in (3, 3, 1, 1)]
-        batch = Batch(*(np.empty(shape, np.uint8) for shape in shapes))
+        batch = self._empty(size)
         for i, pick in enumerate(picks):
-            warped, straight, batch.in_frame[i, ..., 0] = self._sample(number * size + i, pick)
-            batch.warped[i] = cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR)  # drops the mask
-            batch.target[i] = cv2.cvtColor(straight, cv2.COLOR_BGRA2BGR)
-            batch.mask[i, ..., 0] = cv2.extractChannel(straight, 3)
+            self._fill(batch, i, self._sample(number * size + i, pick))
         return batch
+
+    def _empty(self, size: int) -> Batch:
+        settings, side = self.settings, self.settings.resolution
+        batch = Batch(
+            *(np.empty((size, side, side, channels), np.uint8) for channels in (3, 3, 1, 1))
+        )
+        if settings.with_priority:
+            batch = batch._replace(priority=np.empty((size, side, side, 1), np.uint8))
+        if settings.with_expression:
+            batch = batch._replace(expression=np.empty((size, len(expression.NAMES)), np.uint8))
+        return batch
+
+    @staticmethod
+    def _fill(batch: Batch, place: int, sample: "_Sample") -> None:
+        batch.warped[place] = cv2.cvtColor(sample.warped, cv2.COLOR_BGRA2BGR)  # drops the mask
+        batch.target[place] = cv2.cvtColor(sample.straight, cv2.COLOR_BGRA2BGR)
+        batch.mask[place, ..., 0] = cv2.extractChannel(sample.straight, 3)
+        batch.in_frame[place, ..., 0] = sample.in_frame
+        if batch.priority is not None:
+            batch.priority[place, ..., 0] = sample.priority
+        if batch.expression is not None:
+            batch.expression[place] = sample.expression
 
     def plain(self, index: int) -> Image:
         """Return face `index` without augmentation, (R, R, 4) uint8 BGR and mask."""
@@ -162,16 +206,21 @@ class Sampler:
         )
         return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
 
-    def _sample(self, number: int, pick: Pick) -> tuple[Image, Image, Image | int]:
+    def _sample(self, number: int, pick: Pick) -> "_Sample":
         face = self._readable(pick.face)
         jitter = self._jitter(number, pick, face.size)
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
         resolution = self.settings.resolution
         images = augment.sample(face.pixels, matrix, jitter.nodes, resolution, face.size)
-        if face.in_frame is None:
-            return *images, 255
-        return *images, augment.read_mask(face.in_frame, matrix, resolution, face.size)
+        in_frame, priority = (
+            None if part is None else augment.read_mask(part, matrix, resolution, face.size)
+            for part in (face.in_frame, face.priority)
+        )
+        numbers = face.expression
+        if numbers is not None:
+            numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
+        return _Sample(*images, 255 if in_frame is None else in_frame, priority, numbers)
 
     def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
@@ -193,6 +242,8 @@ class Sampler:
         face = self._cache.get(index)
         if face is None:
             face = prepare(self.faces[index][0], self.settings)
+            if self._expressions is not None:
+                face = face._replace(expression=self._expressions[index])
             with self._lock:
                 if index not in self._cache and face.pixels.nbytes <= self._room:
                     self._cache[index] = face
@@ -230,7 +281,21 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     if in_frame is not None:
         in_frame = (in_frame * 255).astype(np.uint8)
         in_frame = cv2.resize(in_frame, (kept, kept), interpolation=cv2.INTER_AREA)
-    return PreparedFace(pixels, in_frame, size, crop, mirrored)
+    priority = _priority(landmarks, size) if settings.with_priority else None
+    return PreparedFace(pixels, in_frame, priority, None, size, crop, mirrored)
+
+
+def _priority(landmarks: np.ndarray, size: int) -> Image:
+    """Return the weights of eyes and mouth, small."""
+    points = (landmarks + 0.5) * (PRIORITY_SIDE / size) - 0.5
+    weights = marks.priority_map(points, (PRIORITY_SIDE, PRIORITY_SIDE))[..., 0]
+    return np.rint(weights * 255).astype(np.uint8)
+
+
+def _expressions(faces: FaceFiles) -> list[np.ndarray]:
+    """Return the numbers of each face, counted from this person's own range."""
+    person = expression.Range.of(info for _, info in faces)
+    return [expression.expression(info, person) for _, info in faces]
 
 
 def _extracted_type(wanted: FaceType) -> FaceType:
