@@ -79,6 +79,7 @@ def open_samplers(
         session.model.resolution,
         random_flip=options.random_flip,
         draw_landmarks=options.debug,
+        input_jitter=options.input_jitter,
     )
     rules = held_out.of_training(options.model_dir, src, dst, new=session.iteration == 0)
     return make_samplers(

@@ -166,6 +166,14 @@ class TrainOptions(DeviceOptions):
         ask=True,
         group=SAMPLES,
     )
+    input_jitter: float = opt(
+        0.0,
+        help="vary color and sharpness of what goes in, not of the target; 0.15 is usual (0: off)",
+        low=0,
+        high=1,
+        seldom=True,
+        group=SAMPLES,
+    )
     save_minutes: float = opt(
         10.0, help="minutes between two saves", low=0.001, seldom=True, group=OUTPUT
     )

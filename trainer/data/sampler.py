@@ -20,7 +20,7 @@ from facelib.frame_edge import mirror_beyond_frame
 from facelib.geometry import apply, crop_matrix, crop_side, warp_face
 from facelib.types import FaceType
 from models.base import Batch
-from trainer.data import augment
+from trainer.data import augment, input_jitter
 from utils.errors import InputError, UserError
 from utils.images import Image
 
@@ -30,7 +30,7 @@ from utils.images import Image
 DETAIL = 1.5
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
 PRIORITY_SIDE = 64  # pixels; the map is soft
-ORDER, CHANGE = 0, 1  # purposes of a random stream
+ORDER, CHANGE, INPUT = 0, 1, 3  # purposes of a random stream; 2 is that of `yaw_matching`
 
 
 class PreparedFace(NamedTuple):
@@ -77,6 +77,8 @@ class SamplerSettings(NamedTuple):
     ----------
     with_priority, with_expression : bool
         Whether batches have these parts.
+    input_jitter : float
+        Strength of `trainer.data.input_jitter`; 0 is none.
     """
 
     face_type: FaceType
@@ -86,13 +88,15 @@ class SamplerSettings(NamedTuple):
     draw_landmarks: bool = False
     with_priority: bool = False
     with_expression: bool = False
+    input_jitter: float = 0.0
 
 
 class _Sample(NamedTuple):
-    """One sample: BGRA images with the mask as alpha, and the other parts of a batch."""
+    """The parts of a batch that one sample fills."""
 
     warped: Image
-    straight: Image
+    target: Image
+    mask: Image
     in_frame: Image | int
     priority: Image | None
     expression: np.ndarray | None
@@ -161,9 +165,9 @@ class Sampler:
 
     @staticmethod
     def _fill(batch: Batch, place: int, sample: "_Sample") -> None:
-        batch.warped[place] = cv2.cvtColor(sample.warped, cv2.COLOR_BGRA2BGR)  # drops the mask
-        batch.target[place] = cv2.cvtColor(sample.straight, cv2.COLOR_BGRA2BGR)
-        batch.mask[place, ..., 0] = cv2.extractChannel(sample.straight, 3)
+        batch.warped[place] = sample.warped
+        batch.target[place] = sample.target
+        batch.mask[place, ..., 0] = sample.mask
         batch.in_frame[place, ..., 0] = sample.in_frame
         if batch.priority is not None:
             batch.priority[place, ..., 0] = sample.priority
@@ -213,6 +217,11 @@ class Sampler:
         matrix = augment.output_to_image(jitter, crop, face.size)
         resolution = self.settings.resolution
         images = augment.sample(face.pixels, matrix, jitter.nodes, resolution, face.size)
+        mask = cv2.extractChannel(images[1], 3)
+        warped, target = (cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in images)
+        if self.settings.input_jitter:
+            change = input_jitter.draw(self._rng(INPUT, number), self.settings.input_jitter)
+            warped = input_jitter.apply(warped, change)
         in_frame, priority = (
             None if part is None else augment.read_mask(part, matrix, resolution, face.size)
             for part in (face.in_frame, face.priority)
@@ -220,7 +229,8 @@ class Sampler:
         numbers = face.expression
         if numbers is not None:
             numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
-        return _Sample(*images, 255 if in_frame is None else in_frame, priority, numbers)
+        in_frame = 255 if in_frame is None else in_frame
+        return _Sample(warped, target, mask, in_frame, priority, numbers)
 
     def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
