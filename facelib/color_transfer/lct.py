@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from converters.color_transfer.statistics import Colors, affine, matrix_power, moments
+from facelib.color_transfer.statistics import Colors, affine, matrix_power, moments
 
 
 def transfer(face: np.ndarray, source: Colors, reference: Colors) -> np.ndarray:
