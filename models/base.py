@@ -7,7 +7,7 @@ knows nothing about files, devices, windows or questions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -85,6 +85,9 @@ class ModelBase(ABC):
     ----------
     Options : type
         The model's options class.
+    defaults, fast : mapping of str to object
+        Options of the model or the trainer whose default is another for this model; and what the
+        preset `fast` changes beyond that.
     resolution : int
         Side of the input and output images, pixels.
     face_type : FaceType
@@ -96,6 +99,8 @@ class ModelBase(ABC):
     """
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    fast: ClassVar[Mapping[str, Any]] = {}
     face_type: FaceType = FaceType.FULL
     base_erode: int = 30
     base_blur: int = 0

@@ -259,7 +259,7 @@ class TrainingSession:
 
     def _restore(self, generation: Generation) -> None:
         checkpoint.set_weights(self.model, generation)
-        self.step.optimizer.restore(generation.optimizer())
+        self.step.restore(generation.optimizer())
         self.iteration = self.saved_iteration = generation.iteration
         self.loss_names = [str(name) for name in generation.state.get("loss_names", [])]
         self._losses = array("f", generation.history().ravel().tolist())

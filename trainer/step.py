@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.backend import Strategy, Tensor, tf
+from models.backend import Strategy, Tensor, keras, tf
 from models.base import Batch, ModelBase
 from trainer.optimizer import Adam
 
@@ -60,6 +60,16 @@ class TrainStep:
         return StepResult(
             dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite)
         )
+
+    def restore(self, optimizer_state: dict[str, np.ndarray]) -> None:
+        """Continue from a saved state; what is dropped at random goes on as if never stopped."""
+        self.optimizer.restore(optimizer_state)
+        steps = int(self.optimizer.steps.numpy())
+        for network in self.model.networks.values():
+            for layer in network.layers:
+                if isinstance(layer, keras.layers.Dropout):
+                    seed = layer.seed_generator.state
+                    seed.assign(keras.ops.stack([seed[0], keras.ops.cast(steps, seed.dtype)]))
 
     def _step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
         variables = self.optimizer.variables
