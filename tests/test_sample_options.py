@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import correlate
+from scipy.ndimage import correlate, gaussian_filter
+from scipy.stats import kstest
+from support.synthetic import make_faceset
 
+from facelib.color_transfer import COLORS
+from facelib.faceset import Faceset
+from facelib.held_out import HeldOut
 from facelib.types import FaceType
-from trainer.data import input_jitter
+from trainer.data import input_jitter, recolor
 from trainer.data.sampler import Sampler, SamplerSettings
+from trainer.data.split import make_samplers
+from utils.images import to_float
 
 FULL_64 = SamplerSettings(FaceType.FULL, 64)
 
@@ -67,3 +74,94 @@ def test_jitter_has_the_stated_distribution():
     still = input_jitter.draw(np.random.default_rng(0), 0)
     image = np.random.default_rng(1).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     assert (input_jitter.apply(image, still) == image).all()
+
+
+def blobs(mean, deviation, seed, gray=False):
+    """(96, 96, 4) uint8: correlated colors in soft spots, and a round mask."""
+    rng = np.random.default_rng(seed)
+    spots = gaussian_filter(rng.normal(size=(96, 96, 3)), (4, 4, 0))
+    spots = spots / spots.std() @ np.linalg.cholesky(np.full((3, 3), 0.8) + np.eye(3) / 5).T
+    if gray:
+        spots = spots.mean(axis=2, keepdims=True)
+    rows, columns = np.indices((96, 96)) - 47.5
+    image = np.clip(np.rint(spots * deviation + mean), 0, 255)
+    return np.dstack([image, 255 * (np.hypot(rows, columns) < 40)]).astype(np.uint8)
+
+
+SOURCE, REFERENCE = blobs((90, 110, 150), 25, 1), blobs((120, 130, 140), 18, 2)
+
+
+@pytest.mark.parametrize("method", COLORS)
+@pytest.mark.parametrize("strength", [0.4, 1.0])
+def test_colors_go_the_stated_part_of_the_way(method, strength):
+    source, reference = map(recolor.face_colors, (SOURCE, REFERENCE))
+    image = SOURCE[..., :3].copy()
+    got = recolor.change(method, strength, source, reference)(image)
+    exact = COLORS.load(method)(to_float(image), source.samples, reference.samples) * 255.0
+    error = np.abs(got - (image + strength * (exact - image)))
+    assert error.mean() < {"idt": 2.5, "sot": 2.0}.get(method, 1.0) * max(strength, 0.5)
+    assert np.abs(exact - image).mean() > 15  # the oracle changes much
+
+
+def test_the_part_of_the_way_is_uniform():
+    source, reference = map(recolor.face_colors, (SOURCE, REFERENCE))
+    image = np.full((1, 1, 3), np.rint(source.mean * 255), np.uint8)
+    blues = [
+        recolor.draw(np.random.default_rng([2, i]), "mkl", source, reference)(image)[0, 0, 0]
+        for i in range(200)
+    ]
+    way = (np.array(blues) / 255 - source.mean[0]) / (reference.mean - source.mean)[0]
+    assert kstest(way, "uniform").pvalue > 0.01
+
+
+def chroma(image):
+    return np.diff(image.astype(float), axis=2)
+
+
+@pytest.mark.parametrize("method", COLORS)
+def test_noise_of_a_gray_face_does_not_become_colorful(method):
+    gray = blobs((110, 110, 110), 25, 3, gray=True)
+    noise = np.random.default_rng(4).integers(-1, 2, (96, 96, 3))
+    gray[..., :3] += noise.astype(np.uint8)
+    colors, reference = map(recolor.face_colors, (gray, SOURCE))
+    for one, other, image in ((colors, reference, gray), (reference, colors, SOURCE)):
+        image = image[..., :3].copy()
+        changed = recolor.change(method, 1.0, one, other)(image).astype(float)
+        before, after = (chroma(i).std(axis=(0, 1)) for i in (image, changed))
+        assert (after <= 4 * before).all()  # three times, and Lab is not linear
+
+
+def test_a_hull_too_small_to_have_colors_leaves_a_sample_alone():
+    tiny = SOURCE.copy()
+    tiny[..., 3] = 0
+    tiny[40:44, 40:44, 3] = 255
+    assert recolor.face_colors(tiny) is None
+    colors = recolor.face_colors(REFERENCE)
+    for pair in ((None, colors), (colors, None)):
+        assert recolor.draw(np.random.default_rng(0), "mkl", *pair) is None
+
+
+def with_ones(image):
+    return np.c_[image.reshape(-1, 3), np.ones(image.shape[0] * image.shape[1])]
+
+
+def test_src_gets_colors_of_dst_in_input_and_target_alike(faceset, tmp_path):
+    make_faceset(tmp_path, 5, identity=1)
+    dst = Faceset.open(tmp_path)
+    nothing = [HeldOut(())] * 2
+    off, on, again = (
+        make_samplers(faceset, dst, nothing, FULL_64._replace(color_transfer=method), 3)
+        for method in ("none", "mkl", "mkl")
+    )
+    assert not changed_parts(off.dst.batch(0, 8), on.dst.batch(0, 8))
+    assert (off.src.plain(2) == on.src.plain(2)).all()
+    before, after = off.src.batch(0, 8), on.src.batch(0, 8)
+    assert changed_parts(before, after) == {"warped", "target"}
+    for i in range(8):  # the linear map of the target, by least squares, is that of the input
+        known, wanted = (with_ones(batch.target[i]) for batch in (before, after))
+        unclipped = ((wanted[:, :3] > 0) & (wanted[:, :3] < 255)).all(axis=1)
+        matrix = np.linalg.lstsq(known[unclipped], wanted[unclipped, :3])[0]
+        expected = with_ones(before.warped[i]) @ matrix
+        error = np.abs(np.clip(expected, 0, 255) - after.warped[i].reshape(-1, 3))
+        assert error.max() < 1.5
+    check_repeatable(on.src, again.src)

@@ -95,6 +95,7 @@ def sampler_settings(options: TrainOptions, model: ModelBase) -> SamplerSettings
         random_flip=options.random_flip,
         draw_landmarks=options.debug,
         input_jitter=options.input_jitter,
+        color_transfer=options.train_color_transfer,
         with_priority=model.options.eyes_mouth_priority > 0,
         with_expression=model.options.expression_head,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from facelib.color_transfer import COLORS
 from models import MODELS
 from trainer.schedule import Schedule
 from utils.errors import InputError
@@ -171,6 +172,13 @@ class TrainOptions(DeviceOptions):
         help="vary color and sharpness of what goes in, not of the target; 0.15 is usual (0: off)",
         low=0,
         high=1,
+        seldom=True,
+        group=SAMPLES,
+    )
+    train_color_transfer: str = opt(
+        "none",
+        help="show src in colors of random dst faces, by a random part of the way",
+        choices=("none", *COLORS.names),
         seldom=True,
         group=SAMPLES,
     )

@@ -20,7 +20,8 @@ from facelib.frame_edge import mirror_beyond_frame
 from facelib.geometry import apply, crop_matrix, crop_side, warp_face
 from facelib.types import FaceType
 from models.base import Batch
-from trainer.data import augment, input_jitter
+from trainer.data import augment, input_jitter, recolor
+from trainer.data.recolor import FaceColors
 from utils.errors import InputError, UserError
 from utils.images import Image
 
@@ -30,7 +31,7 @@ from utils.images import Image
 DETAIL = 1.5
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
 PRIORITY_SIDE = 64  # pixels; the map is soft
-ORDER, CHANGE, INPUT = 0, 1, 3  # purposes of a random stream; 2 is that of `yaw_matching`
+ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4  # purposes of a random stream; 2: `yaw_matching`
 
 
 class PreparedFace(NamedTuple):
@@ -46,6 +47,8 @@ class PreparedFace(NamedTuple):
         The weights of eyes and mouth; None when they are not wanted.
     expression : (10,) float64 or None
         The numbers of `facelib.expression`; None when they are not wanted.
+    colors : FaceColors or None
+        The colors inside the hull; None when they are not wanted, or the hull is too small.
     size : int
         Side of the aligned image, in whose pixels the matrices are.
     crop : (2, 3) float64
@@ -58,6 +61,7 @@ class PreparedFace(NamedTuple):
     in_frame: Image | None
     priority: Image | None
     expression: np.ndarray | None
+    colors: FaceColors | None
     size: int
     crop: np.ndarray
     mirrored_crop: np.ndarray
@@ -79,6 +83,8 @@ class SamplerSettings(NamedTuple):
         Whether batches have these parts.
     input_jitter : float
         Strength of `trainer.data.input_jitter`; 0 is none.
+    color_transfer : str
+        How a sampler with partners recolors its samples, or "none".
     """
 
     face_type: FaceType
@@ -89,6 +95,7 @@ class SamplerSettings(NamedTuple):
     with_priority: bool = False
     with_expression: bool = False
     input_jitter: float = 0.0
+    color_transfer: str = "none"
 
 
 class _Sample(NamedTuple):
@@ -117,6 +124,8 @@ class Sampler:
     cache_bytes : int
         Images are kept up to this size; the others are read again at each use. Nothing is evicted:
         samples come in shuffled rounds, so the least recently used image is needed next.
+    partners : Sampler or None
+        Whose faces lend their colors to these samples, with `SamplerSettings.color_transfer`.
 
     Attributes
     ----------
@@ -131,12 +140,14 @@ class Sampler:
         seed: Sequence[int],
         cache_bytes: int = CACHE_BYTES,
         picks: Callable[[int, int], Sequence[Pick]] | None = None,
+        partners: "Sampler | None" = None,
     ) -> None:
         check_face_types(faces, settings.face_type)
         self.faces = faces
         self.settings = settings
         self.seed = tuple(seed)
         self.picks = picks or self._shuffled
+        self._partners = partners if settings.color_transfer != "none" else None
         self.failures: list[str] = []
         self._unreadable: set[int] = set()
         self._cache: dict[int, PreparedFace] = {}
@@ -219,6 +230,7 @@ class Sampler:
         images = augment.sample(face.pixels, matrix, jitter.nodes, resolution, face.size)
         mask = cv2.extractChannel(images[1], 3)
         warped, target = (cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in images)
+        warped, target = self._recolored(number, face, warped, target)
         if self.settings.input_jitter:
             change = input_jitter.draw(self._rng(INPUT, number), self.settings.input_jitter)
             warped = input_jitter.apply(warped, change)
@@ -231,6 +243,20 @@ class Sampler:
             numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
         in_frame = 255 if in_frame is None else in_frame
         return _Sample(warped, target, mask, in_frame, priority, numbers)
+
+    def _recolored(
+        self, number: int, face: PreparedFace, warped: Image, target: Image
+    ) -> tuple[Image, Image]:
+        """Return both images of sample `number` in colors of a random partner, if it has one."""
+        if self._partners is None:
+            return warped, target
+        rng = self._rng(COLOR, number)
+        partner = self._partners._readable(int(rng.integers(len(self._partners.faces))))
+        change = recolor.draw(rng, self.settings.color_transfer, face.colors, partner.colors)
+        if change is None:
+            return warped, target
+        both = change(np.concatenate([warped, target]))
+        return both[: len(warped)], both[len(warped) :]
 
     def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
@@ -292,7 +318,8 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
         in_frame = (in_frame * 255).astype(np.uint8)
         in_frame = cv2.resize(in_frame, (kept, kept), interpolation=cv2.INTER_AREA)
     priority = _priority(landmarks, size) if settings.with_priority else None
-    return PreparedFace(pixels, in_frame, priority, None, size, crop, mirrored)
+    colors = recolor.face_colors(pixels) if settings.color_transfer != "none" else None
+    return PreparedFace(pixels, in_frame, priority, None, colors, size, crop, mirrored)
 
 
 def _priority(landmarks: np.ndarray, size: int) -> Image:
