@@ -1,4 +1,4 @@
-"""The 68 landmarks: which is which, masks, mirror image, drawing, openings of mouth and eyes.
+"""The 68 landmarks: which is which, masks, mirror image, drawing, openings of mouth and eyes, gaze.
 
 "Right" is the person's right, which is image-left; the indices follow iBUG.
 """
@@ -50,6 +50,8 @@ def _mirror_table() -> np.ndarray:
 MIRROR = _mirror_table()
 """(68,) int: landmark i of the mirrored image is landmark MIRROR[i] of the original."""
 
+SPOT_REACH = (0.6, 0.9)  # of a spot of `priority_map`, in widths and heights of its part
+SPOT_LEAST = 0.15  # distances of the eye corners: so high is even a shut eye
 FRACTION_BITS = 4  # drawing has a resolution of 1/16 pixel
 FARTHEST = 100_000  # pixels; keeps an outlier from overflowing the drawing's integers
 
@@ -77,6 +79,33 @@ def eye_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return _fill(landmarks, EYES, shape)
 
 
+def priority_map(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Draw a soft spot on each eye and on the mouth: what a viewer looks at.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) float
+        Pixels.
+    shape : (height, width)
+        Size of the map.
+
+    Returns
+    -------
+    weights : (height, width, 1) float32
+        1 in the middle of a spot, 1/e where eye or mouth end, 0 far away.
+    """
+    points = np.asarray(landmarks, np.float32)
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    weights = np.zeros(shape[:2], np.float32)
+    least = SPOT_LEAST * inter_ocular(points)
+    for part in (*EYES, MOUTH):
+        x, y = points[part].mean(axis=0)
+        reach = np.maximum(np.ptp(points[part], axis=0), max(least, 1e-3)) * SPOT_REACH
+        away = ((columns - x) / reach[0]) ** 2 + ((rows - y) / reach[1]) ** 2
+        np.maximum(weights, np.exp(-away), out=weights)
+    return weights[..., None]
+
+
 def _fill(
     landmarks: np.ndarray, parts: tuple[np.ndarray, ...], shape: tuple[int, int]
 ) -> np.ndarray:
@@ -99,6 +128,13 @@ def _fixed_point(points: np.ndarray) -> np.ndarray:
 def mirror(landmarks: np.ndarray, width: int) -> np.ndarray:
     """Return the landmarks (68, 2) of the mirrored image, whose width is `width`."""
     mirrored = landmarks[MIRROR].copy()
+    mirrored[:, 0] = width - 1 - mirrored[:, 0]
+    return mirrored
+
+
+def mirror_iris(iris: np.ndarray, width: int) -> np.ndarray:
+    """Return the iris centers (2, 2) of the mirrored image, whose width is `width`."""
+    mirrored = iris[::-1].copy()
     mirrored[:, 0] = width - 1 - mirrored[:, 0]
     return mirrored
 
@@ -148,6 +184,35 @@ def mouth_opening(landmarks: np.ndarray) -> float:
 def eye_opening(landmarks: np.ndarray) -> float:
     """Return the mean gap between the lids of both eyes, in distances of the outer eye corners."""
     return _opening(landmarks, [37, 38, 43, 44], [41, 40, 47, 46])
+
+
+def gaze(landmarks: np.ndarray, iris: np.ndarray) -> np.ndarray:
+    """Return where the eyes look relative to the head, whatever the image's scale and rotation.
+
+    Each iris is measured from the middle between the corners of its eye, along and across the line
+    through them, in widths of that eye.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) float
+        Pixels.
+    iris : (2, 2) float
+        Centers, pixels of the same image; the person's right eye first.
+
+    Returns
+    -------
+    gaze : (2,) float64
+        Mean of both eyes: to the image's right (about -0.3..0.3), and down. Mirroring the image
+        negates the first and keeps the second.
+    """
+    points = np.asarray(landmarks, np.float64)
+    left, right = points[[36, 42]], points[[39, 45]]  # corners of both eyes, image-left first
+    line = right - left
+    offset = np.asarray(iris, np.float64) - (left + right) / 2
+    square = np.maximum((line**2).sum(axis=1), 1e-12)
+    along = (offset * line).sum(axis=1) / square
+    across = (line[:, 0] * offset[:, 1] - line[:, 1] * offset[:, 0]) / square
+    return np.array([along.mean(), across.mean()])
 
 
 def _opening(landmarks: np.ndarray, upper: list[int], lower: list[int]) -> float:

@@ -18,13 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import cv2
 import numpy as np
 
-from converters import BLENDS, COLORS, MASKS, predictor
+from converters import BLENDS, MASKS, predictor
 from converters.blending.blender import Blender
 from converters.blending.crop import Crop
 from converters.blending.mask import Swap
 from converters.blending.motion import find_motions
 from converters.look import RAW_MODES, Look
 from converters.predictor import Predictor
+from facelib.color_transfer import COLORS
 from facelib.detectors import DETECTORS
 from facelib.faceset import Faceset
 from facelib.landmarkers import LANDMARKERS
@@ -138,7 +139,7 @@ def astronaut() -> Scene:
 
     frame = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
     [found] = DETECTORS.load("yunet")().detect([frame])
-    [(landmarks, _)] = LANDMARKERS.load("mesh")().locate(frame, found[:1])
+    landmarks = LANDMARKERS.load("mesh")().locate(frame, found[:1])[0].landmarks
 
     def mirror(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         side = crops.shape[1]

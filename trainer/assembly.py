@@ -91,12 +91,7 @@ def open_samplers(
     options: TrainOptions, session: TrainingSession, src: Faceset, dst: Faceset
 ) -> Samplers:
     """Make the samplers of both sides as the model and the options want them."""
-    settings = SamplerSettings(
-        session.model.face_type,
-        session.model.resolution,
-        random_flip=options.random_flip,
-        draw_landmarks=options.debug,
-    )
+    settings = sampler_settings(options, session.model)
     rules = held_out.of_training(options.model_dir, src, dst, new=session.iteration == 0)
     return make_samplers(
         src,
@@ -106,6 +101,20 @@ def open_samplers(
         session.seed,
         src_scale=options.src_scale / 100,
         sort_by_yaw=options.sort_by_yaw,
+    )
+
+
+def sampler_settings(options: TrainOptions, model: ModelBase) -> SamplerSettings:
+    """Return what the samples of a model contain and how they are augmented."""
+    return SamplerSettings(
+        model.face_type,
+        model.resolution,
+        random_flip=options.random_flip,
+        draw_landmarks=options.debug,
+        input_jitter=options.input_jitter,
+        color_transfer=options.train_color_transfer,
+        with_priority=model.options.eyes_mouth_priority > 0,
+        with_expression=model.options.expression_head,
     )
 
 

@@ -288,7 +288,7 @@ class TrainingSession:
         if (average := self.step.average) is not None:
             checkpoint.set_weights(average.model, generation)
             average.steps.assign(int(generation.state.get("averaged_steps", 0)))
-        self.step.optimizer.restore(generation.optimizer())
+        self.step.restore(generation.optimizer())
         self.iteration = self.saved_iteration = generation.iteration
         self.loss_names = [str(name) for name in generation.state.get("loss_names", [])]
         self._losses = array("f", generation.history().ravel().tolist())

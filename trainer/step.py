@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.backend import Strategy, Tensor, tf
+from models.backend import Strategy, Tensor, keras, tf
 from models.base import Batch, ModelBase
 from trainer.average import WeightAverage
 from trainer.optimizer import OPTIMIZERS
@@ -95,6 +95,16 @@ class TrainStep:
             dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite)
         )
 
+    def restore(self, optimizer_state: dict[str, np.ndarray]) -> None:
+        """Continue from a saved state; what is dropped at random goes on as if never stopped."""
+        self.optimizer.restore(optimizer_state)
+        steps = int(self.optimizer.steps.numpy()) * self.accumulate
+        for network in self.model.networks.values():
+            for layer in network.layers:
+                if isinstance(layer, keras.layers.Dropout):
+                    seed = layer.seed_generator.state
+                    seed.assign(keras.ops.stack([seed[0], keras.ops.cast(steps, seed.dtype)]))
+
     def _step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
         if self.accumulate == 1:
             gradients, values = self._gradients(src, dst)
@@ -131,7 +141,7 @@ class TrainStep:
         def add(
             number: Tensor, sums: list[Tensor], losses: Tensor
         ) -> tuple[Tensor, list[Tensor], Tensor]:
-            gradients, values = self._gradients(*(Batch(*(a[number] for a in p)) for p in parts))
+            gradients, values = self._gradients(*(side.map(lambda a: a[number]) for side in parts))
             sums = [one + other for one, other in zip(sums, gradients, strict=True)]
             return number + 1, sums, losses.write(number, values)
 
@@ -153,7 +163,7 @@ class TrainStep:
                 lambda device: tf.convert_to_tensor(parts[device.replica_id_in_sync_group])
             )
 
-        return Batch(*map(split, batch))
+        return batch.map(split)
 
     def _distributed_step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
         """Do a step on all devices; they all return the same."""
@@ -170,14 +180,14 @@ class TrainStep:
 
 def _split(batch: Batch, count: int) -> Batch:
     """Return a batch as (count, n, ...) tensors."""
-    return Batch(*(tf.reshape(array, [count, -1, *array.shape[1:]]) for array in batch))
+    return batch.map(lambda array: tf.reshape(array, [count, -1, *array.shape[1:]]))
 
 
 def to_tensors(batch: Batch) -> Batch:
     """Return a NumPy batch as tensors of the same type."""
-    return Batch(*(tf.convert_to_tensor(array) for array in batch))
+    return batch.map(tf.convert_to_tensor)
 
 
 def as_float(batch: Batch) -> Batch:
     """Return uint8 0..255 tensors as float32 0..1."""
-    return Batch(*(tf.cast(tensor, tf.float32) * (1 / 255) for tensor in batch))
+    return batch.map(lambda tensor: tf.cast(tensor, tf.float32) * (1 / 255))
