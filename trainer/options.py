@@ -128,6 +128,14 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    grow_batch: int = opt(
+        0,
+        help="batch size in the second half of the way to the target (0: as in the first)",
+        low=0,
+        high=1024,
+        seldom=True,
+        group=TRAINING,
+    )
     accumulate: int = opt(
         1,
         help="batches per iteration, one after the other: a larger batch in the same memory",
@@ -253,6 +261,7 @@ class TrainOptions(DeviceOptions):
             self.cool_down,
             self.target_iter,
             self.target_minutes,
+            grow_batch=self.grow_batch,
         )
 
     @classmethod

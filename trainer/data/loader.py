@@ -90,8 +90,9 @@ class BatchLoader:
             self._report(request)
 
     def resize(self, size: int) -> None:
-        """Change the batch size; prefetched batches are dropped."""
+        """Change the batch size from the next batch on; the prefetched ones are made again."""
         self._stop()
+        self.number = self._pending[0].number
         self.size = size
         self._start()
 
