@@ -70,10 +70,10 @@ session = TrainingSession(again_model, again, Schedule(0.01), settings, batch_si
 train_on, sizes = session.train, []
 
 class Loader:
-    size = 6
+    size, warp = 6, True
     def next(self):
         return [Batch(*(part[: self.size] for part in batch)) for batch in batches(rng)]
-    def resize(self, size):
+    def resize(self, size, warp):
         self.size = size
 
 class Line:

@@ -297,3 +297,19 @@ def test_without_a_target_batches_do_not_grow(settings):
     session = open_session(settings(grow_batch=12))
     session.iteration = 10**6
     assert session.current_batch == 2
+
+
+# --- the end
+
+
+def test_near_the_target_the_input_is_not_warped_and_all_else_stays(settings, tmp_path, drawn):
+    train.run(settings(model_dir=tmp_path / "always", target_iter=5))
+    always, drawn[:] = list(drawn), []
+    train.run(settings(target_iter=5, warp_off=0.4))
+    warped = [(batch.warped != batch.target).any() for batch in drawn]
+    assert warped == [True, True, True, False, False]
+    for batch, same in zip(drawn, always, strict=True):
+        np.testing.assert_array_equal(batch.target, same.target)
+        np.testing.assert_array_equal(batch.mask, same.mask)
+    further = open_session(settings(warp_off=0.4))  # no target any more
+    assert further.warps

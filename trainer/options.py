@@ -160,6 +160,14 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    warp_off: float = opt(
+        0.0,
+        help="last fraction of the way to the target on which samples are not warped, as 0.2",
+        low=0,
+        high=1,
+        seldom=True,
+        group=TRAINING,
+    )
     swap_sides: int = opt(
         0,
         help="train this many iterations with src and dst swapped; helps a stuck model",
@@ -262,6 +270,7 @@ class TrainOptions(DeviceOptions):
             self.target_iter,
             self.target_minutes,
             grow_batch=self.grow_batch,
+            warp_off=self.warp_off,
         )
 
     @classmethod

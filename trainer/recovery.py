@@ -59,9 +59,10 @@ class StepRunner:
         return True
 
     def _adjust_loader(self) -> None:
-        """Load batches as large as they are at this point of the way to the target."""
-        if self._session.samples != self._loader.size:
-            self._loader.resize(self._session.samples)
+        """Load such batches as the session wants at this point of the way to the target."""
+        session, loader = self._session, self._loader
+        if (session.samples, session.warps) != (loader.size, loader.warp):
+            loader.resize(session.samples, warp=session.warps)
             self._line.restart()
 
     def problem(self) -> Problem | None:

@@ -29,6 +29,8 @@ class Schedule:
         Seconds that the model had been trained when `target_minutes` was set.
     grow_batch : int
         Smallest batch size in the second half of the way to the target.
+    warp_off : float
+        Fraction of the way, at its end, on which samples are not warped.
     """
 
     learning_rate: float
@@ -39,6 +41,7 @@ class Schedule:
     from_iter: int = 0
     from_seconds: float = 0.0
     grow_batch: int = 0
+    warp_off: float = 0.0
 
     def continued(self, saved: Mapping[str, Any], iteration: int, seconds: float) -> "Schedule":
         """Return the schedule of a model that goes on; a target that was not saved is set now.
@@ -79,6 +82,10 @@ class Schedule:
     def batch_size(self, usual: int, progress: float) -> int:
         """Return the batch size, which is `usual` in the first half of the way."""
         return usual if progress < GROW_AT else max(usual, self.grow_batch)
+
+    def warps(self, progress: float) -> bool:
+        """Tell whether the samples are warped at random."""
+        return not self.warp_off or progress < 1 - self.warp_off
 
     def seconds_left(self, iteration: int, seconds: float, seconds_per_iter: float) -> float | None:
         """Estimate the time to the closer target; None without a target."""

@@ -100,6 +100,11 @@ class TrainingSession:
         return self.schedule.batch_size(self.batch_size, self.progress)
 
     @property
+    def warps(self) -> bool:
+        """Whether the samples of the next step are warped at random."""
+        return self.schedule.warps(self.progress)
+
+    @property
     def networks(self) -> list[keras.Model]:
         """All networks that compute: those in training and, if there are any, the averaged ones."""
         models = {id(model): model for model in (self.model, self.output_model)}
