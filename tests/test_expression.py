@@ -1,4 +1,4 @@
-"""What a face expresses: its numbers, the map of eyes and mouth, and what training does with both."""
+"""What a face expresses: its numbers, the map of eyes and mouth, and their use in training."""
 
 from dataclasses import replace
 
