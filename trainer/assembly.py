@@ -54,7 +54,9 @@ def open_session(options: TrainOptions) -> TrainingSession:
             schedule.learning_rate,
             options.clip_gradients,
             strategy,
-            UpdateSettings(options.optimizer, schedule.warm_up, options.lr_dropout),
+            UpdateSettings(
+                options.optimizer, schedule.warm_up, options.lr_dropout, options.accumulate
+            ),
             average,
         )
     save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))

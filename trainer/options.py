@@ -128,6 +128,14 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    accumulate: int = opt(
+        1,
+        help="batches per iteration, one after the other: a larger batch in the same memory",
+        low=1,
+        high=64,
+        seldom=True,
+        group=TRAINING,
+    )
     lr_dropout: float = opt(
         0.0,
         help="share of the weights that an iteration leaves as they are, at random, as 0.7",
