@@ -46,10 +46,15 @@ def following(
     return shared / float(ours.std() * theirs.std()), shared / float(theirs.var())
 
 
+def is_known(values: np.ndarray) -> np.ndarray:
+    """Return which of (n,) values or (n, 2) vectors are numbers, (n,) bool."""
+    return np.asarray(np.isfinite(values).all(axis=tuple(range(1, np.ndim(values)))))
+
+
 def standing_still(values: np.ndarray, shots: np.ndarray) -> np.ndarray:
     """Return `values`, (n,) or (n, 2), with the mean of their shot where they are NaN."""
     still = np.array(values, float)
-    known = np.isfinite(still).reshape(len(still), -1).all(axis=1)
+    known = is_known(still)
     for shot in np.unique(shots):
         here = shots == shot
         still[here & ~known] = still[here & known].mean(axis=0) if (here & known).any() else 0.0

@@ -11,6 +11,7 @@ from trainer import devices
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
 from trainer.monitoring.monitor import MonitorSettings
+from trainer.monitoring.verdict import StopRule
 from trainer.options import PRESETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
 from trainer.step import TrainStep
@@ -93,7 +94,13 @@ def open_samplers(
 
 
 def monitor_settings(options: TrainOptions) -> MonitorSettings:
-    """Return what is shown and recorded while the model trains."""
+    """Return what is shown and recorded while the model trains, and when that ends it.
+
+    Raises
+    ------
+    UsageError
+        If `--stop-when` is not as it should be.
+    """
     return MonitorSettings(
         folder=options.model_dir,
         window=options.preview,
@@ -101,4 +108,5 @@ def monitor_settings(options: TrainOptions) -> MonitorSettings:
         preview_history=options.preview_history,
         validation_minutes=options.measure_minutes,
         tensorboard=options.tensorboard,
+        stop_rule=StopRule.parse(options.stop_when),
     )
