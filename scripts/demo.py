@@ -28,17 +28,13 @@ WORKSPACE = ROOT / "workspace"
 CACHE = ROOT / ".cache" / "clips"
 
 # The settings of the demo; `main.py train --help` explains each.
-MODEL = "H64"
-BATCH_SIZE = 4
-LEARNING_RATE = 2e-4
-TRAINING = (
-    f"--model {MODEL} --lightweight --batch-size {BATCH_SIZE} --learning-rate {LEARNING_RATE}"
-)
+MODEL = "Quick96"
+TRAINING = f"--model {MODEL}"
 SORT_BY = "hist"
 OCCLUDED = range(60, 232)  # frames of src in which a hand covers part of the face
 # src's footage is graded almost to gray, so her face takes the colors of his, by the transfer that
-# adds no speckles to a soft face; the model covers only brows to lips, so little is eroded.
-LOOK = "--mode overlay --color-transfer mkl --erode-modifier -80 --blur-modifier -20"
+# adds no speckles to a soft face.
+LOOK = "--mode overlay --color-transfer mkl"
 
 
 class Step(NamedTuple):

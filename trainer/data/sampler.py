@@ -13,13 +13,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from facelib import expression
 from facelib import landmarks as marks
 from facelib.faceset import FaceFiles, read_face
 from facelib.frame_edge import mirror_beyond_frame
 from facelib.geometry import apply, crop_matrix, crop_side, warp_face
 from facelib.types import FaceType
 from models.base import Batch
-from trainer.data import augment
+from trainer.data import augment, input_jitter, recolor
+from trainer.data.recolor import FaceColors
 from utils.errors import InputError, UserError
 from utils.images import Image
 
@@ -28,7 +30,8 @@ from utils.images import Image
 # without reducing).
 DETAIL = 1.5
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
-ORDER, CHANGE = 0, 1  # purposes of a random stream
+PRIORITY_SIDE = 64  # pixels; the map is soft
+ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4  # purposes of a random stream; 2: `yaw_matching`
 
 
 class PreparedFace(NamedTuple):
@@ -40,6 +43,12 @@ class PreparedFace(NamedTuple):
         BGR and hull mask, reduced from `size` to k pixels.
     in_frame : (k, k) uint8 or None
         0 where the image is mirrored because the frame ends, else 255; None when it ends nowhere.
+    priority : (64, 64) uint8 or None
+        The weights of eyes and mouth; None when they are not wanted.
+    expression : (10,) float64 or None
+        The numbers of `facelib.expression`; None when they are not wanted.
+    colors : FaceColors or None
+        The colors inside the hull; None when they are not wanted, or the hull is too small.
     size : int
         Side of the aligned image, in whose pixels the matrices are.
     crop : (2, 3) float64
@@ -50,6 +59,9 @@ class PreparedFace(NamedTuple):
 
     pixels: Image
     in_frame: Image | None
+    priority: Image | None
+    expression: np.ndarray | None
+    colors: FaceColors | None
     size: int
     crop: np.ndarray
     mirrored_crop: np.ndarray
@@ -63,13 +75,38 @@ class Pick(NamedTuple):
 
 
 class SamplerSettings(NamedTuple):
-    """What samples a model needs, and how they may be augmented."""
+    """What samples a model needs, and how they may be augmented.
+
+    Attributes
+    ----------
+    with_priority, with_expression : bool
+        Whether batches have these parts.
+    input_jitter : float
+        Strength of `trainer.data.input_jitter`; 0 is none.
+    color_transfer : str
+        How a sampler with partners recolors its samples, or "none".
+    """
 
     face_type: FaceType
     resolution: int
     random_flip: bool = True
     scale_shift: float = 0.0
     draw_landmarks: bool = False
+    with_priority: bool = False
+    with_expression: bool = False
+    input_jitter: float = 0.0
+    color_transfer: str = "none"
+
+
+class _Sample(NamedTuple):
+    """The parts of a batch that one sample fills."""
+
+    warped: Image
+    target: Image
+    mask: Image
+    in_frame: Image | int
+    priority: Image | None
+    expression: np.ndarray | None
 
 
 class Sampler:
@@ -87,6 +124,8 @@ class Sampler:
     cache_bytes : int
         Images are kept up to this size; the others are read again at each use. Nothing is evicted:
         samples come in shuffled rounds, so the least recently used image is needed next.
+    partners : Sampler or None
+        Whose faces lend their colors to these samples, with `SamplerSettings.color_transfer`.
 
     Attributes
     ----------
@@ -101,30 +140,50 @@ class Sampler:
         seed: Sequence[int],
         cache_bytes: int = CACHE_BYTES,
         picks: Callable[[int, int], Sequence[Pick]] | None = None,
+        partners: "Sampler | None" = None,
     ) -> None:
         check_face_types(faces, settings.face_type)
         self.faces = faces
         self.settings = settings
         self.seed = tuple(seed)
         self.picks = picks or self._shuffled
+        self._partners = partners if settings.color_transfer != "none" else None
         self.failures: list[str] = []
         self._unreadable: set[int] = set()
         self._cache: dict[int, PreparedFace] = {}
         self._room = cache_bytes
         self._lock = Lock()
+        self._expressions = _expressions(faces) if settings.with_expression else None
 
     def batch(self, number: int, size: int) -> Batch:
         """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255."""
         picks = self.picks(number * size, size)
-        resolution = self.settings.resolution
-        shapes = [(size, resolution, resolution, channels) for channels in (3, 3, 1, 1)]
-        batch = Batch(*(np.empty(shape, np.uint8) for shape in shapes))
+        batch = self._empty(size)
         for i, pick in enumerate(picks):
-            warped, straight, batch.in_frame[i, ..., 0] = self._sample(number * size + i, pick)
-            batch.warped[i] = cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR)  # drops the mask
-            batch.target[i] = cv2.cvtColor(straight, cv2.COLOR_BGRA2BGR)
-            batch.mask[i, ..., 0] = cv2.extractChannel(straight, 3)
+            self._fill(batch, i, self._sample(number * size + i, pick))
         return batch
+
+    def _empty(self, size: int) -> Batch:
+        settings, side = self.settings, self.settings.resolution
+        batch = Batch(
+            *(np.empty((size, side, side, channels), np.uint8) for channels in (3, 3, 1, 1))
+        )
+        if settings.with_priority:
+            batch = batch._replace(priority=np.empty((size, side, side, 1), np.uint8))
+        if settings.with_expression:
+            batch = batch._replace(expression=np.empty((size, len(expression.NAMES)), np.uint8))
+        return batch
+
+    @staticmethod
+    def _fill(batch: Batch, place: int, sample: "_Sample") -> None:
+        batch.warped[place] = sample.warped
+        batch.target[place] = sample.target
+        batch.mask[place, ..., 0] = sample.mask
+        batch.in_frame[place, ..., 0] = sample.in_frame
+        if batch.priority is not None:
+            batch.priority[place, ..., 0] = sample.priority
+        if batch.expression is not None:
+            batch.expression[place] = sample.expression
 
     def plain(self, index: int) -> Image:
         """Return face `index` without augmentation, (R, R, 4) uint8 BGR and mask."""
@@ -162,16 +221,42 @@ class Sampler:
         )
         return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
 
-    def _sample(self, number: int, pick: Pick) -> tuple[Image, Image, Image | int]:
+    def _sample(self, number: int, pick: Pick) -> "_Sample":
         face = self._readable(pick.face)
         jitter = self._jitter(number, pick, face.size)
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
         resolution = self.settings.resolution
         images = augment.sample(face.pixels, matrix, jitter.nodes, resolution, face.size)
-        if face.in_frame is None:
-            return *images, 255
-        return *images, augment.read_mask(face.in_frame, matrix, resolution, face.size)
+        mask = cv2.extractChannel(images[1], 3)
+        warped, target = (cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in images)
+        warped, target = self._recolored(number, face, warped, target)
+        if self.settings.input_jitter:
+            change = input_jitter.draw(self._rng(INPUT, number), self.settings.input_jitter)
+            warped = input_jitter.apply(warped, change)
+        in_frame, priority = (
+            None if part is None else augment.read_mask(part, matrix, resolution, face.size)
+            for part in (face.in_frame, face.priority)
+        )
+        numbers = face.expression
+        if numbers is not None:
+            numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
+        in_frame = 255 if in_frame is None else in_frame
+        return _Sample(warped, target, mask, in_frame, priority, numbers)
+
+    def _recolored(
+        self, number: int, face: PreparedFace, warped: Image, target: Image
+    ) -> tuple[Image, Image]:
+        """Return both images of sample `number` in colors of a random partner, if it has one."""
+        if self._partners is None:
+            return warped, target
+        rng = self._rng(COLOR, number)
+        partner = self._partners._readable(int(rng.integers(len(self._partners.faces))))
+        change = recolor.draw(rng, self.settings.color_transfer, face.colors, partner.colors)
+        if change is None:
+            return warped, target
+        both = change(np.concatenate([warped, target]))
+        return both[: len(warped)], both[len(warped) :]
 
     def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
@@ -193,6 +278,8 @@ class Sampler:
         face = self._cache.get(index)
         if face is None:
             face = prepare(self.faces[index][0], self.settings)
+            if self._expressions is not None:
+                face = face._replace(expression=self._expressions[index])
             with self._lock:
                 if index not in self._cache and face.pixels.nbytes <= self._room:
                     self._cache[index] = face
@@ -230,7 +317,22 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     if in_frame is not None:
         in_frame = (in_frame * 255).astype(np.uint8)
         in_frame = cv2.resize(in_frame, (kept, kept), interpolation=cv2.INTER_AREA)
-    return PreparedFace(pixels, in_frame, size, crop, mirrored)
+    priority = _priority(landmarks, size) if settings.with_priority else None
+    colors = recolor.face_colors(pixels) if settings.color_transfer != "none" else None
+    return PreparedFace(pixels, in_frame, priority, None, colors, size, crop, mirrored)
+
+
+def _priority(landmarks: np.ndarray, size: int) -> Image:
+    """Return the weights of eyes and mouth, small."""
+    points = (landmarks + 0.5) * (PRIORITY_SIDE / size) - 0.5
+    weights = marks.priority_map(points, (PRIORITY_SIDE, PRIORITY_SIDE))[..., 0]
+    return np.rint(weights * 255).astype(np.uint8)
+
+
+def _expressions(faces: FaceFiles) -> list[np.ndarray]:
+    """Return the numbers of each face, counted from this person's own range."""
+    person = expression.Range.of(info for _, info in faces)
+    return [expression.expression(info, person) for _, info in faces]
 
 
 def _extracted_type(wanted: FaceType) -> FaceType:
