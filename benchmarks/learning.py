@@ -84,11 +84,11 @@ def train(
         split(folder, expressive=side == "dst")
         for side, folder in zip(held_out.SIDES, folders, strict=True)
     ]
-    measure = HeldOutSSIM(model, [measured for _, measured in parts])
+    measure = HeldOutSSIM(session.output_model, [measured for _, measured in parts])
     settings = sampler_settings(options, model)
-    src, dst = (
-        Sampler(trained, settings, (session.seed, side)) for side, (trained, _) in enumerate(parts)
-    )
+    (src_faces, _), (dst_faces, _) = parts
+    dst = Sampler(dst_faces, settings, (session.seed, 1))
+    src = Sampler(src_faces, settings, (session.seed, 0), partners=dst)
     used = 0.0
     losses: list[list[float]] = []
     with BatchLoader(src, dst, size, first=session.iteration) as loader:
@@ -143,7 +143,7 @@ def main() -> None:
     )
     session = open_session(options)
     if not chosen.plain:
-        fast_convolution.accelerate(session.model.networks.values())
+        fast_convolution.accelerate(session.networks)
     curve = []
     for point in train(session, options, chosen.cpu_seconds, chosen.iterations, chosen.every):
         curve.append(point)

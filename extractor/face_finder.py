@@ -3,8 +3,8 @@
 Faces that a person marks instead of a detector are in `manual/`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -124,8 +124,8 @@ class FaceFinder:
         found = sorted(found, key=lambda each: -each.rect.area)[:most]
         located = self._landmarker.locate(image, found)
         return [
-            Face(detection.rect, landmarks, detection.score, quality)
-            for detection, (landmarks, quality) in zip(found, located, strict=True)
+            Face(each.rect, face.landmarks, each.score, face.quality, iris=face.iris)
+            for each, face in zip(found, located, strict=True)
         ]
 
     def _large_enough(self, detection: Detection) -> bool:
@@ -150,11 +150,16 @@ def _turned_back(face: Face, turn: int, image: np.ndarray) -> Face:
     }[turn]
     corners = apply(back, np.array([face.rect[:2], face.rect[2:]]))
     rect = Rect(*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
-    return Face(rect, apply(back, face.landmarks), face.score, face.quality)
+    return _moved(face, rect, lambda points: apply(back, points))
 
 
 def _enlarged(face: Face, factor: float) -> Face:
     """Map a face found in an image that was scaled down by `factor` back to full size."""
     rect = Rect(*grow(np.array(face.rect), factor).tolist())
-    landmarks = grow(face.landmarks, factor).astype(np.float32)
-    return Face(rect, landmarks, face.score, face.quality)
+    return _moved(face, rect, lambda points: grow(points, factor).astype(np.float32))
+
+
+def _moved(face: Face, rect: Rect, move: Callable[[np.ndarray], np.ndarray]) -> Face:
+    """Return a face at another place; `move` maps its points (n, 2) there."""
+    iris = None if face.iris is None else move(face.iris)
+    return replace(face, rect=rect, landmarks=move(face.landmarks), iris=iris)

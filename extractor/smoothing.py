@@ -102,8 +102,14 @@ def _smooth(
     track = [*reversed(past), face, *future]
     if reach_of(len(track), len(past)) < NARROWEST:
         return face
-    points = smooth_landmarks(np.stack([each.landmarks for each in track]), len(past), noise)
-    return replace(face, landmarks=points, smoothed=True)
+    points = smooth_landmarks(np.stack([_points(each) for each in track]), len(past), noise)
+    iris = None if face.iris is None else points[68:]
+    return replace(face, landmarks=points[:68], iris=iris, smoothed=True)
+
+
+def _points(face: Face) -> np.ndarray:
+    """Return the landmarks and, if one landmarker measures them, the irises."""
+    return face.landmarks if face.iris is None else np.concatenate([face.landmarks, face.iris])
 
 
 def _follow(face: Face, faces: Sequence[Face], frames: Iterable[Sequence[Face]]) -> Iterator[Face]:

@@ -76,6 +76,7 @@ class FaceWriter:
             size=size,
             landmarks=geometry.apply(matrix, face.landmarks),
             source_landmarks=np.asarray(face.landmarks, np.float32),
+            source_iris=face.iris,
             source_rect=face.rect,
             source_name=frame.name,
             source=self.source,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facelib.faceinfo import FaceInfo
-from facelib.landmarks import inter_ocular
+from facelib.landmarks import gaze, inter_ocular
 from facelib.pose import pose
 from utils.errors import InputError
 
@@ -30,6 +30,8 @@ NAMES = (
 OPENINGS = 6  # the first ones, counted from the person's own range
 PERCENTILES = (2, 98)  # of a person's openings: 0 and 1
 HALF_TURN = 90.0  # degrees from 0.5 to 1
+GAZE = 0.4  # eye widths from 0.5 to 1
+SHUT = 0.2  # lids less open than this hide where the eyes look
 MIRROR = (1, 0, 2, 3, 5, 4, 6, 7, 8, 9)
 MIRRORED_SIGN = ("yaw", "gaze across")
 UNKNOWN = 0.5  # in place of what a face lacks
@@ -72,7 +74,10 @@ def expression(face: FaceInfo, person: Range) -> np.ndarray:
         angles = np.array([head.yaw, head.pitch]) / HALF_TURN / 2 + 0.5
     except InputError:  # degenerate landmarks
         angles = np.full(2, UNKNOWN)
-    return np.clip(np.r_[openings, angles, UNKNOWN, UNKNOWN], 0, 1)
+    looks = np.full(2, UNKNOWN)
+    if face.iris is not None and openings[:2].mean() > SHUT:
+        looks = 0.5 + gaze(face.landmarks, face.iris) / GAZE / 2
+    return np.clip(np.r_[openings, angles, looks], 0, 1)
 
 
 def mirror(numbers: np.ndarray) -> np.ndarray:

@@ -70,6 +70,9 @@ class FaceInfo:
         Width and height of the frame as it was searched; None in files of version 0.1.0.
     fingerprint : (24, 24) uint8 or None
         What the frame shows around the face (`facelib.fingerprint`); cells beyond its edge are 0.
+    source_iris : (2, 2) float32 or None
+        Centers of the irises, pixels of the frame, the person's right eye first; None in files of
+        an earlier build, and if the landmarker does not measure them.
     unknown : mapping of str to object
         Keys of a later build, which are written again as they are.
     """
@@ -93,7 +96,20 @@ class FaceInfo:
     pixel_aspect: float | None = None
     frame_size: tuple[int, int] | None = None
     fingerprint: np.ndarray | None = None
+    source_iris: np.ndarray | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def iris(self) -> np.ndarray | None:
+        """`source_iris` in pixels of the aligned image, like `landmarks`.
+
+        Only the frame's pixels are stored, because an earlier build that scales an aligned image
+        carries along, but does not scale, what it does not know.
+        """
+        if self.source_iris is None:
+            return None
+        aligned = self.source_iris @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return aligned.astype(np.float32)
 
 
 def to_json(info: FaceInfo, name: str) -> bytes:
@@ -135,6 +151,8 @@ def to_json(info: FaceInfo, name: str) -> bytes:
         record["pixel_aspect"] = round(float(info.pixel_aspect), 9)
     if info.frame_size is not None:
         record["frame_size"] = [int(side) for side in info.frame_size]
+    if info.source_iris is not None:
+        record["source_iris"] = _rounded(info.source_iris)
     if info.fingerprint is not None:
         record["fingerprint"] = base64.b64encode(info.fingerprint.tobytes()).decode()
     try:
@@ -261,6 +279,10 @@ def _landmarks(value: object) -> np.ndarray:
     return points.astype(np.float32)
 
 
+def _iris(value: object) -> np.ndarray | None:
+    return None if value is None else _table(2, 2, FARTHEST)(value).astype(np.float32)
+
+
 def _matrix(value: object) -> np.ndarray:
     matrix = _table(2, 3, 1e9)(value)
     if not 1e-6 < np.linalg.det(matrix[:, :2]) < 1e6:
@@ -340,5 +362,6 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "smoothed": _flag,
     "frame_size": _size,
     "fingerprint": _fingerprint,
+    "source_iris": _iris,
     "pixel_aspect": _aspect,
 }

@@ -1,4 +1,4 @@
-"""The 68 landmarks: which is which, masks, mirror image, drawing, openings of mouth and eyes.
+"""The 68 landmarks: which is which, masks, mirror image, drawing, openings of mouth and eyes, gaze.
 
 "Right" is the person's right, which is image-left; the indices follow iBUG.
 """
@@ -132,6 +132,13 @@ def mirror(landmarks: np.ndarray, width: int) -> np.ndarray:
     return mirrored
 
 
+def mirror_iris(iris: np.ndarray, width: int) -> np.ndarray:
+    """Return the iris centers (2, 2) of the mirrored image, whose width is `width`."""
+    mirrored = iris[::-1].copy()
+    mirrored[:, 0] = width - 1 - mirrored[:, 0]
+    return mirrored
+
+
 def draw(
     image: np.ndarray, landmarks: np.ndarray, color: tuple[int, int, int] = (0, 255, 0)
 ) -> np.ndarray:
@@ -177,6 +184,35 @@ def mouth_opening(landmarks: np.ndarray) -> float:
 def eye_opening(landmarks: np.ndarray) -> float:
     """Return the mean gap between the lids of both eyes, in distances of the outer eye corners."""
     return _opening(landmarks, [37, 38, 43, 44], [41, 40, 47, 46])
+
+
+def gaze(landmarks: np.ndarray, iris: np.ndarray) -> np.ndarray:
+    """Return where the eyes look relative to the head, whatever the image's scale and rotation.
+
+    Each iris is measured from the middle between the corners of its eye, along and across the line
+    through them, in widths of that eye.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) float
+        Pixels.
+    iris : (2, 2) float
+        Centers, pixels of the same image; the person's right eye first.
+
+    Returns
+    -------
+    gaze : (2,) float64
+        Mean of both eyes: to the image's right (about -0.3..0.3), and down. Mirroring the image
+        negates the first and keeps the second.
+    """
+    points = np.asarray(landmarks, np.float64)
+    left, right = points[[36, 42]], points[[39, 45]]  # corners of both eyes, image-left first
+    line = right - left
+    offset = np.asarray(iris, np.float64) - (left + right) / 2
+    square = np.maximum((line**2).sum(axis=1), 1e-12)
+    along = (offset * line).sum(axis=1) / square
+    across = (line[:, 0] * offset[:, 1] - line[:, 1] * offset[:, 0]) / square
+    return np.array([along.mean(), across.mean()])
 
 
 def _opening(landmarks: np.ndarray, upper: list[int], lower: list[int]) -> float:

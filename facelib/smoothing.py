@@ -27,8 +27,9 @@ def smooth_landmarks(track: np.ndarray, here: int, noise: float) -> np.ndarray:
 
     Parameters
     ----------
-    track : (n, 68, 2) float
-        The landmarks of one face in consecutive frames.
+    track : (n, 68 + m, 2) float
+        The landmarks of one face in consecutive frames; further points, such as the irises, are
+        smoothed like them without any influence on them.
     here : int
         The frame's index in the track.
     noise : float
@@ -36,8 +37,8 @@ def smooth_landmarks(track: np.ndarray, here: int, noise: float) -> np.ndarray:
 
     Returns
     -------
-    landmarks : (68, 2) float32
-        The smoothed landmarks of that frame.
+    landmarks : (68 + m, 2) float32
+        The smoothed points of that frame.
     """
     found = np.asarray(track[here], np.float64)
     noise = noise * max(inter_ocular(found), 1e-6)
@@ -52,7 +53,7 @@ def smooth_landmarks(track: np.ndarray, here: int, noise: float) -> np.ndarray:
         at_apex, mean = curve[reach], window.mean(axis=0)
         bent = (at_apex - mean) / (noise * bend)
         # a moving head moves all landmarks, which is clearer in all of them together
-        straight = _fade(np.maximum(_rms(bent, axis=-1), _rms(bent)), BEND)
+        straight = _fade(np.maximum(_rms(bent, axis=-1), _rms(bent[:68])), BEND)
         fitted = at_apex + straight[:, None] * (mean - at_apex)
         found = found + trust[:, None] * (fitted - found)
     return found.astype(np.float32)

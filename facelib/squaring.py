@@ -27,8 +27,10 @@ def in_square_pixels(info: FaceInfo, aspect: Fraction | None) -> FaceInfo:
     # pixel centers are integers, so the image's edge, which scaling preserves, is at -0.5
     enlarged = np.column_stack([np.diag(scale), (scale - 1) / 2])
     corners = geometry.apply(enlarged, np.array([info.source_rect[:2], info.source_rect[2:]]))
+    iris = info.source_iris
     return replace(
         info,
+        source_iris=None if iris is None else geometry.apply(enlarged, iris),
         source_landmarks=geometry.apply(enlarged, info.source_landmarks).astype(np.float32),
         source_rect=Rect(*corners.ravel().tolist()),
         pixel_aspect=float(aspect),

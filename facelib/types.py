@@ -76,6 +76,25 @@ class Detection:
     points: np.ndarray | None = None
 
 
+class LocatedFace(NamedTuple):
+    """What a landmarker measured.
+
+    Attributes
+    ----------
+    landmarks : (68, 2) float32
+        Frame pixels, iBUG order, image-left first; not rounded, may lie outside the frame.
+    quality : float
+        The landmarker's confidence, a logit; below 0 the landmarks are uncertain.
+    iris : (2, 2) float32 or None
+        Centers of the irises, frame pixels: the person's right eye (image-left) first, as among the
+        landmarks. None if the landmarker does not measure them.
+    """
+
+    landmarks: np.ndarray
+    quality: float
+    iris: np.ndarray | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Face:
     """A face in a frame.
@@ -92,6 +111,8 @@ class Face:
         The landmarker's confidence, a logit; below 0 the landmarks are uncertain.
     smoothed : bool
         Whether the landmarks were smoothed over time.
+    iris : (2, 2) float32 or None
+        Centers of the irises, frame pixels, the person's right eye first; None if unknown.
     """
 
     rect: Rect
@@ -99,3 +120,4 @@ class Face:
     score: float
     quality: float = 0.0
     smoothed: bool = False
+    iris: np.ndarray | None = None

@@ -139,7 +139,7 @@ def astronaut() -> Scene:
 
     frame = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
     [found] = DETECTORS.load("yunet")().detect([frame])
-    [(landmarks, _)] = LANDMARKERS.load("mesh")().locate(frame, found[:1])
+    landmarks = LANDMARKERS.load("mesh")().locate(frame, found[:1])[0].landmarks
 
     def mirror(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         side = crops.shape[1]

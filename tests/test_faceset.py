@@ -89,6 +89,31 @@ def test_face_file_keeps_picture_and_record(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_irises_are_kept_in_both_images_for_little():
+    iris = INFO.source_landmarks[[37, 44]] + np.float32(0.3)
+    with_iris = embed(PLAIN, replace(INFO, source_iris=iris))
+    found = extract_info(with_iris, "face.png")
+    same(found, INFO)
+    assert found.iris.dtype == found.source_iris.dtype == np.float32
+    np.testing.assert_allclose(found.source_iris, iris, atol=6e-4)
+    homogeneous = np.c_[iris, [1, 1]]
+    np.testing.assert_allclose(found.iris, homogeneous @ INFO.matrix.T, atol=6e-4)
+    assert len(with_iris) - len(FACE) < 100
+    assert "iris" not in "".join(RECORD)
+    assert extract_info(FACE, "face.png").iris is None
+    assert extract_info(FACE, "face.png").source_iris is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], [[1, 2]], [[1, 2], [3]], [[1, 2], [3, NAN]], [[1, 2], [3, 1e9]], "eyes", 5, [[1, 2], 3],
+     [[1, 2], [3, True]], {"0": [1, 2]}, [[1, 2]] * 3],
+)  # fmt: skip
+def test_irises_that_are_none_are_refused(value):
+    with pytest.raises(InputError, match=r"source_iris: expected 2 rows of 2 numbers"):
+        extract_info(with_record(source_iris=value), "face.png")
+
+
 def test_other_programs_see_an_ordinary_png(tmp_path):
     path = tmp_path / "face.png"
     write_face(path, PICTURE, INFO)

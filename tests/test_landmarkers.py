@@ -106,7 +106,7 @@ def test_a_tilted_face(landmarkers, located, astronaut, yunet, name, degrees):
 def test_mesh_on_a_face_that_lies_or_hangs(landmarkers, located, astronaut, yunet, degrees):
     turned_over, matrix = turn(astronaut, degrees)
     (found,) = yunet.detect([turned_over])
-    points, quality = landmarkers["mesh"].locate(turned_over, found[:1])[0]
+    points, quality, _ = landmarkers["mesh"].locate(turned_over, found[:1])[0]
     assert error(points, apply(matrix, located["mesh"])) < 0.03
     assert quality > 7
 
@@ -160,15 +160,43 @@ def test_answers_each_detection_in_turn(landmarkers, located, astronaut, face, n
 def test_odd_rectangles_give_finite_points(landmarkers, astronaut, name, rect):
     detection = Detection(rect, 1.0, None)
     for image in (astronaut, np.zeros((1, 1, 3), np.uint8), np.zeros((10, 10, 3), np.uint8)):
-        points, quality = landmarkers[name].locate(image, [detection])[0]
+        points, quality, _ = landmarkers[name].locate(image, [detection])[0]
         assert points.shape == (68, 2)
         assert np.isfinite(points).all()
         assert np.isfinite(quality)
 
 
+def darkest(image, corners):
+    """The center of the darkest pixels between two eye corners: the pupil, without any network."""
+    middle, reach = corners.mean(axis=0), np.ptp(corners[:, 0]) / 2
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    near = np.hypot(columns - middle[0], rows - middle[1]) < 0.7 * reach
+    gray = image.astype(float).sum(axis=2)
+    weights = np.where(near, np.maximum(np.quantile(gray[near], 0.2) - gray, 0), 0)
+    return np.array([(weights * grid).sum() for grid in (columns, rows)]) / weights.sum()
+
+
+def test_mesh_measures_the_irises_right_eye_first(landmarkers, astronaut, face, yunet):
+    points, _, iris = landmarkers["mesh"].locate(astronaut, [face])[0]
+    assert iris.shape == (2, 2)
+    assert iris.dtype == np.float32
+    zoomed = cv2.resize(astronaut, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    for eye, corners in enumerate(([36, 39], [42, 45])):
+        pupil = (darkest(zoomed, points[corners] * 4 + 1.5) - 1.5) / 4
+        assert np.linalg.norm(iris[eye] - pupil) < 1.5, eye
+    flipped = np.ascontiguousarray(astronaut[:, ::-1])
+    (found,) = yunet.detect([flipped])
+    mirrored = landmarkers["mesh"].locate(flipped, found[:1])[0].iris
+    assert np.abs(landmarks.mirror_iris(mirrored, 512) - iris).max() < 1.5
+
+
+def test_dlib_measures_no_irises(landmarkers, astronaut, face):
+    assert landmarkers["dlib68"].locate(astronaut, [face])[0].iris is None
+
+
 def test_mesh_quality_tells_a_face_from_none(landmarkers, astronaut, face):
     helmet = Detection(Rect(330, 300, 420, 420), 0.9, None)
-    (_, clear), (_, none) = landmarkers["mesh"].locate(astronaut, [face, helmet])
+    clear, none = (each.quality for each in landmarkers["mesh"].locate(astronaut, [face, helmet]))
     assert clear > 7
     assert none < 0
 

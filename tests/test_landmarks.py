@@ -97,11 +97,13 @@ def test_mirrored_landmarks_fit_the_mirrored_picture(yaw):
 
 
 def test_mirror_leaves_its_input_alone():
-    before = FRONT.copy()
+    before, iris = FRONT.copy(), FRONT[[37, 44]]
 
     lm.mirror(FRONT, 256)
+    lm.mirror_iris(iris, 256)
 
     np.testing.assert_array_equal(FRONT, before)
+    np.testing.assert_array_equal(iris, FRONT[[37, 44]])
 
 
 def test_drawing_goes_on_a_copy(astronaut):
@@ -148,3 +150,24 @@ def test_mouth_opening_follows_the_jaw_and_not_the_size():
     assert (np.diff(openings) > 0.03).all()
     assert lm.mouth_opening(faces[2] * 3 + 50) == pytest.approx(openings[2], rel=1e-5)
     assert lm.eye_opening(faces[3]) == pytest.approx(lm.eye_opening(faces[0]), rel=0.02)
+
+
+def test_gaze_is_what_the_eyes_were_drawn_with():
+    """Eyes of different widths in a rotated, scaled image: complex numbers place their irises."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        face, iris = np.zeros((68, 2)), np.zeros((2, 2))
+        looks = rng.uniform(-0.5, 0.5, (2, 2))
+        for eye, (left, right) in enumerate(((36, 39), (42, 45))):
+            middle, line = rng.normal(0, 100, 2) @ [1, 1j], rng.normal(0, 20, 2) @ [1, 1j]
+            center = middle + line * (looks[eye] @ [1, 1j])
+            for place, at in ((face[left], middle - line / 2), (face[right], middle + line / 2),
+                              (iris[eye], center)):  # fmt: skip
+                place[:] = at.real, at.imag
+        np.testing.assert_allclose(lm.gaze(face, iris), looks.mean(axis=0), atol=1e-9)
+        mirrored = lm.gaze(lm.mirror(face, 300), lm.mirror_iris(iris, 300))
+        np.testing.assert_allclose(mirrored, looks.mean(axis=0) * [-1, 1], atol=1e-9)
+
+
+def test_a_shut_off_eye_has_a_finite_gaze():
+    assert np.isfinite(lm.gaze(np.zeros((68, 2)), np.ones((2, 2)))).all()

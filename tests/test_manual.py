@@ -19,7 +19,7 @@ from extractor.manual.mouse import SMALLEST
 from extractor.manual.viewport import CLOSEST, Viewport
 from extractor.options import ExtractOptions
 from facelib.faceset import Faceset, read_info
-from facelib.types import Face, FaceType, Rect
+from facelib.types import Face, FaceType, LocatedFace, Rect
 from utils.errors import InputError, UsageError, UserError
 from utils.files import trash_dir
 from utils.video.io import open_source
@@ -37,7 +37,8 @@ class Locate:
 
     def __call__(self, rect):
         self.calls += 1
-        return (MEAN * rect.width + np.array(rect.center)).astype(np.float32), 8.0
+        points = (MEAN * rect.width + np.array(rect.center)).astype(np.float32)
+        return LocatedFace(points, 8.0, points[[37, 44]])
 
 
 def make_editor(tool=None, **options):
@@ -613,7 +614,7 @@ def test_a_frame_that_cannot_be_read_is_passed_over_both_ways(pictures, out, per
 
 def test_a_face_that_is_none_is_said_and_can_be_mended(pictures, out, person, monkeypatch):
     points = np.full((68, 2), 9.0, np.float32)
-    monkeypatch.setattr(FakeLandmarker, "locate", lambda *_: [(points, 1.0)])
+    monkeypatch.setattr(FakeLandmarker, "locate", lambda *_: [LocatedFace(points, 1.0)])
     person.list = [(50, 50), "enter", "x", "space", (50, 50), Closed()]
 
     def vanish():

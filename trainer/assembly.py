@@ -8,12 +8,13 @@ from models import checkpoint, initializers, weight_transfer
 from models.backend import keras
 from models.base import ModelBase
 from trainer import devices
+from trainer.average import WeightAverage
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
 from trainer.monitoring.monitor import MonitorSettings
 from trainer.options import PRESETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
-from trainer.step import TrainStep
+from trainer.step import TrainStep, UpdateSettings
 from utils import console
 from utils.errors import UsageError
 from utils.options import to_json
@@ -47,8 +48,14 @@ def open_session(options: TrainOptions) -> TrainingSession:
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
             _initialize(model, options, seed)
+        average = _average(model, options)
         step = TrainStep(
-            model, schedule.learning_rate, options.clip_gradients, strategy, schedule.warm_up
+            model,
+            schedule.learning_rate,
+            options.clip_gradients,
+            strategy,
+            UpdateSettings(options.optimizer, schedule.warm_up, options.lr_dropout),
+            average,
         )
     save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))
     session = TrainingSession(
@@ -68,6 +75,14 @@ def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:
     if options.load_weights is not None:
         loaded = weight_transfer.load_weights(model, options.load_weights)
         console.say(weight_transfer.describe(loaded))
+
+
+def _average(model: ModelBase, options: TrainOptions) -> WeightAverage | None:
+    """Return what averages the weights of a model; None when that is not wanted."""
+    if not options.average_weights:
+        return None
+    copy = checkpoint.build_model(options.model, to_json(options))
+    return WeightAverage(model, copy, options.average_weights)
 
 
 def open_samplers(

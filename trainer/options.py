@@ -106,6 +106,13 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    optimizer: str = opt(
+        "adam",
+        help="what turns gradients into steps; adabelief steps farther where they agree",
+        choices=("adam", "adabelief"),
+        seldom=True,
+        group=TRAINING,
+    )
     cool_down: float = opt(
         0.2,
         help="last fraction of the way to the target over which the learning rate decays to zero",
@@ -118,6 +125,22 @@ class TrainOptions(DeviceOptions):
         0.0,
         help="largest norm of the gradient (0: no clipping); 1 helps if training collapses",
         low=0,
+        seldom=True,
+        group=TRAINING,
+    )
+    lr_dropout: float = opt(
+        0.0,
+        help="share of the weights that an iteration leaves as they are, at random, as 0.7",
+        low=0,
+        high=0.99,
+        seldom=True,
+        group=TRAINING,
+    )
+    average_weights: float = opt(
+        0.0,
+        help="show and save a moving average of the weights with this decay, as 0.999 (0: none)",
+        low=0,
+        high=0.99999,
         seldom=True,
         group=TRAINING,
     )

@@ -6,7 +6,8 @@ import numpy as np
 
 from models.backend import Strategy, Tensor, keras, tf
 from models.base import Batch, ModelBase
-from trainer.optimizer import Adam
+from trainer.average import WeightAverage
+from trainer.optimizer import OPTIMIZERS
 
 
 class StepResult(NamedTuple):
@@ -17,6 +18,27 @@ class StepResult(NamedTuple):
 
     losses: dict[str, float]
     finite: bool
+
+
+class UpdateSettings(NamedTuple):
+    """How gradients change the weights.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the optimizer in `OPTIMIZERS`.
+    warm_up : int
+        Steps over which the learning rate grows from zero.
+    dropout : float
+        Share of the weights that stay as they are in a step.
+    """
+
+    kind: str = "adam"
+    warm_up: int = 0
+    dropout: float = 0.0
+
+
+PLAIN = UpdateSettings()
 
 
 class TrainStep:
@@ -30,8 +52,8 @@ class TrainStep:
         Largest norm of the gradient, all variables together (0: no clipping).
     strategy : tf.distribute.Strategy or None
         Shares each batch among its devices; create the step and the model inside its scope.
-    warm_up : int
-        Steps over which the learning rate grows from zero.
+    average : WeightAverage or None
+        Takes in the weights after each step.
     """
 
     def __init__(
@@ -40,11 +62,14 @@ class TrainStep:
         learning_rate: float,
         clip: float = 0.0,
         strategy: Strategy | None = None,
-        warm_up: int = 0,
+        update: UpdateSettings = PLAIN,
+        average: WeightAverage | None = None,
     ) -> None:
-        self.model, self.clip = model, clip
+        self.model, self.clip, self.average = model, clip, average
         self.strategy: Strategy = strategy
-        self.optimizer = Adam(model.variables, learning_rate, warm_up)
+        self.optimizer = OPTIMIZERS[update.kind](
+            model.variables, learning_rate, update.warm_up, update.dropout
+        )
         self._names: list[str] = []
         self._graph = tf.function(self._step if strategy is None else self._distributed_step)
 
@@ -52,6 +77,11 @@ class TrainStep:
     def device_count(self) -> int:
         """How many devices share a batch."""
         return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
+
+    @property
+    def extra_copies(self) -> int:
+        """How many arrays as large as the weights are kept besides weights and moments."""
+        return int(self.average is not None)
 
     def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
@@ -111,6 +141,8 @@ class TrainStep:
 
     def _apply(self, gradients: list[Tensor]) -> bool:
         self.optimizer.apply(gradients)
+        if self.average is not None:
+            self.average.update()
         return True
 
 

@@ -46,9 +46,10 @@ def run(options: TrainOptions) -> Report:
         if options.debug:
             return show_samples(samplers, options.model_dir, in_window=options.preview)
         if not has_gpu:
-            lazy.load("models.fast_convolution").accelerate(session.model.networks.values())
+            lazy.load("models.fast_convolution").accelerate(session.networks)
+        step = session.step
         batch_size = memory.choose_batch(
-            session.model, options.batch_size, has_gpu, session.step.device_count
+            session.model, options.batch_size, has_gpu, step.device_count, step.extra_copies
         )
         session.set_batch_size(batch_size)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-import numpy as np
-
 from extractor.manual.state import FrameFaces, State
 from extractor.manual.viewport import Viewport
-from facelib.types import Face, Rect
+from facelib.types import Face, LocatedFace, Rect
 
-LocateLandmarks = Callable[[Rect], tuple[np.ndarray, float]]
-"""Returns landmarks (68, 2) float32 and their quality for a rectangle of the frame."""
+LocateLandmarks = Callable[[Rect], LocatedFace]
+"""Returns the landmarks in a rectangle of the frame."""
 
 FIRST = 100.0  # half a side of the first rectangle, frame pixels
 SMALL = 40.0  # half a side below which zooming in helps, frame pixels
@@ -164,8 +162,8 @@ class Editor:
 
     def locate(self, rect: Rect) -> Face:
         """Return the face in a rectangle."""
-        landmarks, quality = self._locate(rect)
-        return Face(rect, landmarks, 1.0, quality)
+        located = self._locate(rect)
+        return Face(rect, located.landmarks, 1.0, located.quality, iris=located.iris)
 
     def decided(self) -> FrameFaces | None:
         """Return the locked faces; None if there are none and were none."""

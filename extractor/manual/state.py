@@ -55,18 +55,22 @@ class State:
         return State((*self.fixed(), *faces[:-1]), faces[-1], locked=True)
 
     def shifted(self, shift: np.ndarray, landmark: int | None) -> "State":
-        """Move one landmark of the current face, or None: the whole face, by (x, y) pixels."""
+        """Move one landmark of the current face, or None: the whole face, by (x, y) pixels.
+
+        Where a person corrects landmarks, the measured irises are wrong too: they are dropped.
+        """
         face = self.current
         if face is None:
             return self
-        points, rect = face.landmarks.copy(), face.rect
+        points, rect, iris = face.landmarks.copy(), face.rect, None
         if landmark is None:
             points += shift.astype(np.float32)
+            iris = None if face.iris is None else face.iris + shift.astype(np.float32)
             dx, dy = shift.tolist()
             rect = Rect(rect.left + dx, rect.top + dy, rect.right + dx, rect.bottom + dy)
         else:
             points[landmark] += shift.astype(np.float32)
-        return replace(self, current=replace(face, landmarks=points, rect=rect))
+        return replace(self, current=replace(face, landmarks=points, rect=rect, iris=iris))
 
     def kept_at(self, x: float, y: float) -> int | None:
         """Return the number of the kept face at a place in the frame, or None."""

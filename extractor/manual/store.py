@@ -48,8 +48,8 @@ class Store:
                 info = read_info(path)
             except InputError:  # deleted or damaged since
                 continue
-            rect, points = info.source_rect, info.source_landmarks
-            faces.append(Face(rect, points, info.score, info.quality, info.smoothed))
+            rect, points, iris = info.source_rect, info.source_landmarks, info.source_iris
+            faces.append(Face(rect, points, info.score, info.quality, info.smoothed, iris))
         return tuple(faces)
 
     def previous(self, frame: Pending) -> FrameFaces:

@@ -2,13 +2,11 @@
 
 A landmarker is created without arguments and has:
 
-    locate(image, detections) -> list[tuple[landmarks, quality]]
+    locate(image, detections) -> list[LocatedFace]
     noise: standard deviation of a coordinate on a still face, in outer eye corner distances
 
-`image` is (H, W, 3) uint8 BGR; for each Detection it returns (68, 2) float32 landmarks in frame
-pixels (iBUG order, image-left first), which are not rounded and may lie outside the frame, and the
-landmarker's confidence: below 0 the landmarks are uncertain. An instance is used by one thread at a
-time; every thread creates its own.
+`image` is (H, W, 3) uint8 BGR; there is one result for each Detection. An instance is used by one
+thread at a time; every thread creates its own.
 """
 
 from utils.registry import Registry

@@ -13,7 +13,7 @@ import numpy as np
 
 from facelib.geometry import apply, invert, warp_face
 from facelib.landmarkers.region import Region, region_of, roll_of
-from facelib.types import Detection
+from facelib.types import Detection, LocatedFace
 from facelib.weights import weight_file
 
 SIZE = 512  # side of the leveled crop
@@ -38,11 +38,12 @@ class Dlib68:
         low = (SIZE - BOX) // 2
         self._box = dlib.rectangle(low, low, low + BOX - 1, low + BOX - 1)
 
-    def locate(
-        self, image: np.ndarray, detections: Sequence[Detection]
-    ) -> list[tuple[np.ndarray, float]]:
-        """Return (68, 2) float32 landmarks and the quality for each detection, in a BGR image."""
-        return [(self._locate(image, _region(detection)), QUALITY) for detection in detections]
+    def locate(self, image: np.ndarray, detections: Sequence[Detection]) -> list[LocatedFace]:
+        """Return the landmarks of each detection in a BGR image; no irises."""
+        return [
+            LocatedFace(self._locate(image, _region(detection)), QUALITY)
+            for detection in detections
+        ]
 
     def _locate(self, image: np.ndarray, region: Region) -> np.ndarray:
         for _ in range(PASSES):

@@ -18,7 +18,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from facelib.geometry import apply, invert, warp_face
 from facelib.landmarkers.region import Region, region_of, roll_of, turned
-from facelib.types import Detection
+from facelib.types import Detection, LocatedFace
 from facelib.weights import weight_file
 from utils.device import no_greeting
 
@@ -68,6 +68,12 @@ shares make them so (mean of 48 jaws). All others are single mesh points.
 """
 EYE_CORNERS = (33, 263)
 """The outer corners of the image-left and the image-right eye."""
+IRIS_CENTERS = (468, 473)
+"""The centers of the image-left and the image-right iris.
+
+The four points on the edge of each (469..472, 474..477) add nothing: their mean is the center
+within 0.1 pixel on a face 60 pixels from eye to eye, and no steadier.
+"""
 
 _FIRST, _SECOND, _SHARE = (np.array(column) for column in zip(*MESH_68, strict=True))
 _SHARE = _SHARE[:, None].astype(np.float32)
@@ -91,21 +97,19 @@ class Mesh:
         outputs = {each["name"]: each["index"] for each in self._net.get_output_details()}
         self._points, self._logit = outputs["Identity"], outputs["Identity_1"]
 
-    def locate(
-        self, image: np.ndarray, detections: Sequence[Detection]
-    ) -> list[tuple[np.ndarray, float]]:
-        """Return (68, 2) float32 landmarks and the quality for each detection, in a BGR image."""
+    def locate(self, image: np.ndarray, detections: Sequence[Detection]) -> list[LocatedFace]:
+        """Return the landmarks, the quality and the irises of each detection in a BGR image."""
         return [self._locate(image, region_of(detection, SCALE)) for detection in detections]
 
-    def _locate(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
+    def _locate(self, image: np.ndarray, region: Region) -> LocatedFace:
         found = self._converge(image, region)
-        if found[1] >= SURE:
+        if found.quality >= SURE:
             return found
         others = [self._converge(image, region._replace(roll=region.roll + turn)) for turn in TURNS]
-        best = max(others, key=lambda other: other[1])
-        return best if best[1] > max(FACE, found[1] + BETTER) else found
+        best = max(others, key=lambda other: other.quality)
+        return best if best.quality > max(FACE, found.quality + BETTER) else found
 
-    def _converge(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
+    def _converge(self, image: np.ndarray, region: Region) -> LocatedFace:
         """Measure, move the region to the result, and measure again, until it is level."""
         for done in range(1, MOST_PASSES + 1):
             points, quality = self._measure(image, region)
@@ -113,7 +117,8 @@ class Mesh:
             if done >= PASSES and turned(better, region) < LEVEL:
                 break
             region = better
-        return points[_FIRST] * (1 - _SHARE) + points[_SECOND] * _SHARE, quality
+        landmarks = points[_FIRST] * (1 - _SHARE) + points[_SECOND] * _SHARE
+        return LocatedFace(landmarks, quality, points[list(IRIS_CENTERS)])
 
     def _measure(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
         """Return all (478, 2) points in frame pixels, and the logit."""

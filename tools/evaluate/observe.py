@@ -200,8 +200,8 @@ class FaceNetworks:
             faces = sorted(faces, key=lambda face: np.hypot(*(near - face.rect.center)))
         if not faces:
             return None
-        landmarks, _ = self._load("landmarker", LANDMARKERS).locate(image, faces[:1])[0]
-        return np.asarray(landmarks)
+        located = self._load("landmarker", LANDMARKERS).locate(image, faces[:1])[0]
+        return np.asarray(located.landmarks)
 
     def embed(self, image: Image, landmarks: np.ndarray) -> np.ndarray:
         """Return the identity embedding, (D,), of a face."""

@@ -248,14 +248,14 @@ class Sampler:
         if self.settings.input_jitter:
             change = input_jitter.draw(self._rng(INPUT, number), self.settings.input_jitter)
             warped = input_jitter.apply(warped, change)
-        in_frame, priority = (
+        beyond, priority = (
             None if part is None else augment.read_mask(part, matrix, resolution, face.size)
             for part in (face.in_frame, face.priority)
         )
         numbers = face.expression
         if numbers is not None:
             numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
-        in_frame = 255 if in_frame is None else in_frame
+        in_frame = 255 if beyond is None else beyond
         return _Sample(warped, target, mask, in_frame, priority, numbers)
 
     def _recolored(

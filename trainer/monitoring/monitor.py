@@ -73,7 +73,7 @@ class Monitor:
     ) -> None:
         self._session, self._line, self._faces = session, line, faces
         self._validation, self._settings = validation, settings
-        self._predictor = FacePredictor(session.model)
+        self._predictor = FacePredictor(session.output_model)
         self._log = ValidationLog(settings.folder / "progress.csv")
         self._preview_due = Every(settings.preview_minutes)
         self._validation_due = Every(settings.validation_minutes, VALIDATION_SHARE)
