@@ -219,6 +219,12 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=SAMPLES,
     )
+    blur_out_mask: bool = opt(
+        False,
+        help="blur the target outside of the face, so that nothing of it has to be learned",
+        seldom=True,
+        group=SAMPLES,
+    )
     save_minutes: float = opt(
         10.0, help="minutes between two saves", low=0.001, seldom=True, group=OUTPUT
     )
