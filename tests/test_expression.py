@@ -39,10 +39,26 @@ def numbers(info, person):
 # --- the numbers
 
 
+def shut_eyes(amount):
+    """The 3-D head with its lids closed by a part."""
+    head = open_mouth(0)
+    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+        head[upper] += amount * (head[lower] - head[upper])
+    return face(head=head)
+
+
 def test_an_opening_is_a_share_of_the_persons_own_range():
-    person = expression.Range.of(speaking(amount) for amount in np.linspace(0, 1, 101))
-    lips = [numbers(speaking(amount), person)["lips"] for amount in (0, 0.02, 0.5, 0.98, 1)]
-    assert lips == pytest.approx([0, 0, 0.5, 1, 1], abs=0.03)
+    person = expression.Range.of(shut_eyes(amount) for amount in np.linspace(0, 0.9, 101))
+    lids = [numbers(shut_eyes(amount), person)["left lids"] for amount in (0.9, 0.45, 0)]
+    assert lids == pytest.approx([0, 0.5, 1], abs=0.03)
+
+
+def test_the_lips_opening_is_the_same_for_everyone():
+    lips = []
+    for most in (0.3, 1):
+        person = expression.Range.of(speaking(amount) for amount in np.linspace(0, most, 20))
+        lips.append(numbers(speaking(0.3), person)["lips"])
+    assert lips[0] == lips[1] == pytest.approx(marks.mouth_opening(speaking(0.3).landmarks) / 0.3)
 
 
 def test_what_never_changes_is_in_the_middle():
@@ -235,4 +251,4 @@ def test_faces_of_one_expression_have_numbers():
     """No range to count from: every opening is 0.5, and nothing is divided by zero."""
     person = expression.Range.of([face()] * 3)
     assert np.isfinite(expression.expression(face(), person)).all()
-    assert numbers(face(), person)["lips"] == 0.5
+    assert numbers(face(), person)["left brow"] == 0.5
