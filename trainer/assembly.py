@@ -12,6 +12,7 @@ from trainer.average import WeightAverage
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
 from trainer.monitoring.monitor import MonitorSettings
+from trainer.monitoring.verdict import StopRule
 from trainer.options import PRESETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
 from trainer.step import TrainStep, UpdateSettings
@@ -115,13 +116,20 @@ def sampler_settings(options: TrainOptions, model: ModelBase) -> SamplerSettings
         draw_landmarks=options.debug,
         input_jitter=options.input_jitter,
         color_transfer=options.train_color_transfer,
+        blur_background=options.blur_out_mask,
         with_priority=model.options.eyes_mouth_priority > 0,
         with_expression=model.options.expression_head,
     )
 
 
 def monitor_settings(options: TrainOptions) -> MonitorSettings:
-    """Return what is shown and recorded while the model trains."""
+    """Return what is shown and recorded while the model trains, and when that ends it.
+
+    Raises
+    ------
+    UsageError
+        If `--stop-when` is not as it should be.
+    """
     return MonitorSettings(
         folder=options.model_dir,
         window=options.preview,
@@ -129,4 +137,5 @@ def monitor_settings(options: TrainOptions) -> MonitorSettings:
         preview_history=options.preview_history,
         validation_minutes=options.measure_minutes,
         tensorboard=options.tensorboard,
+        stop_rule=StopRule.parse(options.stop_when),
     )

@@ -29,6 +29,7 @@ NOT_SAVED = frozenset({
     "mixed_precision",
     "target_iter",
     "target_minutes",
+    "stop_when",
     "swap_sides",
 })
 
@@ -196,6 +197,11 @@ class TrainOptions(DeviceOptions):
         low=0,
         group=TRAINING,
     )
+    stop_when: str | None = opt(
+        None,
+        help="stop at this swap quality (0.8), when it stalls (stalled:5 measurements), or both",
+        group=TRAINING,
+    )
     seed: int | None = opt(None, help="seed of reproducible samples", low=0, group=TRAINING)
     random_flip: bool = opt(
         True,
@@ -226,6 +232,12 @@ class TrainOptions(DeviceOptions):
         "none",
         help="show src in colors of random dst faces, by a random part of the way",
         choices=("none", *COLORS.names),
+        seldom=True,
+        group=SAMPLES,
+    )
+    blur_out_mask: bool = opt(
+        False,
+        help="blur the target outside of the face, so that nothing of it has to be learned",
         seldom=True,
         group=SAMPLES,
     )
