@@ -10,7 +10,7 @@ from facelib.color_transfer import COLORS
 from facelib.faceset import Faceset
 from facelib.held_out import HeldOut
 from facelib.types import FaceType
-from trainer.data import input_jitter, recolor
+from trainer.data import background, input_jitter, recolor
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.data.split import make_samplers
 from utils.images import to_float
@@ -165,3 +165,37 @@ def test_src_gets_colors_of_dst_in_input_and_target_alike(faceset, tmp_path):
         error = np.abs(np.clip(expected, 0, 255) - after.warped[i].reshape(-1, 3))
         assert error.max() < 1.5
     check_repeatable(on.src, again.src)
+
+
+def test_the_blur_outside_of_the_face_is_the_mean_of_the_outside():
+    rng = np.random.default_rng(5)
+    pixels = rng.integers(0, 120, (96, 96, 4), dtype=np.uint8)
+    rows, columns = np.indices((96, 96)) - 47.5
+    radius = np.hypot(rows, columns)
+    pixels[radius < 30] = 255
+    pixels[radius >= 30, 3] = 0
+    got = background.blur_outside(pixels)
+    assert (got[radius < 30] == 255).all()
+    outside = (radius >= 30).astype(np.float64)
+    weights = gaussian_filter(outside, 4, mode="nearest", truncate=6)
+    sums = gaussian_filter(
+        pixels[..., :3] * outside[..., None], (4, 4, 0), mode="nearest", truncate=6
+    )
+    expected = sums / np.maximum(weights, 1e-9)[..., None]
+    far = radius > 30 + 4 + 1.5
+    assert np.abs(got[..., :3] - expected)[far].max() < 1
+    between = (radius > 31) & (radius < 32)  # fading: nearer to the blurred version than before
+    before, after = (np.abs(image[..., :3] - expected)[between].mean() for image in (pixels, got))
+    assert 0.2 * before < after < 0.9 * before
+
+
+def test_blur_out_mask_changes_the_target_and_nothing_else(faceset, plain):
+    settings = FULL_64._replace(blur_background=True)
+    sampler, again = (Sampler(faceset, settings, (1,)) for _ in range(2))
+    off, on = plain.batch(0, 8), sampler.batch(0, 8)
+    assert changed_parts(on, off) == {"target"}
+    difference = np.abs(on.target.astype(int) - off.target).mean(axis=3, keepdims=True)
+    assert difference[off.mask == 255].max() <= 2
+    assert difference[off.mask == 0].mean() > 1
+    assert (sampler.plain(0) == plain.plain(0)).all()
+    check_repeatable(sampler, again)

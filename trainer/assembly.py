@@ -55,7 +55,9 @@ def open_session(options: TrainOptions) -> TrainingSession:
             schedule.learning_rate,
             options.clip_gradients,
             strategy,
-            UpdateSettings(options.optimizer, schedule.warm_up, options.lr_dropout),
+            UpdateSettings(
+                options.optimizer, schedule.warm_up, options.lr_dropout, options.accumulate
+            ),
             average,
         )
     save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))
@@ -112,6 +114,7 @@ def sampler_settings(options: TrainOptions, model: ModelBase) -> SamplerSettings
         draw_landmarks=options.debug,
         input_jitter=options.input_jitter,
         color_transfer=options.train_color_transfer,
+        blur_background=options.blur_out_mask,
         with_priority=model.options.eyes_mouth_priority > 0,
         with_expression=model.options.expression_head,
     )

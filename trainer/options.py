@@ -129,6 +129,14 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    accumulate: int = opt(
+        1,
+        help="batches per iteration, one after the other: a larger batch in the same memory",
+        low=1,
+        high=64,
+        seldom=True,
+        group=TRAINING,
+    )
     lr_dropout: float = opt(
         0.0,
         help="share of the weights that an iteration leaves as they are, at random, as 0.7",
@@ -208,6 +216,12 @@ class TrainOptions(DeviceOptions):
         "none",
         help="show src in colors of random dst faces, by a random part of the way",
         choices=("none", *COLORS.names),
+        seldom=True,
+        group=SAMPLES,
+    )
+    blur_out_mask: bool = opt(
+        False,
+        help="blur the target outside of the face, so that nothing of it has to be learned",
         seldom=True,
         group=SAMPLES,
     )

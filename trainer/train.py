@@ -91,7 +91,7 @@ def _train(
     """Train until a target is reached or the user asks to stop, and save."""
     save.save(session)  # if this fails, better now than after hours
     line = ProgressLine(session)
-    loader = BatchLoader(samplers.src, samplers.dst, session.batch_size, first=session.iteration)
+    loader = BatchLoader(samplers.src, samplers.dst, session.samples, first=session.iteration)
     faces, validation = PreviewFaces(samplers.src, samplers.dst), _validation(samplers, settings)
     monitor = Monitor(session, line, faces, validation, settings)
     runner = StepRunner(session, loader, line)

@@ -1,6 +1,6 @@
 """`--train-color-transfer`: src faces in the colors of dst's, by a random part of the way.
 
-The network is to draw src in the light of the footage, so src is moved towards dst: as each sample
+The network is to draw src in the light of the footage, so src is moved toward dst: as each sample
 has another partner and another strength, src is learned in all colors from its own to dst's. Dst
 stays as it is, since conversion shows the network nothing but dst in its own colors.
 """

@@ -21,6 +21,7 @@ from facelib.geometry import apply, crop_matrix, crop_side, warp_face
 from facelib.types import FaceType
 from models.base import Batch
 from trainer.data import augment, input_jitter, recolor
+from trainer.data.background import blur_outside
 from trainer.data.recolor import FaceColors
 from utils.errors import InputError, UserError
 from utils.images import Image
@@ -41,6 +42,8 @@ class PreparedFace(NamedTuple):
     ----------
     pixels : (k, k, 4) uint8
         BGR and hull mask, reduced from `size` to k pixels.
+    target : (k, k, 4) uint8
+        What samples should become: `pixels`, or those with a blurred background.
     in_frame : (k, k) uint8 or None
         0 where the image is mirrored because the frame ends, else 255; None when it ends nowhere.
     priority : (64, 64) uint8 or None
@@ -58,6 +61,7 @@ class PreparedFace(NamedTuple):
     """
 
     pixels: Image
+    target: Image
     in_frame: Image | None
     priority: Image | None
     expression: np.ndarray | None
@@ -65,6 +69,11 @@ class PreparedFace(NamedTuple):
     size: int
     crop: np.ndarray
     mirrored_crop: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return self.pixels.nbytes * (1 if self.target is self.pixels else 2)
 
 
 class Pick(NamedTuple):
@@ -85,6 +94,8 @@ class SamplerSettings(NamedTuple):
         Strength of `trainer.data.input_jitter`; 0 is none.
     color_transfer : str
         How a sampler with partners recolors its samples, or "none".
+    blur_background : bool
+        Whether targets are blurred outside of the hull.
     """
 
     face_type: FaceType
@@ -96,6 +107,7 @@ class SamplerSettings(NamedTuple):
     with_expression: bool = False
     input_jitter: float = 0.0
     color_transfer: str = "none"
+    blur_background: bool = False
 
 
 class _Sample(NamedTuple):
@@ -227,21 +239,23 @@ class Sampler:
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
         resolution = self.settings.resolution
-        images = augment.sample(face.pixels, matrix, jitter.nodes, resolution, face.size)
+        images = augment.sample(
+            face.pixels, matrix, jitter.nodes, resolution, face.size, target=face.target
+        )
         mask = cv2.extractChannel(images[1], 3)
         warped, target = (cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in images)
         warped, target = self._recolored(number, face, warped, target)
         if self.settings.input_jitter:
             change = input_jitter.draw(self._rng(INPUT, number), self.settings.input_jitter)
             warped = input_jitter.apply(warped, change)
-        in_frame, priority = (
+        beyond, priority = (
             None if part is None else augment.read_mask(part, matrix, resolution, face.size)
             for part in (face.in_frame, face.priority)
         )
         numbers = face.expression
         if numbers is not None:
             numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
-        in_frame = 255 if in_frame is None else in_frame
+        in_frame = 255 if beyond is None else beyond
         return _Sample(warped, target, mask, in_frame, priority, numbers)
 
     def _recolored(
@@ -281,9 +295,9 @@ class Sampler:
             if self._expressions is not None:
                 face = face._replace(expression=self._expressions[index])
             with self._lock:
-                if index not in self._cache and face.pixels.nbytes <= self._room:
+                if index not in self._cache and face.nbytes <= self._room:
                     self._cache[index] = face
-                    self._room -= face.pixels.nbytes
+                    self._room -= face.nbytes
         return face
 
 
@@ -319,7 +333,8 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
         in_frame = cv2.resize(in_frame, (kept, kept), interpolation=cv2.INTER_AREA)
     priority = _priority(landmarks, size) if settings.with_priority else None
     colors = recolor.face_colors(pixels) if settings.color_transfer != "none" else None
-    return PreparedFace(pixels, in_frame, priority, None, colors, size, crop, mirrored)
+    target = blur_outside(pixels) if settings.blur_background else pixels
+    return PreparedFace(pixels, target, in_frame, priority, None, colors, size, crop, mirrored)
 
 
 def _priority(landmarks: np.ndarray, size: int) -> Image:
