@@ -36,7 +36,6 @@ from utils.images import Image, to_float, to_uint8
 T = TypeVar("T")
 
 FACES = 32
-OUTLIERS = 2  # percent of the faces at each end, which do not count as the range of an opening
 LEAST = {"mouth": LEAST_MOVEMENT, "eye": LEAST_MOVEMENT, "gaze": LEAST_GAZE}
 Network = Any
 """A recognizer or a landmarker; each registry's package describes its kind."""
@@ -202,8 +201,7 @@ def pick_expressions(faces: FaceFiles, most: int) -> np.ndarray:
     free = np.ones(len(faces), bool)
     for opening in (mouth_opening, eye_opening):
         values = np.array([opening(info.landmarks) for _, info in faces])
-        low, high = np.percentile(values, (OUTLIERS, 100 - OUTLIERS))
-        for wanted in np.linspace(low, high, most // 2):
+        for wanted in np.linspace(values.min(), values.max(), most // 2):
             free[np.where(free, np.abs(values - wanted), np.inf).argmin()] = False
     return np.flatnonzero(~free)
 
