@@ -38,6 +38,8 @@ class SamplerSettings(NamedTuple):
         How a sampler with partners recolors its samples, or "none".
     blur_background : bool
         Whether targets are blurred outside of the hull.
+    uniform_pose, uniform_expression : bool
+        Whether rare directions and rare expressions are shown more often.
     """
 
     face_type: FaceType
@@ -50,6 +52,8 @@ class SamplerSettings(NamedTuple):
     input_jitter: float = 0.0
     color_transfer: str = "none"
     blur_background: bool = False
+    uniform_pose: bool = False
+    uniform_expression: bool = False
 
 
 class PreparedFace(NamedTuple):

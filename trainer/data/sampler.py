@@ -14,14 +14,20 @@ import numpy as np
 from facelib import expression
 from facelib.faceset import FaceFiles
 from models.base import Batch
-from trainer.data import augment, input_jitter, recolor
+from trainer.data import augment, input_jitter, recolor, uniform
 from trainer.data.prepared_face import PreparedFace, check_face_types, prepare
 from trainer.data.prepared_face import SamplerSettings as SamplerSettings
+from trainer.data.uniform import WeightedRounds
 from utils.errors import InputError
 from utils.images import Image
 
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
-ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4  # purposes of a random stream; 2: `yaw_matching`
+ORDER, CHANGE, INPUT, COLOR = (
+    0,
+    1,
+    3,
+    4,
+)  # purposes of a random stream; 2 and 5 are used elsewhere
 
 
 class Pick(NamedTuple):
@@ -53,7 +59,7 @@ class Sampler:
         Numbers from 0 on; the same numbers give the same samples.
     picks : callable
         (first, count) -> what samples first..first + count show; by default every face once in
-        each round, in a new order.
+        each round, in a new order, or as often as `trainer.data.uniform` says.
     cache_bytes : int
         Images are kept up to this size; the others are read again at each use. Nothing is evicted:
         samples come in shuffled rounds, so the least recently used image is needed next.
@@ -79,7 +85,7 @@ class Sampler:
         self.faces = faces
         self.settings = settings
         self.seed = tuple(seed)
-        self.picks = picks or self._shuffled
+        self.picks = picks or self._in_rounds
         self._partners = partners if settings.color_transfer != "none" else None
         self.failures: list[str] = []
         self._unreadable: set[int] = set()
@@ -87,8 +93,13 @@ class Sampler:
         self._room = cache_bytes
         self._lock = Lock()
         self._expressions: np.ndarray | None = None
-        if settings.with_expression:
+        self._weighted: WeightedRounds | None = None
+        pose, openings = settings.uniform_pose, settings.uniform_expression
+        if settings.with_expression or pose or openings:
             self._expressions = expression.expressions([info for _, info in faces])
+        if self._expressions is not None and (pose or openings):
+            weights = uniform.weights(self._expressions, pose=pose, expression=openings)
+            self._weighted = WeightedRounds(weights, seed)
 
     def batch(self, number: int, size: int) -> Batch:
         """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255."""
@@ -134,9 +145,11 @@ class Sampler:
             for i, pick in enumerate(self.picks(first, count))
         ]
 
-    def _shuffled(self, first: int, count: int) -> list[Pick]:
-        """Return which faces samples first..first + count show: every face once in each round."""
-        total = len(self.faces)
+    def _in_rounds(self, first: int, count: int) -> list[Pick]:
+        """Return what samples first..first + count show, unless another function picks."""
+        if self._weighted is not None:
+            return [Pick(index) for index in self._weighted(first, count)]
+        total = len(self.faces)  # every face once in each round
         rounds = range(first // total, (first + count - 1) // total + 1)
         shuffled = np.concatenate([self._rng(ORDER, i).permutation(total) for i in rounds])
         start = first % total
@@ -215,7 +228,7 @@ class Sampler:
         face = self._cache.get(index)
         if face is None:
             face = prepare(self.faces[index][0], self.settings)
-            if self._expressions is not None:
+            if self.settings.with_expression and self._expressions is not None:
                 face = face._replace(expression=self._expressions[index])
             with self._lock:
                 if index not in self._cache and face.nbytes <= self._room:
