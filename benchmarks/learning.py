@@ -78,7 +78,7 @@ def train(
     session: TrainingSession, options: TrainOptions, budget: float, last: int, every: int
 ) -> Iterator[Point]:
     """Train until the CPU seconds or iterations are used up; yield each measurement."""
-    model, size = session.model, session.batch_size
+    model, size = session.model, session.samples
     folders = options.training_data_src_dir, options.training_data_dst_dir
     parts = [
         split(folder, expressive=side == "dst")

@@ -12,7 +12,14 @@ from models.backend import keras
 from models.blocks import depth_to_space, upscale
 
 SIZES = classic.Sizes(
-    side=96, downs=(48, 96, 192, 288), code=128, inner=192, out=192, image=(144, 96), mask=()
+    side=96,
+    downs=(48, 96, 192, 288),
+    code=128,
+    inner=192,
+    out=192,
+    image=(144, 64),
+    mask=(),
+    kernel=3,
 )
 
 
@@ -24,6 +31,9 @@ class Quick96(classic.Classic):
         "learning_rate": 5e-4,
         "expression_head": True,
         "eyes_mouth_priority": 3.0,
+        "train_color_transfer": "mkl",
+        "input_jitter": 0.15,
+        "average_weights": 0.999,
     }
     face_type = FaceType.FULL
     base_erode = 30

@@ -10,14 +10,14 @@ from support.training import make_people, toy_settings
 from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from models.base import Batch
-from trainer import memory
+from trainer import memory, train
 from trainer.assembly import open_samplers, open_session
 from trainer.average import WeightAverage
 from trainer.monitoring.monitor import Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
 from trainer.optimizer import AdaBelief, Adam
 from trainer.progress import ProgressLine
-from trainer.step import TrainStep
+from trainer.step import TrainStep, UpdateSettings
 from utils.images import read_image
 
 
@@ -224,3 +224,34 @@ def test_another_optimizer_starts_afresh_with_a_word(settings, capsys):
     state = open_session(settings(optimizer="adabelief")).step.optimizer.state()
     assert state["steps"] == 2
     assert state["s/0"].any()
+
+
+# --- batches
+
+
+def test_accumulated_batches_learn_as_one_large_batch_does():
+    models, results = [toy(), toy()], []
+    for model, parts in zip(models, (1, 3), strict=True):
+        step = TrainStep(model, 0.01, 0.5, update=UpdateSettings(accumulate=parts))
+        results.append([list(step(*sides(number, size=6)).losses.values()) for number in range(5)])
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-5)
+    np.testing.assert_allclose(flat(models[1]), flat(models[0]), atol=1e-5)
+    poisoned = models[1].networks["decoder_dst"].trainable_variables[-1]
+    poisoned.assign(tf.fill(poisoned.shape, np.nan))
+    before = flat(models[1])
+    assert not step(*sides(9, size=6)).finite
+    np.testing.assert_array_equal(flat(models[1]), before)
+
+
+def test_a_whole_training_with_accumulated_batches_sees_the_same_samples(settings, tmp_path):
+    generations = []
+    for folder, chosen in (
+        ("one", {"batch_size": 4}),
+        ("parts", {"batch_size": 2, "accumulate": 2}),
+    ):
+        train.run(settings(model_dir=tmp_path / folder, target_iter=3, **chosen))
+        generations.append(checkpoint.load_newest(tmp_path / folder))
+    one, parts = generations
+    assert parts.iteration == 3
+    assert parts.options["batch_size"] == 2
+    np.testing.assert_allclose(parts.history(), one.history(), rtol=1e-4)

@@ -12,6 +12,7 @@ from trainer.average import WeightAverage
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
 from trainer.monitoring.monitor import MonitorSettings
+from trainer.monitoring.verdict import StopRule
 from trainer.options import PRESETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
 from trainer.step import TrainStep, UpdateSettings
@@ -54,7 +55,9 @@ def open_session(options: TrainOptions) -> TrainingSession:
             schedule.learning_rate,
             options.clip_gradients,
             strategy,
-            UpdateSettings(options.optimizer, schedule.warm_up, options.lr_dropout),
+            UpdateSettings(
+                options.optimizer, schedule.warm_up, options.lr_dropout, options.accumulate
+            ),
             average,
         )
     save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))
@@ -120,7 +123,13 @@ def sampler_settings(options: TrainOptions, model: ModelBase) -> SamplerSettings
 
 
 def monitor_settings(options: TrainOptions) -> MonitorSettings:
-    """Return what is shown and recorded while the model trains."""
+    """Return what is shown and recorded while the model trains, and when that ends it.
+
+    Raises
+    ------
+    UsageError
+        If `--stop-when` is not as it should be.
+    """
     return MonitorSettings(
         folder=options.model_dir,
         window=options.preview,
@@ -128,4 +137,5 @@ def monitor_settings(options: TrainOptions) -> MonitorSettings:
         preview_history=options.preview_history,
         validation_minutes=options.measure_minutes,
         tensorboard=options.tensorboard,
+        stop_rule=StopRule.parse(options.stop_when),
     )

@@ -29,6 +29,7 @@ NOT_SAVED = frozenset({
     "mixed_precision",
     "target_iter",
     "target_minutes",
+    "stop_when",
     "swap_sides",
 })
 
@@ -128,6 +129,14 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    accumulate: int = opt(
+        1,
+        help="batches per iteration, one after the other: a larger batch in the same memory",
+        low=1,
+        high=64,
+        seldom=True,
+        group=TRAINING,
+    )
     lr_dropout: float = opt(
         0.0,
         help="share of the weights that an iteration leaves as they are, at random, as 0.7",
@@ -170,6 +179,11 @@ class TrainOptions(DeviceOptions):
         0.0,
         help="stop after this many minutes of training, earlier runs included (0: no limit)",
         low=0,
+        group=TRAINING,
+    )
+    stop_when: str | None = opt(
+        None,
+        help="stop at this swap quality (0.8), when it stalls (stalled:5 measurements), or both",
         group=TRAINING,
     )
     seed: int | None = opt(None, help="seed of reproducible samples", low=0, group=TRAINING)

@@ -139,7 +139,7 @@ class StepRunner:
                 "smaller model (--lightweight, a lower resolution) in another --model-dir"
             )
         session.set_batch_size(smaller)
-        self._loader.resize(smaller)
+        self._loader.resize(session.samples)
         self._line.restart()
         console.warn(f"not enough memory for a batch size of {size}; continuing with {smaller}")
 

@@ -46,7 +46,7 @@ class TrainingSession:
     Attributes
     ----------
     batch_size : int
-        Samples of each side per step; 0 until it is chosen, when the options leave it open.
+        Samples of each side per batch; 0 until it is chosen, when the options leave it open.
     seed : int
         Source of this run's randomness.
     iteration : int
@@ -87,6 +87,11 @@ class TrainingSession:
     def output_model(self) -> ModelBase:
         """The model that is shown, measured and saved: the average, if one is kept."""
         return self.model if self.step.average is None else self.step.average.model
+
+    @property
+    def samples(self) -> int:
+        """Samples of each side per step: as many batches as are accumulated."""
+        return self.batch_size * self.step.accumulate
 
     @property
     def networks(self) -> list[keras.Model]:

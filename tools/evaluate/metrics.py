@@ -13,10 +13,6 @@ from facelib.landmarks import inter_ocular
 INNER = slice(17, 68)  # brows, nose, eyes, mouth: what a swap changes; the jaw is mostly dst's
 EYE_CORNERS = (36, 45)
 
-# dst must move by more than the landmarker's own noise, or the correlation is one of noise
-LEAST_MOVEMENT = 0.008  # of the inter-ocular distance, standard deviation within shots
-LEAST_FRAMES = 10  # fewer say nothing about a correlation
-
 CUT_DIFFERENCE = 25  # mean absolute gray difference of neighboring thumbnails that makes a cut
 CUT_JUMP = 2.0  # ... or the followed face jumps this many inter-ocular distances
 
@@ -61,33 +57,6 @@ def label_runs(indices: np.ndarray, shots: np.ndarray) -> np.ndarray:
 def eye_distances(landmarks: np.ndarray) -> np.ndarray:
     """Return the inter-ocular distance of each of (n, 68, 2) faces, (n,) float."""
     return np.array([inter_ocular(face) for face in landmarks], float)
-
-
-def within_shots(values: np.ndarray, shots: np.ndarray) -> np.ndarray:
-    """Return `values` minus the mean of their shot.
-
-    So only movement counts when shots are pooled: two shots with a wide and a closed mouth would
-    otherwise give a high correlation to a result that never moves.
-    """
-    values = np.asarray(values, float)
-    means = np.array([values[shots == shot].mean() for shot in range(shots.max(initial=0) + 1)])
-    return values - means[shots]
-
-
-def following(result: np.ndarray, dst: np.ndarray, shots: np.ndarray) -> tuple[float, float]:
-    """Return how dst's movement is followed: Pearson correlation, and gain (1 = as far as dst).
-
-    Both are NaN with too few frames or when dst does not move, and 0 when the result does not.
-    """
-    if len(dst) < LEAST_FRAMES:
-        return np.nan, np.nan
-    ours, theirs = within_shots(result, shots), within_shots(dst, shots)
-    if theirs.std() < LEAST_MOVEMENT:
-        return np.nan, np.nan
-    if ours.std() < 1e-9:  # rounding leaves a little even of a constant
-        return 0.0, 0.0
-    shared = float((ours * theirs).mean())
-    return shared / float(ours.std() * theirs.std()), shared / float(theirs.var())
 
 
 def pose_error(result: np.ndarray, dst: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from facelib import similarity
+from facelib.following import following
 from facelib.geometry import pose
 from facelib.landmarks import eye_opening, mouth_opening
 from tools.evaluate import metrics
@@ -198,7 +199,7 @@ def _expression(frames: ComparedFrames) -> dict[str, float]:
     result, dst, shots = frames.result_faces, frames.dst_faces, frames.shots
     openings = [frames.standing_still(values) for values in result.openings()]
     mouth, eyes = (
-        metrics.following(values, dst_values, shots)
+        following(values, dst_values, shots)
         for values, dst_values in zip(openings, FaceTrack.of(frames.dst).openings(), strict=True)
     )
     turned = frames.with_failures(metrics.pose_error(result.poses(), dst.poses()), NOT_FOUND_POSE)
