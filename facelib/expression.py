@@ -5,7 +5,7 @@ counted from each person's own range, so that 0 is as closed and 1 as open as th
 ever are, whatever the shape of the eyes. Lips and angles mean the same for everyone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +84,12 @@ def expression(face: FaceInfo, person: Range) -> np.ndarray:
     if face.iris is not None and openings[:2].mean() > SHUT:
         looks = 0.5 + gaze(face.landmarks, face.iris) / GAZE / 2
     return np.clip(np.r_[openings, angles, looks], 0, 1)
+
+
+def expressions(faces: Sequence[FaceInfo]) -> np.ndarray:
+    """Return the numbers of all faces of a person, (n, 10), counted from that person's range."""
+    person = Range.of(faces)
+    return np.array([expression(face, person) for face in faces])
 
 
 def mirror(numbers: np.ndarray) -> np.ndarray:

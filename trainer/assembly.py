@@ -117,6 +117,8 @@ def sampler_settings(options: TrainOptions, model: ModelBase) -> SamplerSettings
         input_jitter=options.input_jitter,
         color_transfer=options.train_color_transfer,
         blur_background=options.blur_out_mask,
+        uniform_pose=options.uniform_pose,
+        uniform_expression=options.uniform_expression,
         with_priority=model.options.eyes_mouth_priority > 0,
         with_expression=model.options.expression_head,
     )

@@ -241,6 +241,18 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=SAMPLES,
     )
+    uniform_pose: bool = opt(
+        False,
+        help="show faces in rare directions more often",
+        seldom=True,
+        group=SAMPLES,
+    )
+    uniform_expression: bool = opt(
+        False,
+        help="show rare expressions, such as shut eyes or an open mouth, more often",
+        seldom=True,
+        group=SAMPLES,
+    )
     save_minutes: float = opt(
         10.0, help="minutes between two saves", low=0.001, seldom=True, group=OUTPUT
     )
