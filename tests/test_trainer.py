@@ -150,7 +150,7 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
         keras.utils.set_random_seed(1)
         step = TrainStep(Toy(ToyOptions()), 0.01, clip)
         step.optimizer.apply = lambda gradients, clip=clip: received.update({clip: gradients})
-        step._step(*(Batch(*map(tf.constant, batch)) for batch in (src, dst)))
+        step._step(*(batch.map(tf.constant) for batch in (src, dst)))
     plain, short, same = (
         np.concatenate([g.numpy().ravel() for g in gradients])
         for gradients in (received[0.0], received[1e-3], received[1e3])
@@ -161,7 +161,7 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
 
 
 def floats(batch):
-    return Batch(*(array.astype(np.float32) / 255 for array in batch))
+    return batch.map(lambda array: array.astype(np.float32) / 255)
 
 
 @pytest.mark.parametrize("preset", ["fast", "original"])
