@@ -132,7 +132,7 @@ TOPICS = {
     "models": "models:MODELS",
     "modes": "converters:BLENDS",
     "masks": "converters:MASKS",
-    "colors": "converters:COLORS",
+    "colors": "facelib.color_transfer:COLORS",
     "sorting": "sorter:METHODS",
     "detectors": "facelib.detectors:DETECTORS",
     "landmarkers": "facelib.landmarkers:LANDMARKERS",

@@ -23,13 +23,13 @@ device.select(device.DeviceOptions(cpu_only=True))
 import numpy as np
 import test_mask_history as drawn
 
-from converters import COLORS
 from converters import predictor as predictors
 from converters.blending.blender import Blender
 from converters.look import Look
 from converters.pipeline import Pipeline
 from converters.predictor import Predictor
 from facelib import geometry
+from facelib.color_transfer import COLORS
 from facelib.faceset import FaceInfo, Faceset
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType

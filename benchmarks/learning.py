@@ -31,10 +31,10 @@ from facelib.faceset import FaceFiles, Faceset
 from facelib.similarity import masked_ssim, spread_out
 from models import MODELS, fast_convolution
 from models.base import ModelBase
-from trainer.assembly import open_session
+from trainer.assembly import open_session, sampler_settings
 from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Sampler, SamplerSettings
-from trainer.options import options_class
+from trainer.options import TrainOptions, options_class
 from trainer.session import TrainingSession
 
 Point = dict[str, Any]
@@ -75,19 +75,20 @@ class HeldOutSSIM:
 
 
 def train(
-    session: TrainingSession, folders: Sequence[Path], budget: float, last: int, every: int
+    session: TrainingSession, options: TrainOptions, budget: float, last: int, every: int
 ) -> Iterator[Point]:
     """Train until the CPU seconds or iterations are used up; yield each measurement."""
-    model, size = session.model, session.batch_size
+    model, size = session.model, session.samples
+    folders = options.training_data_src_dir, options.training_data_dst_dir
     parts = [
         split(folder, expressive=side == "dst")
         for side, folder in zip(held_out.SIDES, folders, strict=True)
     ]
-    measure = HeldOutSSIM(model, [measured for _, measured in parts])
-    settings = SamplerSettings(model.face_type, model.resolution)
-    src, dst = (
-        Sampler(trained, settings, (session.seed, side)) for side, (trained, _) in enumerate(parts)
-    )
+    measure = HeldOutSSIM(session.output_model, [measured for _, measured in parts])
+    settings = sampler_settings(options, model)
+    (src_faces, _), (dst_faces, _) = parts
+    dst = Sampler(dst_faces, settings, (session.seed, 1))
+    src = Sampler(src_faces, settings, (session.seed, 0), partners=dst)
     used = 0.0
     losses: list[list[float]] = []
     with BatchLoader(src, dst, size, first=session.iteration) as loader:
@@ -142,9 +143,9 @@ def main() -> None:
     )
     session = open_session(options)
     if not chosen.plain:
-        fast_convolution.accelerate(session.model.networks.values())
+        fast_convolution.accelerate(session.networks)
     curve = []
-    for point in train(session, folders, chosen.cpu_seconds, chosen.iterations, chosen.every):
+    for point in train(session, options, chosen.cpu_seconds, chosen.iterations, chosen.every):
         curve.append(point)
         chosen.output.write_text(json.dumps(curve))
         print(*(f"{name} {np.round(value, 4)}" for name, value in point.items()), flush=True)

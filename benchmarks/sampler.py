@@ -127,7 +127,17 @@ def write_faces(folder: Path, size: int) -> None:
 
 def ours(faces: Faceset, resolution: int) -> BatchMaker:
     """Make batches as training does, without threads."""
-    sampler = Sampler(faces, SamplerSettings(KIND, resolution), (1,))
+    return batches(faces, SamplerSettings(KIND, resolution))
+
+
+def jittered(faces: Faceset, resolution: int) -> BatchMaker:
+    """Make batches with `--input-jitter`."""
+    return batches(faces, SamplerSettings(KIND, resolution, input_jitter=0.15))
+
+
+def batches(faces: Faceset, settings: SamplerSettings) -> BatchMaker:
+    """Make batches with one sampler."""
+    sampler = Sampler(faces, settings, (1,))
     numbers = iter(range(1 << 30))
     return lambda: sampler.batch(next(numbers), BATCH)
 
@@ -183,6 +193,7 @@ def plain_sample(path: Path, resolution: int, rng: np.random.Generator) -> list[
 VARIANTS = {
     "plain": ("plain, from disk", plain),
     "ours": ("ours", ours),
+    "jittered": ("ours, --input-jitter 0.15", jittered),
     "threaded": ("ours, two threads", threaded),
 }
 

@@ -1,4 +1,4 @@
-"""Registries of the blend modes, mask types and color transfers."""
+"""Registries of the blend modes and mask types."""
 
 from utils.registry import Registry
 
@@ -46,30 +46,3 @@ MASKS = Registry(
     },
 )
 """Each entry is a function (Swap) -> mask, (MASK_SIDE, MASK_SIDE) float32 0..1 in the crop."""
-
-COLORS = Registry(
-    "color transfer",
-    {
-        "rct": (
-            "converters.color_transfer.rct:transfer",
-            "mean and standard deviation of each Lab channel (Reinhard): robust, gentle",
-        ),
-        "lct": (
-            "converters.color_transfer.lct:transfer",
-            "mean and covariance, by whitening and coloring",
-        ),
-        "mkl": (
-            "converters.color_transfer.mkl:transfer",
-            "mean and covariance with the least change of colors (Monge-Kantorovich)",
-        ),
-        "idt": (
-            "converters.color_transfer.idt:transfer",
-            "the whole distribution (iterative distribution transfer)",
-        ),
-        "sot": (
-            "converters.color_transfer.sot:transfer",
-            "the whole distribution in many small steps (sliced optimal transport)",
-        ),
-    },
-)
-"""Each entry is a function (face, source, reference) -> face: `converters.color_transfer`."""

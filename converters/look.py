@@ -6,7 +6,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from converters import BLENDS, COLORS, MASKS
+from converters import BLENDS, MASKS
+from facelib.color_transfer import COLORS
 from utils.errors import UsageError
 from utils.files import write_bytes
 from utils.options import from_json, opt, options_of, to_json

@@ -50,6 +50,8 @@ def _mirror_table() -> np.ndarray:
 MIRROR = _mirror_table()
 """(68,) int: landmark i of the mirrored image is landmark MIRROR[i] of the original."""
 
+SPOT_REACH = (0.6, 0.9)  # of a spot of `priority_map`, in widths and heights of its part
+SPOT_LEAST = 0.15  # distances of the eye corners: so high is even a shut eye
 FRACTION_BITS = 4  # drawing has a resolution of 1/16 pixel
 FARTHEST = 100_000  # pixels; keeps an outlier from overflowing the drawing's integers
 
@@ -75,6 +77,33 @@ def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def eye_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Fill both eyes; arguments and result as `hull_mask`."""
     return _fill(landmarks, EYES, shape)
+
+
+def priority_map(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Draw a soft spot on each eye and on the mouth: what a viewer looks at.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) float
+        Pixels.
+    shape : (height, width)
+        Size of the map.
+
+    Returns
+    -------
+    weights : (height, width, 1) float32
+        1 in the middle of a spot, 1/e where eye or mouth end, 0 far away.
+    """
+    points = np.asarray(landmarks, np.float32)
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    weights = np.zeros(shape[:2], np.float32)
+    least = SPOT_LEAST * inter_ocular(points)
+    for part in (*EYES, MOUTH):
+        x, y = points[part].mean(axis=0)
+        reach = np.maximum(np.ptp(points[part], axis=0), max(least, 1e-3)) * SPOT_REACH
+        away = ((columns - x) / reach[0]) ** 2 + ((rows - y) / reach[1]) ** 2
+        np.maximum(weights, np.exp(-away), out=weights)
+    return weights[..., None]
 
 
 def _fill(

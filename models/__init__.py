@@ -12,6 +12,10 @@ MODELS = Registry(
             "models.liaef128:LIAEF128",
             "full face, 128 pixels: compensates for heads of different shape",
         ),
+        "Quick96": (
+            "models.quick96:Quick96",
+            "full face, 96 pixels: for a CPU, a good swap in half an hour",
+        ),
         "SAE": ("models.sae:SAE", "full or half face, 64 to 256 pixels: configurable sizes"),
     },
 )

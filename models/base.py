@@ -7,20 +7,38 @@ knows nothing about files, devices, windows or questions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from facelib.types import FaceType
 from models.backend import Tensor, Variable, keras
+from utils.options import opt
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """Options of a model; a subclass adds fields with `utils.options.opt`."""
+    """Options of every model; a subclass adds its own."""
+
+    expression_head: bool = opt(
+        False,
+        help="tell the decoders how open eyes, mouth and brows are, so that they follow sooner",
+        group="Model",
+        seldom=True,
+        fixed=True,
+    )
+    eyes_mouth_priority: float = opt(
+        0.0,
+        help="extra weight of eyes and mouth in the loss; above 0 pixels and structure both count",
+        low=0,
+        high=100,
+        group="Model",
+        seldom=True,
+    )
 
 
 class Batch(NamedTuple):
-    """The samples of one side for one step; all four parts share their geometry.
+    """The samples of one side for one step; all images share their geometry.
 
     Attributes
     ----------
@@ -32,12 +50,22 @@ class Batch(NamedTuple):
         1 inside the hull of the face.
     in_frame : (N, R, R, 1) float32
         0 beyond the edge of the frame, where the target is a mirror image: no matter for a loss.
+    priority : (N, R, R, 1) float32 or None
+        1 on eyes and mouth, falling to 0 around them; None when the model does not ask for it.
+    expression : (N, 10) float32 or None
+        The numbers of `facelib.expression`, 0..1; None when the model does not ask for it.
     """
 
     warped: Tensor
     target: Tensor
     mask: Tensor
     in_frame: Tensor
+    priority: Tensor | None = None
+    expression: Tensor | None = None
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """Return the batch with a function applied to each part that there is."""
+        return Batch(*(None if part is None else function(part) for part in self))
 
 
 class Prediction(NamedTuple):
@@ -57,6 +85,9 @@ class ModelBase(ABC):
     ----------
     Options : type
         The model's options class.
+    defaults, fast : mapping of str to object
+        Options of the model or the trainer whose default is another for this model; and what the
+        preset `fast` changes beyond that.
     resolution : int
         Side of the input and output images, pixels.
     face_type : FaceType
@@ -68,6 +99,8 @@ class ModelBase(ABC):
     """
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    fast: ClassVar[Mapping[str, Any]] = {}
     face_type: FaceType = FaceType.FULL
     base_erode: int = 30
     base_blur: int = 0

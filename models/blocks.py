@@ -4,18 +4,23 @@ Layer sizes and activations are those of the classic face autoencoders (2018-201
 with stride 2 in the encoder, 3x3 convolutions with depth-to-space in the decoders, LeakyReLU 0.1.
 """
 
+from facelib import expression
 from models.backend import Tensor, keras
 
 LEAK = 0.1
+CODE_DROPOUT = 0.3  # of a code that the expression accompanies
+LOUDNESS = 4.0  # of the expression's numbers beside the code
 
 
-def downscale(x: Tensor, channels: int, name: str, *, separable: bool = False) -> Tensor:
+def downscale(
+    x: Tensor, channels: int, name: str, *, side: int = 5, separable: bool = False
+) -> Tensor:
     """(N, H, W, C) -> (N, H/2, W/2, channels): 5x5 convolution, stride 2, LeakyReLU.
 
     A separable convolution filters space and channels separately, with a tenth of the weights.
     """
     layer = keras.layers.SeparableConv2D if separable else keras.layers.Conv2D
-    x = layer(channels, 5, strides=2, padding="same", name=f"{name}_conv")(x)
+    x = layer(channels, side, strides=2, padding="same", name=f"{name}_conv")(x)
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_leaky")(x)
 
 
@@ -49,19 +54,47 @@ def to_image(x: Tensor, channels: int, activation: str, name: str) -> Tensor:
     return end(x)
 
 
-def bottleneck(x: Tensor, code: int, side: int, channels: int, name: str) -> Tensor:
-    """(N, ...) -> (N, side, side, channels) through a linear code of `code` elements."""
+def expression_head(features: Tensor) -> Tensor:
+    """(N, F) -> (N, 10): the numbers of `facelib.expression`, predicted."""
+    end = keras.layers.Dense(
+        len(expression.NAMES), activation="sigmoid", name="expression", dtype="float32"
+    )
+    return end(features)
+
+
+def bottleneck(
+    x: Tensor, code: int, side: int, channels: int, name: str, numbers: Tensor | None = None
+) -> Tensor:
+    """(N, ...) -> (N, side, side, channels) through a linear code of `code` elements.
+
+    Parameters
+    ----------
+    numbers : (N, 10) or None
+        What the face expresses, joined to the code. In training some of the code is dropped, so
+        that what follows learns to read the numbers, which mean the same for both people.
+    """
     if len(x.shape) > 2:
         x = keras.layers.Flatten(name=f"{name}_flatten")(x)
     x = keras.layers.Dense(code, name=f"{name}_code")(x)
+    if numbers is not None:
+        x = keras.layers.Dropout(CODE_DROPOUT, name=f"{name}_drop")(x)
+        loud = keras.layers.Rescaling(LOUDNESS, name=f"{name}_loud")(numbers)
+        x = keras.layers.Concatenate(name=f"{name}_with_expression")([x, loud])
     x = keras.layers.Dense(side * side * channels, name=f"{name}_dense")(x)
     return keras.layers.Reshape((side, side, channels), name=f"{name}_reshape")(x)
 
 
 def intermediate(
-    name: str, features: int, code: int, side: int, inner: int, out: int
+    name: str, features: int, code: int, side: int, inner: int, out: int, *, numbers: bool = False
 ) -> "keras.Model":
-    """Build a network from (N, features) through a code to (N, 2 * side, 2 * side, out)."""
+    """Build a network from (N, features) through a code to (N, 2 * side, 2 * side, out).
+
+    With `numbers` there is a second input, what the face expresses.
+    """
     inputs = keras.Input((features,), name="features")
-    x = bottleneck(inputs, code, side, inner, "inter")
-    return keras.Model(inputs, upscale(x, out, "inter_up"), name=name)
+    if not numbers:
+        x = bottleneck(inputs, code, side, inner, "inter")
+        return keras.Model(inputs, upscale(x, out, "inter_up"), name=name)
+    expressed = keras.Input((len(expression.NAMES),), name="expressed")
+    x = bottleneck(inputs, code, side, inner, "inter", expressed)
+    return keras.Model([inputs, expressed], upscale(x, out, "inter_up"), name=name)

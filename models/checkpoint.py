@@ -4,7 +4,8 @@
       generations/
         000012000/            appears in one rename, when all its files are on disk
           weights.npz         "encoder/0", "encoder/1", ... float32, in Keras's order
-          optimizer.npz       the optimizer state, so that training continues without a jump
+          optimizer.npz       the optimizer state, so that training continues without a jump, and
+                              "raw/encoder/0", ... where weights.npz holds averaged weights
           history.npy         (iterations, losses) float32
           options.json        the training options
           state.json          {"version": 1, "model": "H64", "iteration": 12000, ...}
@@ -21,7 +22,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from utils.files import TEMPORARY, read_record, sync, sync_folder
 
 VERSION = 1
 GENERATIONS, BACKUPS = "generations", "backups"
+RAW = "raw/"  # begins the names of the weights in training, in the optimizer's file
 Arrays = dict[str, np.ndarray]
 
 
@@ -59,15 +61,16 @@ class Generation:
 
     def weights(self) -> dict[str, list[np.ndarray]]:
         """Return the arrays of each network, in Keras's order."""
-        arrays = _read_arrays(self.path / "weights.npz")
-        networks: dict[str, list[np.ndarray]] = {}
-        for key in sorted(arrays, key=_network_and_number):
-            networks.setdefault(_network_and_number(key)[0], []).append(arrays[key])
-        return networks
+        return _by_network(_read_arrays(self.path / "weights.npz"))
+
+    def trained_weights(self) -> dict[str, list[np.ndarray]]:
+        """Return the weights from which training continues: not averaged ones."""
+        raw = _read_arrays(self.path / "optimizer.npz", lambda name: name.startswith(RAW))
+        return _by_network({n.removeprefix(RAW): a for n, a in raw.items()}) or self.weights()
 
     def optimizer(self) -> Arrays:
         """Return the optimizer state."""
-        return _read_arrays(self.path / "optimizer.npz")
+        return _read_arrays(self.path / "optimizer.npz", lambda name: not name.startswith(RAW))
 
     def history(self) -> np.ndarray:
         """Return the losses, (iterations, losses) float32."""
@@ -96,8 +99,7 @@ def save_generation(
     temporary = _temporary(folder)
     temporary.mkdir()
     try:
-        flat = {f"{name}/{i}": a for name, arrays in weights.items() for i, a in enumerate(arrays)}
-        np.savez(temporary / "weights.npz", allow_pickle=False, **flat)
+        np.savez(temporary / "weights.npz", allow_pickle=False, **flat_names(weights))
         np.savez(temporary / "optimizer.npz", allow_pickle=False, **optimizer)
         np.save(temporary / "history.npy", history.astype(np.float32), allow_pickle=False)
         _write_json(temporary / "options.json", options)
@@ -275,15 +277,15 @@ def build_model(name: str, values: Mapping[str, Any]) -> ModelBase:
     return model
 
 
-def set_weights(model: ModelBase, generation: Generation) -> None:
-    """Load a generation's weights into a model.
+def set_weights(model: ModelBase, generation: Generation, *, to_train: bool = False) -> None:
+    """Load a generation's weights into a model, averaged or to train it further.
 
     Raises
     ------
     ModelError
         If they do not fit the networks.
     """
-    saved = generation.weights()
+    saved = generation.trained_weights() if to_train else generation.weights()
     if set(saved) != set(model.networks):
         names, needed = ", ".join(sorted(saved)), ", ".join(sorted(model.networks))
         raise ModelError(f'"{generation.path}" holds the networks {names}; the model has {needed}')
@@ -312,9 +314,21 @@ def _open(path: Path) -> Generation:
     return generation
 
 
-def _read_arrays(path: Path) -> Arrays:
+def _read_arrays(path: Path, wanted: Callable[[str], bool] = lambda name: True) -> Arrays:
     with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in file.files if wanted(name)}
+
+
+def flat_names(networks: Mapping[str, list[np.ndarray]], prefix: str = "") -> Arrays:
+    """Name the arrays of networks "encoder/0", "encoder/1", ..."""
+    return {f"{prefix}{n}/{i}": a for n, arrays in networks.items() for i, a in enumerate(arrays)}
+
+
+def _by_network(arrays: Arrays) -> dict[str, list[np.ndarray]]:
+    networks: dict[str, list[np.ndarray]] = {}
+    for key in sorted(arrays, key=_network_and_number):
+        networks.setdefault(_network_and_number(key)[0], []).append(arrays[key])
+    return networks
 
 
 def _network_and_number(key: str) -> tuple[str, int]:

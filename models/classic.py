@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models import sharing
+from models import recipe, sharing
 from models.backend import Tensor, keras
 from models.base import Batch, ModelBase, ModelOptions, Prediction
-from models.blocks import bottleneck, downscale, to_image, upscale
+from models.blocks import bottleneck, downscale, expression_head, to_image, upscale
 from models.losses import dssim, gaussian_blur, mean_square
 from utils.options import opt
 
@@ -41,6 +41,8 @@ class Sizes:
         Channels after the code, at side / 16 and at side / 8.
     image, mask : sequence of int
         Channels of the decoder's three convolutions, up to the image and to its mask.
+    kernel : int
+        Side of the encoder's convolutions.
     """
 
     side: int
@@ -50,25 +52,34 @@ class Sizes:
     out: int
     image: Sequence[int]
     mask: Sequence[int]
+    kernel: int = 5
 
 
-def two_decoders(sizes: Sizes) -> dict[str, "keras.Model"]:
-    """Build a shared encoder and a decoder for each person."""
-    inputs = x = keras.Input((sizes.side, sizes.side, 3), name="face")
-    x = downscales(x, sizes.downs)
-    x = bottleneck(x, sizes.code, sizes.side // 16, sizes.inner, "inter")
-    x = upscale(x, sizes.out, "inter_up")
+def two_decoders(sizes: Sizes, *, expressive: bool) -> dict[str, "keras.Model"]:
+    """Build a shared encoder, perhaps with an expression head, and a decoder for each person."""
     return {
-        "encoder": keras.Model(inputs, x, name="encoder"),
+        "encoder": encoder(sizes, expressive=expressive),
         "decoder_src": decoder("decoder_src", sizes.out, sizes),
         "decoder_dst": decoder("decoder_dst", sizes.out, sizes),
     }
 
 
-def downscales(x: Tensor, downs: Sequence[int]) -> Tensor:
+def encoder(sizes: Sizes, *, expressive: bool) -> "keras.Model":
+    """Build a network from a face through the code to side / 8; perhaps with an expression head."""
+    inputs = keras.Input((sizes.side, sizes.side, 3), name="face")
+    features = keras.layers.Flatten(name="inter_flatten")(
+        downscales(inputs, sizes.downs, sizes.kernel)
+    )
+    numbers = expression_head(features) if expressive else None
+    x = bottleneck(features, sizes.code, sizes.side // 16, sizes.inner, "inter", numbers)
+    x = upscale(x, sizes.out, "inter_up")
+    return keras.Model(inputs, x if numbers is None else [x, numbers], name="encoder")
+
+
+def downscales(x: Tensor, downs: Sequence[int], kernel: int = 5) -> Tensor:
     """Apply a downscale block for each number of channels."""
     for number, channels in enumerate(downs, 1):
-        x = downscale(x, channels, f"down{number}")
+        x = downscale(x, channels, f"down{number}", side=kernel)
     return x
 
 
@@ -97,21 +108,32 @@ class Classic(ModelBase):
 
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Return the image loss of each side inside the mask, and the loss of each mask."""
-        image_loss = _pixel_loss if self.options.pixel_loss else _dssim_loss
-        out_src, out_dst = self.reconstruct(src.warped, dst.warped)
-        return {
-            "src": image_loss(src, out_src),
-            "dst": image_loss(dst, out_dst),
+        codes = sharing.encode(self.networks, src.warped, dst.warped, training=True)
+        out_src, out_dst = self._decode(codes)
+        losses = {
+            "src": self._image_loss(src, out_src),
+            "dst": self._image_loss(dst, out_dst),
             "src_mask": self._mask_loss(src, out_src),
             "dst_mask": self._mask_loss(dst, out_dst),
         }
+        if codes.expression is not None:
+            losses["expression"] = recipe.expression_loss(src, dst, codes.expression)
+        return losses
+
+    def _image_loss(self, side: Batch, predicted: Prediction) -> Tensor:
+        options = self.options
+        if options.eyes_mouth_priority:
+            return recipe.image_loss(side, predicted.image, options.eyes_mouth_priority)
+        return (_pixel_loss if options.pixel_loss else _dssim_loss)(side, predicted)
 
     def _mask_loss(self, side: Batch, predicted: Prediction) -> Tensor:
         return self.mask_error(side.mask * side.in_frame, predicted.mask * side.in_frame)
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Run src faces through the src path and dst faces through the dst path."""
-        codes = sharing.encode(self.networks, src, dst)
+        return self._decode(sharing.encode(self.networks, src, dst))
+
+    def _decode(self, codes: sharing.Codes) -> tuple[Prediction, Prediction]:
         outputs_src, outputs_dst = sharing.decode(self.networks, codes.src, codes.dst)
         return Prediction(*outputs_src), Prediction(*outputs_dst)
 

@@ -20,4 +20,4 @@ class DF(classic.Classic):
 
     def build(self) -> dict[str, "keras.Model"]:
         """Build the encoder and the two decoders."""
-        return classic.two_decoders(SIZES)
+        return classic.two_decoders(SIZES, expressive=self.options.expression_head)

@@ -53,4 +53,5 @@ class H64(classic.Classic):
 
     def build(self) -> dict[str, "keras.Model"]:
         """Build the encoder and the two decoders."""
-        return classic.two_decoders(LIGHT if self.options.lightweight else FULL)
+        sizes = LIGHT if self.options.lightweight else FULL
+        return classic.two_decoders(sizes, expressive=self.options.expression_head)

@@ -7,7 +7,7 @@ alone, which compensates for heads of different shape.
 from facelib.types import FaceType
 from models import classic
 from models.backend import keras
-from models.blocks import intermediate
+from models.blocks import expression_head, intermediate
 
 UPS = (512, 256, 128)
 SIZES = classic.Sizes(
@@ -25,12 +25,14 @@ class LIAEF128(classic.Classic):
 
     def build(self) -> dict[str, "keras.Model"]:
         """Build the encoder, the intermediates B and AB, and the shared decoder."""
+        head = self.options.expression_head
         inputs = keras.Input((SIZES.side, SIZES.side, 3), name="face")
         x = keras.layers.Flatten(name="flatten")(classic.downscales(inputs, SIZES.downs))
         shape = (x.shape[1], SIZES.code, SIZES.side // 16, SIZES.inner, SIZES.out)
+        outputs = [x, expression_head(x)] if head else x
         return {
-            "encoder": keras.Model(inputs, x, name="encoder"),
-            "inter_B": intermediate("inter_B", *shape),
-            "inter_AB": intermediate("inter_AB", *shape),
+            "encoder": keras.Model(inputs, outputs, name="encoder"),
+            "inter_B": intermediate("inter_B", *shape, numbers=head),
+            "inter_AB": intermediate("inter_AB", *shape, numbers=head),
             "decoder": classic.decoder("decoder", 2 * SIZES.out, SIZES),
         }

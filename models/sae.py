@@ -9,10 +9,17 @@ second or fourth pixel, not from means.
 from dataclasses import dataclass
 
 from facelib.types import FaceType
-from models import sharing
+from models import recipe, sharing
 from models.backend import Tensor, keras
 from models.base import Batch, ModelBase, ModelOptions, Prediction
-from models.blocks import bottleneck, downscale, intermediate, to_image, upscale
+from models.blocks import (
+    bottleneck,
+    downscale,
+    expression_head,
+    intermediate,
+    to_image,
+    upscale,
+)
 from models.losses import dssim, gaussian_blur, mean_square, pyramid, style
 from utils.options import opt
 
@@ -138,9 +145,12 @@ class SAE(ModelBase):
         networks = {"encoder": self._encoder(code)}
         if options.archi == "liae":
             sides, channels = [""], 4 * code
-            features, code_side = networks["encoder"].output.shape[1], self.resolution // 16
+            features, code_side = networks["encoder"].outputs[0].shape[1], self.resolution // 16
             for name in ("inter_B", "inter_AB"):
-                networks[name] = intermediate(name, features, code, code_side, 2 * code, 2 * code)
+                networks[name] = intermediate(
+                    *(name, features, code, code_side, 2 * code, 2 * code),
+                    numbers=options.expression_head,
+                )
         else:
             sides, channels = ["_src", "_dst"], code
         image, mask = 3 * (options.ed_ch_dims // 2), int(options.ed_ch_dims / 1.5)
@@ -158,12 +168,13 @@ class SAE(ModelBase):
         for stage in (1, 2, 3, 4):
             channels = 3 * options.ed_ch_dims * 2 ** (stage - 1)
             x = downscale(x, channels, f"down{stage}", separable=stage in light)
-        if options.archi == "liae":
-            x = keras.layers.Flatten(name="flatten")(x)
-        else:
-            x = bottleneck(x, code, side // 16, code, "inter")
+        liae = options.archi == "liae"
+        x = keras.layers.Flatten(name="flatten" if liae else "inter_flatten")(x)
+        numbers = expression_head(x) if options.expression_head else None
+        if not liae:
+            x = bottleneck(x, code, side // 16, code, "inter", numbers)
             x = upscale(x, code, "inter_up")
-        return keras.Model(inputs, x, name="encoder")
+        return keras.Model(inputs, x if numbers is None else [x, numbers], name="encoder")
 
     def _decoder(self, name: str, channels: int, base: int, colors: int) -> "keras.Model":
         """Build a decoder with one output per scale, the smallest first."""
@@ -179,7 +190,8 @@ class SAE(ModelBase):
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Return the image loss of each side, with styles, and the mask losses, at every scale."""
         options = self.options
-        codes = sharing.encode(self.networks, _to_network(src.warped), _to_network(dst.warped))
+        inputs = _to_network(src.warped), _to_network(dst.warped)
+        codes = sharing.encode(self.networks, *inputs, training=True)
         styled = options.face_style_power > 0 or options.bg_style_power > 0
         swapped = [codes.swap] if styled else []
         outputs_src, outputs_dst, *outputs_swap = sharing.decode(
@@ -195,14 +207,30 @@ class SAE(ModelBase):
             masks = sharing.decode(self.networks, codes.src, codes.dst, kind="m")
             losses["src_mask"] = self._mask_loss(src, masks[0])
             losses["dst_mask"] = self._mask_loss(dst, masks[1])
+        if codes.expression is not None:
+            losses["expression"] = recipe.expression_loss(src, dst, codes.expression)
         return losses
 
     def _image_loss(self, side: Batch, heads: list[Tensor]) -> Tensor:
+        if self.options.eyes_mouth_priority:
+            return self._priority_loss(side, heads)
         parts = (pyramid(part, self.scales) for part in (side.target, side.mask, side.in_frame))
         loss = 0.0
         for target, mask, in_frame, head in zip(*parts, heads, strict=True):
             soft = _soften(mask) * in_frame
             loss += self._difference(target * soft, _from_network(head) * soft)
+        return loss
+
+    def _priority_loss(self, side: Batch, heads: list[Tensor]) -> Tensor:
+        wanted = (side.target, side.mask, side.in_frame, side.priority)
+        loss = 0.0
+        for *parts, head in zip(
+            *(pyramid(part, self.scales) for part in wanted), heads, strict=True
+        ):
+            target, mask, in_frame, priority = parts
+            small = Batch(target, target, mask, in_frame, priority)
+            weight = self.options.eyes_mouth_priority
+            loss += recipe.image_loss(small, _from_network(head), weight)
         return loss
 
     def _mask_loss(self, side: Batch, heads: list[Tensor]) -> Tensor:

@@ -17,29 +17,40 @@ Networks = Mapping[str, "keras.Model"]
 
 
 class Codes(NamedTuple):
-    """Input of the decoders: src faces on the src path, dst faces on the dst and src paths."""
+    """Input of the decoders: src faces on the src path, dst faces on the dst and src paths.
+
+    Attributes
+    ----------
+    expression : (N + M, 10) float32 or None
+        What src's and dst's faces express, as the encoder sees it; None without such a head.
+    """
 
     src: Tensor
     dst: Tensor
     swap: Tensor
+    expression: Tensor | None = None
 
 
-def encode(networks: Networks, src: Tensor, dst: Tensor) -> Codes:
+def encode(networks: Networks, src: Tensor, dst: Tensor, *, training: bool = False) -> Codes:
     """Return the codes of (N, R, R, 3) src faces and (M, R, R, 3) dst faces."""
-    (code_src,), (code_dst,) = through(networks["encoder"], src, dst)
+    encoded_src, encoded_dst = through(networks["encoder"], src, dst, training=training)
+    heads = [side[1] for side in (encoded_src, encoded_dst) if len(side) > 1]
+    expression = keras.ops.concatenate(heads, axis=0) if heads else None
     if "inter_AB" not in networks:
-        return Codes(code_src, code_dst, code_dst)
-    (ab_src,), (ab_dst,) = through(networks["inter_AB"], code_src, code_dst)
-    b_dst = networks["inter_B"](code_dst)
-    return Codes(_join(ab_src, ab_src), _join(b_dst, ab_dst), _join(ab_dst, ab_dst))
+        return Codes(encoded_src[0], encoded_dst[0], encoded_dst[0], expression)
+    (ab_src,), (ab_dst,) = through(
+        networks["inter_AB"], encoded_src, encoded_dst, training=training
+    )
+    ((b_dst,),) = through(networks["inter_B"], encoded_dst, training=training)
+    return Codes(_join(ab_src, ab_src), _join(b_dst, ab_dst), _join(ab_dst, ab_dst), expression)
 
 
 def encode_swap(networks: Networks, dst: Tensor) -> Tensor:
     """Return the code of dst faces on the src path."""
-    code = networks["encoder"](dst)
+    (encoded,) = through(networks["encoder"], dst)
     if "inter_AB" not in networks:
-        return code
-    ab = networks["inter_AB"](code)
+        return encoded[0]
+    ((ab,),) = through(networks["inter_AB"], encoded)
     return _join(ab, ab)
 
 
@@ -69,14 +80,24 @@ def decode_swap(networks: Networks, code: Tensor, kind: str = "") -> list[Tensor
     return outputs
 
 
-def through(network: "keras.Model", *inputs: Tensor) -> list[list[Tensor]]:
-    """Call a network once for several batches; return the list of its outputs for each."""
-    joined = inputs[0] if len(inputs) == 1 else keras.ops.concatenate(inputs, axis=0)
-    outputs = network(joined)
+def through(
+    network: "keras.Model", *inputs: Tensor | list[Tensor], training: bool = False
+) -> list[list[Tensor]]:
+    """Call a network once for several batches; return the list of its outputs for each.
+
+    A network with several inputs gets them as a list.
+    """
+    batches = [each if isinstance(each, list) else [each] for each in inputs]
+    joined = [
+        parts[0] if len(parts) == 1 else keras.ops.concatenate(parts, axis=0)
+        for parts in zip(*batches, strict=True)
+    ]
+    outputs = network(joined if len(joined) > 1 else joined[0], training=training)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     if len(inputs) == 1:
         return [list(outputs)]
-    ends = [sum(x.shape[0] for x in inputs[:number]) for number in range(1, len(inputs))]
+    sizes = [batch[0].shape[0] for batch in batches]
+    ends = [sum(sizes[:number]) for number in range(1, len(inputs))]
     return [list(part) for part in zip(*(keras.ops.split(y, ends) for y in outputs), strict=True)]
 
 

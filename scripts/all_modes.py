@@ -18,13 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import cv2
 import numpy as np
 
-from converters import BLENDS, COLORS, MASKS, predictor
+from converters import BLENDS, MASKS, predictor
 from converters.blending.blender import Blender
 from converters.blending.crop import Crop
 from converters.blending.mask import Swap
 from converters.blending.motion import find_motions
 from converters.look import RAW_MODES, Look
 from converters.predictor import Predictor
+from facelib.color_transfer import COLORS
 from facelib.detectors import DETECTORS
 from facelib.faceset import Faceset
 from facelib.landmarkers import LANDMARKERS

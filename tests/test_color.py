@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
-from converters import COLORS
-from converters.color_transfer.idt import random_rotations
-from converters.color_transfer.statistics import Colors, measure, moments
-from converters.color_transfer.transport_1d import LineMaps
+from facelib.color_transfer import COLORS
+from facelib.color_transfer.idt import random_rotations
+from facelib.color_transfer.statistics import Colors, measure, moments
+from facelib.color_transfer.transport_1d import LineMaps
 
 WHOLE = ("idt", "sot")
 SIDE = 48

@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import textwrap
 from importlib import import_module
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import main
 from models import MODELS
-from trainer.options import TrainOptions
+from trainer.options import TrainOptions, _merged, for_arguments
 from utils import options
 from utils.command_line import to_markdown
 
@@ -36,8 +37,8 @@ def options_page():
         parts.append(f"## {stage}\n\n{entry.help.capitalize()}.\n\n{to_markdown(cls)}\n")
         if stage == "train":
             parts += [
-                f"### train --model {name}\n\n{name}: {model.help}. Besides the options above:"
-                f"\n\n{to_markdown(MODELS.load(name).Options)}\n"
+                f"### train --model {name}\n\n{about(name, model.help)}\n\n"
+                f"{to_markdown(MODELS.load(name).Options)}\n"
                 for name, model in MODELS.items()
             ]
     parts.append("## Names\n\nWhat the entries of a list mean; also `main.py help TOPIC`.\n")
@@ -47,6 +48,19 @@ def options_page():
         rows = "\n".join(f"* `{name}`: {entry.help}" for name, entry in registry.items())
         parts.append(f"### {topic}\n\n{rows}\n")
     return "\n".join(parts)
+
+
+def about(model, help):
+    """A model's line of help, and the defaults that it has of its own."""
+    usual = {o.name: o.default for o in options.options_of(_merged(model))}
+    own = [
+        f"`{o.flag} {options.to_text(o.default)}`"
+        for o in options.options_of(for_arguments(["--model", model]))
+        if o.name != "model" and o.default != usual[o.name]
+    ]
+    defaults = f" Its own defaults: {', '.join(own)}." if own else ""
+    text = f"{model}: {help}.{defaults} Besides the options above:"
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def flags(stage):

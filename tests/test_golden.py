@@ -13,11 +13,12 @@ import pytest
 import skimage.data
 from support.synthetic import make_landmarks
 
-from converters import BLENDS, COLORS, MASKS
+from converters import BLENDS, MASKS
 from converters.blending.blender import Blender
 from converters.blending.crop import Crop
 from converters.blending.mask import Swap
 from converters.look import RAW_MODES, Look
+from facelib.color_transfer import COLORS
 from facelib.types import FaceType
 
 FOLDER = Path(__file__).parent / "golden"

@@ -6,8 +6,8 @@ from support.blending import difference, make_swap, scene
 
 from converters.blending.blender import Blender
 from converters.blending.hist_match import match_histograms as match_by_statistics
-from converters.color_transfer.statistics import Colors, Match
 from converters.look import Look
+from facelib.color_transfer.statistics import Colors, Match
 
 
 def match_histograms(source, target, counted, threshold=255):

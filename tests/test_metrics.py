@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from skimage import color, data
 
 from facelib import similarity
+from facelib.following import following
 from facelib.geometry import pose
 from facelib.pose import HEAD
 from tools.evaluate import metrics
@@ -48,7 +49,7 @@ def still(count):
 def test_following_in_one_shot_is_numpys_correlation(rng):
     dst = rng.normal(0.2, 0.1, 50)
     result = 0.4 * dst + rng.normal(0, 0.05, 50)
-    correlation, gain = metrics.following(result, dst, np.zeros(50, int))
+    correlation, gain = following(result, dst, np.zeros(50, int))
     assert correlation == pytest.approx(np.corrcoef(result, dst)[0, 1])
     assert gain == pytest.approx(np.polyfit(dst, result, 1)[0])
 
@@ -58,7 +59,7 @@ def test_following_counts_only_movement_within_shots(rng):
     wide = 0.5 * shots  # dst's mouth is wide open in the whole second shot, and so is the result's
     dst, result = wide + rng.normal(0, 0.05, 80), wide + rng.normal(0, 0.05, 80)
     assert np.corrcoef(result, dst)[0, 1] > 0.9
-    assert abs(metrics.following(result, dst, shots)[0]) < 0.3
+    assert abs(following(result, dst, shots)[0]) < 0.3
 
 
 def test_both_directions_of_a_gaze_count_by_how_far_they_move(rng):
@@ -66,18 +67,18 @@ def test_both_directions_of_a_gaze_count_by_how_far_they_move(rng):
     dst = np.c_[np.full(60, 0.3), rng.normal(0, 0.1, 60)]
     result = np.c_[rng.normal(0, 0.001, 60), 0.5 * dst[:, 1] - 0.2]
     shots = np.repeat([2, 7], 30)  # other shots have no open eyes
-    correlation, gain = metrics.following(result, dst, shots)
+    correlation, gain = following(result, dst, shots)
     assert correlation == pytest.approx(1, abs=1e-3)
     assert gain == pytest.approx(0.5)
     sideways = np.c_[dst[:, 1], np.zeros(60)]
-    assert abs(metrics.following(sideways, dst, shots)[0]) < 0.01
+    assert abs(following(sideways, dst, shots)[0]) < 0.01
 
 
 def test_what_cannot_be_followed_is_nan_and_a_frozen_result_follows_nothing(rng):
     moving, frozen, shots = rng.normal(0, 0.1, 30), np.full(30, 0.2), np.zeros(30, int)
-    assert np.isnan(metrics.following(moving, frozen, shots)).all()
-    assert np.isnan(metrics.following(moving[:5], moving[:5], shots[:5])).all()
-    assert metrics.following(frozen, moving, shots) == (0.0, 0.0)
+    assert np.isnan(following(moving, frozen, shots)).all()
+    assert np.isnan(following(moving[:5], moving[:5], shots[:5])).all()
+    assert following(frozen, moving, shots) == (0.0, 0.0)
 
 
 # --- pose and landmarks -------------------------------------------------------------------------

@@ -28,6 +28,8 @@ from utils.registry import Entry
 PAGE = Path(__file__).parent.parent / "docs" / "adding-a-model.md"
 RNG = np.random.default_rng(7)
 
+HEAD, NUMBERS = {"expression_head": True}, 10
+RECIPE = HEAD | {"eyes_mouth_priority": 3.0}
 # name, options, parameters; the layer tables of the classic models
 FULL_SIZE = [
     ("H64", {}, 112_753_288),
@@ -45,6 +47,10 @@ FULL_SIZE = [
     ("SAE", {"archi": "liae", "lighter_encoder": True}, 106_256_316),
     ("SAE", {"archi": "liae", "resolution": 64}, 81_790_710),
     ("SAE", {"archi": "liae", "learn_mask": False}, 109_797_515),
+    ("Quick96", {}, 8_524_960),
+    ("Quick96", HEAD, 8_524_960 + NUMBERS * (6 * 6 * 288 + 1 + 6 * 6 * 192)),
+    ("H64", HEAD, 112_753_288 + NUMBERS * (4 * 4 * 1024 + 1 + 4 * 4 * 1024)),
+    ("LIAEF128", HEAD, 136_056_068 + NUMBERS * (8 * 8 * 1024 + 1 + 2 * 8 * 8 * 512)),
 ]
 SMALL_SAE = {"resolution": 64, "ae_dims": 32, "ed_ch_dims": 10}
 # Models without an entry are tested with their own options. The classic ones have no size to
@@ -56,15 +62,21 @@ VARIANTS = {
         SMALL_SAE
         | {"learn_mask": False, "multiscale_decoder": False, "lighter_encoder": True}
         | {"resolution": 80, "bg_style_power": 10.0, "pixel_loss": True},
+        SMALL_SAE | RECIPE,
+        SMALL_SAE | RECIPE | {"archi": "liae", "bg_style_power": 10.0},
     ],
     "H64": [{"lightweight": True, "pixel_loss": True}],
+    "LIAEF128": [{}, RECIPE],
+    "Quick96": [{}, RECIPE],
 }
-SHRINK = 16
+SHRINK, SHRINK_SMALL = 16, 4  # the second for models that are small already
 
 
 def shrunk(sizes):
+    shrink = SHRINK if max(sizes.downs) > 512 else SHRINK_SMALL
+
     def divide(value):
-        return tuple(map(divide, value)) if isinstance(value, tuple) else value // SHRINK
+        return tuple(map(divide, value)) if isinstance(value, tuple) else value // shrink
 
     fields = {name: divide(value) for name, value in vars(sizes).items()}
     return dataclasses.replace(sizes, **fields | {"side": sizes.side})
@@ -115,7 +127,14 @@ def batch(model, count=2):
     faces = 0.6 + 0.4 * smooth_faces(count, model.resolution)  # bright: there is much to learn
     mask = np.zeros((count, model.resolution, model.resolution, 1), np.float32)
     mask[:, 8:-8, 8:-8] = 1
-    return Batch(*map(tf.constant, (np.roll(faces, 1, 1), faces, mask, np.ones_like(mask))))
+    parts = (np.roll(faces, 1, 1), faces, mask, np.ones_like(mask), mask, expressed(faces))
+    return Batch(*map(tf.constant, parts))
+
+
+def expressed(faces):
+    """Ten numbers that a network can see: the mean brightness of ten parts of a face."""
+    parts = np.array_split(faces.mean(axis=(2, 3)), NUMBERS, axis=1)
+    return np.stack([part.mean(axis=1) for part in parts], axis=1).astype(np.float32)
 
 
 @pytest.mark.parametrize(("name", "chosen", "count"), FULL_SIZE)

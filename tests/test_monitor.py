@@ -24,9 +24,11 @@ from models.base import Prediction
 from trainer import train
 from trainer.assembly import open_samplers, open_session
 from trainer.data.sampler import Sampler, SamplerSettings
-from trainer.monitoring import monitor, plots, preview, validation, window
+from trainer.monitoring import monitor, plots, preview, swap, validation, window
 from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
-from trainer.monitoring.validation import Validation, ValidationLog
+from trainer.monitoring.validation import Validation
+from trainer.monitoring.validation_log import COLUMNS, ValidationLog
+from utils.errors import UserError
 from utils.images import read_image, to_float
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +59,8 @@ def sides(settings, people):
 
 
 def test_training_writes_previews_metrics_and_events(settings, monkeypatch):
-    monkeypatch.setattr(validation, "FACES", 2 * CHUNK)
+    for module in (validation, swap):
+        monkeypatch.setattr(module, "FACES", 2 * CHUNK)
     monkeypatch.setattr(monitor, "VALIDATION_SHARE", 1.0)
     train.run(
         settings(
@@ -122,7 +125,8 @@ def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_pa
     assert values["mask_overlap"] == 1
     assert values["to_dst"] < 0.2 < 0.6 < values["to_src"]
     wrong = Prediction(1 - copies[1].image, None)
-    values = measured.metrics([Predicted(copies[0], wrong, copies[0])])
+    swaps = copies[0].image[np.arange(len(measured._dst)) % len(src.faces)]  # src's faces
+    values = measured.metrics([Predicted(copies[0], wrong, Prediction(swaps, None))])
     assert values["ssim_dst"] < 0.5
     assert np.isnan(values["mask_overlap"])
     assert values["to_src"] < 0.3 < values["to_dst"]
@@ -131,9 +135,11 @@ def test_a_model_that_copies_is_perfect_and_its_swap_is_still_dst(people, tmp_pa
 @pytest.fixture
 def embedded(monkeypatch):
     """The images that a recognizer is given, which finds that all people are one."""
-    seen = []
+    seen, load = [], type(RECOGNIZERS).load
 
     class Recognizer:
+        same_below = 0.5
+
         def embed(self, image, _):
             seen.append(image)
             return np.ones(1)
@@ -141,7 +147,10 @@ def embedded(monkeypatch):
         def distance(self, first, second):
             return 0.0
 
-    monkeypatch.setattr(type(RECOGNIZERS), "load", lambda *_: Recognizer)
+    def loaded(registry, name):
+        return Recognizer if registry is RECOGNIZERS else load(registry, name)
+
+    monkeypatch.setattr(type(RECOGNIZERS), "load", loaded)
     return seen
 
 
@@ -217,11 +226,11 @@ def test_without_weights_of_a_recognizer_the_rest_is_measured(sides, monkeypatch
 
 
 def _no_file(name):
-    raise validation.UserError(f"{name} is missing; run: make weights")
+    raise UserError(f"{name} is missing; run: make weights")
 
 
 def row(iteration, value=0.5):
-    return dict.fromkeys(validation.COLUMNS, value) | {"iteration": iteration}
+    return dict.fromkeys(COLUMNS, value) | {"iteration": iteration}
 
 
 def test_metrics_survive_restarts_incomplete_lines_and_rollbacks(tmp_path):
@@ -243,8 +252,8 @@ def test_metrics_survive_restarts_incomplete_lines_and_rollbacks(tmp_path):
 
 def test_metrics_are_drawn_where_they_belong():
     rows = [row(i, np.nan) | {"ssim_dst": v} for i, v in ((0, 0.0), (500, 1.0), (1000, 1.0))]
-    image = plots.metric_curves(rows, 401)
-    drawn = (image == plots.METRICS["ssim_dst"][1]).all(axis=-1)
+    image = plots.reconstruction_curves(rows, 401)
+    drawn = (image == plots.RECONSTRUCTION["ssim_dst"][1]).all(axis=-1)
     top, bottom = plots.HEAD, plots.CURVE_HEIGHT - plots.FOOT
     assert drawn[top, 200:398].all()
     assert drawn[bottom, 0]

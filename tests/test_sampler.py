@@ -171,7 +171,8 @@ def test_points_are_where_the_matrix_puts_output_pixels():
 
 def test_a_sample_depends_only_on_the_seed_and_its_number(faceset):
     def load(seed, workers, first=0):
-        src, dst = (Sampler(faceset, HALF_64, (seed, side)) for side in (0, 1))
+        settings = HALF_64._replace(with_priority=True, with_expression=True)
+        src, dst = (Sampler(faceset, settings, (seed, side)) for side in (0, 1))
         with BatchLoader(src, dst, 3, first=first, workers=workers) as batches:
             return [batches.next() for _ in range(6)]
 

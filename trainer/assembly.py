@@ -8,12 +8,14 @@ from models import checkpoint, initializers, weight_transfer
 from models.backend import keras
 from models.base import ModelBase
 from trainer import devices
+from trainer.average import WeightAverage
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
 from trainer.monitoring.monitor import MonitorSettings
+from trainer.monitoring.verdict import StopRule
 from trainer.options import PRESETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
-from trainer.step import TrainStep
+from trainer.step import TrainStep, UpdateSettings
 from utils import console
 from utils.errors import UsageError
 from utils.options import to_json
@@ -43,12 +45,22 @@ def open_session(options: TrainOptions) -> TrainingSession:
     strategy = devices.prepare(
         options.batch_size, multi_gpu=options.multi_gpu, mixed_precision=options.mixed_precision
     )
+    if strategy is not None:
+        devices.check_batch(options.grow_batch, strategy.num_replicas_in_sync, "--grow-batch")
     with devices.scope(strategy):
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
             _initialize(model, options, seed)
+        average = _average(model, options)
         step = TrainStep(
-            model, schedule.learning_rate, options.clip_gradients, strategy, schedule.warm_up
+            model,
+            schedule.learning_rate,
+            options.clip_gradients,
+            strategy,
+            UpdateSettings(
+                options.optimizer, schedule.warm_up, options.lr_dropout, options.accumulate
+            ),
+            average,
         )
     save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))
     session = TrainingSession(
@@ -70,16 +82,19 @@ def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:
         console.say(weight_transfer.describe(loaded))
 
 
+def _average(model: ModelBase, options: TrainOptions) -> WeightAverage | None:
+    """Return what averages the weights of a model; None when that is not wanted."""
+    if not options.average_weights:
+        return None
+    copy = checkpoint.build_model(options.model, to_json(options))
+    return WeightAverage(model, copy, options.average_weights)
+
+
 def open_samplers(
     options: TrainOptions, session: TrainingSession, src: Faceset, dst: Faceset
 ) -> Samplers:
     """Make the samplers of both sides as the model and the options want them."""
-    settings = SamplerSettings(
-        session.model.face_type,
-        session.model.resolution,
-        random_flip=options.random_flip,
-        draw_landmarks=options.debug,
-    )
+    settings = sampler_settings(options, session.model)
     rules = held_out.of_training(options.model_dir, src, dst, new=session.iteration == 0)
     return make_samplers(
         src,
@@ -92,8 +107,31 @@ def open_samplers(
     )
 
 
+def sampler_settings(options: TrainOptions, model: ModelBase) -> SamplerSettings:
+    """Return what the samples of a model contain and how they are augmented."""
+    return SamplerSettings(
+        model.face_type,
+        model.resolution,
+        random_flip=options.random_flip,
+        draw_landmarks=options.debug,
+        input_jitter=options.input_jitter,
+        color_transfer=options.train_color_transfer,
+        blur_background=options.blur_out_mask,
+        uniform_pose=options.uniform_pose,
+        uniform_expression=options.uniform_expression,
+        with_priority=model.options.eyes_mouth_priority > 0,
+        with_expression=model.options.expression_head,
+    )
+
+
 def monitor_settings(options: TrainOptions) -> MonitorSettings:
-    """Return what is shown and recorded while the model trains."""
+    """Return what is shown and recorded while the model trains, and when that ends it.
+
+    Raises
+    ------
+    UsageError
+        If `--stop-when` is not as it should be.
+    """
     return MonitorSettings(
         folder=options.model_dir,
         window=options.preview,
@@ -101,4 +139,5 @@ def monitor_settings(options: TrainOptions) -> MonitorSettings:
         preview_history=options.preview_history,
         validation_minutes=options.measure_minutes,
         tensorboard=options.tensorboard,
+        stop_rule=StopRule.parse(options.stop_when),
     )

@@ -143,7 +143,7 @@ def _slope(output: np.ndarray) -> float:
 
 def _few(batch: Batch) -> Batch:
     """Return the first faces of a uint8 batch as float32 tensors, 0..1."""
-    return as_float(to_tensors(Batch(*(array[:CHECKED_FACES] for array in batch))))
+    return as_float(to_tensors(batch.map(lambda array: array[:CHECKED_FACES])))
 
 
 def _loss(model: ModelBase, src: Batch, dst: Batch) -> float:

@@ -34,15 +34,23 @@ class MemoryEstimate(NamedTuple):
         return sum(self)
 
 
-def estimate(model: ModelBase, batch_size: int, has_gpu: bool = False) -> MemoryEstimate:
+def estimate(
+    model: ModelBase, batch_size: int, has_gpu: bool = False, copies: int = 0
+) -> MemoryEstimate:
     """Estimate the peak of a training step.
 
     On a CPU the faster convolutions keep rearranged copies of their inputs, about as large as the
     outputs of all layers.
+
+    Parameters
+    ----------
+    copies : int
+        Arrays as large as the weights that are kept besides them and the two moments.
     """
     weights = BYTES * sum(network.count_params() for network in model.networks.values())
     outputs = sum(_sides(name) * _outputs(net, has_gpu) for name, net in model.networks.items())
-    return MemoryEstimate(weights, weights, 2 * weights, BYTES * batch_size * outputs)
+    optimizer = (2 + copies) * weights
+    return MemoryEstimate(weights, weights, optimizer, BYTES * batch_size * outputs)
 
 
 def _sides(name: str) -> int:
@@ -68,36 +76,50 @@ def available(has_gpu: bool) -> int:
     return int(RAM_SHARE * lazy.load("psutil").virtual_memory().available)
 
 
-def fitting_batch(model: ModelBase, room: int, has_gpu: bool = False) -> int:
+def fitting_batch(model: ModelBase, room: int, has_gpu: bool = False, copies: int = 0) -> int:
     """Return the largest of BATCHES that fits into `room` bytes; 0: none.
 
     On a CPU it is not larger than CPU_BATCH.
     """
     batches = [b for b in BATCHES if has_gpu or b <= CPU_BATCH]
-    return next((b for b in batches if estimate(model, b, has_gpu).total <= room), 0)
+    return next((b for b in batches if estimate(model, b, has_gpu, copies).total <= room), 0)
 
 
-def choose_batch(model: ModelBase, wanted: int, has_gpu: bool, devices: int = 1) -> int:
+def choose_batch(
+    model: ModelBase,
+    wanted: int,
+    has_gpu: bool,
+    devices: int = 1,
+    *,
+    copies: int = 0,
+    grown: int = 0,
+) -> int:
     """Return the batch size to train with, split among `devices`; 0 asks for one that fits.
 
     A size that does not fit is used after a warning, because this is an estimate.
+
+    Parameters
+    ----------
+    grown : int
+        What the size grows to later; it only counts for the warning.
     """
     room = available(has_gpu)
-    fitting = devices * fitting_batch(model, room, has_gpu)
+    fitting = devices * fitting_batch(model, room, has_gpu, copies)
     batch = wanted or fitting or devices
-    needed = estimate(model, batch // devices, has_gpu).total
+    largest = max(batch, grown)
+    needed = estimate(model, largest // devices, has_gpu, copies).total
     if needed > room:
         advice = f"a batch size of {fitting} would fit" if fitting else "a smaller model would fit"
         console.warn(
-            f"training with a batch size of {batch} takes about {gigabytes(needed)}, but this "
+            f"training with a batch size of {largest} takes about {gigabytes(needed)}, but this "
             f"{'GPU' if has_gpu else 'computer'} has {gigabytes(room)} for it; {advice}"
         )
     return batch
 
 
-def describe(model: ModelBase, batch_size: int, has_gpu: bool) -> str:
+def describe(model: ModelBase, batch_size: int, has_gpu: bool, copies: int = 0) -> str:
     """Describe the memory that training takes."""
-    memory = estimate(model, batch_size, has_gpu)
+    memory = estimate(model, batch_size, has_gpu, copies)
     parts = [f"{name} {gigabytes(size)}" for name, size in memory._asdict().items()]
     return f"about {gigabytes(memory.total)} at a batch size of {batch_size}: {', '.join(parts)}"
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from facelib.color_transfer import COLORS
 from models import MODELS
 from trainer.schedule import Schedule
 from utils.errors import InputError
 from utils.files import read_record
-from utils.options import DeviceOptions, opt, options_of, to_json
+from utils.options import DeviceOptions, opt, options_of, to_json, with_defaults
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
 # Not saved with the model: paths, and what concerns one run or one machine only.
@@ -28,6 +29,7 @@ NOT_SAVED = frozenset({
     "mixed_precision",
     "target_iter",
     "target_minutes",
+    "stop_when",
     "swap_sides",
 })
 
@@ -105,6 +107,13 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    optimizer: str = opt(
+        "adam",
+        help="what turns gradients into steps; adabelief steps farther where they agree",
+        choices=("adam", "adabelief"),
+        seldom=True,
+        group=TRAINING,
+    )
     cool_down: float = opt(
         0.2,
         help="last fraction of the way to the target over which the learning rate decays to zero",
@@ -117,6 +126,46 @@ class TrainOptions(DeviceOptions):
         0.0,
         help="largest norm of the gradient (0: no clipping); 1 helps if training collapses",
         low=0,
+        seldom=True,
+        group=TRAINING,
+    )
+    grow_batch: int = opt(
+        0,
+        help="batch size in the second half of the way to the target (0: as in the first)",
+        low=0,
+        high=1024,
+        seldom=True,
+        group=TRAINING,
+    )
+    accumulate: int = opt(
+        1,
+        help="batches per iteration, one after the other: a larger batch in the same memory",
+        low=1,
+        high=64,
+        seldom=True,
+        group=TRAINING,
+    )
+    lr_dropout: float = opt(
+        0.0,
+        help="share of the weights that an iteration leaves as they are, at random, as 0.7",
+        low=0,
+        high=0.99,
+        seldom=True,
+        group=TRAINING,
+    )
+    average_weights: float = opt(
+        0.0,
+        help="show and save a moving average of the weights with this decay, as 0.999 (0: none)",
+        low=0,
+        high=0.99999,
+        seldom=True,
+        group=TRAINING,
+    )
+    warp_off: float = opt(
+        0.0,
+        help="last fraction of the way to the target on which samples are not warped, as 0.2",
+        low=0,
+        high=1,
         seldom=True,
         group=TRAINING,
     )
@@ -148,6 +197,11 @@ class TrainOptions(DeviceOptions):
         low=0,
         group=TRAINING,
     )
+    stop_when: str | None = opt(
+        None,
+        help="stop at this swap quality (0.8), when it stalls (stalled:5 measurements), or both",
+        group=TRAINING,
+    )
     seed: int | None = opt(None, help="seed of reproducible samples", low=0, group=TRAINING)
     random_flip: bool = opt(
         True,
@@ -164,6 +218,39 @@ class TrainOptions(DeviceOptions):
         low=-30,
         high=30,
         ask=True,
+        group=SAMPLES,
+    )
+    input_jitter: float = opt(
+        0.0,
+        help="vary color and sharpness of what goes in, not of the target; 0.15 is usual (0: off)",
+        low=0,
+        high=1,
+        seldom=True,
+        group=SAMPLES,
+    )
+    train_color_transfer: str = opt(
+        "none",
+        help="show src in colors of random dst faces, by a random part of the way",
+        choices=("none", *COLORS.names),
+        seldom=True,
+        group=SAMPLES,
+    )
+    blur_out_mask: bool = opt(
+        False,
+        help="blur the target outside of the face, so that nothing of it has to be learned",
+        seldom=True,
+        group=SAMPLES,
+    )
+    uniform_pose: bool = opt(
+        False,
+        help="show faces in rare directions more often",
+        seldom=True,
+        group=SAMPLES,
+    )
+    uniform_expression: bool = opt(
+        False,
+        help="show rare expressions, such as shut eyes or an open mouth, more often",
+        seldom=True,
         group=SAMPLES,
     )
     save_minutes: float = opt(
@@ -206,6 +293,8 @@ class TrainOptions(DeviceOptions):
             self.cool_down,
             self.target_iter,
             self.target_minutes,
+            grow_batch=self.grow_batch,
+            warp_off=self.warp_off,
         )
 
     @classmethod
@@ -225,26 +314,43 @@ def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
     name = given.model
     if name is None and given.model_dir is not None:
         name = (saved_options(given.model_dir) or {}).get("model")
-    return options_class(name if name in MODELS.names else MODELS.names[0])
+    return options_class(name if name in MODELS.names else MODELS.names[0], given.preset)
 
 
-def options_class(model: str) -> type[TrainOptions]:
-    """Return `TrainOptions` and the options of one model merged into one class."""
-    base = MODELS.load(model).Options
-    cls = type(f"Train{model}Options", (base, TrainOptions), {"__module__": __name__})
+def options_class(model: str, preset: str | None = None) -> type[TrainOptions]:
+    """Return `TrainOptions` and the options of one model merged into one class.
+
+    Defaults are those of the model and of the preset (None: the model's own).
+    """
+    network = MODELS.load(model)
+    cls = _merged(model)
+    preset = preset or network.defaults.get("preset", "original")
+    defaults = {"model": model, **network.defaults}
+    if preset == "fast":
+        defaults |= {"preset": preset, **network.fast}
+    return with_defaults(cls, defaults)
+
+
+def _merged(model: str) -> type[TrainOptions]:
+    cls = type(
+        f"Train{model}Options",
+        (MODELS.load(model).Options, TrainOptions),
+        {"__module__": __name__},
+    )
     return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
 def _peek(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the two flags that decide which others exist; errors are left to the real parser."""
+    """Read the flags that decide on others and their defaults; errors are left to the parser."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--model")
+    parser.add_argument("--preset")
     read_path = next(o.parse for o in options_of(TrainOptions) if o.name == "model_dir")
     parser.add_argument("--model-dir", type=read_path)
     try:
         return parser.parse_known_args(argv)[0]
     except argparse.ArgumentError:
-        return argparse.Namespace(model=None, model_dir=None)
+        return argparse.Namespace(model=None, model_dir=None, preset=None)
 
 
 def saved_options(model_dir: Path) -> dict[str, Any] | None:
@@ -256,8 +362,20 @@ def saved_options(model_dir: Path) -> dict[str, Any] | None:
             values = read_record(folder / "options.json", "training options", None)
         except InputError:
             continue
-        return {name: value for name, value in values.items() if name not in NOT_SAVED}
+        saved = {name: value for name, value in values.items() if name not in NOT_SAVED}
+        return _unknown_then(values.get("model")) | saved
     return None
+
+
+def _unknown_then(model: object) -> dict[str, Any]:
+    """Return what a model of an earlier build has for options that were unknown to that build."""
+    if model not in MODELS.names:
+        return {}
+    return {
+        option.name: option.default
+        for option in options_of(_merged(str(model)))
+        if option.name not in NOT_SAVED
+    }
 
 
 def to_save(options: TrainOptions) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class ProgressLine:
         seconds = max((end - start) / (len(self._times) - 1), 1e-9)
         parts = [f"[#{session.iteration:06d}] {seconds * 1000:.0f} ms"]
         parts += [f"{name} {mean:.4f}" for name, mean in session.mean_losses().items()]
-        parts.append(f"{2 * session.batch_size / seconds:.1f} samples/s")
+        parts.append(f"{2 * session.samples / seconds:.1f} samples/s")
         if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
             parts.append(f"{share:.0%} of the time waiting for samples")
         left = session.schedule.seconds_left(session.iteration, session.seconds, seconds)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from models import checkpoint
+from models.backend import keras
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
 from trainer.schedule import Schedule
@@ -45,7 +46,8 @@ class TrainingSession:
     Attributes
     ----------
     batch_size : int
-        Samples of each side per step; 0 until it is chosen, when the options leave it open.
+        Samples of each side per batch, until it grows; 0 until it is chosen, when the options
+        leave it open.
     seed : int
         Source of this run's randomness.
     iteration : int
@@ -81,6 +83,32 @@ class TrainingSession:
         self._losses = array("f")
         self._earlier, self._started = 0.0, math.inf
         self._rollbacks, self._rolled_back_to = 0, -1
+
+    @property
+    def output_model(self) -> ModelBase:
+        """The model that is shown, measured and saved: the average, if one is kept."""
+        return self.model if self.step.average is None else self.step.average.model
+
+    @property
+    def samples(self) -> int:
+        """Samples of each side in the next step: as many batches as are accumulated."""
+        return self.current_batch * self.step.accumulate
+
+    @property
+    def current_batch(self) -> int:
+        """Samples of each side in the next batch: perhaps more near the target."""
+        return self.schedule.batch_size(self.batch_size, self.progress)
+
+    @property
+    def warps(self) -> bool:
+        """Whether the samples of the next step are warped at random."""
+        return self.schedule.warps(self.progress)
+
+    @property
+    def networks(self) -> list[keras.Model]:
+        """All networks that compute: those in training and, if there are any, the averaged ones."""
+        models = {id(model): model for model in (self.model, self.output_model)}
+        return [network for model in models.values() for network in model.networks.values()]
 
     def resume(self, generation: Generation) -> None:
         """Continue from a saved generation."""
@@ -159,18 +187,10 @@ class TrainingSession:
         settings = self.save_settings
         checkpoint.save_generation(
             settings.model_dir,
-            state={
-                "model": settings.options["model"],
-                "iteration": self.iteration,
-                "seconds": round(self.seconds, 3),
-                "loss_names": self.loss_names,
-                "exchanged_until": self.swapped_until,
-                "schedule": self.schedule.state(),
-                "versions": _versions(),
-            },
+            state=self._state(),
             options=settings.options,
-            weights=self._weights(),
-            optimizer=self.step.optimizer.state(),
+            weights=_weights(self.output_model),
+            optimizer=self._optimizer_state(),
             history=self.history,
             keep=None,
         )
@@ -179,8 +199,8 @@ class TrainingSession:
 
     def bytes_to_save(self) -> int:
         """Return about how many bytes a generation takes."""
-        arrays = [array for network in self._weights().values() for array in network]
-        arrays += [*self.step.optimizer.state().values(), self.history]
+        arrays = [array for network in _weights(self.output_model).values() for array in network]
+        arrays += [*self._optimizer_state().values(), self.history]
         return sum(array.nbytes for array in arrays)
 
     def confirm(self, iteration: int) -> None:
@@ -250,19 +270,50 @@ class TrainingSession:
                 self.save_settings, options={**options, "batch_size": size}
             )
 
+    def limit_batch(self, size: int) -> None:
+        """Use no larger batches from now on; only a lower `batch_size` is saved."""
+        if self.current_batch > self.batch_size:
+            self.schedule = replace(self.schedule, grow_batch=size)
+        else:
+            self.set_batch_size(size)
+
     def _remove_old(self, *, ended: bool) -> None:
         settings = self.save_settings
         checkpoint.remove_old(settings.model_dir, settings.keep, self.healthy, ended=ended)
 
-    def _weights(self) -> dict[str, list[np.ndarray]]:
-        return {name: network.get_weights() for name, network in self.model.networks.items()}
+    def _state(self) -> dict[str, Any]:
+        """Return what `_restore` and `resume` need besides arrays, as JSON values."""
+        average = self.step.average
+        return {
+            "model": self.save_settings.options["model"],
+            "iteration": self.iteration,
+            "seconds": round(self.seconds, 3),
+            "loss_names": self.loss_names,
+            "exchanged_until": self.swapped_until,
+            "schedule": self.schedule.state(),
+            "versions": _versions(),
+        } | ({} if average is None else {"averaged_steps": int(average.steps)})
+
+    def _optimizer_state(self) -> dict[str, np.ndarray]:
+        """Return the optimizer's arrays, and the raw weights where averaged ones are saved."""
+        arrays = self.step.optimizer.state()
+        if self.step.average is None:
+            return arrays
+        return arrays | checkpoint.flat_names(_weights(self.model), checkpoint.RAW)
 
     def _restore(self, generation: Generation) -> None:
-        checkpoint.set_weights(self.model, generation)
-        self.step.optimizer.restore(generation.optimizer())
+        checkpoint.set_weights(self.model, generation, to_train=True)
+        if (average := self.step.average) is not None:
+            checkpoint.set_weights(average.model, generation)
+            average.steps.assign(int(generation.state.get("averaged_steps", 0)))
+        self.step.restore(generation.optimizer())
         self.iteration = self.saved_iteration = generation.iteration
         self.loss_names = [str(name) for name in generation.state.get("loss_names", [])]
         self._losses = array("f", generation.history().ravel().tolist())
+
+
+def _weights(model: ModelBase) -> dict[str, list[np.ndarray]]:
+    return {name: network.get_weights() for name, network in model.networks.items()}
 
 
 def _versions() -> dict[str, str]:

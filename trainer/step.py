@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.backend import Strategy, Tensor, tf
+from models.backend import Strategy, Tensor, keras, tf
 from models.base import Batch, ModelBase
-from trainer.optimizer import Adam
+from trainer.average import WeightAverage
+from trainer.optimizer import OPTIMIZERS
 
 
 class StepResult(NamedTuple):
@@ -17,6 +18,30 @@ class StepResult(NamedTuple):
 
     losses: dict[str, float]
     finite: bool
+
+
+class UpdateSettings(NamedTuple):
+    """How gradients change the weights.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the optimizer in `OPTIMIZERS`.
+    warm_up : int
+        Steps over which the learning rate grows from zero.
+    dropout : float
+        Share of the weights that stay as they are in a step.
+    accumulate : int
+        Equal parts into which a batch is split, one after the other, to save memory.
+    """
+
+    kind: str = "adam"
+    warm_up: int = 0
+    dropout: float = 0.0
+    accumulate: int = 1
+
+
+PLAIN = UpdateSettings()
 
 
 class TrainStep:
@@ -30,8 +55,8 @@ class TrainStep:
         Largest norm of the gradient, all variables together (0: no clipping).
     strategy : tf.distribute.Strategy or None
         Shares each batch among its devices; create the step and the model inside its scope.
-    warm_up : int
-        Steps over which the learning rate grows from zero.
+    average : WeightAverage or None
+        Takes in the weights after each step.
     """
 
     def __init__(
@@ -40,11 +65,15 @@ class TrainStep:
         learning_rate: float,
         clip: float = 0.0,
         strategy: Strategy | None = None,
-        warm_up: int = 0,
+        update: UpdateSettings = PLAIN,
+        average: WeightAverage | None = None,
     ) -> None:
-        self.model, self.clip = model, clip
+        self.model, self.clip, self.average = model, clip, average
+        self.accumulate = update.accumulate
         self.strategy: Strategy = strategy
-        self.optimizer = Adam(model.variables, learning_rate, warm_up)
+        self.optimizer = OPTIMIZERS[update.kind](
+            model.variables, learning_rate, update.warm_up, update.dropout
+        )
         self._names: list[str] = []
         self._graph = tf.function(self._step if strategy is None else self._distributed_step)
 
@@ -52,6 +81,11 @@ class TrainStep:
     def device_count(self) -> int:
         """How many devices share a batch."""
         return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
+
+    @property
+    def extra_copies(self) -> int:
+        """How many arrays as large as the weights are kept besides weights and moments."""
+        return (self.average is not None) + (self.accumulate > 1)
 
     def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
@@ -61,18 +95,25 @@ class TrainStep:
             dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite)
         )
 
+    def restore(self, optimizer_state: dict[str, np.ndarray]) -> None:
+        """Continue from a saved state; what is dropped at random goes on as if never stopped."""
+        self.optimizer.restore(optimizer_state)
+        steps = int(self.optimizer.steps.numpy()) * self.accumulate
+        for network in self.model.networks.values():
+            for layer in network.layers:
+                if isinstance(layer, keras.layers.Dropout):
+                    seed = layer.seed_generator.state
+                    seed.assign(keras.ops.stack([seed[0], keras.ops.cast(steps, seed.dtype)]))
+
     def _step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
-        variables = self.optimizer.variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            losses = self.model.losses(as_float(src), as_float(dst))
-            total = tf.add_n(list(losses.values()))
-        gradients, values = tape.gradient(total, variables), tf.stack(list(losses.values()))
-        self._names = list(losses)
+        if self.accumulate == 1:
+            gradients, values = self._gradients(src, dst)
+        else:
+            gradients, values = self._accumulated(src, dst)
         if self.strategy is not None:  # every device continues with the mean over all of them
             replica, mean = tf.distribute.get_replica_context(), tf.distribute.ReduceOp.MEAN
             gradients, values = replica.all_reduce(mean, [gradients, values])
-            total = tf.reduce_sum(values)
+        total = tf.reduce_sum(values)
         # the norm is not finite when any element of any gradient is not
         norm = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
         finite = tf.math.is_finite(total) & tf.math.is_finite(norm)
@@ -81,6 +122,37 @@ class TrainStep:
             gradients = [gradient * factor for gradient in gradients]
         tf.cond(finite, lambda: self._apply(gradients), lambda: False)
         return values, finite
+
+    def _gradients(self, src: Batch, dst: Batch) -> tuple[list[Tensor], Tensor]:
+        """Return the gradient of the sum of the losses, and the losses."""
+        variables = self.optimizer.variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            losses = self.model.losses(as_float(src), as_float(dst))
+            total = tf.add_n(list(losses.values()))
+        self._names = list(losses)
+        return tape.gradient(total, variables), tf.stack(list(losses.values()))
+
+    def _accumulated(self, src: Batch, dst: Batch) -> tuple[list[Tensor], Tensor]:
+        """Return the means of `_gradients` over the parts of a batch."""
+        count = self.accumulate
+        parts = [_split(side, count) for side in (src, dst)]
+
+        def add(
+            number: Tensor, sums: list[Tensor], losses: Tensor
+        ) -> tuple[Tensor, list[Tensor], Tensor]:
+            gradients, values = self._gradients(*(side.map(lambda a: a[number]) for side in parts))
+            sums = [one + other for one, other in zip(sums, gradients, strict=True)]
+            return number + 1, sums, losses.write(number, values)
+
+        zeros = [tf.zeros(variable.shape) for variable in self.optimizer.variables]
+        _, sums, losses = tf.while_loop(
+            lambda number, *_: number < count,
+            add,
+            (tf.constant(0), zeros, tf.TensorArray(tf.float32, count)),
+            parallel_iterations=1,  # more would need the memory that this saves
+        )
+        return [gradient / count for gradient in sums], tf.reduce_mean(losses.stack(), axis=0)
 
     def _distribute(self, batch: Batch) -> Batch:
         """Split a batch evenly among the devices."""
@@ -91,7 +163,7 @@ class TrainStep:
                 lambda device: tf.convert_to_tensor(parts[device.replica_id_in_sync_group])
             )
 
-        return Batch(*map(split, batch))
+        return batch.map(split)
 
     def _distributed_step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
         """Do a step on all devices; they all return the same."""
@@ -101,14 +173,21 @@ class TrainStep:
 
     def _apply(self, gradients: list[Tensor]) -> bool:
         self.optimizer.apply(gradients)
+        if self.average is not None:
+            self.average.update()
         return True
+
+
+def _split(batch: Batch, count: int) -> Batch:
+    """Return a batch as (count, n, ...) tensors."""
+    return batch.map(lambda array: tf.reshape(array, [count, -1, *array.shape[1:]]))
 
 
 def to_tensors(batch: Batch) -> Batch:
     """Return a NumPy batch as tensors of the same type."""
-    return Batch(*(tf.convert_to_tensor(array) for array in batch))
+    return batch.map(tf.convert_to_tensor)
 
 
 def as_float(batch: Batch) -> Batch:
     """Return uint8 0..255 tensors as float32 0..1."""
-    return Batch(*(tf.cast(tensor, tf.float32) * (1 / 255) for tensor in batch))
+    return batch.map(lambda tensor: tf.cast(tensor, tf.float32) * (1 / 255))

@@ -13,12 +13,14 @@ def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool
     model, options = session.model, dict(session.save_settings.options)
     past = f"iteration {session.iteration:,}, trained for {duration(session.seconds)}"
     lines = [f"{options.pop('model')}: {past if session.iteration else 'a new model'}", "options"]
-    lines += [f"  {name.replace('_', ' '):20}{_shown(value)}" for name, value in options.items()]
+    lines += [f"  {name.replace('_', ' '):22}{_shown(value)}" for name, value in options.items()]
     lines.append("networks")
     counts = {name: network.count_params() for name, network in model.networks.items()}
     lines += [f"  {name:16}{count:>13,} parameters" for name, count in counts.items()]
     lines.append(f"  {'total':16}{sum(counts.values()):>13,} parameters")
-    lines.append(f"memory  {memory.describe(model, session.batch_size, has_gpu)}")
+    copies = session.step.extra_copies
+    largest = max(session.batch_size, session.schedule.grow_batch)
+    lines.append(f"memory  {memory.describe(model, largest, has_gpu, copies)}")
     lines.append(f"device  {device()}")
     lines.append(f"faces   src {len(src.faces)}, dst {len(dst.faces)}")
     if session.sides_swapped:

@@ -12,6 +12,7 @@ from trainer.monitoring.debug_samples import show_samples
 from trainer.monitoring.monitor import QUIT, Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
 from trainer.monitoring.validation import Validation
+from trainer.monitoring.verdict import StopRule
 from trainer.options import TrainOptions
 from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
@@ -36,6 +37,7 @@ def run(options: TrainOptions) -> Report:
     Interrupted
         After Ctrl-C, SIGTERM or SIGHUP, when everything is saved.
     """
+    monitoring = assembly.monitor_settings(options)
     src = Faceset.open(options.training_data_src_dir)
     dst = Faceset.open(options.training_data_dst_dir)
     _warn_of_same_faces(src, dst)
@@ -46,15 +48,21 @@ def run(options: TrainOptions) -> Report:
         if options.debug:
             return show_samples(samplers, options.model_dir, in_window=options.preview)
         if not has_gpu:
-            lazy.load("models.fast_convolution").accelerate(session.model.networks.values())
+            lazy.load("models.fast_convolution").accelerate(session.networks)
+        step = session.step
         batch_size = memory.choose_batch(
-            session.model, options.batch_size, has_gpu, session.step.device_count
+            session.model,
+            options.batch_size,
+            has_gpu,
+            step.device_count,
+            copies=step.extra_copies,
+            grown=options.grow_batch,
         )
         session.set_batch_size(batch_size)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))
         if session.finished():
             console.say("the target is already reached; set a higher one to train further")
-        _train(session, samplers, assembly.monitor_settings(options), options.save_minutes)
+        _train(session, samplers, monitoring, options.save_minutes)
     return Report(
         counts={"iterations": session.steps_done},
         notes={
@@ -88,7 +96,7 @@ def _train(
     """Train until a target is reached or the user asks to stop, and save."""
     save.save(session)  # if this fails, better now than after hours
     line = ProgressLine(session)
-    loader = BatchLoader(samplers.src, samplers.dst, session.batch_size, first=session.iteration)
+    loader = BatchLoader(samplers.src, samplers.dst, session.samples, first=session.iteration)
     faces, validation = PreviewFaces(samplers.src, samplers.dst), _validation(samplers, settings)
     monitor = Monitor(session, line, faces, validation, settings)
     runner = StepRunner(session, loader, line)
@@ -97,7 +105,7 @@ def _train(
     with stop_requests() as stop, monitor:
         saver = save.Saver(session, line, runner, stop, save_minutes)
         with loader, saver.on_error():
-            while not (stop.received or QUIT in requests):
+            while not (stop.received or QUIT in requests or monitor.stop_reason):
                 if session.finished() and runner.settle():
                     break
                 if runner.step():
@@ -108,16 +116,19 @@ def _train(
         line.end()
         saver.last()
         monitor.finish()
+    if summary := monitor.summary():
+        console.say(summary)
     if stop.received:
         raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")
 
 
 def _validation(samplers: Samplers, settings: MonitorSettings) -> Validation | None:
     """Prepare the validation on held-out faces, if it is wanted and there are any."""
-    if not settings.validation_minutes:
-        return None
-    if samplers.dst_held_out is None:
-        console.say("too few dst faces to hold some out; there is no validation")
+    if not settings.validation_minutes or samplers.dst_held_out is None:
+        if settings.validation_minutes:
+            console.say("too few dst faces to hold some out; there is no validation")
+        if settings.stop_rule != StopRule():
+            console.warn("--stop-when has no effect, because there is no validation")
         return None
     return Validation(
         samplers.src_held_out, samplers.dst_held_out, train_src=samplers.src, train_dst=samplers.dst

@@ -216,6 +216,19 @@ def options_of(cls: type) -> list[Option]:
     return sorted(declared, key=lambda option: option.meta["group"] in COMMON_GROUPS)
 
 
+def with_defaults(cls: type[T], defaults: Mapping[str, Value]) -> type[T]:
+    """Return a class with the same options, some of which have other defaults."""
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    changed = {
+        name: dataclasses.field(default=value, metadata=fields[name].metadata)
+        for name, value in defaults.items()
+    }
+    annotations = {name: hints[name] for name in changed}
+    body = {**changed, "__annotations__": annotations, "__module__": cls.__module__}
+    return dataclasses.dataclass(frozen=True, kw_only=True)(type(cls.__name__, (cls,), body))
+
+
 def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | None = None) -> T:
     """Build the options: defaults < saved < given.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from converters import BLENDS, COLORS, MASKS
+from converters import BLENDS, MASKS
 from converters.blending.crop import Box, Crop, enlarge
 from converters.blending.detail import degrade, denoise, motion_blur, sharpen
 from converters.blending.mask import (
@@ -23,15 +23,16 @@ from converters.blending.mask import (
 )
 from converters.blending.mask_history import average
 from converters.blending.overlay import Blend, FaceBlend
-from converters.color_transfer.statistics import Colors, Match, measure
 from converters.look import Look
+from facelib.color_transfer import COLORS
+from facelib.color_transfer.statistics import Colors, Match, measure
 from utils.errors import InputError, ModelError, UserError
 
 Trace = Callable[[int, str, np.ndarray], None]
 """Receives intermediate images: number of the face, name of the image, the image."""
 
 Transfer = Callable[[np.ndarray, Colors, Colors], np.ndarray]
-"""A color transfer, `converters.color_transfer`: (face, source, reference) -> face."""
+"""A color transfer, `facelib.color_transfer`: (face, source, reference) -> face."""
 
 MIN_ALPHA = np.float32(0.5 / 255)
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from converters.blending.overlay import Blend
-from converters.color_transfer.statistics import Colors, Match, measure
 from converters.look import Look
+from facelib.color_transfer.statistics import Colors, Match, measure
 
 
 class HistMatch(Blend):

@@ -10,8 +10,8 @@ import numpy as np
 from converters.blending.crop import Box, Crop
 from converters.blending.mask import MASK_SIDE, Swap
 from converters.blending.mask_history import average
-from converters.color_transfer.statistics import Match
 from converters.look import Look
+from facelib.color_transfer.statistics import Match
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from converters.blending.hist_match import match_histograms
 from converters.blending.mask import MASK_SIDE, erode, erode_size
 from converters.blending.mask_history import average
 from converters.blending.overlay import Blend, FaceBlend
-from converters.color_transfer.statistics import measure
+from facelib.color_transfer.statistics import measure
 from utils.errors import InputError
 
 CORE_LEVEL = np.float32(0.9)

@@ -83,11 +83,17 @@ class Mesh:
     """Places landmarks with FaceMesh v2.
 
     The quality is the logit of "this is a face": above 7 for a clear one, below 0 for none.
+
+    Parameters
+    ----------
+    upright : bool
+        Whether faces are known to be upright, so that no other directions are tried.
     """
 
     noise = 0.0012
 
-    def __init__(self) -> None:
+    def __init__(self, *, upright: bool = False) -> None:
+        self._upright = upright
         with zipfile.ZipFile(weight_file("mesh")) as archive:
             network = archive.read(MEMBER)
         with no_greeting():
@@ -103,7 +109,7 @@ class Mesh:
 
     def _locate(self, image: np.ndarray, region: Region) -> LocatedFace:
         found = self._converge(image, region)
-        if found.quality >= SURE:
+        if self._upright or found.quality >= SURE:
             return found
         others = [self._converge(image, region._replace(roll=region.roll + turn)) for turn in TURNS]
         best = max(others, key=lambda other: other.quality)

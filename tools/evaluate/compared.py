@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facelib.following import open_eyes_gaze, standing_still
 from facelib.geometry import pose
-from facelib.landmarks import eye_opening, gaze, mouth_opening
+from facelib.landmarks import eye_opening, mouth_opening
 from tools.evaluate import metrics
-from tools.evaluate.observe import FoundFace, Observation, SeenFace
+from tools.evaluate.observe import Observation, SeenFace
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class FaceTrack:
         return cls(
             landmarks=np.stack([face.landmarks for face in found]).astype(float),
             embeddings=np.stack([face.embedding for face in found]),
-            gazes=np.stack([_gaze(face) for face in found]),
+            gazes=np.stack([open_eyes_gaze(face.landmarks, face.iris) for face in found]),
         )
 
     def openings(self) -> tuple[np.ndarray, np.ndarray]:
@@ -45,12 +46,6 @@ class FaceTrack:
     def poses(self) -> np.ndarray:
         """Return pitch, yaw, roll of each face, (n, 3) degrees."""
         return np.array([pose(face) for face in self.landmarks])
-
-
-def _gaze(face: FoundFace) -> np.ndarray:
-    if face.iris is None or eye_opening(face.landmarks) < metrics.SHUT_EYES:
-        return np.full(2, math.nan)
-    return gaze(face.landmarks, face.iris)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +103,4 @@ class ComparedFrames:
 
         NaN is no value either.
         """
-        scores = self.with_failures(values, math.nan)
-        known = np.isfinite(scores).reshape(len(scores), -1).all(axis=1)
-        for shot in np.unique(self.shots):
-            here = self.shots == shot
-            still = scores[here & known].mean(axis=0) if (here & known).any() else 0.0
-            scores[here & ~known] = still
-        return scores
+        return standing_still(self.with_failures(values, math.nan), self.shots)

@@ -13,12 +13,6 @@ from facelib.landmarks import inter_ocular
 INNER = slice(17, 68)  # brows, nose, eyes, mouth: what a swap changes; the jaw is mostly dst's
 EYE_CORNERS = (36, 45)
 
-# dst must move by more than the landmarker's own noise, or the correlation is one of noise
-LEAST_MOVEMENT = 0.008  # of the inter-ocular distance, standard deviation within shots
-LEAST_FRAMES = 10  # fewer say nothing about a correlation
-LEAST_GAZE = 0.02  # the same for the gaze, in eye widths: encoding it again moves it by 0.007
-SHUT_EYES = 0.04  # openings below this, about half of the usual, leave too little of an iris
-
 CUT_DIFFERENCE = 25  # mean absolute gray difference of neighboring thumbnails that makes a cut
 CUT_JUMP = 2.0  # ... or the followed face jumps this many inter-ocular distances
 
@@ -63,37 +57,6 @@ def label_runs(indices: np.ndarray, shots: np.ndarray) -> np.ndarray:
 def eye_distances(landmarks: np.ndarray) -> np.ndarray:
     """Return the inter-ocular distance of each of (n, 68, 2) faces, (n,) float."""
     return np.array([inter_ocular(face) for face in landmarks], float)
-
-
-def within_shots(values: np.ndarray, shots: np.ndarray) -> np.ndarray:
-    """Return `values` minus the mean of their shot.
-
-    So only movement counts when shots are pooled: two shots with a wide and a closed mouth would
-    otherwise give a high correlation to a result that never moves.
-    """
-    values = np.array(values, float)
-    for shot in np.unique(shots):
-        values[shots == shot] -= values[shots == shot].mean(axis=0)
-    return values
-
-
-def following(
-    result: np.ndarray, dst: np.ndarray, shots: np.ndarray, least: float = LEAST_MOVEMENT
-) -> tuple[float, float]:
-    """Return how dst's movement is followed: Pearson correlation, and gain (1 = as far as dst).
-
-    Both are NaN with too few frames or when dst moves less than `least`, and 0 when the result does
-    not move. Of vectors, (n, 2), both directions count together: the one that moves more, more.
-    """
-    if len(dst) < LEAST_FRAMES:
-        return np.nan, np.nan
-    ours, theirs = within_shots(result, shots), within_shots(dst, shots)
-    if theirs.std() < least:
-        return np.nan, np.nan
-    if ours.std() < 1e-9:  # rounding leaves a little even of a constant
-        return 0.0, 0.0
-    shared = float((ours * theirs).mean())
-    return shared / float(ours.std() * theirs.std()), shared / float(theirs.var())
 
 
 def pose_error(result: np.ndarray, dst: np.ndarray) -> np.ndarray:

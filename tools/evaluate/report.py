@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from facelib import similarity
+from facelib.following import LEAST_GAZE, following, is_known
 from tools.evaluate import metrics
 from tools.evaluate.compared import ComparedFrames, FaceTrack
 from tools.evaluate.observe import NEAR, Observation
@@ -112,7 +113,7 @@ def _expression(frames: ComparedFrames) -> dict[str, float]:
     result, dst, shots = frames.result_faces, frames.dst_faces, frames.shots
     openings = [frames.standing_still(values) for values in result.openings()]
     mouth, eyes = (
-        metrics.following(values, dst_values, shots)
+        following(values, dst_values, shots)
         for values, dst_values in zip(openings, FaceTrack.of(frames.dst).openings(), strict=True)
     )
     looks = _following_gaze(frames)
@@ -140,10 +141,10 @@ def _following_gaze(frames: ComparedFrames) -> tuple[float, float]:
     Where only the result's are shut, it does not follow.
     """
     dst = FaceTrack.of(frames.dst).gazes
-    counts = np.isfinite(dst).all(axis=1)
+    counts = is_known(dst)
     gazes = np.where(counts[frames.found, None], frames.result_faces.gazes, math.nan)
     gazes = frames.standing_still(gazes)
-    return metrics.following(gazes[counts], dst[counts], frames.shots[counts], metrics.LEAST_GAZE)
+    return following(gazes[counts], dst[counts], frames.shots[counts], LEAST_GAZE)
 
 
 def _appearance(frames: ComparedFrames) -> dict[str, float]:

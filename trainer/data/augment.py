@@ -136,7 +136,13 @@ def _ramps(cells: int) -> np.ndarray:
 
 
 def sample(
-    image: Image, matrix: np.ndarray, nodes: np.ndarray, resolution: int, size: int
+    image: Image,
+    matrix: np.ndarray,
+    nodes: np.ndarray,
+    resolution: int,
+    size: int,
+    *,
+    target: Image | None = None,
 ) -> tuple[Image, Image]:
     """Read the warped and the straight version of an image through one matrix.
 
@@ -146,6 +152,8 @@ def sample(
         The aligned image, perhaps reduced from `size` to k pixels.
     matrix : (2, 3) float64
         From `output_to_image`.
+    target : (k, k, C) uint8 or None
+        Another image to read the straight version from.
 
     Returns
     -------
@@ -156,11 +164,11 @@ def sample(
     straight = grid_points(matrix, resolution)
     bent = straight + displacement(matrix, nodes, resolution, len(image))
     # uint8 saturates, so cubic overshoot cannot leave the legal range
-    warped, target = (
-        cv2.remap(image, points, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        for points in (bent, straight)
+    warped, read = (
+        cv2.remap(pixels, points, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        for pixels, points in ((image, bent), (image if target is None else target, straight))
     )
-    return warped, target
+    return warped, read
 
 
 def read_mask(mask: Image, matrix: np.ndarray, resolution: int, size: int) -> Image:

@@ -4,55 +4,30 @@ Sample number k of a side is a function of (seed, k) alone. Batches can be made 
 order, a seed makes a run repeatable, and a resumed run continues where it stopped.
 """
 
-import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from facelib import landmarks as marks
-from facelib.faceset import FaceFiles, read_face
-from facelib.frame_edge import mirror_beyond_frame
-from facelib.geometry import apply, crop_matrix, crop_side, warp_face
-from facelib.types import FaceType
+from facelib import expression
+from facelib.faceset import FaceFiles
 from models.base import Batch
-from trainer.data import augment
-from utils.errors import InputError, UserError
+from trainer.data import augment, input_jitter, recolor, uniform
+from trainer.data.prepared_face import PreparedFace, check_face_types, prepare
+from trainer.data.prepared_face import SamplerSettings as SamplerSettings
+from trainer.data.uniform import WeightedRounds
+from utils.errors import InputError
 from utils.images import Image
 
-# Pixels kept per output pixel. Reading an image reduced to this much with a cubic kernel comes
-# closest to an average over each output pixel (off by 1.5 gray levels; 3.3 at 1.0, 2.2 at 2.0, 4.2
-# without reducing).
-DETAIL = 1.5
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
-ORDER, CHANGE = 0, 1  # purposes of a random stream
-
-
-class PreparedFace(NamedTuple):
-    """A face ready for sampling.
-
-    Attributes
-    ----------
-    pixels : (k, k, 4) uint8
-        BGR and hull mask, reduced from `size` to k pixels.
-    in_frame : (k, k) uint8 or None
-        0 where the image is mirrored because the frame ends, else 255; None when it ends nowhere.
-    size : int
-        Side of the aligned image, in whose pixels the matrices are.
-    crop : (2, 3) float64
-        From the aligned image to the sample.
-    mirrored_crop : (2, 3) float64
-        The same for the mirror image of the face.
-    """
-
-    pixels: Image
-    in_frame: Image | None
-    size: int
-    crop: np.ndarray
-    mirrored_crop: np.ndarray
+ORDER, CHANGE, INPUT, COLOR = (
+    0,
+    1,
+    3,
+    4,
+)  # purposes of a random stream; 2 and 5 are used elsewhere
 
 
 class Pick(NamedTuple):
@@ -62,14 +37,15 @@ class Pick(NamedTuple):
     flip: bool | None = None
 
 
-class SamplerSettings(NamedTuple):
-    """What samples a model needs, and how they may be augmented."""
+class _Sample(NamedTuple):
+    """The parts of a batch that one sample fills."""
 
-    face_type: FaceType
-    resolution: int
-    random_flip: bool = True
-    scale_shift: float = 0.0
-    draw_landmarks: bool = False
+    warped: Image
+    target: Image
+    mask: Image
+    in_frame: Image | int
+    priority: Image | None
+    expression: np.ndarray | None
 
 
 class Sampler:
@@ -83,10 +59,12 @@ class Sampler:
         Numbers from 0 on; the same numbers give the same samples.
     picks : callable
         (first, count) -> what samples first..first + count show; by default every face once in
-        each round, in a new order.
+        each round, in a new order, or as often as `trainer.data.uniform` says.
     cache_bytes : int
         Images are kept up to this size; the others are read again at each use. Nothing is evicted:
         samples come in shuffled rounds, so the least recently used image is needed next.
+    partners : Sampler or None
+        Whose faces lend their colors to these samples, with `SamplerSettings.color_transfer`.
 
     Attributes
     ----------
@@ -101,30 +79,63 @@ class Sampler:
         seed: Sequence[int],
         cache_bytes: int = CACHE_BYTES,
         picks: Callable[[int, int], Sequence[Pick]] | None = None,
+        partners: "Sampler | None" = None,
     ) -> None:
         check_face_types(faces, settings.face_type)
         self.faces = faces
         self.settings = settings
         self.seed = tuple(seed)
-        self.picks = picks or self._shuffled
+        self.picks = picks or self._in_rounds
+        self._partners = partners if settings.color_transfer != "none" else None
         self.failures: list[str] = []
         self._unreadable: set[int] = set()
         self._cache: dict[int, PreparedFace] = {}
         self._room = cache_bytes
         self._lock = Lock()
+        self._expressions: np.ndarray | None = None
+        self._weighted: WeightedRounds | None = None
+        pose, openings = settings.uniform_pose, settings.uniform_expression
+        if settings.with_expression or pose or openings:
+            self._expressions = expression.expressions([info for _, info in faces])
+        if self._expressions is not None and (pose or openings):
+            weights = uniform.weights(self._expressions, pose=pose, expression=openings)
+            self._weighted = WeightedRounds(weights, seed)
 
-    def batch(self, number: int, size: int) -> Batch:
-        """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255."""
+    def batch(self, number: int, size: int, *, warp: bool = True) -> Batch:
+        """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255.
+
+        Parameters
+        ----------
+        warp : bool
+            Whether the input is warped; if not, all else is as in the same warped sample.
+        """
         picks = self.picks(number * size, size)
-        resolution = self.settings.resolution
-        shapes = [(size, resolution, resolution, channels) for channels in (3, 3, 1, 1)]
-        batch = Batch(*(np.empty(shape, np.uint8) for shape in shapes))
+        batch = self._empty(size)
         for i, pick in enumerate(picks):
-            warped, straight, batch.in_frame[i, ..., 0] = self._sample(number * size + i, pick)
-            batch.warped[i] = cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR)  # drops the mask
-            batch.target[i] = cv2.cvtColor(straight, cv2.COLOR_BGRA2BGR)
-            batch.mask[i, ..., 0] = cv2.extractChannel(straight, 3)
+            self._fill(batch, i, self._sample(number * size + i, pick, warp))
         return batch
+
+    def _empty(self, size: int) -> Batch:
+        settings, side = self.settings, self.settings.resolution
+        batch = Batch(
+            *(np.empty((size, side, side, channels), np.uint8) for channels in (3, 3, 1, 1))
+        )
+        if settings.with_priority:
+            batch = batch._replace(priority=np.empty((size, side, side, 1), np.uint8))
+        if settings.with_expression:
+            batch = batch._replace(expression=np.empty((size, len(expression.NAMES)), np.uint8))
+        return batch
+
+    @staticmethod
+    def _fill(batch: Batch, place: int, sample: "_Sample") -> None:
+        batch.warped[place] = sample.warped
+        batch.target[place] = sample.target
+        batch.mask[place, ..., 0] = sample.mask
+        batch.in_frame[place, ..., 0] = sample.in_frame
+        if batch.priority is not None:
+            batch.priority[place, ..., 0] = sample.priority
+        if batch.expression is not None:
+            batch.expression[place] = sample.expression
 
     def plain(self, index: int) -> Image:
         """Return face `index` without augmentation, (R, R, 4) uint8 BGR and mask."""
@@ -140,9 +151,11 @@ class Sampler:
             for i, pick in enumerate(self.picks(first, count))
         ]
 
-    def _shuffled(self, first: int, count: int) -> list[Pick]:
-        """Return which faces samples first..first + count show: every face once in each round."""
-        total = len(self.faces)
+    def _in_rounds(self, first: int, count: int) -> list[Pick]:
+        """Return what samples first..first + count show, unless another function picks."""
+        if self._weighted is not None:
+            return [Pick(index) for index in self._weighted(first, count)]
+        total = len(self.faces)  # every face once in each round
         rounds = range(first // total, (first + count - 1) // total + 1)
         shuffled = np.concatenate([self._rng(ORDER, i).permutation(total) for i in rounds])
         start = first % total
@@ -162,16 +175,46 @@ class Sampler:
         )
         return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
 
-    def _sample(self, number: int, pick: Pick) -> tuple[Image, Image, Image | int]:
+    def _sample(self, number: int, pick: Pick, warp: bool) -> "_Sample":
         face = self._readable(pick.face)
         jitter = self._jitter(number, pick, face.size)
+        if not warp:
+            jitter = jitter._replace(nodes=augment.IDENTITY.nodes)
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
         resolution = self.settings.resolution
-        images = augment.sample(face.pixels, matrix, jitter.nodes, resolution, face.size)
-        if face.in_frame is None:
-            return *images, 255
-        return *images, augment.read_mask(face.in_frame, matrix, resolution, face.size)
+        images = augment.sample(
+            face.pixels, matrix, jitter.nodes, resolution, face.size, target=face.target
+        )
+        mask = cv2.extractChannel(images[1], 3)
+        warped, target = (cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in images)
+        warped, target = self._recolored(number, face, warped, target)
+        if self.settings.input_jitter:
+            change = input_jitter.draw(self._rng(INPUT, number), self.settings.input_jitter)
+            warped = input_jitter.apply(warped, change)
+        beyond, priority = (
+            None if part is None else augment.read_mask(part, matrix, resolution, face.size)
+            for part in (face.in_frame, face.priority)
+        )
+        numbers = face.expression
+        if numbers is not None:
+            numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
+        in_frame = 255 if beyond is None else beyond
+        return _Sample(warped, target, mask, in_frame, priority, numbers)
+
+    def _recolored(
+        self, number: int, face: PreparedFace, warped: Image, target: Image
+    ) -> tuple[Image, Image]:
+        """Return both images of sample `number` in colors of a random partner, if it has one."""
+        if self._partners is None:
+            return warped, target
+        rng = self._rng(COLOR, number)
+        partner = self._partners._readable(int(rng.integers(len(self._partners.faces))))
+        change = recolor.draw(rng, self.settings.color_transfer, face.colors, partner.colors)
+        if change is None:
+            return warped, target
+        both = change(np.concatenate([warped, target]))
+        return both[: len(warped)], both[len(warped) :]
 
     def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
@@ -193,57 +236,10 @@ class Sampler:
         face = self._cache.get(index)
         if face is None:
             face = prepare(self.faces[index][0], self.settings)
+            if self.settings.with_expression and self._expressions is not None:
+                face = face._replace(expression=self._expressions[index])
             with self._lock:
-                if index not in self._cache and face.pixels.nbytes <= self._room:
+                if index not in self._cache and face.nbytes <= self._room:
                     self._cache[index] = face
-                    self._room -= face.pixels.nbytes
+                    self._room -= face.nbytes
         return face
-
-
-def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
-    """Read a face and reduce it to what the model can use.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or damaged, or its landmarks are degenerate.
-    """
-    image, info = read_face(path)
-    landmarks, size, matrix = info.landmarks, info.size, info.matrix
-    frame_size = info.frame_size
-    if info.face_type is FaceType.MARK_ONLY:  # a whole frame: crop it as extraction would
-        size = 4 * settings.resolution
-        frame_size = image.shape[1::-1]
-        matrix = crop_matrix(landmarks, size, _extracted_type(settings.face_type))
-        image, landmarks = warp_face(image, matrix, size), apply(matrix, landmarks)
-    image, in_frame = mirror_beyond_frame(image, matrix, frame_size)
-    if settings.draw_landmarks:
-        image = marks.draw(image, landmarks)
-    mask = (marks.hull_mask(landmarks, (size, size)) * 255).astype(np.uint8)
-    resolution, kind = settings.resolution, settings.face_type
-    crop = crop_matrix(landmarks, resolution, kind)
-    mirrored = crop_matrix(marks.mirror(landmarks, size), resolution, kind)
-    kept = min(size, math.ceil(DETAIL * resolution * size / crop_side(crop, resolution)))
-    pixels = np.dstack([image, mask])
-    if kept < size:
-        pixels = cv2.resize(pixels, (kept, kept), interpolation=cv2.INTER_AREA)
-    if in_frame is not None:
-        in_frame = (in_frame * 255).astype(np.uint8)
-        in_frame = cv2.resize(in_frame, (kept, kept), interpolation=cv2.INTER_AREA)
-    return PreparedFace(pixels, in_frame, size, crop, mirrored)
-
-
-def _extracted_type(wanted: FaceType) -> FaceType:
-    """Return the crop to take of a whole frame: extraction's default, or wider if needed."""
-    return wanted if wanted is FaceType.HEAD else FaceType.FULL
-
-
-def check_face_types(faces: FaceFiles, wanted: FaceType) -> None:
-    """Raise a UserError when a face shows less of the head than the model needs."""
-    widths = list(FaceType)
-    for path, info in faces:
-        if widths.index(info.face_type) < widths.index(wanted):
-            raise UserError(
-                f'"{path.name}" in "{path.parent}" was extracted as {info.face_type.value}, the '
-                f"model needs more; extract these faces again with --face-type {wanted.value}"
-            )

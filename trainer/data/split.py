@@ -39,7 +39,7 @@ def make_samplers(
     src_scale : float
         Added to the scale of src samples, such as -0.05 for faces 5 % smaller.
     sort_by_yaw : bool
-        Whether each dst sample gets a src face of similar yaw.
+        Whether each dst sample gets a src face of similar yaw, however often dst shows that yaw.
     """
     (src_faces, src_held_out), (dst_faces, dst_held_out) = (
         rule.split(faces) for rule, faces in zip(held_out, (src, dst), strict=True)
@@ -49,7 +49,7 @@ def make_samplers(
     dst_sampler = Sampler(dst_faces, settings, dst_seed)
     picks = YawMatcher(src_faces, dst_sampler, src_seed) if sort_by_yaw else None
     return Samplers(
-        Sampler(src_faces, src_settings, src_seed, picks=picks),
+        Sampler(src_faces, src_settings, src_seed, picks=picks, partners=dst_sampler),
         dst_sampler,
         Sampler(src_held_out, src_settings, src_seed) if src_held_out else None,
         Sampler(dst_held_out, settings, dst_seed) if dst_held_out else None,

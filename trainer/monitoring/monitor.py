@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from trainer.monitoring import preview
+from trainer.monitoring import preview, quality
 from trainer.monitoring.predict import FacePredictor, Predicted
 from trainer.monitoring.preview import PreviewContent, PreviewFaces
 from trainer.monitoring.tensorboard import TensorBoardWriter
-from trainer.monitoring.validation import Validation, ValidationLog
+from trainer.monitoring.validation import Validation
+from trainer.monitoring.validation_log import ValidationLog
+from trainer.monitoring.verdict import StopRule, verdict
 from trainer.monitoring.window import open_window
 from trainer.progress import Every, ProgressLine
 from trainer.session import TrainingSession
@@ -44,6 +46,8 @@ class MonitorSettings:
         Whether to keep every preview.
     tensorboard : bool
         Whether to write TensorBoard's files.
+    stop_rule : StopRule
+        When the measured swap ends the training.
     """
 
     folder: Path
@@ -52,6 +56,7 @@ class MonitorSettings:
     preview_history: bool
     validation_minutes: float
     tensorboard: bool
+    stop_rule: StopRule
 
 
 class Monitor:
@@ -61,6 +66,11 @@ class Monitor:
     ----------
     validation : Validation or None
         None when no faces are held out.
+
+    Attributes
+    ----------
+    stop_reason : str
+        Why the measured swap ends the training; empty as long as it does not.
     """
 
     def __init__(
@@ -73,8 +83,9 @@ class Monitor:
     ) -> None:
         self._session, self._line, self._faces = session, line, faces
         self._validation, self._settings = validation, settings
-        self._predictor = FacePredictor(session.model)
+        self._predictor = FacePredictor(session.output_model)
         self._log = ValidationLog(settings.folder / "progress.csv")
+        self.stop_reason = settings.stop_rule.reason(self._rows()) if validation else ""
         self._preview_due = Every(settings.preview_minutes)
         self._validation_due = Every(settings.validation_minutes, VALIDATION_SHARE)
         self._page = self._range = 0
@@ -118,6 +129,13 @@ class Monitor:
         if self._settings.preview_minutes and self._session.loss_names:
             self._update_preview(files=True)
 
+    def summary(self) -> str:
+        """Say why the training ends, if it does so by itself, and how good the swap is."""
+        return "\n".join(filter(None, [self.stop_reason, verdict(self._rows())]))
+
+    def _rows(self) -> list[Mapping[str, float]]:
+        return self._log.until(self._session.iteration)
+
     def _handle_keys(self) -> set[str]:
         """Handle the keys pressed in the window."""
         keys = self._window.keys() if self._window is not None else []
@@ -144,7 +162,7 @@ class Monitor:
             history=session.history,
             names=session.loss_names,
             iteration=session.iteration,
-            metrics=self._log.until(session.iteration),
+            metrics=self._rows(),
             last=RANGES[self._range],
         )
         self._drawing = self._in_background(partial(self._show, content))
@@ -193,9 +211,9 @@ class Monitor:
         metrics = validation.metrics(predicted)
         self._validation_due.spent(time.perf_counter() - started)
         self._log.add({**when, **metrics})
+        self.stop_reason = self._settings.stop_rule.reason(self._rows())
         if self._tensorboard is not None:
-            # a stored name: curves of earlier runs go on under it
-            tagged = {f"kept out/{name}": value for name, value in metrics.items()}
+            tagged = {f"{_tag(name)}/{name}": value for name, value in metrics.items()}
             self._tensorboard.scalars(int(when["iteration"]), tagged)
 
     def _in_background(self, work: Callable[[], None]) -> Future[None]:
@@ -208,6 +226,11 @@ class Monitor:
                 console.warn(f"monitoring failed: {type(problem).__name__}: {problem}")
 
         return self._thread.submit(guarded)
+
+
+def _tag(metric: str) -> str:
+    """Return where TensorBoard shows a metric; "kept out" is a stored name, whose curves go on."""
+    return "swap" if metric in quality.COLUMNS else "kept out"
 
 
 def _write_preview(path: Path, image: Image) -> None:

@@ -1,10 +1,11 @@
-"""Curves below the preview: the losses, and the metrics of held-out faces."""
+"""Curves below the preview: the losses, the metrics of held-out faces, and those of the swap."""
 
 from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 
+from trainer.monitoring import quality
 from utils import text
 from utils.images import Image
 from utils.text import BgrColor
@@ -15,12 +16,18 @@ DARK, LINE, LIGHT = 24, 60, 235
 COLORS = ((235, 130, 40), (40, 170, 250), (90, 200, 90), (200, 90, 200))  # BGR, one per loss
 BANDS = 5
 HEAD, FOOT = 22, 22  # pixels above and below the metrics, for text
-METRICS = {
+LABEL_GAP = 10  # pixels between two labels
+RECONSTRUCTION = {
     "ssim_src": ("src", COLORS[0]),
     "ssim_dst": ("dst", COLORS[1]),
     "mask_overlap": ("mask", COLORS[2]),
-    "to_src": ("swap - src", COLORS[3]),
-    "to_dst": ("swap - dst", (150, 150, 150)),
+}
+SWAP = {
+    "swap_quality": ("quality", (LIGHT,) * 3),
+    "identity": ("identity", COLORS[3]),
+    "mouth": ("mouth", COLORS[0]),
+    "eye": ("eyes", COLORS[1]),
+    "gaze": ("gaze", COLORS[2]),
 }
 
 
@@ -61,13 +68,33 @@ def loss_curves(
     return image
 
 
-def metric_curves(rows: Sequence[Mapping[str, float]], width: int) -> Image:
-    """Draw the metrics over iterations: 0 just above the text at the bottom, 1 below that on top.
+def reconstruction_curves(rows: Sequence[Mapping[str, float]], width: int) -> Image:
+    """Draw how well held-out faces are reconstructed; arguments and result as `metric_curves`."""
+    return metric_curves(rows, RECONSTRUCTION, _best(rows), width)
+
+
+def swap_curves(rows: Sequence[Mapping[str, float]], width: int) -> Image:
+    """Draw how good the swap is; arguments and result as `metric_curves`."""
+    scored = [{**row, **quality.scores(row)} for row in rows]
+    return metric_curves(scored, SWAP, "swap: 1 is best", width)
+
+
+def metric_curves(
+    rows: Sequence[Mapping[str, float]],
+    metrics: Mapping[str, tuple[str, BgrColor]],
+    caption: str,
+    width: int,
+) -> Image:
+    """Draw metrics over iterations: 0 just above the text at the bottom, 1 below that on top.
 
     Parameters
     ----------
     rows : sequence of mapping
-        One per validation: "iteration" and those of METRICS.
+        One per validation: "iteration" and the metrics.
+    metrics : mapping of str to (str, color)
+        The label and the color of each.
+    caption : str
+        Written into a corner.
     width : int
         Pixels.
 
@@ -79,18 +106,34 @@ def metric_curves(rows: Sequence[Mapping[str, float]], width: int) -> Image:
     image = _background(width)
     places = np.array([row["iteration"] for row in rows], float)
     places = (width - 1) * places / max(places.max(initial=0), 1)
-    for number, (name, (label, color)) in enumerate(METRICS.items()):
+    labels, bottom = [], CURVE_HEIGHT - FOOT
+    for name, (label, color) in metrics.items():
         values = np.array([row[name] for row in rows], float)
         known = np.isfinite(values)
-        heights = HEAD + (CURVE_HEIGHT - HEAD - FOOT) * (1 - np.clip(values[known], 0, 1))
+        latest = f"{values[-1]:.3f}" if len(values) and known[-1] else "-"
+        labels.append((f"{label} {latest}", color))
+    top = _labels(image, labels)
+    for name, (_, color) in metrics.items():
+        values = np.array([row[name] for row in rows], float)
+        known = np.isfinite(values)
+        heights = top + (bottom - top) * (1 - np.clip(values[known], 0, 1))
         points = np.stack([places[known], heights], axis=1).round().astype(np.int32)
         cv2.polylines(image, [points[:, None]], isClosed=False, color=color, thickness=1)
         for point in points[-1:]:
             cv2.circle(image, [int(v) for v in point], 2, color, -1)
-        value = f"{values[-1]:.3f}" if len(values) and known[-1] else "-"
-        write(image, f"{label} {value}", (8 + (width - 8) * number // len(METRICS), 14), color)
-    write(image, _best(rows), (8, CURVE_HEIGHT - 8))
+    write(image, caption, (8, CURVE_HEIGHT - 8))
     return image
+
+
+def _labels(image: Image, labels: Sequence[tuple[str, BgrColor]]) -> int:
+    """Write labels, in as many lines as they need; return the row below them."""
+    x, lines = 8, 0
+    for label, color in labels:
+        if x > 8 and x + text.width(label, FONT_SIZE) > image.shape[1]:
+            x, lines = 8, lines + 1
+        write(image, label, (x, 14 * (lines + 1)), color)
+        x += text.width(label, FONT_SIZE) + LABEL_GAP
+    return HEAD + 14 * lines
 
 
 def _best(rows: Sequence[Mapping[str, float]]) -> str:
@@ -99,7 +142,7 @@ def _best(rows: Sequence[Mapping[str, float]]) -> str:
     if not known:
         return "held-out faces"
     best = max(known, key=lambda row: row["ssim_dst"])
-    return f"held-out faces: dst best at iteration {best['iteration']:.0f}, {best['ssim_dst']:.3f}"
+    return f"held-out faces: dst best {best['ssim_dst']:.3f} at #{best['iteration']:.0f}"
 
 
 def write(image: Image, line: str, at: tuple[int, int], color: BgrColor = (LIGHT,) * 3) -> None:

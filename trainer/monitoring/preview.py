@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
 import numpy as np
@@ -86,13 +87,15 @@ def draw(content: PreviewContent) -> Image:
     gap = np.full((len(plain), 8, 3), plots.DARK, np.uint8)
     faces = np.hstack([plain, gap, masked])
     width = faces.shape[1]
-    half = width // 2 if content.metrics else width
-    curves = [
-        plots.loss_curves(content.history, content.names, content.caption, half, content.last)
-    ]
-    if content.metrics:
-        curves.append(plots.metric_curves(content.metrics, width - half))
-    return np.vstack([faces, np.hstack(curves)])
+    rows = content.metrics
+    panels = [partial(plots.reconstruction_curves, rows)] if rows else []
+    if any(np.isfinite(row["swap_quality"]) for row in rows):
+        panels.append(partial(plots.swap_curves, rows))
+    part = width // (len(panels) + 1)
+    curves = [panel(part) for panel in panels]
+    rest = width - part * len(panels)
+    losses = plots.loss_curves(content.history, content.names, content.caption, rest, content.last)
+    return np.vstack([faces, np.hstack([losses, *curves])])
 
 
 def _masked(faces: Prediction) -> Image:

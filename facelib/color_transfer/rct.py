@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from converters.color_transfer.statistics import Colors, moments
+from facelib.color_transfer.statistics import Colors, moments
 
 MIN_DEVIATION = 0.5  # Lab units, of 100: a flat image is not stretched into noise
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from converters.color_transfer.statistics import Colors
-from converters.color_transfer.subsample import sample_colors
-from converters.color_transfer.transport_1d import LineMaps
+from facelib.color_transfer.statistics import Colors
+from facelib.color_transfer.subsample import sample_colors
+from facelib.color_transfer.transport_1d import LineMaps
 
 ITERATIONS = 12
 

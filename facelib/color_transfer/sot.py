@@ -6,10 +6,10 @@ mean of what many projections ask for, so neighboring colors stay neighbors.
 
 import numpy as np
 
-from converters.color_transfer.idt import random_rotations
-from converters.color_transfer.statistics import Colors
-from converters.color_transfer.subsample import sample_colors
-from converters.color_transfer.transport_1d import LineMaps
+from facelib.color_transfer.idt import random_rotations
+from facelib.color_transfer.statistics import Colors
+from facelib.color_transfer.subsample import sample_colors
+from facelib.color_transfer.transport_1d import LineMaps
 
 STEPS = 8
 ROTATIONS = 4  # each with three orthogonal lines: twelve lines a step

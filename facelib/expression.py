@@ -1,0 +1,101 @@
+"""What a face expresses, as a few numbers: how open lids, lips and brows are, where it looks.
+
+A network learns to predict them, and the decoders of both people are told them: openings are
+counted from each person's own range, so that 0 is as closed and 1 as open as this person's faces
+ever are, whatever the shape of the eyes. Angles mean the same for everyone.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from facelib.faceinfo import FaceInfo
+from facelib.landmarks import gaze, inter_ocular
+from facelib.pose import pose
+from utils.errors import InputError
+
+NAMES = (
+    "right lids",
+    "left lids",
+    "lips",
+    "mouth width",
+    "right brow",
+    "left brow",
+    "yaw",
+    "pitch",
+    "gaze across",
+    "gaze down",
+)
+PERCENTILES = (2, 98)  # of a person's openings: 0 and 1
+HALF_TURN = 90.0  # degrees from 0.5 to 1
+GAZE = 0.4  # eye widths from 0.5 to 1
+SHUT = 0.2  # lids less open than this hide where the eyes look
+MIRROR = (1, 0, 2, 3, 5, 4, 6, 7, 8, 9)
+MIRRORED_SIGN = ("yaw", "gaze across")
+UNKNOWN = 0.5  # in place of what a face lacks
+
+# The pairs of landmarks whose distances are an opening.
+_PAIRS = (
+    ((37, 41), (38, 40)),
+    ((43, 47), (44, 46)),
+    ((61, 67), (62, 66), (63, 65)),
+    ((48, 54),),
+    ((19, 37), (20, 38)),
+    ((24, 44), (23, 43)),
+)
+
+
+class Range(NamedTuple):
+    """The lowest and highest openings of a person, (6,) float64, in eye distances."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def of(cls, faces: Iterable[FaceInfo]) -> "Range":
+        """Return the range of a person's faces, without the rarest few percent."""
+        openings = np.stack([_openings(face.landmarks) for face in faces])
+        return cls(*np.percentile(openings, PERCENTILES, axis=0))
+
+
+def expression(face: FaceInfo, person: Range) -> np.ndarray:
+    """Return the numbers of a face, (10,) float64 in 0..1, in the order of `NAMES`.
+
+    Where someone always has the same opening, it is 0.5.
+    """
+    width = person.high - person.low
+    known = width > 1e-3
+    openings = (_openings(face.landmarks) - person.low) / np.where(known, width, 1)
+    openings = np.where(known, openings, UNKNOWN)
+    try:
+        head = pose(face.landmarks)
+        angles = np.array([head.yaw, head.pitch]) / HALF_TURN / 2 + 0.5
+    except InputError:  # degenerate landmarks
+        angles = np.full(2, UNKNOWN)
+    looks = np.full(2, UNKNOWN)
+    if face.iris is not None and openings[:2].mean() > SHUT:
+        looks = 0.5 + gaze(face.landmarks, face.iris) / GAZE / 2
+    return np.clip(np.r_[openings, angles, looks], 0, 1)
+
+
+def expressions(faces: Sequence[FaceInfo]) -> np.ndarray:
+    """Return the numbers of all faces of a person, (n, 10), counted from that person's range."""
+    person = Range.of(faces)
+    return np.array([expression(face, person) for face in faces])
+
+
+def mirror(numbers: np.ndarray) -> np.ndarray:
+    """Return the numbers (10,) of the mirrored face."""
+    mirrored = numbers[list(MIRROR)]
+    for name in MIRRORED_SIGN:
+        mirrored[NAMES.index(name)] = 1 - mirrored[NAMES.index(name)]
+    return mirrored
+
+
+def _openings(landmarks: np.ndarray) -> np.ndarray:
+    """Return the mean distance of each group of pairs, (6,), in distances of the eye corners."""
+    points = np.asarray(landmarks, np.float64)
+    pairs = [np.array(pair).T for pair in _PAIRS]
+    gaps = [np.hypot(*(points[a] - points[b]).T).mean() for a, b in pairs]
+    return np.array(gaps) / max(inter_ocular(points), 1e-6)
