@@ -11,9 +11,9 @@ from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from models.base import Batch
 from trainer import memory, train
-from trainer.assembly import open_samplers, open_session
+from trainer.assembly import monitor_settings, open_samplers, open_session
 from trainer.average import WeightAverage
-from trainer.monitoring.monitor import Monitor, MonitorSettings
+from trainer.monitoring.monitor import Monitor
 from trainer.monitoring.preview import PreviewFaces
 from trainer.optimizer import AdaBelief, Adam
 from trainer.progress import ProgressLine
@@ -118,20 +118,21 @@ def test_averaging_can_be_ended_and_begun(settings):
     np.testing.assert_allclose(flat(begun.output_model), first, rtol=1e-5, atol=1e-7)
 
 
-def test_the_preview_shows_the_average(settings, people, tmp_path):
+def test_the_preview_shows_the_average(settings, people):
     session = open_session(settings(average_weights=0.99))
     learn(session, 1)
     bias = session.model.networks["decoder_src"].trainable_variables[-1]
     bias.assign([50.0] * 4)  # what is being trained now predicts white
     facesets = [Faceset.open(people / side) for side in ("src", "dst")]
     samplers = open_samplers(settings(), session, *facesets)
-    shown = MonitorSettings(tmp_path, False, 1.0, False, 0.0, False)
+    shown = monitor_settings(settings(preview_minutes=1.0))
+    shown.folder.mkdir(exist_ok=True)
     faces = PreviewFaces(samplers.src, samplers.dst)
     with Monitor(session, ProgressLine(session), faces, None, shown) as monitor:
         monitor.finish()
     predicted = session.output_model.swap(np.zeros((1, 16, 16, 3), np.float32)).image
     assert np.mean(predicted) < 0.9
-    image = read_image(tmp_path / "preview.png")
+    image = read_image(shown.folder / "preview.png")
     swap = image[20:148, 4 * 128 : 5 * 128]
     assert swap.mean() < 230
 
