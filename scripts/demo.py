@@ -188,7 +188,13 @@ def in_plain_words(evaluation: Mapping[str, Any]) -> str:
 
 def _follows(correlation: float, gain: float) -> str:
     """Say how a part of the face follows dst."""
-    how = "follows" if correlation > 0.9 else "mostly follows" if correlation > 0.7 else "hardly follows"
+    how = (
+        "follows"
+        if correlation > 0.9
+        else "mostly follows"
+        if correlation > 0.7
+        else "hardly follows"
+    )
     return f"{how} the footage, with {gain:.0%} of its movement"
 
 
