@@ -45,6 +45,8 @@ def open_session(options: TrainOptions) -> TrainingSession:
     strategy = devices.prepare(
         options.batch_size, multi_gpu=options.multi_gpu, mixed_precision=options.mixed_precision
     )
+    if strategy is not None:
+        devices.check_batch(options.grow_batch, strategy.num_replicas_in_sync, "--grow-batch")
     with devices.scope(strategy):
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
@@ -115,6 +117,8 @@ def sampler_settings(options: TrainOptions, model: ModelBase) -> SamplerSettings
         input_jitter=options.input_jitter,
         color_transfer=options.train_color_transfer,
         blur_background=options.blur_out_mask,
+        uniform_pose=options.uniform_pose,
+        uniform_expression=options.uniform_expression,
         with_priority=model.options.eyes_mouth_priority > 0,
         with_expression=model.options.expression_head,
     )

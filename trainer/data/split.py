@@ -39,7 +39,7 @@ def make_samplers(
     src_scale : float
         Added to the scale of src samples, such as -0.05 for faces 5 % smaller.
     sort_by_yaw : bool
-        Whether each dst sample gets a src face of similar yaw.
+        Whether each dst sample gets a src face of similar yaw, however often dst shows that yaw.
     """
     (src_faces, src_held_out), (dst_faces, dst_held_out) = (
         rule.split(faces) for rule, faces in zip(held_out, (src, dst), strict=True)

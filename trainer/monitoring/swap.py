@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 FACES = 32
 LEAST = {"mouth": LEAST_MOVEMENT, "eye": LEAST_MOVEMENT, "gaze": LEAST_GAZE}
+Measurer = Any
+"""A recognizer or a landmarker; each registry's package describes its kind."""
 
 
 class SwapMeasure:
@@ -104,7 +106,7 @@ class _Identity:
     """
 
     def __init__(self, src: Sampler, dst: Sampler) -> None:
-        self._recognizer: Any = RECOGNIZERS.load(RECOGNIZERS.names[0])()
+        self._recognizer: Measurer = RECOGNIZERS.load(RECOGNIZERS.names[0])()
         src_faces, dst_faces = map(self._embed_typical, (src, dst))
         distance = self._recognizer.distance
         self._typical = [medoid(faces, distance) for faces in (src_faces, dst_faces)]
@@ -150,7 +152,7 @@ class _Expression:
 
     def __init__(self, faces: Sequence[Image], landmarks: Sequence[np.ndarray]) -> None:
         # always this landmarker, whichever found the faces: it is the one that measures the gaze
-        self._landmarker: Any = LANDMARKERS.load("mesh")(upright=True)
+        self._landmarker: Measurer = LANDMARKERS.load("mesh")(upright=True)
         self._dst = self._measure(faces, landmarks)
 
     def metrics(

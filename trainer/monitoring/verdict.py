@@ -100,7 +100,7 @@ def verdict(rows: Rows) -> str:
     if not known:
         return ""
     row = next(row for row in reversed(rows) if isfinite(row["swap_quality"]))
-    sentences = [_identity(row), _expression(row), _trend(known)]
+    sentences = [_identity(row), _expression(row), outlook(rows)]
     return "\n".join(filter(None, sentences))
 
 
@@ -134,8 +134,11 @@ def _well(score: float) -> str:
     return "well" if score >= 0.75 else "partly" if score >= 0.4 else "hardly"
 
 
-def _trend(known: Sequence[Quality]) -> str:
-    """Say how the quality has changed and what as much time again would bring."""
+def outlook(rows: Rows) -> str:
+    """Say how the quality has changed and what more time would bring; empty if not measured."""
+    known = _qualities(rows)
+    if not known:
+        return ""
     last = known[-1]
     now = f"Swap quality {last.value:.2f} of 1 at iteration {last.iteration:,.0f}"
     recent = known[-RECENT:]
