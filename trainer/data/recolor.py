@@ -117,7 +117,7 @@ def _look_up(image: Image, shift: Callable[[np.ndarray], np.ndarray]) -> Image:
         in which each pixel reads the nearest entry.
     """
     channels = cv2.split(image)
-    low, high = np.float32([(values.min(), values.max()) for values in channels]).T
+    low, high = np.array([(one.min(), one.max()) for one in channels], np.float32).T
     steps = np.indices((NODES,) * 3, np.float32).reshape(3, -1).T / (NODES - 1)
     nodes = (low + steps * (high - low)) / 255
     shifts = shift(nodes[:, None]).reshape(-1, 3).T.astype(np.float32)
