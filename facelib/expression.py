@@ -1,8 +1,8 @@
 """What a face expresses, as a few numbers: how open lids, lips and brows are, where it looks.
 
-A network learns to predict them, and the decoders of both people are told them. Lids and brows are
+A network learns to predict them, and the decoders of both people are told them: openings are
 counted from each person's own range, so that 0 is as closed and 1 as open as this person's faces
-ever are, whatever the shape of the eyes. Lips and angles mean the same for everyone.
+ever are, whatever the shape of the eyes. Angles mean the same for everyone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,6 @@ NAMES = (
     "gaze down",
 )
 PERCENTILES = (2, 98)  # of a person's openings: 0 and 1
-LIPS, WIDE_OPEN = 2, 0.3  # all people can shut their mouth, and this opening is 1 for all
 HALF_TURN = 90.0  # degrees from 0.5 to 1
 GAZE = 0.4  # eye widths from 0.5 to 1
 SHUT = 0.2  # lids less open than this hide where the eyes look
@@ -48,11 +47,7 @@ _PAIRS = (
 
 
 class Range(NamedTuple):
-    """The lowest and highest openings of a person, (6,) float64, in eye distances.
-
-    Those of the lips are the same for everyone: with a person's own, someone who smiles at most
-    would shout in the face of someone who shouts.
-    """
+    """The lowest and highest openings of a person, (6,) float64, in eye distances."""
 
     low: np.ndarray
     high: np.ndarray
@@ -61,9 +56,7 @@ class Range(NamedTuple):
     def of(cls, faces: Iterable[FaceInfo]) -> "Range":
         """Return the range of a person's faces, without the rarest few percent."""
         openings = np.stack([_openings(face.landmarks) for face in faces])
-        low, high = np.percentile(openings, PERCENTILES, axis=0)
-        low[LIPS], high[LIPS] = 0, WIDE_OPEN
-        return cls(low, high)
+        return cls(*np.percentile(openings, PERCENTILES, axis=0))
 
 
 def expression(face: FaceInfo, person: Range) -> np.ndarray:

@@ -186,9 +186,12 @@ def in_plain_words(evaluation: Mapping[str, Any]) -> str:
     ])
 
 
-def _follows(correlation: float, gain: float) -> str:
-    """Say how a part of the face follows dst."""
-    how = "follows" if correlation > 0.9 else "mostly follows" if correlation > 0.7 else "hardly follows"
+def _follows(correlation: float | None, gain: float | None) -> str:
+    """Say how a part of the face follows dst; None where it does not move there."""
+    if correlation is None or gain is None:
+        return "does not move in this footage"
+    steps = ((0.9, "follows"), (0.7, "mostly follows"), (-1.0, "hardly follows"))
+    how = next(words for least, words in steps if correlation >= least)
     return f"{how} the footage, with {gain:.0%} of its movement"
 
 

@@ -70,10 +70,10 @@ session = TrainingSession(again_model, again, Schedule(0.01), settings, batch_si
 train_on, sizes = session.train, []
 
 class Loader:
-    size = 6
+    size, warp = 6, True
     def next(self):
-        return [Batch(*(part[: self.size] for part in batch)) for batch in batches(rng)]
-    def resize(self, size):
+        return [batch.map(lambda part: part[: self.size]) for batch in batches(rng)]
+    def resize(self, size, warp):
         self.size = size
 
 class Line:
@@ -93,6 +93,28 @@ assert runner.problem() is None, "weights with a copy on each device can be look
 copies = both.experimental_local_results(again.optimizer.variables[0])
 assert len(copies) == 2, copies
 np.testing.assert_array_equal(*(copy.numpy() for copy in copies))
+
+from trainer.average import WeightAverage
+from trainer.step import UpdateSettings
+recipe = UpdateSettings("adabelief", warm_up=2, dropout=0.5, accumulate=3)
+models = []
+for strategy in (None, both):
+    with strategy.scope() if strategy else nullcontext():
+        keras.utils.set_random_seed(1)
+        model, copy = Toy(ToyOptions()), Toy(ToyOptions())
+        average = WeightAverage(model, copy, 0.5)
+        step, rng = TrainStep(model, 0.01, 0.5, strategy, recipe, average), np.random.default_rng(3)
+    for _ in range(4):
+        assert step(*batches(rng)).finite
+    models += [model, copy]
+for one, other in zip(models[:2], models[2:]):
+    for a, b in zip(one.variables, other.variables):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-5)
+assert np.abs(models[2].variables[0].numpy() - models[3].variables[0].numpy()).max() > 1e-3
+for variable in (*average.model.variables, *model.variables):
+    copies = both.experimental_local_results(variable.value)
+    assert len(copies) == 2, copies
+    np.testing.assert_array_equal(*(copy.numpy() for copy in copies))
 """
 
 

@@ -53,14 +53,6 @@ def test_an_opening_is_a_share_of_the_persons_own_range():
     assert lids == pytest.approx([0, 0.5, 1], abs=0.03)
 
 
-def test_the_lips_opening_is_the_same_for_everyone():
-    lips = []
-    for most in (0.3, 1):
-        person = expression.Range.of(speaking(amount) for amount in np.linspace(0, most, 20))
-        lips.append(numbers(speaking(0.3), person)["lips"])
-    assert lips[0] == lips[1] == pytest.approx(marks.mouth_opening(speaking(0.3).landmarks) / 0.3)
-
-
 def test_what_never_changes_is_in_the_middle():
     person = expression.Range.of([speaking(0), speaking(1)])
     assert numbers(speaking(0.5), person)["right brow"] == 0.5

@@ -17,7 +17,7 @@ from trainer.monitoring.monitor import Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
 from trainer.optimizer import AdaBelief, Adam
 from trainer.progress import ProgressLine
-from trainer.step import TrainStep, UpdateSettings
+from trainer.step import StepResult, TrainStep, UpdateSettings
 from utils.images import read_image
 
 
@@ -243,15 +243,73 @@ def test_accumulated_batches_learn_as_one_large_batch_does():
     np.testing.assert_array_equal(flat(models[1]), before)
 
 
-def test_a_whole_training_with_accumulated_batches_sees_the_same_samples(settings, tmp_path):
-    generations = []
-    for folder, chosen in (
-        ("one", {"batch_size": 4}),
-        ("parts", {"batch_size": 2, "accumulate": 2}),
-    ):
-        train.run(settings(model_dir=tmp_path / folder, target_iter=3, **chosen))
-        generations.append(checkpoint.load_newest(tmp_path / folder))
-    one, parts = generations
-    assert parts.iteration == 3
-    assert parts.options["batch_size"] == 2
-    np.testing.assert_allclose(parts.history(), one.history(), rtol=1e-4)
+@pytest.fixture
+def drawn(monkeypatch):
+    """The batches of src that steps got, which learn nothing."""
+    batches = []
+
+    def step(self, src, dst):
+        batches.append(src)
+        return StepResult({"src": 0.1, "dst": 0.1}, finite=True)
+
+    monkeypatch.setattr(TrainStep, "__call__", step)
+    return batches
+
+
+def test_accumulated_batches_are_the_samples_of_the_larger_batch(settings, tmp_path, drawn):
+    train.run(settings(model_dir=tmp_path / "one", target_iter=3, batch_size=4))
+    one, drawn[:] = list(drawn), []
+    train.run(settings(model_dir=tmp_path / "parts", target_iter=3, batch_size=2, accumulate=2))
+    for batch, same in zip(drawn, one, strict=True):
+        np.testing.assert_array_equal(batch.warped, same.warped)
+
+
+def test_batches_grow_in_the_second_half_of_the_way_also_after_a_restart(settings, tmp_path, drawn):
+    grow = {"grow_batch": 4, "accumulate": 2, "cool_down": 0.0}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train.run(settings(model_dir=whole, target_iter=6, **grow))
+    assert [len(batch.warped) for batch in drawn] == [4, 4, 4, 8, 8, 8]
+    assert checkpoint.load_newest(whole).options["batch_size"] == 2
+    expected, drawn[:] = list(drawn), []
+    session = open_session(settings(model_dir=parts, target_iter=6, **grow))
+    learn(session, 4)
+    session.save()
+    drawn.clear()
+    train.run(settings(model_dir=parts, target_iter=6, **grow))
+    for batch, same in zip(drawn, expected[4:], strict=True):
+        np.testing.assert_array_equal(batch.warped, same.warped)
+
+
+def test_a_grown_batch_that_does_not_fit_shrinks_and_the_usual_one_stays(settings, monkeypatch):
+    session = open_session(settings(target_iter=2, grow_batch=12))
+    session.iteration = 1
+    assert session.current_batch == 12
+    session.limit_batch(6)
+    assert (session.current_batch, session.batch_size) == (6, 2)
+    session.limit_batch(3)
+    session.limit_batch(1)  # the usual batch is as large as it was: that did fit
+    assert (session.current_batch, session.batch_size) == (2, 2)
+    session.limit_batch(1)
+    assert (session.current_batch, session.batch_size) == (1, 1)
+
+
+def test_without_a_target_batches_do_not_grow(settings):
+    session = open_session(settings(grow_batch=12))
+    session.iteration = 10**6
+    assert session.current_batch == 2
+
+
+# --- the end
+
+
+def test_near_the_target_the_input_is_not_warped_and_all_else_stays(settings, tmp_path, drawn):
+    train.run(settings(model_dir=tmp_path / "always", target_iter=5))
+    always, drawn[:] = list(drawn), []
+    train.run(settings(target_iter=5, warp_off=0.4))
+    warped = [(batch.warped != batch.target).any() for batch in drawn]
+    assert warped == [True, True, True, False, False]
+    for batch, same in zip(drawn, always, strict=True):
+        np.testing.assert_array_equal(batch.target, same.target)
+        np.testing.assert_array_equal(batch.mask, same.mask)
+    further = open_session(settings(warp_off=0.4))  # no target any more
+    assert further.warps

@@ -45,6 +45,8 @@ def open_session(options: TrainOptions) -> TrainingSession:
     strategy = devices.prepare(
         options.batch_size, multi_gpu=options.multi_gpu, mixed_precision=options.mixed_precision
     )
+    if strategy is not None:
+        devices.check_batch(options.grow_batch, strategy.num_replicas_in_sync, "--grow-batch")
     with devices.scope(strategy):
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:

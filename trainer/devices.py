@@ -50,11 +50,11 @@ def mirror(devices: Sequence[str]) -> Strategy:
     return tf.distribute.MirroredStrategy(devices)
 
 
-def check_batch(size: int, devices: int) -> None:
+def check_batch(size: int, devices: int, flag: str = "--batch-size") -> None:
     """Raise a UsageError when a batch cannot be shared evenly."""
     if size % devices:
         raise UsageError(
-            f"--batch-size: Expected a multiple of {devices}, the number of GPUs. Received: {size}"
+            f"{flag}: Expected a multiple of {devices}, the number of GPUs. Received: {size}"
         )
 
 

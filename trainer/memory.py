@@ -86,20 +86,32 @@ def fitting_batch(model: ModelBase, room: int, has_gpu: bool = False, copies: in
 
 
 def choose_batch(
-    model: ModelBase, wanted: int, has_gpu: bool, devices: int = 1, copies: int = 0
+    model: ModelBase,
+    wanted: int,
+    has_gpu: bool,
+    devices: int = 1,
+    *,
+    copies: int = 0,
+    grown: int = 0,
 ) -> int:
     """Return the batch size to train with, split among `devices`; 0 asks for one that fits.
 
     A size that does not fit is used after a warning, because this is an estimate.
+
+    Parameters
+    ----------
+    grown : int
+        What the size grows to later; it only counts for the warning.
     """
     room = available(has_gpu)
     fitting = devices * fitting_batch(model, room, has_gpu, copies)
     batch = wanted or fitting or devices
-    needed = estimate(model, batch // devices, has_gpu, copies).total
+    largest = max(batch, grown)
+    needed = estimate(model, largest // devices, has_gpu, copies).total
     if needed > room:
         advice = f"a batch size of {fitting} would fit" if fitting else "a smaller model would fit"
         console.warn(
-            f"training with a batch size of {batch} takes about {gigabytes(needed)}, but this "
+            f"training with a batch size of {largest} takes about {gigabytes(needed)}, but this "
             f"{'GPU' if has_gpu else 'computer'} has {gigabytes(room)} for it; {advice}"
         )
     return batch

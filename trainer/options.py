@@ -129,6 +129,14 @@ class TrainOptions(DeviceOptions):
         seldom=True,
         group=TRAINING,
     )
+    grow_batch: int = opt(
+        0,
+        help="batch size in the second half of the way to the target (0: as in the first)",
+        low=0,
+        high=1024,
+        seldom=True,
+        group=TRAINING,
+    )
     accumulate: int = opt(
         1,
         help="batches per iteration, one after the other: a larger batch in the same memory",
@@ -150,6 +158,14 @@ class TrainOptions(DeviceOptions):
         help="show and save a moving average of the weights with this decay, as 0.999 (0: none)",
         low=0,
         high=0.99999,
+        seldom=True,
+        group=TRAINING,
+    )
+    warp_off: float = opt(
+        0.0,
+        help="last fraction of the way to the target on which samples are not warped, as 0.2",
+        low=0,
+        high=1,
         seldom=True,
         group=TRAINING,
     )
@@ -277,6 +293,8 @@ class TrainOptions(DeviceOptions):
             self.cool_down,
             self.target_iter,
             self.target_minutes,
+            grow_batch=self.grow_batch,
+            warp_off=self.warp_off,
         )
 
     @classmethod

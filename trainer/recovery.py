@@ -32,6 +32,7 @@ class StepRunner:
         """
         session = self._session
         swapped = session.sides_swapped
+        self._adjust_loader()
         try:
             src, dst = self._loader.next()
             result = session.train(src, dst)
@@ -56,6 +57,13 @@ class StepRunner:
             self._guard.reset()
             self._line.say("src and dst are no longer swapped")
         return True
+
+    def _adjust_loader(self) -> None:
+        """Load such batches as the session wants at this point of the way to the target."""
+        session, loader = self._session, self._loader
+        if (session.samples, session.warps) != (loader.size, loader.warp):
+            loader.resize(session.samples, warp=session.warps)
+            self._line.restart()
 
     def problem(self) -> Problem | None:
         """Return why the model must not be saved, None if it may."""
@@ -130,7 +138,7 @@ class StepRunner:
 
     def _halve_batch(self) -> None:
         session = self._session
-        size, devices = session.batch_size, session.step.device_count
+        size, devices = session.current_batch, session.step.device_count
         smaller = size // 2 // devices * devices  # each device gets an equal share
         if not smaller:
             raise UserError(
@@ -138,9 +146,8 @@ class StepRunner:
                 f"{' on each GPU' if devices > 1 else ''}; close other programs, or train a "
                 "smaller model (--lightweight, a lower resolution) in another --model-dir"
             )
-        session.set_batch_size(smaller)
-        self._loader.resize(session.samples)
-        self._line.restart()
+        session.limit_batch(smaller)
+        self._adjust_loader()
         console.warn(f"not enough memory for a batch size of {size}; continuing with {smaller}")
 
 

@@ -1,13 +1,15 @@
-"""How long a model is trained, and the learning rate on the way there."""
+"""How long a model is trained, and what changes on the way there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+GROW_AT = 0.5  # of the way
+
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate and targets of a training.
+    """Targets of a training, and what depends on the way to them.
 
     Attributes
     ----------
@@ -25,6 +27,10 @@ class Schedule:
         Iteration at which `target_iter` was set.
     from_seconds : float
         Seconds that the model had been trained when `target_minutes` was set.
+    grow_batch : int
+        Smallest batch size in the second half of the way to the target.
+    warp_off : float
+        Fraction of the way, at its end, on which samples are not warped.
     """
 
     learning_rate: float
@@ -34,6 +40,8 @@ class Schedule:
     target_minutes: float = 0.0
     from_iter: int = 0
     from_seconds: float = 0.0
+    grow_batch: int = 0
+    warp_off: float = 0.0
 
     def continued(self, saved: Mapping[str, Any], iteration: int, seconds: float) -> "Schedule":
         """Return the schedule of a model that goes on; a target that was not saved is set now.
@@ -70,6 +78,14 @@ class Schedule:
     def lr_scale(self, progress: float) -> float:
         """Return the factor on the learning rate: 1, and less during the cool-down."""
         return min((1 - progress) / self.cool_down, 1.0) if self.cool_down else 1.0
+
+    def batch_size(self, usual: int, progress: float) -> int:
+        """Return the batch size, which is `usual` in the first half of the way."""
+        return usual if progress < GROW_AT else max(usual, self.grow_batch)
+
+    def warps(self, progress: float) -> bool:
+        """Tell whether the samples are warped at random."""
+        return not self.warp_off or progress < 1 - self.warp_off
 
     def seconds_left(self, iteration: int, seconds: float, seconds_per_iter: float) -> float | None:
         """Estimate the time to the closer target; None without a target."""

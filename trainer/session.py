@@ -46,7 +46,8 @@ class TrainingSession:
     Attributes
     ----------
     batch_size : int
-        Samples of each side per batch; 0 until it is chosen, when the options leave it open.
+        Samples of each side per batch, until it grows; 0 until it is chosen, when the options
+        leave it open.
     seed : int
         Source of this run's randomness.
     iteration : int
@@ -90,8 +91,18 @@ class TrainingSession:
 
     @property
     def samples(self) -> int:
-        """Samples of each side per step: as many batches as are accumulated."""
-        return self.batch_size * self.step.accumulate
+        """Samples of each side in the next step: as many batches as are accumulated."""
+        return self.current_batch * self.step.accumulate
+
+    @property
+    def current_batch(self) -> int:
+        """Samples of each side in the next batch: perhaps more near the target."""
+        return self.schedule.batch_size(self.batch_size, self.progress)
+
+    @property
+    def warps(self) -> bool:
+        """Whether the samples of the next step are warped at random."""
+        return self.schedule.warps(self.progress)
 
     @property
     def networks(self) -> list[keras.Model]:
@@ -258,6 +269,13 @@ class TrainingSession:
             self.save_settings = replace(
                 self.save_settings, options={**options, "batch_size": size}
             )
+
+    def limit_batch(self, size: int) -> None:
+        """Use no larger batches from now on; only a lower `batch_size` is saved."""
+        if self.current_batch > self.batch_size:
+            self.schedule = replace(self.schedule, grow_batch=size)
+        else:
+            self.set_batch_size(size)
 
     def _remove_old(self, *, ended: bool) -> None:
         settings = self.save_settings

@@ -19,7 +19,8 @@ def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool
     lines += [f"  {name:16}{count:>13,} parameters" for name, count in counts.items()]
     lines.append(f"  {'total':16}{sum(counts.values()):>13,} parameters")
     copies = session.step.extra_copies
-    lines.append(f"memory  {memory.describe(model, session.batch_size, has_gpu, copies)}")
+    largest = max(session.batch_size, session.schedule.grow_batch)
+    lines.append(f"memory  {memory.describe(model, largest, has_gpu, copies)}")
     lines.append(f"device  {device()}")
     lines.append(f"faces   src {len(src.faces)}, dst {len(dst.faces)}")
     if session.sides_swapped:

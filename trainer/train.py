@@ -51,7 +51,12 @@ def run(options: TrainOptions) -> Report:
             lazy.load("models.fast_convolution").accelerate(session.networks)
         step = session.step
         batch_size = memory.choose_batch(
-            session.model, options.batch_size, has_gpu, step.device_count, step.extra_copies
+            session.model,
+            options.batch_size,
+            has_gpu,
+            step.device_count,
+            copies=step.extra_copies,
+            grown=options.grow_batch,
         )
         session.set_batch_size(batch_size)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))

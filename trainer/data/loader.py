@@ -36,6 +36,8 @@ class BatchLoader:
 
     Attributes
     ----------
+    warp : bool
+        Whether the input is warped at random.
     waited : float
         Seconds for which `next` had to wait, in total.
     """
@@ -44,6 +46,7 @@ class BatchLoader:
         self, src: Sampler, dst: Sampler, size: int, *, first: int = 0, workers: int = WORKERS
     ) -> None:
         self.src, self.dst, self.size = src, dst, size
+        self.warp = True
         self.number = first
         self.waited = 0.0
         self._workers = workers
@@ -89,10 +92,11 @@ class BatchLoader:
                 return request.batches
             self._report(request)
 
-    def resize(self, size: int) -> None:
-        """Change the batch size; prefetched batches are dropped."""
+    def resize(self, size: int, *, warp: bool = True) -> None:
+        """Change the batches from the next one on; the prefetched ones are made again."""
         self._stop()
-        self.size = size
+        self.number = self._pending[0].number
+        self.size, self.warp = size, warp
         self._start()
 
     def _wait_for(self, request: BatchRequest) -> None:
@@ -136,8 +140,10 @@ class BatchLoader:
                 continue  # queued twice, because another worker died
             request.worker = threading.current_thread()
             try:
-                src = self.src.batch(request.number, self.size)
-                request.batches = src, self.dst.batch(request.number, self.size)
+                request.batches = (
+                    self.src.batch(request.number, self.size, warp=self.warp),
+                    self.dst.batch(request.number, self.size, warp=self.warp),
+                )
             except Exception as problem:  # noqa: BLE001 - raised in the main thread by `next`
                 request.error = problem
             request.done.set()

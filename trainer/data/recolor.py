@@ -21,6 +21,7 @@ from utils.images import Image, to_float
 SIDE = 32  # pixels to which a face is reduced for its colors
 MAX_STRETCH = 3.0  # of colors, in any direction: the noise of a gray face must not become colorful
 NODES = 9  # per channel, at which a transfer that is not linear is computed
+SHYNESS = 3  # power: most samples go nearly all the way, since in these colors src is needed
 STEPS = 33  # ... and per channel of the table in which pixels look up how they change
 LINEAR = {"lct": lct_matrix, "mkl": mkl_matrix}
 """Transfers that are a matrix, computed from the covariances of both faces."""
@@ -62,7 +63,7 @@ def draw(
 
     None when one of the two has no colors.
     """
-    strength = rng.random()
+    strength = 1 - rng.random() ** SHYNESS
     if source is None or reference is None:
         return None
     return change(method, strength, source, reference)
@@ -117,7 +118,7 @@ def _look_up(image: Image, shift: Callable[[np.ndarray], np.ndarray]) -> Image:
         in which each pixel reads the nearest entry.
     """
     channels = cv2.split(image)
-    low, high = np.array([(one.min(), one.max()) for one in channels], np.float32).T
+    low, high = np.array([(values.min(), values.max()) for values in channels], np.float32).T
     steps = np.indices((NODES,) * 3, np.float32).reshape(3, -1).T / (NODES - 1)
     nodes = (low + steps * (high - low)) / 255
     shifts = shift(nodes[:, None]).reshape(-1, 3).T.astype(np.float32)

@@ -101,12 +101,18 @@ class Sampler:
             weights = uniform.weights(self._expressions, pose=pose, expression=openings)
             self._weighted = WeightedRounds(weights, seed)
 
-    def batch(self, number: int, size: int) -> Batch:
-        """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255."""
+    def batch(self, number: int, size: int, *, warp: bool = True) -> Batch:
+        """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255.
+
+        Parameters
+        ----------
+        warp : bool
+            Whether the input is warped; if not, all else is as in the same warped sample.
+        """
         picks = self.picks(number * size, size)
         batch = self._empty(size)
         for i, pick in enumerate(picks):
-            self._fill(batch, i, self._sample(number * size + i, pick))
+            self._fill(batch, i, self._sample(number * size + i, pick, warp))
         return batch
 
     def _empty(self, size: int) -> Batch:
@@ -169,9 +175,11 @@ class Sampler:
         )
         return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
 
-    def _sample(self, number: int, pick: Pick) -> "_Sample":
+    def _sample(self, number: int, pick: Pick, warp: bool) -> "_Sample":
         face = self._readable(pick.face)
         jitter = self._jitter(number, pick, face.size)
+        if not warp:
+            jitter = jitter._replace(nodes=augment.IDENTITY.nodes)
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
         resolution = self.settings.resolution

@@ -36,9 +36,8 @@ from utils.images import Image, to_float, to_uint8
 T = TypeVar("T")
 
 FACES = 32
-OUTLIERS = 2  # percent of the faces at each end, which do not count as the range of an opening
 LEAST = {"mouth": LEAST_MOVEMENT, "eye": LEAST_MOVEMENT, "gaze": LEAST_GAZE}
-Network = Any
+Measurer = Any
 """A recognizer or a landmarker; each registry's package describes its kind."""
 
 
@@ -107,7 +106,7 @@ class _Identity:
     """
 
     def __init__(self, src: Sampler, dst: Sampler) -> None:
-        self._recognizer: Network = RECOGNIZERS.load(RECOGNIZERS.names[0])()
+        self._recognizer: Measurer = RECOGNIZERS.load(RECOGNIZERS.names[0])()
         src_faces, dst_faces = map(self._embed_typical, (src, dst))
         distance = self._recognizer.distance
         self._typical = [medoid(faces, distance) for faces in (src_faces, dst_faces)]
@@ -153,7 +152,7 @@ class _Expression:
 
     def __init__(self, faces: Sequence[Image], landmarks: Sequence[np.ndarray]) -> None:
         # always this landmarker, whichever found the faces: it is the one that measures the gaze
-        self._landmarker: Network = LANDMARKERS.load("mesh")(upright=True)
+        self._landmarker: Measurer = LANDMARKERS.load("mesh")(upright=True)
         self._dst = self._measure(faces, landmarks)
 
     def metrics(
@@ -202,8 +201,7 @@ def pick_expressions(faces: FaceFiles, most: int) -> np.ndarray:
     free = np.ones(len(faces), bool)
     for opening in (mouth_opening, eye_opening):
         values = np.array([opening(info.landmarks) for _, info in faces])
-        low, high = np.percentile(values, (OUTLIERS, 100 - OUTLIERS))
-        for wanted in np.linspace(low, high, most // 2):
+        for wanted in np.linspace(values.min(), values.max(), most // 2):
             free[np.where(free, np.abs(values - wanted), np.inf).argmin()] = False
     return np.flatnonzero(~free)
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite
+from operator import attrgetter
 from statistics import median, median_low
 from typing import NamedTuple
 
-from trainer.monitoring.quality import scores
+from trainer.monitoring.quality import following_score
 from utils.errors import UsageError
 
 Rows = Sequence[Mapping[str, float]]
@@ -57,7 +58,7 @@ class StopRule:
         """
         rule = cls()
         try:
-            for word in (text or "none").split(","):
+            for word in map(str.strip, (text or "none").split(",")):
                 if word == "none":
                     valid = True
                 elif word.startswith(STALLED):
@@ -77,7 +78,7 @@ class StopRule:
         known = _steady(rows)
         if not known:
             return ""
-        last, best = known[-1], max(known)
+        last, best = known[-1], max(known, key=attrgetter("value"))
         if self.target is not None and last.value >= self.target:
             return f"stopped because the swap quality has reached {last.value:.2f}"
         earlier, recent = known[: -self.stalled], known[-self.stalled :]
@@ -99,7 +100,7 @@ def verdict(rows: Rows) -> str:
     if not known:
         return ""
     row = next(row for row in reversed(rows) if isfinite(row["swap_quality"]))
-    sentences = [_identity(row), _expression(row), _trend(known)]
+    sentences = [_identity(row), _expression(row), outlook(rows)]
     return "\n".join(filter(None, sentences))
 
 
@@ -115,12 +116,13 @@ def _identity(row: Mapping[str, float]) -> str:
 
 def _expression(row: Mapping[str, float]) -> str:
     names = {"mouth": "the mouth", "eye": "the eyelids", "gaze": "the gaze"}
-    parts = [
-        f"{names[part]} {_well(score)} ({_percent(row[f'{part}_gain'])} of the movement, correlation "
-        f"{row[f'{part}_correlation']:.2f})"
-        for part, score in scores(row).items()
-        if part in names and isfinite(score)
-    ]
+    parts = []
+    for part, name in names.items():
+        correlation, gain = row[f"{part}_correlation"], row[f"{part}_gain"]
+        score = following_score(correlation, gain)
+        if isfinite(score):
+            moves = f"{_percent(gain)} of the movement, correlation {correlation:.2f}"
+            parts.append(f"{name} {_well(score)} ({moves})")
     return f"Following dst: {', '.join(parts)}." if parts else ""
 
 
@@ -132,8 +134,11 @@ def _well(score: float) -> str:
     return "well" if score >= 0.75 else "partly" if score >= 0.4 else "hardly"
 
 
-def _trend(known: Sequence[Quality]) -> str:
-    """Say how the quality has changed and what as much time again would bring."""
+def outlook(rows: Rows) -> str:
+    """Say how the quality has changed and what more time would bring; empty if not measured."""
+    known = _qualities(rows)
+    if not known:
+        return ""
     last = known[-1]
     now = f"Swap quality {last.value:.2f} of 1 at iteration {last.iteration:,.0f}"
     recent = known[-RECENT:]
