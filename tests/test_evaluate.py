@@ -322,6 +322,103 @@ class OneAway:
         return abs(float(a[0] - b[0]))
 
 
+def looks(directions, shut=(), has_iris=True):
+    """Faces whose irises are drawn to look in the given directions, (n, 2) eye widths."""
+    faces = []
+    for number, direction in enumerate(directions):
+        points = make_landmarks().astype(float)
+        if number in shut:
+            points[[41, 40, 47, 46]] = points[[37, 38, 43, 44]]
+        corners = points[[36, 42]], points[[39, 45]]
+        line = corners[1] - corners[0]
+        across = line[:, ::-1] * (-1, 1)
+        iris = (corners[0] + corners[1]) / 2 + direction[0] * line + direction[1] * across
+        faces.append(FoundFace(points, np.zeros(1), iris if has_iris else None))
+    return faces
+
+
+def compared_gaze(result, dst):
+    blank = np.zeros((18, 32), np.uint8)
+
+    def seen(face):
+        return SeenFace(face, np.full(3, 50.0), np.full((8, 8, 3), 50.0), 1.0)
+
+    observations = [
+        Observation(
+            f"{n}.png", n, blank, wanted=True, in_result=True, dst=seen(theirs),
+            compared={"result": seen(ours)},
+        )
+        for n, (ours, theirs) in enumerate(zip(result, dst, strict=True))
+    ]  # fmt: skip
+    found = compare(observations, "result", np.zeros(1), OneAway())
+    return found["gaze_correlation"], found["gaze_gain"]
+
+
+def test_the_gaze_counts_where_dst_has_its_eyes_open():
+    rng = np.random.default_rng(0)
+    directions = rng.normal(0, 0.1, (30, 2))
+    blinks = {3, 4, 17}
+    dst = looks(directions, blinks)
+    half = directions * 0.5 + (0.05, -0.1)
+    half[[*blinks]] = 5.0, -7.0
+    assert compared_gaze(looks(half), dst) == pytest.approx((1, 0.5))
+    # eyes that are shut in the result, or a face that is missing, do not follow
+    shut = {0, 1, 2, 20, 21}
+    ours = looks(half, shut)
+    ours[20] = None
+    still = np.delete(half, [*blinks], axis=0)
+    open_frames = np.delete(np.arange(30), [*blinks])
+    hidden = np.isin(open_frames, [*shut])
+    still[hidden] = still[~hidden].mean(axis=0)
+    theirs = directions[open_frames]
+    one, other = ((each - each.mean(axis=0)).ravel() for each in (still, theirs))
+    expected = np.corrcoef(one, other)[0, 1], np.polyfit(other, one, 1)[0]
+    assert compared_gaze(ours, dst) == pytest.approx(expected)
+    assert expected[1] < 0.45
+
+
+def test_without_irises_movement_or_open_eyes_there_is_no_gaze():
+    rng = np.random.default_rng(0)
+    directions = rng.normal(0, 0.1, (30, 2))
+    moving, still = looks(directions), looks(directions * 0.1)
+    for dst in (still, looks(directions, has_iris=False), looks(directions, range(25))):
+        assert np.isnan(compared_gaze(moving, dst)).all()
+    assert compared_gaze(looks(directions * 0), moving) == (0, 0)
+    assert compared_gaze(looks(directions, range(30)), moving) == (0, 0)
+
+
+def test_the_gaze_of_a_photograph_is_followed(frames, src_aligned, tmp_path):
+    """The irises are shifted to and fro in dst, and half as far in the result."""
+    detector, landmarker = DETECTORS.load("yunet")(), LANDMARKERS.load("mesh")()
+    iris = landmarker.locate(frames[0], detector.detect([frames[0]])[0][:1])[0].iris
+    rows, columns = np.mgrid[:300, :300].astype(np.float32)
+    near = sum(np.exp(-((np.hypot(columns - x, rows - y) / 6) ** 4)) for x, y in iris)
+
+    def look(aside):
+        return cv2.remap(frames[0], columns - np.float32(aside) * near, rows, cv2.INTER_CUBIC)
+
+    glances = np.sin(np.arange(FRAMES))
+    clips = {
+        name: write_frames(tmp_path / name, map(look, reach * glances))
+        for name, reach in (("dst", 3), ("result", 1.5))
+    }
+    _, found = measure(clips["dst"], clips["result"], src_aligned, tmp_path, baseline=False)
+    figures = found["figures"]
+    assert figures["dst"]["gaze_correlation"] == figures["dst"]["gaze_gain"] == pytest.approx(1)
+    assert figures["result"]["gaze_correlation"] > 0.9
+    assert figures["result"]["gaze_gain"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_a_landmarker_without_irises_says_that_gaze_was_not_measured(
+    clip, src_aligned, tmp_path, capsys
+):
+    _, found = measure(
+        clip, clip, src_aligned, tmp_path, baseline=False, every=FRAMES, landmarker="dlib68"
+    )
+    assert found["figures"]["result"]["gaze_gain"] is None
+    assert "dlib68 does not locate irises" in capsys.readouterr().out
+
+
 def test_without_a_face_every_metric_is_that_of_a_failure():
     """Twenty frames whose mouth opens and closes; the result is src in the first twelve only."""
     rng = np.random.default_rng(0)

@@ -150,6 +150,9 @@ def test_a_turned_frame_gives_the_same_face(
     error = np.linalg.norm(found.landmarks - moved, axis=1).mean()
     most, near = (0.005, 1) if side > 400 else (0.02, 10)  # its boxes come in steps
     assert error < most * landmarks.inter_ocular(expected.landmarks)
+    if landmarker == "mesh":
+        away = found.iris - (expected.iris @ forward.T + corner)
+        assert np.abs(away).max() < 4 * most * landmarks.inter_ocular(expected.landmarks)
     corners = np.array([expected.rect[:2], expected.rect[2:]]) @ forward.T + corner
     np.testing.assert_allclose(found.rect[:2], corners.min(axis=0), atol=near)
     np.testing.assert_allclose(found.rect[2:], corners.max(axis=0), atol=near)

@@ -28,7 +28,7 @@ from facelib.faceset import Faceset, read_face, read_info, write_face
 from facelib.fingerprint import CELLS, around, compare, fingerprint
 from facelib.footage_match import find_mismatch
 from facelib.frame_scale import fit_to_frames, scaled
-from facelib.types import FaceType, Rect
+from facelib.types import Face, FaceType, Rect
 from utils.errors import InputError
 from utils.images import read_image, write_image
 from utils.video.frame import Span
@@ -81,11 +81,7 @@ def write_faces(folder, clip, mirrored=False, first=0, face_type=FaceType.FULL, 
 
 
 def make_face(points):
-    info = make_info(points)
-    return type("Face", (), {
-        "rect": info.source_rect, "landmarks": points, "score": 0.9, "quality": 4.0,
-        "smoothed": False,
-    })  # fmt: skip
+    return Face(make_info(points).source_rect, points, score=0.9, quality=4.0)
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +233,15 @@ def test_a_whole_frame_is_not_mapped_when_it_is_scaled():
     half = scaled(info, (0.5, 0.5))
     np.testing.assert_array_equal(half.matrix, np.eye(2, 3))
     np.testing.assert_allclose(half.source_landmarks, (info.source_landmarks - 0.5) / 2, atol=1e-4)
+
+
+def test_irises_lie_in_the_scaled_frame_and_where_they_were_in_the_face():
+    points = make_landmarks(20, 5, 10)
+    info = make_info(points, frame_size=(256, 256), source_iris=points[[37, 44]])
+    half = scaled(info, (0.5, 0.25))
+    expected = (points[[37, 44]] + 0.5) * (0.5, 0.25) - 0.5
+    np.testing.assert_allclose(half.source_iris, expected, atol=1e-4)
+    np.testing.assert_allclose(half.iris, info.iris, atol=1e-3)
 
 
 # ------------------------------------------------------------------------------- what is not

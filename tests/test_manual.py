@@ -268,6 +268,21 @@ def test_shift_drags_the_whole_face():
     assert editor.state.current.rect.center == (220, 140)
 
 
+def test_irises_go_with_the_whole_face_and_are_dropped_where_landmarks_are_corrected():
+    editor = make_editor()
+    feed(editor, (200, 150), *click(200, 150))
+    before = editor.state.current
+    assert before.iris is not None
+    feed(editor, *drag((205, 155), (225, 145), shift=True))
+    moved = editor.state.current
+    np.testing.assert_allclose(moved.iris - before.iris, [(20, -10)] * 2, atol=1e-3)
+    x, y = np.rint(moved.landmarks[8]).astype(int).tolist()
+    feed(editor, *drag((x, y), (x + 20, y + 11)))
+    assert editor.state.current.iris is None
+    feed(editor, "u")
+    np.testing.assert_array_equal(editor.state.current.iris, moved.iris)
+
+
 def test_faces_of_the_frame_before_are_copied_locked():
     before = (face_at(60, 60), face_at(250, 150))
     assert feed(make_editor(previous=before), (9, 9), "c", "enter").faces == before
@@ -649,6 +664,7 @@ def test_manual_fix_offers_the_frames_without_a_face(footage, out, monkeypatch):
     assert report.notes["frames left for another time"] == ["f2.png"]
     first, second = read_info(out / "f0_0.png"), read_info(out / "f1_0.png")
     np.testing.assert_array_equal(first.source_landmarks, second.source_landmarks)
+    np.testing.assert_array_equal(first.source_iris, second.source_iris)
     assert (first.detector, second.detector) == ("yunet", "manual")
     person.list = ["space"]  # the third; then there is nothing more
     assert extract(footage, out, manual_fix=True, **settings).counts["faces"] == 3

@@ -62,6 +62,18 @@ def test_following_counts_only_movement_within_shots(rng):
     assert abs(following(result, dst, shots)[0]) < 0.3
 
 
+def test_both_directions_of_a_gaze_count_by_how_far_they_move(rng):
+    """The eyes of dst move up and down only, and the result's only half as far."""
+    dst = np.c_[np.full(60, 0.3), rng.normal(0, 0.1, 60)]
+    result = np.c_[rng.normal(0, 0.001, 60), 0.5 * dst[:, 1] - 0.2]
+    shots = np.repeat([2, 7], 30)  # other shots have no open eyes
+    correlation, gain = following(result, dst, shots)
+    assert correlation == pytest.approx(1, abs=1e-3)
+    assert gain == pytest.approx(0.5)
+    sideways = np.c_[dst[:, 1], np.zeros(60)]
+    assert abs(following(sideways, dst, shots)[0]) < 0.01
+
+
 def test_what_cannot_be_followed_is_nan_and_a_frozen_result_follows_nothing(rng):
     moving, frozen, shots = rng.normal(0, 0.1, 30), np.full(30, 0.2), np.zeros(30, int)
     assert np.isnan(following(moving, frozen, shots)).all()

@@ -265,11 +265,11 @@ def test_accumulated_batches_are_the_samples_of_the_larger_batch(settings, tmp_p
         np.testing.assert_array_equal(batch.warped, same.warped)
 
 
-def test_batches_grow_in_the_second_half_of_the_way_also_after_a_restart(settings, tmp_path, drawn):
+def test_batches_grow_after_a_quarter_of_the_way_also_after_a_restart(settings, tmp_path, drawn):
     grow = {"grow_batch": 4, "accumulate": 2, "cool_down": 0.0}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train.run(settings(model_dir=whole, target_iter=6, **grow))
-    assert [len(batch.warped) for batch in drawn] == [4, 4, 4, 8, 8, 8]
+    assert [len(batch.warped) for batch in drawn] == [4, 4, 8, 8, 8, 8]
     assert checkpoint.load_newest(whole).options["batch_size"] == 2
     expected, drawn[:] = list(drawn), []
     session = open_session(settings(model_dir=parts, target_iter=6, **grow))

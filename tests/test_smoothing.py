@@ -162,6 +162,31 @@ def test_what_is_smoothed_says_so():
     assert [result.faces[0].smoothed for result in results] == [2 <= t < LENGTH - 2 for t in T]
 
 
+def test_irises_are_smoothed_like_landmarks_and_a_glance_stays():
+    """A still head; both eyes look aside in frame 30 at once, and stay there."""
+    track = trembling(of_poses())
+    truth = np.repeat(of_poses()[:, [37, 44]], 1, axis=0)
+    truth[30:] += np.float32([6, 0])
+    scale = lm.inter_ocular(track[0]) * NOISE
+    irises = truth + np.random.default_rng(1).normal(0, scale, truth.shape).astype(np.float32)
+    frames = [
+        frame(t, [replace(face(points), iris=iris)])
+        for t, (points, iris) in enumerate(zip(track, irises, strict=True))
+    ]
+    results = list(smoothed(frames, 1, NOISE))
+    np.testing.assert_allclose(points_of(results), points_of(smoothed(stream(track), 1, NOISE)))
+    found = np.stack([result.faces[0].iris for result in results])
+    assert found.dtype == np.float32
+    calm = np.r_[REACH:26, 34 : LENGTH - REACH]
+    assert np.std((found - truth)[calm]) < 0.5 * np.std((irises - truth)[calm])
+    assert np.abs(found - irises)[[29, 30]].max() < 3 * scale
+
+
+def test_without_irises_there_are_none_afterwards():
+    results = smoothed(stream(trembling(of_poses())), 1, NOISE)
+    assert all(result.faces[0].iris is None for result in results)
+
+
 @pytest.mark.parametrize("gap", ["failure", "no face", "another place", "index"])
 def test_a_gap_divides_a_track(gap):
     track = trembling(of_poses())

@@ -1,13 +1,14 @@
 """The small tools for folders of faces: pictures to look through, packing, names, saved records."""
 
 import zipfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from support.synthetic import make_faceset
 
-from facelib.faceset import Faceset, read_face, read_info
+from facelib.faceset import Faceset, read_face, read_info, write_face
 from sorter.options import RecoverNamesOptions, SortOptions
 from sorter.sort import recover_names
 from sorter.sort import run as sort
@@ -193,6 +194,20 @@ def test_records_survive_a_program_that_drops_them(faces):
         read_face(faces / "000000_0.png")[0], 255 - images[faces / "000000_0.png"]
     )
     assert [path.name for path in trash_dir(faces).iterdir()] == ["000002_0.jpg"]
+
+
+def test_irises_are_restored_at_another_size(faces):
+    path = faces / "000000_0.png"
+    image, info = read_face(path)
+    info = replace(info, source_iris=info.source_landmarks[[37, 44]])
+    write_face(path, image, info)
+    metadata.save(SaveMetadataOptions(input_dir=faces))
+    cv2.imwrite(str(path), cv2.resize(image, (256, 256)))
+    metadata.restore(RestoreMetadataOptions(input_dir=faces))
+    found = read_info(path)
+    np.testing.assert_allclose(found.source_iris, info.source_iris, atol=1e-3)
+    np.testing.assert_allclose(found.iris, info.landmarks[[37, 44]] * 2, atol=0.01)
+    assert read_info(faces / "000001_0.png").iris is None
 
 
 def test_pictures_without_a_record_and_records_without_a_picture_are_named(faces):

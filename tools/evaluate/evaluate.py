@@ -91,6 +91,8 @@ def run(options: EvaluateOptions) -> Report:
     if options.model_dir is not None and dst_faceset is not None:
         result["self_reconstruction"] = _reconstruct(options.model_dir, dst_faceset, report)
     _print(result)
+    if not _has_irises(observations):
+        console.say(f"gaze was not measured: {options.landmarker} does not locate irises")
     if options.output is not None:
         write_json(options.output, plain(result))
         console.say(f'metrics written to "{options.output}"')
@@ -190,6 +192,11 @@ def _count(observations: Sequence[Observation], report: Report) -> dict[str, Any
         "without_face_in_result": faceless,
         "without_face_in_dst": blank,
     }
+
+
+def _has_irises(observations: Iterable[Observation]) -> bool:
+    faces = (o.dst.face for o in observations if o.dst is not None)
+    return any(face is not None and face.iris is not None for face in faces)
 
 
 def _reconstruct(model_dir: Path, faceset: Faceset, report: Report) -> dict[str, Any]:

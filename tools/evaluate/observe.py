@@ -17,7 +17,7 @@ from facelib.frame_scale import fit_to_frames
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import hull_mask, inter_ocular
 from facelib.recognizers import RECOGNIZERS
-from facelib.types import FaceType
+from facelib.types import FaceType, LocatedFace
 from tools.evaluate import metrics
 from tools.evaluate.baseline import AverageFace
 from tools.evaluate.conversion_log import other_frames
@@ -57,10 +57,13 @@ class FoundFace(NamedTuple):
         Pixels of the dst frame.
     embedding : (D,) float32
         Of its identity.
+    iris : (2, 2) float32 or None
+        Centers of the irises, pixels of the dst frame; None if the landmarker has none.
     """
 
     landmarks: np.ndarray
     embedding: np.ndarray
+    iris: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,16 +195,16 @@ class FaceNetworks:
         self._cpu_only = cpu_only
         self._own, self._lock = threading.local(), threading.Lock()
 
-    def find(self, image: Image, near: np.ndarray | None) -> np.ndarray | None:
-        """Return the (68, 2) landmarks of the largest face, or of the one nearest to a point."""
+    def find(self, image: Image, near: np.ndarray | None) -> LocatedFace | None:
+        """Return the landmarks of the largest face, or of the one nearest to a point."""
         detector = self._load("detector", DETECTORS, cpu_only=self._cpu_only)
         [faces] = detector.detect([image])
         if near is not None:
             faces = sorted(faces, key=lambda face: np.hypot(*(near - face.rect.center)))
         if not faces:
             return None
-        located = self._load("landmarker", LANDMARKERS).locate(image, faces[:1])[0]
-        return np.asarray(located.landmarks)
+        located: LocatedFace = self._load("landmarker", LANDMARKERS).locate(image, faces[:1])[0]
+        return located
 
     def embed(self, image: Image, landmarks: np.ndarray) -> np.ndarray:
         """Return the identity embedding, (D,), of a face."""
@@ -247,15 +250,15 @@ class Observer:
         if self._centers is not None and stem not in self._centers:
             return Observation(*facts, wanted=False, in_result=in_result)
         near = None if self._centers is None else self._centers[stem]
-        landmarks = self._networks.find(frame.image, near)
-        if landmarks is None:
+        located = self._networks.find(frame.image, near)
+        if located is None:
             return Observation(*facts, wanted=True, in_result=in_result)
         versions = {"result": pair.result}
         if self._average is not None:
-            versions["average"] = self._average.paste(frame.image, landmarks)
-        place = _Place.of(frame.image, landmarks)
+            versions["average"] = self._average.paste(frame.image, located.landmarks)
+        place = _Place.of(frame.image, located.landmarks)
         compared = {name: self._compare(image, place) for name, image in versions.items()}
-        dst = self._describe(frame.image, landmarks, place)
+        dst = self._describe(frame.image, located, place)
         return Observation(*facts, wanted=True, in_result=in_result, dst=dst, compared=compared)
 
     def _compare(self, image: Image | None, place: "_Place") -> SeenFace | None:
@@ -263,18 +266,19 @@ class Observer:
         if image is None:
             return None
         center = place.landmarks.mean(axis=0)
-        landmarks = self._networks.find(image, center)
-        if landmarks is not None:
-            away = np.hypot(*(landmarks.mean(axis=0) - center))
-            landmarks = None if away > NEAR * inter_ocular(place.landmarks) else landmarks
-        return self._describe(image, landmarks, place)
+        located = self._networks.find(image, center)
+        if located is not None:
+            away = np.hypot(*(located.landmarks.mean(axis=0) - center))
+            located = None if away > NEAR * inter_ocular(place.landmarks) else located
+        return self._describe(image, located, place)
 
-    def _describe(self, image: Image, landmarks: np.ndarray | None, place: "_Place") -> SeenFace:
+    def _describe(self, image: Image, located: LocatedFace | None, place: "_Place") -> SeenFace:
         """Note what the metrics need; color and detail are measured where dst's face is."""
         crop = place.crop(image)
         face = None
-        if landmarks is not None:
-            face = FoundFace(landmarks, self._networks.embed(image, landmarks))
+        if located is not None:
+            embedding = self._networks.embed(image, located.landmarks)
+            face = FoundFace(located.landmarks, embedding, located.iris)
         return SeenFace(
             face=face,
             lab=metrics.mean_lab(crop, place.hull),

@@ -2,17 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from facelib import similarity
-from facelib.following import following
-from facelib.geometry import pose
-from facelib.landmarks import eye_opening, mouth_opening
+from facelib.following import LEAST_GAZE, following, is_known
 from tools.evaluate import metrics
-from tools.evaluate.observe import NEAR, Observation, SeenFace
+from tools.evaluate.compared import ComparedFrames, FaceTrack
+from tools.evaluate.observe import NEAR, Observation
 
 REFERENCES = 64  # the medoid of more embeddings is the same
 
@@ -48,6 +46,8 @@ ROWS = (
     MetricRow("mouth_gain", "mouth opening: movement, share of dst's", ".2f", "1"),
     MetricRow("eye_correlation", "eye opening: correlation with dst", ".2f", "1"),
     MetricRow("eye_gain", "eye opening: movement, share of dst's", ".2f", "1"),
+    MetricRow("gaze_correlation", "gaze: correlation with dst", ".2f", "1"),
+    MetricRow("gaze_gain", "gaze: movement, share of dst's", ".2f", "1"),
     MetricRow("pose_error", "head pose: error in degrees (median)", ".1f", "0"),
     MetricRow("pose_error_95", "head pose: error in degrees (95 %)", ".1f", "0"),
     MetricRow("landmark_error", "landmarks: error in % of eye distance", ".1f", "low"),
@@ -63,92 +63,6 @@ ROWS = (
 # what a frame without a face scores: a failure, not a frame less
 NOT_FOUND_POSE = 180.0  # degrees
 NOT_FOUND_LANDMARKS = 100 * NEAR  # a face farther away is not taken for the swapped one
-
-
-@dataclass(frozen=True, eq=False)
-class FaceTrack:
-    """The followed face over some frames, as arrays with one row per frame."""
-
-    landmarks: np.ndarray
-    embeddings: np.ndarray
-
-    @classmethod
-    def of(cls, faces: Sequence[SeenFace]) -> "FaceTrack":
-        """Stack the faces that were found."""
-        found = [face.face for face in faces if face.face is not None]
-        return cls(
-            landmarks=np.stack([face.landmarks for face in found]).astype(float),
-            embeddings=np.stack([face.embedding for face in found]),
-        )
-
-    def openings(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return how far mouth and eyes are open, each (n,)."""
-        mouth = [mouth_opening(face) for face in self.landmarks]
-        return np.array(mouth), np.array([eye_opening(face) for face in self.landmarks])
-
-    def poses(self) -> np.ndarray:
-        """Return pitch, yaw, roll of each face, (n, 3) degrees."""
-        return np.array([pose(face) for face in self.landmarks])
-
-
-@dataclass(frozen=True, eq=False)
-class ComparedFrames:
-    """The frames of one version that have a face in dst.
-
-    Attributes
-    ----------
-    seen, dst : sequence of SeenFace
-        What the version and dst show there.
-    found : (n,) bool
-        Where the version shows a face.
-    shots, runs : (n,) int
-        As in `metrics`.
-    result_faces, dst_faces : FaceTrack
-        The faces of the frames in which both have one.
-    """
-
-    seen: Sequence[SeenFace]
-    dst: Sequence[SeenFace]
-    found: np.ndarray
-    indices: np.ndarray
-    shots: np.ndarray
-    result_faces: FaceTrack
-    dst_faces: FaceTrack
-
-    @classmethod
-    def of(cls, observations: Sequence[Observation], version: str) -> "ComparedFrames | None":
-        """Return what a version shows; None if it shows no face at all."""
-        pairs = [(o, o.dst if version == "dst" else o.compared.get(version)) for o in observations]
-        kept = [(o, o.dst, face) for o, face in pairs if o.dst is not None and face is not None]
-        both = [(dst, face) for _, dst, face in kept if face.face]
-        if not both:
-            return None
-        all_dst = [dst for _, dst, _ in kept]
-        thumbnails = np.stack([o.thumbnail for o, _, _ in kept])
-        return cls(
-            seen=[face for _, _, face in kept],
-            dst=all_dst,
-            found=np.array([face.face is not None for _, _, face in kept]),
-            indices=np.array([o.index for o, _, _ in kept]),
-            shots=metrics.label_shots(thumbnails, FaceTrack.of(all_dst).landmarks),
-            result_faces=FaceTrack.of([face for _, face in both]),
-            dst_faces=FaceTrack.of([dst for dst, _ in both]),
-        )
-
-    def with_failures(self, values: np.ndarray, failed: float) -> np.ndarray:
-        """Return values of the frames with a face, and for the others what a failure scores."""
-        scores = np.full(len(self.found), failed)
-        scores[self.found] = values
-        return scores
-
-    def standing_still(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the frames with a face, and for the others the mean of their shot."""
-        scores = self.with_failures(values, 0.0)
-        for shot in np.unique(self.shots):
-            here = self.shots == shot
-            known = scores[here & self.found]
-            scores[here & ~self.found] = known.mean() if known.size else 0.0
-        return scores
 
 
 def compare(
@@ -202,6 +116,7 @@ def _expression(frames: ComparedFrames) -> dict[str, float]:
         following(values, dst_values, shots)
         for values, dst_values in zip(openings, FaceTrack.of(frames.dst).openings(), strict=True)
     )
+    looks = _following_gaze(frames)
     turned = frames.with_failures(metrics.pose_error(result.poses(), dst.poses()), NOT_FOUND_POSE)
     away = metrics.landmark_error(result.landmarks, dst.landmarks)
     moved = metrics.movement_error(result.landmarks, dst.landmarks, shots[frames.found])
@@ -211,11 +126,25 @@ def _expression(frames: ComparedFrames) -> dict[str, float]:
         "mouth_gain": mouth[1],
         "eye_correlation": eyes[0],
         "eye_gain": eyes[1],
+        "gaze_correlation": looks[0],
+        "gaze_gain": looks[1],
         "pose_error": float(np.median(turned)),
         "pose_error_95": float(np.percentile(turned, 95)),
         "landmark_error": float(np.median(errors[0])),
         "movement_error": float(np.median(errors[1])),
     }
+
+
+def _following_gaze(frames: ComparedFrames) -> tuple[float, float]:
+    """Return `metrics.following` of the gaze, over the frames in which dst's eyes are open.
+
+    Where only the result's are shut, it does not follow.
+    """
+    dst = FaceTrack.of(frames.dst).gazes
+    counts = is_known(dst)
+    gazes = np.where(counts[frames.found, None], frames.result_faces.gazes, math.nan)
+    gazes = frames.standing_still(gazes)
+    return following(gazes[counts], dst[counts], frames.shots[counts], LEAST_GAZE)
 
 
 def _appearance(frames: ComparedFrames) -> dict[str, float]:
