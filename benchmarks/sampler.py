@@ -4,8 +4,9 @@
 
 A sample is a warped image, its target and its mask, in a finished batch. The plain implementation
 is that of 2019: it reads the image from disk for every sample and makes the three outputs by
-separate Lanczos warps, in float32 at full size. Variants run in turns, each in its own process; the
-median of the rounds is printed.
+separate Lanczos warps, in float32 at full size. Options of `train` that change samples are
+measured one by one, as they are for src, without threads. Variants run in turns, each in its own
+process; the median of the rounds is printed.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -26,6 +28,7 @@ import numpy as np
 import skimage.data
 
 from facelib import landmarks as marks
+from facelib.color_transfer import COLORS
 from facelib.faceset import FaceInfo, Faceset, read_face, write_face
 from facelib.geometry import MEAN_FACE, apply, crop_matrix, warp_face
 from facelib.types import FaceType, Rect
@@ -125,19 +128,10 @@ def write_faces(folder: Path, size: int) -> None:
         write_face(folder / f"{number:06d}_0.png", warp_face(image, matrix, size), info)
 
 
-def ours(faces: Faceset, resolution: int) -> BatchMaker:
-    """Make batches as training does, without threads."""
-    return batches(faces, SamplerSettings(KIND, resolution))
-
-
-def jittered(faces: Faceset, resolution: int) -> BatchMaker:
-    """Make batches with `--input-jitter`."""
-    return batches(faces, SamplerSettings(KIND, resolution, input_jitter=0.15))
-
-
-def batches(faces: Faceset, settings: SamplerSettings) -> BatchMaker:
-    """Make batches with one sampler."""
-    sampler = Sampler(faces, settings, (1,))
+def ours(faces: Faceset, resolution: int, **options: object) -> BatchMaker:
+    """Make batches as training does, without threads; `options` are of `SamplerSettings`."""
+    settings = SamplerSettings(KIND, resolution)._replace(**options)
+    sampler = Sampler(faces, settings, (1,), partners=Sampler(faces, settings, (2,)))
     numbers = iter(range(1 << 30))
     return lambda: sampler.batch(next(numbers), BATCH)
 
@@ -193,8 +187,17 @@ def plain_sample(path: Path, resolution: int, rng: np.random.Generator) -> list[
 VARIANTS = {
     "plain": ("plain, from disk", plain),
     "ours": ("ours", ours),
-    "jittered": ("ours, --input-jitter 0.15", jittered),
     "threaded": ("ours, two threads", threaded),
+    "input_jitter": ("--input-jitter 0.15", partial(ours, input_jitter=0.15)),
+    **{
+        name: (f"--train-color-transfer {name}", partial(ours, color_transfer=name))
+        for name in COLORS
+    },
+    "blur": ("--blur-out-mask", partial(ours, blur_background=True)),
+    "uniform": (
+        "--uniform-pose, -expression",
+        partial(ours, uniform_pose=True, uniform_expression=True),
+    ),
 }
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ CACHE = ROOT / ".cache" / "clips"
 # The settings of the demo; `main.py train --help` explains each.
 MODEL = "Quick96"
 # Stopped early when the measured swap has not become better in eight minutes.
-TRAINING = f"--model {MODEL} --measure-minutes 2 --stop-when stalled:4"
+TRAINING = (
+    f"--model {MODEL} --batch-size 4 --grow-batch 8 --measure-minutes 2 --stop-when stalled:4"
+)
 SORT_BY = "hist"
 OCCLUDED = range(60, 232)  # frames of src in which a hand covers part of the face
 # src's footage is graded almost to gray, so her face takes the colors of his, by the transfer that

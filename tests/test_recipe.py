@@ -11,9 +11,9 @@ from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from models.base import Batch
 from trainer import memory, train
-from trainer.assembly import open_samplers, open_session
+from trainer.assembly import monitor_settings, open_samplers, open_session
 from trainer.average import WeightAverage
-from trainer.monitoring.monitor import Monitor, MonitorSettings
+from trainer.monitoring.monitor import Monitor
 from trainer.monitoring.preview import PreviewFaces
 from trainer.optimizer import AdaBelief, Adam
 from trainer.progress import ProgressLine
@@ -118,20 +118,21 @@ def test_averaging_can_be_ended_and_begun(settings):
     np.testing.assert_allclose(flat(begun.output_model), first, rtol=1e-5, atol=1e-7)
 
 
-def test_the_preview_shows_the_average(settings, people, tmp_path):
+def test_the_preview_shows_the_average(settings, people):
     session = open_session(settings(average_weights=0.99))
     learn(session, 1)
     bias = session.model.networks["decoder_src"].trainable_variables[-1]
     bias.assign([50.0] * 4)  # what is being trained now predicts white
     facesets = [Faceset.open(people / side) for side in ("src", "dst")]
     samplers = open_samplers(settings(), session, *facesets)
-    shown = MonitorSettings(tmp_path, False, 1.0, False, 0.0, False)
+    shown = monitor_settings(settings(preview_minutes=1.0))
+    shown.folder.mkdir(exist_ok=True)
     faces = PreviewFaces(samplers.src, samplers.dst)
     with Monitor(session, ProgressLine(session), faces, None, shown) as monitor:
         monitor.finish()
     predicted = session.output_model.swap(np.zeros((1, 16, 16, 3), np.float32)).image
     assert np.mean(predicted) < 0.9
-    image = read_image(tmp_path / "preview.png")
+    image = read_image(shown.folder / "preview.png")
     swap = image[20:148, 4 * 128 : 5 * 128]
     assert swap.mean() < 230
 
@@ -264,11 +265,11 @@ def test_accumulated_batches_are_the_samples_of_the_larger_batch(settings, tmp_p
         np.testing.assert_array_equal(batch.warped, same.warped)
 
 
-def test_batches_grow_in_the_second_half_of_the_way_also_after_a_restart(settings, tmp_path, drawn):
+def test_batches_grow_after_a_quarter_of_the_way_also_after_a_restart(settings, tmp_path, drawn):
     grow = {"grow_batch": 4, "accumulate": 2, "cool_down": 0.0}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train.run(settings(model_dir=whole, target_iter=6, **grow))
-    assert [len(batch.warped) for batch in drawn] == [4, 4, 4, 8, 8, 8]
+    assert [len(batch.warped) for batch in drawn] == [4, 4, 8, 8, 8, 8]
     assert checkpoint.load_newest(whole).options["batch_size"] == 2
     expected, drawn[:] = list(drawn), []
     session = open_session(settings(model_dir=parts, target_iter=6, **grow))

@@ -131,7 +131,7 @@ class TrainOptions(DeviceOptions):
     )
     grow_batch: int = opt(
         0,
-        help="batch size in the second half of the way to the target (0: as in the first)",
+        help="batch size after the first quarter of the way to the target (0: as before)",
         low=0,
         high=1024,
         seldom=True,

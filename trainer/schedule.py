@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-GROW_AT = 0.5  # of the way
+GROW_AT = 0.25  # of the way
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Schedule:
     from_seconds : float
         Seconds that the model had been trained when `target_minutes` was set.
     grow_batch : int
-        Smallest batch size in the second half of the way to the target.
+        Smallest batch size after the first quarter of the way to the target.
     warp_off : float
         Fraction of the way, at its end, on which samples are not warped.
     """
@@ -80,7 +80,7 @@ class Schedule:
         return min((1 - progress) / self.cool_down, 1.0) if self.cool_down else 1.0
 
     def batch_size(self, usual: int, progress: float) -> int:
-        """Return the batch size, which is `usual` in the first half of the way."""
+        """Return the batch size, which is `usual` in the first quarter of the way."""
         return usual if progress < GROW_AT else max(usual, self.grow_batch)
 
     def warps(self, progress: float) -> bool:
