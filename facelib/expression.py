@@ -29,7 +29,7 @@ NAMES = (
 )
 PERCENTILES = (2, 98)  # of a person's openings: 0 and 1
 HALF_TURN = 90.0  # degrees from 0.5 to 1
-GAZE = 0.4  # eye widths from 0.5 to 1
+GAZE = 0.25  # eye widths from 0.5 to 1
 SHUT = 0.2  # lids less open than this hide where the eyes look
 MIRROR = (1, 0, 2, 3, 5, 4, 6, 7, 8, 9)
 MIRRORED_SIGN = ("yaw", "gaze across")

@@ -19,7 +19,7 @@ SIZES = classic.Sizes(
     out=192,
     image=(144, 64),
     mask=(),
-    kernel=3,
+    kernel=5,
 )
 
 
