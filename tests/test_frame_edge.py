@@ -111,7 +111,7 @@ def test_no_loss_depends_on_what_is_beyond_the_frame(name, chosen, monkeypatch):
     """Whatever stands there in target and prediction; fixed outputs stand in for the networks."""
     cls = MODELS.load(name)
     monkeypatch.setattr(cls, "build", lambda _: {})
-    monkeypatch.setattr(sharing, "encode", lambda *_: sharing.Codes(None, None, None))
+    monkeypatch.setattr(sharing, "encode", lambda *_, **__: sharing.Codes(None, None, None))
     model = cls(cls.Options(**chosen))
     rng, side = np.random.default_rng(3), model.resolution
     in_frame = np.ones((2, side, side, 1), np.float32)
