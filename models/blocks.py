@@ -12,15 +12,13 @@ CODE_DROPOUT = 0.3  # of a code that the expression accompanies
 LOUDNESS = 4.0  # of the expression's numbers beside the code
 
 
-def downscale(
-    x: Tensor, channels: int, name: str, *, side: int = 5, separable: bool = False
-) -> Tensor:
+def downscale(x: Tensor, channels: int, name: str, *, separable: bool = False) -> Tensor:
     """(N, H, W, C) -> (N, H/2, W/2, channels): 5x5 convolution, stride 2, LeakyReLU.
 
     A separable convolution filters space and channels separately, with a tenth of the weights.
     """
     layer = keras.layers.SeparableConv2D if separable else keras.layers.Conv2D
-    x = layer(channels, side, strides=2, padding="same", name=f"{name}_conv")(x)
+    x = layer(channels, 5, strides=2, padding="same", name=f"{name}_conv")(x)
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_leaky")(x)
 
 

@@ -41,8 +41,6 @@ class Sizes:
         Channels after the code, at side / 16 and at side / 8.
     image, mask : sequence of int
         Channels of the decoder's three convolutions, up to the image and to its mask.
-    kernel : int
-        Side of the encoder's convolutions.
     """
 
     side: int
@@ -52,7 +50,6 @@ class Sizes:
     out: int
     image: Sequence[int]
     mask: Sequence[int]
-    kernel: int = 5
 
 
 def two_decoders(sizes: Sizes, *, expressive: bool) -> dict[str, "keras.Model"]:
@@ -67,19 +64,17 @@ def two_decoders(sizes: Sizes, *, expressive: bool) -> dict[str, "keras.Model"]:
 def encoder(sizes: Sizes, *, expressive: bool) -> "keras.Model":
     """Build a network from a face through the code to side / 8; perhaps with an expression head."""
     inputs = keras.Input((sizes.side, sizes.side, 3), name="face")
-    features = keras.layers.Flatten(name="inter_flatten")(
-        downscales(inputs, sizes.downs, sizes.kernel)
-    )
+    features = keras.layers.Flatten(name="inter_flatten")(downscales(inputs, sizes.downs))
     numbers = expression_head(features) if expressive else None
     x = bottleneck(features, sizes.code, sizes.side // 16, sizes.inner, "inter", numbers)
     x = upscale(x, sizes.out, "inter_up")
     return keras.Model(inputs, x if numbers is None else [x, numbers], name="encoder")
 
 
-def downscales(x: Tensor, downs: Sequence[int], kernel: int = 5) -> Tensor:
+def downscales(x: Tensor, downs: Sequence[int]) -> Tensor:
     """Apply a downscale block for each number of channels."""
     for number, channels in enumerate(downs, 1):
-        x = downscale(x, channels, f"down{number}", side=kernel)
+        x = downscale(x, channels, f"down{number}")
     return x
 
 

@@ -19,25 +19,26 @@ SIZES = classic.Sizes(
     out=192,
     image=(144, 64),
     mask=(),
-    kernel=5,
 )
 
 
 class Quick96(classic.Classic):
-    """The compact full-face model of 96 pixels: 8.5 million parameters."""
+    """The compact full-face model of 96 pixels: 8,356,522 parameters, 8,183,712 without the head."""
 
     defaults: ClassVar[dict[str, Any]] = {
         "preset": "fast",
         "learning_rate": 5e-4,
         "expression_head": True,
-        "eyes_mouth_priority": 3.0,
+        "eyes_mouth_priority": 6.0,
+        "uniform_pose": True,
+        "uniform_expression": True,
         "train_color_transfer": "mkl",
         "input_jitter": 0.15,
         "average_weights": 0.999,
     }
     face_type = FaceType.FULL
     base_erode = 30
-    base_blur = 20
+    base_blur = 60
     resolution = 96
 
     def build(self) -> dict[str, "keras.Model"]:

@@ -47,8 +47,8 @@ FULL_SIZE = [
     ("SAE", {"archi": "liae", "lighter_encoder": True}, 106_256_316),
     ("SAE", {"archi": "liae", "resolution": 64}, 81_790_710),
     ("SAE", {"archi": "liae", "learn_mask": False}, 109_797_515),
-    ("Quick96", {}, 8_524_960),
-    ("Quick96", HEAD, 8_524_960 + NUMBERS * (6 * 6 * 288 + 1 + 6 * 6 * 192)),
+    ("Quick96", {}, 8_183_712),
+    ("Quick96", HEAD, 8_183_712 + NUMBERS * (6 * 6 * 288 + 1 + 6 * 6 * 192)),
     ("H64", HEAD, 112_753_288 + NUMBERS * (4 * 4 * 1024 + 1 + 4 * 4 * 1024)),
     ("LIAEF128", HEAD, 136_056_068 + NUMBERS * (8 * 8 * 1024 + 1 + 2 * 8 * 8 * 512)),
 ]

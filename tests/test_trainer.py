@@ -31,6 +31,7 @@ from trainer.options import PRESETS, for_arguments, options_class, saved_options
 from trainer.progress import Every, ProgressLine, duration
 from trainer.recovery import StepRunner
 from trainer.save import Saver
+from trainer.schedule import Schedule
 from trainer.session import TrainingSession
 from trainer.signals import StopRequest, stop_requests
 from trainer.step import TrainStep
@@ -660,3 +661,14 @@ def test_faces_that_are_both_src_and_dst_are_said(people, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "3 faces are both src and dst" in said
     assert "--training-data-dst-dir" in said
+
+
+def test_a_training_that_is_to_end_cools_down_first():
+    schedule = Schedule(1e-3, cool_down=0.2, target_minutes=600)
+    ended = schedule.ending(1000)
+    scales = [ended.lr_scale(ended.progress(i, 0)) for i in (1000, 1125, 1250)]
+    assert scales == pytest.approx([1, 0.5, 0])
+    ended = schedule.ending(10**6)
+    assert ended.lr_scale(ended.progress(10**6 + 2500, 0)) == pytest.approx(0.5)
+    assert ended.progress(10**6 + 5000, 0) == 1
+    assert dataclasses.replace(schedule, cool_down=0.0).ending(7).progress(7, 0) == 1

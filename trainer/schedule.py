@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 GROW_AT = 0.25  # of the way
+LONGEST_END = 5000  # iterations of the cool-down of a training that ends before its target
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,15 @@ class Schedule:
             from_iter=int(saved["from_iter"]) if same_iter else iteration,
             from_seconds=float(saved["from_seconds"]) if same_minutes else seconds,
         )
+
+    def ending(self, iteration: int) -> "Schedule":
+        """Return the schedule of a training that is to end, with a cool-down that begins now."""
+        if not self.cool_down:
+            return replace(self, target_iter=iteration)
+        share = min(self.cool_down, 0.5)
+        rest = min(round((iteration - self.from_iter) * share / (1 - share)), LONGEST_END)
+        target = iteration + rest
+        return replace(self, target_iter=target, from_iter=target - round(rest / self.cool_down))
 
     def state(self) -> dict[str, float]:
         """Return what `continued` needs, as JSON values."""

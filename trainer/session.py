@@ -81,6 +81,7 @@ class TrainingSession:
         self.loss_names: list[str] = []
         self.healthy = self.swapped_until = 0
         self._losses = array("f")
+        self._ending = False
         self._earlier, self._started = 0.0, math.inf
         self._rollbacks, self._rolled_back_to = 0, -1
 
@@ -150,6 +151,11 @@ class TrainingSession:
     def finished(self) -> bool:
         """Whether a target is reached."""
         return self.progress == 1
+
+    def end_soon(self) -> None:
+        """Set the target so that only the cool-down is left; once it is, nothing changes."""
+        if not self._ending:
+            self._ending, self.schedule = True, self.schedule.ending(self.iteration)
 
     def start_clock(self) -> None:
         """Count training time from now on; preparation does not count."""

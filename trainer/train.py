@@ -105,7 +105,9 @@ def _train(
     with stop_requests() as stop, monitor:
         saver = save.Saver(session, line, runner, stop, save_minutes)
         with loader, saver.on_error():
-            while not (stop.received or QUIT in requests or monitor.stop_reason):
+            while not (stop.received or QUIT in requests):
+                if monitor.stop_reason:
+                    session.end_soon()
                 if session.finished() and runner.settle():
                     break
                 if runner.step():
