@@ -23,7 +23,7 @@ SIZES = classic.Sizes(
 
 
 class Quick96(classic.Classic):
-    """The compact full-face model of 96 pixels: 8,356,522 parameters, 8,183,712 without the head."""
+    """The compact full-face model of 96 pixels: 8,356,522 parameters."""
 
     defaults: ClassVar[dict[str, Any]] = {
         "preset": "fast",
