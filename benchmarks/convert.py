@@ -39,7 +39,7 @@ from converters.predictor import Predictor, of_model
 from facelib import geometry
 from facelib.faceset import write_face
 from facelib.types import FaceType
-from models.h64 import H64, H64Options
+from models import MODELS
 from utils.images import encode_image
 from utils.provenance.c2pa import Marker
 from utils.video.frame import Frame
@@ -188,17 +188,21 @@ def highest() -> float:
 def measure_pipeline(args: argparse.Namespace) -> None:
     """Print frames per second of `convert`, from video to signed video or folder, and its stages.
 
-    With an untrained H64 and hull masks, because an untrained model predicts no useful mask.
+    With an untrained model and hull masks, because an untrained model predicts no useful mask.
     """
     device.tune()
-    predictor = of_model(H64(H64Options(lightweight=args.light)), "untrained")
-    predictor([np.zeros((SIZE, SIZE, 3), np.float32)] * args.batch_size, args.batch_size)
+    cls = MODELS.load(args.model)
+    changes = {"lightweight": True} if args.light else {}
+    head = cls.defaults.get("expression_head", False)
+    model = cls(cls.Options(expression_head=head, **changes))
+    predictor, side = of_model(model, "untrained"), model.resolution
+    predictor([np.zeros((side, side, 3), np.float32)] * args.batch_size, args.batch_size)
     faces = [place_face(args.width, args.height, args.face, 3 * i) for i in range(args.frames)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["FACESWAP_CONFIG_DIR"] = str(folder / "settings")
         write_footage(folder, faces, (args.height, args.width))
-        print(f"convert, {args.frames} frames, H64{' light' if args.light else ''}")
+        print(f"convert, {args.frames} frames, {args.model}{' light' if args.light else ''}")
         for output, changes in OUTPUTS.items():
             chosen = ConvertOptions(
                 input_dir=folder / "clip.mp4",
@@ -282,7 +286,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--repeat", type=int, default=9)
-    parser.add_argument("--light", action="store_true", help="the lightweight H64")
+    parser.add_argument("--model", default="H64", choices=MODELS.names)
+    parser.add_argument("--light", action="store_true", help="the lightweight H64 or H128")
     parser.add_argument("--blend-only", action="store_true")
     parser.add_argument("--no-blend", action="store_true", help="only the pipeline")
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)

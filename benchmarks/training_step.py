@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from benchmarks.learning import option
 from benchmarks.original_step import OriginalStep
+from facelib.expression import NAMES
 from models import MODELS, fast_convolution
 from models.base import Batch, ModelBase
 from trainer.step import TrainStep
@@ -36,7 +37,8 @@ def samples(batch_size: int, side: int) -> Batch:
     faces = rng.integers(0, 256, (batch_size, side, side, 3), np.uint8)
     mask = np.zeros((batch_size, side, side, 1), np.uint8)
     mask[:, side // 8 : -side // 8, side // 8 : -side // 8] = 255
-    return Batch(np.roll(faces, 1, 1), faces, mask, np.full_like(mask, 255))
+    expression = rng.integers(0, 256, (batch_size, len(NAMES)), np.uint8)
+    return Batch(np.roll(faces, 1, 1), faces, mask, np.full_like(mask, 255), mask, expression)
 
 
 def ours(model: ModelBase, learning_rate: float) -> TrainStep:

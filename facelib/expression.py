@@ -34,6 +34,11 @@ SHUT = 0.2  # lids less open than this hide where the eyes look
 MIRROR = (1, 0, 2, 3, 5, 4, 6, 7, 8, 9)
 MIRRORED_SIGN = ("yaw", "gaze across")
 UNKNOWN = 0.5  # in place of what a face lacks
+LEAST_MOVEMENT = 0.02  # eye distances from the lowest to the highest opening: less is noise
+STILL = (
+    ("the eyelids", [0, 1], "shut and open eyes"),
+    ("the lips", [2], "a shut and an open mouth"),
+)
 
 # The pairs of landmarks whose distances are an opening.
 _PAIRS = (
@@ -57,6 +62,24 @@ class Range(NamedTuple):
         """Return the range of a person's faces, without the rarest few percent."""
         openings = np.stack([_openings(face.landmarks) for face in faces])
         return cls(*np.percentile(openings, PERCENTILES, axis=0))
+
+
+def gaps(faces: Sequence[FaceInfo]) -> list[str]:
+    """Say what cannot be learned from a person's faces: clauses that begin with what is missing."""
+    person = Range.of(faces)
+    moves = person.high - person.low
+    said = [
+        f"{part} hardly move in these faces, and so they will not in the swap: add faces with {how}"
+        for part, which, how in STILL
+        if moves[which].max() < LEAST_MOVEMENT
+    ]
+    blind = sum(face.iris is None for face in faces)
+    if blind > len(faces) / 2:
+        said.append(
+            f"{blind} of {len(faces)} faces have no iris centers, so where they look is not "
+            "learned: extract them again for that"
+        )
+    return said
 
 
 def expression(face: FaceInfo, person: Range) -> np.ndarray:

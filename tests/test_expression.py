@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from skimage.metrics import structural_similarity
-from support.synthetic import make_info, make_landmarks, open_mouth
+from support.synthetic import make_faceset, make_info, make_landmarks, open_mouth
 
 from facelib import expression
 from facelib import landmarks as marks
@@ -15,6 +15,7 @@ from facelib.geometry import apply, crop_matrix, invert
 from facelib.types import FaceType
 from models import MODELS, recipe
 from models.base import Batch
+from trainer import train
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.options import options_class, saved_options
 from trainer.step import TrainStep
@@ -244,3 +245,37 @@ def test_faces_of_one_expression_have_numbers():
     person = expression.Range.of([face()] * 3)
     assert np.isfinite(expression.expression(face(), person)).all()
     assert numbers(face(), person)["left brow"] == 0.5
+
+
+# --- faces that lack something
+
+
+def test_what_a_faceset_lacks_is_said():
+    looking = [
+        replace(each, source_iris=apply(invert(each.matrix), each.landmarks[[37, 44]]))
+        for each in (speaking(0), speaking(0.5), speaking(1), shut_eyes(0.9))
+    ]
+    assert expression.gaps(looking) == []
+    (gap,) = expression.gaps(looking[:3])
+    assert gap.startswith("the eyelids hardly move")
+    (gap,) = expression.gaps([replace(each, source_iris=None) for each in looking])
+    assert gap.startswith("4 of 4 faces have no iris centers")
+    assert len(expression.gaps([face()])) == 3
+
+
+def test_quick96_learns_from_three_still_faces_without_irises(tmp_path, capsys):
+    for identity, side in enumerate(("src", "dst")):
+        make_faceset(tmp_path / side, 3, identity=identity)
+    options = options_class("Quick96")(
+        training_data_src_dir=tmp_path / "src",
+        training_data_dst_dir=tmp_path / "dst",
+        model_dir=tmp_path / "model",
+        batch_size=2,
+        target_iter=2,
+        preview=False,
+        preview_minutes=0,
+    )
+    report = train.run(options)
+    said = capsys.readouterr().err
+    assert report.counts["iterations"] == 2
+    assert "src: 3 of 3 faces have no iris centers" in said

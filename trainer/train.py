@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from facelib import expression
 from facelib.faceset import Faceset
 from trainer import assembly, memory, save
 from trainer.data.loader import BatchLoader
@@ -59,6 +60,8 @@ def run(options: TrainOptions) -> Report:
             grown=options.grow_batch,
         )
         session.set_batch_size(batch_size)
+        if session.model.options.expression_head:
+            _warn_of_gaps(samplers)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))
         if session.finished():
             console.say("the target is already reached; set a higher one to train further")
@@ -88,6 +91,13 @@ def _warn_of_same_faces(src: Faceset, dst: Faceset) -> None:
         f"{what}: a face that is swapped for itself does not change; check "
         "--training-data-src-dir and --training-data-dst-dir"
     )
+
+
+def _warn_of_gaps(samplers: Samplers) -> None:
+    """Say what the expression head cannot learn from these faces."""
+    for name, sampler in (("src", samplers.src), ("dst", samplers.dst)):
+        for gap in expression.gaps([info for _, info in sampler.faces]):
+            console.warn(f"{name}: {gap}")
 
 
 def _train(
