@@ -81,6 +81,13 @@ def test_no_package_imports_anything_heavy():
     assert not heavy_after(*packages)
 
 
+def test_tensorflow_is_loaded_only_where_its_greeting_is_silenced():
+    """That is in `utils.device.tune`, not while the modules of a stage are imported."""
+    stages = ("trainer.train", "converters.convert", "tools.util.export", "tools.evaluate.evaluate")
+    found = heavy_after(*stages)
+    assert not {"tensorflow", "keras"} & {name for heavy in found.values() for name in heavy}
+
+
 def test_a_heavy_import_would_be_found():
     assert "numpy" in heavy_after("utils", "utils.video.frame")["utils.video.frame"]
 

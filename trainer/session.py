@@ -106,7 +106,7 @@ class TrainingSession:
         return self.schedule.warps(self.progress)
 
     @property
-    def networks(self) -> list[keras.Model]:
+    def networks(self) -> "list[keras.Model]":
         """All networks that compute: those in training and, if there are any, the averaged ones."""
         models = {id(model): model for model in (self.model, self.output_model)}
         return [network for model in models.values() for network in model.networks.values()]
