@@ -34,7 +34,9 @@ SHUT = 0.2  # lids less open than this hide where the eyes look
 MIRROR = (1, 0, 2, 3, 5, 4, 6, 7, 8, 9)
 MIRRORED_SIGN = ("yaw", "gaze across")
 UNKNOWN = 0.5  # in place of what a face lacks
-LEAST_MOVEMENT = 0.02  # eye distances from the lowest to the highest opening: less is noise
+LEAST_RANGE = np.array([0.06, 0.06, 0.12, 0.1, 0.05, 0.05])  # of each opening, eye distances
+UPWARD = np.array([0, 0, 1, 0.5, 0.5, 0.5])  # share by which a narrow range grows upward
+STANDSTILL = 0.02  # eye distances from the lowest to the highest opening: less is noise
 STILL = (
     ("the eyelids", [0, 1], "shut and open eyes"),
     ("the lips", [2], "a shut and an open mouth"),
@@ -59,19 +61,25 @@ class Range(NamedTuple):
 
     @classmethod
     def of(cls, faces: Iterable[FaceInfo]) -> "Range":
-        """Return the range of a person's faces, without the rarest few percent."""
+        """Return the range of a person's faces, without the rarest few percent.
+
+        It is never narrower than what people do at least: the eyes of someone who never shuts them
+        are open and lips that never part are shut, not both by chance.
+        """
         openings = np.stack([_openings(face.landmarks) for face in faces])
-        return cls(*np.percentile(openings, PERCENTILES, axis=0))
+        low, high = np.percentile(openings, PERCENTILES, axis=0)
+        missing = np.maximum(LEAST_RANGE - (high - low), 0)
+        return cls(low - missing * (1 - UPWARD), high + missing * UPWARD)
 
 
 def gaps(faces: Sequence[FaceInfo]) -> list[str]:
     """Say what cannot be learned from a person's faces: clauses that begin with what is missing."""
-    person = Range.of(faces)
-    moves = person.high - person.low
+    openings = np.stack([_openings(face.landmarks) for face in faces])
+    moves = np.ptp(np.percentile(openings, PERCENTILES, axis=0), axis=0)
     said = [
         f"{part} hardly move in these faces, and so they will not in the swap: add faces with {how}"
         for part, which, how in STILL
-        if moves[which].max() < LEAST_MOVEMENT
+        if moves[which].max() < STANDSTILL
     ]
     blind = sum(face.iris is None for face in faces)
     if blind > len(faces) / 2:
@@ -85,12 +93,9 @@ def gaps(faces: Sequence[FaceInfo]) -> list[str]:
 def expression(face: FaceInfo, person: Range) -> np.ndarray:
     """Return the numbers of a face, (10,) float64 in 0..1, in the order of `NAMES`.
 
-    Where someone always has the same opening, it is 0.5.
+    What a face lacks is 0.5.
     """
-    width = person.high - person.low
-    known = width > 1e-3
-    openings = (_openings(face.landmarks) - person.low) / np.where(known, width, 1)
-    openings = np.where(known, openings, UNKNOWN)
+    openings = (_openings(face.landmarks) - person.low) / (person.high - person.low)
     try:
         head = pose(face.landmarks)
         angles = np.array([head.yaw, head.pitch]) / HALF_TURN / 2 + 0.5

@@ -85,9 +85,8 @@ class ModelBase(ABC):
     ----------
     Options : type
         The model's options class.
-    defaults, fast : mapping of str to object
-        Options of the model or the trainer whose default is another for this model; and what the
-        preset `fast` changes beyond that.
+    defaults : mapping of str to object
+        Options of the model or the trainer whose default is another for this model.
     resolution : int
         Side of the input and output images, pixels.
     face_type : FaceType
@@ -100,7 +99,6 @@ class ModelBase(ABC):
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
-    fast: ClassVar[Mapping[str, Any]] = {}
     face_type: FaceType = FaceType.FULL
     base_erode: int = 30
     base_blur: int = 0

@@ -29,16 +29,17 @@ def upscale(x: Tensor, channels: int, name: str) -> Tensor:
     return depth_to_space(x, name)
 
 
-def depth_to_space(x: Tensor, name: str) -> Tensor:
+def depth_to_space(x: Tensor, name: str, dtype: str | None = None) -> Tensor:
     """(N, H, W, 4C) -> (N, 2H, 2W, C): channel (dy * 2 + dx) * C + k goes to pixel offset (dy, dx).
 
     That is TensorFlow's channel order; PyTorch's pixel shuffle keeps the offsets innermost.
     """
     _, height, width, depth = x.shape
     channels = depth // 4
-    x = keras.layers.Reshape((height, width, 2, 2, channels), name=f"{name}_split")(x)
-    x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{name}_weave")(x)
-    return keras.layers.Reshape((2 * height, 2 * width, channels), name=f"{name}_join")(x)
+    split, join = (height, width, 2, 2, channels), (2 * height, 2 * width, channels)
+    x = keras.layers.Reshape(split, name=f"{name}_split", dtype=dtype)(x)
+    x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{name}_weave", dtype=dtype)(x)
+    return keras.layers.Reshape(join, name=f"{name}_join", dtype=dtype)(x)
 
 
 def to_image(x: Tensor, channels: int, activation: str, name: str) -> Tensor:

@@ -4,12 +4,14 @@ The decoders end in one 3 x 3 convolution to 16 channels, which depth-to-space t
 and its mask: a third upscaling block would double the time of a step and adds little.
 """
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from facelib.types import FaceType
 from models import classic
 from models.backend import keras
 from models.blocks import depth_to_space, upscale
+from utils.options import opt
 
 SIZES = classic.Sizes(
     side=96,
@@ -22,9 +24,21 @@ SIZES = classic.Sizes(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quick96Options(classic.ClassicOptions):
+    """Options of Quick96; pixel loss is not asked for, since pixels count already."""
+
+    pixel_loss: bool = opt(
+        False,
+        help="use pixel loss instead of DSSIM; only with --eyes-mouth-priority 0",
+        group="Model",
+    )
+
+
 class Quick96(classic.Classic):
     """The compact full-face model of 96 pixels: 8,356,522 parameters."""
 
+    Options = Quick96Options
     defaults: ClassVar[dict[str, Any]] = {
         "preset": "fast",
         "learning_rate": 5e-4,
@@ -55,6 +69,8 @@ def _decoder(name: str) -> "keras.Model":
     inputs = x = keras.Input((SIZES.side // 8, SIZES.side // 8, SIZES.out), name="code")
     for number, filters in enumerate(SIZES.image, 1):
         x = upscale(x, filters, f"up{number}")
-    x = keras.layers.Conv2D(16, 3, padding="same", name="face_conv", dtype="float32")(x)
-    x = keras.layers.Activation("sigmoid", name="face")(depth_to_space(x, "face"))
+    end = keras.layers.Conv2D(
+        16, 3, padding="same", activation="sigmoid", name="face_conv", dtype="float32"
+    )
+    x = depth_to_space(end(x), "face", dtype="float32")
     return keras.Model(inputs, [x[..., :3], x[..., 3:]], name=name)

@@ -31,10 +31,9 @@ CACHE = ROOT / ".cache" / "clips"
 
 # The settings of the demo; `main.py train --help` explains each.
 MODEL = "Quick96"
-# Stopped early when the measured swap has not become better in eight minutes.
-TRAINING = (
-    f"--model {MODEL} --batch-size 4 --grow-batch 8 --measure-minutes 2 --stop-when stalled:4"
-)
+# The first run stops early when the measured swap has not become better in eight minutes.
+TRAINING = f"--model {MODEL} --batch-size 4 --grow-batch 8 --measure-minutes 2"
+STOP = "--stop-when stalled:4"
 SORT_BY = "hist"
 OCCLUDED = range(60, 232)  # frames of src in which a hand covers part of the face
 # src's footage is graded almost to gray, so her face takes the colors of his, by a transfer that
@@ -89,6 +88,7 @@ def steps(workspace: Path, minutes: float) -> Iterator[Step]:
         f"up to {minutes:g} minutes",
         "train",
         *TRAINING.split(),
+        *([] if model.exists() else STOP.split()),
         training_data_src_dir=src_faces,
         training_data_dst_dir=dst_faces,
         model_dir=model,
@@ -172,27 +172,31 @@ def demo(workspace: Path, minutes: float) -> int:
 
 def in_plain_words(evaluation: Mapping[str, Any]) -> str:
     """Say how good a result is, for someone who does not know the metrics."""
-    measured, untouched = (evaluation["figures"][name] for name in ("result", "dst"))
-    share, mouth, eyes = (
-        measured[name] for name in ("taken_for_src", "mouth_correlation", "eye_correlation")
-    )
-    detail = measured["sharpness"] / untouched["sharpness"]
-    return "\n".join([
-        f"Whose face it is: a face recognizer takes it for src in {share:.0%} of the frames.",
-        f"Mouth: {_follows(mouth, measured['mouth_gain'])}.",
-        f"Eyelids: {_follows(eyes, measured['eye_gain'])}.",
-        f"Sharpness: {detail:.0%} of the footage's fine detail"
-        + (", so it looks soft at full size." if detail < SHARP else "."),
-    ])
+    result = evaluation["figures"]["result"]
+    share = _percent(result["taken_for_src"])
+    lines = [
+        f"Whose face it is: a face recognizer takes it for src in {share} of the frames.",
+        f"Mouth: {_follows(result, 'mouth')}.",
+        f"Eyelids: {_follows(result, 'eye')}.",
+    ]
+    if (detail := result["sharpness"]) is not None:
+        soft = ", so it looks soft at full size" if detail < SHARP else ""
+        lines.append(f"Sharpness: {_percent(detail)} of the footage's fine detail{soft}.")
+    return "\n".join(lines)
 
 
-def _follows(correlation: float | None, gain: float | None) -> str:
-    """Say how a part of the face follows dst; None where it does not move there."""
+def _follows(result: Mapping[str, float | None], part: str) -> str:
+    """Say how a part of the face follows dst."""
+    correlation, gain = result[f"{part}_correlation"], result[f"{part}_gain"]
     if correlation is None or gain is None:
-        return "does not move in this footage"
-    steps = ((0.9, "follows"), (0.7, "mostly follows"), (-1.0, "hardly follows"))
-    how = next(words for least, words in steps if correlation >= least)
-    return f"{how} the footage, with {gain:.0%} of its movement"
+        return "nothing to follow in this footage"
+    words = ((0.9, "follows"), (0.7, "mostly follows"), (-1.0, "hardly follows"))
+    how = next(word for least, word in words if correlation >= least)
+    return f"{how} the footage, with {_percent(gain)} of its movement"
+
+
+def _percent(share: float | None) -> str:
+    return "an unknown share" if share is None else f"{share:.0%}"
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from support.toy_model import Toy, ToyOptions
 
+from models import MODELS
 from models.base import Batch
 from trainer import devices
 from trainer.step import TrainStep
@@ -27,6 +28,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from support.toy_model import Toy, ToyOptions
 from trainer.devices import mirror
 from trainer.step import TrainStep
+from models import MODELS
 from models.base import Batch
 
 def batches(rng):
@@ -165,3 +167,16 @@ def test_mixed_precision_learns_with_weights_of_full_precision():
     assert {str(v.dtype) for v in model.variables} == {"float32"}
     assert model.networks["encoder"].layers[-1].compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_quick96_takes_a_step_in_mixed_precision():
+    cls, rng = MODELS.load("Quick96"), np.random.default_rng(0)
+    devices.set_precision(mixed=True)
+    try:
+        model = cls(cls.Options(expression_head=True, eyes_mouth_priority=1.0))
+    finally:
+        devices.set_precision(mixed=False)
+    shapes = [*((2, 96, 96, c) for c in (3, 3, 1, 1, 1)), (2, 10)]
+    batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))
+    assert TrainStep(model, 1e-3)(batch, batch).finite
+    assert model.swap(np.zeros((1, 96, 96, 3), np.float32)).image.dtype == "float32"

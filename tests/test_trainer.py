@@ -665,10 +665,21 @@ def test_faces_that_are_both_src_and_dst_are_said(people, tmp_path, capsys):
 
 def test_a_training_that_is_to_end_cools_down_first():
     schedule = Schedule(1e-3, cool_down=0.2, target_minutes=600)
-    ended = schedule.ending(1000)
+    ended = schedule.ending(1000, 0)
     scales = [ended.lr_scale(ended.progress(i, 0)) for i in (1000, 1125, 1250)]
     assert scales == pytest.approx([1, 0.5, 0])
-    ended = schedule.ending(10**6)
+    ended = schedule.ending(10**6, 0)
     assert ended.lr_scale(ended.progress(10**6 + 2500, 0)) == pytest.approx(0.5)
     assert ended.progress(10**6 + 5000, 0) == 1
-    assert dataclasses.replace(schedule, cool_down=0.0).ending(7).progress(7, 0) == 1
+    assert dataclasses.replace(schedule, cool_down=0.0).ending(7, 0).progress(7, 0) == 1
+
+
+def test_a_training_that_is_to_end_keeps_a_nearer_end():
+    schedule = Schedule(1e-3, cool_down=0.2, target_iter=1000)
+    assert schedule.ending(600, 0).target_iter == 750
+    assert schedule.ending(900, 0).target_iter == 1000  # it cools down already
+    interrupted = schedule.ending(600, 0)
+    restarted = schedule.continued(interrupted.state(), 700, 0)
+    again = restarted.ending(700, 0, interrupted.state())
+    assert again.lr_scale(again.progress(700, 0)) == pytest.approx(50 / 150)
+    assert again.progress(750, 0) == 1

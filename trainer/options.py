@@ -320,15 +320,14 @@ def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
 def options_class(model: str, preset: str | None = None) -> type[TrainOptions]:
     """Return `TrainOptions` and the options of one model merged into one class.
 
-    Defaults are those of the model and of the preset (None: the model's own).
+    A model may have defaults of its own; with another preset than its own (None) the learning rate
+    is that preset's.
     """
-    network = MODELS.load(model)
-    cls = _merged(model)
-    preset = preset or network.defaults.get("preset", "original")
-    defaults = {"model": model, **network.defaults}
-    if preset == "fast":
-        defaults |= {"preset": preset, **network.fast}
-    return with_defaults(cls, defaults)
+    own = MODELS.load(model).defaults
+    defaults = {"model": model, **own}
+    if preset not in (None, own.get("preset")):
+        defaults.pop("learning_rate", None)
+    return with_defaults(_merged(model), defaults)
 
 
 def _merged(model: str) -> type[TrainOptions]:

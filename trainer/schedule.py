@@ -32,6 +32,8 @@ class Schedule:
         Smallest batch size after the first quarter of the way to the target.
     warp_off : float
         Fraction of the way, at its end, on which samples are not warped.
+    ends_early : bool
+        Whether the target is a nearer one than was asked for.
     """
 
     learning_rate: float
@@ -43,6 +45,7 @@ class Schedule:
     from_seconds: float = 0.0
     grow_batch: int = 0
     warp_off: float = 0.0
+    ends_early: bool = False
 
     def continued(self, saved: Mapping[str, Any], iteration: int, seconds: float) -> "Schedule":
         """Return the schedule of a model that goes on; a target that was not saved is set now.
@@ -60,14 +63,28 @@ class Schedule:
             from_seconds=float(saved["from_seconds"]) if same_minutes else seconds,
         )
 
-    def ending(self, iteration: int) -> "Schedule":
-        """Return the schedule of a training that is to end, with a cool-down that begins now."""
+    def ending(
+        self, iteration: int, seconds: float, saved: Mapping[str, Any] | None = None
+    ) -> "Schedule":
+        """Return the schedule of a training that is to end, with a cool-down that begins now.
+
+        Parameters
+        ----------
+        saved : mapping or None
+            What `state` returned in an earlier run; if that one was about to end, its end holds.
+        """
+        if saved and saved.get("ends_early") and saved["target_iter"] > iteration:
+            ends = {name: int(saved[name]) for name in ("target_iter", "from_iter")}
+            return replace(self, ends_early=True, **ends)
+        if self.lr_scale(self.progress(iteration, seconds)) < 1:
+            return replace(self, ends_early=True)  # it has begun already
         if not self.cool_down:
-            return replace(self, target_iter=iteration)
+            return replace(self, target_iter=iteration, ends_early=True)
         share = min(self.cool_down, 0.5)
         rest = min(round((iteration - self.from_iter) * share / (1 - share)), LONGEST_END)
         target = iteration + rest
-        return replace(self, target_iter=target, from_iter=target - round(rest / self.cool_down))
+        start = target - round(rest / self.cool_down)
+        return replace(self, target_iter=target, from_iter=start, ends_early=True)
 
     def state(self) -> dict[str, float]:
         """Return what `continued` needs, as JSON values."""
@@ -76,7 +93,7 @@ class Schedule:
             "from_iter": self.from_iter,
             "target_minutes": self.target_minutes,
             "from_seconds": round(self.from_seconds, 3),
-        }
+        } | ({"ends_early": True} if self.ends_early else {})
 
     def progress(self, iteration: int, seconds: float) -> float:
         """Return the covered part of the way to the closer target, 0..1; 0 without a target."""

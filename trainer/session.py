@@ -81,7 +81,7 @@ class TrainingSession:
         self.loss_names: list[str] = []
         self.healthy = self.swapped_until = 0
         self._losses = array("f")
-        self._ending = False
+        self._saved_schedule: Mapping[str, Any] = {}
         self._earlier, self._started = 0.0, math.inf
         self._rollbacks, self._rolled_back_to = 0, -1
 
@@ -118,9 +118,8 @@ class TrainingSession:
         self.healthy = self.iteration  # only a healthy model is saved, and the first step checks it
         self._earlier = float(state.get("seconds", 0.0))
         self.swapped_until = int(state.get("exchanged_until", 0))
-        self.schedule = self.schedule.continued(
-            state.get("schedule", {}), self.iteration, self.seconds
-        )
+        self._saved_schedule = state.get("schedule", {})
+        self.schedule = self.schedule.continued(self._saved_schedule, self.iteration, self.seconds)
 
     @property
     def seconds(self) -> float:
@@ -154,8 +153,8 @@ class TrainingSession:
 
     def end_soon(self) -> None:
         """Set the target so that only the cool-down is left; once it is, nothing changes."""
-        if not self._ending:
-            self._ending, self.schedule = True, self.schedule.ending(self.iteration)
+        if not self.schedule.ends_early:
+            self.schedule = self.schedule.ending(self.iteration, self.seconds, self._saved_schedule)
 
     def start_clock(self) -> None:
         """Count training time from now on; preparation does not count."""

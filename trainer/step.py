@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.backend import Strategy, Tensor, keras, tf
+from models.backend import Strategy, Tensor, Variable, keras, tf
 from models.base import Batch, ModelBase
 from trainer.average import WeightAverage
 from trainer.optimizer import OPTIMIZERS
@@ -75,6 +75,12 @@ class TrainStep:
             model.variables, learning_rate, update.warm_up, update.dropout
         )
         self._names: list[str] = []
+        self._seeds: list[Variable] = [
+            layer.seed_generator.state
+            for network in model.networks.values()
+            for layer in network.layers
+            if isinstance(layer, keras.layers.Dropout)
+        ]
         self._graph = tf.function(self._step if strategy is None else self._distributed_step)
 
     @property
@@ -90,20 +96,21 @@ class TrainStep:
     def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
         convert = to_tensors if self.strategy is None else self._distribute
+        self._seed_dropout()
         losses, finite = self._graph(convert(src), convert(dst))
         return StepResult(
             dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite)
         )
 
     def restore(self, optimizer_state: dict[str, np.ndarray]) -> None:
-        """Continue from a saved state; what is dropped at random goes on as if never stopped."""
+        """Continue from a saved state."""
         self.optimizer.restore(optimizer_state)
-        steps = int(self.optimizer.steps.numpy()) * self.accumulate
-        for network in self.model.networks.values():
-            for layer in network.layers:
-                if isinstance(layer, keras.layers.Dropout):
-                    seed = layer.seed_generator.state
-                    seed.assign(keras.ops.stack([seed[0], keras.ops.cast(steps, seed.dtype)]))
+
+    def _seed_dropout(self) -> None:
+        """Let what is dropped at random depend on the number of the step alone."""
+        steps = int(self.optimizer.steps.numpy()) * self.accumulate if self._seeds else 0
+        for seed in self._seeds:
+            seed.assign(keras.ops.stack([seed[0], keras.ops.cast(steps, seed.dtype)]))
 
     def _step(self, src: Batch, dst: Batch) -> tuple[Tensor, Tensor]:
         if self.accumulate == 1:

@@ -94,7 +94,10 @@ class PreparedFace(NamedTuple):
     @property
     def nbytes(self) -> int:
         """About how much memory it takes."""
-        return self.pixels.nbytes * (1 if self.target is self.pixels else 2)
+        images = [self.pixels, self.in_frame, self.priority]
+        images += [] if self.target is self.pixels else [self.target]
+        colors = 0 if self.colors is None else self.colors.nbytes
+        return colors + sum(image.nbytes for image in images if image is not None)
 
 
 def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:

@@ -47,6 +47,11 @@ class FaceColors(NamedTuple):
     mean: np.ndarray
     covariance: np.ndarray
 
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return sum(array.nbytes for array in self.samples)
+
 
 def face_colors(pixels: Image) -> FaceColors | None:
     """Measure the colors of (k, k, 4) uint8 BGR and hull mask; None when the hull is too small."""

@@ -211,7 +211,7 @@ class Monitor:
         metrics = validation.metrics(predicted)
         self._validation_due.spent(time.perf_counter() - started)
         self._log.add({**when, **metrics})
-        self.stop_reason = self._settings.stop_rule.reason(self._rows())
+        self.stop_reason = self.stop_reason or self._settings.stop_rule.reason(self._rows())
         if self._tensorboard is not None:
             tagged = {f"{_tag(name)}/{name}": value for name, value in metrics.items()}
             self._tensorboard.scalars(int(when["iteration"]), tagged)
