@@ -13,20 +13,9 @@ import numpy as np
 from facelib.faceinfo import FaceInfo
 from facelib.landmarks import gaze, inter_ocular
 from facelib.pose import pose
+from facelib.types import EXPRESSION as NAMES
 from utils.errors import InputError
 
-NAMES = (
-    "right lids",
-    "left lids",
-    "lips",
-    "mouth width",
-    "right brow",
-    "left brow",
-    "yaw",
-    "pitch",
-    "gaze across",
-    "gaze down",
-)
 PERCENTILES = (2, 98)  # of a person's openings: 0 and 1
 HALF_TURN = 90.0  # degrees from 0.5 to 1
 GAZE = 0.25  # eye widths from 0.5 to 1

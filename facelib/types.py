@@ -10,6 +10,21 @@ if TYPE_CHECKING:  # this file is imported by options modules, which must stay l
     import numpy as np
 
 
+EXPRESSION = (
+    "right lids",
+    "left lids",
+    "lips",
+    "mouth width",
+    "right brow",
+    "left brow",
+    "yaw",
+    "pitch",
+    "gaze across",
+    "gaze down",
+)
+"""The numbers of `facelib.expression`, in order."""
+
+
 class FaceType(Enum):
     """How much of the head an aligned image shows, from least to most."""
 

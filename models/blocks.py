@@ -4,7 +4,7 @@ Layer sizes and activations are those of the classic face autoencoders (2018-201
 with stride 2 in the encoder, 3x3 convolutions with depth-to-space in the decoders, LeakyReLU 0.1.
 """
 
-from facelib import expression
+from facelib.types import EXPRESSION
 from models.backend import Tensor, keras
 
 LEAK = 0.1
@@ -56,7 +56,7 @@ def to_image(x: Tensor, channels: int, activation: str, name: str) -> Tensor:
 def expression_head(features: Tensor) -> Tensor:
     """(N, F) -> (N, 10): the numbers of `facelib.expression`, predicted."""
     end = keras.layers.Dense(
-        len(expression.NAMES), activation="sigmoid", name="expression", dtype="float32"
+        len(EXPRESSION), activation="sigmoid", name="expression", dtype="float32"
     )
     return end(features)
 
@@ -94,6 +94,6 @@ def intermediate(
     if not numbers:
         x = bottleneck(inputs, code, side, inner, "inter")
         return keras.Model(inputs, upscale(x, out, "inter_up"), name=name)
-    expressed = keras.Input((len(expression.NAMES),), name="expressed")
+    expressed = keras.Input((len(EXPRESSION),), name="expressed")
     x = bottleneck(inputs, code, side, inner, "inter", expressed)
     return keras.Model([inputs, expressed], upscale(x, out, "inter_up"), name=name)
