@@ -99,8 +99,9 @@ def assert_goes_on_as_if_never_killed(people, history):
     assert process.returncode == 0, printed
     expected = checkpoint.load_newest(people / "calm").history()
     assert expected.shape == history.shape
-    # sums are made in another order from run to run, nothing more
-    np.testing.assert_allclose(history, expected, rtol=0.02, atol=1e-4)
+    # Sums are made in another order from run to run, nothing more; that grows to 2 % in 80
+    # iterations, while another batch at any of them would differ by 10 % and more.
+    np.testing.assert_allclose(history, expected, rtol=0.05, atol=1e-4)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
