@@ -27,15 +27,16 @@ PACKAGES = ("models", "trainer", "facelib", "converters")
 LIMIT = 900  # seconds; a mutant that lasts longer is neither killed nor alive
 # The tests of each room, the fastest first; the first prefix that fits counts.
 TESTS = {
-    "models/": "models",
-    "trainer/data/": "sampler loader frame_edge trainer",
-    "trainer/monitoring/": "monitor",
-    "trainer/": "trainer recovery",
+    "models/": "expression models",
+    "trainer/data/": "sample_options uniform sampler loader frame_edge trainer",
+    "trainer/monitoring/": "swap_measure monitor",
+    "trainer/": "recipe trainer recovery",
     "facelib/detectors/": "detectors",
     "facelib/landmarkers/": "landmarkers",
     "facelib/recognizers/": "recognizers",
     "facelib/color_transfer/": "color blends golden",
-    "facelib/": "geometry metrics landmarks smoothing faceset hostile weights held_out frame_edge",
+    "facelib/": "expression geometry metrics landmarks smoothing faceset footage_match hostile weights "
+    "held_out frame_edge",
     "converters/blending/": "masks crop mask_history blends seamless hist_match golden",
     "converters/interactive/": "interactive_state session interactive_screen interactive_preview",
     "converters/output/": "convert_parts video_output",
