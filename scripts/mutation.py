@@ -35,8 +35,8 @@ TESTS = {
     "facelib/landmarkers/": "landmarkers",
     "facelib/recognizers/": "recognizers",
     "facelib/color_transfer/": "color blends golden",
-    "facelib/": "expression geometry metrics landmarks smoothing faceset footage_match hostile weights "
-    "held_out frame_edge",
+    "facelib/": "expression geometry metrics landmarks smoothing faceset footage_match hostile "
+    "weights held_out frame_edge",
     "converters/blending/": "masks crop mask_history blends seamless hist_match golden",
     "converters/interactive/": "interactive_state session interactive_screen interactive_preview",
     "converters/output/": "convert_parts video_output",
