@@ -136,7 +136,7 @@ def _expression(frames: ComparedFrames) -> dict[str, float]:
 
 
 def _following_gaze(frames: ComparedFrames) -> tuple[float, float]:
-    """Return `metrics.following` of the gaze, over the frames in which dst's eyes are open.
+    """Return `following` of the gaze, over the frames in which dst's eyes are open.
 
     Where only the result's are shut, it does not follow.
     """

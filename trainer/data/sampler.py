@@ -22,12 +22,8 @@ from utils.errors import InputError
 from utils.images import Image
 
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
-ORDER, CHANGE, INPUT, COLOR = (
-    0,
-    1,
-    3,
-    4,
-)  # purposes of a random stream; 2 and 5 are used elsewhere
+# Purposes of a random stream; 2 is yaw_matching.py's and 5 uniform.py's.
+ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4
 
 
 class Pick(NamedTuple):
