@@ -177,7 +177,7 @@ def in_plain_words(evaluation: Mapping[str, Any]) -> str:
     lines = [
         f"Whose face it is: a face recognizer takes it for src in {share} of the frames.",
         f"Mouth: {_follows(result, 'mouth')}.",
-        f"Eyelids: {_follows(result, 'eye')}.",
+        f"Blinking: {_follows(result, 'eye')}.",
     ]
     if (detail := result["sharpness"]) is not None:
         soft = ", so it looks soft at full size" if detail < SHARP else ""
