@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facelib.faceinfo import FaceInfo
-from facelib.landmarks import gaze, inter_ocular
+from facelib.landmarks import gaze, opening
 from facelib.pose import pose
 from facelib.types import EXPRESSION as NAMES
 from utils.errors import InputError
@@ -31,14 +31,14 @@ STILL = (
     ("the lips", [2], "a shut and an open mouth"),
 )
 
-# The pairs of landmarks whose distances are an opening.
-_PAIRS = (
-    ((37, 41), (38, 40)),
-    ((43, 47), (44, 46)),
-    ((61, 67), (62, 66), (63, 65)),
-    ((48, 54),),
-    ((19, 37), (20, 38)),
-    ((24, 44), (23, 43)),
+# The landmarks between which an opening is: one side, and the other.
+_SIDES = (
+    ([37, 38], [41, 40]),
+    ([43, 44], [47, 46]),
+    ([61, 62, 63], [67, 66, 65]),
+    ([48], [54]),
+    ([19, 20], [37, 38]),
+    ([24, 23], [44, 43]),
 )
 
 
@@ -111,8 +111,5 @@ def mirror(numbers: np.ndarray) -> np.ndarray:
 
 
 def _openings(landmarks: np.ndarray) -> np.ndarray:
-    """Return the mean distance of each group of pairs, (6,), in distances of the eye corners."""
-    points = np.asarray(landmarks, np.float64)
-    pairs = [np.array(pair).T for pair in _PAIRS]
-    gaps = [np.hypot(*(points[a] - points[b]).T).mean() for a, b in pairs]
-    return np.array(gaps) / max(inter_ocular(points), 1e-6)
+    """Return how open each part is, (6,), in distances of the outer eye corners."""
+    return np.array([opening(landmarks, one, other) for one, other in _SIDES])

@@ -178,12 +178,12 @@ def inter_ocular(landmarks: np.ndarray) -> float:
 
 def mouth_opening(landmarks: np.ndarray) -> float:
     """Return the mean gap between the inner lips, in distances of the outer eye corners."""
-    return _opening(landmarks, [61, 62, 63], [67, 66, 65])
+    return opening(landmarks, [61, 62, 63], [67, 66, 65])
 
 
 def eye_opening(landmarks: np.ndarray) -> float:
     """Return the mean gap between the lids of both eyes, in distances of the outer eye corners."""
-    return _opening(landmarks, [37, 38, 43, 44], [41, 40, 47, 46])
+    return opening(landmarks, [37, 38, 43, 44], [41, 40, 47, 46])
 
 
 def gaze(landmarks: np.ndarray, iris: np.ndarray) -> np.ndarray:
@@ -215,7 +215,8 @@ def gaze(landmarks: np.ndarray, iris: np.ndarray) -> np.ndarray:
     return np.array([along.mean(), across.mean()])
 
 
-def _opening(landmarks: np.ndarray, upper: list[int], lower: list[int]) -> float:
+def opening(landmarks: np.ndarray, upper: list[int], lower: list[int]) -> float:
+    """Return the mean distance of pairs of landmarks, in distances of the outer eye corners."""
     return _mean_distance(landmarks, upper, lower) / max(inter_ocular(landmarks), 1e-6)
 
 
