@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.toy_model import ENTRY, Toy, ToyOptions
-from support.training import make_people, toy_settings
+from support.toy_model import Toy, ToyOptions
+from support.training import make_people, quick_settings
 
 from facelib.faceset import Faceset
-from models import MODELS, checkpoint
+from models import checkpoint
 from models.base import Batch
 from trainer import memory, train
 from trainer.assembly import monitor_settings, open_samplers, open_session
@@ -28,15 +28,8 @@ def people(tmp_path_factory):
 
 @pytest.fixture
 def settings(people, tmp_path, monkeypatch):
-    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
-    return toy_settings(
-        people,
-        tmp_path / "model",
-        batch_size=2,
-        learning_rate=0.01,
-        preview_minutes=0.0,
-        measure_minutes=0.0,
-    )
+    model_dir = tmp_path / "model"
+    return quick_settings(people, model_dir, monkeypatch, learning_rate=0.01)
 
 
 @pytest.fixture

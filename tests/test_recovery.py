@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.toy_model import ENTRY, Toy
-from support.training import make_people, toy_settings
+from support.toy_model import Toy
+from support.training import make_people, quick_settings
 
 from facelib.faceset import Faceset
 from models import MODELS, checkpoint
@@ -27,15 +27,8 @@ def people(tmp_path_factory):
 
 @pytest.fixture
 def settings(people, tmp_path, monkeypatch):
-    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
-    return toy_settings(
-        people,
-        tmp_path / "model",
-        batch_size=2,
-        learning_rate=1e-3,
-        preview_minutes=0.0,
-        measure_minutes=0.0,
-    )
+    model_dir = tmp_path / "model"
+    return quick_settings(people, model_dir, monkeypatch, learning_rate=1e-3)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.toy_model import ENTRY, Toy
-from support.training import make_people, toy_settings
+from support.toy_model import Toy
+from support.training import make_people, quick_settings
 
 from models import MODELS, checkpoint, retention
 from models.base import Batch
@@ -39,16 +39,8 @@ def people(tmp_path_factory):
 def settings(people, tmp_path, monkeypatch):
     """Makes options for a training that saves after every seventh iteration, or never."""
     monkeypatch.setattr(save, "Every", EverySeventh)
-    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
-    return toy_settings(
-        people,
-        tmp_path / "model",
-        batch_size=2,
-        learning_rate=1e-3,
-        preview_minutes=0.0,
-        measure_minutes=0.0,
-        save_minutes=1.0,
-    )
+    model_dir = tmp_path / "model"
+    return quick_settings(people, model_dir, monkeypatch, learning_rate=1e-3, save_minutes=1.0)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The people and the settings that tests of training share."""
 
 from support.synthetic import make_faceset
+from support.toy_model import ENTRY
 
+from models import MODELS
 from trainer.options import options_class
 
 
@@ -23,3 +25,10 @@ def toy_settings(people, model_dir, **usual):
         "preview": False,
     } | usual
     return lambda **changes: options_class("TOY")(**values | changes)
+
+
+def quick_settings(people, model_dir, monkeypatch, **usual):
+    """`toy_settings` of small batches that nothing watches; registers the toy model."""
+    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
+    nothing = {"preview_minutes": 0.0, "measure_minutes": 0.0}
+    return toy_settings(people, model_dir, batch_size=2, **nothing, **usual)
