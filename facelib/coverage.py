@@ -31,7 +31,7 @@ class DirectionGap(NamedTuple):
     def __str__(self) -> str:
         return (
             f"{100 * self.share:.0f} % of dst's faces look more than {REACH:.0f} degrees farther "
-            f"{self.where} than any of src's: add such faces of src"
+            f"{self.where} than the nearest of src's: add such faces of src"
         )
 
 
@@ -69,5 +69,4 @@ def gaps_between(src: np.ndarray, dst: np.ndarray, *, mirrored: bool) -> list[Di
 
 def _directions(faces: FaceFiles) -> np.ndarray:
     landmarks = [info.landmarks for _, info in faces]
-    found = directions(np.stack(landmarks)) if landmarks else np.empty((0, 2))
-    return found[np.isfinite(found).all(axis=1)]
+    return directions(np.stack(landmarks)) if landmarks else np.empty((0, 2))

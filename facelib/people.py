@@ -62,9 +62,9 @@ def distance(one: Person, other: Person) -> float:
 def same_below() -> float:
     """Return the distance below which two persons most likely are one.
 
-    It is the recognizer's published one. Means of 24 faces of one person lie at 0.05 to 0.09 in the
-    demo's clips, at 0.4 with hands before the face and 0.46 at a twelfth of the resolution; those
-    of its two people at 0.84.
+    It is the recognizer's published one. Means of faces of one person lie below 0.1 in the demo's
+    clips, and at 0.46 where one set has a twelfth of the resolution; those of its two people at
+    0.84. docs/training.md has more.
     """
     return float(RECOGNIZERS.load(RECOGNIZER).same_below)
 

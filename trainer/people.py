@@ -39,8 +39,8 @@ def check_people(model_dir: Path, src: Faceset, dst: Faceset, *, new_faces: bool
     known = read_people(model_dir) if _is_trained(model_dir) else None
     try:
         found = People(*(recognize(faces, known or ()) for faces in (src, dst)))
-    except (WeightsError, InputError) as problem:
-        console.warn(f"it is not checked whose faces these are: {problem}")
+    except (WeightsError, InputError) as reason:
+        console.warn(f"it is not checked whose faces these are: {reason}")
         return
     if known is not None and not new_faces:
         if problem := _mismatch(known, found, f'"{src.folder}"', f'"{dst.folder}"'):
