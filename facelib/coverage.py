@@ -63,7 +63,7 @@ def gaps_between(src: np.ndarray, dst: np.ndarray, *, mirrored: bool) -> list[Di
         "up": ~sideways & (pitch < 0),
         "down": ~sideways & (pitch > 0),
     }
-    gaps = [DirectionGap(where, np.count_nonzero(each) / len(dst)) for where, each in there.items()]
+    gaps = [DirectionGap(where, int(each.sum()) / len(dst)) for where, each in there.items()]
     return sorted((gap for gap in gaps if gap.share >= LEAST_SHARE), key=lambda gap: -gap.share)
 
 
