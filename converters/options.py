@@ -41,6 +41,14 @@ class FileOptions(DeviceOptions):
         choices=MODELS.names,
         group="Files",
     )
+    expression_gain: float = opt(
+        0.0,
+        help="movement of mouth and lids, with an expression head (1: as trained, 0: automatic)",
+        low=0,
+        high=2,
+        seldom=True,
+        group="Files",
+    )
     overwrite: bool = opt(
         False,
         help="start over: replace a video, move a folder's images to <folder>_trash",
