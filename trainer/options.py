@@ -31,6 +31,7 @@ NOT_SAVED = frozenset({
     "target_minutes",
     "stop_when",
     "swap_sides",
+    "new_faces",
 })
 
 
@@ -69,6 +70,11 @@ class TrainOptions(DeviceOptions):
         help="aligned faces of dst, the person in the footage", group=DATA
     )
     model_dir: Path = opt(help="folder of the model; created if it does not exist", group=DATA)
+    new_faces: bool = opt(
+        False,
+        help="train on the people in these folders, whomever the model was trained on before",
+        group=DATA,
+    )
     model: str = opt(
         MODELS.names[0],
         help="model architecture",
