@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelib import coverage
+from facelib import coverage, verdict
 from facelib.coverage import DirectionGap
-from models import verdict
-from models.validation_log import COLUMNS
-from models.verdict import training_verdict
+from facelib.validation_log import COLUMNS
+from facelib.verdict import training_verdict
 
 DOCS = Path(__file__).parent.parent / "docs" / "evaluation.md"
 GOOD = {

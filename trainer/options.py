@@ -78,9 +78,11 @@ class TrainOptions(DeviceOptions):
     model: str = opt(
         MODELS.names[0],
         help="model architecture",
-        choices=MODELS.names,
+        choices=MODELS.about,
         fixed=True,
         group=TRAINING,
+        ask=True,
+        decides=True,
     )
     load_weights: Path | None = opt(
         None,
@@ -94,8 +96,9 @@ class TrainOptions(DeviceOptions):
         help="samples of each side per iteration; more need more memory (0: what fits)",
         low=0,
         high=1024,
-        ask=True,
         group=TRAINING,
+        seldom=True,
+        zero="automatic",
     )
     preset: str = opt(
         "original",
@@ -112,6 +115,7 @@ class TrainOptions(DeviceOptions):
         high=0.1,
         seldom=True,
         group=TRAINING,
+        zero="that of the preset",
     )
     optimizer: str = opt(
         "adam",
@@ -134,6 +138,7 @@ class TrainOptions(DeviceOptions):
         low=0,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     grow_batch: int = opt(
         0,
@@ -142,6 +147,7 @@ class TrainOptions(DeviceOptions):
         high=1024,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     accumulate: int = opt(
         1,
@@ -158,6 +164,7 @@ class TrainOptions(DeviceOptions):
         high=0.99,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     average_weights: float = opt(
         0.0,
@@ -166,6 +173,7 @@ class TrainOptions(DeviceOptions):
         high=0.99999,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     warp_off: float = opt(
         0.0,
@@ -174,6 +182,7 @@ class TrainOptions(DeviceOptions):
         high=1,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     swap_sides: int = opt(
         0,
@@ -181,6 +190,7 @@ class TrainOptions(DeviceOptions):
         low=0,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     multi_gpu: bool = opt(False, help="split each batch among all GPUs", group=TRAINING)
     mixed_precision: bool = opt(
@@ -193,15 +203,18 @@ class TrainOptions(DeviceOptions):
         0,
         help="stop after this many iterations, earlier runs included (0: no limit)",
         low=0,
-        ask=True,
         aliases=("--target-epoch",),
         group=TRAINING,
+        seldom=True,
+        zero="no limit",
     )
     target_minutes: float = opt(
         0.0,
         help="stop after this many minutes of training, earlier runs included (0: no limit)",
         low=0,
         group=TRAINING,
+        ask=True,
+        zero="no limit",
     )
     stop_when: str | None = opt(
         None,
@@ -212,19 +225,19 @@ class TrainOptions(DeviceOptions):
     random_flip: bool = opt(
         True,
         help="mirror faces at random; not needed if src looks in every direction of dst",
-        ask=True,
         group=SAMPLES,
+        seldom=True,
     )
     sort_by_yaw: bool = opt(
-        False, help="pair each dst face with a src face of similar yaw", ask=True, group=SAMPLES
+        False, help="pair each dst face with a src face of similar yaw", group=SAMPLES, seldom=True
     )
     src_scale: int = opt(
         0,
         help="enlarge src faces by so many percent; negative if src's face is wider than dst's",
         low=-30,
         high=30,
-        ask=True,
         group=SAMPLES,
+        seldom=True,
     )
     input_jitter: float = opt(
         0.0,
@@ -233,11 +246,12 @@ class TrainOptions(DeviceOptions):
         high=1,
         seldom=True,
         group=SAMPLES,
+        zero="off",
     )
     train_color_transfer: str = opt(
         "none",
         help="show src in colors of random dst faces, by a random part of the way",
-        choices=("none", *COLORS.names),
+        choices={"none": "leave the colors as they are"} | COLORS.about,
         seldom=True,
         group=SAMPLES,
     )
@@ -271,9 +285,10 @@ class TrainOptions(DeviceOptions):
         help="minutes between two previews, in the window and as preview.png (0: none)",
         low=0,
         group=OUTPUT,
+        zero="never",
     )
     preview_history: bool = opt(
-        False, help="keep every preview in <model dir>/preview_history", ask=True, group=OUTPUT
+        False, help="keep every preview in <model dir>/preview_history", group=OUTPUT, seldom=True
     )
     tensorboard: bool = opt(
         False,
@@ -287,6 +302,7 @@ class TrainOptions(DeviceOptions):
         low=0,
         seldom=True,
         group=OUTPUT,
+        zero="never",
     )
 
     @property

@@ -19,9 +19,9 @@ from facelib.frame_edge import mirror_beyond_frame
 from facelib.landmarks import hull_mask
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
+from facelib.validation_log import ValidationLog
+from facelib.verdict import verdict
 from models.checkpoint import load_model, load_newest
-from models.validation_log import ValidationLog
-from models.verdict import verdict
 from tools.evaluate.baseline import AverageFace
 from tools.evaluate.conversion_log import check_counts, converted_span
 from tools.evaluate.observe import (

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from facelib import quality
 from facelib.coverage import DirectionGap
-from models import swap_quality
-from models.validation_log import ValidationLog
-from models.verdict import training_verdict
+from facelib.validation_log import ValidationLog
+from facelib.verdict import training_verdict
 from trainer.monitoring import preview
 from trainer.monitoring.predict import FacePredictor, Predicted
 from trainer.monitoring.preview import PreviewContent, PreviewFaces
@@ -239,7 +239,7 @@ class Monitor:
 
 def _tag(metric: str) -> str:
     """Return where TensorBoard shows a metric; "kept out" is a stored name, whose curves go on."""
-    return "swap" if metric in swap_quality.COLUMNS else "kept out"
+    return "swap" if metric in quality.COLUMNS else "kept out"
 
 
 def _write_preview(path: Path, image: Image) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median_low
 
-from models.verdict import MARGIN, Quality, minutes, qualities
+from facelib.verdict import MARGIN, Quality, minutes, qualities
 from utils.errors import UsageError
 
 Rows = Sequence[Mapping[str, float]]

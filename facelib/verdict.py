@@ -10,7 +10,7 @@ from statistics import median
 from typing import NamedTuple
 
 from facelib.coverage import REACH, DirectionGap
-from models.swap_quality import EXPRESSION, following_score
+from facelib.quality import EXPRESSION, following_score
 
 Metrics = Mapping[str, float]
 """Those of `evaluate` or of a row of progress.csv; NaN or absent: not measured."""
