@@ -23,6 +23,13 @@ from utils.errors import InputError
 COUNT = 4
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _whole_samples():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(people, "SAMPLE", 24)
+        yield
+
+
 def gray(image):
     return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
 
