@@ -610,7 +610,7 @@ def test_every_waits_longer_where_it_would_take_too_much_of_the_time():
 
 
 def test_the_summary_counts_parameters(people, settings):
-    session, samplers = session_and_samplers(settings(), people)
+    session, samplers = session_and_samplers(settings(learning_rate=0.0), people)
     text = summary.describe(session, *samplers)
     assert "1,424 parameters" in text  # 4*4*3*8+8 and twice 4*4*4*8+4
     assert "a new model" in text
