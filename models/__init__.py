@@ -16,6 +16,6 @@ MODELS = Registry(
             "models.quick96:Quick96",
             "full face, 96 pixels: for a CPU, a good swap in half an hour",
         ),
-        "SAE": ("models.sae:SAE", "full or half face, 64 to 256 pixels: configurable sizes"),
+        "SAE": ("models.sae:SAE", "half, full or whole face, 64 to 256 pixels: configurable sizes"),
     },
 )
