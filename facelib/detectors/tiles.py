@@ -15,11 +15,11 @@ SMALL, MEASURED = 30, 0.85
 0.93, and 0.97 of larger ones. Who asks for faces of a size must get those, so where there are tiles
 boxes are enlarged by this."""
 
-Find = Callable[[np.ndarray, float], list[Detection]]
+Pass = Callable[[np.ndarray, float], list[Detection]]
 """Finds the faces of a scaled image; with the scale factor it reports them in unscaled pixels."""
 
 
-def search(image: np.ndarray, side: int, most: int, smallest: float, find: Find) -> list[Detection]:
+def search(image: np.ndarray, side: int, most: int, smallest: float, find: Pass) -> list[Detection]:
     """Find the faces of an image that is scaled down to a long side of `side`.
 
     Parameters
