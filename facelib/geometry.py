@@ -5,6 +5,8 @@ maps the mean face's unit square to the same part of the image, so the crop at a
 matrix times a number. Pixel centers are at integer coordinates.
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from skimage.transform import SimilarityTransform
@@ -37,8 +39,50 @@ The mean of the faces dlib's landmarker was trained on.
 """
 
 JAW_POINTS = 17
-# The border around the unit square, as a fraction of the image's side.
-BORDERS = {FaceType.HALF: 0.0, FaceType.FULL: 12 / 64, FaceType.HEAD: 24 / 64}
+BELOW_JAW = np.arange(JAW_POINTS, 68)
+STEADY = np.r_[JAW_POINTS:49, 54]
+"""What hardly moves when the mouth does: brows, nose, eyes and the corners of the mouth."""
+
+
+class CropShape(NamedTuple):
+    """The square that a face type shows, relative to the mean face's unit square.
+
+    Attributes
+    ----------
+    border : float
+        The border around the unit square, as a fraction of the image's side.
+    up : float
+        How far the crop's center lies above the unit square's, in sides of that square.
+    points : (n,) int
+        The landmarks that are fitted to the mean face.
+    """
+
+    border: float
+    up: float = 0.0
+    points: np.ndarray = BELOW_JAW
+
+    @property
+    def side(self) -> float:
+        """The side of the crop, in sides of the unit square."""
+        return 1 / (1 - 2 * self.border)
+
+    @classmethod
+    def padded(cls, padding: float, up: float = 0.0) -> "CropShape":
+        """Return a crop as DeepFaceLab has defined them since 2020.
+
+        Its half diagonal is `padding` times the square root of 2, plus 1/2, diagonals of the unit
+        square.
+        """
+        return cls(0.5 - 0.5 / (1 + 2 * np.sqrt(2) * padding), up, STEADY)
+
+
+SHAPES = {
+    FaceType.HALF: CropShape(0.0),
+    FaceType.FULL: CropShape(12 / 64),
+    FaceType.WHOLE: CropShape.padded(0.40, up=0.07),
+    FaceType.HEAD: CropShape(24 / 64),
+}
+"""All face types but MARK_ONLY, which has no crop."""
 # Pixels. Reached where 90 become one; it only keeps a degenerate matrix from costing minutes.
 WIDEST_BLUR = 32.0
 
@@ -95,9 +139,12 @@ def crop_matrix(
     """
     if face_type is FaceType.MARK_ONLY:
         return np.eye(2, 3)
-    border = size * BORDERS[face_type]
-    matrix = fit_similarity(landmarks[JAW_POINTS:], MEAN_FACE) * (size - 2 * border)
-    matrix[:, 2] += border
+    shape = SHAPES[face_type]
+    border = size * shape.border
+    unit = size - 2 * border
+    fit = fit_similarity(landmarks[shape.points], MEAN_FACE[shape.points - JAW_POINTS])
+    matrix = fit * unit
+    matrix[:, 2] += (border, border + shape.up * unit)
     matrix /= scale
     matrix[:, 2] += size * (1 - 1 / scale) / 2
     return matrix

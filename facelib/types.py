@@ -30,6 +30,7 @@ class FaceType(Enum):
 
     HALF = "half_face"
     FULL = "full_face"
+    WHOLE = "whole_face"  # as in DeepFaceLab since 2020: with the forehead
     HEAD = "head"
     MARK_ONLY = "mark_only"  # no crop: the whole frame, with landmarks
 

@@ -16,6 +16,6 @@ MODELS = Registry(
             "models.liaef128:LIAEF128",
             "full face, 128 pixels: compensates for heads of different shape",
         ),
-        "SAE": ("models.sae:SAE", "full or half face, 64 to 256 pixels: configurable sizes"),
+        "SAE": ("models.sae:SAE", "half, full or whole face, 64 to 256 pixels: configurable sizes"),
     },
 )

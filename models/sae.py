@@ -24,6 +24,12 @@ from models.losses import dssim, gaussian_blur, mean_square, pyramid, style
 from utils.options import opt
 
 SCALES = 3  # output sizes of a multi-scale decoder
+# face type, and the mask's erosion and blur in percent
+FACE_TYPES = {
+    "half": (FaceType.HALF, 100, 100),
+    "full": (FaceType.FULL, 40, 10),
+    "whole": (FaceType.WHOLE, 40, 10),
+}
 AE_DIMS = {"df": 512, "liae": 256}
 LIGHT_STAGES = {"df": (2, 3, 4), "liae": (2, 4)}
 STRUCTURE_WEIGHT = 100
@@ -49,7 +55,7 @@ class SAEOptions(ModelOptions):
     face_type: str = opt(
         "full",
         help="how much of the head is swapped",
-        choices=("half", "full"),
+        choices=tuple(FACE_TYPES),
         group="Model",
         fixed=True,
         seldom=True,
@@ -132,10 +138,8 @@ class SAE(ModelBase):
     Options = SAEOptions
 
     def __init__(self, options: SAEOptions) -> None:
-        half = options.face_type == "half"
         self.resolution = options.resolution
-        self.face_type = FaceType.HALF if half else FaceType.FULL
-        self.base_erode, self.base_blur = (100, 100) if half else (40, 10)
+        self.face_type, self.base_erode, self.base_blur = FACE_TYPES[options.face_type]
         self.scales = SCALES if options.multiscale_decoder else 1
         super().__init__(options)
 

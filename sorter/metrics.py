@@ -196,9 +196,9 @@ def shape_of(info: FaceInfo) -> np.ndarray:
     So images of any size and face type can be compared; among images of one size and type the
     distances are proportional to those of the aligned landmarks.
     """
-    if info.face_type is FaceType.MARK_ONLY:  # the whole frame: nothing is aligned yet
+    shape = geometry.SHAPES.get(info.face_type)
+    if shape is None or shape.points is not geometry.BELOW_JAW:  # not aligned, or not by all points
         matrix = geometry.crop_matrix(info.landmarks, 1, FaceType.HALF)
         return geometry.apply(matrix, info.landmarks).astype(np.float64).ravel()
-    border = geometry.BORDERS[info.face_type]
     points = np.asarray(info.landmarks, np.float64) / info.size
-    return ((points - border) / (1 - 2 * border)).ravel()
+    return ((points - shape.border) / (1 - 2 * shape.border)).ravel()

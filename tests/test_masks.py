@@ -60,7 +60,7 @@ def test_erosion_has_no_jump_where_the_original_curve_ends():
     assert erode_size(800.01, 100) - erode_size(799.99, 100) < 0.002
 
 
-@pytest.mark.parametrize("face_type", [FaceType.HALF, FaceType.FULL, FaceType.HEAD])
+@pytest.mark.parametrize("face_type", geometry.SHAPES)
 @pytest.mark.parametrize("width", [60, 131, 300])
 def test_the_length_is_close_to_the_bounding_box_of_the_mask(face_type, width):
     # DeepFaceLab uses the shorter side of the hull's bounding box within the crop.
@@ -148,7 +148,7 @@ def test_faint_values_become_0_and_the_outline_stays_in_place():
     assert edge == pytest.approx(31.5 / 64, abs=0.004)
 
 
-@pytest.mark.parametrize("face_type", [FaceType.HALF, FaceType.FULL, FaceType.HEAD])
+@pytest.mark.parametrize("face_type", geometry.SHAPES)
 @pytest.mark.parametrize("pose", [{}, {"roll": 35}, {"yaw": 40, "pitch": -12}])
 def test_the_hull_of_the_crop_matches_that_of_the_frame(face_type, pose):
     swap = make_swap(face_type=face_type, center=(200, 210), width=160, **pose)

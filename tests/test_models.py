@@ -62,7 +62,7 @@ VARIANTS = {
         SMALL_SAE
         | {"learn_mask": False, "multiscale_decoder": False, "lighter_encoder": True}
         | {"resolution": 80, "bg_style_power": 10.0, "pixel_loss": True},
-        SMALL_SAE | RECIPE,
+        SMALL_SAE | RECIPE | {"face_type": "whole"},
         SMALL_SAE | RECIPE | {"archi": "liae", "bg_style_power": 10.0},
     ],
     "H64": [{"lightweight": True, "pixel_loss": True}],

@@ -153,6 +153,7 @@ def test_shapes_of_different_face_types_and_sizes_can_be_compared():
     wholes = (
         (FaceType.HALF, 64),
         (FaceType.FULL, 256),
+        (FaceType.WHOLE, 300),
         (FaceType.HEAD, 128),
         (FaceType.MARK_ONLY, 400),
     )

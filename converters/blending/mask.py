@@ -13,16 +13,16 @@ import numpy as np
 
 from converters.blending.crop import Crop
 from facelib import geometry, landmarks
-from facelib.geometry import BORDERS
+from facelib.geometry import SHAPES
 from facelib.types import FaceType
 
 MASK_SIDE = 256
 FADE = (1 / 64, 3 / 64)
 """Distance from the crop's border, relative to its side, where masks reach 0 and are unchanged."""
 LINEAR_FROM = 800.0  # pixels
-# The shorter side of the bounding box of a frontal face, eyebrows to chin, in sides of the mean
-# face's unit square; a half crop shows one unit square and cuts off the rest.
-EXTENT = {FaceType.HALF: 1.0, FaceType.FULL: 1.1, FaceType.HEAD: 1.1}
+EXTENT = 1.1
+"""The shorter side of the bounding box of a frontal face, eyebrows to chin, in sides of the mean
+face's unit square; a half crop shows one unit square and cuts off the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,8 @@ def face_length(crop_side: float, face_type: FaceType) -> float:
     It depends on the alignment alone: the mask's own bounding box would jump with every pixel that
     the mask gains or loses, and with the tilt of the head.
     """
-    return crop_side * (1 - 2 * BORDERS[face_type]) * EXTENT[face_type]
+    shape = SHAPES[face_type]
+    return crop_side * (1 - 2 * shape.border) * min(EXTENT, shape.side)
 
 
 def erode_size(length: float, percent: float) -> float:

@@ -7,14 +7,15 @@ import numpy as np
 import tensorflow as tf
 from mtcnn import MTCNN
 
-from facelib.detectors.scale import SMALLEST_SIDE, largest_first, long_side, shrink, to_frame
+from facelib.detectors.scale import SMALLEST_SIDE, largest_first, long_side, to_frame
+from facelib.detectors.tiles import search
 from facelib.types import Detection
 
 LONG_SIDE = 960
 """Larger images are scaled down to this: time grows with their area. The smallest face found has 20
 pixels in the scaled image. (The package's own setting for it, `min_face_size`, stays 20: above that
 version 1.0.0 miscounts the levels of its pyramid and raises or finds nothing.)"""
-CLOSEST = 2560
+CLOSEST = 2560  # of one pass; beyond it there are tiles
 SMALLEST = 20  # pixels of a face in the scaled image
 
 
@@ -53,8 +54,11 @@ class Mtcnn:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: np.ndarray) -> list[Detection]:
-        side = long_side(image, LONG_SIDE, CLOSEST, SMALLEST, self._min_size)
-        small, factor = shrink(image, side)
+        most = max(CLOSEST, *image.shape[:2])
+        side = long_side(image, LONG_SIDE, most, SMALLEST, self._min_size)
+        return largest_first(search(image, side, CLOSEST, SMALLEST, self._found))
+
+    def _found(self, small: np.ndarray, factor: float) -> list[Detection]:
         if min(small.shape[:2]) < SMALLEST_SIDE:
             return []
         # columns: image, left, top, right, bottom, score, five x, five y
@@ -65,6 +69,4 @@ class Mtcnn:
             output_type="numpy",
             threshold_onet=self._threshold,
         )
-        return largest_first(
-            to_frame(row[1:5], row[5], factor, row[6:16].reshape(2, 5).T) for row in rows
-        )
+        return [to_frame(row[1:5], row[5], factor, row[6:16].reshape(2, 5).T) for row in rows]

@@ -10,19 +10,59 @@ from support.synthetic import draw_face, make_landmarks
 
 from facelib.geometry import MEAN_FACE
 
+PADDING = {
+    "half_face": 0.0, "midfull_face": 0.0675, "full_face": 0.2109375,
+    "full_face_no_align": 0.2109375, "whole_face": 0.40, "head": 0.70, "head_no_align": 0.70,
+}  # fmt: skip
+"""The face types since 2020."""
+FRAME = (360, 380)
+STEADY = [*range(17, 49), 54]
+
 
 def matrix_of(landmarks, size, border):
     """Umeyama's fit of landmarks 17..67, scaled to a picture with a border on each side."""
-    source, reference = np.asarray(landmarks, np.float64)[17:], MEAN_FACE
+    matrix = fit(np.asarray(landmarks, np.float64)[17:], MEAN_FACE) * (size - 2 * border)
+    matrix[:, 2] += border
+    return matrix
+
+
+def later_matrix(landmarks, size, face_type):
+    """The crop of a face type since 2020, drawn in the frame corner by corner."""
+    points = np.asarray(landmarks, np.float64)
+    unit = fit(points[STEADY], MEAN_FACE[np.array(STEADY) - 17])
+    back = np.linalg.inv(np.vstack([unit, [0, 0, 1]]))
+    top_left, top_right, bottom_right, bottom_left, middle = (
+        np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0.5, 0.5)]) @ back[:2, :2].T + back[:2, 2]
+    )
+    half = np.linalg.norm(bottom_right - top_left) * (PADDING[face_type] * np.sqrt(2) + 0.5)
+    if face_type == "whole_face":
+        middle += 0.07 * (top_left - bottom_left)
+    elif face_type == "head":
+        x = (points @ unit[:, :2].T + unit[:, 2])[:, 0]
+        left, right = (x[27:30] - x[:3]).mean(), (x[[16, 15, 14]] - x[27:30]).mean()
+        yaw = right - left
+        middle += 0.5 * (top_left - bottom_left)
+        middle += yaw * abs(np.tanh(2 * yaw)) / 2 * (top_right - top_left)
+    falling = half * (bottom_right - top_left) / np.linalg.norm(bottom_right - top_left)
+    rising = half * (top_right - bottom_left) / np.linalg.norm(top_right - bottom_left)
+    corners = np.array([middle - falling, middle + rising, middle + falling])
+    if face_type.endswith("no_align"):
+        (ax, ay), (bx, by) = corners[1] - corners[0], corners[2] - corners[1]
+        reach = np.sqrt(abs(ax * by - ay * bx)) / 2
+        corners = middle + reach * np.array([(-1, -1), (1, -1), (1, 1)])
+    target = size * np.array([(0, 0), (1, 0), (1, 1)])
+    return np.linalg.solve(np.column_stack([corners, np.ones(3)]), target).T
+
+
+def fit(source, reference):
+    """Umeyama's similarity of points (n, 2) float64 to others, by his own formulas."""
     a, b = source - source.mean(axis=0), reference - reference.mean(axis=0)
     u, s, vt = np.linalg.svd(b.T @ a / len(a))
     sign = np.array([1, np.sign(np.linalg.det(u @ vt))])
     turn = u @ np.diag(sign) @ vt
     scale = (s * sign).sum() / a.var(axis=0).sum()
     shift = reference.mean(axis=0) - scale * turn @ source.mean(axis=0)
-    matrix = np.column_stack([scale * turn, shift]) * (size - 2 * border)
-    matrix[:, 2] += border
-    return matrix
+    return np.column_stack([scale * turn, shift])
 
 
 def make_face(seed=0, size=256, center=(150, 140), width=120, **changes):
@@ -43,6 +83,24 @@ def make_face(seed=0, size=256, center=(150, 140), width=120, **changes):
     }
     record.update(changes)
     return cv2.warpAffine(frame, matrix, (size, size)), record
+
+
+def make_later_face(face_type, size=192, pose=(10, 5), **changes):
+    """(aligned picture, record) as DeepFaceLab writes them since 2020."""
+    points = make_landmarks(*pose, center=(180, 190), width=90)
+    frame = draw_face(points, FRAME)
+    matrix = later_matrix(points, size, face_type)
+    low, high = points.min(axis=0), points.max(axis=0)
+    record = {
+        "face_type": face_type,
+        "landmarks": (points @ matrix[:, :2].T + matrix[:, 2]).tolist(),
+        "source_filename": "00007.png",
+        "source_rect": [int(edge) for edge in (*low, *high)],
+        "source_landmarks": points.tolist(),
+        "image_to_face_mat": matrix,
+        **changes,
+    }
+    return cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_CUBIC), record
 
 
 def png_with(image, payload):

@@ -4,17 +4,20 @@ import io
 import re
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from facelib import geometry, png
 from facelib.faceinfo import FARTHEST, FaceInfo
+from facelib.geometry import CropShape
 from facelib.types import FaceType, Rect
 from tools.util import dfl_pickle
 from utils.errors import InputError
-from utils.images import read_file
+from utils.images import Image, read_file
 
 PNG_CHUNK = b"fcWp"
 JPEG_START, JPEG_SEGMENT, JPEG_PIXELS = b"\xff\xd8", 0xEF, 0xDA
@@ -22,6 +25,16 @@ UNKNOWN = "unknown"  # detector and landmarker are not in the metadata
 MASKS = frozenset({"ie_polys", "seg_ie_polys", "xseg_mask", "fanseg_mask"})
 ROUNDED = 1.5  # pixels between integer landmarks and what their matrix gives, at most
 SAME_SCALE = 1.25  # ratio; beyond it the image was scaled after it was aligned
+OURS = {kind.value: kind for kind in FaceType}
+SIDES = {
+    **{kind.value: [shape.side] for kind, shape in geometry.SHAPES.items()},
+    "midfull_face": [CropShape.padded(0.0675).side],
+    "full_face_no_align": [CropShape.padded(0.2109375).side],
+    "head_no_align": [CropShape.padded(0.70).side],
+}
+"""The sides of DeepFaceLab's crops by face type, in sides of the mean face's unit square."""
+SIDES["head"].append(CropShape.padded(0.70).side)  # narrower since 2020
+OVERHANG = 0.03  # sides of the image; by so much a crop may leave the image that it is cut from
 
 
 class DflFace(NamedTuple):
@@ -29,6 +42,8 @@ class DflFace(NamedTuple):
 
     Attributes
     ----------
+    face_type : str
+        DeepFaceLab's name for how much of the head it shows.
     landmarks : (68, 2) float64
         Pixels of the aligned image.
     source_landmarks : (68, 2) float64
@@ -43,7 +58,7 @@ class DflFace(NamedTuple):
         Whether it holds a mask, which is not imported.
     """
 
-    face_type: FaceType
+    face_type: str
     landmarks: np.ndarray
     source_landmarks: np.ndarray
     source_rect: Rect
@@ -94,9 +109,9 @@ def _in_jpeg(data: bytes, name: str) -> bytes | None:
 
 
 def _face(record: dict[Any, Any], path: Path) -> DflFace:
-    name, kinds = path.name, [member.value for member in FaceType]
+    name, kinds = path.name, [*SIDES, FaceType.MARK_ONLY.value]
     kind = record.get("face_type", FaceType.FULL.value)  # the only one of the first versions
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise _unfit(name, f"face_type: one of {', '.join(kinds)}", kind)
     source_name = record.get("source_filename")
     if source_name is None:
@@ -106,7 +121,7 @@ def _face(record: dict[Any, Any], path: Path) -> DflFace:
     rect = _table([record.get("source_rect")], (1, 4), f"{name}", "source_rect")[0]
     matrix = record.get("image_to_face_mat")
     return DflFace(
-        FaceType(kind),
+        kind,
         _table(record.get("landmarks"), (68, 2), name, "landmarks"),
         _table(record.get("source_landmarks"), (68, 2), name, "source_landmarks"),
         Rect(*rect.tolist()),
@@ -138,14 +153,15 @@ def _row(value: object, length: int) -> Sequence[Any]:
 
 
 def _unfit(name: str, expected: str, received: object = None) -> InputError:
-    got = f". Received: {received[:80]}" if isinstance(received, str) else ""
+    got = f". Received: {received[:80]!a}" if isinstance(received, str) else ""
     return InputError(f'the metadata of "{name}" is damaged. Expected {expected}{got}')
 
 
 def to_info(face: DflFace, size: int, name: str, source: str, **place: int) -> FaceInfo:
     """Convert the metadata of a DeepFaceLab face.
 
-    Its aligned landmarks are integers; those of the result are computed by the matrix.
+    Its aligned landmarks are integers; those of the result are computed by the matrix. The face
+    type is the widest of ours that the image shows: call `cut_down` if it is not the image's own.
 
     Parameters
     ----------
@@ -163,9 +179,12 @@ def to_info(face: DflFace, size: int, name: str, source: str, **place: int) -> F
     InputError
         If landmarks, frame and image do not belong together.
     """
-    matrix = _matrix(face, size, name)
+    try:
+        matrix, face_type = _alignment(face, size)
+    except InputError as problem:
+        raise InputError(f'"{name}": {problem}') from None
     return FaceInfo(
-        face_type=face.face_type,
+        face_type=face_type,
         size=size,
         landmarks=geometry.apply(matrix, face.source_landmarks),
         source_landmarks=face.source_landmarks.astype(np.float32),
@@ -183,29 +202,77 @@ def to_info(face: DflFace, size: int, name: str, source: str, **place: int) -> F
     )
 
 
-def _matrix(face: DflFace, size: int, name: str) -> np.ndarray:
+def _alignment(face: DflFace, size: int) -> tuple[np.ndarray, FaceType]:
+    """Return the matrix from the frame to the image, and the face type.
+
+    Where the image is not a crop of ours, the type is the widest that it shows.
+    """
+    points, ours = face.source_landmarks, OURS.get(face.face_type)
+    matrix = _matrix(face, size, ours)
+    unit = geometry.crop_side(geometry.crop_matrix(points, 1, FaceType.HALF), 1)
+    sides = (
+        [size] if ours is FaceType.MARK_ONLY else [unit * each for each in SIDES[face.face_type]]
+    )
+    side = geometry.crop_side(matrix, size)
+    ratios = [max(side / each, each / side) for each in sides]
+    if min(ratios) > SAME_SCALE:
+        raise _misfit(size)
+    if ours is None or min(ratios) < ratios[0]:
+        ours = _widest(points, matrix, size)
+    return matrix, ours
+
+
+def _matrix(face: DflFace, size: int, ours: FaceType | None) -> np.ndarray:
     """Return the matrix from the frame to the image.
 
-    The stored one, or the usual one, if it maps the landmarks to where they are stored; otherwise a
-    fitted one: DeepFaceLab rotated some profiles, and later versions align differently.
+    The stored one, or the one of 2019, if it maps the landmarks to where they are stored; otherwise
+    a fitted one: DeepFaceLab rotated some profiles, and later versions align differently.
     """
-    try:
-        usual = geometry.crop_matrix(face.source_landmarks, size, face.face_type)
-    except InputError as problem:
-        raise InputError(f'"{name}": {problem}') from None
+    usual = None if ours is None else geometry.crop_matrix(face.source_landmarks, size, ours)
     for matrix in (face.matrix, usual):
         if matrix is not None and _worst_error(matrix, face) < ROUNDED:
             return matrix
     fitted = geometry.fit_similarity(face.source_landmarks, face.landmarks)
-    ratio = geometry.crop_side(fitted, size) / geometry.crop_side(usual, size)
-    if not 1 / SAME_SCALE < ratio < SAME_SCALE or _worst_error(fitted, face) > size / 50:
-        raise InputError(
-            f'the landmarks in "{name}" do not fit its {size} pixels; it was scaled or cropped '
-            "after it was aligned"
-        )
+    if _worst_error(fitted, face) > size / 50:
+        raise _misfit(size)
     return fitted
+
+
+def _misfit(size: int) -> InputError:
+    return InputError(
+        f"the landmarks do not fit its {size} pixels; it was scaled or cropped after it was aligned"
+    )
+
+
+def _widest(points: np.ndarray, matrix: np.ndarray, size: int) -> FaceType:
+    """Return the widest of our face types that an image shows."""
+    over = OVERHANG * size
+    for kind in reversed(geometry.SHAPES):
+        square = geometry.crop_corners(geometry.crop_matrix(points, size, kind), size)
+        corners = geometry.apply(matrix, square) + 0.5
+        if corners.min() >= -over and corners.max() <= size + over:
+            return kind
+    return FaceType.HALF
 
 
 def _worst_error(matrix: np.ndarray, face: DflFace) -> float:
     """Return the largest distance in pixels between mapped and stored landmarks."""
     return float(np.abs(geometry.apply(matrix, face.source_landmarks) - face.landmarks).max())
+
+
+def cut_down(image: Image, info: FaceInfo) -> tuple[Image, FaceInfo]:
+    """Cut a wider image down to the crop that its face type stands for; pixels keep their size."""
+    points, kind = info.source_landmarks, info.face_type
+    side = geometry.crop_side(geometry.crop_matrix(points, 1, kind), 1)
+    size = max(1, round(info.size * side / geometry.crop_side(info.matrix, info.size)))
+    matrix = geometry.crop_matrix(points, size, kind)
+    to_frame = np.vstack([geometry.invert(info.matrix), (0, 0, 1)])
+    cut = cv2.warpAffine(
+        image,
+        matrix @ to_frame,
+        (size, size),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    landmarks = geometry.apply(matrix, points)
+    return cut, replace(info, size=size, matrix=matrix, landmarks=landmarks)

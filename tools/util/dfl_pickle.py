@@ -5,12 +5,11 @@ program names, so a stranger's image could run anything. The machine here knows 
 instructions that build data; a class is just a name in the list `KNOWN`, which stands for a few
 lines of this file, and every other name is an error. The standard library's disassembler only
 splits the bytes into instructions. Work and memory are bounded: an instruction adds a reference or
-the bytes that it carries, and copied bytes are counted.
+the bytes that it carries, integers are short, and bytes that are copied or compared are counted.
 """
 
 import pickletools
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,8 @@ from utils.errors import InputError
 LONGEST = 1 << 24  # bytes; the largest metadata holds a compressed mask of the face
 MOST_STEPS = 1 << 17  # a face with its polygons takes a few thousand
 MOST_DIMENSIONS = 4
+MOST_BITS = 128  # of an integer; metadata holds pixels and counts
 NUMBER = re.compile(r"[iuf][1248]|b1")  # types of array elements; "O" would be objects
-KEYS = (str, bytes, int, float, bool)  # a tuple's hash is its content's: not bounded
 
 ARRAY, TYPE, SCALAR = "numpy.ndarray", "numpy.dtype", "numpy scalar"
 REBUILD, BUFFER, LATIN = "numpy rebuild", "numpy buffer", "latin-1"
@@ -105,20 +104,24 @@ class _Machine:
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # the stacks under each mark
         self.memo: dict[int, Any] = {}
-        self.copied = 0  # bytes
+        self.handled = 0  # bytes, see `_work`
 
     def run(self, data: bytes) -> object:
         for count, (code, argument, _) in enumerate(pickletools.genops(data)):
-            if count > MOST_STEPS or self.copied > LONGEST:
-                raise _RefusedError("asks for more work than a face needs")
+            self._work(0 if count < MOST_STEPS else LONGEST)
             self._step(code.name, argument)
         (result,) = self.stack
         return result
 
+    def _work(self, size: int) -> None:
+        """Count bytes that are copied or compared."""
+        self.handled += size
+        if self.handled >= LONGEST:
+            raise _RefusedError("asks for more work than a face needs")
+
     def _step(self, code: str, argument: Argument) -> None:
         if code in LITERALS:
-            value = bytes(argument) if isinstance(argument, bytearray) else argument
-            self.stack.append(value)
+            self.stack.append(_literal(argument))
         elif code in CONSTANTS:
             self.stack.append(CONSTANTS[code])
         elif code == "GLOBAL":
@@ -148,6 +151,8 @@ class _Machine:
         self.stack.append(self.stack[-1])
 
     def _put(self, index: int) -> None:
+        if index > MOST_STEPS:  # long numbers can be chosen so that a dict of them is slow
+            raise LookupError
         self.memo[index] = self.stack[-1]
 
     _binput = _long_binput = _put
@@ -200,15 +205,25 @@ class _Machine:
 
     def _dict(self) -> None:
         values = self._marked()
-        self.stack.append(dict(_pairs(values)))
+        self.stack.append({})
+        self._update(values)
 
     def _setitem(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
-        _checked(self.stack[-1], dict).update(_pairs([key, value]))
+        self._update([key, value])
 
     def _setitems(self) -> None:
-        values = self._marked()
-        _checked(self.stack[-1], dict).update(_pairs(values))
+        self._update(self._marked())
+
+    def _update(self, pairs: list[Any]) -> None:
+        """Add keys and values, in turn, to the dict on top of the stack.
+
+        Keys are text, whose hash cannot be predicted; numbers could be chosen to share one.
+        """
+        target = _checked(self.stack[-1], dict)
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            self._work(len(_checked(key, str)))
+            target[key] = value
 
     def _stack_global(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
@@ -217,14 +232,14 @@ class _Machine:
     def _reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
         made = _make(_checked(function, _Name), _checked(arguments, tuple))
-        self.copied += len(made) if isinstance(made, bytes) else 0
+        self._work(len(made) if isinstance(made, bytes) else 0)
         self.stack.append(made)
 
     def _build(self) -> None:
         state = _checked(self.stack.pop(), tuple)
         value = self.stack[-1]
         _fill(value, state)
-        self.copied += value.nbytes if isinstance(value, np.ndarray) else 0
+        self._work(value.nbytes if isinstance(value, np.ndarray) else 0)
 
 
 def _known(name: str) -> _Name:
@@ -239,11 +254,11 @@ def _checked(value: object, kind: type) -> Checked:
     return value
 
 
-def _pairs(values: list[Any]) -> Iterator[tuple[Any, Any]]:
-    for key, value in zip(values[::2], values[1::2], strict=True):
-        if type(key) not in KEYS:
-            raise TypeError
-        yield key, value
+def _literal(value: Argument) -> object:
+    """Return what an instruction carries, after checking the length of an integer."""
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        raise _RefusedError(f"holds an integer of {value.bit_length()} bits")
+    return bytes(value) if isinstance(value, bytearray) else value
 
 
 def _make(function: _Name, arguments: tuple[Any, ...]) -> object:

@@ -1,13 +1,15 @@
 """`util import-dfl`: converts DeepFaceLab's face files to this program's.
 
-Pixels do not change: a PNG is encoded again, a JPEG is decoded and stored without further loss.
+Pixels do not change, except where a face type unknown to this program is cut down to one of ours:
+a PNG is encoded again, a JPEG is decoded and stored without further loss.
 """
 
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from facelib.faceset import write_face
-from tools.util.dfl_face import DflFace, read_dfl, to_info
+from facelib.types import FaceType
+from tools.util.dfl_face import DflFace, cut_down, read_dfl, to_info
 from tools.util.options import ImportOptions
 from utils import console, parallel
 from utils.console import Report
@@ -36,7 +38,7 @@ def run(options: ImportOptions) -> Report:
         report.counts["faces there already"] = len(existing)
     indices = _indices(faces)
 
-    def convert(path: Path) -> None:
+    def convert(path: Path) -> FaceType:
         image = read_image(path)
         frame_index, face_index = indices[path]
         info = to_info(
@@ -47,15 +49,23 @@ def run(options: ImportOptions) -> Report:
             frame_index=frame_index,
             face_index=face_index,
         )
+        if info.face_type.value != faces[path].face_type:
+            image, info = cut_down(image, info)
         write_face(_target(target, path), image, info)
+        return info.face_type
 
     wanted = [path for path in faces if path not in existing]
     results = parallel.ordered_map(convert, wanted, workers=parallel.cores())
-    for result in console.progress(results, len(wanted), "Importing", "face"):
+    progress = console.progress(results, len(wanted), "Importing", "face")
+    for path, result in zip(wanted, progress, strict=True):
         if isinstance(result, parallel.Failure):
             report.failures.append(str(result.error))
-        else:
-            report.counts["faces imported"] += 1
+            continue
+        report.counts["faces imported"] += 1
+        theirs = faces[path].face_type
+        if result.value != theirs:
+            title = f"{theirs} of DeepFaceLab, cut down to {result.value}"
+            report.notes.setdefault(title, []).append(path.name)
     return report
 
 

@@ -145,7 +145,7 @@ def _priority(landmarks: np.ndarray, size: int) -> Image:
 
 def _extracted_type(wanted: FaceType) -> FaceType:
     """Return the crop to take of a whole frame: extraction's default, or wider if needed."""
-    return wanted if wanted is FaceType.HEAD else FaceType.FULL
+    return max(wanted, FaceType.FULL, key=list(FaceType).index)
 
 
 def check_face_types(faces: FaceFiles, wanted: FaceType) -> None:
