@@ -37,7 +37,7 @@ GOOD = {
     "private use": "\uf8ff.png",
     "newer than this Python": "\U000e0100\U0001fadf.png",
     "combining": "e\u0301.png",
-    "quotes and brackets": "it's \"a\" <b> [c] {d} %e% $f.png",
+    "quotes and brackets": 'it\'s "a" <b> [c] {d} %e% $f.png',
 }
 BAD = {
     "line feed": "a\nb.png",

@@ -19,7 +19,25 @@ from utils.errors import InputError
 if sys.platform != "win32":
     import fcntl
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+IMAGE_SUFFIXES = frozenset({
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".bmp",
+    ".heic",
+    ".heif",
+    ".hif",
+    ".avif",
+    ".gif",
+    ".jp2",
+    ".j2k",
+    ".tga",
+})
 VIDEO_SUFFIXES = frozenset({
     ".mp4",
     ".mov",
@@ -32,6 +50,12 @@ VIDEO_SUFFIXES = frozenset({
     ".mts",
     ".wmv",
 })
+
+SIDE_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".txt", ".csv", ".xmp", ".aae", ".c2pa"})
+"""What accompanies images and is none."""
+SIDE_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+OTHERS_SHOWN = 20
 
 LARGEST_RECORD = 100_000_000
 """Bytes; a larger JSON file is not one of ours."""
@@ -81,14 +105,40 @@ def list_images(folder: Path) -> list[Path]:
     InputError
         If the folder does not exist, is not a folder, or holds no image.
     """
+    return images_and_others(folder)[0]
+
+
+def images_and_others(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the images of a folder in natural order, and what is to be said of its other files.
+
+    Hidden files and those that only accompany images are not mentioned.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist, is not a folder, or holds no image.
+    """
     if not folder.exists():
         raise InputError(f'there is no folder "{folder}"')
     if not folder.is_dir():
         raise InputError(f'"{folder}" is a file; a folder of images was expected')
-    images = [path for path in folder.iterdir() if is_image(path)]
+    paths = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+    images = [path for path in paths if is_image(path)]
+    others = [path.name for path in paths if _is_passed_over(path)]
+    more = f" and {len(others) - OTHERS_SHOWN} more" if len(others) > OTHERS_SHOWN else ""
+    names = ", ".join(others[:OTHERS_SHOWN]) + more
     if not images:
-        raise InputError(f'"{folder}" holds no image ({", ".join(sorted(IMAGE_SUFFIXES))})')
-    return sorted(images, key=lambda path: natural_key(path.name))
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        found = f", only {len(others)} other files: {names}" if others else ""
+        raise InputError(f'"{folder}" holds no image ({known}){found}')
+    notes = [f'passed over in "{folder.name}" ({len(others)}): {names}'] if others else []
+    return images, notes
+
+
+def _is_passed_over(path: Path) -> bool:
+    accompanies = path.suffix.lower() in SIDE_SUFFIXES or path.name.lower() in SIDE_FILES
+    hidden = path.name.startswith(".")
+    return not (hidden or accompanies or is_image(path)) and path.is_file()
 
 
 def name_fault(name: str) -> str:
