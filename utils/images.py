@@ -82,13 +82,15 @@ def _tiff(data: bytes, name: str) -> Image:
     many = prod(layout.size) > MOST_16_BIT_PIXELS
     if not fault and layout.bits > 8:
         if not many:
-            return tiff.read_16_bits(data, layout, name, partial(_read, name=name))
+            return tiff.read_samples(data, layout, name, partial(_read, name=name))
         if not layout.plain:
             fault = "16 bits per sample, such a layout and so many pixels"
     if fault:
         raise InputError(f'"{name}" is a TIFF with {fault}, which is not read; save it as PNG')
     if layout.plain:
         return _read(data, name, cv2.IMREAD_COLOR)
+    if layout.in_8_bit_planes:
+        return tiff.read_samples(data, layout, name, partial(_read, name=name))
     return read_with_pillow(data, name)
 
 

@@ -28,7 +28,7 @@ ORIENTATION, SAMPLES, ROWS_PER_STRIP, PLANES, PREDICTOR = 274, 277, 278, 284, 31
 TILE_WIDTH, TILE_HEIGHT, EXTRA, SAMPLE_FORMAT = 322, 323, 338, 339
 STRIPS, TILES = (273, 279), (324, 325)
 """Where the parts are, and how many bytes each has."""
-KEPT = (WIDTH, HEIGHT, BITS, COMPRESSION, FILL_ORDER, ORIENTATION, ROWS_PER_STRIP, PREDICTOR,
+KEPT = (WIDTH, HEIGHT, COMPRESSION, FILL_ORDER, ORIENTATION, ROWS_PER_STRIP, PREDICTOR,
         TILE_WIDTH, TILE_HEIGHT)  # fmt: skip
 """What a directory of one plane takes over."""
 DEFAULTS = {BITS: (1,), COMPRESSION: (1,), SAMPLES: (1,), PLANES: (1,), ORIENTATION: (1,),
@@ -108,6 +108,13 @@ class TiffLayout:
         interleaved = not self[EXTRA] and not self.separate and self.parts is STRIPS
         return interleaved and codec in DEEP_CODECS and kind in PLAIN_COLORS
 
+    @property
+    def in_8_bit_planes(self) -> bool:
+        """Whether it has 8 bits, which Pillow reads, but not in all such layouts of planes."""
+        colors = DEEP_COLORS.get(self.one(PHOTOMETRIC), ())
+        known = self.one(COMPRESSION) in DEEP_CODECS and self.one(SAMPLES) in colors
+        return self.separate and self.parts is STRIPS and {*self[BITS]} == {8} and known
+
     def fault(self) -> str:
         """Return what makes this layout one that is not read; empty if it is."""
         if not {*self[SAMPLE_FORMAT]} <= UNSIGNED:
@@ -171,8 +178,8 @@ def _directory(file: BinaryIO) -> TiffLayout:
     return TiffLayout(tags, order)
 
 
-def read_16_bits(data: bytes, layout: TiffLayout, name: str, decode: Decode) -> np.ndarray:
-    """Return the image of a TIFF of 16 bits per sample, upright: (H, W, 3) uint16 BGR.
+def read_samples(data: bytes, layout: TiffLayout, name: str, decode: Decode) -> np.ndarray:
+    """Return the image of a TIFF of the kinds in `DEEP_COLORS`: (H, W, 3) BGR, upright.
 
     Parameters
     ----------
@@ -187,19 +194,19 @@ def read_16_bits(data: bytes, layout: TiffLayout, name: str, decode: Decode) -> 
     parts = zip(*(layout[tag] for tag in layout.parts), strict=False)
     if layout.separate and max(start + length for start, length in parts) > len(data):
         raise unreadable(name)
-    samples = _samples(data, layout, decode)
+    samples, most = _samples(data, layout, decode), 2**layout.bits - 1
     image = np.ascontiguousarray(samples[..., :3]) if samples.ndim == 3 else samples
     if layout.one(PHOTOMETRIC) == WHITE_IS_0:
-        image = 65535 - image
+        image = most - image
     if layout.multiplied:
         for row, alpha in zip(image, samples[..., 3:].astype(np.uint32), strict=True):
             divisor = np.maximum(alpha, 1)
-            row[:] = np.minimum((row * np.uint32(65535) + divisor // 2) // divisor, 65535)
+            row[:] = np.minimum((row * np.uint32(most) + divisor // 2) // divisor, most)
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
 
 def _samples(data: bytes, layout: TiffLayout, decode: Decode) -> np.ndarray:
-    """Return the samples as they are stored: (H, W) or (H, W, 3 or 4) uint16, blue first."""
+    """Return the samples as they are stored: (H, W) or (H, W, 3 or 4), blue first."""
     if not layout.separate:
         return decode(data)
     planes = (2, 1, 0, 3)[: layout.one(SAMPLES)]
@@ -209,7 +216,7 @@ def _samples(data: bytes, layout: TiffLayout, decode: Decode) -> np.ndarray:
 def _plane(data: bytes, layout: TiffLayout, number: int) -> bytes:
     """Return a TIFF of one plane: the same bytes with another directory, behind them."""
     fields = {tag: layout.tags[tag] for tag in KEPT if tag in layout.tags}
-    fields |= {BITS: (16,), PHOTOMETRIC: (BLACK_IS_0,), SAMPLES: (1,)}
+    fields |= {BITS: (layout.bits,), PHOTOMETRIC: (BLACK_IS_0,), SAMPLES: (1,)}
     for tag in layout.parts:
         count = len(layout[tag]) // layout.one(SAMPLES)
         fields[tag] = layout[tag][number * count : (number + 1) * count]
