@@ -67,6 +67,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
         log(result, "finished", provenance=marked, failed=len(report.failures), **report.counts)
     report.notes["the result"] = output.notes + ([] if signed else [UNMARKED])
     report.notes["the footage"] = job.footage.source.notes
+    report.notes["the masks"] = job.visibility.notes if job.visibility else []
     report.notes["no face files, ignored"] = list(job.faces.skipped)
     report.notes["copies of faces, ignored"] = list(job.faces.copies)
     return report

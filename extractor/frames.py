@@ -9,6 +9,7 @@ from pathlib import Path
 
 from extractor.in_flight import InFlight, WorkerDiedError
 from utils.errors import InputError
+from utils.files import name_fault
 from utils.images import Image, pixels_in, read_image
 from utils.video.aspect import to_square
 from utils.video.source import FolderSource, FrameSource
@@ -142,8 +143,8 @@ def _from_files(
                 f'"{path.name}" was skipped: "{first}" has the same name except for the suffix, '
                 "and faces are matched to frames by that name; rename one of them"
             )
-        elif not path.name.isprintable():
-            failures.append(f"{path.name!a} was skipped: its name is not printable; rename it")
+        elif fault := name_fault(path.name):
+            failures.append(f"{path.name!a} was skipped: {fault}; rename it")
         else:
             yield Pending(path, index, path.name, None, aspect=aspect)
 

@@ -14,6 +14,7 @@ from facelib.faceset import FaceInfo, read_info, write_face
 from facelib.fingerprint import around, fingerprint, to_bytes
 from facelib.types import Face, FaceType
 from utils.errors import InputError
+from utils.files import naming
 from utils.images import write_image
 
 BLUE, GREEN, RED = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -99,9 +100,10 @@ class FaceWriter:
         stem = f"{Path(info.source_name).stem}_{info.face_index}"
         path = self.folder / f"{stem}.png"
         number = 0
-        while path.exists() and not _same_face(path, info):
-            number += 1
-            path = path.with_name(f"{stem}_{number}.png")
+        with naming(path):
+            while path.exists() and not _same_face(path, info):
+                number += 1
+                path = path.with_name(f"{stem}_{number}.png")
         return path
 
 

@@ -18,13 +18,12 @@ import numpy as np
 from facelib.fingerprint import CELLS
 from facelib.types import FaceType, Rect
 from utils.errors import InputError
+from utils.files import ELSEWHERE
 
 VERSION = 1
 MAX_SIDE = 16_384  # pixels; the largest image that a face file may hold
 FARTHEST = 1_000_000  # pixels; no landmark of a real frame lies further out
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-ELSEWHERE = re.compile(r"[/\\]|^[A-Za-z]:")
-"""What makes a name lead out of its folder, on any system."""
 
 
 @dataclass(frozen=True, eq=False)

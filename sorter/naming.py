@@ -8,10 +8,9 @@ from pathlib import Path
 from facelib.faceset import FaceInfo
 from sorter.job import Placed
 from sorter.rename import TRASH
-from utils.files import trash_dir
+from utils.files import short_stem, trash_dir
 
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]' if os.name == "nt" else r"[/\x00]")
-LONGEST_STEM = 240  # bytes: with the face's index it is within the usual limit of 255
 
 
 def new_places(
@@ -89,7 +88,7 @@ def _claim(stem: str, suffix: str, taken: set[str]) -> str:
     name, number = f"{stem}{suffix}", 0
     while name.casefold() in taken:
         number += 1
-        name = f"{stem}_{number}{suffix}"
+        name = f"{short_stem(stem)}_{number}{suffix}"
     taken.add(name.casefold())
     return name
 
@@ -100,5 +99,5 @@ def _content(folders: Iterable[Path]) -> list[Path]:
 
 def _file_stem(source_name: str) -> str:
     """Return the stem of a name from untrusted metadata as a file name."""
-    data = Path(source_name).stem.encode(errors="replace")[:LONGEST_STEM]
-    return FORBIDDEN.sub("_", data.decode(errors="ignore")) or "face"
+    stem = Path(source_name).stem.encode(errors="replace").decode()
+    return FORBIDDEN.sub("_", short_stem(stem)) or "face"

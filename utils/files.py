@@ -1,5 +1,6 @@
 """Files on disk: natural order, write-then-rename, JSON records, trash, and a run's manifest."""
 
+import errno
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import secrets
 import shutil
 import stat
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +19,25 @@ from utils.errors import InputError
 if sys.platform != "win32":
     import fcntl
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+IMAGE_SUFFIXES = frozenset({
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".bmp",
+    ".heic",
+    ".heif",
+    ".hif",
+    ".avif",
+    ".gif",
+    ".jp2",
+    ".j2k",
+    ".tga",
+})
 VIDEO_SUFFIXES = frozenset({
     ".mp4",
     ".mov",
@@ -31,6 +51,12 @@ VIDEO_SUFFIXES = frozenset({
     ".wmv",
 })
 
+SIDE_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".txt", ".csv", ".xmp", ".aae", ".c2pa"})
+"""What accompanies images and is none."""
+SIDE_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+OTHERS_SHOWN = 20
+
 LARGEST_RECORD = 100_000_000
 """Bytes; a larger JSON file is not one of ours."""
 
@@ -43,6 +69,21 @@ EARLIER_TEMPORARY = re.compile(
     r"\.(\..{1,39}\.[0-9a-f]{8}|.{1,40}\.(?=\d*[a-f])[0-9a-f]{8})\.\w+", re.DOTALL
 )
 """What incomplete files were called before, and a user's `.notes.20261129.txt` is not."""
+
+
+ELSEWHERE = re.compile(r"[/\\]|^[A-Za-z]:")
+"""What makes a name lead out of its folder, on any system."""
+
+NAME_FAULTS = {"Cc": "control characters", "Cs": "bytes that are not valid text"} | dict.fromkeys(
+    ("Zl", "Zp"), "line separators"
+)
+"""What a file name cannot have, by Unicode's category; all other characters are good text."""
+
+LONGEST_STEM = 240
+"""Bytes; numbers and a suffix that follow stay within the usual limit of 255."""
+
+NOT_HELD = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
+"""What a file system answers to a name that it cannot hold."""
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -64,14 +105,62 @@ def list_images(folder: Path) -> list[Path]:
     InputError
         If the folder does not exist, is not a folder, or holds no image.
     """
+    return images_and_others(folder)[0]
+
+
+def images_and_others(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the images of a folder in natural order, and what is to be said of its other files.
+
+    Hidden files and those that only accompany images are not mentioned.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist, is not a folder, or holds no image.
+    """
     if not folder.exists():
         raise InputError(f'there is no folder "{folder}"')
     if not folder.is_dir():
         raise InputError(f'"{folder}" is a file; a folder of images was expected')
-    images = [path for path in folder.iterdir() if is_image(path)]
+    paths = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+    images = [path for path in paths if is_image(path)]
+    others = [path.name for path in paths if _is_passed_over(path)]
+    more = f" and {len(others) - OTHERS_SHOWN} more" if len(others) > OTHERS_SHOWN else ""
+    names = ", ".join(others[:OTHERS_SHOWN]) + more
     if not images:
-        raise InputError(f'"{folder}" holds no image ({", ".join(sorted(IMAGE_SUFFIXES))})')
-    return sorted(images, key=lambda path: natural_key(path.name))
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        found = f", only {len(others)} other files: {names}" if others else ""
+        raise InputError(f'"{folder}" holds no image ({known}){found}')
+    notes = [f'passed over in "{folder.name}" ({len(others)}): {names}'] if others else []
+    return images, notes
+
+
+def _is_passed_over(path: Path) -> bool:
+    accompanies = path.suffix.lower() in SIDE_SUFFIXES or path.name.lower() in SIDE_FILES
+    hidden = path.name.startswith(".")
+    return not (hidden or accompanies or is_image(path)) and path.is_file()
+
+
+def name_fault(name: str) -> str:
+    """Return why a file name cannot be used, as in "its name has control characters"; else ""."""
+    if ELSEWHERE.search(name):
+        return "its name has separators of folders"
+    found = {unicodedata.category(char) for char in name} & NAME_FAULTS.keys()
+    return f"its name has {NAME_FAULTS[min(found)]}" if found else ""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn the file system's refusal of a name into an InputError, which costs only this file."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in NOT_HELD:
+            raise
+        raise InputError(
+            f'the file system cannot hold a file called "{path.name}" ({problem.strerror}); '
+            "rename what it is made from"
+        ) from None
 
 
 @contextmanager
@@ -79,6 +168,11 @@ def write_atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, with its suffix, that is renamed to it on success.
 
     A crash, a full disk or an exception leaves `path` as it was, never half-written.
+
+    Raises
+    ------
+    InputError
+        If the file system cannot hold the name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
@@ -90,7 +184,8 @@ def write_atomic(path: Path) -> Iterator[Path]:
             sync(temporary)
             if sys.platform == "win32":  # which cannot rename an open file
                 held.close()
-            temporary.replace(path)
+            with naming(path):
+                temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -251,8 +346,14 @@ def free_name(path: Path) -> Path:
     candidate, number = path, 0
     while candidate.exists():
         number += 1
-        candidate = path.with_stem(f"{path.stem}_{number}")
+        candidate = path.with_stem(f"{short_stem(path.stem)}_{number}")
     return candidate
+
+
+def short_stem(stem: str) -> str:
+    """Return a stem, or as much of it as leaves room for a number in the name of a file."""
+    data = os.fsencode(stem)
+    return stem if len(data) <= LONGEST_STEM else data[:LONGEST_STEM].decode(errors="ignore")
 
 
 class Manifest:
@@ -266,9 +367,8 @@ class Manifest:
         self.path = path
         self.header = header
         self.done: dict[str, dict[str, object]] = {}
-        lines = (
-            path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-        )
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        lines = text.split("\n")  # `splitlines` would divide names with other separators, too
         records = [record for line in lines if (record := _json_object(line)) is not None]
         wanted = json.loads(json.dumps(header))
         self.continues = bool(records) and (header is None or records[0].get("header") == wanted)

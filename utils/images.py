@@ -2,16 +2,26 @@
 
 import io
 import os
-import struct
-import warnings
+from functools import partial
+from math import prod
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from utils import MOST_PIXELS
+from utils import MOST_PIXELS, tiff
 from utils.errors import InputError
 from utils.files import write_bytes
+from utils.image_formats import read_with_pillow, size_in_header
+from utils.image_guard import (
+    JPEG_START,
+    PNG_START,
+    check_jpeg,
+    check_png,
+    too_large,
+    unreadable,
+    with_ends,
+)
 
 # Run-length coding and the "up" filter only: trying all filters on each row, as is usual, takes
 # twice the time for files that are 5 to 20 % smaller.
@@ -23,8 +33,7 @@ MAX_BYTES = 1 << 29
 """Largest image file that is read: 100 million pixels of 5 bytes."""
 MOST_16_BIT_PIXELS = MOST_PIXELS // 2
 """Larger 16-bit images are read as 8 bits, truncated, because decoding would take 1 GB."""
-ORIENTATION, QUARTER_TURNS = 274, {5, 6, 7, 8}
-"""An EXIF tag, and the values with which width and height change places."""
+
 LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"  # set in utils/__init__.py
 
 Image = np.ndarray
@@ -44,11 +53,45 @@ def decode_image(data: bytes, name: str) -> Image:
 
 def _decoded(data: bytes, name: str) -> Image:
     """Return (H, W, 3) BGR, uint16 if the image has 16 bits per channel, else uint8."""
-    if has_16_bits(data) and pixels_in(io.BytesIO(data)) <= MOST_16_BIT_PIXELS:
-        image = _read(data, name, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-        if image.dtype in (np.uint8, np.uint16):
-            return image
-    return _read(data, name, cv2.IMREAD_COLOR)
+    if data.startswith(PNG_START):
+        width, height, bits = check_png(data, name)
+        deep = bits == 16 and width * height <= MOST_16_BIT_PIXELS
+        return _read(data, name, cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if deep else 0))
+    if data.startswith(JPEG_START):
+        whole = check_jpeg(data, name)
+        return _read(data, name, cv2.IMREAD_COLOR) if whole else _without_end(data, name)
+    if data.startswith(tiff.STARTS):
+        return _tiff(data, name)
+    if data.startswith(b"BM") or (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
+        return _read(data, name, cv2.IMREAD_COLOR)
+    return read_with_pillow(data, name)
+
+
+def _without_end(data: bytes, name: str) -> Image:
+    """Decode a JPEG whose end is missing, if nothing else is."""
+    images = (_read(complete, name, cv2.IMREAD_COLOR) for complete in with_ends(data))
+    first = next(images, None)
+    if first is None or not all(np.array_equal(first, other) for other in images):
+        raise unreadable(name)
+    return first
+
+
+def _tiff(data: bytes, name: str) -> Image:
+    layout = tiff.read_layout(io.BytesIO(data), name)
+    fault = layout.fault()
+    many = prod(layout.size) > MOST_16_BIT_PIXELS
+    if not fault and layout.bits > 8:
+        if not many:
+            return tiff.read_samples(data, layout, name, partial(_read, name=name))
+        if not layout.plain:
+            fault = "16 bits per sample, such a layout and so many pixels"
+    if fault:
+        raise InputError(f'"{name}" is a TIFF with {fault}, which is not read; save it as PNG')
+    if layout.plain:
+        return _read(data, name, cv2.IMREAD_COLOR)
+    if layout.in_8_bit_planes:
+        return tiff.read_samples(data, layout, name, partial(_read, name=name))
+    return read_with_pillow(data, name)
 
 
 def to_8_bits(image: Image) -> Image:
@@ -59,24 +102,17 @@ def to_8_bits(image: Image) -> Image:
     return cv2.convertScaleAbs(image, alpha=1 / 257) if image.dtype == np.uint16 else image
 
 
-def _read(data: bytes, name: str, flags: int) -> Image:
+def _read(data: bytes, name: str, flags: int = cv2.IMREAD_UNCHANGED) -> Image:
     buffer = np.frombuffer(data, np.uint8)
     try:
-        image = cv2.imdecode(buffer, flags) if buffer.size else None
+        image = cv2.imdecode(buffer, flags)
     except cv2.error as problem:
         if "MAX_IMAGE" in str(problem):
-            raise InputError(
-                f'"{name}" claims more pixels than are allowed ({LIMIT} is {os.environ[LIMIT]})'
-            ) from None
+            raise too_large(name, f"{LIMIT} is {os.environ[LIMIT]}") from None
         image = None
-    if image is None or _cut_off(data):
-        raise InputError(f'"{name}" is not a readable image; it may be truncated')
+    if image is None:
+        raise unreadable(name)
     return image
-
-
-def _cut_off(data: bytes) -> bool:
-    """Whether a JPEG ends within its pixels: OpenCV fills the rest with gray."""
-    return data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
 
 
 def read_image(path: Path) -> Image:
@@ -92,28 +128,21 @@ def read_image(path: Path) -> Image:
 
 def pixels_in(file: Path | io.BytesIO) -> int:
     """Return the number of pixels stated in an image's header; 0 if that is unreadable."""
-    from PIL import Image as Pillow  # not at the top: rarely needed
-
-    warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # we have our own limit
-    try:
-        with Pillow.open(file) as opened:  # decodes nothing yet
-            return opened.width * opened.height
-    except Pillow.DecompressionBombError:
-        return MOST_PIXELS
-    except (OSError, ValueError, SyntaxError, struct.error):
-        return 0
+    return prod(_size(file, upright=False) or (0,))
 
 
 def size_of(path: Path) -> tuple[int, int] | None:
     """Return width and height of an image as it is read, from its header; None if unreadable."""
-    from PIL import Image as Pillow  # not at the top: rarely needed
+    return _size(path, upright=True)
 
-    warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+
+def _size(file: Path | io.BytesIO, *, upright: bool) -> tuple[int, int] | None:
     try:
-        with Pillow.open(path) as opened:
-            turned = opened.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
-            return opened.size[::-1] if turned else opened.size
-    except (Pillow.DecompressionBombError, OSError, ValueError, SyntaxError, struct.error):
+        if isinstance(file, io.BytesIO):
+            return size_in_header(file, "", upright=upright)
+        with file.open("rb") as opened:
+            return size_in_header(opened, file.name, upright=upright)
+    except (OSError, InputError):
         return None
 
 
@@ -129,26 +158,23 @@ def read_image_and_16_bit(path: Path) -> tuple[Image, Image | None]:
     return to_8_bits(image), image if image.dtype == np.uint16 else None
 
 
-def has_16_bits(data: bytes) -> bool:
-    """Whether a file is a PNG with, or a TIFF that may have, 16 bits per channel."""
-    if data.startswith(b"\x89PNG"):
-        return data[24:25] == b"\x10"  # the header's bit depth: PNG specification, 11.2.2
-    return data.startswith((b"II*\0", b"MM\0*"))
-
-
 def bits_per_channel(path: Path) -> int:
     """Return 16 for an image that `read_image_and_16_bit` reads with 16 bits, else 8.
 
-    Of a PNG, the header is enough; a TIFF is decoded. What cannot be read counts as 8.
+    Its header is enough. What cannot be read counts as 8.
     """
     try:
         with path.open("rb") as file:
             head = file.read(32)
-        if not has_16_bits(head):
-            return 8
-        if head.startswith(b"\x89PNG"):
-            return 16 if pixels_in(path) <= MOST_16_BIT_PIXELS else 8
-        return 8 if read_image_and_16_bit(path)[1] is None else 16
+            file.seek(0)
+            if head.startswith(PNG_START):
+                deep = head[24:25] == b"\x10"
+            elif head.startswith(tiff.STARTS):
+                layout = tiff.read_layout(file, path.name)
+                deep = layout.bits == 16 and not layout.fault()
+            else:
+                return 8
+        return 16 if deep and pixels_in(path) <= MOST_16_BIT_PIXELS else 8
     except (OSError, InputError):
         return 8
 

@@ -114,7 +114,10 @@ class Blender:
                 continue
             done += 1
             if trace is not None:
-                _trace(trace, face, self.mode.debug_images(face, box), canvas[box.area])
+                try:
+                    _trace(trace, face, self.mode.debug_images(face, box), canvas[box.area])
+                except InputError as problem:  # the file system cannot hold the name
+                    failures.append(f"face {face.swap.index}: {problem}")
         return Blended(canvas, done, failures)
 
     def face_mask(self, swap: Swap) -> np.ndarray:

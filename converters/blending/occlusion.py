@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from utils.errors import InputError
-from utils.files import list_images
+from utils.files import images_and_others
 from utils.images import read_image
 from utils.video.frame import Frame
 
@@ -19,10 +19,16 @@ class OcclusionMasks:
     ------
     InputError
         The folder is missing or has no images.
+
+    Attributes
+    ----------
+    notes : list of str
+        What is to be said of its other files.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = {path.stem: path for path in list_images(folder)}
+        files, self.notes = images_and_others(folder)
+        self._files = {path.stem: path for path in files}
 
     def __call__(self, frame: Frame) -> np.ndarray | None:
         """Return a frame's mask, (H, W) uint8, 255 where the face is visible; None without one.

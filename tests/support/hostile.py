@@ -84,10 +84,10 @@ def pictures():
 
 READABLE = {
     "just under the limit.png", "sixteen bits.png", "unpacks to more than it has.png",
-    "text bomb.png", "profile bomb.png", "progressive under the limit.jpg",
+    "text bomb.png", "profile bomb.png",
 }  # fmt: skip
 """Those of `pictures()` that are whole, for all their oddities."""
-LARGE = {"just under the limit.png", "progressive under the limit.jpg"}
+LARGE = {"just under the limit.png"}
 
 
 def video(path, width, height):

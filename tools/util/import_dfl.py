@@ -14,7 +14,7 @@ from tools.util.options import ImportOptions
 from utils import console, parallel
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import list_images, natural_key, remove_leftovers
+from utils.files import images_and_others, natural_key, remove_leftovers
 from utils.images import read_image
 
 
@@ -77,7 +77,9 @@ def _read(folder: Path, report: Report) -> dict[Path, DflFace]:
     """Return the metadata of every face; what cannot be read goes into the report."""
     faces: dict[Path, DflFace] = {}
     stems: dict[str, str] = {}
-    paths = list_images(folder)
+    paths, others = images_and_others(folder)
+    if others:
+        report.notes["other files"] = others
     for path in console.progress(paths, len(paths), "Reading", "face"):
         first = stems.setdefault(path.stem, path.name)
         if first != path.name:

@@ -8,14 +8,13 @@ neither names nor sizes, and leaves out what is not a face.
 import zipfile
 from pathlib import Path
 
-from facelib.faceinfo import ELSEWHERE
 from facelib.faceset import Faceset, extract_info
 from facelib.png import MAX_FILE, check_sums
 from tools.util.options import PackOptions, UnpackOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import remove_leftovers, require_new, write_bytes, write_result
+from utils.files import name_fault, naming, remove_leftovers, require_new, write_bytes, write_result
 
 SUFFIX = ".zip"
 ENCRYPTED = 1
@@ -92,18 +91,21 @@ def _unpack_one(
 ) -> None:
     name = entry.filename
     path = target / name
-    if ELSEWHERE.search(name) or not name.isprintable() or path.suffix.lower() != ".png":
+    if name_fault(name) or path.suffix.lower() != ".png":
         report.failures.append(f"{name[:80]!a} was left out: it is not the name of a face file")
-    elif path.exists():
-        report.counts["faces there already"] = report.counts.get("faces there already", 0) + 1
-    elif entry.file_size > MAX_FILE:
+        return
+    if entry.file_size > MAX_FILE:
         report.failures.append(f'"{name}" was left out: it is larger than a face can be')
-    else:
-        data = archive.read(entry)
-        try:
+        return
+    try:
+        with naming(path):
+            there = path.exists()
+        if not there:
+            data = archive.read(entry)
             extract_info(data, name)
-        except InputError as problem:
-            report.failures.append(str(problem))
-            return
-        write_bytes(path, data)
-        report.counts["faces unpacked"] += 1
+            write_bytes(path, data)
+    except InputError as problem:
+        report.failures.append(str(problem))
+        return
+    outcome = "faces there already" if there else "faces unpacked"
+    report.counts[outcome] = report.counts.get(outcome, 0) + 1

@@ -36,7 +36,9 @@ def run(options: MakeOptions) -> Report:
     sound = _sound(options, source, reference)
     marker = Marker() if is_marked(options.input_dir) else None
     report = Report({"frames": 0})
-    notes = source.notes if isinstance(source, TimedFrames) else source.gap_notes()
+    notes = source.notes
+    if not isinstance(source, TimedFrames):
+        notes += source.gap_notes()
     encoder = encoder_for(options, source.video_format, notes)
     source.wants_16_bit = encoder.high_bit_depth
     rate = exact_rate(options.rate) if options.rate else None

@@ -136,7 +136,7 @@ def footage(path: Path) -> Iterator[tuple[Container, Stream]]:
     InputError
         If the file is missing, empty, not a video, or has no video stream.
     """
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.suffix.lower() in IMAGE_SUFFIXES - {".gif"}:  # which may be animated
         raise InputError(f'"{path}" is an image; expected a video or a folder of images')
     try:
         if path.stat().st_size == 0:

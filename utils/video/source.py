@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from utils.errors import InputError, UsageError
-from utils.files import list_images
+from utils.files import images_and_others
 from utils.images import Image, bits_per_channel, read_image, read_image_and_16_bit
 from utils.parallel import Failure, cores, ordered_map
 from utils.video import numbering, timecode
@@ -57,7 +57,8 @@ class FrameSource(ABC):
     failures : list of str
         One sentence per item that the last iteration could not read and skipped.
     notes : list of str
-        What the last iteration found that the user should know and that is no failure.
+        What the user should know and is no failure: files that are passed over, and what the last
+        iteration found.
     """
 
     is_video: bool
@@ -123,8 +124,9 @@ class FolderSource(FrameSource):
 
     The number in an image's name says which frame it is (see `numbering.py`).
 
-    Unreadable images are skipped and named in `failures`, and so are images whose name differs from
-    an earlier one's only by the suffix: the stem ties faces and results to a frame.
+    Files that are no images are passed over and named in `notes`. Unreadable images are skipped and
+    named in `failures`, and so are images whose name differs from an earlier one's only by the
+    suffix: the stem ties faces and results to a frame.
 
     Raises
     ------
@@ -143,7 +145,7 @@ class FolderSource(FrameSource):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.files = list_images(path)
+        self.files, self.notes = images_and_others(path)
         self.count = len(self.files)
         numbers = numbering.numbers_in_names(self.files)
         self.is_numbered = numbers is not None

@@ -133,7 +133,6 @@ class TimedFrames(FolderSource):
     ) -> None:
         super().__init__(path)
         self._table = table
-        self.notes: list[str] = []
         if first_number is None and self._counts_from_1():
             first_number = 1
             self.notes.append(
