@@ -7,24 +7,35 @@ from typing import Any
 
 from converters.look import Look, load_look, settings_file
 from models import MODELS
-from utils.options import DeviceOptions, opt
+from utils.options import DeviceOptions, WorkspaceOptions, opt
 from utils.video.options import EncoderOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileOptions(DeviceOptions):
+class FileOptions(DeviceOptions, WorkspaceOptions):
     """What `convert` reads and writes."""
 
-    input_dir: Path = opt(help="dst footage: a folder of frames or a video", group="Files")
-    output_dir: Path = opt(help="the result: a folder, or a video such as x.mp4", group="Files")
+    input_dir: Path = opt(
+        help="dst footage: a folder of frames or a video",
+        kind="footage",
+        place="data_dst.*",
+        group="Files",
+    )
+    output_dir: Path = opt(
+        help="the result: a folder, or a video such as x.mp4", place="result.mp4", group="Files"
+    )
     aligned_dir: Path = opt(
         help="faces extracted from that footage; delete a face file to leave that face unchanged",
+        kind="faces",
+        place="data_dst/aligned",
         group="Files",
     )
     check_faces: bool = opt(
         True, help="compare a few faces with their frames first, and refuse others", group="Files"
     )
-    model_dir: Path = opt(help="folder of the trained model", group="Files")
+    model_dir: Path = opt(
+        help="folder of the trained model", kind="model", place="model", group="Files"
+    )
     settings: Path | None = opt(
         None,
         help="start with the look of another result: its <result>_convert.json",
@@ -38,7 +49,7 @@ class FileOptions(DeviceOptions):
     model: str | None = opt(
         None,
         help="refuse a model folder that holds another model",
-        choices=MODELS.names,
+        choices=MODELS,
         group="Files",
     )
     overwrite: bool = opt(

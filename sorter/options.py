@@ -4,20 +4,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sorter import GROUPINGS, METHODS
-from utils.options import StageOptions, opt
+from utils.options import SideOptions, opt
 
 UNGROUPED = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SortOptions(StageOptions):
+class SortOptions(SideOptions):
     """What to sort, and by what."""
 
-    input_dir: Path = opt(help="folder of faces; they are renamed 00000.png, 00001.png, ...")
+    input_dir: Path = opt(
+        help="folder of faces; they are renamed 00000.png, 00001.png, ...",
+        kind="faces",
+        place="data_{side}/aligned",
+    )
     by: str = opt(
         METHODS.names[0],
         help="sort method; see main.py help sorting",
-        choices=METHODS.names,
+        choices=METHODS,
         ask=True,
     )
     target: int | None = opt(
@@ -39,7 +43,11 @@ class SortOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecoverNamesOptions(StageOptions):
+class RecoverNamesOptions(SideOptions):
     """Options of `util recover-names`."""
 
-    input_dir: Path = opt(help="folder of faces; sort --undo reverts the renaming")
+    input_dir: Path = opt(
+        help="folder of faces; sort --undo reverts the renaming",
+        kind="faces",
+        place="data_{side}/aligned",
+    )
