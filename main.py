@@ -9,7 +9,6 @@ if __name__ == "__main__":
     early.exit_on_interrupt()  # the imports below take a moment
 
 import sys
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -59,7 +58,7 @@ def _say_stopped(what: str = "") -> int:
     return ExitStatus.INTERRUPTED
 
 
-def _dispatch(argv: Sequence[str]) -> int:
+def _dispatch(argv: list[str]) -> int:
     if "--version" in argv:
         console.say(f"{program.NAME} {program.version()}")
         return ExitStatus.DONE
@@ -85,7 +84,7 @@ def _dispatch(argv: Sequence[str]) -> int:
     return report.status
 
 
-def _help_last(argv: Sequence[str]) -> Sequence[str]:
+def _help_last(argv: list[str]) -> list[str]:
     """Return a command line in which a request for help, wherever it is, comes after the stage.
 
     "help extract", "-h extract" and "extract src -h" become "extract -h"; with a topic, or alone,

@@ -243,12 +243,17 @@ def test_a_key_that_cannot_be_kept_stops_a_run_before_it_begins(tmp_path, monkey
 
 
 @pytest.mark.parametrize("name", ["folder", "jpegs", "x.mp4", "x.mov", "x.mkv"])
-def test_what_convert_writes_is_signed(tmp_path, name):
+def test_what_convert_writes_is_signed(tmp_path, name, capsys):
     write_footage(tmp_path, count=3)
     image_format = "jpg" if name == "jpegs" else "png"
     convert.run(options(tmp_path, name, image_format=image_format), INVERT)
     assert main.main(["verify", str(tmp_path / name), "--no-ask"]) == 0
     assert main.main(["verify", str(tmp_path / "frames")]) == ExitStatus.NOT_MARKED
+    said = capsys.readouterr().out
+    assert "not marked as synthetic (3)" in said
+    assert "failed" not in said.rpartition("Done.")[2]
+    with (tmp_path / "frames" / "broken.png").open("wb"):
+        assert main.main(["verify", str(tmp_path / "frames")]) == ExitStatus.FAILED
 
 
 @pytest.mark.parametrize("name", ["folder", "x.mkv"])

@@ -5,7 +5,10 @@ from pathlib import Path
 from models import model_folder
 from trainer.monitoring.verdict import StopRule
 from trainer.options import TrainOptions
-from utils.errors import InputError, NothingToDo, UsageError
+from utils.errors import InputError, ModelError, NothingToDo, UsageError
+from utils.lock import locked
+
+LOCK = ".train.lock"
 
 
 def check(options: TrainOptions) -> None:
@@ -13,8 +16,8 @@ def check(options: TrainOptions) -> None:
 
     Raises
     ------
-    InputError, UsageError
-        If the model folder is none, or options contradict it or make no sense.
+    InputError, ModelError, UsageError
+        If the model folder is none or in use, or options contradict it or make no sense.
     NothingToDo
         If the model has been trained as far as the flags say.
     """
@@ -22,6 +25,9 @@ def check(options: TrainOptions) -> None:
     folder = options.model_dir
     if folder.exists() and not folder.is_dir():
         raise InputError(f'"{folder}" is a file; --model-dir must be a folder')
+    if (folder / LOCK).exists():
+        with locked(folder / LOCK, in_use(folder)):
+            pass  # the one who held it is gone
     state = model_folder.newest_state(folder)
     if options.load_weights is not None:
         if state:
@@ -33,6 +39,13 @@ def check(options: TrainOptions) -> None:
             f"{state['iteration']:,} after {state['seconds'] / 60:.0f} minutes; "
             "set a higher one to train further"
         )
+
+
+def in_use(model_dir: Path) -> ModelError:
+    """Return the error for a folder in which another process trains."""
+    return ModelError(
+        f'another training is running in "{model_dir}"; stop it, or use another --model-dir'
+    )
 
 
 def not_new(model_dir: Path, iteration: object) -> UsageError:
