@@ -164,21 +164,32 @@ def _load(target: str) -> Any:  # noqa: ANN401 - a class or a function
 
 def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOptions:
     """Merge defaults, an earlier run's settings, flags and answers into the stage's options."""
+    cls, given = _parse(name, stage, argv)
+    given = workspace.fill(cls, given)
+    saved = cls.saved(given)
+    chosen = options.resolve(cls, given, saved)
+    _check(stage, chosen)
+    if not (chosen.ask and console.interactive()) or cls.void(given):
+        return chosen
+    if saved is not None and questions.keep("continuing with the saved settings"):
+        return chosen
+    console.say(questions.HEADER)
+    if saved is None and (flags := questions.first(cls, given)):
+        cls, answered = _parse(name, stage, [*argv, *flags])
+        given |= answered
+        chosen = options.resolve(cls, given)
+    return questions.ask(chosen, given, existing=saved is not None)
+
+
+def _parse(
+    name: str, stage: Stage, argv: list[str]
+) -> tuple[type[options.StageOptions], dict[str, Any]]:
+    """Return the stage's options class and what the flags say."""
     cls = _load(stage.options)
     if not isinstance(cls, type):
         cls = cls(argv)
     command = f"{program.prog()} {name}"
-    given = command_line.parse(command, stage.help, cls, argv, stage.examples)
-    given = workspace.fill(cls, given)
-    saved = cls.saved(given)
-    chosen: options.StageOptions = options.resolve(cls, given, saved)
-    _check(stage, chosen)
-    if not (chosen.ask and console.interactive()):
-        return chosen
-    explain = "otherwise the settings of the earlier run are kept"
-    if saved is not None and not questions.confirm("change the saved settings", explain):
-        return chosen
-    return questions.ask(chosen, given, existing=saved is not None)
+    return cls, command_line.parse(command, stage.help, cls, argv, stage.examples)
 
 
 def _check(stage: Stage, chosen: options.StageOptions) -> None:

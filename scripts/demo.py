@@ -12,10 +12,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from facelib.faceset import Faceset
+from models.validation_log import ValidationLog
 from scripts.before_after import draw_sheet
 from scripts.fetch_clips import fetch
 from tools import run
-from trainer.monitoring.validation_log import ValidationLog
 from trainer.monitoring.verdict import outlook
 from utils.console import error, say
 from utils.errors import ExitStatus, Interrupted, UserError

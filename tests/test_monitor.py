@@ -21,13 +21,13 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from models import MODELS, checkpoint
 from models.base import Prediction
+from models.validation_log import COLUMNS, ValidationLog
 from trainer import train
 from trainer.assembly import open_samplers, open_session
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.monitoring import monitor, plots, preview, swap, validation, window
 from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
 from trainer.monitoring.validation import Validation
-from trainer.monitoring.validation_log import COLUMNS, ValidationLog
 from utils.errors import UserError
 from utils.images import read_image, to_float
 

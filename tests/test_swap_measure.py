@@ -15,12 +15,12 @@ from facelib.geometry import warp_face
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import mouth_opening
 from facelib.types import FaceType, LocatedFace
-from models import MODELS
+from models import MODELS, swap_quality
+from models.validation_log import COLUMNS, ValidationLog
 from trainer import train
 from trainer.data.sampler import Sampler, SamplerSettings
-from trainer.monitoring import monitor, plots, quality, swap
+from trainer.monitoring import monitor, plots, swap
 from trainer.monitoring.swap import SwapMeasure, pick_expressions
-from trainer.monitoring.validation_log import COLUMNS, ValidationLog
 from trainer.monitoring.verdict import MARGIN, StopRule, verdict
 from utils.errors import UsageError
 
@@ -176,7 +176,7 @@ def measured(identity=np.nan, **followed):
     ],
 )
 def test_quality_needs_both_identity_and_expression(row, expected):
-    assert quality.swap_quality(row) == pytest.approx(expected, nan_ok=True)
+    assert swap_quality.swap_quality(row) == pytest.approx(expected, nan_ok=True)
 
 
 # --- when to stop
@@ -297,7 +297,7 @@ def test_a_stalled_training_is_saved_and_a_restart_does_not_go_on(
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
     monkeypatch.setattr(monitor, "VALIDATION_SHARE", 1.0)
     monkeypatch.setattr(swap, "FACES", 4)
-    still = dict.fromkeys(quality.COLUMNS, np.nan) | {"swap_quality": 0.5}
+    still = dict.fromkeys(swap_quality.COLUMNS, np.nan) | {"swap_quality": 0.5}
     still |= {"to_src": 0.7, "to_dst": 0.6}
     monkeypatch.setattr(SwapMeasure, "metrics", lambda *_: still)
     settings = toy_settings(people, tmp_path / "model", batch_size=4, measure_minutes=1e-4)

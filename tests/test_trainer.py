@@ -474,7 +474,7 @@ def test_the_options_are_those_of_the_trainer_and_of_the_model(tmp_path):
     names = {option.name for option in options.options_of(cls)}
     assert {"width", "batch_size", "cpu_only", "debug"} <= names
     assert "lightweight" not in names
-    assert "lightweight" in {o.name for o in options.options_of(for_arguments([]))}
+    assert "lightweight" in {o.name for o in options.options_of(for_arguments(["--model", "H64"]))}
     assert for_arguments(["--model"]) is not None  # the real parser says what is wrong
     assert for_arguments(["--model", "NOSUCH"]) is not None
 
@@ -616,6 +616,8 @@ def test_the_summary_counts_parameters(people, settings):
     lines = [line.split() for line in text.splitlines()]
     assert ["random", "flip", "yes"] in lines
     assert ["src", "scale", "0"] in lines
+    assert ["clip", "gradients", "off"] in lines
+    assert ["learning", "rate", "that", "of", "the", "preset"] in lines
     assert f"src {len(samplers[0].faces)}" in text
 
 

@@ -84,9 +84,11 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
     model: str = opt(
         MODELS.names[0],
         help="model architecture",
-        choices=MODELS,
+        choices=MODELS.about,
         fixed=True,
         group=TRAINING,
+        ask=True,
+        decides=True,
     )
     load_weights: Path | None = opt(
         None,
@@ -100,8 +102,9 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         help="samples of each side per iteration; more need more memory (0: what fits)",
         low=0,
         high=1024,
-        ask=True,
         group=TRAINING,
+        seldom=True,
+        zero="automatic",
     )
     preset: str = opt(
         "original",
@@ -118,6 +121,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         high=0.1,
         seldom=True,
         group=TRAINING,
+        zero="that of the preset",
     )
     optimizer: str = opt(
         "adam",
@@ -140,6 +144,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         low=0,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     grow_batch: int = opt(
         0,
@@ -148,6 +153,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         high=1024,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     accumulate: int = opt(
         1,
@@ -164,6 +170,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         high=0.99,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     average_weights: float = opt(
         0.0,
@@ -172,6 +179,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         high=0.99999,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     warp_off: float = opt(
         0.0,
@@ -180,6 +188,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         high=1,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     swap_sides: int = opt(
         0,
@@ -187,6 +196,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         low=0,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     multi_gpu: bool = opt(False, help="split each batch among all GPUs", group=TRAINING)
     mixed_precision: bool = opt(
@@ -199,15 +209,18 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         0,
         help="stop after this many iterations, earlier runs included (0: no limit)",
         low=0,
-        ask=True,
         aliases=("--target-epoch",),
         group=TRAINING,
+        seldom=True,
+        zero="no limit",
     )
     target_minutes: float = opt(
         0.0,
         help="stop after this many minutes of training, earlier runs included (0: no limit)",
         low=0,
         group=TRAINING,
+        ask=True,
+        zero="no limit",
     )
     stop_when: str | None = opt(
         None,
@@ -218,19 +231,19 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
     random_flip: bool = opt(
         True,
         help="mirror faces at random; not needed if src looks in every direction of dst",
-        ask=True,
         group=SAMPLES,
+        seldom=True,
     )
     sort_by_yaw: bool = opt(
-        False, help="pair each dst face with a src face of similar yaw", ask=True, group=SAMPLES
+        False, help="pair each dst face with a src face of similar yaw", group=SAMPLES, seldom=True
     )
     src_scale: int = opt(
         0,
         help="enlarge src faces by so many percent; negative if src's face is wider than dst's",
         low=-30,
         high=30,
-        ask=True,
         group=SAMPLES,
+        seldom=True,
     )
     input_jitter: float = opt(
         0.0,
@@ -239,11 +252,12 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         high=1,
         seldom=True,
         group=SAMPLES,
+        zero="off",
     )
     train_color_transfer: str = opt(
         "none",
         help="show src in colors of random dst faces, by a random part of the way",
-        choices=("none", *COLORS.names),
+        choices={"none": "leave the colors as they are"} | COLORS.about,
         seldom=True,
         group=SAMPLES,
     )
@@ -277,9 +291,10 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         help="minutes between two previews, in the window and as preview.png (0: none)",
         low=0,
         group=OUTPUT,
+        zero="never",
     )
     preview_history: bool = opt(
-        False, help="keep every preview in <model dir>/preview_history", ask=True, group=OUTPUT
+        False, help="keep every preview in <model dir>/preview_history", group=OUTPUT, seldom=True
     )
     tensorboard: bool = opt(
         False,
@@ -293,6 +308,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         low=0,
         seldom=True,
         group=OUTPUT,
+        zero="never",
     )
 
     @property

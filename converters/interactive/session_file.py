@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.checks import check_session
-from converters.look import Look, look_from_json, look_to_json
+from converters.look import Look, look_from_json, look_to_json, session_path
 from converters.look_timeline import LookTimeline
 from utils import console
 from utils.errors import InputError, UsageError
@@ -64,11 +64,6 @@ class SessionFile:
             check_session(named)
         path = named or session_path(output)
         return cls(path, use_session and path.is_file())
-
-
-def session_path(output: Path) -> Path:
-    """Return the path of the session file of an output."""
-    return output.with_name(output.name + ".session.json")
 
 
 def save(path: Path, session: SavedSession, footage: str, names: Sequence[str]) -> None:

@@ -43,18 +43,21 @@ class EvaluateOptions(DeviceOptions, WorkspaceOptions):
         True, help="also measure a baseline, src's average face pasted in, for comparison"
     )
     detector: str = opt(
-        "yunet", help="face detector, see main.py help detectors", choices=DETECTORS, kind="network"
+        "yunet",
+        help="face detector, see main.py help detectors",
+        choices=DETECTORS.about,
+        kind="network",
     )
     landmarker: str = opt(
         "mesh",
         help="network that places the landmarks, see main.py help landmarkers",
-        choices=LANDMARKERS,
+        choices=LANDMARKERS.about,
         kind="network",
     )
     recognizer: str = opt(
         "sface",
         help="network that compares identities, see main.py help recognizers",
-        choices=RECOGNIZERS,
+        choices=RECOGNIZERS.about,
         kind="network",
     )
 

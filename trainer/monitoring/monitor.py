@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from trainer.monitoring import preview, quality
+from models import swap_quality
+from models.validation_log import ValidationLog
+from trainer.monitoring import preview
 from trainer.monitoring.predict import FacePredictor, Predicted
 from trainer.monitoring.preview import PreviewContent, PreviewFaces
 from trainer.monitoring.tensorboard import TensorBoardWriter
 from trainer.monitoring.validation import Validation
-from trainer.monitoring.validation_log import ValidationLog
 from trainer.monitoring.verdict import StopRule, verdict
 from trainer.monitoring.window import open_window
 from trainer.progress import Every, ProgressLine
@@ -230,7 +231,7 @@ class Monitor:
 
 def _tag(metric: str) -> str:
     """Return where TensorBoard shows a metric; "kept out" is a stored name, whose curves go on."""
-    return "swap" if metric in quality.COLUMNS else "kept out"
+    return "swap" if metric in swap_quality.COLUMNS else "kept out"
 
 
 def _write_preview(path: Path, image: Image) -> None:

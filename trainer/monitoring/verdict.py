@@ -11,7 +11,7 @@ from operator import attrgetter
 from statistics import median, median_low
 from typing import NamedTuple
 
-from trainer.monitoring.quality import following_score
+from models.swap_quality import following_score
 from utils.errors import UsageError
 
 Rows = Sequence[Mapping[str, float]]

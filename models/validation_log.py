@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from math import nan
 from pathlib import Path
 
-from trainer.monitoring import quality
+from models import swap_quality
 from utils import console
 from utils.errors import InputError
 from utils.files import write_bytes
 
 COLUMNS = (
     "iteration", "seconds", "ssim_src", "ssim_dst", "mask_overlap", "to_src", "to_dst",
-    *quality.COLUMNS,
+    *swap_quality.COLUMNS,
 )  # fmt: skip
 """New ones are only ever added at the end."""
 
