@@ -169,7 +169,7 @@ def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOpti
     saved = cls.saved(given)
     chosen = options.resolve(cls, given, saved)
     _check(stage, chosen)
-    if not (chosen.ask and console.interactive()) or cls.void(given):
+    if not (chosen.ask and console.interactive() and questions.remain(cls, given)):
         return chosen
     if saved is not None and questions.keep("continuing with the saved settings"):
         return chosen

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from facelib.types import EXPRESSION
+from facelib.validation_log import ValidationLog
 from models.base import ModelBase
 from models.blocks import LOUD, LOUDNESS
-from models.validation_log import ValidationLog
 
 PARTS = {"mouth": ("lips", "mouth width"), "eye": ("right lids", "left lids")}
 MIDDLE = 0.5  # stays as it is: half open

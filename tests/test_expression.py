@@ -14,10 +14,10 @@ from facelib import expression
 from facelib import landmarks as marks
 from facelib.geometry import apply, crop_matrix, invert
 from facelib.types import FaceType
+from facelib.validation_log import ValidationLog
 from models import MODELS, expression_gain, recipe
 from models.base import Batch
 from models.checkpoint import save_generation
-from models.validation_log import ValidationLog
 from trainer import train
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.options import options_class, saved_options

@@ -19,9 +19,9 @@ from facelib.faceset import Faceset, write_face
 from facelib.geometry import warp_face
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
+from facelib.validation_log import COLUMNS, ValidationLog
 from models import MODELS, checkpoint
 from models.base import Prediction
-from models.validation_log import COLUMNS, ValidationLog
 from trainer import train
 from trainer.assembly import open_samplers, open_session
 from trainer.data.sampler import Sampler, SamplerSettings

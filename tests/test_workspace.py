@@ -213,34 +213,34 @@ def test_a_path_leads_back_to_its_workspace(home):
 def lines_of_status(home, capsys):
     status.run(StatusOptions(workspace=home.folder))
     lines = capsys.readouterr().out.splitlines()
-    return {line[:14].strip(): line[14:].strip() for line in lines if line.startswith("  ")}, lines
+    return {line[:16].strip(): line[16:].strip() for line in lines if line.startswith("  ")}, lines
 
 
 def test_status_says_what_is_there(home, capsys):
     rows, lines = lines_of_status(home, capsys)
     assert rows["src footage"] == "data_src.mp4"
-    assert {rows[name] for name in ("src faces", "dst faces", "model", "result", "quality")} == {
-        "-"
-    }
+    assert {
+        rows[name] for name in ("src faces", "dst faces", "model", "result", "how good it is")
+    } == {"-"}
     assert lines[-1].endswith("extract src")
     make_faces(home, "src", "dst")
     (home.faces("src") / ".sort").mkdir()
     make_model(home.model, 1234, 600)
     home.result.touch()
-    figures = {"taken_for_src": 0.97, "sharpness": 0.55}
-    home.evaluation.write_text(json.dumps({"version": 1, "figures": {"result": figures}}))
+    home.evaluation.write_text(json.dumps({"version": 1, "verdict": ["It is src.", "Train on."]}))
     rows, lines = lines_of_status(home, capsys)
     assert rows["src faces"] == "1, sorted"
     assert rows["model"].startswith("Quick96, iteration 1,234, 10 minutes of training")
     assert rows["result"].startswith("result.mp4")
-    assert "taken for src in 97% of the frames, 55% of the footage's sharpness" in rows["quality"]
+    at = next(n for n, line in enumerate(lines) if "how good it is" in line)
+    assert [line[16:].strip() for line in lines[at : at + 2]] == ["It is src.", "Train on."]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"figures": 3}', '{"version": 99}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"verdict": 3}', '{"version": 99}'])
 def test_status_survives_a_damaged_evaluation(content, home, capsys):
     home.evaluation.write_text(content)
     rows, _ = lines_of_status(home, capsys)
-    assert "cannot be read" in rows["quality"]
+    assert "cannot be read" in rows["how good it is"]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ def run(options: StatusOptions) -> Report:
     home = workspace.chosen(options.workspace)
     console.say(f'Workspace: "{home.folder}"\n')
     rows = [row for side in workspace.SIDES for row in _side(home, side)]
-    rows += [("model", _model(home)), ("result", _result(home)), ("quality", _quality(home))]
+    first, *more = _quality(home)
+    rows += [("model", _model(home)), ("result", _result(home)), ("how good it is", first)]
+    rows += [("", line) for line in more]
     width = max(len(title) for title, _ in rows) + 2
     console.say("\n".join(f"  {title:{width}}{text}" for title, text in rows))
     step = home.next_step()
@@ -97,25 +99,16 @@ def _result(home: Workspace) -> str:
     return f"{home.result.name}, {_when(made)}{older}"
 
 
-def _quality(home: Workspace) -> str:
-    """Return what evaluate measured of the result, in a few words."""
+def _quality(home: Workspace) -> list[str]:
+    """Return what evaluate says of the result, in lines."""
     if not workspace.changed(home.evaluation):
-        return NOTHING
+        return [NOTHING]
     try:
-        figures = read_record(home.evaluation, "an evaluation", 1)["figures"]["result"]
-        taken, sharpness = figures["taken_for_src"], figures["sharpness"]
-        said = [
-            f"taken for src in {taken:.0%} of the frames" if taken is not None else "",
-            f"{sharpness:.0%} of the footage's sharpness" if sharpness is not None else "",
-        ]
-    except (InputError, KeyError, TypeError, ValueError) as problem:
-        return f"{home.evaluation.name} cannot be read ({problem})"
-    older = "of an earlier result: " if _is_older(home) else ""
-    return older + ", ".join(filter(None, said))
-
-
-def _is_older(home: Workspace) -> bool:
-    return workspace.changed(home.evaluation) < workspace.changed(home.result)
+        said = [str(line) for line in read_record(home.evaluation, "evaluation", 1)["verdict"]]
+    except (InputError, KeyError, TypeError) as problem:
+        return [f"{home.evaluation.name} cannot be read ({problem}); run evaluate again"]
+    older = workspace.changed(home.evaluation) < workspace.changed(home.result)
+    return [*(["of an earlier result:"] if older else []), *(said or [NOTHING])]
 
 
 def _when(seconds: float) -> str:

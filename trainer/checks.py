@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from models import model_folder
-from trainer.monitoring.verdict import StopRule
+from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TrainOptions
 from utils.errors import InputError, ModelError, NothingToDo, UsageError
 from utils.lock import locked

@@ -35,6 +35,7 @@ NOT_SAVED = frozenset({
     "target_minutes",
     "stop_when",
     "swap_sides",
+    "new_faces",
 })
 
 
@@ -80,6 +81,11 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
     )
     model_dir: Path = opt(
         help="folder of the model; created if it does not exist", place="model", group=DATA
+    )
+    new_faces: bool = opt(
+        False,
+        help="train on the people in these folders, whomever the model was trained on before",
+        group=DATA,
     )
     model: str = opt(
         MODELS.names[0],

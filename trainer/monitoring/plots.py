@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from models import swap_quality
+from facelib import quality
 from utils import text
 from utils.images import Image
 from utils.text import BgrColor
@@ -75,7 +75,7 @@ def reconstruction_curves(rows: Sequence[Mapping[str, float]], width: int) -> Im
 
 def swap_curves(rows: Sequence[Mapping[str, float]], width: int) -> Image:
     """Draw how good the swap is; arguments and result as `metric_curves`."""
-    scored = [{**row, **swap_quality.scores(row)} for row in rows]
+    scored = [{**row, **quality.scores(row)} for row in rows]
     return metric_curves(scored, SWAP, "swap: 1 is best", width)
 
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from math import nan
 from pathlib import Path
 
-from models import swap_quality
+from facelib import quality
 from utils import console
 from utils.errors import InputError
 from utils.files import write_bytes
 
 COLUMNS = (
     "iteration", "seconds", "ssim_src", "ssim_dst", "mask_overlap", "to_src", "to_dst",
-    *swap_quality.COLUMNS,
+    *quality.COLUMNS,
 )  # fmt: skip
 """New ones are only ever added at the end."""
 
