@@ -133,7 +133,7 @@ class ConvertOptions(Look, EncoderOptions, FileOptions):
         """Whether there is nothing to ask: a window or a session has the looks."""
         if given.get("interactive"):
             return True
-        output, session = given.get("output_dir"), given.get("session")
-        if not given.get("use_session", True) or (session or output) is None:
-            return False
-        return (session or session_path(output)).exists()
+        session = given.get("session")
+        if session is None and "output_dir" in given:
+            session = session_path(given["output_dir"])
+        return bool(given.get("use_session", True) and session and session.exists())
