@@ -8,146 +8,21 @@ from utils import early
 if __name__ == "__main__":
     early.exit_on_interrupt()  # the imports below take a moment
 
-import argparse
 import sys
-from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
-from utils import command_line, console, options, program, questions, signals
-from utils.errors import ExitStatus, Interrupted, UsageError, sentence
+from utils import command_line, console, options, program, questions, signals, workspace
+from utils.errors import (
+    ExitStatus,
+    Interrupted,
+    NothingToDo,
+    UsageError,
+    did_you_mean,
+    sentence,
+)
 from utils.registry import Registry
-
-
-class Stage(NamedTuple):
-    """One subcommand: its options class (or a function of argv that returns one), its entry point.
-
-    Related small tools have names of two words, such as "video cut".
-    """
-
-    options: str
-    run: str
-    help: str
-
-
-STAGES = {
-    "extract": Stage(
-        "extractor.options:ExtractOptions",
-        "extractor.supervisor:run",
-        "find faces in footage and align them",
-    ),
-    "sort": Stage(
-        "sorter.options:SortOptions",
-        "sorter.sort:run",
-        "order faces so that bad ones group together",
-    ),
-    "train": Stage(
-        "trainer.options:for_arguments",
-        "trainer.train:run",
-        "train a model on the faces of two people",
-    ),
-    "convert": Stage(
-        "converters.options:ConvertOptions",
-        "converters.convert:run",
-        "swap src's face into dst's footage",
-    ),
-    "verify": Stage(
-        "tools.options:VerifyOptions",
-        "tools.verify:run",
-        "check whether files are marked as synthetic, signed and unchanged",
-    ),
-    "evaluate": Stage(
-        "tools.evaluate.options:EvaluateOptions",
-        "tools.evaluate.evaluate:run",
-        "measure the quality of a swap",
-    ),
-    "weights": Stage(
-        "tools.options:WeightsOptions",
-        "tools.weights:run",
-        "download the weights of the face detection and recognition networks",
-    ),
-    "util export": Stage(
-        "tools.util.options:ExportOptions",
-        "tools.util.export:run",
-        "export a model's swap network as .keras or .onnx",
-    ),
-    "video extract": Stage(
-        "tools.video.options:ExtractFramesOptions",
-        "tools.video.extract:run",
-        "extract the frames of a video as images",
-    ),
-    "video make": Stage(
-        "tools.video.options:MakeOptions",
-        "tools.video.make:run",
-        "make a video from images, with exact timestamps and audio",
-    ),
-    "video cut": Stage(
-        "tools.video.options:CutOptions",
-        "tools.video.cut:run",
-        "cut a part out of a video, without re-encoding where possible",
-    ),
-    "video denoise": Stage(
-        "tools.video.options:DenoiseOptions",
-        "tools.video.denoise:run",
-        "denoise a video or a folder of frames",
-    ),
-    "util import-dfl": Stage(
-        "tools.util.options:ImportOptions",
-        "tools.util.import_dfl:run",
-        "import faces extracted by DeepFaceLab",
-    ),
-    "util debug-pictures": Stage(
-        "tools.util.options:DebugPicturesOptions",
-        "tools.util.debug_pictures:run",
-        "draw the landmarks of all faces for inspection",
-    ),
-    "util recover-names": Stage(
-        "sorter.options:RecoverNamesOptions",
-        "sorter.sort:recover_names",
-        "restore the names that extract gave to faces",
-    ),
-    "util pack": Stage(
-        "tools.util.options:PackOptions",
-        "tools.util.pack:pack",
-        "pack a folder of faces into one file",
-    ),
-    "util unpack": Stage(
-        "tools.util.options:UnpackOptions",
-        "tools.util.pack:unpack",
-        "unpack a file written by util pack",
-    ),
-    "util save-metadata": Stage(
-        "tools.util.options:SaveMetadataOptions",
-        "tools.util.metadata:save",
-        "save face metadata before another program edits the images",
-    ),
-    "util restore-metadata": Stage(
-        "tools.util.options:RestoreMetadataOptions",
-        "tools.util.metadata:restore",
-        "restore saved face metadata into edited images",
-    ),
-}
-ALIASES = {"merge": "convert"}
-TOPICS = {
-    "models": "models:MODELS",
-    "modes": "converters:BLENDS",
-    "masks": "converters:MASKS",
-    "colors": "facelib.color_transfer:COLORS",
-    "sorting": "sorter:METHODS",
-    "detectors": "facelib.detectors:DETECTORS",
-    "landmarkers": "facelib.landmarkers:LANDMARKERS",
-    "recognizers": "facelib.recognizers:RECOGNIZERS",
-}
-"""What `help TOPIC` explains: the entries of a registry."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one sentence with a way out."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print and exit with."""
-        sentence = message.replace("argument ", "")
-        raise UsageError(f"{sentence}\nrun '{self.prog} --help' for the options")
+from utils.stages import ALIASES, KINDS, STAGES, TOPICS, Stage
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -161,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
         return _dispatch(argv)
     except (Interrupted, KeyboardInterrupt) as request:
         return _say_stopped(str(request))
+    except NothingToDo as reason:
+        console.say(str(reason))
+        return reason.status
     except UsageError as problem:
         console.error(str(problem))
         return problem.status
@@ -181,12 +59,10 @@ def _say_stopped(what: str = "") -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help"):
-        console.say(_overview())
-        return ExitStatus.DONE
-    if argv[0] == "--version":
+    if "--version" in argv:
         console.say(f"{program.NAME} {program.version()}")
         return ExitStatus.DONE
+    argv = _help_last(argv)
     if argv[0] == "help":
         console.say(_explain(*argv[1:2]))
         return ExitStatus.DONE
@@ -203,9 +79,25 @@ def _dispatch(argv: list[str]) -> int:
     text = str(report)
     if text:
         console.say(text)
-    done = report.status is ExitStatus.DONE
-    console.say("Done." if done else "Done, but not everything worked.")
+    if report.ending:
+        console.say(report.ending)
     return report.status
+
+
+def _help_last(argv: list[str]) -> list[str]:
+    """Return a command line in which a request for help, wherever it is, comes after the stage.
+
+    "help extract", "-h extract" and "extract src -h" become "extract -h"; with a topic, or alone,
+    it is "help".
+    """
+    words = [word for word in argv if word not in command_line.HELP]
+    wants_help = len(words) < len(argv) or argv[:1] == ["help"]
+    if words[:1] == ["help"]:
+        words = words[1:]
+    first = ALIASES.get(words[0], words[0]) if words else ""
+    if not words or (wants_help and first not in {name.split()[0] for name in STAGES}):
+        return ["help", *words]
+    return [*words, "--help"] if wants_help else argv
 
 
 def find_stage(argv: list[str]) -> str | None:
@@ -227,8 +119,7 @@ def find_stage(argv: list[str]) -> str | None:
     if family and argv[1:2] in ([], ["-h"], ["--help"]):
         return None
     name, known = (two, family) if family else (first, list(STAGES))
-    close = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(name, dict.fromkeys(known, ""))
     raise UsageError(f"unknown stage {name}{hint}\nExpected one of: {', '.join(known)}")
 
 
@@ -258,7 +149,9 @@ def _explain(topic: str = "") -> str:
     if not topic:
         return _overview()
     if topic not in TOPICS:
-        raise UsageError(f"unknown topic {topic}\nExpected one of: {', '.join(TOPICS)}")
+        hint = did_you_mean(topic, dict.fromkeys([*TOPICS, *STAGES], ""))
+        known = f"{', '.join(TOPICS)}, or a stage"
+        raise UsageError(f"unknown topic {topic}{hint}\nExpected one of: {known}")
     registry: Registry = _load(TOPICS[topic])
     width = max(map(len, registry)) + 2
     return "\n".join(f"  {name:{width}}{entry.help}" for name, entry in registry.items())
@@ -272,15 +165,18 @@ def _load(target: str) -> Any:  # noqa: ANN401 - a class or a function
 def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOptions:
     """Merge defaults, an earlier run's settings, flags and answers into the stage's options."""
     cls, given = _parse(name, stage, argv)
+    given = workspace.fill(cls, given)
     saved = cls.saved(given)
     chosen = options.resolve(cls, given, saved)
-    if not (chosen.ask and console.interactive()) or cls.void(given):
+    _check(stage, chosen)
+    if not (chosen.ask and console.interactive() and questions.remain(cls, given)):
         return chosen
     if saved is not None and questions.keep("continuing with the saved settings"):
         return chosen
     console.say(questions.HEADER)
     if saved is None and (flags := questions.first(cls, given)):
-        cls, given = _parse(name, stage, [*argv, *flags])
+        cls, answered = _parse(name, stage, [*argv, *flags])
+        given |= answered
         chosen = options.resolve(cls, given)
     return questions.ask(chosen, given, existing=saved is not None)
 
@@ -292,18 +188,18 @@ def _parse(
     cls = _load(stage.options)
     if not isinstance(cls, type):
         cls = cls(argv)
-    prog = f"{program.prog()} {name}"
-    parser = Parser(prog=prog, description=stage.help, allow_abbrev=False)
-    command_line.add_options(parser, cls)
-    # Seen before argparse's own check, so that a misspelled required flag is called misspelled.
-    flags = [flag for action in parser._actions for flag in action.option_strings]
-    for word in argv:
-        flag = word.split("=")[0]
-        if flag.startswith("--") and flag not in flags:
-            close = get_close_matches(flag, flags, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise UsageError(f"unknown option {flag}{hint}\nrun '{prog} --help' for the options")
-    return cls, vars(parser.parse_args(argv))
+    command = f"{program.prog()} {name}"
+    return cls, command_line.parse(command, stage.help, cls, argv, stage.examples)
+
+
+def _check(stage: Stage, chosen: options.StageOptions) -> None:
+    """Refuse what can be known to fail, before anything is asked and heavy libraries are loaded."""
+    for option in options.options_of(type(chosen)):
+        kind, value = option.meta["kind"], getattr(chosen, option.name)
+        if kind and value is not None:
+            _load(KINDS[kind])(value, option.flag)
+    if stage.check:
+        _load(stage.check)(chosen)
 
 
 if __name__ == "__main__":

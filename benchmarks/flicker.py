@@ -33,7 +33,6 @@ from facelib.color_transfer import COLORS
 from facelib.faceset import FaceInfo, Faceset
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType
-from scripts.demo import MODEL
 from tools.evaluate.metrics import mean_lab
 from utils.images import Image, to_float
 from utils.video.frame import Frame
@@ -120,7 +119,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workspace", type=Path)
-    parser.add_argument("--model", default=f"model_{MODEL}", help="name of the model folder in it")
+    parser.add_argument("--model", default="model", help="name of the model folder in it")
     args = parser.parse_args()
     report("a synthetic face, its mask unstable", drawn_items(), drawn.predictor, "predicted")
     if args.workspace:

@@ -1,14 +1,17 @@
 """The options of a run, read once and turned into the parts that its steps need."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from converters import checks
 from converters.blending.occlusion import OcclusionMasks
 from converters.footage import FacesByFrame, Footage
 from converters.interactive.session_file import SessionFile
 from converters.look import Look, look_of
 from converters.options import ConvertOptions
 from converters.output.journal import RunIdentity
-from converters.output.request import OutputRequest, is_video
+from converters.output.naming import remove_empty_parts
+from converters.output.request import OutputRequest
 from converters.plan import Plan, read_plan
 from converters.predictor import Predictor
 from utils.provenance.c2pa import Marker
@@ -75,10 +78,10 @@ class Job:
         session = SessionFile.find(options.session, options.use_session, options.output_dir)
         plan = None
         if options.interactive:
-            _check_screen()
+            checks.check_screen()
         else:
             plan = read_plan(look, session, footage.name, footage.number_of)
-        output.check_looks({look, *(plan.timeline.own.values() if plan else ())})
+        _check_looks(output, [look, *(plan.timeline.own.values() if plan else ())])
         return cls(
             footage=footage,
             faces=FacesByFrame.open(options.aligned_dir, footage, check=options.check_faces),
@@ -104,7 +107,7 @@ class Job:
         )
         if timeline is None:
             return None
-        self.output.check_looks(timeline.own.values())
+        _check_looks(self.output, timeline.own.values())
         return Plan(timeline, from_session=True)
 
     def identity(self, plan: Plan, model: str) -> RunIdentity:
@@ -121,17 +124,15 @@ class Job:
         return RunIdentity(header, plan.fingerprints(self.footage.number_of))
 
 
-def _check_screen() -> None:
-    from converters.interactive import app
-
-    app.check_screen()
+def _check_looks(output: OutputRequest, looks: Iterable[Look]) -> None:
+    checks.check_alpha(looks, output.path, output.image_format, output.encoder)
 
 
 def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
     """Return what to write, checked."""
     source, notes = footage.source, list[str]()
     encoder = encoder_for(options, source.video_format, notes)
-    in_video = is_video(options.output_dir)
+    in_video = checks.is_video(options.output_dir)
     output = OutputRequest(
         path=options.output_dir,
         mask_path=options.mask_output,
@@ -144,12 +145,15 @@ def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
         marker=Marker() if options.provenance else None,
         notes=notes if in_video else [],
     )
-    inputs = {
-        "--input-dir": options.input_dir,
-        "--aligned-dir": options.aligned_dir,
-        "--model-dir": options.model_dir,
-    }
-    output.check(inputs)
+    if in_video:
+        remove_empty_parts(output.path)
+    checks.check_output(
+        output.path,
+        output.mask_path,
+        encoder,
+        overwrite=options.overwrite,
+        inputs=checks.inputs_of(options),
+    )
     return output
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from converters import BLENDS, MASKS
 from facelib.color_transfer import COLORS
 from utils.errors import UsageError
-from utils.files import write_bytes
+from utils.files import RESTORE, write_bytes
 from utils.options import from_json, opt, options_of, to_json
 
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
@@ -206,8 +206,13 @@ def load_look(path: Path) -> dict[str, Any]:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise UsageError(f'cannot read the settings "{path}": {problem}') from None
+    except OSError as problem:
+        raise UsageError(
+            f'cannot read the settings "{path}": {problem.strerror}; convert writes them beside '
+            "a result, as <result>_convert.json"
+        ) from None
+    except ValueError as problem:
+        raise UsageError(f'cannot read the settings "{path}": {problem}; {RESTORE}') from None
     if not isinstance(values, dict):
         raise UsageError(f'"{path}" holds no settings of convert')
     look_from_json(values)

@@ -7,24 +7,35 @@ from typing import Any
 
 from converters.look import Look, load_look, session_path, settings_file
 from models import MODELS
-from utils.options import DeviceOptions, opt
+from utils.options import DeviceOptions, WorkspaceOptions, opt
 from utils.video.options import EncoderOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileOptions(DeviceOptions):
+class FileOptions(DeviceOptions, WorkspaceOptions):
     """What `convert` reads and writes."""
 
-    input_dir: Path = opt(help="dst footage: a folder of frames or a video", group="Files")
-    output_dir: Path = opt(help="the result: a folder, or a video such as x.mp4", group="Files")
+    input_dir: Path = opt(
+        help="dst footage: a folder of frames or a video",
+        kind="footage",
+        place="data_dst.*",
+        group="Files",
+    )
+    output_dir: Path = opt(
+        help="the result: a folder, or a video such as x.mp4", place="result.mp4", group="Files"
+    )
     aligned_dir: Path = opt(
         help="faces extracted from that footage; delete a face file to leave that face unchanged",
+        kind="faces",
+        place="data_dst/aligned",
         group="Files",
     )
     check_faces: bool = opt(
         True, help="compare a few faces with their frames first, and refuse others", group="Files"
     )
-    model_dir: Path = opt(help="folder of the trained model", group="Files")
+    model_dir: Path = opt(
+        help="folder of the trained model", kind="model", place="model", group="Files"
+    )
     settings: Path | None = opt(
         None,
         help="start with the look of another result: its <result>_convert.json",
@@ -38,7 +49,7 @@ class FileOptions(DeviceOptions):
     model: str | None = opt(
         None,
         help="refuse a model folder that holds another model",
-        choices=MODELS.names,
+        choices=MODELS.about,
         group="Files",
     )
     expression_gain: float = opt(
@@ -122,7 +133,7 @@ class ConvertOptions(Look, EncoderOptions, FileOptions):
         """Whether there is nothing to ask: a window or a session has the looks."""
         if given.get("interactive"):
             return True
-        output, session = given.get("output_dir"), given.get("session")
-        if not given.get("use_session", True) or (session or output) is None:
-            return False
-        return (session or session_path(output)).exists()
+        session = given.get("session")
+        if session is None and "output_dir" in given:
+            session = session_path(given["output_dir"])
+        return bool(given.get("use_session", True) and session and session.exists())

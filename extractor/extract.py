@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from extractor import journal
 from extractor.automatic import AutomaticExtraction
+from extractor.checks import check_manual
 from extractor.face_finder import FaceFinder, FaceSearch, choose_devices, make_finders
 from extractor.frames import SampledSource
 from extractor.in_flight import InFlight
@@ -42,7 +43,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     # before anything is written: weights or a display may be missing
     finders = [] if mode in (ManualMode.ALL, ManualMode.DEBUG_DELETED) else _finders(options)
     if mode is not None:
-        app.check(mode, options.output_dir, overwrite=options.overwrite)
+        check_manual(mode, options.output_dir, overwrite=options.overwrite)
     noise = LANDMARKERS.load(options.landmarker).noise if options.smooth and finders else None
     writer = _writer(options, footage.path.name)
     header = journal.header(options, footage.source)

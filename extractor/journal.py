@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from extractor.options import ExtractOptions
+from extractor.checks import check_output_dir
+from extractor.options import ExtractOptions, debug_dir
 from extractor.review import FaceSummary
 from facelib.faceset import FaceInfo, Faceset
 from facelib.types import Face, Rect
@@ -44,11 +45,6 @@ REFERENCES = ("person", "not_person")  # decisive is what these images show, not
 
 Header = dict[str, object]
 """The first line of a journal: which run it belongs to."""
-
-
-def debug_dir(output_dir: Path) -> Path:
-    """Where annotated frames go: beside the faces, so that the folder of faces holds only faces."""
-    return output_dir.with_name(output_dir.name + "_debug")
 
 
 def header(options: ExtractOptions, source: FrameSource) -> Header:
@@ -88,13 +84,7 @@ def opened(folder: Path, header: Header, source: Path, *, overwrite: bool) -> It
         running there.
     """
     path = folder / JOURNAL
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f'"{folder}" is a file; --output-dir must be a folder')
-    if folder == source:
-        raise InputError(
-            f'"{folder}" holds the frames, and faces written there would be taken for frames; '
-            "choose another --output-dir"
-        )
+    check_output_dir(folder, source)
     with locked_folder(folder, LOCK, "extract"):
         if overwrite:
             _discard(folder, path, {str(header["source"])})

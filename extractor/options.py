@@ -7,7 +7,7 @@ from pathlib import Path
 from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import FaceType
-from utils.options import DEVICE, GENERAL, DeviceOptions, opt
+from utils.options import DEVICE, GENERAL, DeviceOptions, SideOptions, opt
 
 SEARCH, FILTER, MANUAL_GROUP = "Face search", "Face filter", "Manual extraction"
 MANUAL = "manual"
@@ -21,12 +21,21 @@ class ManualMode(Enum):
     DEBUG_DELETED = "frames whose debug image was deleted"
 
 
+def debug_dir(output_dir: Path) -> Path:
+    """Where annotated frames go: beside the faces, so that the folder of faces holds only faces."""
+    return output_dir.with_name(output_dir.name + "_debug")
+
+
 @dataclass(frozen=True, kw_only=True)
-class ExtractOptions(DeviceOptions):
+class ExtractOptions(DeviceOptions, SideOptions):
     """Where frames come from, which faces are wanted, and what a face file looks like."""
 
-    input_dir: Path = opt(help="folder of frames, or a video file")
-    output_dir: Path = opt(help="folder for the faces; an interrupted run is continued")
+    input_dir: Path = opt(
+        help="folder of frames, or a video file", kind="footage", place="data_{side}.*"
+    )
+    output_dir: Path = opt(
+        help="folder for the faces; an interrupted run is continued", place="data_{side}/aligned"
+    )
     overwrite: bool = opt(False, help="start over; the output of an earlier run goes to the trash")
     face_type: FaceType = opt(FaceType.FULL, help="how much of the head a face image shows")
     image_size: int = opt(256, help="side of a face image in pixels", low=64, high=2048)
@@ -36,12 +45,14 @@ class ExtractOptions(DeviceOptions):
         "yunet",
         help="face detector (see main.py help detectors); manual: you mark the faces yourself",
         choices=(*DETECTORS.names, MANUAL),
+        kind="network",
         group=SEARCH,
     )
     landmarker: str = opt(
         LANDMARKERS.names[0],
         help="network that places the 68 landmarks, see main.py help landmarkers",
-        choices=LANDMARKERS.names,
+        choices=LANDMARKERS.about,
+        kind="network",
         group=SEARCH,
     )
     smooth: bool = opt(True, help="smooth landmarks over neighboring frames", group=SEARCH)

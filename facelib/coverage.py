@@ -1,38 +1,13 @@
 """Head directions that dst shows and src does not: there the model has to guess."""
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.spatial import cKDTree
 
 from facelib.faceset import FaceFiles
 from facelib.pose import directions
+from facelib.verdict import REACH, DirectionGap
 
-REACH = 10.0
-"""Degrees within which src's faces stand for a direction. Another face shape turns the fitted head
-by a few degrees, and `directions` errs by up to 5."""
 LEAST_SHARE = 0.02  # of dst's faces: fewer are not said
-
-
-class DirectionGap(NamedTuple):
-    """A direction that src lacks.
-
-    Attributes
-    ----------
-    where : str
-        "to the left", "to the right", "up" or "down", as the viewer sees it.
-    share : float
-        Of dst's faces: those that no face of src is within `REACH` of.
-    """
-
-    where: str
-    share: float
-
-    def __str__(self) -> str:
-        return (
-            f"{100 * self.share:.0f} % of dst's faces look more than {REACH:.0f} degrees farther "
-            f"{self.where} than the nearest of src's: add such faces of src"
-        )
 
 
 def direction_gaps(src: FaceFiles, dst: FaceFiles, *, mirrored: bool) -> list[DirectionGap]:

@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeVar, overload
 import numpy as np
 
 from facelib.faceinfo import MAX_SIDE, FaceInfo, from_json, to_json
-from facelib.png import SIGNATURE, check_sums, chunk, chunks, content
+from facelib.png import CHUNK, SIGNATURE, check_sums, chunk, chunks, content
 from facelib.types import FaceType
 from utils import processes
 from utils.errors import InputError
@@ -37,8 +37,6 @@ __all__ = [
 
 R = TypeVar("R")
 
-# Lower-case f: other programs may ignore it; s: private; t: kept by those that edit the image.
-CHUNK = b"fsMt"
 MAX_PAYLOAD = 64 * 1024
 
 SAME_PLACE = 0.1  # mean distance of the landmarks of one face found twice, in face sizes

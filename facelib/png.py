@@ -10,6 +10,9 @@ from typing import BinaryIO
 from utils.errors import InputError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Lower-case f: other programs may ignore it; s: private; t: kept by those that edit the image.
+CHUNK = b"fsMt"
+"""Type of the chunk that holds the metadata of a face."""
 MAX_FILE = 1 << 28  # bytes; a face image of 8192 x 8192 pixels has no more
 MAX_CHUNKS = 1 << 16  # libpng writes chunks of 8 kB: enough for half a gigabyte
 

@@ -9,12 +9,14 @@ from math import isfinite, nan
 from statistics import median
 from typing import NamedTuple
 
-from facelib.coverage import REACH, DirectionGap
 from facelib.quality import EXPRESSION, following_score
 
 Metrics = Mapping[str, float]
 """Those of `evaluate` or of a row of progress.csv; NaN or absent: not measured."""
 
+REACH = 10.0
+"""Degrees within which src's faces stand for a direction. Another face shape turns the fitted head
+by a few degrees, and `directions` errs by up to 5."""
 MARGIN = 0.01  # of quality: less is noise
 RECENT = 8  # measurements from which it is judged what more time gives
 FEWEST = 4
@@ -53,6 +55,27 @@ class Quality(NamedTuple):
     value: float
     iteration: float
     seconds: float
+
+
+class DirectionGap(NamedTuple):
+    """A direction that src lacks.
+
+    Attributes
+    ----------
+    where : str
+        "to the left", "to the right", "up" or "down", as the viewer sees it.
+    share : float
+        Of dst's faces: those that no face of src is within `REACH` of.
+    """
+
+    where: str
+    share: float
+
+    def __str__(self) -> str:
+        return (
+            f"{100 * self.share:.0f} % of dst's faces look more than {REACH:.0f} degrees farther "
+            f"{self.where} than the nearest of src's: add such faces of src"
+        )
 
 
 class Advice(NamedTuple):

@@ -58,6 +58,26 @@ WEIGHTS = {
 }
 
 
+USED_BY = {
+    "--detector": {"yunet": "yunet", "dlib": "mmod"},
+    "--landmarker": {"mesh": "mesh", "dlib68": "dlib68"},
+    "--recognizer": {"sface": "sface", "dlib": "dlib_resnet"},
+}
+"""The weights of the networks that an option chooses from; others have none of ours."""
+
+
+def check(network: str, flag: str) -> None:
+    """Refuse a network whose weights are missing, before anything else is done.
+
+    Raises
+    ------
+    WeightsError
+    """
+    name = USED_BY.get(flag, {}).get(network)
+    if name is not None:
+        weight_file(name)
+
+
 def weights_folder() -> Path:
     """Return the weights folder.
 

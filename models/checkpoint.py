@@ -31,12 +31,13 @@ import numpy as np
 
 from models import MODELS, retention
 from models.base import ModelBase
+from models.model_folder import GENERATIONS, generations, generations_in
 from utils import console, options
 from utils.errors import InputError, ModelError, UsageError
 from utils.files import TEMPORARY, read_record, sync, sync_folder
 
 VERSION = 1
-GENERATIONS, BACKUPS = "generations", "backups"
+BACKUPS = "backups"
 RAW = "raw/"  # begins the names of the weights in training, in the optimizer's file
 Arrays = dict[str, np.ndarray]
 
@@ -119,7 +120,7 @@ def save_generation(
 
 def _place(temporary: Path, folder: Path, iteration: int) -> Path:
     """Name a complete generation; at no moment is there none of its iteration."""
-    replaced = [path for path in _generations_in(folder) if int(path.name) == iteration]
+    replaced = [path for path in generations_in(folder) if int(path.name) == iteration]
     name = f"{iteration:09d}"
     final = folder / name
     while final.exists():  # the same iteration again: one more zero makes it the newer one
@@ -131,18 +132,6 @@ def _place(temporary: Path, folder: Path, iteration: int) -> Path:
     if not (folder / name).exists():
         final = final.rename(folder / name)
     return final
-
-
-def generations(model_dir: Path) -> list[Path]:
-    """Return the folders of all complete generations, newest first."""
-    return _generations_in(model_dir / GENERATIONS)
-
-
-def _generations_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()]
-    return sorted(found, key=lambda path: (int(path.name), len(path.name)), reverse=True)
 
 
 def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | None:

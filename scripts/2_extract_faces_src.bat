@@ -1,4 +1,4 @@
 @echo off
 call "%~dp0_paths.bat" || (pause & exit /b 1)
-"%PYTHON%" main.py extract --input-dir "%WORKSPACE%\data_src.mp4" --output-dir "%WORKSPACE%\data_src\aligned"
+"%PYTHON%" main.py extract src
 pause

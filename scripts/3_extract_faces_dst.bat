@@ -1,4 +1,4 @@
 @echo off
 call "%~dp0_paths.bat" || (pause & exit /b 1)
-"%PYTHON%" main.py extract --input-dir "%WORKSPACE%\data_dst.mp4" --output-dir "%WORKSPACE%\data_dst\aligned"
+"%PYTHON%" main.py extract dst
 pause

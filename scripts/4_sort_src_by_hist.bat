@@ -1,4 +1,4 @@
 @echo off
 call "%~dp0_paths.bat" || (pause & exit /b 1)
-"%PYTHON%" main.py sort --input-dir "%WORKSPACE%\data_src\aligned" --by hist
+"%PYTHON%" main.py sort src --by hist
 pause

@@ -1,4 +1,4 @@
 @echo off
 call "%~dp0_paths.bat" || (pause & exit /b 1)
-"%PYTHON%" main.py evaluate --dst "%WORKSPACE%\data_dst.mp4" --result "%WORKSPACE%\result.mp4" --src-aligned "%WORKSPACE%\data_src\aligned"
+"%PYTHON%" main.py evaluate
 pause

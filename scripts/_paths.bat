@@ -1,10 +1,8 @@
 @echo off
-rem Called by the numbered scripts: where things are. The workspace is beside the scripts folder.
-set "ROOT=%~dp0.."
-set "WORKSPACE=%ROOT%\workspace"
-set "PYTHON=%ROOT%\.venv\Scripts\python.exe"
+rem Called by the numbered scripts: goes to the folder of the program, where the workspace is.
+cd /d "%~dp0.."
+set "PYTHON=.venv\Scripts\python.exe"
 if not exist "%PYTHON%" (
   echo Run 1_install.bat first.
   exit /b 1
 )
-cd /d "%ROOT%"

@@ -30,7 +30,6 @@ from facelib.detectors import DETECTORS
 from facelib.faceset import Faceset
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import FaceType
-from scripts.demo import MODEL
 from utils.console import error, say
 from utils.errors import ExitStatus, InputError, UserError
 from utils.images import Image, to_float, to_uint8, write_image
@@ -164,9 +163,7 @@ def main() -> int:
     """Read the command line and write the image."""
     parser = argparse.ArgumentParser(description="One face in every mode, side by side")
     parser.add_argument("--workspace", type=Path, default=ROOT / "workspace")
-    parser.add_argument(
-        "--model", default=f"model_{MODEL}", help="name of the model's folder in it"
-    )
+    parser.add_argument("--model", default="model", help="name of the model's folder in it")
     parser.add_argument("--frame", type=int, help="number of the frame (default: the middle)")
     parser.add_argument("--astronaut", type=Path, help="write this image, without any footage")
     arguments = parser.parse_args()

@@ -7,27 +7,18 @@ import cv2
 import numpy as np
 
 from sorter.job import Placed
-from utils.errors import InputError, UsageError
+from utils.errors import InputError
 from utils.images import read_image, write_image
 from utils.parallel import Failure, cores, ordered_map
 from utils.text import width as text_width
 from utils.text import write
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 THUMB, STRIP, HEAD = 96, 28, 36  # pixels: a face, the text under it, the line on top
 MOST = 900
 """Faces on one sheet; of more, an even selection is shown."""
 PAPER, INK, DULL = (32, 32, 32), (235, 235, 235), (160, 160, 160)
 GROUPS = ((60, 48, 40), (40, 60, 48))  # alternate, so that group boundaries are visible
 DROPPED = (40, 40, 120)
-
-
-def check_sheet(path: Path) -> None:
-    """Refuse a name that does not end like an image's."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"--contact-sheet: Expected a name ending in {', '.join(SUFFIXES)}. Received: {path}"
-        )
 
 
 def write_sheet(path: Path, faces: Sequence[tuple[Placed, str]], title: str) -> None:

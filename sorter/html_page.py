@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from sorter.contact_sheet import show_key
 from sorter.job import Placed
-from utils.errors import UsageError
 from utils.files import write_bytes
 
 SECTION = 240
@@ -70,12 +69,6 @@ PAGE = """<!doctype html>
 <script>{script}</script>
 </html>
 """
-
-
-def check_page(path: Path) -> None:
-    """Refuse a name that does not end like a page's."""
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--page: Expected a name ending in .html. Received: {path}")
 
 
 def write_page(path: Path, faces: Sequence[tuple[Placed, str]], title: str) -> None:

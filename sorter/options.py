@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from sorter import GROUPINGS, METHODS
-from utils.options import StageOptions, opt
+from utils.options import SideOptions, opt
 
 UNGROUPED = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SortOptions(StageOptions):
+class SortOptions(SideOptions):
     """What to sort, and by what."""
 
-    input_dir: Path = opt(help="folder of faces; they are renamed 00000.png, 00001.png, ...")
+    input_dir: Path = opt(
+        help="folder of faces; they are renamed 00000.png, 00001.png, ...",
+        kind="faces",
+        place="data_{side}/aligned",
+    )
     by: str = opt(
         METHODS.names[0],
         help="sort method; see main.py help sorting",
@@ -46,7 +50,11 @@ class SortOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecoverNamesOptions(StageOptions):
+class RecoverNamesOptions(SideOptions):
     """Options of `util recover-names`."""
 
-    input_dir: Path = opt(help="folder of faces; sort --undo reverts the renaming")
+    input_dir: Path = opt(
+        help="folder of faces; sort --undo reverts the renaming",
+        kind="faces",
+        place="data_{side}/aligned",
+    )

@@ -16,10 +16,11 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from utils import workspace
 from utils.errors import InputError, Interrupted, UserError
 from utils.files import free_name, read_record, sync_folder, trash_dir, write_atomic, write_bytes
 
-STATE = ".sort"
+STATE = workspace.SORTED
 PLAN = "plan.json"
 TRASH = ":trash"
 GATHER, HAND_OUT = "gather", "hand out"
@@ -94,13 +95,18 @@ def undo(folder: Path) -> tuple[int, int]:
     UserError
         If a file cannot be moved.
     """
+    check_undo(folder)
     numbers = _undo_numbers(folder)
-    if not numbers:
-        raise InputError(f'there is no sort to undo in "{folder}"')
     _, moves, _ = _read_plan(_undo_file(folder, numbers[-1]))
     pairs = [(new, old) for old, _, new in moves if place(folder, new).is_file()]
     rename_all(folder, pairs, undoes=numbers[-1])
     return len(pairs), len(moves) - len(pairs)
+
+
+def check_undo(folder: Path) -> None:
+    """Raise InputError if there is no sort to undo."""
+    if not _undo_numbers(folder):
+        raise InputError(f'there is no sort to undo in "{folder}"; --undo takes back a sort there')
 
 
 def groups(folder: Path) -> list[Path]:

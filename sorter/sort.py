@@ -5,7 +5,6 @@ reverts the last sort, and because each face's metadata names its frame, `--by o
 the names that extract gave. Other files keep their names, and no face takes a name in use.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,15 +14,16 @@ from filelock import FileLock, Timeout
 
 from facelib.faceset import FaceFiles, Faceset
 from sorter import METHODS
-from sorter.contact_sheet import check_sheet, write_sheet
-from sorter.html_page import check_page, write_page
+from sorter.checks import check, folder_of
+from sorter.contact_sheet import write_sheet
+from sorter.html_page import write_page
 from sorter.job import Placed, SortJob
 from sorter.naming import new_places
 from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
-from sorter.rename import STATE, finish_interrupted, groups, interrupted, place, rename_all, undo
+from sorter.rename import STATE, finish_interrupted, groups, place, rename_all, undo
 from utils import console, processes
 from utils.console import Report
-from utils.errors import InputError, UsageError
+from utils.errors import InputError
 from utils.files import list_images, natural_key, remove_leftovers, trash_dir
 
 LOCK = "lock"
@@ -39,9 +39,8 @@ def run(options: SortOptions) -> Report:
     UserError
         If a file cannot be moved.
     """
-    # ".." is resolved here, because the trash is named after the folder
-    folder = Path(os.path.normpath(options.input_dir.absolute()))
-    _check(options, folder)
+    check(options)
+    folder = folder_of(options)
     with _exclusive(folder):
         finished = finish_interrupted(folder)
         if finished:
@@ -114,23 +113,6 @@ def _exclusive(folder: Path) -> Iterator[None]:
         lock.release()
         if all(path.name == LOCK for path in state.iterdir()):  # nothing was sorted here
             shutil.rmtree(state)
-
-
-def _check(options: SortOptions, folder: Path) -> None:
-    """Refuse before any work what could only fail after it."""
-    if options.contact_sheet:
-        check_sheet(options.contact_sheet)
-    if options.page:
-        check_page(options.page)
-    if options.target is not None and options.by != "final":
-        raise UsageError("--target: only --by final selects faces. Expected --by final")
-    if options.dry_run and options.undo:
-        raise UsageError("--dry-run: Expected to be without --undo. Received: both")
-    if options.dry_run and interrupted(folder):
-        raise InputError(
-            f'an earlier sort of "{folder}" was interrupted; '
-            "sort without --dry-run, or with --undo, to complete it first"
-        )
 
 
 def open_faces(folder: Path) -> tuple[FaceFiles, list[str]]:

@@ -16,6 +16,7 @@ from converters.interactive import app, session_file
 from converters.interactive.session_file import SavedSession
 from converters.look import Look
 from converters.look_timeline import LookTimeline
+from utils import display
 from utils.images import write_image
 from utils.video.source import FrameSource
 
@@ -97,7 +98,7 @@ def test_a_folder_of_results_is_listed_once_to_continue_it(overwrite, seen, tmp_
 
 @pytest.mark.parametrize("kind", ["frames", "clip.mp4"])
 def test_the_window_uses_the_footage_that_is_open(kind, seen, tmp_path, monkeypatch):
-    monkeypatch.setattr(app.windows, "available", lambda: True)
+    monkeypatch.setattr(display, "available", lambda: True)
     monkeypatch.setattr(app, "Window", lambda *_: nullcontext())
     rendered = {"timeline": LOOKS, "outcome": "render"}
     monkeypatch.setattr(app, "run_event_loop", lambda _, __, state, ___: replace(state, **rendered))

@@ -250,7 +250,7 @@ def test_an_editable_install_shows_what_is_edited(tmp_path):
     assert not (environment.site / "faceswap_toolkit").exists(), "a copy would hide what is edited"
 
     for file, old, new in [
-        ("main.py", "find faces in footage", "an edited message"),
+        ("utils/stages.py", "find faces in footage", "an edited message"),
         ("pyproject.toml", f'version = "{VERSION}"', 'version = "99.1"'),
     ]:
         path = checkout / file

@@ -20,7 +20,7 @@ from support.screen import wait_until
 from converters import convert
 from converters.interactive import app
 from converters.interactive.session_file import session_path
-from utils import window
+from utils import display
 from utils.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -169,6 +169,6 @@ def test_opencv_is_loaded_before_pyav():
 
 def test_without_a_display_the_error_says_what_to_do(tmp_path, monkeypatch):
     write_footage(tmp_path, count=1)
-    monkeypatch.setattr(window, "available", lambda: False)
+    monkeypatch.setattr(display, "available", lambda: False)
     with pytest.raises(UserError, match="desktop"):
         convert.run(options(tmp_path, interactive=True), INVERT)

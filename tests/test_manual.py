@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.synthetic import make_landmarks, make_video
 
-from extractor import journal
+from extractor import checks, journal
 from extractor.extract import run
 from extractor.frames import SampledSource
 from extractor.manual import app
@@ -485,7 +485,7 @@ class FakeLandmarker:
 @pytest.fixture
 def person(monkeypatch):
     person = Person()
-    monkeypatch.setattr(app, "available", lambda: True)
+    monkeypatch.setattr(checks, "available", lambda: True)
     monkeypatch.setattr(app, "Window", person)
     monkeypatch.setattr(app.LANDMARKERS, "load", lambda _: FakeLandmarker)
     return person
@@ -656,7 +656,7 @@ def test_manual_fix_offers_the_frames_without_a_face(footage, out, monkeypatch):
     settings = {"detector": "yunet"}
     assert extract(footage, out, **settings).counts["faces"] == 2
     person = Person()
-    monkeypatch.setattr(app, "available", lambda: True)
+    monkeypatch.setattr(checks, "available", lambda: True)
     monkeypatch.setattr(app, "Window", person)
     person.list = ["c", ",", "q"]  # the first frame's face is copied into the second
     report = extract(footage, out, manual_fix=True, **settings)
@@ -679,7 +679,7 @@ def test_debug_fix_does_the_frames_whose_debug_picture_was_deleted(footage, out,
     (debug / "f3.jpg").unlink()
     (debug / "f1.jpg").unlink()
     person = Person()
-    monkeypatch.setattr(app, "available", lambda: True)
+    monkeypatch.setattr(checks, "available", lambda: True)
     monkeypatch.setattr(app, "Window", person)
     person.list = ["space", ".", "q"]  # f1 is empty; f3 is left as it is
     report = extract(footage, out, detector="yunet", manual_output_debug_fix=True)
@@ -698,7 +698,7 @@ def test_debug_fix_does_the_frames_whose_debug_picture_was_deleted(footage, out,
     "how", [{"detector": "manual"}, {"manual_fix": True}, {"manual_output_debug_fix": True}]
 )
 def test_without_a_display_it_is_said_before_anything_is_done(how, pictures, out, monkeypatch):
-    monkeypatch.setattr(app, "available", lambda: False)
+    monkeypatch.setattr(checks, "available", lambda: False)
     with pytest.raises(UserError, match="no display"):
         extract(pictures, out, **{"detector": "yunet", **how})
     assert not out.exists()

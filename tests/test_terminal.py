@@ -70,7 +70,7 @@ def test_output_that_cannot_be_written_is_dropped(place, monkeypatch):
 
 def test_a_question_that_cannot_be_shown_is_not_answered(monkeypatch):
     monkeypatch.setattr("builtins.input", lambda _: os.write(broken_pipe(), b"x"))
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match="nothing was changed"):
         questions.confirm("change the saved settings", "")
 
 

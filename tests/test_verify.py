@@ -167,11 +167,20 @@ def test_a_jpeg_that_is_cut_off_is_refused(cut):
         mark_jpeg(encode_image(PIXELS, ".jpg")[:cut])
 
 
-def test_what_is_not_marked_or_not_signed_is_a_failure(tmp_path, capsys):
+def test_what_states_nothing_is_not_marked_which_is_no_failure(tmp_path, signed, capsys):
     plain = tmp_path / "holiday.png"
     plain.write_bytes(encode_image(PIXELS))
-    assert status(plain) is ExitStatus.FAILED
-    assert "its tags state nothing" in capsys.readouterr().out
+    assert main.main(["verify", str(plain), str(signed / "x.png")]) == ExitStatus.NOT_MARKED
+    said = capsys.readouterr()
+    assert "its tags state nothing" in said.out
+    assert "not marked as synthetic (1): holiday.png" in said.out
+    assert "failed" not in (said.out + said.err).lower()
+    assert "Done" not in said.out
+    plain.with_name("x.mp4").touch()
+    assert main.main(["verify", str(plain), str(tmp_path / "x.mp4")]) == ExitStatus.FAILED
+
+
+def test_what_cannot_be_read_or_is_not_signed_is_a_failure(tmp_path):
     for content in (b"", b"text"):
         (tmp_path / "x.mp4").write_bytes(content)
         assert status(tmp_path / "x.mp4") is ExitStatus.FAILED
@@ -248,7 +257,7 @@ def test_what_convert_writes_is_signed(tmp_path, name):
     image_format = "jpg" if name == "jpegs" else "png"
     convert.run(options(tmp_path, name, image_format=image_format), INVERT)
     assert main.main(["verify", str(tmp_path / name), "--no-ask"]) == 0
-    assert main.main(["verify", str(tmp_path / "frames")]) == 1
+    assert main.main(["verify", str(tmp_path / "frames")]) == ExitStatus.NOT_MARKED
 
 
 @pytest.mark.parametrize("name", ["folder", "x.mkv"])

@@ -11,6 +11,7 @@ import pytest
 from support.screen import wait_until
 
 from utils import text, window
+from utils.display import available
 
 ROOT = Path(__file__).parent.parent
 RED = (0, 0, 255)
@@ -100,16 +101,16 @@ def test_it_says_nothing_of_its_own(program):
 @pytest.mark.parametrize("display", ["", ":987"])
 def test_without_a_display_there_is_no_window(display, monkeypatch):
     monkeypatch.setenv("DISPLAY", display)
-    window.available.cache_clear()
-    assert not window.available()
-    window.available.cache_clear()
+    available.cache_clear()
+    assert not available()
+    available.cache_clear()
 
 
 def test_with_a_display_there_is_one(screen, monkeypatch):
     monkeypatch.setenv("DISPLAY", screen.display)
-    window.available.cache_clear()
-    assert window.available()
-    window.available.cache_clear()
+    available.cache_clear()
+    assert available()
+    available.cache_clear()
 
 
 @pytest.mark.parametrize(

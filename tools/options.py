@@ -3,7 +3,25 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.options import StageOptions, opt
+from models import MODELS
+from utils.options import StageOptions, WorkspaceOptions, opt
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusOptions(WorkspaceOptions):
+    """Options of `status`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(WorkspaceOptions):
+    """Options of `run`."""
+
+    minutes: float = opt(
+        30.0, help="stop training after this many minutes, earlier runs included", low=0.1
+    )
+    model: str | None = opt(
+        None, help="model of a new training; none: Quick96, for a CPU", choices=MODELS.about
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from tools.options import VerifyOptions
 from utils import console
 from utils.console import Report
-from utils.errors import InputError
+from utils.errors import ExitStatus, InputError
 from utils.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 from utils.provenance.c2pa import Credential, read_credential
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark
@@ -20,11 +20,15 @@ MEANINGS = {
     "compositeSynthetic": "a composite with synthetic parts",
 }
 """What the IPTC terms mean."""
+NOT_MARKED = "not marked as synthetic"
 
 
 def run(options: VerifyOptions) -> Report:
-    """Check every file; one that is not marked, not signed or changed since is a failure."""
-    report = Report({"files": 0, "marked and unchanged": 0})
+    """Check every file; one whose marking is incomplete, or that was changed since, is a failure.
+
+    A file that states nothing, such as plain footage, is none: it is not marked.
+    """
+    report = VerifyReport({"files": 0, "marked and unchanged": 0})
     for path in _files(options.files):
         report.counts["files"] += 1
         try:
@@ -32,11 +36,28 @@ def run(options: VerifyOptions) -> Report:
         except InputError as unreadable:
             lines, problem = [], str(unreadable)
         console.say("\n".join([f"{path}:", *(f"  {line}" for line in lines)]))
-        if problem:
+        if problem == NOT_MARKED:
+            report.notes.setdefault(NOT_MARKED, []).append(path.name)
+        elif problem:
             report.failures.append(f"{path}: {problem}")
         else:
             report.counts["marked and unchanged"] += 1
     return report
+
+
+class VerifyReport(Report):
+    """A report in which files may be not marked."""
+
+    @property
+    def status(self) -> ExitStatus:
+        """FAILED if there are failures, NOT_MARKED if files are not marked, else DONE."""
+        unmarked = ExitStatus.NOT_MARKED if NOT_MARKED in self.notes else ExitStatus.DONE
+        return ExitStatus.FAILED if self.failures else unmarked
+
+    @property
+    def ending(self) -> str:
+        """Nothing where files are not marked: that is no failure, and not all is well either."""
+        return "" if self.status is ExitStatus.NOT_MARKED else super().ending
 
 
 def examine(path: Path) -> tuple[list[str], str]:
@@ -47,7 +68,7 @@ def examine(path: Path) -> tuple[list[str], str]:
     lines : list of str
         What the file states.
     problem : str
-        What is wrong with it; empty if nothing is.
+        What is wrong with it, `NOT_MARKED` if it states nothing; empty if it is as it should be.
 
     Raises
     ------
@@ -62,7 +83,7 @@ def examine(path: Path) -> tuple[list[str], str]:
     if credential is None:
         lines.append("it is not signed: there is no telling whether it was changed")
         if stated is None:
-            return lines, "states nothing about the origin of its images"
+            return lines, NOT_MARKED
         return lines, "marked, but not signed (or the signature was removed)"
     lines.append(f"it is signed{where} by {_signer(credential)}")
     if credential.source_type:

@@ -9,6 +9,7 @@ from models.backend import keras
 from models.base import ModelBase
 from trainer import devices
 from trainer.average import WeightAverage
+from trainer.checks import not_new
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
 from trainer.monitoring.monitor import MonitorSettings
@@ -17,7 +18,6 @@ from trainer.options import PRESETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
 from trainer.step import TrainStep, UpdateSettings
 from utils import console
-from utils.errors import UsageError
 from utils.options import to_json
 
 
@@ -35,10 +35,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
     if generation is not None:
         checkpoint.check_name(generation, options.model_dir, options.model)
         if options.load_weights is not None:
-            raise UsageError(
-                f'--load-weights starts a new model, but "{options.model_dir}" holds one at '
-                f"iteration {generation.iteration}; leave the flag out, or use another --model-dir"
-            )
+            raise not_new(options.model_dir, generation.iteration)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     keras.utils.set_random_seed(seed % 2**32)
     schedule = options.schedule

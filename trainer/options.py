@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 from facelib.color_transfer import COLORS
 from models import MODELS
+from models.model_folder import generations
 from trainer.schedule import Schedule
+from utils import workspace
 from utils.errors import InputError
 from utils.files import read_record
-from utils.options import DeviceOptions, opt, options_of, to_json, with_defaults
+from utils.options import DeviceOptions, WorkspaceOptions, opt, options_of, to_json, with_defaults
+from utils.workspace import Workspace
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
 # Not saved with the model: paths, and what concerns one run or one machine only.
@@ -20,6 +23,7 @@ NOT_SAVED = frozenset({
     "training_data_dst_dir",
     "model_dir",
     "load_weights",
+    "workspace",
     "debug",
     "ask",
     "preview",
@@ -60,16 +64,24 @@ PRESETS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainOptions(DeviceOptions):
+class TrainOptions(DeviceOptions, WorkspaceOptions):
     """Options of the trainer, whatever the model."""
 
     training_data_src_dir: Path = opt(
-        help="aligned faces of src, the identity to put in", group=DATA
+        help="aligned faces of src, the identity to put in",
+        kind="faces",
+        place="data_src/aligned",
+        group=DATA,
     )
     training_data_dst_dir: Path = opt(
-        help="aligned faces of dst, the person in the footage", group=DATA
+        help="aligned faces of dst, the person in the footage",
+        kind="faces",
+        place="data_dst/aligned",
+        group=DATA,
     )
-    model_dir: Path = opt(help="folder of the model; created if it does not exist", group=DATA)
+    model_dir: Path = opt(
+        help="folder of the model; created if it does not exist", place="model", group=DATA
+    )
     new_faces: bool = opt(
         False,
         help="train on the people in these folders, whomever the model was trained on before",
@@ -334,8 +346,8 @@ def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
     """
     given = _peek(argv)
     name = given.model
-    if name is None and given.model_dir is not None:
-        name = (saved_options(given.model_dir) or {}).get("model")
+    if name is None and (model_dir := _model_dir(given)) is not None:
+        name = (saved_options(model_dir) or {}).get("model")
     return options_class(name if name in MODELS.names else MODELS.names[0], given.preset)
 
 
@@ -368,17 +380,24 @@ def _peek(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--preset")
     read_path = next(o.parse for o in options_of(TrainOptions) if o.name == "model_dir")
     parser.add_argument("--model-dir", type=read_path)
+    parser.add_argument("--workspace", type=read_path)
     try:
         return parser.parse_known_args(argv)[0]
     except argparse.ArgumentError:
-        return argparse.Namespace(model=None, model_dir=None, preset=None)
+        return argparse.Namespace(model=None, model_dir=None, preset=None, workspace=None)
+
+
+def _model_dir(given: argparse.Namespace) -> Path | None:
+    """Return the model's folder, that of the workspace if no flag names it; None for none."""
+    if given.model_dir is not None:
+        return Path(given.model_dir)
+    home = workspace.find() if given.workspace is None else Workspace(given.workspace)
+    return None if home is None else home.model
 
 
 def saved_options(model_dir: Path) -> dict[str, Any] | None:
     """Return the newest readable options in a model folder; None when there are none."""
-    folders = [path for path in model_dir.glob("generations/*") if path.name.isdigit()]
-    newest_first = sorted(folders, key=lambda path: (int(path.name), len(path.name)), reverse=True)
-    for folder in newest_first:
+    for folder in generations(model_dir):
         try:
             values = read_record(folder / "options.json", "training options", None)
         except InputError:

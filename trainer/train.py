@@ -8,6 +8,7 @@ from facelib import expression
 from facelib.coverage import DirectionGap, direction_gaps
 from facelib.faceset import Faceset
 from trainer import assembly, memory, save
+from trainer.checks import LOCK, in_use
 from trainer.data.loader import BatchLoader
 from trainer.data.split import Samplers
 from trainer.monitoring.debug_samples import show_samples
@@ -24,7 +25,7 @@ from trainer.signals import stop_requests
 from trainer.summary import describe
 from utils import console, device, lazy
 from utils.console import Report
-from utils.errors import InputError, Interrupted, ModelError
+from utils.errors import InputError, Interrupted
 from utils.files import remove_leftovers
 from utils.lock import locked
 
@@ -146,9 +147,6 @@ def _exclusive(model_dir: Path) -> Iterator[None]:
         model_dir.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise InputError(f'cannot create the folder "{model_dir}": {problem.strerror}') from None
-    in_use = ModelError(
-        f'another training is running in "{model_dir}"; stop it, or use another --model-dir'
-    )
-    with locked(model_dir / ".train.lock", in_use):
+    with locked(model_dir / LOCK, in_use(model_dir)):
         remove_leftovers(model_dir)
         yield

@@ -123,7 +123,7 @@ def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, exp
         try:
             answer = input(f"{question} [{shown}] ? ").strip()
         except (EOFError, OSError, KeyboardInterrupt):
-            raise Interrupted from None
+            raise Interrupted("Stopped before it began; nothing was changed.") from None
         if not answer:
             return current
         if answer == "?":
@@ -191,6 +191,11 @@ class Report:
     def status(self) -> ExitStatus:
         """DONE, or FAILED if there are failures."""
         return ExitStatus.FAILED if self.failures else ExitStatus.DONE
+
+    @property
+    def ending(self) -> str:
+        """The last line that is printed, if any."""
+        return "Done." if self.status is ExitStatus.DONE else "Done, but not everything worked."
 
     def __str__(self) -> str:
         lines = [", ".join(f"{count} {what}" for what, count in self.counts.items())]

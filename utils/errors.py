@@ -6,12 +6,17 @@
     +-- ModelError       a model folder is missing, damaged, or belongs to another model
     +-- UsageError       exit 2: the command line or an option's value makes no sense
     Interrupted          exit 130: Ctrl-C, SIGTERM or SIGHUP; finished work is kept
+    NothingToDo          exit 0: what is asked for is there already
 
 Raise them with a full sentence: `InputError(f'no image found in "{path}"; extract faces first')`.
 """
 
 import errno
+from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import IntEnum
+
+STEM = 5  # letters that "sharpness" and "sharpest first" have in common
 
 
 class ExitStatus(IntEnum):
@@ -20,6 +25,7 @@ class ExitStatus(IntEnum):
     DONE = 0
     FAILED = 1
     USAGE = 2
+    NOT_MARKED = 3
     INTERRUPTED = 130
 
 
@@ -51,6 +57,25 @@ class Interrupted(Exception):  # noqa: N818 - it is a request to stop, not an er
     """The user asked the program to stop; finished work is kept."""
 
     status = ExitStatus.INTERRUPTED
+
+
+class NothingToDo(Exception):  # noqa: N818 - it is no error
+    """What is asked for is there already; the message says so, and how to get more."""
+
+    status = ExitStatus.DONE
+
+
+def did_you_mean(word: str, meanings: Mapping[str, str]) -> str:
+    """Return "; did you mean blur?" for a misspelled word, or one from a name's meaning.
+
+    Empty when nothing is like it.
+    """
+    found = get_close_matches(word, list(meanings), n=1)
+    if not found and len(word) >= STEM:
+        stem = word[:STEM].lower()
+        named = [name for name, meaning in meanings.items() if stem in meaning.lower()]
+        found = sorted(named, key=lambda name: len(meanings[name]))  # the shortest is about it
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def sentence(problem: Exception) -> str:

@@ -14,12 +14,11 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from utils.errors import UsageError
+from utils.errors import UsageError, did_you_mean
 
 T = TypeVar("T")
 Value = Any
@@ -28,6 +27,7 @@ Hint = Any
 """A type annotation; `int | None` is not a `type`."""
 
 MISSING = dataclasses.MISSING
+GROUP = "Options"
 COMMON_GROUPS = GENERAL, DEVICE = "General", "Device"
 TRUE, FALSE = {"y", "yes", "true", "1", "on"}, {"n", "no", "false", "0", "off"}
 TYPE_NAMES: Mapping[type, str] = {
@@ -43,7 +43,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     default: Value = MISSING,
     *,
     help: str,
-    group: str = "Options",
+    group: str = GROUP,
     choices: Iterable[str] | Mapping[str, str] | None = None,
     zero: str = "",
     renamed: Mapping[str, str] | None = None,
@@ -57,6 +57,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     aliases: tuple[str, ...] = (),
     positional: bool = False,
     when: Mapping[str, Iterable[str]] | None = None,
+    kind: str | None = None,
+    place: str | None = None,
 ) -> Value:
     """Declare an option; without a default it is required.
 
@@ -92,6 +94,10 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         Whether the value stands alone, without a flag: `verify FILE FILE`.
     when : mapping of str to iterable of str
         Name of another option -> its values for which this one is asked.
+    kind : str
+        What is to be at a path: "footage", "faces" or "model". It is checked before anything else.
+    place : str
+        Where a path lies in the workspace, see `utils.workspace`; taken when no flag names it.
     """
     return dataclasses.field(
         default=default,
@@ -112,6 +118,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             "aliases": aliases,
             "positional": positional,
             "when": {name: tuple(values) for name, values in (when or {}).items()},
+            "kind": kind,
+            "place": place,
         },
     )
 
@@ -123,6 +131,7 @@ class Option:
         self.name = field.name
         self.meta: Mapping[str, Any] = field.metadata
         self.positional: bool = self.meta["positional"]
+        self.place: str | None = self.meta["place"]
         word = field.name.rstrip("_")  # `from_`: the flag's name is a word of the language
         self.flag = word.upper() if self.positional else "--" + word.replace("_", "-")
         self.default = field.default
@@ -153,9 +162,8 @@ class Option:
         except ValueError:
             raise UsageError(self._expected(text)) from None
         if self.choices and text.strip() not in self.choices:
-            close = get_close_matches(text, self.choices, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise UsageError(self._expected(text) + hint)
+            meanings = self.meta["about"] or dict.fromkeys(self.choices, "")
+            raise UsageError(self._expected(text) + did_you_mean(text, meanings))
         low, high = self.meta["low"], self.meta["high"]
         between = self.meta["step"] and (value - low) % self.meta["step"]
         if (low is not None and value < low) or (high is not None and value > high) or between:
@@ -211,6 +219,13 @@ class Option:
         elif high is not None:
             bounds = f" up to {high}"
         return TYPE_NAMES[self.type] + bounds + (f" in steps of {step}" if step else "")
+
+    def describe_default(self) -> str | None:
+        """Return the default as one would type it, or where in the workspace it is; None: none."""
+        if self.place:
+            sides = dict.fromkeys(self.place.format(side=side) for side in ("src", "dst"))
+            return f"{' or '.join(sides)} in the workspace"
+        return None if self.required else self.show(self.default)
 
 
 def to_text(value: object) -> str:
@@ -311,6 +326,29 @@ class StageOptions:
     def void(cls, given: Mapping[str, Any]) -> bool:
         """Whether these flags leave nothing to ask for."""
         return False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorkspaceOptions(StageOptions):
+    """Options of the stages that take folders from a workspace."""
+
+    workspace: Path | None = opt(
+        None,
+        help="folder of data_src, data_dst, model; none: the current one or `workspace` in it",
+        group=GENERAL,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SideOptions(WorkspaceOptions):
+    """Options of the stages that work on one side of the workspace."""
+
+    side: str | None = opt(
+        None,
+        help="whose folders in the workspace: src, the face to put in; dst, the footage",
+        choices=("src", "dst"),
+        positional=True,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

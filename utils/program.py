@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 NAME = "faceswap-toolkit"
+MODULE = "faceswap_toolkit"
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of main.py: a checkout, or the folder `app` of an installed package."""
 
@@ -11,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def prog() -> str:
     """Return the program's name in usage lines, which is how it was started."""
     started = Path(sys.argv[0])
-    if started.parts[-2:] == ("faceswap_toolkit", "__main__.py"):
-        return "python -m faceswap_toolkit"
+    if started.parts[-2:] == (MODULE, "__main__.py"):
+        return f"python -m {MODULE}"
     return NAME if started.stem == NAME else "main.py"  # the stem, for faceswap-toolkit.exe
 
 
@@ -20,6 +21,11 @@ def command(words: str) -> str:
     """Return a command of this program, as it is to be typed: "python main.py weights"."""
     name = prog()
     return f"python {name} {words}" if name.endswith(".py") else f"{name} {words}"
+
+
+def start() -> list[str]:
+    """Return the words that start the program in another process."""
+    return [sys.executable, *([str(ROOT / "main.py")] if is_checkout() else ["-m", MODULE])]
 
 
 def is_checkout() -> bool:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from utils import console
 from utils.errors import UsageError
-from utils.options import FALSE, TRUE, Option, Value, options_of
+from utils.options import FALSE, TRUE, Option, StageOptions, Value, options_of
 
 T = TypeVar("T")
 
@@ -37,6 +37,12 @@ def ask(options: T, given: Mapping[str, Any], existing: bool = False) -> T:
         for option in seldom:
             _ask_if_it_matters(option, options, answers)
     return dataclasses.replace(options, **answers)  # type: ignore[type-var]
+
+
+def remain(cls: type[StageOptions], given: Mapping[str, Any]) -> bool:
+    """Whether there is anything to ask for, given the flags."""
+    asked = (option for option in options_of(cls) if option.meta["ask"])
+    return not cls.void(given) and any(option.name not in given for option in asked)
 
 
 def first(cls: type, given: Mapping[str, Any]) -> list[str]:

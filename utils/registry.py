@@ -1,11 +1,10 @@
 """A registry of plug-ins: name -> import path and one line of help; imported on demand."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from utils.errors import UsageError
+from utils.errors import UsageError, did_you_mean
 
 PlugIn = Any
 """A class or function; each registry documents what it holds."""
@@ -55,8 +54,7 @@ class Registry(Mapping[str, Entry]):
     def load(self, name: str) -> PlugIn:
         """Import the object called `name`; an unknown name is a UsageError that lists the names."""
         if name not in self._entries:
-            close = get_close_matches(name, self.names, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = did_you_mean(name, self.about)
             raise UsageError(
                 f"unknown {self.what}{hint}. "
                 f"Expected one of: {', '.join(self.names)}. Received: {name}"

@@ -7,12 +7,8 @@ Event handling is elsewhere, in code that takes `Event`s and is tested without a
 windows belong to the thread that creates them.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
@@ -88,25 +84,6 @@ MOUSE = {
     cv2.EVENT_MBUTTONUP: "middle up",
     cv2.EVENT_MBUTTONDBLCLK: "middle double",
 }
-PROBE = "import cv2; cv2.namedWindow('probe'); cv2.destroyAllWindows()"
-PROBE_SECONDS = 20
-
-
-@cache
-def available() -> bool:
-    """Whether windows can be opened: there is a display, and OpenCV was built with a GUI.
-
-    Checked in another process, because a display that does not respond aborts the process.
-    """
-    if sys.platform in ("win32", "darwin"):
-        return True
-    if not os.environ.get("DISPLAY"):
-        return False
-    command = [sys.executable, "-c", PROBE]
-    try:
-        return not subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS).returncode
-    except subprocess.TimeoutExpired:
-        return False
 
 
 class Window:

@@ -25,7 +25,6 @@ from converters.look_timeline import LookTimeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
 from utils import console
-from utils import window as windows
 from utils.errors import UserError
 from utils.video.seekable import open_random
 from utils.window import Closed, Event, Key, Mouse, Window
@@ -38,21 +37,6 @@ REPEAT_SECONDS = 0.12
 RETRY_SECONDS = 3.0
 """Time after which saving a session is tried again."""
 ACTIONS = keymap.key_actions()
-
-
-def check_screen() -> None:
-    """Refuse to start without a display.
-
-    Raises
-    ------
-    UserError
-        No window can be opened.
-    """
-    if not windows.available():
-        raise UserError(
-            "no window can be opened here: --interactive needs a desktop. Choose the look with "
-            "flags (see convert --help), or on another computer and copy its session file here"
-        )
 
 
 def choose(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converters.checks import check_session
 from converters.look import Look, look_from_json, look_to_json, session_path
 from converters.look_timeline import LookTimeline
 from utils import console
@@ -59,8 +60,8 @@ class SessionFile:
         InputError
             The named file does not exist.
         """
-        if named is not None and use_session and not named.is_file():
-            raise InputError(f'there is no session "{named}"')
+        if named is not None and use_session:
+            check_session(named)
         path = named or session_path(output)
         return cls(path, use_session and path.is_file())
 

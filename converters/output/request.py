@@ -1,16 +1,13 @@
 """What a run is to write, checked before anything slow begins."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from converters.look import Look, has_alpha
-from converters.output.naming import remove_empty_parts, was_named
-from utils.errors import InputError, UsageError
-from utils.files import VIDEO_SUFFIXES, require_new
+from converters.checks import is_video
 from utils.provenance.c2pa import Marker
-from utils.video.codecs import CODECS, EncoderSettings, container_of
+from utils.video.codecs import EncoderSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,60 +65,3 @@ class OutputRequest:
         """Where the intermediate images of --debug go."""
         name = self.path.stem if self.is_video else self.path.name
         return self.path.with_name(name + "_debug")
-
-    def check(self, inputs: Mapping[str, Path]) -> None:
-        """Refuse an output that would destroy an input or a finished video, or cannot be written.
-
-        Parameters
-        ----------
-        inputs : mapping of str to Path
-            What the run reads, by the flag that names it.
-
-        Raises
-        ------
-        UsageError, InputError
-        """
-        for path in self.paths:
-            for flag, folder in inputs.items():
-                if path.resolve() == folder.resolve():
-                    raise UsageError(f"{path} is also the {flag}")
-            if not is_video(path) and path.exists() and not path.is_dir():
-                raise InputError(
-                    f'"{path}" is a file, but no video (such as result.mp4); name another place'
-                )
-        mask = self.mask_path
-        if mask is not None and (is_video(mask) != self.is_video or mask == self.path):
-            raise UsageError(
-                "--mask-output: Expected a folder if the result is one, else a video, and not the "
-                f"same one. Received: {mask}"
-            )
-        if self.is_video:
-            remove_empty_parts(self.path)
-            for path in self.paths:
-                container_of(path.suffix, self.encoder, path.name)
-                require_new(path, self.overwrite or was_named(self.path, path))
-
-    def check_looks(self, looks: Iterable[Look]) -> None:
-        """Refuse looks with an alpha channel if the result cannot have one.
-
-        Raises
-        ------
-        UsageError
-        """
-        if not any(has_alpha(look) for look in looks):
-            return
-        if self.image_format == "jpg":
-            raise UsageError(
-                "a JPEG has no alpha channel: for --alpha or --raw-mode rgb+mask use png"
-            )
-        if self.is_video and not self.encoder.kind.has_alpha:
-            fitting = ", ".join(name for name, kind in CODECS.items() if kind.has_alpha)
-            raise UsageError(
-                f"{self.encoder.codec} has no alpha channel: for --alpha or --raw-mode rgb+mask, "
-                f"--output-dir must be a folder, or --codec one of: {fitting}"
-            )
-
-
-def is_video(path: Path) -> bool:
-    """Whether an output path means a video."""
-    return path.suffix.lower() in VIDEO_SUFFIXES

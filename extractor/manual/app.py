@@ -23,44 +23,12 @@ from facelib.landmarkers import LANDMARKERS
 from facelib.types import Detection
 from utils import console
 from utils.console import Report
-from utils.errors import InputError, UsageError, UserError
+from utils.errors import InputError
 from utils.files import Manifest, natural_key
-from utils.window import Event, Window, available
+from utils.window import Event, Window
 
 TITLE = "Manual extraction"
 WAIT = 15  # milliseconds to wait for an event
-
-
-def check(mode: ManualMode, folder: Path, *, overwrite: bool) -> None:
-    """Raise UserError if manual extraction is impossible: no display, or no debug images.
-
-    Parameters
-    ----------
-    mode : ManualMode
-        Which frames are to be shown.
-    folder : Path
-        The output folder.
-    overwrite : bool
-        Whether it is emptied first.
-    """
-    if not available():
-        raise UserError(
-            "manual extraction needs a window, and there is no display to open it on; run this on "
-            "a desktop, or use a detector such as --detector yunet"
-        )
-    if mode is not ManualMode.DEBUG_DELETED:
-        return
-    if overwrite:
-        raise UsageError(
-            "--overwrite would discard the faces that --manual-output-debug-fix corrects; "
-            "leave one of them out"
-        )
-    debug_folder = journal.debug_dir(folder)
-    if not debug_folder.is_dir():
-        raise InputError(
-            f'there is no folder "{debug_folder}"; extract with --debug first, then delete the '
-            "debug images of the frames whose faces are wrong"
-        )
 
 
 def run(

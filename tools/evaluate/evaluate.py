@@ -32,11 +32,11 @@ from tools.evaluate.observe import (
     centers_in,
     pair_frames,
 )
-from tools.evaluate.options import EvaluateOptions
+from tools.evaluate.options import EvaluateOptions, check
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
 from utils.console import Report
-from utils.errors import InputError, UsageError
+from utils.errors import InputError
 from utils.files import write_json
 from utils.images import Image, to_float
 from utils.options import to_json
@@ -58,8 +58,7 @@ Identity alone proves nothing: read it together with mouth, eyes and sharpness."
 
 def run(options: EvaluateOptions) -> Report:
     """Measure a result, print a table, and write JSON if an output file is given."""
-    if options.model_dir is not None and options.dst_aligned is None:
-        raise UsageError("--model-dir needs --dst-aligned, the faces that the model reconstructs")
+    check(options)
     clips = _clips(options)
     span = converted_span(*clips)
     check_counts(*clips, span)

@@ -3,24 +3,26 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.options import StageOptions, opt
+from utils.options import SideOptions, StageOptions, WorkspaceOptions, opt
 
 
 @dataclass(frozen=True, kw_only=True)
-class DebugPicturesOptions(StageOptions):
+class DebugPicturesOptions(SideOptions):
     """Options of `util debug-pictures`."""
 
-    input_dir: Path = opt(help="folder of faces")
+    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
     output_dir: Path | None = opt(
         None, help="folder for the images (default: the input's name with _landmarks)"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackOptions(StageOptions):
+class PackOptions(SideOptions):
     """Options of `util pack`."""
 
-    input_dir: Path = opt(help="folder of faces; it does not change")
+    input_dir: Path = opt(
+        help="folder of faces; it does not change", kind="faces", place="data_{side}/aligned"
+    )
     output: Path | None = opt(None, help="file to write (default: the folder's name with .zip)")
     overwrite: bool = opt(False, help="replace the file if it exists")
 
@@ -36,30 +38,32 @@ class UnpackOptions(StageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SaveMetadataOptions(StageOptions):
+class SaveMetadataOptions(SideOptions):
     """Options of `util save-metadata`."""
 
-    input_dir: Path = opt(help="folder of faces")
+    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
     metadata: Path | None = opt(
         None, help="file to write (default: the folder's name with .faces.jsonl)"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreMetadataOptions(StageOptions):
+class RestoreMetadataOptions(SideOptions):
     """Options of `util restore-metadata`."""
 
-    input_dir: Path = opt(help="folder of images written by another program")
+    input_dir: Path = opt(
+        help="folder of images written by another program", place="data_{side}/aligned"
+    )
     metadata: Path | None = opt(
         None, help="saved metadata (default: the folder's name with .faces.jsonl)"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportOptions(StageOptions):
+class ExportOptions(WorkspaceOptions):
     """Options of `util export`."""
 
-    model_dir: Path = opt(help="folder of the trained model")
+    model_dir: Path = opt(help="folder of the trained model", kind="model", place="model")
     output: Path = opt(help="file to write; its suffix chooses the format: .keras or .onnx")
     overwrite: bool = opt(False, help="replace the file if it exists")
 

@@ -16,7 +16,9 @@ OVERWRITE = "replace an existing output"
 class ExtractFramesOptions(StageOptions):
     """Options of `video extract`."""
 
-    input_file: Path = opt(help="the video", group="Files", aliases=("--input-dir",))
+    input_file: Path = opt(
+        help="the video", kind="footage", group="Files", aliases=("--input-dir",)
+    )
     output_dir: Path = opt(help="folder for the images", group="Files")
     overwrite: bool = opt(
         False, help="start over instead of continuing; old images go to the trash", group="Files"
@@ -70,7 +72,9 @@ class MakeOptions(EncoderOptions, ImageFilesOptions):
 class SpanOptions(StageOptions):
     """Files of `video cut`."""
 
-    input_file: Path = opt(help="the video", group="Files", aliases=("--input-dir",))
+    input_file: Path = opt(
+        help="the video", kind="footage", group="Files", aliases=("--input-dir",)
+    )
     output_file: Path = opt(help="video for the part", group="Files")
     overwrite: bool = opt(False, help=OVERWRITE, group="Files")
     from_: str | None = opt(None, help=FROM)
@@ -88,7 +92,10 @@ class FootageOptions(StageOptions):
     """Files of `video denoise`."""
 
     input_dir: Path = opt(
-        help="video or folder of frames", group="Files", aliases=("--input-file",)
+        help="video or folder of frames",
+        kind="footage",
+        group="Files",
+        aliases=("--input-file",),
     )
     output_dir: Path = opt(
         help="video or folder for the result", group="Files", aliases=("--output-file",)

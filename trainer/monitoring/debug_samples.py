@@ -4,7 +4,7 @@ from pathlib import Path
 
 from trainer.data.split import Samplers
 from trainer.monitoring.preview import draw_samples
-from utils import console, window
+from utils import console, display
 from utils.console import Report
 from utils.images import Image, write_image
 from utils.window import Key, Window
@@ -20,7 +20,7 @@ def show_samples(samplers: Samplers, folder: Path, *, in_window: bool) -> Report
     write_image(path, _draw(samplers, 0, SAMPLES))
     console.say(f'training samples are shown in "{path}"; nothing was trained')
     shown = SAMPLES
-    if in_window and window.available():
+    if in_window and display.available():
         console.say("window: p shows other samples, Enter closes it")
         shown += _page_through(samplers)
     return Report(counts={"samples": 2 * shown})

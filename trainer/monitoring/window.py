@@ -6,7 +6,7 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 
-from utils import console, text, window
+from utils import console, display, text
 from utils.images import Image
 from utils.window import Closed, Key, Window
 
@@ -76,6 +76,6 @@ def _size(image: Image) -> tuple[int, int]:
 
 def open_window() -> PreviewWindow | None:
     """Open the window where possible; macOS allows windows in the main thread only."""
-    if sys.platform == "darwin" or not window.available():
+    if sys.platform == "darwin" or not display.available():
         return None
     return PreviewWindow()

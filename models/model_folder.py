@@ -1,0 +1,56 @@
+"""What a model folder holds, told without reading weights; see `checkpoint` for its files."""
+
+from pathlib import Path
+from typing import Any
+
+from utils import workspace
+from utils.errors import InputError, ModelError
+from utils.files import read_record
+
+GENERATIONS = "generations"
+
+
+def check(folder: Path, flag: str) -> None:
+    """Refuse a path that holds no trained model.
+
+    Parameters
+    ----------
+    flag : str
+        The option that names it, for the message.
+
+    Raises
+    ------
+    ModelError
+    """
+    if generations(folder):
+        return
+    home = workspace.holding(folder)
+    train = "train" if home is None else f'"{home.typed("train")}"'
+    inside = sorted(path for path in _folders_in(folder) if generations(path))
+    remedy = f"is it {flag} {inside[0]}?" if inside else f"run {train} first"
+    raise ModelError(f'there is no trained model in "{folder}"; {remedy}')
+
+
+def generations(model_dir: Path) -> list[Path]:
+    """Return the folders of all complete generations, newest first."""
+    return generations_in(model_dir / GENERATIONS)
+
+
+def generations_in(folder: Path) -> list[Path]:
+    """Return the complete generations in a folder, newest first."""
+    found = [path for path in _folders_in(folder) if path.name.isdigit()]
+    return sorted(found, key=lambda path: (int(path.name), len(path.name)), reverse=True)
+
+
+def newest_state(model_dir: Path) -> dict[str, Any]:
+    """Return the state.json of the newest generation that has a readable one; empty for none."""
+    for folder in generations(model_dir):
+        try:
+            return read_record(folder / "state.json", "training state", None)
+        except InputError:
+            continue
+    return {}
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []

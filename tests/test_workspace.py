@@ -1,0 +1,362 @@
+"""The workspace: short commands, where it is found, what is said to be next, status and run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.wrong_uses import HEAVY, everything_in, make_model
+
+import main
+from tools import run, status
+from tools.options import RunOptions, StatusOptions
+from utils import command_line, options, program, workspace
+from utils.errors import Interrupted, UsageError, UserError
+from utils.stages import STAGES
+from utils.workspace import Workspace
+
+ROOT = Path(__file__).parent.parent
+PNG = bytes.fromhex("89504e470d0a1a0a")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A workspace with two clips, and the current folder."""
+    folder = tmp_path / "my clips"
+    folder.mkdir()
+    for side in workspace.SIDES:
+        (folder / f"data_{side}.mp4").write_bytes(b"a clip")
+    monkeypatch.chdir(folder)
+    return Workspace(folder)
+
+
+def make_faces(home, *sides):
+    for side in sides:
+        home.faces(side).mkdir(parents=True)
+        (home.faces(side) / "0.png").write_bytes(PNG)
+
+
+def chosen(words):
+    """The options that a command line comes to, without its checks."""
+    name = main.find_stage(words.split())
+    argv = words.split()[len(name.split()) :]
+    cls = main._load(STAGES[name].options)
+    cls = cls if isinstance(cls, type) else cls(argv)
+    given = workspace.fill(cls, command_line.parse(name, "", cls, argv, {}))
+    return options.resolve(cls, given, cls.saved(given))
+
+
+def paths(words):
+    """The folders that a command line comes to, by option."""
+    given = chosen(words)
+    return {o.name: getattr(given, o.name) for o in options.options_of(type(given)) if o.place}
+
+
+# ------------------------------------------------------------------------------ short commands
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("extract src", {"input_dir": "data_src.mp4", "output_dir": "data_src/aligned"}),
+        ("extract dst", {"input_dir": "data_dst.mp4", "output_dir": "data_dst/aligned"}),
+        ("sort src --by hist", {"input_dir": "data_src/aligned"}),
+        ("util pack dst", {"input_dir": "data_dst/aligned"}),
+        (
+            "train",
+            {
+                "training_data_src_dir": "data_src/aligned",
+                "training_data_dst_dir": "data_dst/aligned",
+                "model_dir": "model",
+            },
+        ),
+        (
+            "convert",
+            {
+                "input_dir": "data_dst.mp4",
+                "output_dir": "result.mp4",
+                "aligned_dir": "data_dst/aligned",
+                "model_dir": "model",
+            },
+        ),
+    ],
+)
+@pytest.mark.parametrize("where", ["in it", "inside it", "beside it", "named"])
+def test_short_commands_take_the_folders_of_the_workspace(
+    words, expected, where, home, monkeypatch
+):
+    folder = home.folder
+    if where == "inside it":
+        (folder / "data_src").mkdir()
+        monkeypatch.chdir(folder / "data_src")
+    elif where == "beside it":
+        folder = folder.rename(folder.with_name("workspace"))
+        monkeypatch.chdir(folder.parent)
+    elif where == "named":
+        folder = folder.rename(folder.with_name("elsewhere"))
+        monkeypatch.chdir(folder.parent)
+        words += f" --workspace {folder}"
+    assert paths(words) == {name: folder / place for name, place in expected.items()}
+
+
+def test_a_flag_goes_before_the_workspace(home):
+    found = paths("convert --output-dir other.mkv --model-dir old")
+    assert found["output_dir"] == home.folder / "other.mkv"
+    assert found["model_dir"] == home.folder / "old"
+    assert found["input_dir"] == home.clip("dst")
+
+
+def test_with_all_flags_no_workspace_is_looked_at(home, capsys):
+    """What they meant before there were workspaces: `evaluate` compares no model."""
+    make_faces(home, "src", "dst")
+    make_model(home.model, 10, 60)
+    found = paths("evaluate --dst a.mp4 --result b.mp4 --src-aligned c")
+    optional = {found[name] for name in ("dst_aligned", "model_dir", "output")}
+    assert optional == {None}
+    assert not capsys.readouterr().out
+
+
+def test_optional_folders_are_taken_when_they_are_there(home):
+    assert paths("evaluate")["dst_aligned"] is None
+    assert paths("evaluate")["output"] == home.evaluation
+    make_faces(home, "dst")
+    assert paths("evaluate")["dst_aligned"] == home.faces("dst")
+
+
+def test_train_continues_the_model_of_the_workspace(home):
+    make_model(home.model, 10, 60)
+    assert chosen("train").model == "Quick96"
+
+
+def test_footage_is_any_video_or_a_folder_of_frames(home):
+    (home.folder / "data_src.mp4").rename(home.folder / "data_src.MOV")
+    assert home.clip("src") == home.folder / "data_src.MOV"
+    (home.folder / "data_src.MOV").unlink()
+    (home.folder / "data_src").mkdir()
+    (home.folder / "data_src" / "0.jpg").touch()
+    assert home.clip("src") == home.folder / "data_src"
+    (home.folder / "data_dst.mkv").touch()
+    with pytest.raises(UsageError, match=r"data_dst\.mkv and data_dst\.mp4"):
+        home.clip("dst")
+
+
+def test_every_example_and_next_command_is_accepted(home):
+    make_faces(home, "src", "dst")
+    for name, stage in STAGES.items():
+        for words in stage.examples:
+            chosen(f"{name} {words}".replace("DIR", "."))
+    for command in run.commands(home, 12.5):
+        chosen(command.words)
+
+
+# ------------------------------------------------------------------------------ what is next
+
+
+def test_each_step_leads_to_the_next(home):
+    clock = iter(range(1_000_000_000, 2_000_000_000, 100))
+
+    def write(path, make=Path.touch):
+        make(path)
+        for each in (path, *path.rglob("state.json")):
+            os.utime(each, (now := next(clock), now))
+
+    def said():
+        return home.next_step().words
+
+    assert said() == "extract src"
+    make_faces(home, "src")
+    assert said() == "extract dst"
+    make_faces(home, "dst")
+    assert said() == "sort src --by hist"
+    (home.faces("src") / ".sort").mkdir()
+    assert said() == "train"
+    write(home.model, lambda path: make_model(path, 10, 60))
+    assert said() == "convert"
+    write(home.result)
+    assert said() == "evaluate"
+    write(home.evaluation)
+    assert said() == "train"
+    write(home.model, lambda path: make_model(path, 20, 120))
+    assert said() == "convert --overwrite"
+    write(home.result)
+    assert said() == "evaluate"
+
+
+def test_a_missing_clip_is_asked_for_by_its_path(home):
+    home.clip("dst").unlink()
+    make_faces(home, "src")
+    words, purpose = home.next_step()
+    assert not words
+    assert str(home.folder / "data_dst.mp4") in purpose
+
+
+def test_commands_name_a_workspace_that_would_not_be_found(home, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/faceswap-toolkit"])
+    assert home.typed("train") == "faceswap-toolkit train"
+    monkeypatch.chdir(home.folder.parent)
+    assert home.typed("train") == f'faceswap-toolkit train --workspace "{home.folder}"'
+
+
+def test_a_path_leads_back_to_its_workspace(home):
+    for path in (home.clip("src"), home.faces("dst"), home.model, home.result):
+        assert workspace.holding(path) == home
+    for path in (home.folder, home.folder / "other.mp4", home.folder.parent / "model", Path("/")):
+        assert workspace.holding(path) is None
+
+
+# ------------------------------------------------------------------------------ status
+
+
+def lines_of_status(home, capsys):
+    status.run(StatusOptions(workspace=home.folder))
+    lines = capsys.readouterr().out.splitlines()
+    return {line[:16].strip(): line[16:].strip() for line in lines if line.startswith("  ")}, lines
+
+
+def test_status_says_what_is_there(home, capsys):
+    rows, lines = lines_of_status(home, capsys)
+    assert rows["src footage"] == "data_src.mp4"
+    assert {
+        rows[name] for name in ("src faces", "dst faces", "model", "result", "how good it is")
+    } == {"-"}
+    assert lines[-1].endswith("extract src")
+    make_faces(home, "src", "dst")
+    (home.faces("src") / ".sort").mkdir()
+    make_model(home.model, 1234, 600)
+    home.result.touch()
+    home.evaluation.write_text(json.dumps({"version": 1, "verdict": ["It is src.", "Train on."]}))
+    rows, lines = lines_of_status(home, capsys)
+    assert rows["src faces"] == "1, sorted"
+    assert rows["model"].startswith("Quick96, iteration 1,234, 10 minutes of training")
+    assert rows["result"].startswith("result.mp4")
+    at = next(n for n, line in enumerate(lines) if "how good it is" in line)
+    assert [line[16:].strip() for line in lines[at : at + 2]] == ["It is src.", "Train on."]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"verdict": 3}', '{"version": 99}'])
+def test_status_survives_a_damaged_evaluation(content, home, capsys):
+    home.evaluation.write_text(content)
+    rows, _ = lines_of_status(home, capsys)
+    assert "cannot be read" in rows["how good it is"]
+
+
+@pytest.mark.parametrize(
+    ("items", "size", "interrupted"),
+    [(["1"], 6, True), (["1", "*"], 6, False), (["1"], 0, False), ([], 6, True)],
+)
+def test_status_knows_an_interrupted_extraction(items, size, interrupted, home, capsys):
+    make_faces(home, "src")
+    records = [{"header": {"bytes": size}}, *({"item": item} for item in items)]
+    journal = home.faces("src") / ".extract.jsonl"
+    journal.write_text("".join(f"{json.dumps(record)}\n\n" for record in records))
+    rows, _ = lines_of_status(home, capsys)
+    assert ("interrupted" in rows["src faces"]) is interrupted
+
+
+def test_status_loads_nothing_heavy_and_changes_nothing(home):
+    make_faces(home, "src", "dst")
+    make_model(home.model, 10, 60)
+    before = everything_in(home.folder)
+    code = "import main, sys; main.main(['status']); print('MODULES', *sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=home.folder,
+    )
+    said, _, modules = done.stdout.partition("MODULES")
+    assert "Quick96" in said
+    assert not {*HEAVY, "numpy"} & set(modules.split())
+    assert everything_in(home.folder) == before
+
+
+# ------------------------------------------------------------------------------ run
+
+
+def test_run_decides_on_each_command_when_those_before_it_are_done(home):
+    done = []
+    for command in run.commands(home, 30):
+        done.append(command.words)
+        if command.stage == "extract":
+            make_faces(home, command.words.split()[1])
+        elif command.stage == "train":
+            make_model(home.model, 10, 60)
+        elif command.stage == "convert":
+            (home.folder / run.SETTINGS).touch()
+            home.result.touch()
+    assert done == [
+        "extract src",
+        "extract dst",
+        "sort src --by hist",
+        "train --model Quick96 --target-minutes 30",
+        "convert",
+        "evaluate",
+    ]
+
+
+def test_a_second_run_makes_only_what_is_out_of_date(home):
+    make_faces(home, "src", "dst")
+    (home.faces("src") / ".sort").mkdir()
+    make_model(home.model, 10, 60)
+    for path in (home.folder / run.SETTINGS, home.result, home.evaluation):
+        path.touch()
+    always = ["extract src", "extract dst", "train --target-minutes 30"]
+    assert [command.words for command in run.commands(home, 30)] == always
+    os.utime(home.result.with_name(run.SETTINGS), (0, 1))  # before the model was trained on
+    os.utime(home.evaluation, (0, 1))
+    assert [command.words for command in run.commands(home, 30)][3:] == [
+        "convert --overwrite",
+        "evaluate",
+    ]
+    home.result.unlink()  # a conversion that was interrupted is continued
+    (home.folder / run.SETTINGS).touch()
+    assert [command.words for command in run.commands(home, 30)][3:4] == ["convert"]
+
+
+def test_a_result_of_someone_else_is_not_overwritten(home):
+    make_faces(home, "src", "dst")
+    home.result.touch()
+    os.utime(home.result, (0, 1))
+    make_model(home.model, 10, 60)
+    assert "convert" in [command.words for command in run.commands(home, 30)]
+
+
+def program_that(monkeypatch, code):
+    """Let another program take the place of ours."""
+    monkeypatch.setattr(program, "start", lambda: [sys.executable, "-c", code])
+
+
+def test_run_stops_at_what_fails_and_names_it(home, monkeypatch, capsys):
+    program_that(monkeypatch, "import sys; sys.exit('sort' in sys.argv)")
+    with pytest.raises(UserError, match='"sort" failed'):
+        run.run(RunOptions(workspace=home.folder))
+    said = capsys.readouterr().out
+    assert "main.py extract dst\n" in said
+    assert "train" not in said
+
+
+def test_a_command_that_was_stopped_stops_the_run(home, monkeypatch):
+    program_that(monkeypatch, "import sys; sys.exit(130)")
+    with pytest.raises(Interrupted, match="run this again"):
+        run.execute(run.Command("train", "train"), home)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_stop_reaches_the_command(name, home, monkeypatch):
+    number = getattr(signal, name)
+    code = (
+        "import os, signal, sys, time\n"
+        f"signal.signal({number:d}, lambda *_: sys.exit(130))\n"
+        f"os.kill(os.getppid(), {number:d})\n"
+        "time.sleep(20)\n"  # then it ends as if nothing had been asked
+    )
+    program_that(monkeypatch, code)
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted):
+        run.execute(run.Command("train", "train"), home)
+    assert signal.getsignal(number) == before

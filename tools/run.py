@@ -1,0 +1,110 @@
+"""`run`: the whole way from two clips to the result, by the commands one would type.
+
+Each command is a process of its own. What is there already is continued or left as it is, so a
+second run goes on where the first one was stopped.
+"""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from models import model_folder
+from tools.options import RunOptions
+from utils import console, program, signals, workspace
+from utils.console import Report
+from utils.errors import ExitStatus, Interrupted, UserError
+from utils.workspace import Workspace
+
+CPU_MODEL = "Quick96"
+SETTINGS = "result.mp4_convert.json"
+"""Written when a conversion begins."""
+
+
+class Command(NamedTuple):
+    """What is typed after the program's name, and what it is for."""
+
+    words: str
+    purpose: str
+
+    @property
+    def stage(self) -> str:
+        """The stage it calls."""
+        return self.words.split()[0]
+
+
+def run(options: RunOptions) -> Report:
+    """Do everything that is left to do.
+
+    Raises
+    ------
+    InputError
+        If there is no workspace, or a clip is missing.
+    UserError
+        If one of the commands fails.
+    """
+    home = workspace.chosen(options.workspace)
+    for command in commands(home, options.minutes, options.model):
+        execute(command, home)
+    return Report()
+
+
+def commands(home: Workspace, minutes: float, model: str | None = None) -> Iterator[Command]:
+    """Yield what is left to do, in order; each is decided on when those before it are done.
+
+    Parameters
+    ----------
+    minutes : float
+        How long to train, earlier runs included.
+    model : str or None
+        The model to train; None: the one that is there, else one that suits a CPU.
+    """
+    for side, whose in workspace.SIDES.items():
+        if home.clip(side).exists() or not workspace.has_images(home.faces(side)):
+            yield Command(f"extract {side}", f"find the faces of {side}, {whose}")
+    if not (home.faces("src") / workspace.SORTED).is_dir():
+        yield Command("sort src --by hist", "sort them, so that bad ones are next to each other")
+    kind = model or (None if model_folder.generations(home.model) else CPU_MODEL)
+    chosen = f" --model {kind}" if kind else ""
+    yield Command(f"train{chosen} --target-minutes {minutes:g}", "train a model on both")
+    trained, begun, made = map(workspace.changed, (home.model, home.folder / SETTINGS, home.result))
+    if not made or begun < trained:
+        replaced = " --overwrite" if begun and begun < trained else ""
+        yield Command(f"convert{replaced}", "put src's face into dst's footage")
+    if workspace.changed(home.evaluation) < workspace.changed(home.result):
+        yield Command("evaluate", "measure how good the result is")
+
+
+def execute(command: Command, home: Workspace, extra: str = "") -> None:
+    """Show a command and run it, with more words than are shown.
+
+    Raises
+    ------
+    Interrupted
+        If it was stopped.
+    UserError
+        If it failed.
+    """
+    words = f"{command.words} {extra}".strip()
+    console.say(f"\n== {command.purpose[0].upper()}{command.purpose[1:]}")
+    console.say(f"   {home.typed(words)}\n")
+    status = _call([*words.split(), "--workspace", str(home.folder), "--no-ask"])
+    if status == ExitStatus.INTERRUPTED:
+        raise Interrupted("Stopped; run this again to continue.")
+    if status:
+        raise UserError(f'"{command.stage}" failed, see above; run this again to continue')
+
+
+def _call(words: list[str]) -> int:
+    """Run the program and return its exit status; requests to stop are for it, not for us."""
+    process = subprocess.Popen([*program.start(), *words])
+    before = {number: signal.getsignal(number) for number in signals.requests()}
+    for number in before:
+        # the terminal sends Ctrl-C to both of us, anything else comes to us alone
+        mine = number == signal.SIGINT
+        signal.signal(number, (lambda *_: None) if mine else (lambda n, _: process.send_signal(n)))
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

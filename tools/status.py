@@ -1,0 +1,115 @@
+"""`status`: says what is there in the workspace, how good it is, and what to do next.
+
+It only lists folders and reads small files, so that it answers at once.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from models import model_folder
+from tools.options import StatusOptions
+from utils import console, workspace
+from utils.console import Report
+from utils.errors import InputError
+from utils.files import is_image, read_record
+from utils.workspace import Workspace
+
+NOTHING = "-"
+
+
+class StatusReport(Report):
+    """A report that says all there is to say in its own lines."""
+
+    @property
+    def ending(self) -> str:
+        """Nothing."""
+        return ""
+
+
+def run(options: StatusOptions) -> Report:
+    """Print what is there, and the next command."""
+    home = workspace.chosen(options.workspace)
+    console.say(f'Workspace: "{home.folder}"\n')
+    rows = [row for side in workspace.SIDES for row in _side(home, side)]
+    first, *more = _quality(home)
+    rows += [("model", _model(home)), ("result", _result(home)), ("how good it is", first)]
+    rows += [("", line) for line in more]
+    width = max(len(title) for title, _ in rows) + 2
+    console.say("\n".join(f"  {title:{width}}{text}" for title, text in rows))
+    step = home.next_step()
+    console.say(f"\nNext: {step.purpose}")
+    if step.words:
+        console.say(f"  {home.typed(step.words)}")
+    return StatusReport()
+
+
+def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
+    clip, faces = home.clip(side), home.faces(side)
+    yield f"{side} footage", clip.name if clip.exists() else NOTHING
+    count = sum(map(is_image, faces.iterdir())) if faces.is_dir() else 0
+    notes = [
+        *(["extract was interrupted: run it again to continue"] if _interrupted(faces) else []),
+        *(["sorted"] if count and (faces / workspace.SORTED).is_dir() else []),
+    ]
+    yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else NOTHING
+
+
+def _interrupted(faces: Path) -> bool:
+    """Whether the extraction of a video has not come to its end, as its journal tells."""
+    journal = faces / ".extract.jsonl"
+    if not journal.is_file():
+        return False
+    lines = journal.read_text(encoding="utf-8", errors="replace").splitlines()
+    records = [_record(line) for line in (*lines[:1], *lines[-3:])]
+    from_folder = any(not _header(record).get("bytes") for record in records[:1])
+    return not from_folder and all(record.get("item") != "*" for record in records)
+
+
+def _record(line: str) -> dict[str, object]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _header(record: dict[str, object]) -> dict[str, object]:
+    header = record.get("header")
+    return header if isinstance(header, dict) else {}
+
+
+def _model(home: Workspace) -> str:
+    state = model_folder.newest_state(home.model)
+    if not state:
+        return NOTHING
+    minutes = state.get("seconds", 0) / 60
+    return (
+        f"{state.get('model')}, iteration {state.get('iteration', 0):,}, {minutes:.0f} minutes of "
+        f"training, saved {_when(workspace.changed(home.model))}"
+    )
+
+
+def _result(home: Workspace) -> str:
+    made = workspace.changed(home.result)
+    if not made:
+        return NOTHING
+    older = ", older than the model" if made < workspace.changed(home.model) else ""
+    return f"{home.result.name}, {_when(made)}{older}"
+
+
+def _quality(home: Workspace) -> list[str]:
+    """Return what evaluate says of the result, in lines."""
+    if not workspace.changed(home.evaluation):
+        return [NOTHING]
+    try:
+        said = [str(line) for line in read_record(home.evaluation, "evaluation", 1)["verdict"]]
+    except (InputError, KeyError, TypeError) as problem:
+        return [f"{home.evaluation.name} cannot be read ({problem}); run evaluate again"]
+    older = workspace.changed(home.evaluation) < workspace.changed(home.result)
+    return [*(["of an earlier result:"] if older else []), *(said or [NOTHING])]
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")

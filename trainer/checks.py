@@ -1,0 +1,63 @@
+"""What is refused before a training asks anything or loads TensorFlow."""
+
+from pathlib import Path
+
+from models import model_folder
+from trainer.monitoring.stop_rule import StopRule
+from trainer.options import TrainOptions
+from utils.errors import InputError, ModelError, NothingToDo, UsageError
+from utils.lock import locked
+
+LOCK = ".train.lock"
+
+
+def check(options: TrainOptions) -> None:
+    """Refuse what could only fail after the start.
+
+    Raises
+    ------
+    InputError, ModelError, UsageError
+        If the model folder is none or in use, or options contradict it or make no sense.
+    NothingToDo
+        If the model has been trained as far as the flags say.
+    """
+    StopRule.parse(options.stop_when)
+    folder = options.model_dir
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f'"{folder}" is a file; --model-dir must be a folder')
+    if (folder / LOCK).exists():
+        with locked(folder / LOCK, in_use(folder)):
+            pass  # the one who held it is gone
+    state = model_folder.newest_state(folder)
+    if options.load_weights is not None:
+        if state:
+            raise not_new(folder, state.get("iteration"))
+        model_folder.check(options.load_weights, "--load-weights")
+    if state and not options.debug and _is_finished(options, state):
+        raise NothingToDo(
+            "the target is already reached: the model is at iteration "
+            f"{state['iteration']:,} after {state['seconds'] / 60:.0f} minutes; "
+            "set a higher one to train further"
+        )
+
+
+def in_use(model_dir: Path) -> ModelError:
+    """Return the error for a folder in which another process trains."""
+    return ModelError(
+        f'another training is running in "{model_dir}"; stop it, or use another --model-dir'
+    )
+
+
+def not_new(model_dir: Path, iteration: object) -> UsageError:
+    """Return the error for --load-weights where there is a model already."""
+    return UsageError(
+        f'--load-weights starts a new model, but "{model_dir}" holds one at iteration {iteration}; '
+        "leave the flag out, or use another --model-dir"
+    )
+
+
+def _is_finished(options: TrainOptions, state: dict[str, object]) -> bool:
+    iteration, seconds = state.get("iteration"), state.get("seconds")
+    if not isinstance(iteration, int) or not isinstance(seconds, (int, float)):
+        return False  # damaged; opening the model says so
+    return options.schedule.progress(iteration, seconds) == 1

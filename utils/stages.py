@@ -1,0 +1,187 @@
+"""The commands: where the code of each is, what it does, and how it is called. Only names are here.
+
+main.py imports what they name when it is needed.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Stage(NamedTuple):
+    """One subcommand: its options class (or a function of argv that returns one), its entry point.
+
+    Related small tools have names of two words, such as "video cut". What `check` names is called
+    with the options before anything is asked or heavy libraries are loaded; `examples` are what may
+    follow the name, with their meaning.
+    """
+
+    options: str
+    run: str
+    help: str
+    check: str | None = None
+    examples: Mapping[str, str] = MappingProxyType({})
+
+
+STAGES = {
+    "status": Stage(
+        "tools.options:StatusOptions",
+        "tools.status:run",
+        "say what is there in the workspace, and what to do next",
+        examples={"": "of the workspace here", "--workspace DIR": "of another one"},
+    ),
+    "run": Stage(
+        "tools.options:RunOptions",
+        "tools.run:run",
+        "go the whole way in the workspace, from two clips to the result",
+        examples={"--minutes 60": "with an hour of training, earlier runs included"},
+    ),
+    "extract": Stage(
+        "extractor.options:ExtractOptions",
+        "extractor.supervisor:run",
+        "find faces in footage and align them",
+        check="extractor.checks:check",
+        examples={
+            "src": "data_src.mp4 in the workspace, or beside you, gives data_src/aligned",
+            "dst": "the same for the footage to change",
+            "--input-dir clip.mp4 --output-dir faces": "without a workspace",
+        },
+    ),
+    "sort": Stage(
+        "sorter.options:SortOptions",
+        "sorter.sort:run",
+        "order faces so that bad ones group together",
+        check="sorter.checks:check",
+        examples={
+            "src --by hist": "similar colors next to each other",
+            "src --undo": "take it back",
+            "src --by blur --page faces.html": "sharpest first, and a page to look at",
+        },
+    ),
+    "train": Stage(
+        "trainer.options:for_arguments",
+        "trainer.train:run",
+        "train a model on the faces of two people",
+        check="trainer.checks:check",
+        examples={
+            "": "the faces in the workspace, into model; Ctrl-C saves and stops",
+            "--model Quick96 --target-minutes 60": "a new model for a CPU, for an hour",
+        },
+    ),
+    "convert": Stage(
+        "converters.options:ConvertOptions",
+        "converters.convert:run",
+        "swap src's face into dst's footage",
+        check="converters.checks:check",
+        examples={
+            "": "data_dst.mp4 in the workspace becomes result.mp4",
+            "--interactive": "choose the look in a window",
+            "--overwrite --mode seamless": "again, in another look",
+        },
+    ),
+    "verify": Stage(
+        "tools.options:VerifyOptions",
+        "tools.verify:run",
+        "check whether files are marked as synthetic, signed and unchanged",
+        examples={
+            "result.mp4": "what the file states of itself",
+        },
+    ),
+    "evaluate": Stage(
+        "tools.evaluate.options:EvaluateOptions",
+        "tools.evaluate.evaluate:run",
+        "measure the quality of a swap",
+        check="tools.evaluate.options:check",
+        examples={
+            "": "result.mp4 in the workspace",
+            "--every 5": "faster: every fifth frame",
+        },
+    ),
+    "weights": Stage(
+        "tools.options:WeightsOptions",
+        "tools.weights:run",
+        "download the weights of the face detection and recognition networks",
+    ),
+    "util export": Stage(
+        "tools.util.options:ExportOptions",
+        "tools.util.export:run",
+        "export a model's swap network as .keras or .onnx",
+    ),
+    "video extract": Stage(
+        "tools.video.options:ExtractFramesOptions",
+        "tools.video.extract:run",
+        "extract the frames of a video as images",
+    ),
+    "video make": Stage(
+        "tools.video.options:MakeOptions",
+        "tools.video.make:run",
+        "make a video from images, with exact timestamps and audio",
+    ),
+    "video cut": Stage(
+        "tools.video.options:CutOptions",
+        "tools.video.cut:run",
+        "cut a part out of a video, without re-encoding where possible",
+        examples={
+            "--input-file a.mp4 --output-file b.mp4 --from 0:10 --to 0:25": "fifteen seconds",
+        },
+    ),
+    "video denoise": Stage(
+        "tools.video.options:DenoiseOptions",
+        "tools.video.denoise:run",
+        "denoise a video or a folder of frames",
+    ),
+    "util import-dfl": Stage(
+        "tools.util.options:ImportOptions",
+        "tools.util.import_dfl:run",
+        "import faces extracted by DeepFaceLab",
+    ),
+    "util debug-pictures": Stage(
+        "tools.util.options:DebugPicturesOptions",
+        "tools.util.debug_pictures:run",
+        "draw the landmarks of all faces for inspection",
+    ),
+    "util recover-names": Stage(
+        "sorter.options:RecoverNamesOptions",
+        "sorter.sort:recover_names",
+        "restore the names that extract gave to faces",
+    ),
+    "util pack": Stage(
+        "tools.util.options:PackOptions",
+        "tools.util.pack:pack",
+        "pack a folder of faces into one file",
+    ),
+    "util unpack": Stage(
+        "tools.util.options:UnpackOptions",
+        "tools.util.pack:unpack",
+        "unpack a file written by util pack",
+    ),
+    "util save-metadata": Stage(
+        "tools.util.options:SaveMetadataOptions",
+        "tools.util.metadata:save",
+        "save face metadata before another program edits the images",
+    ),
+    "util restore-metadata": Stage(
+        "tools.util.options:RestoreMetadataOptions",
+        "tools.util.metadata:restore",
+        "restore saved face metadata into edited images",
+    ),
+}
+ALIASES = {"merge": "convert"}
+KINDS = {
+    "footage": "utils.video.footage:check",
+    "faces": "facelib.face_folder:check",
+    "model": "models.model_folder:check",
+    "network": "facelib.weights:check",
+}
+"""What checks the value of an option by its kind."""
+TOPICS = {
+    "models": "models:MODELS",
+    "modes": "converters:BLENDS",
+    "masks": "converters:MASKS",
+    "colors": "facelib.color_transfer:COLORS",
+    "sorting": "sorter:METHODS",
+    "detectors": "facelib.detectors:DETECTORS",
+    "landmarkers": "facelib.landmarkers:LANDMARKERS",
+    "recognizers": "facelib.recognizers:RECOGNIZERS",
+}
+"""What `help TOPIC` explains: the entries of a registry."""

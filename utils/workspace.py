@@ -1,0 +1,229 @@
+"""The workspace: the usual layout of a project, so that commands need no folders.
+
+    workspace/
+      data_src.mp4            footage of src, the face to put in: any video, or a folder of frames
+      data_dst.mp4            footage of dst, which is changed
+      data_src/aligned/       faces of src, by extract
+      data_dst/aligned/       faces of dst
+      model/                  by train
+      result.mp4              by convert
+      evaluation.json         by evaluate
+
+An option names its place in it, `opt(place="data_{side}/aligned")`; `fill` gives the options that
+no flag has set their places. `Workspace.next_step` says what to do next.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from utils import console, program
+from utils.errors import InputError, UsageError
+from utils.files import VIDEO_SUFFIXES, is_image
+from utils.options import Option, options_of
+
+NAME = "workspace"
+SIDES = {"src": "the face to put in", "dst": "the footage to change"}
+SORTED = ".sort"
+"""In a folder of faces that was sorted; the sort stage keeps its undo files there."""
+
+
+class NextStep(NamedTuple):
+    """What to do next: the words of a command, empty if there is none for it, and the purpose."""
+
+    words: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with the usual layout."""
+
+    folder: Path
+
+    def place(self, place: str, side: str | None = None) -> Path:
+        """Return the path of an option's place; one that ends in `.*` is footage."""
+        place = place.format(side=side)
+        stem = place.removesuffix(".*")
+        return self.folder / place if stem == place else self._footage(stem)
+
+    def clip(self, side: str) -> Path:
+        """Return the footage of src or dst, which may not exist yet."""
+        return self._footage(f"data_{side}")
+
+    def faces(self, side: str) -> Path:
+        """Return the folder of the faces of src or dst."""
+        return self.folder / f"data_{side}" / "aligned"
+
+    @property
+    def model(self) -> Path:
+        """The model's folder."""
+        return self.folder / "model"
+
+    @property
+    def result(self) -> Path:
+        """The converted video."""
+        return self.folder / "result.mp4"
+
+    @property
+    def evaluation(self) -> Path:
+        """What evaluate measured of the result."""
+        return self.folder / "evaluation.json"
+
+    def next_step(self) -> NextStep:
+        """Return what to do next, judged by what is there.
+
+        Raises
+        ------
+        UsageError
+            If there are several videos of one side.
+        """
+        for side, whose in SIDES.items():
+            if has_images(self.faces(side)):
+                continue
+            if self.clip(side).exists():
+                return NextStep(f"extract {side}", f"find the faces of {side}, {whose}")
+            return NextStep("", f'copy the clip of {side}, {whose}, to "{self.clip(side)}"')
+        if not (self.faces("src") / SORTED).exists():
+            return NextStep("sort src --by hist", "bad faces of src get next to each other")
+        trained, made, measured = map(changed, (self.model, self.result, self.evaluation))
+        if not trained:
+            return NextStep("train", "train a model on both")
+        if not made:
+            return NextStep("convert", "put the faces into the footage")
+        if made < trained:
+            return NextStep("convert --overwrite", "the model was trained on since the result")
+        if measured < made:
+            return NextStep("evaluate", "measure how good the result is")
+        return NextStep("train", "train on, if it is not good enough yet")
+
+    def typed(self, words: str) -> str:
+        """Return a command as it is to be typed here; in other folders it names the workspace."""
+        if find() != self:
+            spaced = " " in str(self.folder)
+            words += f' --workspace "{self.folder}"' if spaced else f" --workspace {self.folder}"
+        return program.command(words)
+
+    def _footage(self, stem: str) -> Path:
+        found = sorted(self.folder.glob(f"{stem}.*"))
+        videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES]
+        if len(videos) > 1:
+            names = " and ".join(path.name for path in videos)
+            raise UsageError(
+                f'"{self.folder}" holds {names}; move all but one of them away, or name the one to '
+                "use by a flag such as --input-dir"
+            )
+        if not videos and has_images(self.folder / stem):
+            return self.folder / stem
+        return videos[0] if videos else self.folder / f"{stem}.mp4"
+
+
+def find(start: Path | None = None) -> Workspace | None:
+    """Return the workspace in or beside a folder (the current one), or None."""
+    start = start or Path.cwd()
+    if not _has_layout(start) and (start / NAME).is_dir():
+        return Workspace(start / NAME)
+    return next((Workspace(each) for each in (start, *start.parents) if _has_layout(each)), None)
+
+
+def chosen(named: Path | None) -> Workspace:
+    """Return the workspace that --workspace names, or else the one that is here.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if named is not None and not named.is_dir():
+        raise InputError(f'there is no folder "{named}"; check the path after --workspace')
+    workspace = Workspace(named) if named is not None else find()
+    if workspace is None:
+        raise InputError(
+            "there is no workspace here: put data_src.mp4 and data_dst.mp4 into this folder or one "
+            f'called "{NAME}", or name theirs with --workspace'
+        )
+    return workspace
+
+
+def holding(path: Path) -> Workspace | None:
+    """Return the workspace in which a path has its usual place, or None."""
+    for depth in (1, 2):
+        if len(path.parents) >= depth:
+            workspace = Workspace(path.parents[depth - 1])
+            if _has_layout(workspace.folder) and path in _places(workspace):
+                return workspace
+    return None
+
+
+def _places(workspace: Workspace) -> Iterator[Path]:
+    for side in SIDES:
+        yield from (workspace.folder / f"data_{side}.mp4", workspace.faces(side))
+    yield from (workspace.model, workspace.result)
+
+
+def fill(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options given, and for folders that no flag names those of the workspace.
+
+    With all that are required given, there is no workspace, and optional ones keep their default.
+    Otherwise an optional place counts if it exists, or is a file, which can be made.
+
+    Raises
+    ------
+    UsageError
+        If one is missing and it is not said whose, src's or dst's; or there is no workspace.
+    """
+    filled = dict(given)
+    missing = [o for o in options_of(cls) if o.place and o.name not in given]
+    required = [option for option in missing if option.required]
+    if not required:
+        return filled
+    side = given.get("side")
+    if side is None:
+        _require_no_side(required)
+    workspace = _workspace_for(required, given.get("workspace"))
+    for option in missing:
+        path = workspace.place(str(option.place), side)
+        if option.required or path.suffix or path.exists():
+            filled[option.name] = path
+    return filled
+
+
+def _require_no_side(missing: list[Option]) -> None:
+    flags = [option.flag for option in missing if "{side}" in str(option.place)]
+    if flags:
+        raise UsageError(
+            f"src or dst? Say it after the command, or name the paths: {' and '.join(flags)}"
+        )
+
+
+def _workspace_for(missing: list[Option], named: Path | None) -> Workspace:
+    try:
+        workspace = chosen(named)
+    except InputError as problem:
+        if named is not None:
+            raise
+        flags = ", ".join(option.flag for option in missing)
+        raise UsageError(f"{problem}, or give {flags}") from None
+    if named is None:
+        console.say(f'Workspace: "{workspace.folder}"')
+    return workspace
+
+
+def has_images(folder: Path) -> bool:
+    """Whether a folder exists and holds an image."""
+    return folder.is_dir() and any(map(is_image, folder.iterdir()))
+
+
+def changed(path: Path) -> float:
+    """Return when a file, or the newest state in a model folder, was written; 0 if it is not."""
+    states = path.glob("generations/[0-9]*/state.json") if path.is_dir() else [path]
+    return max((state.stat().st_mtime for state in states if state.is_file()), default=0.0)
+
+
+def _has_layout(folder: Path) -> bool:
+    return any(
+        (folder / f"data_{side}").is_dir()
+        or any(path.suffix.lower() in VIDEO_SUFFIXES for path in folder.glob(f"data_{side}.*"))
+        for side in SIDES
+    )
