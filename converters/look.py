@@ -8,9 +8,10 @@ from typing import Any
 
 from converters import BLENDS, MASKS
 from facelib.color_transfer import COLORS
-from utils.errors import UsageError
+from utils.errors import InputError, UsageError
 from utils.files import write_bytes
 from utils.options import from_json, opt, options_of, to_json
+from utils.records import read_record
 
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
 HIST_MODES = tuple(name for name in BLENDS if name.startswith(("hist-match", "seamless-hist")))
@@ -200,11 +201,9 @@ def load_look(path: Path) -> dict[str, Any]:
         If the file is missing, is no look, or has settings that do not exist.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise UsageError(f'cannot read the settings "{path}": {problem}') from None
-    if not isinstance(values, dict):
-        raise UsageError(f'"{path}" holds no settings of convert')
+        values = read_record(path, "settings file", None)
+    except InputError as problem:
+        raise UsageError(str(problem)) from None
     look_from_json(values)
     return values
 

@@ -23,7 +23,8 @@ from trainer.monitoring.validation_log import ValidationLog
 from trainer.monitoring.verdict import outlook
 from utils.console import error, say
 from utils.errors import ExitStatus, UserError
-from utils.files import move_to_trash, read_record, trash_dir
+from utils.files import move_to_trash, trash_dir
+from utils.records import read_record
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSPACE = ROOT / "workspace"

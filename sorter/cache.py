@@ -5,7 +5,6 @@ changed image is measured again. The cache file is not trusted: one that is not 
 is ignored.
 """
 
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 from facelib.faceset import FaceInfo, fingerprint, try_each
 from sorter.features import FEATURES, Feature
 from utils import console, parallel, processes
-from utils.errors import UserError
+from utils.errors import InputError, UserError
 from utils.files import write_atomic
+from utils.records import read_arrays
 
 KEY = np.dtype("V16")
 
@@ -130,11 +130,10 @@ def _empty(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
 
 def _load(file: Path, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     try:
-        # a zip, whose checksums are verified; pickles are refused
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
-            keys, table = saved["keys"], saved["table"]
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, MemoryError):
+        saved = read_arrays(file, "cache of measurements")
+    except InputError:  # measured again
         return _empty(dtype)
+    keys, table = (saved.get(name, np.zeros(0)) for name in ("keys", "table"))
     if keys.dtype != KEY or table.dtype != dtype or keys.shape != table.shape or keys.ndim != 1:
         return _empty(dtype)
     return keys, table

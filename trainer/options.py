@@ -10,8 +10,8 @@ from facelib.color_transfer import COLORS
 from models import MODELS
 from trainer.schedule import Schedule
 from utils.errors import InputError
-from utils.files import read_record
 from utils.options import DeviceOptions, opt, options_of, to_json, with_defaults
+from utils.records import read_record
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
 # Not saved with the model: paths, and what concerns one run or one machine only.
@@ -354,7 +354,11 @@ def _peek(argv: Sequence[str]) -> argparse.Namespace:
 
 def saved_options(model_dir: Path) -> dict[str, Any] | None:
     """Return the newest readable options in a model folder; None when there are none."""
-    folders = [path for path in model_dir.glob("generations/*") if path.name.isdigit()]
+    folders = [
+        path
+        for path in model_dir.glob("generations/*")
+        if path.name.isascii() and path.name.isdecimal()
+    ]
     newest_first = sorted(folders, key=lambda path: (int(path.name), len(path.name)), reverse=True)
     for folder in newest_first:
         try:
@@ -368,11 +372,11 @@ def saved_options(model_dir: Path) -> dict[str, Any] | None:
 
 def _unknown_then(model: object) -> dict[str, Any]:
     """Return what a model of an earlier build has for options that were unknown to that build."""
-    if model not in MODELS.names:
+    if not isinstance(model, str) or model not in MODELS:
         return {}
     return {
         option.name: option.default
-        for option in options_of(_merged(str(model)))
+        for option in options_of(_merged(model))
         if option.name not in NOT_SAVED
     }
 

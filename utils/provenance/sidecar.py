@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from utils.errors import InputError
-from utils.files import read_record, write_json
+from utils.files import write_json
 from utils.provenance import certificate
 from utils.provenance.c2pa import FORMATS, Credential, Marker
 from utils.provenance.certificate import Identity
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, WHAT
+from utils.records import read_record
 
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, UnsupportedAlgorithm)
 
