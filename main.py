@@ -203,7 +203,7 @@ def _dispatch(argv: list[str]) -> int:
     text = str(report)
     if text:
         console.say(text)
-    done = report.status is ExitStatus.DONE
+    done = report.status == ExitStatus.DONE
     console.say("Done." if done else "Done, but not everything worked.")
     return report.status
 

@@ -172,15 +172,20 @@ class Report:
         Headings and the names they apply to, such as {"frames without a face": ["0007.png"]}.
     failures : list of str
         One sentence per failed item.
+    verdict : int
+        Exit status of a stage that tells more by it than that something failed; 0 for others.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    verdict: int = 0
 
     @property
-    def status(self) -> ExitStatus:
-        """DONE, or FAILED if there are failures."""
+    def status(self) -> int:
+        """The verdict if there is one, else FAILED if there are failures, else DONE."""
+        if self.verdict:
+            return self.verdict
         return ExitStatus.FAILED if self.failures else ExitStatus.DONE
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ Raise them with a full sentence: `InputError(f'no image found in "{path}"; extra
 """
 
 import errno
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 
 class ExitStatus(IntEnum):
@@ -21,6 +21,15 @@ class ExitStatus(IntEnum):
     FAILED = 1
     USAGE = 2
     INTERRUPTED = 130
+
+
+class Verdict(IntFlag):
+    """Exit statuses of `verify`: the sum of what is true of one of the files at least."""
+
+    GOOD = 0
+    NOT_MARKED = 8
+    CHANGED = 16
+    SIGNER_UNKNOWN = 32
 
 
 class UserError(Exception):
