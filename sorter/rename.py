@@ -12,6 +12,7 @@ for one in the trash beside the folder.
 
 import errno
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,7 @@ PLAN = "plan.json"
 TRASH = ":trash"
 GATHER, HAND_OUT = "gather", "hand out"
 UNDOABLE = 10  # sorts
+LONGEST_NAME = 255  # bytes, in all common file systems
 UNDO_FILE = re.compile(r"undo-([0-9]{6}|[1-9][0-9]{6,8})\.json")
 
 Moves = list[tuple[str, str, str]]  # old place, interim name, new place
@@ -246,7 +248,9 @@ def _plain(name: str) -> bool:
 
     The sorter's own folder and the journal of `extract` have hidden names.
     """
-    return bool(name) and not name.startswith(".") and Path(name).name == name and "\0" not in name
+    if not name or name.startswith(".") or "\0" in name or Path(name).name != name:
+        return False
+    return len(os.fsencode(name)) <= LONGEST_NAME
 
 
 def _undo_file(folder: Path, number: int) -> Path:

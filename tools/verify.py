@@ -82,11 +82,14 @@ def examine(path: Path) -> Examined:
         pass
     inside = read_credential(path)
     credential = inside or read_sidecar(path)
-    stated, damage = _mark(path)
+    stated, extra, damage = _content(path)
     lines = [f"its tags state: {_describe(stated)}" if stated else "its tags state nothing"]
     if credential and credential.source_type:
         lines.append(f"the signed statement says: {_describe(credential.source_type)}")
     lines += _integrity(path, credential, damage, covers_all=inside is None)
+    if extra:
+        start = path.stat().st_size - extra
+        lines.append(f"{extra} bytes follow the end of its content, from byte {start} on")
     if credential:
         where = "" if inside else f" in {quoted(sidecar_of(path).name)}"
         lines.append(f"it is signed{where} by {_signer(credential)}")
@@ -98,14 +101,16 @@ def examine(path: Path) -> Examined:
     return Examined(lines, {part: what for part, what in problems.items() if what})
 
 
-def _mark(path: Path) -> tuple[str | None, str]:
-    """Return what the tags state, and what is wrong with a file that cannot be read."""
+def _content(path: Path) -> tuple[str | None, int, str]:
+    """Return what the tags state, how many bytes follow the content, and what damage there is."""
     if FORMATS.get(path.suffix.lower(), "").startswith("image/") and media_type(path) is None:
-        return None, "neither a PNG nor a JPEG, whatever its name says"
+        return None, 0, "neither a PNG nor a JPEG, whatever its name says"
+    stated = None
     try:
-        return read_mark(path), ""
+        stated = read_mark(path)
+        return stated, after_end(path), ""
     except InputError as problem:
-        return None, str(problem)
+        return stated, 0, str(problem)
 
 
 def _integrity(
@@ -119,10 +124,6 @@ def _integrity(
     else:
         reasons = [*map(quoted, credential.problems), *([damage] if damage else [])]
         yield f"INVALID: {', '.join(reasons) or 'the signature is wrong'}"
-    extra = 0 if damage else after_end(path)
-    if extra:
-        start = path.stat().st_size - extra
-        yield f"{extra} bytes follow the end of its content, from byte {start} on"
 
 
 def _coverage(path: Path, covers_all: bool) -> str:
