@@ -89,7 +89,7 @@ def opened(folder: Path, header: Header, source: Path, *, overwrite: bool) -> It
         If the output folder belongs to another extraction and `overwrite` is not set, or one is
         running there.
     """
-    path = folder / JOURNAL
+    path = no_link(folder / JOURNAL)
     if folder.exists() and not folder.is_dir():
         raise InputError(f'"{folder}" is a file; --output-dir must be a folder')
     if folder == source:

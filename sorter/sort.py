@@ -115,7 +115,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
     except Timeout:
         raise InputError(f'another sort of "{folder}" is running; wait until it ends') from None
     try:
-        remove_leftovers(state, ours=True)
+        remove_leftovers(state)
         remove_leftovers(trash_dir(folder))
         yield
     finally:

@@ -35,11 +35,6 @@ VIDEO_SUFFIXES = frozenset({
 TEMPORARY = ".faceswap-tmp-"
 """What the names of incomplete files and folders begin with; nothing else is called that."""
 
-EARLIER_TEMPORARY = re.compile(
-    r"\.(\..{1,39}\.[0-9a-f]{8}|.{1,40}\.(?=\d*[a-f])[0-9a-f]{8})\.\w+", re.DOTALL
-)
-"""What incomplete files were called before, and a user's `.notes.20261129.txt` is not."""
-
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key under which "frame9" comes before "frame10"."""
@@ -99,24 +94,19 @@ def write_result(path: Path) -> Iterator[Path]:
         yield temporary
 
 
-def remove_leftovers(folder: Path, *, ours: bool = False) -> None:
-    """Remove the incomplete files of killed writers from a folder, if it exists.
-
-    Parameters
-    ----------
-    ours : bool
-        Whether the folder belongs to this program, and users keep nothing there; then names of
-        earlier versions are recognized too.
-    """
+def remove_leftovers(folder: Path) -> None:
+    """Remove the incomplete files of killed writers from a folder, if it exists."""
     if folder.is_dir():
-        remove_incomplete(folder.iterdir(), ours=ours)
+        remove_incomplete(folder.iterdir())
 
 
-def remove_incomplete(paths: Iterable[Path], *, ours: bool = False) -> None:
-    """Remove those of some files that killed writers left incomplete, see `remove_leftovers`."""
+def remove_incomplete(paths: Iterable[Path]) -> None:
+    """Remove those of some files that killed writers left incomplete, and no others.
+
+    Other hidden files are the user's, in the folders of this program too.
+    """
     for path in paths:
-        earlier = ours and EARLIER_TEMPORARY.fullmatch(path.name)
-        if path.name.startswith(TEMPORARY) or earlier:
+        if path.name.startswith(TEMPORARY):
             with suppress(OSError):  # gone already, or in a folder that cannot be written
                 if stat.S_ISREG(path.lstat().st_mode) and _abandoned(path):
                     path.unlink()

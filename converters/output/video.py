@@ -72,7 +72,7 @@ class VideoOutput(Output):
 
     def _open_journal(self, header: dict[str, object], overwrite: bool) -> Manifest:
         manifest = Manifest(self._folder / JOURNAL, header, _check)
-        remove_leftovers(self._folder, ours=True)
+        remove_leftovers(self._folder)
         if not manifest.continues and self._shown():
             if not manifest.path.exists():
                 raise InputError(
