@@ -28,6 +28,8 @@ MEGABYTES = 1000
 RESERVED = 8 << 30
 """Bytes of address space: beyond them the machine itself is protected."""
 SHOWN = 400
+KEEP = "FUZZ_KEEP"
+"""Environment variable: a folder, not of the repository, for the inputs that made a reader fail."""
 OPENED_TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = {
     "os.mkdir": 1, "os.remove": 1, "os.rmdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2,
@@ -148,6 +150,8 @@ def main(module, kind, seed, first, end, samples, folder):
         began = time.monotonic()
         fault, refused, taken = watch.fault(kind.read, place)
         seconds = time.monotonic() - began
+        if fault and KEEP in os.environ:
+            shutil.copytree(place, Path(os.environ[KEEP], f"{kind.name} {seed} {number}"))
         facts = {"fault": fault, "refused": refused, "seconds": seconds, "megabytes": taken}
         reports.write(json.dumps({"ended": number, **facts}) + "\n")
         if taken > MEGABYTES:

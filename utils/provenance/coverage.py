@@ -4,19 +4,19 @@ C2PA leaves out the block that holds the statement itself. In a PNG or JPEG that
 or MOV it may also leave out boxes that hold neither images nor sound.
 """
 
-import os
 import re
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from utils.provenance.mark import JPEG_START, SIGNATURE, chunks, segments
+from utils.video.boxes import top_level
 
 STATEMENT_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 """Type of the `uuid` box that holds the statement: C2PA specification, A.5.1."""
-WITHOUT_CONTENT = ("/uuid", "/ftyp", "/mfra", "/free", "/skip")
-"""Boxes that a signature may leave out: the statement, the list of types, an index, padding."""
+WITHOUT_CONTENT = (b"ftyp", b"mfra", b"free", b"skip")
+"""Boxes that a signature may leave out, besides the statement: types, an index, padding."""
 LATE_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 END_OF_IMAGE = 0xD9
 
@@ -85,7 +85,8 @@ def chosen_gaps(path: Path, assertions: Mapping[str, Any]) -> list[str]:
     for label, facts in assertions.items():
         if label.startswith("c2pa.hash.bmff"):
             paths = [str(gap["xpath"]) for gap in facts.get("exclusions") or ()]
-            gaps += [where for where in paths if where not in WITHOUT_CONTENT]
+            usual = {"/uuid", *(f"/{kind.decode()}" for kind in WITHOUT_CONTENT)}
+            gaps += [where for where in paths if where not in usual]
         elif label.startswith("c2pa.hash.data"):
             blocks = _statement_blocks(path)
             for gap in facts.get("exclusions") or ():
@@ -131,27 +132,12 @@ def _end_of_jpeg(data: bytes) -> int:
 
 
 def _boxes_of(path: Path) -> list[Part]:
+    """Return the boxes of an MP4 or MOV at the top level; none for other files."""
+    parts = []
     with path.open("rb") as file:
-        if file.read(8)[4:] != b"ftyp":
-            return []
-        return list(_boxes(file))
-
-
-def _boxes(file: BinaryIO) -> Iterator[Part]:
-    """Yield the boxes at the top level: ISO 14496-12, 4.2."""
-    end = file.seek(0, os.SEEK_END)
-    start = 0
-    while start + 8 <= end:
-        file.seek(start)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        if size == 1:
-            size = int.from_bytes(file.read(8))
-        elif size == 0:
-            size = end - start
-        if not 8 <= size <= end - start:
-            return
-        name = kind.decode("latin-1")
-        left_out = f"/{name}" in WITHOUT_CONTENT and name != "uuid"
-        statement = name == "uuid" and file.read(16) == STATEMENT_BOX
-        yield Part(name, start, size, not (left_out or statement))
-        start += size
+        for box in top_level(path):
+            file.seek(box.start + box.header)
+            statement = box.kind == b"uuid" and file.read(16) == STATEMENT_BOX
+            covered = not statement and box.kind not in WITHOUT_CONTENT
+            parts.append(Part(box.kind.decode("latin-1"), box.start, box.size, covered))
+    return parts

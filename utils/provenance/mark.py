@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import av
 
 from utils.errors import InputError
+from utils.video.demux import open_input
 
 DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -120,10 +121,7 @@ def read_mark(path: Path) -> str | None:
 
 
 def _mark_in_video(path: Path) -> str | None:
-    options = {"protocol_whitelist": "file"}
-    with av.open(
-        str(path.absolute()), container_options=options, metadata_errors="replace"
-    ) as container:
+    with open_input(path) as container:
         # Matroska writes its keys in upper case
         tags = {key.lower(): value for key, value in container.metadata.items()}
     for key in ("digitalsourcetype", "comment"):
