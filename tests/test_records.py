@@ -285,7 +285,7 @@ def test_a_damaged_generation_is_skipped(tmp_path, state, capsys):
 
 
 def with_right_sums(generation):
-    """Let the checksums fit, as somebody would who made a generation up."""
+    """Let the checksums fit, as in a generation that was made up."""
     sums = {p.name: checkpoint._checksum(p) for p in generation.iterdir()}
     (generation / "checksums.json").write_text(json.dumps(sums))
 

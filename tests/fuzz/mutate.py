@@ -12,7 +12,7 @@ NUMBERS = (0, 1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31, 2
 VALUES = (
     None, True, 0, -1, 1.5, 10**400, -(2**63), 1e308, float("nan"), float("inf"), "", "x" * 300,
     "../../outside", "/outside", "C:\\outside", ".sort", "\0", "\n\x1b[2J", "\u202e", "\ud800",
-    "1e999999", "1/0", "9" * 5000, "~nobody", [], {}, [[[]]], {"a": {"b": [1]}}, [0] * 100,
+    "1e999999", "1/0", "9" * 5000, "~unknown", [], {}, [[[]]], {"a": {"b": [1]}}, [0] * 100,
 )  # fmt: skip
 NAMES = ("../outside.png", "/outside.png", "a/b.png", "\\x.png", "", ".png", "x" * 300 + ".png",
          ".sort", "²", "é" * 120 + ".png", "con.png", "a\nb.png", "a\0b.png")  # fmt: skip

@@ -21,7 +21,7 @@ LATE_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 END_OF_IMAGE = 0xD9
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """A part of a file: a chunk, segment or box.
 
     Attributes
@@ -40,7 +40,7 @@ class Part(NamedTuple):
     covered: bool
 
 
-def uncovered(path: Path) -> list[Part]:
+def uncovered(path: Path) -> list[FilePart]:
     """Return the boxes of an MP4 or MOV that no signature covers; none for other files."""
     return [part for part in _boxes_of(path) if not part.covered]
 
@@ -108,14 +108,14 @@ def _statement_blocks(path: Path) -> list[tuple[int, int]]:
     return blocks
 
 
-def _image_parts(data: bytes) -> Iterator[Part]:
+def _image_parts(data: bytes) -> Iterator[FilePart]:
     """Yield the chunks of a PNG or the segments of a JPEG."""
     if data.startswith(SIGNATURE):
         at, parts = len(SIGNATURE), ((chunk[4:8], chunk) for _, _, chunk in chunks(data))
     else:
         at, parts = len(JPEG_START), ((segment[:2], segment) for _, segment in segments(data))
     for kind, part in parts:
-        yield Part(kind.decode("latin-1"), at, len(part), kind not in (b"caBX", b"\xff\xeb"))
+        yield FilePart(kind.decode("latin-1"), at, len(part), kind not in (b"caBX", b"\xff\xeb"))
         at += len(part)
 
 
@@ -131,7 +131,7 @@ def _end_of_jpeg(data: bytes) -> int:
     return len(data)
 
 
-def _boxes_of(path: Path) -> list[Part]:
+def _boxes_of(path: Path) -> list[FilePart]:
     """Return the boxes of an MP4 or MOV at the top level; none for other files."""
     parts = []
     with path.open("rb") as file:
@@ -139,5 +139,5 @@ def _boxes_of(path: Path) -> list[Part]:
             file.seek(box.start + box.header)
             statement = box.kind == b"uuid" and file.read(16) == STATEMENT_BOX
             covered = not statement and box.kind not in WITHOUT_CONTENT
-            parts.append(Part(box.kind.decode("latin-1"), box.start, box.size, covered))
+            parts.append(FilePart(box.kind.decode("latin-1"), box.start, box.size, covered))
     return parts

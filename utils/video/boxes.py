@@ -16,7 +16,7 @@ CONTAINERS = frozenset({
 DEEPEST = 10
 
 
-class Box(NamedTuple):
+class FileBox(NamedTuple):
     """A box.
 
     Attributes
@@ -35,7 +35,7 @@ class Box(NamedTuple):
     header: int
 
 
-def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
+def boxes(file: BinaryIO, start: int, end: int) -> Iterator[FileBox]:
     """Yield the boxes of a part of a file; the last one may be cut off."""
     while start + 8 <= end:
         file.seek(start)
@@ -47,11 +47,11 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
             size = end - start
         if size < header:
             return
-        yield Box(head[4:8], start, min(size, end - start), header)
+        yield FileBox(head[4:8], start, min(size, end - start), header)
         start += size
 
 
-def top_level(path: Path) -> list[Box]:
+def top_level(path: Path) -> list[FileBox]:
     """Return the boxes of an MP4 or MOV at the top level; none for other files."""
     with path.open("rb") as file:
         return list(_top_level(file))
@@ -77,13 +77,13 @@ def check_tables(path: Path) -> None:
                 raise InputError(f'"{path}" is damaged: a table in it claims more than it holds')
 
 
-def _top_level(file: BinaryIO) -> Iterator[Box]:
+def _top_level(file: BinaryIO) -> Iterator[FileBox]:
     end = file.seek(0, os.SEEK_END)
     file.seek(4)
     return boxes(file, 0, end) if file.read(4) in FIRST else iter(())
 
 
-def _nested(file: BinaryIO, found: list[Box], depth: int) -> Iterator[Box]:
+def _nested(file: BinaryIO, found: list[FileBox], depth: int) -> Iterator[FileBox]:
     """Yield boxes and all that they contain."""
     for box in found:
         yield box
