@@ -26,7 +26,7 @@ class Look:
     mode: str = opt(
         "overlay",
         help="how to blend the face into the frame; see main.py help modes",
-        choices=BLENDS.names,
+        choices=BLENDS.about,
         group="Look",
         ask=True,
     )
@@ -42,8 +42,8 @@ class Look:
         True,
         help="hist-match modes: measure colors inside the mask only",
         group="Look",
-        ask=True,
         when={"mode": HIST_MODES},
+        seldom=True,
     )
     hist_match_threshold: int = opt(
         255,
@@ -51,15 +51,15 @@ class Look:
         low=0,
         high=255,
         group="Look",
-        ask=True,
         when={"mode": HIST_MODES},
+        seldom=True,
     )
     mask_type: str = opt(
         "predicted",
         help="where the mask comes from; see main.py help masks",
-        choices=MASKS.names,
+        choices=MASKS.about,
         group="Look",
-        ask=True,
+        seldom=True,
     )
     erode_modifier: int = opt(
         0,
@@ -67,8 +67,8 @@ class Look:
         low=-200,
         high=200,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     blur_modifier: int = opt(
         0,
@@ -76,8 +76,8 @@ class Look:
         low=-200,
         high=200,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     seamless_erode_modifier: int = opt(
         0,
@@ -85,8 +85,8 @@ class Look:
         low=-100,
         high=100,
         group="Look",
-        ask=True,
         when={"mode": SEAMLESS_MODES},
+        seldom=True,
     )
     face_scale: int = opt(
         0,
@@ -94,12 +94,12 @@ class Look:
         low=-50,
         high=50,
         group="Look",
-        ask=True,
+        seldom=True,
     )
     color_transfer: str = opt(
         "none",
         help="match the face's colors to the footage before blending; see main.py help colors",
-        choices=("none", *COLORS.names),
+        choices={"none": "leave the colors as they are"} | COLORS.about,
         group="Look",
         ask=True,
         when={"mode": SHOWN_MODES},
@@ -117,8 +117,8 @@ class Look:
         low=0,
         high=100,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     sharpen: int = opt(
         0,
@@ -126,8 +126,8 @@ class Look:
         low=-100,
         high=100,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     motion_blur: int = opt(
         0,
@@ -135,8 +135,8 @@ class Look:
         low=0,
         high=200,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     color_degrade: int = opt(
         0,
@@ -144,15 +144,15 @@ class Look:
         low=0,
         high=100,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     alpha: bool = opt(
         False,
         help="write the faces as a layer with an alpha channel, for compositing",
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
 
 
@@ -185,6 +185,11 @@ def fingerprint(look: Look) -> str:
 def settings_file(output: Path) -> Path:
     """Return where the look of a result is kept: beside it."""
     return output.with_name(output.name + "_convert.json")
+
+
+def session_path(output: Path) -> Path:
+    """Return the path of the session file of an output."""
+    return output.with_name(output.name + ".session.json")
 
 
 def save_look(path: Path, look: Look) -> None:

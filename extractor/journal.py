@@ -20,6 +20,7 @@ from extractor.options import ExtractOptions
 from extractor.review import FaceSummary
 from facelib.faceset import FaceInfo, Faceset
 from facelib.types import Face, Rect
+from utils.console import one_line
 from utils.errors import InputError
 from utils.files import Manifest, move_to_trash, no_link, remove_leftovers
 from utils.lock import locked_folder
@@ -125,7 +126,7 @@ def _check(folder: Path, path: Path, header: Header) -> None:
             )
         return
     changed = [
-        f"{name} is now {header.get(name)}, it was {old.get(name)}"
+        one_line(f"{name} is now {header.get(name)}, it was {old.get(name)}")
         for name in {**old, **header}
         if header.get(name) != old.get(name)
     ]

@@ -323,7 +323,7 @@ def _open(path: Path) -> Generation:
         if int(state["version"]) > VERSION:
             raise ModelError(
                 f'"{path}" was made by a newer version of this program; update it. '
-                f"Expected: format {VERSION}. Received: {state['version']}"
+                f"Expected: format {VERSION}. Received: {console.one_line(str(state['version']))}"
             )
     sums = read_record(path / "checksums.json", "list of checksums", None)
     for name in FILES:

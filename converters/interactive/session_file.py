@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters.look import Look, look_from_json, look_to_json
+from converters.look import Look, look_from_json, look_to_json, session_path
 from converters.look_timeline import LookTimeline
 from utils import console
 from utils.errors import InputError, UsageError
@@ -64,11 +64,6 @@ class SessionFile:
         return cls(path, use_session and path.is_file())
 
 
-def session_path(output: Path) -> Path:
-    """Return the path of the session file of an output."""
-    return output.with_name(output.name + ".session.json")
-
-
 def save(path: Path, session: SavedSession, footage: str, names: Sequence[str]) -> None:
     """Write a session; `footage` is the name of the footage, `names` are those of its frames."""
     looks = {
@@ -100,7 +95,7 @@ def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> Sa
     record = _read(path)
     if record.get("footage") != footage:
         raise InputError(
-            f'the session "{path}" is for the footage "{record.get("footage")}", not for '
+            f'the session "{path}" is for the footage {console.quoted(record.get("footage"))}, not for '
             f'"{footage}"; use --no-use-session, another --output-dir, or move it away'
         )
     looks = record.get("looks")

@@ -14,6 +14,7 @@ from PIL import Image
 from support import deepfacelab
 from support.clips import make_clip
 from support.synthetic import make_faceset
+from trainer.monitoring.validation_log import ValidationLog
 
 from converters.interactive import session_file
 from converters.look import Look, load_look, save_look
@@ -23,7 +24,7 @@ from converters.output.journal import Journal, RunIdentity
 from converters.output.naming import was_named
 from converters.output.parts import PartRecord
 from extractor import journal
-from facelib import held_out
+from facelib import held_out, people
 from facelib.faceinfo import to_json
 from facelib.faceset import Faceset, fingerprint, read_face
 from fuzz.campaign import ReaderKind
@@ -36,7 +37,6 @@ from tools.evaluate import conversion_log
 from tools.util import import_dfl, metadata, pack
 from tools.util.options import ImportOptions, PackOptions, RestoreMetadataOptions, UnpackOptions
 from tools.video import extract
-from trainer.monitoring.validation_log import ValidationLog
 from trainer.options import for_arguments, saved_options
 from utils import images, options
 from utils.errors import UserError
@@ -349,6 +349,9 @@ def model_samples(folder):
                 keep=None,
             )
         write_held_out(place)
+        vectors = np.eye(2, people.LENGTH, dtype=np.float32)
+        known = (people.Person(vector, 9, frozenset({"ab"})) for vector in vectors)
+        people.write_people(place, people.People(*known))
 
 
 def mend_sums(folder, rng):
@@ -369,6 +372,7 @@ def read_models(folder):
     each(
         (read_newest, folder),
         (held_out.of_model, folder),
+        (people.read_people, folder),
         (lambda: options.resolve(for_arguments(argv), given, saved_options(folder)),),
     )
 
