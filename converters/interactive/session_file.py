@@ -95,8 +95,8 @@ def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> Sa
     record = _read(path)
     if record.get("footage") != footage:
         raise InputError(
-            f'the session "{path}" is for the footage {console.quoted(record.get("footage"))}, not for '
-            f'"{footage}"; use --no-use-session, another --output-dir, or move it away'
+            f'the session "{path}" is for the footage {console.quoted(record.get("footage"))}, '
+            f'not for "{footage}"; use --no-use-session, another --output-dir, or move it away'
         )
     looks = record.get("looks")
     if not isinstance(looks, dict) or not looks:

@@ -14,7 +14,6 @@ from PIL import Image
 from support import deepfacelab
 from support.clips import make_clip
 from support.synthetic import make_faceset
-from trainer.monitoring.validation_log import ValidationLog
 
 from converters.interactive import session_file
 from converters.look import Look, load_look, save_look
@@ -27,6 +26,7 @@ from extractor import journal
 from facelib import held_out, people
 from facelib.faceinfo import to_json
 from facelib.faceset import Faceset, fingerprint, read_face
+from facelib.validation_log import ValidationLog
 from fuzz.campaign import ReaderKind
 from models import checkpoint
 from sorter import METHODS, cache, rename
