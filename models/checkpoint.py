@@ -328,7 +328,8 @@ def _open(path: Path) -> Generation:
     sums = read_record(path / "checksums.json", "list of checksums", None)
     for name in FILES:
         with reading(path / name, "file"):
-            if _checksum(path / name) != sums.get(name):
+            found = _checksum(path / name)
+            if sums.get(name, found) != found:
                 raise InputError(f"{name} has changed since it was saved")
     values = read_record(path / "options.json", "training options", None)
     generation = Generation(path, state, values)

@@ -229,7 +229,7 @@ def _read_plan(file: Path) -> tuple[str, Moves, int | None]:
         moves = [(str(old), str(interim), str(new)) for old, interim, new in plan["moves"]]
         phase, undoes = plan["phase"], plan["undoes"]
         valid = plan["version"] == 1 and phase in (GATHER, HAND_OUT)
-        valid = valid and (undoes is None or type(undoes) is int)
+        valid = valid and (undoes is None or (type(undoes) is int and 0 < undoes < 10**9))
         valid = valid and len({mid for _, mid, _ in moves}) == len(moves)
         if not valid or not all(_safe(a) and _plain(mid) and _safe(b) for a, mid, b in moves):
             raise ValueError(plan)

@@ -133,7 +133,13 @@ class VideoOutput(Output):
 
         What else is in the folder is the user's, and stays.
         """
-        found = [path for path in self._shown() if path.name == JOURNAL or PART.match(path.name)]
+        suffix = self._encoder.kind.containers[0]
+        earlier = re.compile(rf"\.[0-9]{{6}}(_mask)?\.[0-9a-f]{{8}}\.{suffix}")  # version 0.1.0
+        found = [
+            path
+            for path in self._folder.iterdir()
+            if path.name == JOURNAL or PART.fullmatch(path.name) or earlier.fullmatch(path.name)
+        ]
         for path in sorted(found, key=lambda path: path.name == JOURNAL):
             path.unlink()
         with suppress(OSError):  # not empty
