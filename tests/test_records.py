@@ -331,6 +331,15 @@ def test_a_made_up_plan_moves_nothing_to_where_no_face_belongs(tmp_path, target)
         assert json.loads(plan.read_text()) == content
 
 
+@pytest.mark.parametrize("number", [10**200, -1, 0, True, "1", 1.5])
+def test_a_plan_that_undoes_no_sort_is_refused(tmp_path, number):
+    (tmp_path / ".sort").mkdir()
+    plan = {"version": 1, "phase": "gather", "undoes": number, "moves": []}
+    (tmp_path / ".sort" / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(InputError, match="is not the plan of an interrupted sort"):
+        rename.finish_interrupted(tmp_path)
+
+
 def test_a_video_whose_times_are_endless_numbers_is_refused_at_once(tmp_path):
     write_footage(tmp_path, 2)
     facts = {"version": 1, "tick": "1/25", "rate": "25", "whole": True}
