@@ -35,6 +35,7 @@ from trainer.options import saved_options
 from utils import records
 from utils.errors import InputError, UserError
 from utils.provenance.sidecar import read_sidecar, sidecar_of
+from utils.video import timecode
 from utils.video.io import open_source
 from utils.video.timestamps import Timestamps
 
@@ -93,6 +94,12 @@ def test_exact_numbers_are_read_and_endless_ones_are_not():
         assert records.fraction(value) == Fraction(str(value))
     for value in ("1e999999999", "9" * 100, "1/0", None, True, [], "", float("nan")):
         assert not records.holds(records.fraction, value)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "9" * 5000 + "s", "1:" + "0" * 50])
+def test_an_endless_time_is_no_time(text):
+    with pytest.raises(UserError, match="--from: Expected a frame number"):
+        timecode.position(text, "--from")
 
 
 # ----------------------------------------------------------------------------------------- journals
