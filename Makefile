@@ -14,7 +14,7 @@ SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo modes test check test-slow faults bench install weights clean-workspace
+.PHONY: help demo modes test check test-slow faults fuzz bench install weights clean-workspace
 
 help:
 	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
@@ -23,6 +23,7 @@ help:
 	@echo "make check              lint and types only"
 	@echo "make test-slow          the tests that take minutes (50 kills of a training, ...)"
 	@echo "make faults             break every stage in every way and look whether anything is lost"
+	@echo "make fuzz               send damaged and made-up files to every reader"
 	@echo "make bench              throughput and memory of every stage beside a plain baseline"
 	@echo "make install weights    only the environment, only the networks' weights"
 
@@ -48,6 +49,10 @@ test-slow: install weights
 # Kills, crash points, full disks, closed pipes and signals in every stage; 20 minutes at most.
 faults: install weights
 	$(PY) tests/faults
+
+# 10,000 damaged files of each kind, in processes with limits of time and memory; 20 minutes at most.
+fuzz: install weights
+	$(PY) tests/fuzz
 
 # Not among them: detectors, landmarks and people need the demo's clips (`python -m scripts.fetch_clips`),
 # extract_memory takes ten minutes and learning hours; original_step is a part of training_step.

@@ -8,9 +8,10 @@ from typing import Any
 
 from converters import BLENDS, MASKS
 from facelib.color_transfer import COLORS
-from utils.errors import UsageError
-from utils.files import RESTORE, write_bytes
+from utils.errors import InputError, UsageError
+from utils.files import write_bytes
 from utils.options import from_json, opt, options_of, to_json
+from utils.records import read_record
 
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
 HIST_MODES = tuple(name for name in BLENDS if name.startswith(("hist-match", "seamless-hist")))
@@ -205,16 +206,10 @@ def load_look(path: Path) -> dict[str, Any]:
         If the file is missing, is no look, or has settings that do not exist.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise UsageError(
-            f'cannot read the settings "{path}": {problem.strerror}; convert writes them beside '
-            "a result, as <result>_convert.json"
-        ) from None
-    except ValueError as problem:
-        raise UsageError(f'cannot read the settings "{path}": {problem}; {RESTORE}') from None
-    if not isinstance(values, dict):
-        raise UsageError(f'"{path}" holds no settings of convert')
+        values = read_record(path, "settings file", None)
+    except InputError as problem:
+        hint = "" if path.exists() else "; convert writes it beside a result, as *_convert.json"
+        raise UsageError(f"{problem}{hint}") from None
     look_from_json(values)
     return values
 

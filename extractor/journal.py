@@ -10,20 +10,23 @@ same source, whatever their names are by now, and their debug images. Nothing el
 """
 
 import hashlib
-import json
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from extractor.checks import check_output_dir
 from extractor.options import ExtractOptions, debug_dir
 from extractor.review import FaceSummary
 from facelib.faceset import FaceInfo, Faceset
 from facelib.types import Face, Rect
+from utils.console import one_line
 from utils.errors import InputError
-from utils.files import Manifest, move_to_trash, remove_leftovers
+from utils.files import Manifest, move_to_trash, no_link, remove_leftovers
 from utils.lock import locked_folder
 from utils.options import to_json
+from utils.records import read_lines
 from utils.video.source import FrameSource
 
 JOURNAL, LOCK = ".extract.jsonl", ".extract.lock"
@@ -83,7 +86,7 @@ def opened(folder: Path, header: Header, source: Path, *, overwrite: bool) -> It
         If the output folder belongs to another extraction and `overwrite` is not set, or one is
         running there.
     """
-    path = folder / JOURNAL
+    path = no_link(folder / JOURNAL)
     check_output_dir(folder, source)
     with locked_folder(folder, LOCK, "extract"):
         if overwrite:
@@ -91,8 +94,8 @@ def opened(folder: Path, header: Header, source: Path, *, overwrite: bool) -> It
         else:
             _check(folder, path, header)
         for each in (folder, debug_dir(folder)):
-            remove_leftovers(each, ours=True)
-        with Manifest(path, header) as manifest:
+            remove_leftovers(each)
+        with Manifest(path, header, _faces) as manifest:
             yield manifest
 
 
@@ -113,7 +116,7 @@ def _check(folder: Path, path: Path, header: Header) -> None:
             )
         return
     changed = [
-        f"{name} is now {header.get(name)}, it was {old.get(name)}"
+        one_line(f"{name} is now {header.get(name)}, it was {old.get(name)}")
         for name in {**old, **header}
         if header.get(name) != old.get(name)
     ]
@@ -157,12 +160,7 @@ def _old_header(path: Path) -> Header | None:
     """Return the header of a journal; None if there is none, or a crash left it without one."""
     if not path.is_file():
         return None
-    with path.open(encoding="utf-8", errors="replace") as file:
-        try:
-            record = json.loads(file.readline())
-        except (ValueError, RecursionError):
-            return None
-    header = record.get("header") if isinstance(record, dict) else None
+    header = next(read_lines(path), {}).get("header")
     return header if isinstance(header, dict) else None
 
 
@@ -186,25 +184,18 @@ def manual_frames(manifest: Manifest) -> set[str]:
 
 
 def frames_of(manifest: Manifest) -> list[tuple[str, list[FaceSummary]]]:
-    """Return name and faces of every finished frame.
-
-    Raises
-    ------
-    InputError
-        If the journal is damaged.
-    """
+    """Return name and faces of every finished frame."""
     return [(name, _faces(row)) for name, row in manifest.done.items() if name != END]
 
 
-def _faces(row: dict[str, object]) -> list[FaceSummary]:
-    try:
-        faces = [[float(value) for value in face] for face in row["faces"]]  # type: ignore[attr-defined]
-        return [FaceSummary(Rect(*face[:4]), *face[4:]) for face in faces]
-    except (KeyError, TypeError, ValueError):
-        raise InputError(
-            f'the record of frame "{row.get("item")}" in {JOURNAL} is damaged; '
-            "start over with --overwrite"
-        ) from None
+def _faces(row: dict[str, Any]) -> list[FaceSummary]:
+    """Return the faces of a finished frame; any error means that the record is damaged."""
+    if row["item"] == END:
+        return []
+    faces = [[float(value) for value in face] for face in row["faces"]]
+    if not all(math.isfinite(value) for face in faces for value in face):
+        raise ValueError(row)
+    return [FaceSummary(Rect(*face[:4]), *face[4:]) for face in faces]
 
 
 def mark_complete(manifest: Manifest) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import FaceType
+from utils.files import no_link
 from utils.options import DEVICE, GENERAL, DeviceOptions, SideOptions, opt
 
 SEARCH, FILTER, MANUAL_GROUP = "Face search", "Face filter", "Manual extraction"
@@ -23,7 +24,7 @@ class ManualMode(Enum):
 
 def debug_dir(output_dir: Path) -> Path:
     """Where annotated frames go: beside the faces, so that the folder of faces holds only faces."""
-    return output_dir.with_name(output_dir.name + "_debug")
+    return no_link(output_dir.with_name(output_dir.name + "_debug"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,10 @@ from scipy.spatial.distance import cdist
 
 from facelib.faceset import FaceFiles, FaceInfo
 from facelib.geometry import JAW_POINTS
-from utils.errors import InputError
-from utils.files import RESTORE, read_record, write_json
+from utils.files import write_json
+from utils.records import read_record, reading
 
-FILE, VERSION = "held_out.json", 1
+FILE, KIND, VERSION = "held_out.json", "list of held-out frames", 1
 SIDES = ("src", "dst")
 MIN_FRAMES = 20  # with fewer, all faces are trained on
 SHARE, MOST = 0.05, 256  # of the frames, and frames
@@ -172,14 +172,15 @@ def of_model(model_dir: Path) -> list[HeldOut]:
     path = model_dir / FILE
     if not path.exists():
         return [HeldOut(None), HeldOut(None)]
-    record = read_record(path, "list of held-out frames", VERSION)
-    return [HeldOut(tuple(_block(part, path) for part in record.get(side, []))) for side in SIDES]
+    record = read_record(path, KIND, VERSION)
+    with reading(path, KIND):
+        return [HeldOut(tuple(_block(part) for part in record.get(side, []))) for side in SIDES]
 
 
-def _block(part: Any, path: Path) -> Block:  # noqa: ANN401 - JSON of any kind
-    values: list[Any] = [part.get(name) for name in Block._fields] if isinstance(part, dict) else []
+def _block(part: Any) -> Block:  # noqa: ANN401 - JSON of any kind
+    values: list[Any] = [part[name] for name in Block._fields]
     if [type(value) for value in values] != [str, int, int, int, int]:
-        raise InputError(f'the list of held-out frames "{path}" is damaged; {RESTORE}')
+        raise TypeError(part)
     return Block(*values)
 
 

@@ -16,9 +16,10 @@ from facelib.held_out import SIDES
 from facelib.recognizers import RECOGNIZERS
 from facelib.similarity import spread_out
 from utils.errors import InputError
-from utils.files import RESTORE, read_record, write_json
+from utils.files import write_json
+from utils.records import RESTORE, read_record, reading
 
-FILE, VERSION = "people.json", 1
+FILE, KIND, VERSION = "people.json", "record of the people", 1
 RECOGNIZER = "sface"  # its vectors have length 1, and their distance is 1 - cosine
 LENGTH = 128  # of a vector
 SAMPLE = 24  # faces of each side; 30 ms each
@@ -118,23 +119,19 @@ def read_people(model_dir: Path) -> People | None:
     path = model_dir / FILE
     if not path.exists():
         return None
-    record = read_record(path, "record of the people", VERSION)
+    record = read_record(path, KIND, VERSION)
     if record.get("recognizer") != RECOGNIZER:
         return None  # vectors of different networks cannot be compared
-    return People(*(_person(record.get(side), path) for side in SIDES))
+    damaged = f'the record of the people "{path}" is damaged; {RESTORE}'
+    with reading(path, KIND, damaged=damaged):
+        return People(*(_person(record[side]) for side in SIDES))
 
 
-def _person(values: Any, path: Path) -> Person:  # noqa: ANN401 - JSON of any kind
-    try:
-        vector = np.array([float(number) for number in values["vector"]])
-        person = Person(
-            _unit(vector), int(values["faces"]), frozenset(map(str, values["checksums"]))
-        )
-    except (TypeError, KeyError, ValueError, OverflowError):
-        person = None
-    if person is None or person.vector.shape != (LENGTH,) or not np.isfinite(vector).all():
-        raise InputError(f'the record of the people "{path}" is damaged; {RESTORE}')
-    return person
+def _person(values: Any) -> Person:  # noqa: ANN401 - JSON of any kind
+    vector = np.array([float(number) for number in values["vector"]])
+    if vector.shape != (LENGTH,) or not np.isfinite(vector).all():
+        raise ValueError(values)
+    return Person(_unit(vector), int(values["faces"]), frozenset(map(str, values["checksums"])))
 
 
 def write_people(model_dir: Path, people: People) -> None:

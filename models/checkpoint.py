@@ -20,9 +20,10 @@ read with `allow_pickle=False`.
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,14 @@ from models.base import ModelBase
 from models.model_folder import GENERATIONS, generations, generations_in
 from utils import console, options
 from utils.errors import InputError, ModelError, UsageError
-from utils.files import TEMPORARY, read_record, sync, sync_folder
+from utils.files import TEMPORARY, no_link, sync, sync_folder
+from utils.records import DAMAGE, read_arrays, read_record, reading
 
 VERSION = 1
 BACKUPS = "backups"
+FILES = ("weights.npz", "optimizer.npz", "history.npy", "options.json", "state.json")
+LEFTOVER = re.compile(rf"({re.escape(TEMPORARY)}|\.saving-)[0-9a-f]{{8}}")  # the earlier name, too
+SAVED, MOVE_AWAY = "saved weights", "move its generation away to use the one before it"
 RAW = "raw/"  # begins the names of the weights in training, in the optimizer's file
 Arrays = dict[str, np.ndarray]
 
@@ -62,20 +67,29 @@ class Generation:
 
     def weights(self) -> dict[str, list[np.ndarray]]:
         """Return the arrays of each network, in Keras's order."""
-        return _by_network(_read_arrays(self.path / "weights.npz"))
+        return self._networks("weights.npz")
 
     def trained_weights(self) -> dict[str, list[np.ndarray]]:
         """Return the weights from which training continues: not averaged ones."""
-        raw = _read_arrays(self.path / "optimizer.npz", lambda name: name.startswith(RAW))
-        return _by_network({n.removeprefix(RAW): a for n, a in raw.items()}) or self.weights()
+        return self._networks("optimizer.npz", RAW) or self.weights()
 
     def optimizer(self) -> Arrays:
         """Return the optimizer state."""
-        return _read_arrays(self.path / "optimizer.npz", lambda name: not name.startswith(RAW))
+        path = self.path / "optimizer.npz"
+        return read_arrays(path, SAVED, lambda name: not name.startswith(RAW), remedy=MOVE_AWAY)
 
     def history(self) -> np.ndarray:
         """Return the losses, (iterations, losses) float32."""
-        return np.asarray(np.load(self.path / "history.npy", allow_pickle=False))
+        path = self.path / "history.npy"
+        with reading(path, "list of losses", remedy=MOVE_AWAY), path.open("rb") as file:
+            return np.asarray(np.load(file, allow_pickle=False)).astype(np.float32, casting="safe")
+
+    def _networks(self, name: str, prefix: str = "") -> dict[str, list[np.ndarray]]:
+        """Read the arrays of a file that begin with `prefix`, by network."""
+        path = self.path / name
+        arrays = read_arrays(path, SAVED, lambda name: name.startswith(prefix), remedy=MOVE_AWAY)
+        with reading(path, SAVED, remedy=MOVE_AWAY):
+            return _by_network({key.removeprefix(prefix): a for key, a in arrays.items()})
 
 
 def save_generation(
@@ -93,9 +107,9 @@ def save_generation(
     All but the newest `keep` are removed; None leaves that to `remove_old`. `state` must contain
     "model" and "iteration". After an OSError (a full disk) the older generations are intact.
     """
-    folder = model_dir / GENERATIONS
+    folder = no_link(model_dir / GENERATIONS)
     folder.mkdir(parents=True, exist_ok=True)
-    for each in (folder, model_dir / BACKUPS):
+    for each in (folder, no_link(model_dir / BACKUPS)):
         _remove_leftovers(each)
     temporary = _temporary(folder)
     temporary.mkdir()
@@ -153,7 +167,7 @@ def load_newest(model_dir: Path, at_most: int | None = None) -> Generation | Non
     for path in found:
         try:
             return _open(path)
-        except (OSError, ValueError, KeyError, InputError) as problem:
+        except InputError as problem:
             console.warn(f'"{path}" is damaged ({problem}); trying the previous generation')
     if found:
         raise ModelError(
@@ -199,7 +213,7 @@ def back_up(model_dir: Path) -> Path:
     Its files never change, so they are hard links where the disk supports that.
     """
     newest = generations(model_dir)[0]
-    backup = model_dir / BACKUPS / newest.name
+    backup = no_link(model_dir / BACKUPS) / newest.name
     if not backup.exists():
         backup.parent.mkdir(exist_ok=True)
         temporary = _temporary(backup.parent)
@@ -281,31 +295,30 @@ def set_weights(model: ModelBase, generation: Generation, *, to_train: bool = Fa
     for name, network in model.networks.items():
         try:
             network.set_weights(saved[name])
-        except ValueError as problem:
+        except DAMAGE as problem:
             raise ModelError(f'the weights in "{generation.path}" do not fit: {problem}') from None
 
 
 def _open(path: Path) -> Generation:
-    """Check and open a generation; InputError, ValueError, KeyError or OSError when damaged."""
+    """Check and open a generation; InputError when it is damaged."""
     state = read_record(path / "state.json", "training state", None)
-    if int(state["version"]) > VERSION:
-        raise ModelError(
-            f'"{path}" was made by a newer version of this program; update it. '
-            f"Expected: format {VERSION}. Received: {state['version']}"
-        )
+    with reading(path, "generation", damaged="its state.json is incomplete"):
+        if int(state["version"]) > VERSION:
+            raise ModelError(
+                f'"{path}" was made by a newer version of this program; update it. '
+                f"Expected: format {VERSION}. Received: {console.one_line(str(state['version']))}"
+            )
     sums = read_record(path / "checksums.json", "list of checksums", None)
-    for name, expected in sums.items():
-        if _checksum(path / Path(name).name) != expected:
-            raise ValueError(f"{name} has changed since it was saved")
+    for name in FILES:
+        with reading(path / name, "file"):
+            found = _checksum(path / name)
+            if sums.get(name, found) != found:
+                raise InputError(f"{name} has changed since it was saved")
     values = read_record(path / "options.json", "training options", None)
     generation = Generation(path, state, values)
-    _ = generation.model, generation.iteration
+    with reading(path, "generation", damaged="its state.json is incomplete"):
+        _ = generation.model, generation.iteration
     return generation
-
-
-def _read_arrays(path: Path, wanted: Callable[[str], bool] = lambda name: True) -> Arrays:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files if wanted(name)}
 
 
 def flat_names(networks: Mapping[str, list[np.ndarray]], prefix: str = "") -> Arrays:
@@ -341,5 +354,7 @@ def _temporary(folder: Path) -> Path:
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove what a killed save left in a folder; only one trainer writes here at a time."""
-    for left in (*folder.glob(f"{TEMPORARY}*"), *folder.glob(".saving-*")):  # the earlier name
-        shutil.rmtree(left, ignore_errors=True)
+    if folder.is_dir():
+        for left in folder.iterdir():
+            if LEFTOVER.fullmatch(left.name):
+                shutil.rmtree(left, ignore_errors=True)

@@ -5,7 +5,8 @@ from typing import Any
 
 from utils import workspace
 from utils.errors import InputError, ModelError
-from utils.files import read_record
+from utils.files import no_link
+from utils.records import read_record
 
 GENERATIONS = "generations"
 
@@ -33,13 +34,19 @@ def check(folder: Path, flag: str) -> None:
 
 def generations(model_dir: Path) -> list[Path]:
     """Return the folders of all complete generations, newest first."""
-    return generations_in(model_dir / GENERATIONS)
+    return generations_in(no_link(model_dir / GENERATIONS))
 
 
 def generations_in(folder: Path) -> list[Path]:
     """Return the complete generations in a folder, newest first."""
-    found = [path for path in _folders_in(folder) if path.name.isdigit()]
+    found = [path for path in _folders_in(folder) if is_generation(path)]
     return sorted(found, key=lambda path: (int(path.name), len(path.name)), reverse=True)
+
+
+def is_generation(path: Path) -> bool:
+    """Whether a path in the folder of generations is one, complete and no link to elsewhere."""
+    number = path.name.isascii() and path.name.isdecimal()
+    return number and path.is_dir() and not path.is_symlink()
 
 
 def newest_state(model_dir: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`--load-weights`: starts a model with every layer that fits of another model."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +74,9 @@ def _saved_layers(generation: Generation) -> dict[str, dict[str, list[np.ndarray
         rest = iter(arrays)
         if name in model.networks:
             layers = _layers(model.networks[name])
-            networks[name] = {layer.name: [next(rest) for _ in layer.weights] for layer in layers}
+            networks[name] = {
+                layer.name: list(islice(rest, len(layer.weights))) for layer in layers
+            }
     return networks
 
 

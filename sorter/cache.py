@@ -5,7 +5,6 @@ changed image is measured again. The cache file is not trusted: one that is not 
 is ignored.
 """
 
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 from facelib.faceset import FaceInfo, fingerprint, try_each
 from sorter.features import FEATURES, Feature
 from utils import console, parallel, processes
-from utils.errors import UserError
+from utils.errors import InputError, UserError
 from utils.files import write_atomic
+from utils.records import read_arrays
 
 KEY = np.dtype("V16")
 
@@ -47,7 +47,7 @@ def measure(
     failures: dict[Path, str] = {}
     keys = _fingerprints(faces, failures) if store else {}
     file = store / f"{feature.name}.npz" if store else None
-    cached = _load(file, feature.dtype) if file else _empty(feature.dtype)
+    cached = _load(file, feature) if file else _empty(feature.dtype)
     row_of = {bytes(key): number for number, key in enumerate(cached[0])}
     table = np.zeros(len(faces), feature.dtype)
     known = np.array([row_of.get(keys.get(path, b""), -1) for path, _ in faces], int)
@@ -128,16 +128,21 @@ def _empty(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(0, KEY), np.zeros(0, dtype)
 
 
-def _load(file: Path, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+def _load(file: Path, feature: Feature) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keys and records of a cache; those that cannot have been measured are left out."""
+    dtype = feature.dtype
     try:
-        # a zip, whose checksums are verified; pickles are refused
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
-            keys, table = saved["keys"], saved["table"]
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, MemoryError):
+        saved = read_arrays(file, "cache of measurements")
+    except InputError:  # measured again
         return _empty(dtype)
+    keys, table = (saved.get(name, np.zeros(0)) for name in ("keys", "table"))
     if keys.dtype != KEY or table.dtype != dtype or keys.shape != table.shape or keys.ndim != 1:
         return _empty(dtype)
-    return keys, table
+    possible = np.ones(len(table), bool)
+    for column in [table[name] for name in dtype.names] if dtype.names else [table]:
+        values = column.reshape(len(table), -1)
+        possible &= ((values >= feature.low) & (values <= feature.high)).all(axis=1)
+    return keys[possible], table[possible]
 
 
 def _save(file: Path, keys: Sequence[bytes], table: np.ndarray) -> None:

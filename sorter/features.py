@@ -33,11 +33,15 @@ class Feature:
         Of one face's record.
     prepare : callable
         Returns the function (path, info) -> record, which is called from several threads.
+    low, high : float
+        Between these is every value that can be measured.
     """
 
     name: str
     dtype: np.dtype
     prepare: Callable[[], Callable[[Path, FaceInfo], Any]]
+    low: float = -1e12
+    high: float = 1e12
 
 
 def sharpness(gray: np.ndarray, hull: np.ndarray) -> int:
@@ -185,6 +189,8 @@ IMAGE_STATS = Feature(
         ("face_grey", "<f4", (BINS,)),
     ]),
     lambda: _appearance,
+    low=0,
+    high=1e12,
 )
 """Everything measured of the image; `face_grey` is the gray histogram within the face hull.
 
@@ -197,7 +203,11 @@ def _pose(path: Path, info: FaceInfo) -> tuple[float, ...]:
 
 
 POSE = Feature(
-    "pose-1", np.dtype([("pitch", "<f8"), ("yaw", "<f8"), ("roll", "<f8")]), lambda: _pose
+    "pose-1",
+    np.dtype([("pitch", "<f8"), ("yaw", "<f8"), ("roll", "<f8")]),
+    lambda: _pose,
+    low=-360,
+    high=360,
 )
 """The head's rotation in degrees, see `facelib.pose`."""
 
@@ -215,7 +225,13 @@ def _embedder() -> Callable[[Path, FaceInfo], Any]:
     return embed
 
 
-IDENTITY = Feature(f"identity-{RECOGNIZER}-1", np.dtype([("vector", "<f4", (128,))]), _embedder)
+IDENTITY = Feature(
+    f"identity-{RECOGNIZER}-1",
+    np.dtype([("vector", "<f4", (128,))]),
+    _embedder,
+    low=-1.01,
+    high=1.01,
+)
 """The recognizer's embedding, of length 1."""
 
 FEATURES = {feature.name: feature for feature in (IMAGE_STATS, POSE, IDENTITY)}

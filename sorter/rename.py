@@ -12,21 +12,31 @@ for one in the trash beside the folder.
 
 import errno
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from utils import workspace
 from utils.errors import InputError, Interrupted, UserError
-from utils.files import free_name, read_record, sync_folder, trash_dir, write_atomic, write_bytes
+from utils.files import free_name, no_link, sync_folder, trash_dir, write_atomic, write_bytes
+from utils.records import read_record, reading
 
 STATE = workspace.SORTED
 PLAN = "plan.json"
 TRASH = ":trash"
 GATHER, HAND_OUT = "gather", "hand out"
 UNDOABLE = 10  # sorts
+LONGEST_NAME = 255  # bytes, in all common file systems
+UNDO_FILE = re.compile(r"undo-([0-9]{6}|[1-9][0-9]{6,8})\.json")
 
 Moves = list[tuple[str, str, str]]  # old place, interim name, new place
+
+
+def state_dir(folder: Path) -> Path:
+    """Return the sorter's own folder in a folder of faces."""
+    return no_link(folder / STATE)
 
 
 def rename_all(folder: Path, pairs: Sequence[tuple[str, str]], undoes: int | None = None) -> None:
@@ -47,6 +57,7 @@ def rename_all(folder: Path, pairs: Sequence[tuple[str, str]], undoes: int | Non
         If a file cannot be moved; every file still exists, and the next sort completes the rest.
     """
     pairs = [pair for pair in pairs if pair[0] != pair[1]]
+    _parents(folder, (where for pair in pairs for where in pair))  # refuses links, before the plan
     if pairs:
         token = _free_token(folder)
         moves = [
@@ -65,7 +76,7 @@ def rename_all(folder: Path, pairs: Sequence[tuple[str, str]], undoes: int | Non
 
 def interrupted(folder: Path) -> bool:
     """Whether a sort of this folder was interrupted."""
-    return (folder / STATE / PLAN).is_file()
+    return (state_dir(folder) / PLAN).is_file()
 
 
 def finish_interrupted(folder: Path) -> str:
@@ -80,7 +91,7 @@ def finish_interrupted(folder: Path) -> str:
     """
     if not interrupted(folder):
         return ""
-    phase, moves, undoes = _read_plan(folder / STATE / PLAN)
+    phase, moves, undoes = _read_plan(state_dir(folder) / PLAN)
     _carry_out(folder, phase, moves, undoes)
     return "sort" if undoes is None else "undo"
 
@@ -128,30 +139,31 @@ def place(folder: Path, where: str) -> Path:
 
 
 def _parents(folder: Path, places: Iterable[str]) -> list[Path]:
-    """Return the folders of some places, each once."""
+    """Return the folders of some places, each once; InputError if one leads elsewhere."""
     heads = dict.fromkeys(where.rpartition("/")[0] for where in places)
-    return [place(folder, head) if head else folder for head in heads]
+    return [no_link(place(folder, head)) if head else folder for head in heads]
 
 
 def _carry_out(folder: Path, phase: str, moves: Moves, undoes: int | None) -> None:
+    emptied = _parents(folder, (old for old, _, _ in moves))
+    filled = _parents(folder, (new for _, _, new in moves))
     if phase == GATHER:
         for old, interim, _ in moves:
             if not (folder / interim).exists():  # or it was moved before the crash
                 _move(place(folder, old), folder / interim)
         _sync(folder, moves)
         _write_plan(folder, HAND_OUT, moves, undoes)
-    _make_folders(_parents(folder, (new for _, _, new in moves)))
+    _make_folders(filled)
     for _, interim, new in moves:
         _move(folder / interim, place(folder, new))
     _sync(folder, moves)
-    emptied = _parents(folder, (old for old, _, _ in moves))
     _remove_empty(parent for parent in emptied if parent.parent == folder)
     _close(folder, undoes)
 
 
 def _close(folder: Path, undoes: int | None) -> None:
     """Turn the finished plan into an undo file, or remove it and the one it has undone."""
-    plan = folder / STATE / PLAN
+    plan = state_dir(folder) / PLAN
     if undoes is None:
         numbers = _undo_numbers(folder)
         plan.replace(_undo_file(folder, numbers[-1] + 1 if numbers else 1))
@@ -160,7 +172,7 @@ def _close(folder: Path, undoes: int | None) -> None:
     else:
         _undo_file(folder, undoes).unlink(missing_ok=True)
         plan.unlink()
-    sync_folder(folder / STATE)
+    sync_folder(state_dir(folder))
 
 
 def _move(old: Path, new: Path) -> None:
@@ -210,23 +222,23 @@ def _sync(folder: Path, moves: Moves) -> None:
 def _write_plan(folder: Path, phase: str, moves: Moves, undoes: int | None) -> None:
     plan = {"version": 1, "phase": phase, "undoes": undoes, "moves": moves}
     # ASCII, because a name on Linux may hold bytes that are not valid text
-    write_bytes(folder / STATE / PLAN, json.dumps(plan, ensure_ascii=True).encode())
-    sync_folder(folder / STATE)
+    write_bytes(state_dir(folder) / PLAN, json.dumps(plan, ensure_ascii=True).encode())
+    sync_folder(state_dir(folder))
     sync_folder(folder)
 
 
 def _read_plan(file: Path) -> tuple[str, Moves, int | None]:
     """Read and validate a plan: a place must not lead out of the folder."""
-    plan = read_record(file, "plan of an interrupted sort", 1)
-    try:
+    kind = "plan of an interrupted sort"
+    plan = read_record(file, kind, 1)
+    with reading(file, kind, damaged=f'"{file}" is not the {kind}; move it away'):
         moves = [(str(old), str(interim), str(new)) for old, interim, new in plan["moves"]]
         phase, undoes = plan["phase"], plan["undoes"]
         valid = plan["version"] == 1 and phase in (GATHER, HAND_OUT)
-        valid = valid and (undoes is None or type(undoes) is int)
-    except (ValueError, TypeError, KeyError):
-        valid = False
-    if not valid or not all(_safe(old) and _safe(new) and _plain(mid) for old, mid, new in moves):
-        raise InputError(f'"{file}" is not the plan of an interrupted sort; move it away')
+        valid = valid and (undoes is None or (type(undoes) is int and 0 < undoes < 10**9))
+        valid = valid and len({mid for _, mid, _ in moves}) == len(moves)
+        if not valid or not all(_safe(a) and _plain(mid) and _safe(b) for a, mid, b in moves):
+            raise ValueError(plan)
     return phase, moves, undoes
 
 
@@ -238,17 +250,23 @@ def _safe(where: str) -> bool:
 
 
 def _plain(name: str) -> bool:
-    return name not in ("", ".", "..") and Path(name).name == name and "\0" not in name
+    """Whether a name is that of a face or a group: neither leads elsewhere, nor is it hidden.
+
+    The sorter's own folder and the journal of `extract` have hidden names.
+    """
+    if not name or name.startswith(".") or "\0" in name or Path(name).name != name:
+        return False
+    return len(os.fsencode(name)) <= LONGEST_NAME
 
 
 def _undo_file(folder: Path, number: int) -> Path:
-    return folder / STATE / f"undo-{number:06d}.json"
+    return state_dir(folder) / f"undo-{number:06d}.json"
 
 
 def _undo_numbers(folder: Path) -> list[int]:
     """Return the numbers of the undo files, oldest first."""
-    stems = [path.stem.removeprefix("undo-") for path in (folder / STATE).glob("undo-*.json")]
-    return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdecimal())
+    found = (UNDO_FILE.fullmatch(path.name) for path in (state_dir(folder)).glob("undo-*.json"))
+    return sorted(int(match[1]) for match in found if match)
 
 
 def _free_token(folder: Path) -> str:

@@ -20,11 +20,18 @@ from sorter.html_page import write_page
 from sorter.job import Placed, SortJob
 from sorter.naming import new_places
 from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
-from sorter.rename import STATE, finish_interrupted, groups, place, rename_all, undo
+from sorter.rename import (
+    finish_interrupted,
+    groups,
+    place,
+    rename_all,
+    state_dir,
+    undo,
+)
 from utils import console, processes
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import list_images, natural_key, remove_leftovers, trash_dir
+from utils.files import list_images, natural_key, no_link, remove_leftovers, trash_dir
 
 LOCK = "lock"
 
@@ -58,7 +65,7 @@ def recover_names(options: RecoverNamesOptions) -> Report:
 
 def _sort(folder: Path, options: SortOptions) -> Report:
     faces, skipped = open_faces(folder)
-    job = SortJob(faces, store=folder / STATE, target=options.target)
+    job = SortJob(faces, store=state_dir(folder), target=options.target)
     group_by = None if options.group_by == UNGROUPED else options.group_by
     order = arrange(job, options.by, group_by)
     infos = dict(faces) if options.by == "origname" else None
@@ -98,15 +105,15 @@ def _exclusive(folder: Path) -> Iterator[None]:
     """Lock the folder: two sorts at once would rename each other's files."""
     if not folder.is_dir():
         list_images(folder)  # says what is wrong with it
-    state = folder / STATE
+    state = state_dir(folder)
     state.mkdir(exist_ok=True)
-    lock = FileLock(state / LOCK)
+    lock = FileLock(no_link(state / LOCK))
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise InputError(f'another sort of "{folder}" is running; wait until it ends') from None
     try:
-        remove_leftovers(state, ours=True)
+        remove_leftovers(state)
         remove_leftovers(trash_dir(folder))
         yield
     finally:

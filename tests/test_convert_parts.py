@@ -17,6 +17,7 @@ from converters.interactive.session_file import SavedSession
 from converters.look import Look
 from converters.look_timeline import LookTimeline
 from utils import display
+from utils.files import TEMPORARY
 from utils.images import write_image
 from utils.video.source import FrameSource
 
@@ -84,7 +85,8 @@ def test_a_folder_of_results_is_listed_once_to_continue_it(overwrite, seen, tmp_
     places = write_all(tmp_path, "frames")
     convert.run(options(tmp_path, **places), INVERT)
     (tmp_path / "result" / "000002.png").unlink()
-    (tmp_path / "result" / ".000003.0123abcd.png").touch()  # a killed run left it half-written
+    left = f"{TEMPORARY}000003.0123abcd.png"  # a killed run left it half-written
+    (tmp_path / "result" / left).touch()
     seen.clear()
     report = convert.run(options(tmp_path, **places, overwrite=overwrite), INVERT)
     assert report.counts["frames"] == (6 if overwrite else 1)

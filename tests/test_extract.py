@@ -456,12 +456,17 @@ def test_a_half_written_record_costs_one_frame(pictures, out):
 
 
 @pytest.mark.parametrize("record", ['{"item": "frame0.png"}', '{"item": "x", "faces": [["a"]]}'])
-def test_a_record_that_is_not_ours_is_one_sentence(record, pictures, out):
+def test_a_record_that_is_not_ours_is_passed_over(record, pictures, out):
     extract(pictures, out)
-    with (out / JOURNAL).open("a") as journal:
-        journal.write(record + "\n")
-    with pytest.raises(InputError, match="--overwrite"):
-        extract(pictures, out)
+    before = contents(out)
+    lines = (out / JOURNAL).read_text().splitlines()
+    lost = next(number for number, line in enumerate(lines) if '"item"' in line)
+    lines[lost] = record
+    (out / JOURNAL).write_text("\n".join(lines) + "\n")
+    report = extract(pictures, out)
+    assert report.counts["frames done by an earlier run"] == COUNT - 1
+    assert report.counts["frames"] == COUNT
+    assert contents(out) == before
 
 
 # ---------------------------------------------------------------------------------- starting over

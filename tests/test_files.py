@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from utils import files
+from utils import files, records
 from utils.errors import InputError
 
 
@@ -157,7 +157,7 @@ def test_manifest_of_another_run_is_not_continued(tmp_path):
 def test_a_record_of_a_known_version_is_read(tmp_path, version):
     path = tmp_path / "ü.json"
     path.write_text(f'{{{version}"name": "漢字"}}', encoding="utf-8")
-    assert files.read_record(path, "list of names", 2)["name"] == "漢字"
+    assert records.read_record(path, "list of names", 2)["name"] == "漢字"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_record_that_cannot_be_read_is_named_with_a_way_out(tmp_path, content,
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=words) as refusal:
-        files.read_record(path, "list of names", 2)
+        records.read_record(path, "list of names", 2)
     message = str(refusal.value)
     assert str(path) in message
     assert "list of names" in message
@@ -189,11 +189,11 @@ def test_a_record_that_cannot_be_read_is_named_with_a_way_out(tmp_path, content,
 
 def test_a_record_in_place_of_a_folder_or_far_too_large_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="cannot read the session"):
-        files.read_record(tmp_path, "session", 1)
-    monkeypatch.setattr(files, "LARGEST_RECORD", 10)
+        records.read_record(tmp_path, "session", 1)
+    monkeypatch.setattr(records, "LARGEST_RECORD", 10)
     (tmp_path / "x.json").write_text('{"name": "long"}')
     with pytest.raises(InputError, match="too large"):
-        files.read_record(tmp_path / "x.json", "session", 1)
+        records.read_record(tmp_path / "x.json", "session", 1)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -22,7 +22,7 @@ from models.classic import Sizes
 from tools.util import export
 from trainer.optimizer import Adam
 from utils import options
-from utils.errors import ModelError, UsageError
+from utils.errors import InputError, ModelError, UsageError
 from utils.registry import Entry
 
 PAGE = Path(__file__).parent.parent / "docs" / "adding-a-model.md"
@@ -408,7 +408,7 @@ class TestCheckpoint:
         """An .npy whose header claims Python objects is damage, not code."""
         folder = self.save(tmp_path, 1)
         np.savez(folder / "weights.npz", **{"encoder/0": np.array([object()])})
-        with pytest.raises(ValueError, match="allow_pickle"):
+        with pytest.raises(InputError, match=r"weights\.npz.* is damaged"):
             checkpoint.Generation(folder, {}, {}).weights()
 
     def test_a_save_that_fails_leaves_what_was_there(self, tmp_path, monkeypatch):

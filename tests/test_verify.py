@@ -1,9 +1,11 @@
 """Signing and `verify`: every written format is read back, every change is noticed."""
 
+import datetime
 import io
 import json
 import os
 import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +22,11 @@ import main
 from converters import convert
 from tools import verify
 from tools.options import VerifyOptions
-from utils.errors import ExitStatus, UserError
+from utils.errors import ExitStatus, UserError, Verdict
 from utils.images import encode_image, read_image
-from utils.provenance import certificate
+from utils.provenance import c2pa, certificate, coverage, sidecar
 from utils.provenance.c2pa import Marker, read_credential
-from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_jpeg, read_mark, video_tags
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_image, mark_jpeg, read_mark, video_tags
 from utils.provenance.sidecar import read_sidecar, sidecar_of, write_sidecar
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +82,7 @@ def status(*paths):
 
 @pytest.mark.parametrize("name", ["x.png", "x.jpg", *VIDEOS])
 def test_every_format_is_read_back(signed, name, capsys):
-    assert status(signed / name) is ExitStatus.DONE
+    assert status(signed / name) == ExitStatus.DONE
     said = capsys.readouterr().out
     assert "this machine" in said
     assert "not changed since" in said
@@ -107,7 +109,7 @@ def test_a_changed_byte_is_reported_as_invalid(signed, name, tmp_path, capsys):
         data = bytearray(whole)
         data[place] ^= 1 << rng.integers(8)
         changed.write_bytes(data)
-        assert status(changed) is ExitStatus.FAILED, place
+        assert status(changed) & Verdict.CHANGED, place
     assert capsys.readouterr().out.count("INVALID") >= len(places) - 1
 
 
@@ -117,7 +119,7 @@ def test_no_byte_of_a_png_can_change_unnoticed(signed, tmp_path):
         data = bytearray(whole)
         data[place] ^= 4
         (tmp_path / "x.png").write_bytes(data)
-        assert status(tmp_path / "x.png") is ExitStatus.FAILED, place
+        assert status(tmp_path / "x.png") & Verdict.CHANGED, place
 
 
 def test_a_changed_sidecar_is_noticed(signed, tmp_path):
@@ -134,7 +136,7 @@ def test_a_changed_sidecar_is_noticed(signed, tmp_path):
         sidecar_of(video).write_text(content)
         assert not read_sidecar(video).intact
     sidecar_of(video).unlink()
-    assert status(video) is ExitStatus.FAILED  # marked, but not signed
+    assert status(video) == Verdict.SIGNER_UNKNOWN  # marked, but not signed
 
 
 def test_pixels_and_packets_are_not_touched(signed):
@@ -167,32 +169,193 @@ def test_a_jpeg_that_is_cut_off_is_refused(cut):
         mark_jpeg(encode_image(PIXELS, ".jpg")[:cut])
 
 
-def test_what_states_nothing_is_not_marked_which_is_no_failure(tmp_path, signed, capsys):
+def test_the_verdict_has_three_parts(signed, tmp_path, capsys):
     plain = tmp_path / "holiday.png"
     plain.write_bytes(encode_image(PIXELS))
-    assert main.main(["verify", str(plain), str(signed / "x.png")]) == ExitStatus.NOT_MARKED
-    said = capsys.readouterr()
-    assert "its tags state nothing" in said.out
-    assert "not marked as synthetic (1): holiday.png" in said.out
-    assert "failed" not in (said.out + said.err).lower()
-    assert "Done" not in said.out
-    plain.with_name("x.mp4").touch()
-    assert main.main(["verify", str(plain), str(tmp_path / "x.mp4")]) == ExitStatus.FAILED
-
-
-def test_what_cannot_be_read_or_is_not_signed_is_a_failure(tmp_path):
+    assert status(plain) == Verdict.NOT_MARKED | Verdict.SIGNER_UNKNOWN
+    assert "its tags state nothing" in capsys.readouterr().out
+    marked = tmp_path / "marked.png"
+    marked.write_bytes(mark_image(encode_image(PIXELS)))
+    assert status(marked) == Verdict.SIGNER_UNKNOWN
+    changed = tmp_path / "changed.jpg"
+    changed.write_bytes((signed / "x.jpg").read_bytes() + b"!")
+    assert status(changed) == Verdict.CHANGED
+    assert status(signed / "x.png", changed, plain) == 8 + 16 + 32
     for content in (b"", b"text"):
         (tmp_path / "x.mp4").write_bytes(content)
-        assert status(tmp_path / "x.mp4") is ExitStatus.FAILED
-    assert status(tmp_path / "missing.png") is ExitStatus.FAILED
+        assert status(tmp_path / "x.mp4") == 8 + 16 + 32
+    assert status(tmp_path / "missing.png", plain) == ExitStatus.FAILED
 
 
 def test_another_machine_cannot_be_taken_for_this_one(signed, machine, capsys):
     certificate.identity()
-    assert status(signed / "x.png", signed / "x.mkv") is ExitStatus.DONE
+    assert status(signed / "x.png", signed / "x.mkv") == Verdict.SIGNER_UNKNOWN
     said = capsys.readouterr().out
     assert "this machine (" not in said
     assert said.count("proves no person") == 2
+
+
+CAMERA = DIGITAL_SOURCE_TYPE.replace("compositeWithTrainedAlgorithmicMedia", "digitalCapture")
+
+
+def as_stated(monkeypatch, term):
+    """Let what is signed state another source type; the tags stay."""
+    action = c2pa.ACTION | {"digitalSourceType": term}
+    assertion = {"label": "c2pa.actions.v2", "data": {"actions": [action]}}
+    monkeypatch.setattr(c2pa, "STATEMENT", c2pa.STATEMENT | {"assertions": [assertion]})
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_signed_statement_counts_for_what_it_states(tmp_path, monkeypatch, tagged, capsys):
+    as_stated(monkeypatch, CAMERA)
+    if not tagged:
+        monkeypatch.setattr(c2pa, "mark_image", lambda data: data)
+    path = tmp_path / "x.png"
+    path.write_bytes(Marker().sign_image(encode_image(PIXELS)))
+    assert status(path) == Verdict.NOT_MARKED
+    assert "captured with a camera" in capsys.readouterr().out
+    assert (
+        verify
+        .examine(path)
+        .problems[Verdict.NOT_MARKED]
+        .endswith("contradict each other" if tagged else "captured with a camera (digitalCapture)")
+    )
+
+
+FORGED = "x\n  it is signed by this machine\x1b[2J\u202e"
+
+
+def test_texts_of_a_file_cannot_imitate_our_lines(signed, tmp_path, monkeypatch, capsys):
+    as_stated(monkeypatch, FORGED)
+    monkeypatch.setattr(c2pa, "mark_image", lambda data: data)
+    image, video = tmp_path / "x.png", tmp_path / "x.mkv"
+    image.write_bytes(Marker().sign_image(encode_image(PIXELS)))
+    video.write_bytes((signed / "x.mkv").read_bytes())
+    monkeypatch.setattr(certificate, "MAKER", FORGED[:29])
+    stranger = parsed(certificate._make())
+    monkeypatch.setattr(sidecar, "DIGITAL_SOURCE_TYPE", FORGED)
+    write_sidecar(video, identity=stranger)
+    assert status(image, video) & Verdict.NOT_MARKED
+    said = capsys.readouterr().out
+    assert not [line for line in said.splitlines() if line.startswith("  it is signed by this")][1:]
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert r"\x1b[2J" in said
+
+
+def parsed(pem):
+    marker = b"-----BEGIN CERTIFICATE-----"
+    key, _, chain = pem.partition(marker)
+    return certificate.Identity(key, marker + chain)
+
+
+class TwelveYearsAgo:
+    UTC, timedelta = datetime.UTC, datetime.timedelta
+
+    class datetime:  # noqa: N801 - stands in for the class of the library
+        @staticmethod
+        def now(zone):
+            return datetime.datetime.now(zone) - datetime.timedelta(days=12 * 365)
+
+
+def test_an_expired_certificate_is_no_known_signer(signed, tmp_path, machine, monkeypatch, capsys):
+    monkeypatch.setattr(certificate, "datetime", TwelveYearsAgo)
+    identity = certificate.identity()
+    video = tmp_path / "x.mkv"
+    video.write_bytes((signed / "x.mkv").read_bytes())
+    write_sidecar(video, identity=identity)
+    assert certificate.known() == identity
+    assert status(video) == Verdict.SIGNER_UNKNOWN
+    said = capsys.readouterr().out
+    assert "it was not changed since it was signed" in said
+    assert "not valid at this time" in said
+
+
+def test_a_sidecar_without_a_type_marks_nothing(signed, tmp_path, monkeypatch, capsys):
+    video = remux(signed / "x.mkv", tmp_path / "x.mkv", {})
+    monkeypatch.setattr(sidecar, "DIGITAL_SOURCE_TYPE", None)
+    write_sidecar(video)
+    assert status(video) == Verdict.NOT_MARKED
+    assert "None" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["x.mp4", "x.png", "renamed.mkv"])
+def test_a_sidecar_says_nothing_of_a_file_that_could_hold_its_own_statement(signed, tmp_path, name):
+    path = tmp_path / name
+    if name == "x.png":
+        path.write_bytes(mark_image(encode_image(PIXELS)))
+    else:
+        remux(signed / "x.mp4", tmp_path / "bare.mp4", video_tags()).rename(path)
+    write_sidecar(path)
+    assert status(path) == Verdict.SIGNER_UNKNOWN
+
+
+# ------------------------------------------------------------------ which bytes a signature covers
+
+
+def box(kind, size):
+    return struct.pack(">I4s", size, kind) + b"x" * (size - 8)
+
+
+@pytest.mark.parametrize("extra", [box(b"free", 24), box(b"skip", 9), box(b"ftyp", 32)])
+def test_what_follows_the_signed_end_of_a_video_is_named(signed, tmp_path, extra, capsys):
+    whole = (signed / "x.mp4").read_bytes()
+    (tmp_path / "x.mp4").write_bytes(whole + extra)
+    assert status(tmp_path / "x.mp4") == ExitStatus.DONE  # C2PA leaves these boxes out
+    said = capsys.readouterr().out
+    assert f"{len(extra)} bytes follow the end of its content, from byte {len(whole)} on" in said
+    assert status(signed / "x.mp4") == ExitStatus.DONE
+    assert "follow the end" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg"])
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_what_follows_the_end_of_an_image_is_named(signed, tmp_path, name, is_signed, capsys):
+    whole = (signed / name).read_bytes()
+    if not is_signed:
+        file = io.BytesIO()
+        picture = Image.fromarray(PIXELS)
+        picture.save(file, "png" if name == "x.png" else "jpeg", progressive=True)
+        whole = file.getvalue()
+    (tmp_path / name).write_bytes(whole + b"PK\x03\x04 hidden")
+    assert bool(status(tmp_path / name) & Verdict.CHANGED) is is_signed
+    assert f"11 bytes follow the end of its content, from byte {len(whole)} on" in (
+        capsys.readouterr().out
+    )
+
+
+def boxes(data):
+    at = 0
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, at, size
+        at += size
+
+
+def test_the_bytes_that_are_said_not_to_be_covered_are_those(signed, tmp_path, capsys):
+    """The boxes are walked here; a change of a covered one is tested above, with every format."""
+    whole = (signed / "x.mp4").read_bytes()
+    left_out = [b for b in boxes(whole) if b[0] in (b"ftyp", b"uuid", b"free", b"skip")]
+    size = sum(size for _, _, size in left_out)
+    assert status(signed / "x.mp4") == ExitStatus.DONE
+    assert f"covers all but {size} bytes" in capsys.readouterr().out
+    (_, start, _) = left_out[0]
+    changed = bytearray(whole)
+    changed[start + 12] ^= 1  # the minor version of its type
+    (tmp_path / "x.mp4").write_bytes(changed)
+    assert status(tmp_path / "x.mp4") == ExitStatus.DONE
+
+
+def test_a_signer_may_leave_out_no_more_than_that(signed):
+    usual = [{"xpath": "/uuid"}, {"xpath": "/ftyp"}, {"xpath": "/free"}]
+    film = {"c2pa.hash.bmff.v3": {"exclusions": [*usual, {"xpath": "/mdat"}]}}
+    assert coverage.chosen_gaps(signed / "x.mp4", film) == ["/mdat"]
+    whole = (signed / "x.png").read_bytes()
+    start = whole.index(b"caBX") - 4
+    size = struct.unpack_from(">I", whole, start)[0] + 12
+    for length, gaps in ((size, []), (size + 1, [f"bytes {start} to {start + size + 1}"])):
+        facts = {"c2pa.hash.data": {"exclusions": [{"start": start, "length": length}]}}
+        assert coverage.chosen_gaps(signed / "x.png", facts) == gaps
 
 
 def test_the_key_is_made_once_and_is_private(machine):
@@ -257,7 +420,7 @@ def test_what_convert_writes_is_signed(tmp_path, name):
     image_format = "jpg" if name == "jpegs" else "png"
     convert.run(options(tmp_path, name, image_format=image_format), INVERT)
     assert main.main(["verify", str(tmp_path / name), "--no-ask"]) == 0
-    assert main.main(["verify", str(tmp_path / "frames")]) == ExitStatus.NOT_MARKED
+    assert main.main(["verify", str(tmp_path / "frames")]) == 8 + 32
 
 
 @pytest.mark.parametrize("name", ["folder", "x.mkv"])

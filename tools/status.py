@@ -13,7 +13,8 @@ from tools.options import StatusOptions
 from utils import console, workspace
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import is_image, read_record
+from utils.files import is_image
+from utils.records import read_record
 from utils.workspace import Workspace
 
 NOTHING = "-"

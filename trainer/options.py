@@ -12,8 +12,8 @@ from models.model_folder import generations
 from trainer.schedule import Schedule
 from utils import workspace
 from utils.errors import InputError
-from utils.files import read_record
 from utils.options import DeviceOptions, WorkspaceOptions, opt, options_of, to_json, with_defaults
+from utils.records import read_record
 from utils.workspace import Workspace
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
@@ -409,11 +409,11 @@ def saved_options(model_dir: Path) -> dict[str, Any] | None:
 
 def _unknown_then(model: object) -> dict[str, Any]:
     """Return what a model of an earlier build has for options that were unknown to that build."""
-    if model not in MODELS.names:
+    if not isinstance(model, str) or model not in MODELS:
         return {}
     return {
         option.name: option.default
-        for option in options_of(_merged(str(model)))
+        for option in options_of(_merged(model))
         if option.name not in NOT_SAVED
     }
 

@@ -19,6 +19,7 @@ from trainer.schedule import Schedule
 from trainer.step import StepResult, TrainStep
 from utils import lazy
 from utils.errors import UserError
+from utils.records import reading
 
 MAX_ROLLBACKS = 3  # to the same generation
 
@@ -113,13 +114,16 @@ class TrainingSession:
 
     def resume(self, generation: Generation) -> None:
         """Continue from a saved generation."""
-        self._restore(generation)
         state = generation.state
+        with reading(generation.path, "generation"):
+            self._restore(generation)
+            self._earlier = float(state.get("seconds", 0.0))
+            self.swapped_until = int(state.get("exchanged_until", 0))
+            self._saved_schedule = dict(state.get("schedule", {}))
+            self.schedule = self.schedule.continued(
+                self._saved_schedule, self.iteration, self.seconds
+            )
         self.healthy = self.iteration  # only a healthy model is saved, and the first step checks it
-        self._earlier = float(state.get("seconds", 0.0))
-        self.swapped_until = int(state.get("exchanged_until", 0))
-        self._saved_schedule = state.get("schedule", {})
-        self.schedule = self.schedule.continued(self._saved_schedule, self.iteration, self.seconds)
 
     @property
     def seconds(self) -> float:

@@ -5,6 +5,7 @@ disk of a log is full, it is dropped and the work goes on.
 """
 
 import os
+import re
 import select
 import sys
 import threading
@@ -19,21 +20,47 @@ from utils.errors import ExitStatus, Interrupted, UsageError
 
 T = TypeVar("T")
 NAMES_SHOWN = 20
+LONGEST_QUOTE = 200
+"""Characters of a text out of a file that are shown."""
+
+ACTIVE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Characters that move the cursor, command a terminal or reorder a line."""
 
 
 def say(text: str = "") -> None:
-    """Print one line to stdout, with `?` for characters that the console lacks."""
-    _print(text, sys.stdout)
+    """Print text to stdout, with `?` for characters that the console lacks."""
+    _print(_harmless(text), sys.stdout)
 
 
 def warn(text: str) -> None:
     """Print a warning to stderr."""
-    _print(f"warning: {text}", sys.stderr)
+    _print(_harmless(f"warning: {text}"), sys.stderr)
 
 
 def error(text: str) -> None:
     """Print an error to stderr."""
-    _print(f"error: {text}", sys.stderr)
+    _print(_harmless(f"error: {text}"), sys.stderr)
+
+
+def quoted(text: object) -> str:
+    """Return text out of a file in quotes, on one line and of bounded length.
+
+    It cannot be taken for our own words: what would end the quotes or the line is escaped.
+    """
+    shown = str(text)
+    more = "..." if len(shown) > LONGEST_QUOTE else ""
+    shown = shown[:LONGEST_QUOTE].replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{one_line(shown)}{more}"'
+
+
+def one_line(text: str) -> str:
+    """Return text with every character escaped that a terminal would obey."""
+    return ACTIVE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _harmless(text: str) -> str:
+    """Return lines as they are, but for what a terminal would obey: names may hold anything."""
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 def print_traceback() -> None:
@@ -44,7 +71,7 @@ def print_traceback() -> None:
 def status(text: str) -> None:
     """Overwrite the current line of a terminal; elsewhere print a line (so call it rarely)."""
     if is_terminal(sys.stdout):
-        _print(f"\r\033[K{text}", sys.stdout, end="")
+        _print(f"\r\033[K{one_line(text)}", sys.stdout, end="")
     else:
         say(text)
 
@@ -181,15 +208,20 @@ class Report:
         Headings and the names they apply to, such as {"frames without a face": ["0007.png"]}.
     failures : list of str
         One sentence per failed item.
+    verdict : int
+        Exit status of a stage that tells more by it than that something failed; 0 for others.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    verdict: int = 0
 
     @property
-    def status(self) -> ExitStatus:
-        """DONE, or FAILED if there are failures."""
+    def status(self) -> int:
+        """The verdict if there is one, else FAILED if there are failures, else DONE."""
+        if self.verdict:
+            return self.verdict
         return ExitStatus.FAILED if self.failures else ExitStatus.DONE
 
     @property
@@ -204,4 +236,5 @@ class Report:
                 more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
                 lines.append(f"{heading} ({len(names)}): {', '.join(names[:NAMES_SHOWN])}{more}")
         lines += [f"failed: {sentence}" for sentence in self.failures]
-        return "\n".join(line for line in lines if line)
+        # a name with a line feed must not look like another line
+        return "\n".join(one_line(line) for line in lines if line)

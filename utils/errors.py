@@ -14,7 +14,7 @@ Raise them with a full sentence: `InputError(f'no image found in "{path}"; extra
 import errno
 from collections.abc import Mapping
 from difflib import get_close_matches
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 STEM = 5  # letters that "sharpness" and "sharpest first" have in common
 
@@ -27,6 +27,15 @@ class ExitStatus(IntEnum):
     USAGE = 2
     NOT_MARKED = 3
     INTERRUPTED = 130
+
+
+class Verdict(IntFlag):
+    """Exit statuses of `verify`: the sum of what is true of one of the files at least."""
+
+    GOOD = 0
+    NOT_MARKED = 8
+    CHANGED = 16
+    SIGNER_UNKNOWN = 32
 
 
 class UserError(Exception):

@@ -1,4 +1,4 @@
-"""Files on disk: natural order, write-then-rename, JSON records, trash, and a run's manifest."""
+"""Files on disk: natural order, write-then-rename, trash, and the manifest of a run."""
 
 import errno
 import json
@@ -9,12 +9,13 @@ import shutil
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from utils.errors import InputError
+from utils.records import holds, read_lines
 
 if sys.platform != "win32":
     import fcntl
@@ -57,18 +58,8 @@ SIDE_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 OTHERS_SHOWN = 20
 
-LARGEST_RECORD = 100_000_000
-"""Bytes; a larger JSON file is not one of ours."""
-
-RESTORE = "restore a copy of it, or move it away"
-
 TEMPORARY = ".faceswap-tmp-"
 """What the names of incomplete files and folders begin with; nothing else is called that."""
-
-EARLIER_TEMPORARY = re.compile(
-    r"\.(\..{1,39}\.[0-9a-f]{8}|.{1,40}\.(?=\d*[a-f])[0-9a-f]{8})\.\w+", re.DOTALL
-)
-"""What incomplete files were called before, and a user's `.notes.20261129.txt` is not."""
 
 
 ELSEWHERE = re.compile(r"[/\\]|^[A-Za-z]:")
@@ -198,23 +189,19 @@ def write_result(path: Path) -> Iterator[Path]:
         yield temporary
 
 
-def remove_leftovers(folder: Path, *, ours: bool = False) -> None:
-    """Remove the incomplete files of killed writers from a folder, if it exists.
-
-    Parameters
-    ----------
-    ours : bool
-        Whether only this program writes there; then names of earlier versions are recognized too.
-    """
+def remove_leftovers(folder: Path) -> None:
+    """Remove the incomplete files of killed writers from a folder, if it exists."""
     if folder.is_dir():
-        remove_incomplete(folder.iterdir(), ours=ours)
+        remove_incomplete(folder.iterdir())
 
 
-def remove_incomplete(paths: Iterable[Path], *, ours: bool = False) -> None:
-    """Remove those of some files that killed writers left incomplete, see `remove_leftovers`."""
+def remove_incomplete(paths: Iterable[Path]) -> None:
+    """Remove those of some files that killed writers left incomplete, and no others.
+
+    Other hidden files are the user's, in the folders of this program too.
+    """
     for path in paths:
-        earlier = ours and EARLIER_TEMPORARY.fullmatch(path.name)
-        if path.name.startswith(TEMPORARY) or earlier:
+        if path.name.startswith(TEMPORARY):
             with suppress(OSError):  # gone already, or in a folder that cannot be written
                 if stat.S_ISREG(path.lstat().st_mode) and _abandoned(path):
                     path.unlink()
@@ -265,56 +252,6 @@ def write_json(path: Path, value: object) -> None:
     write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
 
 
-def read_record(path: Path, kind: str, version: int | None) -> dict[str, Any]:
-    """Read a JSON object from a file that anyone may have edited.
-
-    Parameters
-    ----------
-    kind : str
-        What the file is, for error messages: "session".
-    version : int or None
-        The newest format known, None to leave the check to the caller. A file that states none is
-        of the first.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable, damaged, or of a newer format.
-    """
-    try:
-        if path.stat().st_size > LARGEST_RECORD:
-            raise InputError(f'"{path}" is too large to be a {kind}; {RESTORE}')
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f'there is no {kind} "{path}"; check its name') from None
-    except OSError as problem:
-        raise InputError(
-            f'cannot read the {kind} "{path}": {problem.strerror}; check its permissions'
-        ) from None
-    record = _parse_record(data, f'the {kind} "{path}"')
-    if version is not None:
-        _check_version(record, f'the {kind} "{path}"', version)
-    return record
-
-
-def _parse_record(data: bytes, what: str) -> dict[str, Any]:
-    try:
-        record = json.loads(data)
-    except (ValueError, RecursionError):  # the latter when it is nested too deeply
-        raise InputError(f"{what} is damaged: it is not JSON; {RESTORE}") from None
-    if not isinstance(record, dict):
-        raise InputError(f"{what} is damaged: it is not a JSON object; {RESTORE}")
-    return record
-
-
-def _check_version(record: dict[str, Any], what: str, version: int) -> None:
-    found = record.get("version", 1)
-    if type(found) is not int or found < 1:  # `type`, because True is an int too
-        raise InputError(f"{what} is damaged: its version is not a number from 1; {RESTORE}")
-    if found > version:
-        raise InputError(f"{what} was written by a newer version of this program; update it")
-
-
 def require_new(path: Path, overwrite: bool) -> None:
     """Refuse to replace a file without permission.
 
@@ -327,9 +264,25 @@ def require_new(path: Path, overwrite: bool) -> None:
         raise InputError(f'"{path}" exists already; use --overwrite or another name')
 
 
+def no_link(path: Path) -> Path:
+    """Return the path of a folder or file where this program keeps what is its own.
+
+    Raises
+    ------
+    InputError
+        If it is a link: what is written and removed there would be somewhere else.
+    """
+    if path.is_symlink() or (sys.version_info >= (3, 12) and path.is_junction()):
+        raise InputError(
+            f'"{path}" is a link to another place, and this program writes and removes files '
+            "there; move the link away"
+        )
+    return path
+
+
 def trash_dir(folder: Path) -> Path:
     """Return the folder for discarded files of `folder`: `<folder>_trash` beside it."""
-    return folder.with_name(folder.name + "_trash")
+    return no_link(folder.with_name(folder.name + "_trash"))
 
 
 def move_to_trash(path: Path) -> Path:
@@ -359,21 +312,34 @@ def short_stem(stem: str) -> str:
 class Manifest:
     """A journal of finished items, one JSON object per line: a crash costs at most the last line.
 
-    `header` identifies the run; a manifest with another header is not continued, but None takes
-    whichever there is.
+    Parameters
+    ----------
+    header : dict or None
+        Identifies the run; a manifest with another header is not continued, but None takes
+        whichever there is.
+    check : callable
+        Called with each record; one for which it raises an error is damaged, and is left out, so
+        that the item is done again.
     """
 
-    def __init__(self, path: Path, header: dict[str, object] | None) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        header: dict[str, object] | None,
+        check: Callable[[dict[str, Any]], object] = bool,
+    ) -> None:
+        self.path = no_link(path)
         self.header = header
-        self.done: dict[str, dict[str, object]] = {}
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        lines = text.split("\n")  # `splitlines` would divide names with other separators, too
-        records = [record for line in lines if (record := _json_object(line)) is not None]
+        self.done: dict[str, dict[str, Any]] = {}
+        records = list(read_lines(path)) if path.is_file() else []
         wanted = json.loads(json.dumps(header))
         self.continues = bool(records) and (header is None or records[0].get("header") == wanted)
         if self.continues:
-            self.done = {str(record["item"]): record for record in records[1:] if "item" in record}
+            self.done = {
+                record["item"]: record
+                for record in records[1:]
+                if isinstance(record.get("item"), str) and holds(check, record)
+            }
 
     def __enter__(self) -> "Manifest":
         if not self.continues:  # atomically: a manifest without header cannot be continued
@@ -398,11 +364,3 @@ class Manifest:
 
 def _line(record: dict[str, object]) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
-
-
-def _json_object(line: str) -> dict[str, object] | None:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None

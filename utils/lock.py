@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from utils.errors import InputError, UserError
+from utils.files import no_link
 
 WAIT = 2.0
 """Seconds for a worker process to end whose parent was killed."""
@@ -18,7 +19,7 @@ def locked(path: Path, taken: UserError, wait: float = 0) -> Iterator[None]:
 
     The system releases it whenever the process ends; only a kill leaves the file behind.
     """
-    lock = FileLock(path)
+    lock = FileLock(no_link(path))
     try:
         lock.acquire(timeout=wait)
     except Timeout:

@@ -18,6 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from utils.console import one_line
 from utils.errors import UsageError, did_you_mean
 
 T = TypeVar("T")
@@ -200,7 +201,7 @@ class Option:
         return self.type(text)
 
     def _expected(self, received: object) -> str:
-        return f"{self.flag}: Expected {self.describe()}. Received: {received}"
+        return f"{self.flag}: Expected {self.describe()}. Received: {one_line(str(received))}"
 
     def show(self, value: Value) -> str:
         """Return a value as text, and what 0 means instead of it."""

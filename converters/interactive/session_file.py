@@ -6,7 +6,6 @@ people edit it by hand.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ from converters.look_timeline import LookTimeline
 from utils import console
 from utils.errors import InputError, UsageError
 from utils.files import write_json
+from utils.records import read_record
 
 VERSION = 1
 KIND = "interactive conversion"
-MAX_BYTES = 100_000_000
 REPAIR_HINT = "repair it, or move it away to start a new session"
 
 
@@ -97,8 +96,8 @@ def load(path: Path, footage: str, number_of: Callable[[str], int | None]) -> Sa
     record = _read(path)
     if record.get("footage") != footage:
         raise InputError(
-            f'the session "{path}" is for the footage "{record.get("footage")}", not for '
-            f'"{footage}"; use --no-use-session, another --output-dir, or move it away'
+            f'the session "{path}" is for the footage {console.quoted(record.get("footage"))}, '
+            f'not for "{footage}"; use --no-use-session, another --output-dir, or move it away'
         )
     looks = record.get("looks")
     if not isinstance(looks, dict) or not looks:
@@ -129,23 +128,9 @@ def warn_of_missing(session: SavedSession) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f'"{path}" is too large for a session; {REPAIR_HINT}')
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise InputError(f'cannot read the session "{path}": {problem.strerror}') from None
-    except (ValueError, RecursionError):
-        raise InputError(
-            f'the session "{path}" is damaged: it is not JSON; {REPAIR_HINT}'
-        ) from None
-    version = record.get("version") if isinstance(record, dict) else None
-    if not isinstance(record, dict) or record.get("kind") != KIND or type(version) is not int:
+    record = read_record(path, "session", VERSION, remedy=REPAIR_HINT)
+    if record.get("kind") != KIND:
         raise InputError(f'"{path}" is not a session file of convert --interactive')
-    if version > VERSION:
-        raise InputError(
-            f'the session "{path}" was written by a newer version of this program; update it'
-        )
     return record
 
 

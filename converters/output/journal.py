@@ -80,7 +80,7 @@ class Journal:
         self.finished = len(self._done)
 
     def __enter__(self) -> "Journal":
-        remove_incomplete(self._files, ours=True)
+        remove_incomplete(self._files)
         self._manifest.__enter__()
         return self
 

@@ -4,14 +4,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from converters.output.journal import JOURNAL
-from utils.files import Manifest
+from utils.files import Manifest, no_link
 
 END = "*"  # in the journal: all parts are complete
 
 
 def parts_dir(video: Path) -> Path:
     """Return the folder of a video's parts."""
-    return video.with_name(video.name + "_parts")
+    return no_link(video.with_name(video.name + "_parts"))
 
 
 def remove_empty_parts(video: Path) -> None:
@@ -23,7 +23,7 @@ def remove_empty_parts(video: Path) -> None:
 def record_name(manifest: Manifest, path: Path, file: Path) -> None:
     """Record that `file` is about to be renamed to `path`."""
     named = {**_named(manifest), str(path.absolute()): _state(file)}
-    manifest.add(END, named=named)
+    manifest.add(**{**manifest.done.get(END, {"item": END}), "named": named})
 
 
 def is_named(manifest: Manifest, path: Path) -> bool:

@@ -9,9 +9,13 @@ from typing import Any
 from converters.output.base import mask_frame
 from converters.pipeline import Converted
 from utils.errors import InputError
+from utils.records import fraction
 from utils.video.codecs import EncoderSettings
 from utils.video.sink import VideoSink
 from utils.video.source import FrameSource
+
+MOST = 1 << 40
+"""No video has so many frames."""
 
 
 @dataclass
@@ -39,9 +43,13 @@ class PartRecord:
 
     @classmethod
     def of(cls, facts: dict[str, Any]) -> "PartRecord":
-        """Return the record of a line in the journal."""
-        time, end = (Fraction(facts[name]) for name in ("time", "end"))
-        return cls(time, end, *(facts[name] for name in ("last", "frames", "faces", "failures")))
+        """Return the record of a line in the journal; an error means that the line is damaged."""
+        last, frames, faces = counts = [facts[name] for name in ("last", "frames", "faces")]
+        if not all(type(count) is int and 0 <= count < MOST for count in counts):
+            raise ValueError(facts)
+        failures = [str(text) for text in facts["failures"]]
+        time, end = fraction(facts["time"]), fraction(facts["end"])
+        return cls(time, end, last, frames, faces, failures)
 
     def facts(self) -> dict[str, Any]:
         """Return the line in the journal."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from utils.errors import InputError
-from utils.files import remove_leftovers
+from utils.files import no_link, remove_leftovers
 from utils.lock import locked
 from utils.video.container import writing
 
@@ -37,5 +37,6 @@ def output_lock(paths: Iterable[Path]) -> Iterator[None]:
 def log(output: Path, event: str, **facts: object) -> None:
     """Add a line to the log of an output's runs, `<output>_log.jsonl` beside it."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    with output.with_name(output.name + "_log.jsonl").open("a", encoding="utf-8") as file:
+    path = no_link(output.with_name(output.name + "_log.jsonl"))
+    with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False) + "\n")

@@ -5,6 +5,7 @@ the part being written. In the end the parts are joined, without encoding them a
 source's sound.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from converters.footage import Footage
 from converters.output.base import Output
@@ -36,6 +37,9 @@ PART_FRAMES = 250
 """About as far as x264 and x265 put key frames apart anyway, so that parts cost nothing."""
 PART_SECONDS = 60
 """After so much time a part ends even if it is short: it is what a kill can cost."""
+AFTER = "after"
+"""In the journal: the part before one, so that it shows when a line is lost."""
+PART = re.compile(r"[0-9]{6,12}(_mask)?\.\w+")
 
 
 class VideoOutput(Output):
@@ -67,9 +71,9 @@ class VideoOutput(Output):
         self._part: PartWriter | None = None
 
     def _open_journal(self, header: dict[str, object], overwrite: bool) -> Manifest:
-        manifest = Manifest(self._folder / JOURNAL, header)
-        remove_leftovers(self._folder, ours=True)
-        if not manifest.continues and self._folder.exists() and any(self._folder.iterdir()):
+        manifest = Manifest(self._folder / JOURNAL, header, _check)
+        remove_leftovers(self._folder)
+        if not manifest.continues and self._shown():
             if not manifest.path.exists():
                 raise InputError(
                     f'"{self._folder}" is where the parts of the video belong, and holds something '
@@ -81,18 +85,29 @@ class VideoOutput(Output):
                     "settings, faces or weights; use --overwrite or another --output-dir"
                 )
             self._clear()
-            manifest = Manifest(self._folder / JOURNAL, header)
+            manifest = Manifest(self._folder / JOURNAL, header, _check)
         return manifest
 
+    def _shown(self) -> list[Path]:
+        """Return what is in the folder of the parts, except hidden files of the user."""
+        found = self._folder.iterdir() if self._folder.is_dir() else ()
+        return [path for path in found if path.name == JOURNAL or not path.name.startswith(".")]
+
     def _finished_parts(self) -> Iterator[tuple[str, PartRecord]]:
-        """Yield the parts up to the first one that is missing."""
-        for name, facts in self._manifest.done.items():
-            if name == END:
+        """Yield the parts up to the first one that is missing, or whose record is."""
+        done, last = self._manifest.done, ""
+        for name in sorted(done.keys() - {END}, key=int):
+            # it was made again differently, or the line before it is lost; earlier versions did
+            # not write which part that is
+            if done[name].get(AFTER, last) != last:
                 continue
             if not self._named and not all(path.exists() for path in self._files(name)):
-                self._manifest.done.pop(END, None)
+                done.pop(END, None)
                 return
-            yield name, PartRecord.of(facts)
+            yield name, PartRecord.of(done[name])
+            last = name
+        if done.get(END, {}).get(AFTER, last) != last:
+            done.pop(END)
 
     def _skip_finished(self) -> None:
         """Count what earlier runs have done, and begin after it."""
@@ -114,10 +129,21 @@ class VideoOutput(Output):
         return False  # finished frames lie outside the span
 
     def _clear(self) -> None:
-        """Remove the folder, its journal last: without it the parts would belong to no run."""
-        for path in sorted(self._folder.iterdir(), key=lambda path: path.name == JOURNAL):
+        """Remove the parts, their journal last: without it they would belong to no run.
+
+        What else is in the folder is the user's, and stays.
+        """
+        suffix = self._encoder.kind.containers[0]
+        earlier = re.compile(rf"\.[0-9]{{6}}(_mask)?\.[0-9a-f]{{8}}\.{suffix}")  # version 0.1.0
+        found = [
+            path
+            for path in self._folder.iterdir()
+            if path.name == JOURNAL or PART.fullmatch(path.name) or earlier.fullmatch(path.name)
+        ]
+        for path in sorted(found, key=lambda path: path.name == JOURNAL):
             path.unlink()
-        self._folder.rmdir()
+        with suppress(OSError):  # not empty
+            self._folder.rmdir()
 
     def __enter__(self) -> Self:
         sound = Sound.of(self._source, codec=self._encoder.audio_codec)
@@ -149,7 +175,8 @@ class VideoOutput(Output):
         self._part = None  # first: what cannot be completed is discarded
         part.close()
         self.notes += [note for note in part.notes if note not in self.notes]
-        self._manifest.add(self._name, **part.record.facts())
+        facts = part.record.facts() | {AFTER: next(reversed(self._records), "")}
+        self._manifest.add(self._name, **facts)
         self._records[self._name] = part.record
 
     def __exit__(
@@ -184,7 +211,7 @@ class VideoOutput(Output):
         if not self._records:
             raise InputError(f'"{self._videos[""]}" was not written: there was no frame to write')
         if END not in self._manifest:
-            self._manifest.add(END)
+            self._manifest.add(END, **{AFTER: next(reversed(self._records), "")})
         try:
             for number, path in enumerate(self._videos.values()):
                 if not is_named(self._manifest, path):  # else an earlier run was killed after that
@@ -218,6 +245,15 @@ class VideoOutput(Output):
             sound=sound if is_result else None,
             finish=finish,
         )
+
+
+def _check(facts: dict[str, Any]) -> None:
+    """Check a line of the journal: the names of parts become those of files."""
+    if facts["item"] == END:
+        return
+    if not re.fullmatch(r"[0-9]{6,12}", facts["item"]):
+        raise ValueError(facts)
+    PartRecord.of(facts)
 
 
 def _size(path: Path) -> int:

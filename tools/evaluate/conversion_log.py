@@ -1,11 +1,12 @@
 """Which part of dst a converted video shows: its log knows, the video itself does not."""
 
-import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError, UsageError
+from utils.records import read_lines
 from utils.video.frame import WHOLE, Span
 from utils.video.seekable import count_frames
 from utils.video.source import FrameSource, span_between
@@ -46,17 +47,8 @@ def converted_span(dst: FrameSource, result: FrameSource) -> Span:
 
 
 def _records(log: Path) -> Iterator[dict[str, Any]]:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            yield record
+    with suppress(OSError):
+        yield from read_lines(log)
 
 
 def check_counts(dst: FrameSource, result: FrameSource, span: Span) -> None:

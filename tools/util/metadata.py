@@ -22,6 +22,7 @@ from utils.console import Report
 from utils.errors import InputError
 from utils.files import list_images, move_to_trash, remove_leftovers, write_bytes, write_result
 from utils.images import decode_image, read_file
+from utils.records import reading
 
 SUFFIX = ".faces.jsonl"
 
@@ -79,16 +80,14 @@ def _beside(folder: Path) -> Path:
 
 
 def _read(source: Path) -> Iterator[tuple[str, FaceInfo]]:
-    damaged = InputError(f'"{source}" was not written by `util save-metadata`, or it is damaged')
-    try:
-        with source.open(encoding="utf-8") as file:
-            while line := file.readline(2 * MAX_PAYLOAD):
-                row = json.loads(line)
-                yield str(row["stem"]), from_json(json.dumps(row["face"]).encode(), source.name)
-    except OSError as problem:
-        raise InputError(f'cannot read "{source}": {problem.strerror}') from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise damaged from None
+    damaged = f'"{source}" was not written by `util save-metadata`, or it is damaged'
+    with (
+        reading(source, "saved metadata", damaged=damaged),
+        source.open(encoding="utf-8") as file,
+    ):
+        while line := file.readline(2 * MAX_PAYLOAD):
+            row = json.loads(line)
+            yield str(row["stem"]), from_json(json.dumps(row["face"]).encode(), source.name)
 
 
 def _restore_one(path: Path, info: FaceInfo) -> None:

@@ -5,19 +5,22 @@ already), in natural order and without folders, so any program can open it. Unpa
 neither names nor sizes, and leaves out what is not a face.
 """
 
+import errno
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from facelib.faceset import Faceset, extract_info
 from facelib.png import MAX_FILE, check_sums
 from tools.util.options import PackOptions, UnpackOptions
 from utils import console
-from utils.console import Report
+from utils.console import Report, quoted
 from utils.errors import InputError
 from utils.files import name_fault, naming, remove_leftovers, require_new, write_bytes, write_result
+from utils.records import reading, stored_entries
 
 SUFFIX = ".zip"
-ENCRYPTED = 1
+UNFIT_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same faces always give the same file
 
 
@@ -58,54 +61,37 @@ def unpack(options: UnpackOptions) -> Report:
         raise InputError(f'"{target}" is a file; choose a folder with --output-dir')
     remove_leftovers(target)
     report = Report({"faces unpacked": 0})
-    try:
-        with zipfile.ZipFile(packed) as archive:
-            entries = _checked(archive, packed)
-            for entry in console.progress(entries, len(entries), "Unpacking", "face"):
+    damaged = f'"{packed}" is not a packed folder of faces, or it is damaged'
+    foreign = f'"{packed}" was not written by `util pack`; unpack it with another program'
+    with ExitStack() as stack:
+        with reading(packed, "packed folder of faces", damaged=damaged):
+            archive = stack.enter_context(zipfile.ZipFile(packed))
+        with reading(packed, "packed folder of faces", damaged=foreign):
+            entries = stored_entries(archive, packed)
+        for entry in console.progress(entries, len(entries), "Unpacking", "face"):
+            try:
                 _unpack_one(archive, entry, target, report)
-    except OSError as problem:
-        if problem.filename != str(packed):
-            raise
-        raise InputError(f'cannot read "{packed}": {problem.strerror}') from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        raise InputError(f'"{packed}" is not a packed folder of faces, or it is damaged') from None
+            except InputError as problem:
+                report.failures.append(str(problem))
     return report
-
-
-def _checked(archive: zipfile.ZipFile, packed: Path) -> list[zipfile.ZipInfo]:
-    entries = archive.infolist()
-    stored = all(
-        entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & ENCRYPTED
-        for entry in entries
-    )
-    # overlapping entries would unpack to more than the file holds
-    if not stored or sum(entry.file_size for entry in entries) > packed.stat().st_size:
-        raise InputError(
-            f'"{packed}" was not written by `util pack`; unpack it with another program'
-        )
-    return entries
 
 
 def _unpack_one(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, report: Report
 ) -> None:
+    """Unpack a face, unless it is there already; InputError when it is left out."""
     name = entry.filename
     path = target / name
     if name_fault(name) or path.suffix.lower() != ".png":
-        report.failures.append(f"{name[:80]!a} was left out: it is not the name of a face file")
-        return
+        raise InputError(f"{quoted(name)} was left out: it is not the name of a face file")
     if entry.file_size > MAX_FILE:
-        report.failures.append(f'"{name}" was left out: it is larger than a face can be')
-        return
-    try:
-        with naming(path):
-            there = path.exists()
-        if not there:
+        raise InputError(f"{quoted(name)} was left out: it is larger than a face can be")
+    with naming(path):
+        if path.exists():
+            report.counts["faces there already"] = report.counts.get("faces there already", 0) + 1
+            return
+        with reading(path, "face", damaged=f"{quoted(name)} was left out: it is damaged"):
             data = archive.read(entry)
-            extract_info(data, name)
-            write_bytes(path, data)
-    except InputError as problem:
-        report.failures.append(str(problem))
-        return
-    outcome = "faces there already" if there else "faces unpacked"
-    report.counts[outcome] = report.counts.get(outcome, 0) + 1
+        extract_info(data, name)
+        write_bytes(path, data)
+    report.counts["faces unpacked"] += 1

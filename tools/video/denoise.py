@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -144,10 +145,18 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
             finish=lambda video: sign_video(video, output, marker),
         )
     remove_leftovers(output)
-    if output.is_dir() and any(output.iterdir()) and not options.overwrite:
+    if (
+        output.is_dir()
+        and any(not path.name.startswith(".") for path in output.iterdir())
+        and not options.overwrite
+    ):
         raise InputError(f'"{output}" is not empty; use --overwrite or another --output-dir')
     source.wants_16_bit = keeps_16_bit_images(options, source)
     return FolderSink(output, marker.sign_image if marker else None)
+
+
+def _holds_files(folder: Path) -> bool:
+    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
 
 
 def _is_marked(source: FrameSource) -> bool:

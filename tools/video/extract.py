@@ -1,10 +1,11 @@
 """`video extract`: the frames of a video as images, and a file of their exact timestamps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tools.video.options import ExtractFramesOptions
 from utils import console
@@ -14,6 +15,7 @@ from utils.files import Manifest, is_image, move_to_trash, remove_leftovers, tra
 from utils.lock import locked_folder
 from utils.parallel import Failure, cores, ordered_map
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, mark_image, read_mark
+from utils.records import fraction
 from utils.video.container import writing
 from utils.video.decoder import VideoSource
 from utils.video.frame import Frame, Span
@@ -72,8 +74,8 @@ def _journal(options: ExtractFramesOptions, source: FrameSource) -> Manifest:
     facts = {"source": source.path.name, "bytes": source.path.stat().st_size}
     names = ("image_format", "quality", "bit_depth", "every", "from_", "to")
     header = facts | {name: getattr(options, name) for name in names}
-    remove_leftovers(folder, ours=(folder / JOURNAL).exists())
-    journal = Manifest(folder / JOURNAL, header)
+    remove_leftovers(folder)
+    journal = Manifest(folder / JOURNAL, header, _times)
     images = list(_images(folder))
     if options.overwrite:
         for path in images:
@@ -106,8 +108,11 @@ def _write(sink: FolderSink, journal: Manifest, frame: Frame) -> Frame:
     return replace(frame, image=frame.image[:0], image16=None)
 
 
+def _times(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Return time and duration of an image; an error means that its record is damaged."""
+    return str(fraction(facts["time"])), str(fraction(facts["duration"]))
+
+
 def _timetable(source: FrameSource, journal: Manifest, span: Span, every: int) -> Timestamps:
-    times = {}
-    for name, facts in sorted(journal.done.items()):
-        times[Path(name).stem] = str(facts["time"]), str(facts["duration"])
+    times = {Path(name).stem: _times(facts) for name, facts in sorted(journal.done.items())}
     return Timestamps.of_text(source, times, complete=span == Span() and every == 1)

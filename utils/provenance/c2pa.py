@@ -1,7 +1,8 @@
 """Content Credentials (C2PA): signed statements inside files, written and read.
 
-A statement covers every byte of the file, so it is added last. It changes no pixel. Formats that
-C2PA does not cover (Matroska) get a sidecar file, see `utils.provenance.sidecar`.
+A statement is added last, because it covers the content of the finished file: which bytes exactly
+is in `utils.provenance.coverage`. It changes no pixel. Formats that C2PA does not cover (Matroska)
+get a sidecar file, see `utils.provenance.sidecar`.
 """
 
 import io
@@ -17,7 +18,9 @@ from utils.errors import InputError, UserError
 from utils.files import write_atomic
 from utils.provenance import certificate
 from utils.provenance.certificate import MAKER, Identity
-from utils.provenance.mark import DIGITAL_SOURCE_TYPE, WHAT, mark_image
+from utils.provenance.coverage import chosen_gaps
+from utils.provenance.mark import DIGITAL_SOURCE_TYPE, JPEG_START, SIGNATURE, WHAT, mark_image
+from utils.records import DAMAGE
 
 FORMATS = {
     ".png": "image/png",
@@ -28,6 +31,9 @@ FORMATS = {
     ".mov": "video/quicktime",
 }
 """Suffix -> media type of the formats that can be signed."""
+STARTS = {SIGNATURE: "image/png", JPEG_START: "image/jpeg"}
+SIGNER_CODES = ("signingCredential.", "claimSignature.outsideValidity")
+"""What the status codes that concern the signer's certificate begin with."""
 ACTION = {
     "action": "c2pa.created",
     "digitalSourceType": DIGITAL_SOURCE_TYPE,
@@ -43,7 +49,7 @@ OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 
 @dataclass(frozen=True)
 class Credential:
-    """A signed statement found in or beside a file.
+    """A signed statement found in or beside a file. The texts are the signer's, as they are.
 
     Attributes
     ----------
@@ -52,11 +58,13 @@ class Credential:
     signer : str
         The name in the certificate.
     own : bool
-        Whether it was signed on this machine.
+        Whether it was signed on this machine; known of a file that was changed since, too.
     source_type : str or None
         The digital source type it states.
     problems : tuple of str
-        What is wrong with it, as C2PA status codes or sentences.
+        Why it is not intact, as C2PA status codes or sentences.
+    expired : bool
+        Whether the certificate is out of its time.
     """
 
     intact: bool
@@ -64,6 +72,7 @@ class Credential:
     own: bool
     source_type: str | None
     problems: tuple[str, ...] = ()
+    expired: bool = False
 
 
 class Marker:
@@ -126,42 +135,58 @@ def read_credential(path: Path) -> Credential | None:
     InputError
         If the file cannot be read.
     """
-    name = FORMATS.get(path.suffix.lower())
-    if name is None:
-        return None
     own = certificate.known()
     settings: dict[str, Any] = {"verify": {"verify_trust": True, **OFFLINE}}
     if own is not None:
         settings["trust"] = {"user_anchors": own.anchor.decode()}
     try:
+        name = media_type(path)
+        if name is None:
+            return None
         with path.open("rb") as file:
             reader = c2pa.Reader.try_create(name, file, context=c2pa.Context.from_dict(settings))
             if reader is None:
                 return None
             with reader:
-                return _credential(json.loads(reader.json()))
+                return _credential(
+                    json.loads(reader.json()), json.loads(reader.detailed_json()), path
+                )
     except OSError as problem:
         raise InputError(f'cannot read "{path}": {problem.strerror}') from None
-    except (c2pa.C2paError, KeyError, TypeError, ValueError) as problem:
+    except (c2pa.C2paError, InputError, *DAMAGE) as problem:
         return Credential(False, "unknown", False, None, (f"it cannot be read: {problem}",))
 
 
-def _credential(store: Mapping[str, Any]) -> Credential:
-    manifest = store["manifests"].get(store.get("active_manifest"), {})
+def media_type(path: Path) -> str | None:
+    """Return the media type of a file whose format can hold a statement, whatever its name is."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp":
+        return "video/quicktime" if head[8:] == b"qt  " else "video/mp4"
+    return next((name for start, name in STARTS.items() if head.startswith(start)), None)
+
+
+def _credential(store: Mapping[str, Any], details: Mapping[str, Any], path: Path) -> Credential:
+    label = store["active_manifest"]
+    manifest = store["manifests"][label]
     results = store.get("validation_results", {}).get("activeManifest", {})
-    failed = [item["code"] for item in results.get("failure", [])]
-    failed += [item.get("code", "") for item in store.get("validation_status", [])]
-    # an unknown signer is no damage; `own` and `signer` tell
-    problems = {
-        code for code in failed if code and not code.startswith("signingCredential.untrust")
-    }
+    proved = {item["code"] for item in results.get("success", [])}
+    failed = {item["code"] for item in results.get("failure", [])}
+    failed |= {item.get("code", "") for item in store.get("validation_status") or ()}
+    # whose signature it is says nothing about damage; `own` and `signer` tell that
+    of_signer = {code for code in failed if code.startswith(SIGNER_CODES)}
+    gaps = chosen_gaps(path, details["manifests"][label]["assertion_store"])
+    problems = sorted(failed - of_signer) + [f"its signature leaves out {gap}" for gap in gaps]
+    signed = "claimSignature.validated" in proved
+    bound = any(code.endswith("Hash.match") for code in proved)
     signature = manifest.get("signature_info", {})
     return Credential(
-        intact=store.get("validation_state") in ("Valid", "Trusted") and not problems,
-        signer=signature.get("common_name") or signature.get("issuer") or "unnamed",
-        own=store.get("validation_state") == "Trusted",
+        intact=signed and bound and not problems,
+        signer=str(signature.get("common_name") or signature.get("issuer") or "unnamed"),
+        own=signed and "signingCredential.trusted" in proved and not of_signer,
         source_type=_source_type(manifest),
-        problems=tuple(sorted(problems)),
+        problems=tuple(problems),
+        expired=any(code.endswith((".expired", ".outsideValidity")) for code in of_signer),
     )
 
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import av
 
 from utils.errors import InputError
+from utils.video.demux import open_input
 
 DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -60,7 +61,7 @@ def mark_jpeg(jpeg: bytes) -> bytes:
     packet = XMP_SEGMENT + PACKET.encode()
     # marker, length with its own two bytes: JPEG (ISO 10918-1), B.1.1.4; XMP part 3, 1.1.3
     ours = b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet
-    kept = [segment for body, segment in _segments(jpeg) if not body.startswith(XMP_SEGMENT)]
+    kept = [segment for body, segment in segments(jpeg) if not body.startswith(XMP_SEGMENT)]
     return b"".join([JPEG_START, ours, *kept])
 
 
@@ -77,7 +78,7 @@ def mark_png(png: bytes) -> bytes:
     # keyword, no compression, no language, no translated keyword, text: PNG specification, 11.3.3.4
     ours = _chunk(b"iTXt", KEYWORD + b"\0\0\0\0\0" + PACKET.encode())
     parts = [SIGNATURE]
-    for kind, body, chunk in _chunks(png):
+    for kind, body, chunk in chunks(png):
         if _is_xmp(kind, body):
             continue
         if kind == b"IDAT" and ours:
@@ -120,10 +121,7 @@ def read_mark(path: Path) -> str | None:
 
 
 def _mark_in_video(path: Path) -> str | None:
-    options = {"protocol_whitelist": "file"}
-    with av.open(
-        str(path.absolute()), container_options=options, metadata_errors="replace"
-    ) as container:
+    with open_input(path) as container:
         # Matroska writes its keys in upper case
         tags = {key.lower(): value for key, value in container.metadata.items()}
     for key in ("digitalsourcetype", "comment"):
@@ -134,7 +132,7 @@ def _mark_in_video(path: Path) -> str | None:
 
 def _mark_in_png(path: Path) -> str | None:
     found = None
-    for kind, body, chunk in _chunks(path.read_bytes(), f'"{path}"'):
+    for kind, body, chunk in chunks(path.read_bytes(), f'"{path}"'):
         if struct.unpack(">I", chunk[-4:])[0] != zlib.crc32(chunk[4:-4]):
             raise InputError(f'"{path}" is damaged: a checksum in it is wrong')
         if _is_xmp(kind, body):
@@ -143,7 +141,7 @@ def _mark_in_png(path: Path) -> str | None:
 
 
 def _mark_in_jpeg(path: Path) -> str | None:
-    for body, _ in _segments(path.read_bytes(), f'"{path}"'):
+    for body, _ in segments(path.read_bytes(), f'"{path}"'):
         if body.startswith(XMP_SEGMENT) and (mark := _mark_in_xmp(body[len(XMP_SEGMENT) :])):
             return mark
     return None
@@ -168,7 +166,7 @@ def _mark_in_xmp(xmp: bytes) -> str | None:
     return None
 
 
-def _segments(jpeg: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes]]:
+def segments(jpeg: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes]]:
     """Yield (body, segment) of a JPEG's head; the last one is all that follows."""
     at = len(JPEG_START)
     while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
@@ -183,7 +181,7 @@ def _segments(jpeg: bytes, name: str = "this file") -> Iterator[tuple[bytes, byt
     raise InputError(f"{name} is a JPEG that is cut off or damaged")
 
 
-def _chunks(png: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes, bytes]]:
+def chunks(png: bytes, name: str = "this file") -> Iterator[tuple[bytes, bytes, bytes]]:
     """Yield (type, body, chunk) of a PNG up to IEND; InputError if it ends before that."""
     if not png.startswith(SIGNATURE):
         raise InputError(f"{name} is not a PNG")

@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from utils.errors import InputError
-from utils.files import read_record, write_json
+from utils.files import write_json
 from utils.provenance import certificate
-from utils.provenance.c2pa import FORMATS, Credential, Marker
+from utils.provenance.c2pa import FORMATS, Credential, Marker, media_type
 from utils.provenance.certificate import Identity
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, WHAT
+from utils.records import DAMAGE, read_record
 
-MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, UnsupportedAlgorithm)
+MALFORMED = (InputError, UnsupportedAlgorithm, *DAMAGE)
 
 
 def sidecar_of(path: Path) -> Path:
@@ -61,16 +62,25 @@ def sign_video(video: Path, path: Path, marker: Marker | None) -> list[str]:
 
 
 def read_sidecar(path: Path) -> Credential | None:
-    """Return the verified statement beside a file; None if there is none."""
+    """Return the verified statement beside a file; None if there is none.
+
+    A file whose format holds its statement inside has none beside it, whatever lies there.
+    """
     place = sidecar_of(path)
-    if not place.is_file():
+    if not place.is_file() or media_type(path) is not None:
         return None
     try:
         record = read_record(place, "signed statement", None)
         certificates = x509.load_pem_x509_certificates(record["certificates"].encode())
         signature = base64.b64decode(record.pop("signature"), validate=True)
         good = _is_signed(record, signature, certificates)
-    except (InputError, *MALFORMED):
+        leaf, issuer, *_ = certificates
+        name = leaf.subject.rfc4514_string()
+        now = datetime.datetime.now(datetime.UTC)
+        expired = not all(
+            each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in (leaf, issuer)
+        )
+    except MALFORMED:
         return Credential(False, "unknown", False, None, (f'"{place.name}" is damaged',))
     problems = []
     if not good:
@@ -78,12 +88,14 @@ def read_sidecar(path: Path) -> Credential | None:
     if _digest(path) != record.get("sha256"):
         problems.append("the file was changed after it was signed")
     own = certificate.known()
+    stated = record.get("digitalSourceType")
     return Credential(
         intact=not problems,
-        signer=str(certificates[0].subject.rfc4514_string()),
-        own=own is not None and own.certificate == certificates[0],
-        source_type=str(record.get("digitalSourceType")),
+        signer=name,
+        own=good and own is not None and own.certificate == leaf and not expired,
+        source_type=None if stated is None else str(stated),
         problems=tuple(problems),
+        expired=expired,
     )
 
 

@@ -7,12 +7,14 @@ stream determines the offset, and sound is moved by the same one.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
 from utils.video.av_types import Container, Packet, Stream
+from utils.video.boxes import check_tables
 
 FORWARD = Fraction(10)
 """A longer jump ahead, in seconds, is a restart; a shorter one may be a loss of reception."""
@@ -28,7 +30,16 @@ def open_input(path: Path) -> Container:
     """Open a file for reading.
 
     An absolute path is never parsed as a URL, and playlists cannot reach the network.
+
+    Raises
+    ------
+    av.FFmpegError
+        If FFmpeg cannot read it.
+    InputError
+        If it would take far more memory than the file has.
     """
+    with suppress(OSError):  # said by FFmpeg, below
+        check_tables(path)
     return av.open(
         str(path.absolute()),
         container_options={"protocol_whitelist": "file"},

@@ -7,6 +7,8 @@ from utils.errors import UsageError
 
 HELP = "a frame number (from 0) or a time: 250, 12.5s, 1:30, 1:02:03.5"
 TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)s?")
+LONGEST = 40
+"""Characters; a log may hold any text, and Python reads no endless number."""
 
 
 def position(text: str, flag: str) -> int | Fraction:
@@ -18,9 +20,10 @@ def position(text: str, flag: str) -> int | Fraction:
         If it is neither; the message names the `flag`.
     """
     text = text.strip()
-    if text.isascii() and text.isdecimal():
+    readable = text.isascii() and len(text) <= LONGEST
+    if readable and text.isdecimal():
         return int(text)
-    found = TIME.fullmatch(text) if text.isascii() else None
+    found = TIME.fullmatch(text) if readable else None
     if found is None or not (":" in text or text.endswith("s")):
         raise UsageError(f"{flag}: Expected {HELP}. Received: {text}")
     hours, minutes, seconds = found.groups()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.errors import InputError
-from utils.files import read_record, write_json
+from utils.files import write_json
+from utils.records import fraction, read_record, reading
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
 from utils.video.source import FolderSource, FrameSource
 
@@ -52,7 +53,7 @@ class Timestamps:
     ) -> "Timestamps":
         """Return the times of a source's frames from texts such as "1001/30000"."""
         rate = source.rate or Fraction(25)
-        shown = {name: FrameTime(*map(Fraction, texts)) for name, texts in times.items()}
+        shown = {name: FrameTime(*map(fraction, texts)) for name, texts in times.items()}
         time_base = source.video_format.time_base or 1 / rate
         return cls(shown, time_base, rate, complete, source.video_format.aspect)
 
@@ -85,20 +86,17 @@ class Timestamps:
             If the file is missing or damaged.
         """
         found = read_record(path, "file of times", VERSION)
-        try:
+        damaged = f'"{path}" is not a file of times that `video extract` wrote'
+        with reading(path, "file of times", damaged=damaged):
             times = {
-                str(name): FrameTime(Fraction(time), Fraction(duration))
+                str(name): FrameTime(fraction(time), fraction(duration))
                 for name, (time, duration) in found["times"].items()
             }
-            time_base, rate = Fraction(found["tick"]), Fraction(found["rate"])
-            aspect = Fraction(found["aspect"]) if "aspect" in found else None
+            time_base, rate = fraction(found["tick"]), fraction(found["rate"])
+            aspect = fraction(found["aspect"]) if "aspect" in found else None
             if time_base <= 0 or rate <= 0 or not times or not 0.1 <= (aspect or 1) <= 10:
                 raise ValueError(path)
             return cls(times, time_base, rate, bool(found["whole"]), aspect)
-        except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
-            raise InputError(
-                f'"{path}" is not a file of times that `video extract` wrote'
-            ) from None
 
 
 def aspect_beside(folder: Path) -> Fraction | None:
