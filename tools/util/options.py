@@ -60,7 +60,12 @@ class ExportOptions(StageOptions):
     """Options of `util export`."""
 
     model_dir: Path = opt(help="folder of the trained model")
-    output: Path = opt(help="file to write; its suffix chooses the format: .keras or .onnx")
+    output: Path = opt(help="file to write; its suffix chooses the format: .dfm, .keras or .onnx")
+    player: str = opt(
+        "facefusion",
+        help="program that a .dfm file is made for; each frames faces by a template of its own",
+        choices=("facefusion", "deepfacelive", "visomaster"),
+    )
     overwrite: bool = opt(False, help="replace the file if it exists")
 
 
