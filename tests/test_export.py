@@ -11,7 +11,7 @@ from support.training import save_model
 
 from models import MODELS, weight_transfer
 from models.classic import Sizes
-from tools.util import export
+from tools.util import export, onnx_file
 from tools.util.options import ExportOptions
 from trainer.assembly import open_session
 from trainer.options import options_class
@@ -83,7 +83,7 @@ class TestExport:
     @pytest.mark.parametrize("name", ["swap.onnx", "swap.dfm"])
     def test_a_model_too_large_for_the_format_is_refused(self, tmp_path, monkeypatch, name):
         toy_folder(tmp_path / "model")
-        monkeypatch.setattr(export, "ONNX_LIMIT", 1000)
+        monkeypatch.setattr(onnx_file, "LARGEST", 1000)
         with pytest.raises(ModelError, match=r"export it as \.keras"):
             run(tmp_path, name)
         assert not list(tmp_path.glob("*swap*"))

@@ -8,27 +8,17 @@ float32, any N. A `.dfm` file takes a whole-face crop instead (`tools/util/dfm.p
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from models import checkpoint
 from models.backend import keras
 from models.base import ModelBase
-from tools.util import dfm
+from tools.util import dfm, onnx_file
+from tools.util.onnx_file import Port
 from tools.util.options import ExportOptions
-from utils import console, device, lazy, program
+from utils import console, device
 from utils.console import Report
-from utils.errors import ModelError, UsageError
+from utils.errors import UsageError
 from utils.files import require_new, write_result
-
-ONNX_LIMIT = 2**31 - 2**20  # bytes of one ONNX file, less what is not weights
-
-
-class Port(NamedTuple):
-    """An input or output of a written file; a size of None is any number."""
-
-    kind: str
-    name: str
-    shape: tuple[int | None, ...]
 
 
 def run(options: ExportOptions) -> Report:
@@ -103,50 +93,13 @@ def _write_keras(network: "keras.Model", path: Path, _: Mapping[str, str]) -> li
 
 def _write_onnx(network: "keras.Model", path: Path, about: Mapping[str, str]) -> list[Port]:
     """Write a graph for ONNX Runtime and the like."""
-    graph = _to_onnx(network, path)
-    return _finish(graph, path, about)
+    names = [network.inputs[0].name, *network.output_names]
+    return onnx_file.write(network, path, names, about)
 
 
 def _write_dfm(network: "keras.Model", path: Path, about: Mapping[str, str]) -> list[Port]:
     """Write a graph with the names that players of trained models look for."""
-    graph = _to_onnx(network, path)
-    old = [port.name for port in (*graph.graph.input, *graph.graph.output)]
-    new = dict(zip(old, (dfm.INPUT, *dfm.OUTPUTS), strict=True))
-    for node in graph.graph.node:
-        node.input[:] = [new.get(name, name) for name in node.input]
-        node.output[:] = [new.get(name, name) for name in node.output]
-    for port in (*graph.graph.input, *graph.graph.output):
-        port.name = new[port.name]
-    return _finish(graph, path, about)
-
-
-def _to_onnx(network: "keras.Model", path: Path) -> Any:  # noqa: ANN401
-    """Convert a network by way of a file; return the onnx.ModelProto."""
-    if 4 * network.count_params() > ONNX_LIMIT:
-        gigabytes = 4 * network.count_params() / 1e9
-        raise ModelError(
-            f"the model has {gigabytes:.1f} GB of weights, and an ONNX file (.onnx, .dfm) holds "
-            f"2 GB; export it as .keras"
-        )
-    # Keras exports only what has been called
-    network(keras.ops.zeros((1, *network.input_shape[1:])))
-    network.export(path, format="onnx", verbose=False)
-    return lazy.load("onnx").load(path)
-
-
-def _finish(graph: Any, path: Path, about: Mapping[str, str]) -> list[Port]:  # noqa: ANN401
-    """Write a graph with metadata and a name for the number of faces; return what it offers."""
-    onnx = lazy.load("onnx")
-    ports = []
-    for kind, each in (("input", graph.graph.input), ("output", graph.graph.output)):
-        for port in each:
-            sizes = port.type.tensor_type.shape.dim
-            sizes[0].dim_param = "N"
-            shape = (None, *(size.dim_value for size in sizes[1:]))
-            ports.append(Port(kind, port.name, shape))
-    onnx.helper.set_model_props(graph, {"made_by": program.NAME, **about})
-    onnx.save(graph, path)
-    return ports
+    return onnx_file.write(network, path, [dfm.INPUT, *dfm.OUTPUTS], about)
 
 
 WRITERS: dict[str, Callable[["keras.Model", Path, Mapping[str, str]], list[Port]]] = {
