@@ -1,6 +1,8 @@
 """`util export` writes what the model does; `--load-weights` begins with what another learned."""
 
+import json
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -42,6 +44,16 @@ def said_names(capsys):
     return [line.split()[1] for line in capsys.readouterr().out.splitlines()]
 
 
+def initializers(config):
+    """All initializers in a Keras configuration."""
+    if isinstance(config, list):
+        return [found for each in config for found in initializers(each)]
+    if not isinstance(config, dict):
+        return []
+    own = [value for key, value in config.items() if key.endswith("_initializer")]
+    return own + initializers(list(config.values()))
+
+
 class TestExport:
     def test_keras_loads_it_and_it_does_the_same(self, tmp_path, capsys):
         image, mask = toy_folder(tmp_path / "model").swap(tf.constant(FACES))
@@ -62,6 +74,15 @@ class TestExport:
         assert np.allclose(masks, mask, atol=1e-6)
         ports = [*session.get_inputs(), *session.get_outputs()]
         assert said_names(capsys) == [port.name for port in ports]
+
+    def test_keras_files_name_no_initializer_that_an_earlier_keras_lacks(self, tmp_path):
+        """Keras 3.13 and 3.14 refuse the settings that 3.15 gives to GlorotUniform."""
+        toy_folder(tmp_path / "model")
+        path, _ = run(tmp_path, "swap.keras")
+        with zipfile.ZipFile(path) as archive:
+            found = initializers(json.loads(archive.read("config.json")))
+        assert len(found) == 4  # kernel and bias of two layers
+        assert {(each["class_name"], len(each["config"])) for each in found} == {("Zeros", 0)}
 
     def test_another_suffix_is_refused(self, tmp_path):
         with pytest.raises(UsageError, match=r"\.dfm, \.keras or \.onnx.*Received: swap\.pb"):

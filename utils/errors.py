@@ -13,6 +13,8 @@ Raise them with a full sentence: `InputError(f'no image found in "{path}"; extra
 import errno
 from enum import IntEnum
 
+SYSTEM_LIBRARIES = "on Debian and Ubuntu run: apt-get install libgl1 libglib2.0-0"
+
 
 class ExitStatus(IntEnum):
     """Exit statuses of the program."""
@@ -62,6 +64,9 @@ def sentence(problem: Exception) -> str:
         return f"the disk is full{where}; free some space and run this again"
     if isinstance(problem, OSError) and problem.filename:
         return f'{problem.strerror}: "{problem.filename}"'
+    if isinstance(problem, ImportError) and "cannot open shared object file" in str(problem):
+        library = str(problem).partition(":")[0]
+        return f"the system library {library} is not installed; {SYSTEM_LIBRARIES}"
     if isinstance(problem, MemoryError):
         return "out of memory; close other programs or choose a smaller size"
     return (

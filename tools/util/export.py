@@ -84,7 +84,15 @@ def write(network: "keras.Model", path: Path, about: Mapping[str, str] | None = 
 
 
 def _write_keras(network: "keras.Model", path: Path, _: Mapping[str, str]) -> list[Port]:
-    """Write an archive that `keras.saving.load_model` reads without this program's code."""
+    """Write an archive that `keras.saving.load_model` reads without this program's code.
+
+    The weights replace whatever initializers give, and some of those have settings in one version
+    of Keras that an earlier one refuses: so only zeros are named.
+    """
+    for layer in network._flatten_layers():
+        for name in vars(layer):
+            if name.endswith("_initializer"):
+                setattr(layer, name, keras.initializers.Zeros())
     network.save(path)
     inputs = [Port("input", tensor.name, tensor.shape) for tensor in network.inputs]
     outputs = zip(network.output_names, network.outputs, strict=True)
