@@ -272,21 +272,27 @@ def _load(target: str) -> Any:  # noqa: ANN401 - a class or a function
 
 def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOptions:
     """Merge defaults, an earlier run's settings, flags and answers into the stage's options."""
-    cls = _load(stage.options)
-    if not isinstance(cls, type):
-        cls = cls(argv)
-    given = _parse(name, stage, cls, argv)
+    cls, given = _parse(name, stage, argv)
     saved = cls.saved(given)
-    chosen: options.StageOptions = options.resolve(cls, given, saved)
-    if not (chosen.ask and console.interactive()):
+    chosen = options.resolve(cls, given, saved)
+    if not (chosen.ask and console.interactive()) or cls.void(given):
         return chosen
-    explain = "otherwise the settings of the earlier run are kept"
-    if saved is not None and not questions.confirm("change the saved settings", explain):
+    if saved is not None and questions.keep("continuing with the saved settings"):
         return chosen
+    console.say(questions.HEADER)
+    if saved is None and (flags := questions.first(cls, given)):
+        cls, given = _parse(name, stage, [*argv, *flags])
+        chosen = options.resolve(cls, given)
     return questions.ask(chosen, given, existing=saved is not None)
 
 
-def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any]:
+def _parse(
+    name: str, stage: Stage, argv: list[str]
+) -> tuple[type[options.StageOptions], dict[str, Any]]:
+    """Return the stage's options class and what the flags say."""
+    cls = _load(stage.options)
+    if not isinstance(cls, type):
+        cls = cls(argv)
     prog = f"{program.prog()} {name}"
     parser = Parser(prog=prog, description=stage.help, allow_abbrev=False)
     command_line.add_options(parser, cls)
@@ -298,7 +304,7 @@ def _parse(name: str, stage: Stage, cls: type, argv: list[str]) -> dict[str, Any
             close = get_close_matches(flag, flags, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise UsageError(f"unknown option {flag}{hint}\nrun '{prog} --help' for the options")
-    return vars(parser.parse_args(argv))
+    return cls, vars(parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     job = Job.of(options)
     result, signed = job.output.path, job.output.marker is not None
     with output_lock(job.output.paths):
-        predictor = predictor or predictors.load(options.model_dir, options.model)
+        predictor = predictor or predictors.load(
+            options.model_dir, options.model, options.expression_gain
+        )
         if job.look.mask_type == "predicted" and not predictor.has_mask:
             console.warn("this model has learned no mask; the landmarks' hull is used instead")
         plan = job.choose_plan(predictor)

@@ -25,7 +25,7 @@ class Look:
     mode: str = opt(
         "overlay",
         help="how to blend the face into the frame; see main.py help modes",
-        choices=BLENDS.names,
+        choices=BLENDS.about,
         group="Look",
         ask=True,
     )
@@ -41,8 +41,8 @@ class Look:
         True,
         help="hist-match modes: measure colors inside the mask only",
         group="Look",
-        ask=True,
         when={"mode": HIST_MODES},
+        seldom=True,
     )
     hist_match_threshold: int = opt(
         255,
@@ -50,15 +50,15 @@ class Look:
         low=0,
         high=255,
         group="Look",
-        ask=True,
         when={"mode": HIST_MODES},
+        seldom=True,
     )
     mask_type: str = opt(
         "predicted",
         help="where the mask comes from; see main.py help masks",
-        choices=MASKS.names,
+        choices=MASKS.about,
         group="Look",
-        ask=True,
+        seldom=True,
     )
     erode_modifier: int = opt(
         0,
@@ -66,8 +66,8 @@ class Look:
         low=-200,
         high=200,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     blur_modifier: int = opt(
         0,
@@ -75,8 +75,8 @@ class Look:
         low=-200,
         high=200,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     seamless_erode_modifier: int = opt(
         0,
@@ -84,8 +84,8 @@ class Look:
         low=-100,
         high=100,
         group="Look",
-        ask=True,
         when={"mode": SEAMLESS_MODES},
+        seldom=True,
     )
     face_scale: int = opt(
         0,
@@ -93,12 +93,12 @@ class Look:
         low=-50,
         high=50,
         group="Look",
-        ask=True,
+        seldom=True,
     )
     color_transfer: str = opt(
         "none",
         help="match the face's colors to the footage before blending; see main.py help colors",
-        choices=("none", *COLORS.names),
+        choices={"none": "leave the colors as they are"} | COLORS.about,
         group="Look",
         ask=True,
         when={"mode": SHOWN_MODES},
@@ -116,8 +116,8 @@ class Look:
         low=0,
         high=100,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     sharpen: int = opt(
         0,
@@ -125,8 +125,8 @@ class Look:
         low=-100,
         high=100,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     motion_blur: int = opt(
         0,
@@ -134,8 +134,8 @@ class Look:
         low=0,
         high=200,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     color_degrade: int = opt(
         0,
@@ -143,15 +143,15 @@ class Look:
         low=0,
         high=100,
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
     alpha: bool = opt(
         False,
         help="write the faces as a layer with an alpha channel, for compositing",
         group="Look",
-        ask=True,
         when={"mode": SHOWN_MODES},
+        seldom=True,
     )
 
 
@@ -184,6 +184,11 @@ def fingerprint(look: Look) -> str:
 def settings_file(output: Path) -> Path:
     """Return where the look of a result is kept: beside it."""
     return output.with_name(output.name + "_convert.json")
+
+
+def session_path(output: Path) -> Path:
+    """Return the path of the session file of an output."""
+    return output.with_name(output.name + ".session.json")
 
 
 def save_look(path: Path, look: Look) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters.look import Look, load_look, settings_file
+from converters.look import Look, load_look, session_path, settings_file
 from models import MODELS
 from utils.options import DeviceOptions, opt
 from utils.video.options import EncoderOptions
@@ -40,6 +40,15 @@ class FileOptions(DeviceOptions):
         help="refuse a model folder that holds another model",
         choices=MODELS.names,
         group="Files",
+    )
+    expression_gain: float = opt(
+        0.0,
+        help="movement of mouth and lids, with an expression head (1: as trained, 0: automatic)",
+        low=0,
+        high=2,
+        seldom=True,
+        group="Files",
+        zero="automatic",
     )
     overwrite: bool = opt(
         False,
@@ -107,3 +116,13 @@ class ConvertOptions(Look, EncoderOptions, FileOptions):
             path = settings_file(given["output_dir"])
             path = path if path.exists() else None
         return None if path is None else load_look(path)
+
+    @classmethod
+    def void(cls, given: Mapping[str, Any]) -> bool:
+        """Whether there is nothing to ask: a window or a session has the looks."""
+        if given.get("interactive"):
+            return True
+        output, session = given.get("output_dir"), given.get("session")
+        if not given.get("use_session", True) or (session or output) is None:
+            return False
+        return (session or session_path(output)).exists()

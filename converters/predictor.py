@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from facelib.types import FaceType
-from models import checkpoint
+from models import checkpoint, expression_gain
 from models.backend import tf
 from models.base import ModelBase
 from utils import device, lazy
@@ -56,8 +56,16 @@ class Predictor:
         return swapped
 
 
-def load(model_dir: Path, name: str | None = None) -> Predictor:
+def load(model_dir: Path, name: str | None = None, gain: float = 1.0) -> Predictor:
     """Load the newest model of a folder.
+
+    Parameters
+    ----------
+    name : str or None
+        The model that it must hold.
+    gain : float
+        How far mouth and lids move, as in `models.expression_gain.choose`; without an expression
+        head it has no effect.
 
     Raises
     ------
@@ -67,7 +75,12 @@ def load(model_dir: Path, name: str | None = None) -> Predictor:
     device.tune()
     generation = checkpoint.trained_generation(model_dir, name)
     model = checkpoint.model_of(generation)
-    return of_model(model, f"{type(model).__name__} at iteration {generation.iteration}")
+    title = f"{type(model).__name__} at iteration {generation.iteration}"
+    if model.options.expression_head:
+        gains = expression_gain.choose(gain, model_dir, generation.iteration)
+        expression_gain.turn_up(model, gains)
+        title += f", mouth x {gains['mouth']:.2f}, lids x {gains['eye']:.2f}"
+    return of_model(model, title)
 
 
 def of_model(model: ModelBase, name: str) -> Predictor:

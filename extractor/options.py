@@ -63,9 +63,14 @@ class ExtractOptions(DeviceOptions):
         help="find faces down to this size in pixels and ignore smaller ones; 0: keep all",
         low=0,
         group=FILTER,
+        zero="any",
     )
     max_faces: int = opt(
-        0, help="keep at most this many faces per frame, largest first; 0: all", low=0, group=FILTER
+        0,
+        help="keep at most this many faces per frame, largest first; 0: all",
+        low=0,
+        group=FILTER,
+        zero="all",
     )
     person: tuple[Path, ...] = opt(
         (), help="images of a person, one face each: keep only that person", group=FILTER
@@ -88,6 +93,7 @@ class ExtractOptions(DeviceOptions):
         low=0,
         high=8192,
         group=MANUAL_GROUP,
+        zero="the frame's",
     )
 
     patience: int = opt(
@@ -95,6 +101,7 @@ class ExtractOptions(DeviceOptions):
         help="seconds without progress before a hung worker is replaced; 0: never",
         low=0,
         group=GENERAL,
+        zero="never",
     )
     multi_gpu: bool = opt(
         False, help="distribute detection over all GPUs (detector mt)", group=DEVICE

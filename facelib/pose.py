@@ -65,6 +65,7 @@ The 68-point model that circulates with the head-pose-estimation projects.
 # Speech moves the chin and the lower lip; the other landmarks are rigid.
 RIGID = np.r_[0:4, 13:55]
 CENTERED = (HEAD - HEAD.mean(axis=0))[RIGID]
+FIT = np.linalg.pinv(CENTERED - CENTERED.mean(axis=0))  # (3, 46): landmarks to scaled rotation
 
 # Strength of the perspective: the head's radius over its distance; 0.08 is a head at 0.75 m. The
 # prior is weak: it decides only where the landmarks themselves contain no distance cue.
@@ -95,6 +96,24 @@ def pose(landmarks: np.ndarray) -> Pose:
         raise InputError("the landmarks of this face lie in one point, so it has no pose")
     points = (points / radius)[RIGID]
     return _angles(_solve(points, _perspective(points))[0])
+
+
+def directions(landmarks: np.ndarray) -> np.ndarray:
+    """Return pitch and yaw, (n, 2) float64, of (n, 68, 2) faces; fast, for whole facesets.
+
+    Without perspective the landmarks are a linear function of the head, and its first two rows of
+    rotation the fit of least squares. That is within 2.5 degrees of `pose` for a head 0.8 m away,
+    within 5 at 0.4 m (95 % of yaws up to 60 degrees). Landmarks that all coincide look ahead.
+    """
+    points = np.asarray(landmarks, np.float64)[:, RIGID]
+    points = points - points.mean(axis=1, keepdims=True)
+    fitted = np.swapaxes(FIT @ points, 1, 2)
+    left, _, right = np.linalg.svd(fitted, full_matrices=False)
+    rows = left @ right
+    away = np.cross(rows[:, 0], rows[:, 1])
+    yaw = np.arctan2(-away[:, 0], np.hypot(rows[:, 0, 0], rows[:, 1, 0]))
+    pitch = np.arctan2(away[:, 1], away[:, 2])
+    return np.degrees(np.stack([pitch, yaw], axis=1))
 
 
 def _perspective(points: np.ndarray) -> float:

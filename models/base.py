@@ -34,6 +34,7 @@ class ModelOptions:
         high=100,
         group="Model",
         seldom=True,
+        zero="off",
     )
 
 

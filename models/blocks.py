@@ -10,6 +10,7 @@ from models.backend import Tensor, keras
 LEAK = 0.1
 CODE_DROPOUT = 0.3  # of a code that the expression accompanies
 LOUDNESS = 4.0  # of the expression's numbers beside the code
+LOUD = "_loud"  # ends the name of the layer that applies it
 
 
 def downscale(x: Tensor, channels: int, name: str, *, separable: bool = False) -> Tensor:
@@ -77,7 +78,7 @@ def bottleneck(
     x = keras.layers.Dense(code, name=f"{name}_code")(x)
     if numbers is not None:
         x = keras.layers.Dropout(CODE_DROPOUT, name=f"{name}_drop")(x)
-        loud = keras.layers.Rescaling(LOUDNESS, name=f"{name}_loud")(numbers)
+        loud = keras.layers.Rescaling(LOUDNESS, name=f"{name}{LOUD}")(numbers)
         x = keras.layers.Concatenate(name=f"{name}_with_expression")([x, loud])
     x = keras.layers.Dense(side * side * channels, name=f"{name}_dense")(x)
     return keras.layers.Reshape((side, side, channels), name=f"{name}_reshape")(x)

@@ -21,7 +21,7 @@ class ClassicOptions(ModelOptions):
         False,
         help="use pixel loss instead of DSSIM; for fine detail, after about 20,000 iterations",
         group="Model",
-        ask=True,
+        seldom=True,
     )
 
 

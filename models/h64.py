@@ -36,8 +36,8 @@ class H64Options(classic.ClassicOptions):
         False,
         help="45 instead of 113 million parameters: twice as fast, less detail",
         group="Model",
-        ask=True,
         fixed=True,
+        seldom=True,
     )
 
 

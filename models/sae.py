@@ -51,16 +51,16 @@ class SAEOptions(ModelOptions):
         help="how much of the head is swapped",
         choices=("half", "full"),
         group="Model",
-        ask=True,
         fixed=True,
+        seldom=True,
     )
     archi: str = opt(
         "df",
         help="df looks more natural; liae compensates for faces of different shape",
         choices=("df", "liae"),
         group="Model",
-        ask=True,
         fixed=True,
+        seldom=True,
     )
     ae_dims: int = opt(
         0,
@@ -68,8 +68,9 @@ class SAEOptions(ModelOptions):
         low=0,
         high=1024,
         group="Model",
-        ask=True,
         fixed=True,
+        zero="automatic",
+        seldom=True,
     )
     ed_ch_dims: int = opt(
         42,
@@ -77,35 +78,35 @@ class SAEOptions(ModelOptions):
         low=10,
         high=85,
         group="Model",
-        ask=True,
         fixed=True,
+        seldom=True,
     )
     lighter_encoder: bool = opt(
         False,
         help="use an encoder that is a third faster, smaller and slightly worse",
         group="Model",
-        ask=True,
         fixed=True,
+        seldom=True,
     )
     learn_mask: bool = opt(
         True,
         help="learn the face mask; otherwise conversion uses the hull of the landmarks",
         group="Model",
-        ask=True,
         fixed=True,
+        seldom=True,
     )
     multiscale_decoder: bool = opt(
         True,
         help="also compute the loss at half and quarter size, which helps fine detail",
         group="Model",
-        ask=True,
         fixed=True,
+        seldom=True,
     )
     pixel_loss: bool = opt(
         False,
         help="use pixel loss instead of DSSIM; for fine detail, after about 30,000 iterations",
         group="Model",
-        ask=True,
+        seldom=True,
     )
     face_style_power: float = opt(
         0.0,
@@ -113,7 +114,7 @@ class SAEOptions(ModelOptions):
         low=0,
         high=100,
         group="Model",
-        ask=True,
+        seldom=True,
     )
     bg_style_power: float = opt(
         0.0,
@@ -121,7 +122,7 @@ class SAEOptions(ModelOptions):
         low=0,
         high=100,
         group="Model",
-        ask=True,
+        seldom=True,
     )
 
 

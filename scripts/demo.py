@@ -10,20 +10,18 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from facelib.faceset import Faceset
 from scripts.before_after import draw_sheet
 from scripts.fetch_clips import fetch
-from trainer.monitoring.validation_log import ValidationLog
-from trainer.monitoring.verdict import outlook
 from utils.console import error, say
 from utils.errors import ExitStatus, UserError
-from utils.files import move_to_trash, read_record, trash_dir
+from utils.files import move_to_trash, trash_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSPACE = ROOT / "workspace"
@@ -39,7 +37,6 @@ OCCLUDED = range(60, 232)  # frames of src in which a hand covers part of the fa
 # src's footage is graded almost to gray, so her face takes the colors of his, by a transfer that
 # adds no speckles to a soft face; 96 pixels are soft at this size, so it is sharpened.
 LOOK = "--mode overlay --color-transfer lct --sharpen 100 --erode-modifier -10"
-SHARP = 0.8  # of the footage's fine detail: less is seen
 
 
 class Step(NamedTuple):
@@ -164,39 +161,8 @@ def demo(workspace: Path, minutes: float) -> int:
     faces = workspace / "data_src" / "aligned"
     draw_sheet(workspace / "data_dst.mp4", workspace / "result.mp4", faces, sheet)
     say(f'\nDone. Look at "{workspace / "result.mp4"}" and "{sheet}".\n')
-    say(in_plain_words(read_record(workspace / "evaluation.json", "an evaluation", 1)))
-    say(outlook(ValidationLog(workspace / f"model_{MODEL}" / "progress.csv").rows))
     say("What the metrics mean: docs/evaluation.md. Longer training: make demo MINUTES=60")
     return ExitStatus.DONE
-
-
-def in_plain_words(evaluation: Mapping[str, Any]) -> str:
-    """Say how good a result is, for someone who does not know the metrics."""
-    result = evaluation["figures"]["result"]
-    share = _percent(result["taken_for_src"])
-    lines = [
-        f"Whose face it is: a face recognizer takes it for src in {share} of the frames.",
-        f"Mouth: {_follows(result, 'mouth')}.",
-        f"Blinking: {_follows(result, 'eye')}.",
-    ]
-    if (detail := result["sharpness"]) is not None:
-        soft = ", so it looks soft at full size" if detail < SHARP else ""
-        lines.append(f"Sharpness: {_percent(detail)} of the footage's fine detail{soft}.")
-    return "\n".join(lines)
-
-
-def _follows(result: Mapping[str, float | None], part: str) -> str:
-    """Say how a part of the face follows dst."""
-    correlation, gain = result[f"{part}_correlation"], result[f"{part}_gain"]
-    if correlation is None or gain is None:
-        return "nothing to follow in this footage"
-    words = ((0.9, "follows"), (0.7, "mostly follows"), (-1.0, "hardly follows"))
-    how = next(word for least, word in words if correlation >= least)
-    return f"{how} the footage, with {_percent(gain)} of its movement"
-
-
-def _percent(share: float | None) -> str:
-    return "an unknown share" if share is None else f"{share:.0%}"
 
 
 def main() -> int:

@@ -1,7 +1,9 @@
 """Options of `sort`; imports nothing heavy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sorter import GROUPINGS, METHODS
 from utils.options import StageOptions, opt
@@ -17,7 +19,7 @@ class SortOptions(StageOptions):
     by: str = opt(
         METHODS.names[0],
         help="sort method; see main.py help sorting",
-        choices=METHODS.names,
+        choices=METHODS.about,
         ask=True,
     )
     target: int | None = opt(
@@ -36,6 +38,11 @@ class SortOptions(StageOptions):
     page: Path | None = opt(
         None, help="write an .html page of the sorted faces with names, keys and groups"
     )
+
+    @classmethod
+    def void(cls, given: Mapping[str, Any]) -> bool:
+        """Whether there is nothing to ask: undoing does not sort."""
+        return bool(given.get("undo"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The convert stage: folders and videos, batches, failures, resuming, bad input."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 import textwrap
@@ -632,27 +633,26 @@ def test_pictures_of_other_kinds_are_converted_as_what_they_show(kind, tmp_path)
 @pytest.mark.parametrize(
     ("mode", "asked"),
     [
-        ("overlay", "erode blur scale transfer denoise sharpen motion degrade alpha"),
-        (
-            "hist-match",
-            "masked hist erode blur scale transfer denoise sharpen motion degrade alpha",
-        ),
-        ("seamless", "erode blur seamless scale transfer denoise sharpen motion degrade alpha"),
-        ("raw", "raw scale"),
+        ("overlay", "erode blur scale denoise sharpen motion degrade alpha"),
+        ("hist-match", "masked hist erode blur scale denoise sharpen motion degrade alpha"),
+        ("seamless", "erode blur seamless scale denoise sharpen motion degrade alpha"),
+        ("raw", "scale"),
     ],
 )
 def test_only_what_matters_to_the_mode_is_asked(mode, asked, tmp_path, monkeypatch):
     questions = []
 
     def answer(question):
-        questions.append(question)
-        return mode if question.startswith("mode ") else ""
+        questions.append(re.search(r"\(--(.*)\)|$", question)[1] or "advanced")
+        return {"mode": mode, "advanced": "yes"}.get(questions[-1], "")
 
     monkeypatch.setattr("builtins.input", answer)
-    chosen = ask(options(tmp_path), {"mask_type": "hull"})
+    chosen = ask(options(tmp_path), {"mask_type": "hull", "expression_gain": 1})
     assert chosen.mode == mode
-    assert len(questions) == 1 + len(asked.split())
-    for word, question in zip(asked.split(), questions[1:], strict=True):
+    first = ["mode", "raw-mode" if mode == "raw" else "color-transfer", "advanced"]
+    assert questions[:3] == first
+    assert len(questions) == len(first) + len(asked.split())
+    for word, question in zip(asked.split(), questions[3:], strict=True):
         assert word in question
 
 

@@ -102,6 +102,9 @@ def test_a_clip_against_itself_is_perfect(clip, src_aligned, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "Identity alone proves nothing" in shown
     assert all(row.label in shown for row in ROWS)
+    assert found["verdict"][0] == "The face is always taken for src."
+    assert "It is as sharp as the footage." in found["verdict"]
+    assert "\n".join(found["verdict"]) in shown
 
 
 def test_the_average_face_has_the_identity_but_neither_expression_nor_detail(
@@ -128,6 +131,7 @@ def test_blur_and_shaking_show(clip, frames, src_aligned, tmp_path):
     worse = found["figures"]["result"]
     assert worse["sharpness"] < 0.6
     assert worse["jitter_excess"] > 0.5
+    assert "It trembles and changes color more than the footage." in found["verdict"]
     assert worse["flicker_excess"] > 3
     assert worse["landmark_error"] > 1
 

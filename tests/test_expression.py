@@ -9,12 +9,15 @@ import tensorflow as tf
 from skimage.metrics import structural_similarity
 from support.synthetic import make_faceset, make_info, make_landmarks, open_mouth
 
+from converters import predictor
 from facelib import expression
 from facelib import landmarks as marks
 from facelib.geometry import apply, crop_matrix, invert
 from facelib.types import FaceType
-from models import MODELS, recipe
+from facelib.validation_log import ValidationLog
+from models import MODELS, expression_gain, recipe
 from models.base import Batch
+from models.checkpoint import save_generation
 from trainer import train
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.options import options_class, saved_options
@@ -285,3 +288,71 @@ def test_quick96_learns_from_three_still_faces_without_irises(tmp_path, capsys):
     said = capsys.readouterr().err
     assert report.counts["iterations"] == 2
     assert "src: 3 of 3 faces have no iris centers" in said
+
+
+# --- turned up for conversion
+
+
+@pytest.mark.parametrize(("name", "network"), [("Quick96", "encoder"), ("LIAEF128", "inter_AB")])
+def test_numbers_are_spread_about_half_open(name, network):
+    cls = MODELS.load(name)
+    model = cls(cls.Options(expression_head=True))
+    joined = model.networks[network].layers
+    [joined] = [layer.output for layer in joined if layer.name.endswith("with_expression")]
+    read = keras.Model(model.networks[network].inputs, joined)
+    rng = np.random.default_rng(4)
+    inputs = [rng.random((2, *tensor.shape[1:]), np.float32) for tensor in read.inputs]
+    before = read(inputs)[:, -10:].numpy() / 4
+    expression_gain.turn_up(model, {"mouth": 1.5, "eye": 1.2})
+    after = keras.Model(model.networks[network].inputs, joined)(inputs)[:, -10:].numpy() / 4
+    expected = before.astype(float)
+    for index, name in enumerate(expression.NAMES):
+        by = 1.5 if name in ("lips", "mouth width") else 1.2 if "lids" in name else 1
+        expected[:, index] = 0.5 + by * (before[:, index] - 0.5)
+    assert np.allclose(after, expected, atol=1e-6)
+    assert np.abs(after - before).max() > 1e-3
+
+
+def test_a_model_without_a_head_is_left_alone():
+    model = MODELS.load("Quick96")(MODELS.load("Quick96").Options())
+    face = np.random.default_rng(0).random((1, 96, 96, 3), np.float32)
+    before = model.swap(face).image.numpy()
+    expression_gain.turn_up(model, {"mouth": 1.7, "eye": 1.7})
+    assert np.array_equal(model.swap(face).image.numpy(), before)
+
+
+def test_the_gain_makes_up_for_what_was_measured(tmp_path):
+    def measured(iteration, **row):
+        ValidationLog(tmp_path / "progress.csv").add({"iteration": iteration, **row})
+
+    def choose(at=100, gain=0.0):
+        return expression_gain.choose(gain, tmp_path, at)
+
+    assert choose() == {"mouth": 1, "eye": 1}  # never measured
+    measured(50, mouth_gain=0.6, eye_gain=0.9)
+    measured(80, mouth_gain=0.8, eye_gain=np.nan)  # dst's eyes stood still
+    gains = choose()
+    # three quarters of what is added to a number arrive in the image
+    assert 0.8 * (1 + 0.75 * (gains["mouth"] - 1)) == pytest.approx(1)
+    assert 0.9 * (1 + 0.75 * (gains["eye"] - 1)) == pytest.approx(1)
+    assert choose(at=60)["mouth"] > gains["mouth"]  # measured before the roll-back
+    measured(100, mouth_gain=0.1, eye_gain=1.3)
+    assert choose() == {"mouth": 1.5, "eye": 1}  # at most; and nothing is turned down
+    assert choose(gain=1.2) == {"mouth": 1.2, "eye": 1.2}
+
+
+def test_results_of_two_gains_are_not_mixed(tmp_path):
+    cls = MODELS.load("Quick96")
+    model = cls(cls.Options(expression_head=True))
+    save_generation(
+        tmp_path,
+        state={"model": "Quick96", "iteration": 7},
+        options={"model": "Quick96", "expression_head": True},
+        weights={name: network.get_weights() for name, network in model.networks.items()},
+        optimizer={},
+        history=np.zeros((7, 1)),
+        keep=3,
+    )
+    # the name is part of what a run into an existing result must share with the run before
+    names = {predictor.load(tmp_path, gain=gain).name for gain in (1.0, 1.5)}
+    assert len(names) == 2

@@ -19,6 +19,7 @@ from facelib.faceset import Faceset, write_face
 from facelib.geometry import warp_face
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
+from facelib.validation_log import COLUMNS, ValidationLog
 from models import MODELS, checkpoint
 from models.base import Prediction
 from trainer import train
@@ -27,7 +28,6 @@ from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.monitoring import monitor, plots, preview, swap, validation, window
 from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
 from trainer.monitoring.validation import Validation
-from trainer.monitoring.validation_log import COLUMNS, ValidationLog
 from utils.errors import UserError
 from utils.images import read_image, to_float
 

@@ -22,7 +22,7 @@ class Color(Enum):
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     folder: Path = opt(help="where")
-    count: int = opt(8, help="how many", low=1, high=64, ask=True)
+    count: int = opt(8, help="how many; a few", low=1, high=64, ask=True)
     share: float = opt(0.5, help="part", low=0.0, high=1.0)
     flip: bool = opt(True, help="mirror 50 % of them", ask=True, fixed=True)
     color: Color = opt(Color.RED, help="paint")
@@ -134,7 +134,7 @@ def test_fixed_options_are_not_asked_again(monkeypatch):
     asked = []
     monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "")
     questions.ask(build(), {}, existing=True)
-    assert [question.split(" ")[0] for question in asked] == ["count"]
+    assert asked == ["how many (--count) [8] ? "]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +157,31 @@ def test_what_is_seldom_changed_is_asked_of_who_wants_it(monkeypatch, wish, aske
     found = questions.ask(WithSeldom(), {})
     assert heard == asked
     assert (found.often, found.seldom) == (7, 7 if wish == "yes" else 2)
+
+
+ABOUT = {"small": "fits every machine", "large": "needs a GPU"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithWords(options.StageOptions):
+    size: str = opt("small", help="size; of all", choices=ABOUT, ask=True, decides=True)
+    limit: int = opt(0, help="limit (0: none)", low=0, ask=True, zero="no limit")
+
+
+def test_choices_are_explained_one_a_line_and_zero_is_a_word(monkeypatch, capsys):
+    heard, answers = [], iter(["large", "no limit"])
+    monkeypatch.setattr("builtins.input", lambda question: heard.append(question) or next(answers))
+    assert questions.ask(WithWords(limit=5), {}) == WithWords(size="large", limit=0)
+    assert heard == ["size (--size) [small] ? ", "limit (--limit) [5] ? "]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1) for line in lines] == [list(pair) for pair in ABOUT.items()]
+    assert "default `no limit`" in command_line.to_markdown(WithWords)
+
+
+def test_what_decides_is_asked_first(monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda _: "large")
+    assert questions.first(WithWords, {}) == ["--size", "large"]
+    assert questions.first(WithWords, {"size": "small"}) == []
 
 
 @pytest.mark.parametrize("accident", [EOFError, KeyboardInterrupt])

@@ -9,19 +9,21 @@ from support.synthetic import make_info, make_landmarks, open_mouth
 from support.toy_model import ENTRY
 from support.training import make_people, toy_settings
 
+from facelib import quality
 from facelib.faceset import Faceset, write_face
 from facelib.following import is_known, standing_still
 from facelib.geometry import warp_face
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import mouth_opening
 from facelib.types import FaceType, LocatedFace
+from facelib.validation_log import COLUMNS, ValidationLog
+from facelib.verdict import MARGIN
 from models import MODELS
 from trainer import train
 from trainer.data.sampler import Sampler, SamplerSettings
-from trainer.monitoring import monitor, plots, quality, swap
+from trainer.monitoring import monitor, plots, swap
+from trainer.monitoring.stop_rule import StopRule
 from trainer.monitoring.swap import SwapMeasure, pick_expressions
-from trainer.monitoring.validation_log import COLUMNS, ValidationLog
-from trainer.monitoring.verdict import MARGIN, StopRule, verdict
 from utils.errors import UsageError
 
 UNKNOWN = dict.fromkeys(COLUMNS, np.nan)
@@ -237,23 +239,6 @@ def test_noise_does_not_pass_for_progress():
     assert StopRule(None, 8).reason(rows(*noisy))
 
 
-def test_the_verdict_says_what_is_good_and_what_more_time_gives():
-    last = rows(*RISING)[-1] | {
-        "identity": 0.7, "taken_for_src": 0.97, "nearer_to_src": 1.0, "to_src": 0.478,
-        "mouth_correlation": 0.98, "mouth_gain": 0.8, "eye_correlation": 0.3, "eye_gain": 0.02,
-    }  # fmt: skip
-    text = verdict([*rows(*RISING[:-1]), last])
-    assert "97 % of the swapped faces are taken for src" in text
-    assert "the mouth well (80 % of the movement, correlation 0.98)" in text
-    assert "the eyelids hardly" in text
-    assert "gaze" not in text
-    assert "Swap quality 0.70 of 1 at iteration 1,400" in text
-    assert "rose by 0.35 in the last 35 min" in text  # 8 measurements, 0.05 each
-    assert "not risen in the last 35 min" in verdict([*rows(*RISING, *[0.7] * 8)])
-    assert "too few" in verdict(rows(0.1, 0.2))
-    assert verdict(rows(np.nan)) == verdict([]) == ""
-
-
 # --- progress.csv
 
 
@@ -306,7 +291,7 @@ def test_a_stalled_training_is_saved_and_a_restart_does_not_go_on(
     assert "stopped because the swap quality has not risen for 3" in capsys.readouterr().out
     report = train.run(settings(target_iter=5000, stop_when="stalled:3"))
     assert report.counts["iterations"] == 0
-    assert "Swap quality 0.50 of 1" in capsys.readouterr().out
+    assert "swap quality, 0.50 of 1" in capsys.readouterr().out
     drawn = plots.swap_curves(ValidationLog(tmp_path / "model" / "progress.csv").rows, 300)
     middle = (plots.HEAD + 14 + plots.CURVE_HEIGHT - plots.FOOT) // 2
     white = (drawn == 235).all(axis=-1)

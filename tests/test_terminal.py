@@ -74,6 +74,23 @@ def test_a_question_that_cannot_be_shown_is_not_answered(monkeypatch):
         questions.confirm("change the saved settings", "")
 
 
+@pytest.mark.parametrize(("typed", "changes"), [(b"", False), (b"\n", True)])
+def test_saved_settings_are_kept_unless_enter_is_pressed(typed, changes, monkeypatch):
+    ours, theirs = pty.openpty()
+    os.write(ours, typed)
+    with os.fdopen(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        assert console.pressed_enter("going on", 0.2) is changes
+    os.close(ours)
+
+
+def test_a_terminal_that_is_lost_meanwhile_keeps_nothing(monkeypatch):
+    with os.fdopen(lost_terminal()) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        with pytest.raises(Interrupted):
+            console.pressed_enter("going on", 0.2)
+
+
 def test_a_closed_pipe_changes_neither_the_status_nor_the_rest():
     for argv, status in ((["help", "models"], 0), (["extrct"], 2), (["sort", "--help"], 0)):
         done = subprocess.run([*MAIN, *argv], stdout=broken_pipe(), stderr=subprocess.PIPE)

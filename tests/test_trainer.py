@@ -22,6 +22,7 @@ from facelib import held_out
 from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from models.base import Batch
+from trainer import people as people_check
 from trainer import save, summary, train
 from trainer.assembly import open_samplers, open_session
 from trainer.monitoring import plots, preview
@@ -474,7 +475,7 @@ def test_the_options_are_those_of_the_trainer_and_of_the_model(tmp_path):
     names = {option.name for option in options.options_of(cls)}
     assert {"width", "batch_size", "cpu_only", "debug"} <= names
     assert "lightweight" not in names
-    assert "lightweight" in {o.name for o in options.options_of(for_arguments([]))}
+    assert "lightweight" in {o.name for o in options.options_of(for_arguments(["--model", "H64"]))}
     assert "width" in {o.name for o in options.options_of(for_arguments(["--model", "toy"]))}
     assert for_arguments(["--model"]) is not None  # the real parser says what is wrong
     assert for_arguments(["--model", "NOSUCH"]) is not None
@@ -617,6 +618,8 @@ def test_the_summary_counts_parameters(people, settings):
     lines = [line.split() for line in text.splitlines()]
     assert ["random", "flip", "yes"] in lines
     assert ["src", "scale", "0"] in lines
+    assert ["clip", "gradients", "off"] in lines
+    assert ["learning", "rate", "that", "of", "the", "preset"] in lines
     assert f"src {len(samplers[0].faces)}" in text
 
 
@@ -651,14 +654,14 @@ def test_the_curve_is_as_high_as_the_losses():
 
 def test_faces_that_are_both_src_and_dst_are_said(people, tmp_path, capsys):
     src, dst = Faceset.open(people / "src"), Faceset.open(people / "dst")
-    train._warn_of_same_faces(src, dst)
+    people_check._warn_of_same_faces(src, dst)
     assert not capsys.readouterr().err
-    train._warn_of_same_faces(src, Faceset.open(people / "dst" / ".." / "src"))
+    people_check._warn_of_same_faces(src, Faceset.open(people / "dst" / ".." / "src"))
     assert "src and dst are the same folder" in capsys.readouterr().err
     copies = shutil.copytree(people / "dst", tmp_path / "copies")
     for path, _ in src[:3]:
         shutil.copy(path, copies / f"copy of {path.name}")
-    train._warn_of_same_faces(src, Faceset.open(copies))
+    people_check._warn_of_same_faces(src, Faceset.open(copies))
     said = capsys.readouterr().err
     assert "3 faces are both src and dst" in said
     assert "--training-data-dst-dir" in said

@@ -12,7 +12,7 @@ from trainer.average import WeightAverage
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
 from trainer.monitoring.monitor import MonitorSettings
-from trainer.monitoring.verdict import StopRule
+from trainer.monitoring.stop_rule import StopRule
 from trainer.options import PRESETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
 from trainer.step import TrainStep, UpdateSettings

@@ -31,6 +31,7 @@ NOT_SAVED = frozenset({
     "target_minutes",
     "stop_when",
     "swap_sides",
+    "new_faces",
 })
 
 
@@ -69,12 +70,19 @@ class TrainOptions(DeviceOptions):
         help="aligned faces of dst, the person in the footage", group=DATA
     )
     model_dir: Path = opt(help="folder of the model; created if it does not exist", group=DATA)
+    new_faces: bool = opt(
+        False,
+        help="train on the people in these folders, whomever the model was trained on before",
+        group=DATA,
+    )
     model: str = opt(
         MODELS.names[0],
         help="model architecture",
-        choices=MODELS.names,
+        choices=MODELS.about,
         fixed=True,
         group=TRAINING,
+        ask=True,
+        decides=True,
     )
     load_weights: Path | None = opt(
         None,
@@ -88,8 +96,9 @@ class TrainOptions(DeviceOptions):
         help="samples of each side per iteration; more need more memory (0: what fits)",
         low=0,
         high=1024,
-        ask=True,
         group=TRAINING,
+        seldom=True,
+        zero="automatic",
     )
     preset: str = opt(
         "original",
@@ -106,6 +115,7 @@ class TrainOptions(DeviceOptions):
         high=0.1,
         seldom=True,
         group=TRAINING,
+        zero="that of the preset",
     )
     optimizer: str = opt(
         "adam",
@@ -128,6 +138,7 @@ class TrainOptions(DeviceOptions):
         low=0,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     grow_batch: int = opt(
         0,
@@ -136,6 +147,7 @@ class TrainOptions(DeviceOptions):
         high=1024,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     accumulate: int = opt(
         1,
@@ -152,6 +164,7 @@ class TrainOptions(DeviceOptions):
         high=0.99,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     average_weights: float = opt(
         0.0,
@@ -160,6 +173,7 @@ class TrainOptions(DeviceOptions):
         high=0.99999,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     warp_off: float = opt(
         0.0,
@@ -168,6 +182,7 @@ class TrainOptions(DeviceOptions):
         high=1,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     swap_sides: int = opt(
         0,
@@ -175,6 +190,7 @@ class TrainOptions(DeviceOptions):
         low=0,
         seldom=True,
         group=TRAINING,
+        zero="off",
     )
     multi_gpu: bool = opt(False, help="split each batch among all GPUs", group=TRAINING)
     mixed_precision: bool = opt(
@@ -187,15 +203,18 @@ class TrainOptions(DeviceOptions):
         0,
         help="stop after this many iterations, earlier runs included (0: no limit)",
         low=0,
-        ask=True,
         aliases=("--target-epoch",),
         group=TRAINING,
+        seldom=True,
+        zero="no limit",
     )
     target_minutes: float = opt(
         0.0,
         help="stop after this many minutes of training, earlier runs included (0: no limit)",
         low=0,
         group=TRAINING,
+        ask=True,
+        zero="no limit",
     )
     stop_when: str | None = opt(
         None,
@@ -206,19 +225,19 @@ class TrainOptions(DeviceOptions):
     random_flip: bool = opt(
         True,
         help="mirror faces at random; not needed if src looks in every direction of dst",
-        ask=True,
         group=SAMPLES,
+        seldom=True,
     )
     sort_by_yaw: bool = opt(
-        False, help="pair each dst face with a src face of similar yaw", ask=True, group=SAMPLES
+        False, help="pair each dst face with a src face of similar yaw", group=SAMPLES, seldom=True
     )
     src_scale: int = opt(
         0,
         help="enlarge src faces by so many percent; negative if src's face is wider than dst's",
         low=-30,
         high=30,
-        ask=True,
         group=SAMPLES,
+        seldom=True,
     )
     input_jitter: float = opt(
         0.0,
@@ -227,11 +246,12 @@ class TrainOptions(DeviceOptions):
         high=1,
         seldom=True,
         group=SAMPLES,
+        zero="off",
     )
     train_color_transfer: str = opt(
         "none",
         help="show src in colors of random dst faces, by a random part of the way",
-        choices=("none", *COLORS.names),
+        choices={"none": "leave the colors as they are"} | COLORS.about,
         seldom=True,
         group=SAMPLES,
     )
@@ -265,9 +285,10 @@ class TrainOptions(DeviceOptions):
         help="minutes between two previews, in the window and as preview.png (0: none)",
         low=0,
         group=OUTPUT,
+        zero="never",
     )
     preview_history: bool = opt(
-        False, help="keep every preview in <model dir>/preview_history", ask=True, group=OUTPUT
+        False, help="keep every preview in <model dir>/preview_history", group=OUTPUT, seldom=True
     )
     tensorboard: bool = opt(
         False,
@@ -281,6 +302,7 @@ class TrainOptions(DeviceOptions):
         low=0,
         seldom=True,
         group=OUTPUT,
+        zero="never",
     )
 
     @property

@@ -1,19 +1,24 @@
 """What is printed before training starts: model, options, networks, memory, device, faces."""
 
+from collections.abc import Mapping
+
 from trainer import memory
 from trainer.data.sampler import Sampler
+from trainer.options import options_class
 from trainer.progress import duration
 from trainer.session import TrainingSession
 from utils import lazy
+from utils.options import options_of, to_text
 from utils.parallel import cores
 
 
 def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool = False) -> str:
     """Return the summary, several lines."""
     model, options = session.model, dict(session.save_settings.options)
+    model_name = options.pop("model")
     past = f"iteration {session.iteration:,}, trained for {duration(session.seconds)}"
-    lines = [f"{options.pop('model')}: {past if session.iteration else 'a new model'}", "options"]
-    lines += [f"  {name.replace('_', ' '):22}{_shown(value)}" for name, value in options.items()]
+    lines = [f"{model_name}: {past if session.iteration else 'a new model'}", "options"]
+    lines += _table(model_name, options)
     lines.append("networks")
     counts = {name: network.count_params() for name, network in model.networks.items()}
     lines += [f"  {name:16}{count:>13,} parameters" for name, count in counts.items()]
@@ -28,10 +33,15 @@ def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool
     return "\n".join(lines)
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "none" if value is None else str(value)
+def _table(model: str, values: Mapping[str, object]) -> list[str]:
+    """Return a line for each option, with a word where 0 or no value means something."""
+    declared = {option.name: option for option in options_of(options_class(model))}
+    width = max(map(len, values)) + 2
+    return [
+        f"  {name.replace('_', ' '):{width}}"
+        f"{declared[name].show(value) if name in declared else to_text(value)}"
+        for name, value in values.items()
+    ]
 
 
 def device() -> str:

@@ -1,10 +1,11 @@
 """Train a model: draw a batch of each side, do a step, show progress, save, repeat."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from facelib import expression
+from facelib.coverage import DirectionGap, direction_gaps
 from facelib.faceset import Faceset
 from trainer import assembly, memory, save
 from trainer.data.loader import BatchLoader
@@ -12,9 +13,10 @@ from trainer.data.split import Samplers
 from trainer.monitoring.debug_samples import show_samples
 from trainer.monitoring.monitor import QUIT, Monitor, MonitorSettings
 from trainer.monitoring.preview import PreviewFaces
+from trainer.monitoring.stop_rule import StopRule
 from trainer.monitoring.validation import Validation
-from trainer.monitoring.verdict import StopRule
 from trainer.options import TrainOptions
+from trainer.people import check_people
 from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
@@ -41,8 +43,8 @@ def run(options: TrainOptions) -> Report:
     monitoring = assembly.monitor_settings(options)
     src = Faceset.open(options.training_data_src_dir)
     dst = Faceset.open(options.training_data_dst_dir)
-    _warn_of_same_faces(src, dst)
     with _exclusive(options.model_dir):
+        check_people(options.model_dir, src, dst, new_faces=options.new_faces)
         has_gpu = device.tune()
         session = assembly.open_session(options)
         samplers = assembly.open_samplers(options, session, src, dst)
@@ -60,12 +62,12 @@ def run(options: TrainOptions) -> Report:
             grown=options.grow_batch,
         )
         session.set_batch_size(batch_size)
-        if session.model.options.expression_head:
-            _warn_of_gaps(samplers)
+        gaps = direction_gaps(samplers.src.faces, samplers.dst.faces, mirrored=options.random_flip)
+        _warn_of_gaps(gaps, samplers, session.model.options.expression_head)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))
         if session.finished():
             console.say("the target is already reached; set a higher one to train further")
-        _train(session, samplers, monitoring, options.save_minutes)
+        _train(session, samplers, monitoring, options.save_minutes, gaps)
     return Report(
         counts={"iterations": session.steps_done},
         notes={
@@ -75,33 +77,23 @@ def run(options: TrainOptions) -> Report:
     )
 
 
-def _warn_of_same_faces(src: Faceset, dst: Faceset) -> None:
-    """Say it when faces are both src and dst: then there is nothing to swap."""
-    origins = [
-        {(info.source, info.source_name, info.source_landmarks.tobytes()) for _, info in faces}
-        for faces in (src, dst)
-    ]
-    same = origins[0] & origins[1]
-    if not same:
+def _warn_of_gaps(gaps: Sequence[DirectionGap], samplers: Samplers, expression_head: bool) -> None:
+    """Say what cannot be learned from these faces."""
+    for gap in gaps:
+        console.warn(str(gap))
+    if not expression_head:
         return
-    what = f"{len(same)} faces are both src and dst"
-    if src.folder.samefile(dst.folder):
-        what = f'src and dst are the same folder, "{src.folder}"'
-    console.warn(
-        f"{what}: a face that is swapped for itself does not change; check "
-        "--training-data-src-dir and --training-data-dst-dir"
-    )
-
-
-def _warn_of_gaps(samplers: Samplers) -> None:
-    """Say what the expression head cannot learn from these faces."""
     for name, sampler in (("src", samplers.src), ("dst", samplers.dst)):
-        for gap in expression.gaps([info for _, info in sampler.faces]):
-            console.warn(f"{name}: {gap}")
+        for lacking in expression.gaps([info for _, info in sampler.faces]):
+            console.warn(f"{name}: {lacking}")
 
 
 def _train(
-    session: TrainingSession, samplers: Samplers, settings: MonitorSettings, save_minutes: float
+    session: TrainingSession,
+    samplers: Samplers,
+    settings: MonitorSettings,
+    save_minutes: float,
+    gaps: Sequence[DirectionGap],
 ) -> None:
     """Train until a target is reached or the user asks to stop, and save."""
     save.save(session)  # if this fails, better now than after hours
@@ -128,7 +120,7 @@ def _train(
         line.end()
         saver.last()
         monitor.finish()
-    if summary := monitor.summary():
+    if summary := monitor.summary(gaps):
         console.say(summary)
     if stop.received:
         raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import UsageError
-from utils.options import Option, options_of, to_text
+from utils.options import Option, options_of
 
 WIDTH = 100  # columns of the Markdown
 
@@ -51,7 +51,7 @@ def _metavar(option: Option) -> str:
 
 
 def _help(option: Option) -> str:
-    notes = [] if option.required else [f"default: {to_text(option.default)}"]
+    notes = [] if option.required else [f"default: {option.show(option.default)}"]
     low, high = option.meta["low"], option.meta["high"]
     if low is not None or high is not None:
         notes.append(f"range: {'' if low is None else low}..{'' if high is None else high}")
@@ -68,6 +68,6 @@ def _list_item(option: Option) -> str:
     negation = (option.flag.replace("--", "--no-"),) if option.type is bool else ()
     flag = f"{option.flag} ..." if option.positional and option.many else option.flag
     flags = ", ".join(f"`{f}`" for f in (flag, *negation, *option.meta["aliases"]))
-    default = "required" if option.required else f"default `{to_text(option.default)}`"
+    default = "required" if option.required else f"default `{option.show(option.default)}`"
     text = f"* {flags}: {option.meta['help']} ({option.describe()}; {default})"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

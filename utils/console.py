@@ -5,8 +5,10 @@ disk of a log is full, it is dropped and the work goes on.
 """
 
 import os
+import select
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -131,6 +133,40 @@ def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, exp
             return parse(answer)
         except UsageError as problem:
             say(f"  {problem}")
+
+
+def pressed_enter(text: str, seconds: float) -> bool:
+    """Print a line and wait; whether Enter was pressed before the time was up.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, end of input or a lost terminal.
+    """
+    say(text)
+    try:
+        if not (_key_on_windows(seconds) if os.name == "nt" else _line_waits(seconds)):
+            return False
+        input()
+    except (EOFError, OSError, ValueError, KeyboardInterrupt):
+        raise Interrupted from None
+    return True
+
+
+def _line_waits(seconds: float) -> bool:
+    return bool(select.select([sys.stdin], [], [], seconds)[0])
+
+
+def _key_on_windows(seconds: float) -> bool:
+    """As `_line_waits`; there `select` knows sockets only."""
+    import msvcrt
+
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if msvcrt.kbhit():  # type: ignore[attr-defined,unused-ignore]
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @dataclass

@@ -44,7 +44,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     *,
     help: str,
     group: str = "Options",
-    choices: Iterable[str] | None = None,
+    choices: Iterable[str] | Mapping[str, str] | None = None,
+    zero: str = "",
     renamed: Mapping[str, str] | None = None,
     low: float | None = None,
     high: float | None = None,
@@ -52,6 +53,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     ask: bool = False,
     seldom: bool = False,
     fixed: bool = False,
+    decides: bool = False,
     aliases: tuple[str, ...] = (),
     positional: bool = False,
     when: Mapping[str, Iterable[str]] | None = None,
@@ -66,8 +68,10 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         One line: the flag's help, the question's `?` and the row in docs/options.md.
     group : str
         Heading under which the flag is listed.
-    choices : iterable of str
-        Allowed values of a str field (an Enum brings its own).
+    choices : iterable or mapping of str
+        Allowed values of a str field (an Enum brings its own); a mapping has a line about each.
+    zero : str
+        What 0 means; accepted in place of 0, and shown in its place.
     renamed : mapping of str to str
         Former names of choices, still accepted, to their present ones.
     low, high : float
@@ -80,6 +84,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         Whether it is an advanced setting, asked for only on request.
     fixed : bool
         Whether it cannot change once a model exists.
+    decides : bool
+        Whether the other options depend on it, so that it is asked first.
     aliases : tuple of str
         Further flags, such as "--target-epoch".
     positional : bool
@@ -93,6 +99,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             "help": help,
             "group": group,
             "choices": tuple(choices) if choices else None,
+            "about": choices if isinstance(choices, Mapping) else {},
+            "zero": zero,
             "renamed": renamed or {},
             "low": low,
             "high": high,
@@ -100,6 +108,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             "ask": ask or seldom,
             "seldom": seldom,
             "fixed": fixed,
+            "decides": decides,
             "aliases": aliases,
             "positional": positional,
             "when": {name: tuple(values) for name, values in (when or {}).items()},
@@ -137,6 +146,8 @@ class Option:
     def parse(self, text: str) -> Value:
         """Convert and check one word from the command line, an answer or JSON."""
         text = self._spelled(text)
+        if self.meta["zero"] and text.strip().lower() == self.meta["zero"]:
+            text = "0"
         try:
             value = self._convert(text)
         except ValueError:
@@ -188,6 +199,10 @@ class Option:
 
     def _expected(self, received: object) -> str:
         return f"{self.flag}: Expected {self.describe()}. Received: {received}"
+
+    def show(self, value: Value) -> str:
+        """Return a value as text, and what 0 means instead of it."""
+        return str(self.meta["zero"]) if self.meta["zero"] and value == 0 else to_text(value)
 
     def describe(self) -> str:
         """Return which values are allowed: "a whole number from 1 to 64"."""
@@ -297,6 +312,11 @@ class StageOptions:
     def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the settings that an earlier run with these flags saved, or None."""
         return None
+
+    @classmethod
+    def void(cls, given: Mapping[str, Any]) -> bool:
+        """Whether these flags leave nothing to ask for."""
+        return False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

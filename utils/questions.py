@@ -1,18 +1,22 @@
 """Options asked for at a terminal."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from utils import console
 from utils.errors import UsageError
-from utils.options import FALSE, TRUE, Option, options_of, to_text
+from utils.options import FALSE, TRUE, Option, Value, options_of
 
 T = TypeVar("T")
 
+HEADER = "Enter keeps what is in brackets, ? explains, Ctrl-C leaves everything as it is."
+PATIENCE = 5  # seconds until an earlier run goes on by itself
+
 
 def ask(options: T, given: Mapping[str, Any], existing: bool = False) -> T:
-    """Ask for every `ask` option that no flag has set; Enter keeps the value shown, `?` explains.
+    """Ask for every `ask` option that no flag has set.
 
     Left out are options without effect given the answers so far (`when`), advanced ones (`seldom`)
     unless requested, and, when the model is `existing`, those that are fixed.
@@ -28,26 +32,47 @@ def ask(options: T, given: Mapping[str, Any], existing: bool = False) -> T:
     often = [option for option in asked if not option.meta["seldom"]]
     seldom = [option for option in asked if option.meta["seldom"]]
     for option in often:
-        _ask(option, options, answers)
+        _ask_if_it_matters(option, options, answers)
     if seldom and confirm("show advanced settings", _listed(seldom)):
         for option in seldom:
-            _ask(option, options, answers)
+            _ask_if_it_matters(option, options, answers)
     return dataclasses.replace(options, **answers)  # type: ignore[type-var]
 
 
-def _ask(option: Option, options: object, answers: dict[str, Any]) -> None:
+def first(cls: type, given: Mapping[str, Any]) -> list[str]:
+    """Ask for the options on which others depend; return the answers as flags."""
+    deciding = [o for o in options_of(cls) if o.meta["decides"] and o.name not in given]
+    return [word for o in deciding for word in (o.flag, str(_ask(o, o.default)))]
+
+
+def keep(what: str) -> bool:
+    """Whether to keep the saved settings: so it is unless Enter is pressed within five seconds."""
+    return not console.pressed_enter(
+        f"{what} in {PATIENCE} s; Enter changes the settings", PATIENCE
+    )
+
+
+def _ask_if_it_matters(option: Option, options: object, answers: dict[str, Any]) -> None:
     chosen = {name: answers.get(name, getattr(options, name)) for name in option.meta["when"]}
-    if any(chosen[name] not in values for name, values in option.meta["when"].items()):
-        return
-    current = getattr(options, option.name)
+    if all(chosen[name] in values for name, values in option.meta["when"].items()):
+        answers[option.name] = _ask(option, getattr(options, option.name))
+
+
+def _ask(option: Option, current: Value) -> Value:
+    about = option.meta["about"]
+    width = max(map(len, about), default=0) + 2
+    for name, line in about.items():
+        console.say(f"  {name:{width}}{line}")
     explain = f"{option.meta['help']}; {option.describe()}"
-    answers[option.name] = console.prompt(
-        option.name.replace("_", " "), option.parse, current, to_text(current), explain
+    # "minutes between two saves; 0: none (default: 10)" -> "minutes between two saves"
+    question = re.split(r";| \(", option.meta["help"])[0]
+    return console.prompt(
+        f"{question} ({option.flag})", option.parse, current, option.show(current), explain
     )
 
 
 def _listed(options: Iterable[Option]) -> str:
-    return "they are: " + ", ".join(option.name.replace("_", " ") for option in options)
+    return "they are: " + ", ".join(option.flag for option in options)
 
 
 def confirm(question: str, explain: str) -> bool:

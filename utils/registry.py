@@ -47,6 +47,11 @@ class Registry(Mapping[str, Entry]):
         """The names, in order."""
         return tuple(self._entries)
 
+    @property
+    def about(self) -> dict[str, str]:
+        """The line of help of each name, in order."""
+        return {name: entry.help for name, entry in self._entries.items()}
+
     def load(self, name: str) -> PlugIn:
         """Import the object called `name`; an unknown name is a UsageError that lists the names."""
         if name not in self._entries:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters.look import Look, look_from_json, look_to_json
+from converters.look import Look, look_from_json, look_to_json, session_path
 from converters.look_timeline import LookTimeline
 from utils import console
 from utils.errors import InputError, UsageError
@@ -63,11 +63,6 @@ class SessionFile:
             raise InputError(f'there is no session "{named}"')
         path = named or session_path(output)
         return cls(path, use_session and path.is_file())
-
-
-def session_path(output: Path) -> Path:
-    """Return the path of the session file of an output."""
-    return output.with_name(output.name + ".session.json")
 
 
 def save(path: Path, session: SavedSession, footage: str, names: Sequence[str]) -> None:

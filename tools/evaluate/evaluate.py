@@ -5,7 +5,7 @@ every frame. So the metrics of two baselines stand beside the result's: the unto
 of the expression, none of the identity), and src's average face pasted in (the reverse).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 
 from facelib import geometry, held_out, similarity
+from facelib.coverage import direction_gaps
 from facelib.faceset import FaceInfo, Faceset, read_face
 from facelib.frame_edge import mirror_beyond_frame
 from facelib.landmarks import hull_mask
 from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
-from models.checkpoint import load_model
+from facelib.validation_log import ValidationLog
+from facelib.verdict import verdict
+from models.checkpoint import load_model, load_newest
 from tools.evaluate.baseline import AverageFace
 from tools.evaluate.conversion_log import check_counts, converted_span
 from tools.evaluate.observe import (
@@ -90,6 +93,7 @@ def run(options: EvaluateOptions) -> Report:
     result["self_reconstruction"] = None
     if options.model_dir is not None and dst_faceset is not None:
         result["self_reconstruction"] = _reconstruct(options.model_dir, dst_faceset, report)
+    result["verdict"] = _verdict(options.model_dir, src_faceset, dst_faceset, result["figures"])
     _print(result)
     if not _has_irises(observations):
         console.say(f"gaze was not measured: {options.landmarker} does not locate irises")
@@ -217,6 +221,23 @@ def _reconstruct(model_dir: Path, faceset: Faceset, report: Report) -> dict[str,
     return {"ssim": float(np.nanmedian(values)), "faces": len(values)}
 
 
+def _verdict(
+    model_dir: Path | None,
+    src: Faceset,
+    dst: Faceset | None,
+    figures: Mapping[str, Mapping[str, float]],
+) -> list[str]:
+    """Return what a viewer sees and what would help most, in sentences."""
+    generation = None if model_dir is None else load_newest(model_dir)
+    log: Sequence[Mapping[str, float]] = ()
+    mirrored = True
+    if model_dir is not None and generation is not None:
+        log = ValidationLog(model_dir / "progress.csv").until(generation.iteration)
+        mirrored = bool(generation.options.get("random_flip", True))
+    gaps = [] if dst is None else direction_gaps(src, dst, mirrored=mirrored)
+    return verdict(figures["result"], log, gaps).splitlines()
+
+
 def _crop(
     image: Image, info: FaceInfo, size: int, face_type: FaceType
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -240,3 +261,5 @@ def _print(result: dict[str, Any]) -> None:
     elif reconstruction is not None:
         console.say("\nno dst face is held out, so self-reconstruction was not measured")
     console.say(f"\n{CAVEAT}")
+    if result["verdict"]:
+        console.say("\n".join(["", *result["verdict"]]))

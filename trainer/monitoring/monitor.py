@@ -5,19 +5,22 @@ and writing happen in one background thread.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from trainer.monitoring import preview, quality
+from facelib import quality
+from facelib.coverage import DirectionGap
+from facelib.validation_log import ValidationLog
+from facelib.verdict import training_verdict
+from trainer.monitoring import preview
 from trainer.monitoring.predict import FacePredictor, Predicted
 from trainer.monitoring.preview import PreviewContent, PreviewFaces
+from trainer.monitoring.stop_rule import StopRule
 from trainer.monitoring.tensorboard import TensorBoardWriter
 from trainer.monitoring.validation import Validation
-from trainer.monitoring.validation_log import ValidationLog
-from trainer.monitoring.verdict import StopRule, verdict
 from trainer.monitoring.window import open_window
 from trainer.progress import Every, ProgressLine
 from trainer.session import TrainingSession
@@ -129,9 +132,15 @@ class Monitor:
         if self._settings.preview_minutes and self._session.loss_names:
             self._update_preview(files=True)
 
-    def summary(self) -> str:
-        """Say why the training ends, if it does so by itself, and how good the swap is."""
-        return "\n".join(filter(None, [self.stop_reason, verdict(self._rows())]))
+    def summary(self, gaps: Sequence[DirectionGap]) -> str:
+        """Say why the training ends, if it does so by itself, and how good the swap is.
+
+        Parameters
+        ----------
+        gaps : sequence of DirectionGap
+            The head directions that src lacks.
+        """
+        return "\n".join(filter(None, [self.stop_reason, training_verdict(self._rows(), gaps)]))
 
     def _rows(self) -> list[Mapping[str, float]]:
         return self._log.until(self._session.iteration)

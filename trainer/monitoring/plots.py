@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from trainer.monitoring import quality
+from facelib import quality
 from utils import text
 from utils.images import Image
 from utils.text import BgrColor

@@ -24,11 +24,11 @@ from facelib.following import (
 from facelib.geometry import apply, crop_matrix
 from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import eye_opening, mouth_opening
+from facelib.quality import COLUMNS, swap_quality
 from facelib.recognizers import RECOGNIZERS
 from facelib.similarity import medoid, spread_out
 from facelib.types import Detection, LocatedFace, Rect
 from trainer.data.sampler import Sampler
-from trainer.monitoring.quality import COLUMNS, swap_quality
 from utils import console
 from utils.errors import UserError
 from utils.images import Image, to_float, to_uint8

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import nan
 from pathlib import Path
 
-from trainer.monitoring import quality
+from facelib import quality
 from utils import console
 from utils.errors import InputError
 from utils.files import write_bytes
