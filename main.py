@@ -73,6 +73,7 @@ def _dispatch(argv: list[str]) -> int:
     stage = STAGES[name]
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
+        import_module("utils.machine").check()
         import_module("utils.device").select(chosen)
     import_module("utils.allocator").keep_buffers()
     report: console.Report = _load(stage.run)(chosen)

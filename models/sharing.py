@@ -85,9 +85,13 @@ def through(
 ) -> list[list[Tensor]]:
     """Call a network once for several batches; return the list of its outputs for each.
 
-    A network with several inputs gets them as a list.
+    A network with several inputs gets them as a list. Without batch sizes, which a graph for export
+    lacks, it is called for each batch.
     """
     batches = [each if isinstance(each, list) else [each] for each in inputs]
+    sizes = [batch[0].shape[0] for batch in batches]
+    if len(inputs) > 1 and None in sizes:
+        return [through(network, each, training=training)[0] for each in inputs]
     joined = [
         parts[0] if len(parts) == 1 else keras.ops.concatenate(parts, axis=0)
         for parts in zip(*batches, strict=True)
@@ -96,7 +100,6 @@ def through(
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     if len(inputs) == 1:
         return [list(outputs)]
-    sizes = [batch[0].shape[0] for batch in batches]
     ends = [sum(sizes[:number]) for number in range(1, len(inputs))]
     return [list(part) for part in zip(*(keras.ops.split(y, ends) for y in outputs), strict=True)]
 

@@ -1,4 +1,5 @@
 @echo off
-call "%~dp0_paths.bat" || (pause & exit /b 1)
+cd /d "%~dp0"
+call .\_paths.bat || (pause & exit /b 1)
 "%PYTHON%" main.py sort src --by hist
 pause

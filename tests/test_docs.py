@@ -22,6 +22,22 @@ STAGES = ("extractor", "sorter", "trainer", "converters", "tools")
 SCRIPTS = sorted((ROOT / "scripts").glob("*.bat"))
 
 
+def test_batch_files_call_nothing_by_an_absolute_path():
+    """`call` expands percent signs twice: it would not find a folder called 100%sure%."""
+    calls = [
+        (path.name, line.split()[1])
+        for path in SCRIPTS
+        for line in path.read_text(encoding="ascii").splitlines()
+        if line.lower().startswith("call ")
+    ]
+    assert len(calls) == 7
+    assert {target for _, target in calls} == {".\\_paths.bat"}
+    for name, _ in calls:
+        lines = (ROOT / "scripts" / name).read_text(encoding="ascii").splitlines()
+        before = lines[: next(n for n, line in enumerate(lines) if line.startswith("call "))]
+        assert before[-1] == 'cd /d "%~dp0"', name
+
+
 def options_class(stage, model="H64"):
     module, _, name = main.STAGES[stage].options.partition(":")
     target = getattr(import_module(module), name)

@@ -1,20 +1,22 @@
 """`util export` writes what the model does; `--load-weights` begins with what another learned."""
 
+import json
 import sys
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from support.toy_model import ENTRY, Toy, ToyOptions
+from support.training import save_model
 
-from models import MODELS, checkpoint, weight_transfer
+from models import MODELS, weight_transfer
 from models.classic import Sizes
-from tools.util import export
+from tools.util import export, onnx_file
 from tools.util.options import ExportOptions
 from trainer.assembly import open_session
 from trainer.options import options_class
-from utils import options
 from utils.errors import InputError, ModelError, UsageError
 from utils.files import write_bytes
 
@@ -26,21 +28,9 @@ def toy(monkeypatch):
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
 
 
-def save(name, model, folder):
-    checkpoint.save_generation(
-        folder,
-        state={"model": name, "iteration": 7},
-        options=options.to_json(model.options),
-        weights={name: network.get_weights() for name, network in model.networks.items()},
-        optimizer={},
-        history=np.zeros((7, 2)),
-        keep=1,
-    )
-
-
 def toy_folder(folder, width=8):
     model = Toy(ToyOptions(width=width))
-    save("TOY", model, folder)
+    save_model("TOY", model, folder)
     return model
 
 
@@ -49,11 +39,27 @@ def run(folder, name, **changes):
     return path, export.run(ExportOptions(model_dir=folder / "model", output=path, **changes))
 
 
+def said_names(capsys):
+    """The names of inputs and outputs that were printed."""
+    return [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+
+
+def initializers(config):
+    """All initializers in a Keras configuration."""
+    if isinstance(config, list):
+        return [found for each in config for found in initializers(each)]
+    if not isinstance(config, dict):
+        return []
+    own = [value for key, value in config.items() if key.endswith("_initializer")]
+    return own + initializers(list(config.values()))
+
+
 class TestExport:
-    def test_keras_loads_it_and_it_does_the_same(self, tmp_path):
+    def test_keras_loads_it_and_it_does_the_same(self, tmp_path, capsys):
         image, mask = toy_folder(tmp_path / "model").swap(tf.constant(FACES))
         path, report = run(tmp_path, "swäp.keras")
         outputs = keras.saving.load_model(path)(FACES)
+        assert said_names(capsys) == ["face", *sorted(outputs)]
         assert np.array_equal(outputs["swapped"], image)
         assert np.array_equal(outputs["mask"], mask)
         assert report.counts["parameters"] == (4 * 4 * 3 * 8 + 8) + (4 * 4 * 4 * 8 + 4)
@@ -66,10 +72,20 @@ class TestExport:
         swapped, masks = session.run(["swapped", "mask"], {"face": FACES})
         assert np.allclose(swapped, image, atol=1e-6)
         assert np.allclose(masks, mask, atol=1e-6)
-        assert "face" in capsys.readouterr().out
+        ports = [*session.get_inputs(), *session.get_outputs()]
+        assert said_names(capsys) == [port.name for port in ports]
+
+    def test_keras_files_name_no_initializer_that_an_earlier_keras_lacks(self, tmp_path):
+        """Keras 3.13 and 3.14 refuse the settings that 3.15 gives to GlorotUniform."""
+        toy_folder(tmp_path / "model")
+        path, _ = run(tmp_path, "swap.keras")
+        with zipfile.ZipFile(path) as archive:
+            found = initializers(json.loads(archive.read("config.json")))
+        assert len(found) == 4  # kernel and bias of two layers
+        assert {(each["class_name"], len(each["config"])) for each in found} == {("Zeros", 0)}
 
     def test_another_suffix_is_refused(self, tmp_path):
-        with pytest.raises(UsageError, match=r"\.keras or \.onnx.*Received: swap\.pb"):
+        with pytest.raises(UsageError, match=r"\.dfm, \.keras or \.onnx.*Received: swap\.pb"):
             run(tmp_path, "swap.pb")
 
     def test_a_file_is_replaced_only_when_asked_to(self, tmp_path):
@@ -84,6 +100,14 @@ class TestExport:
     def test_a_folder_without_a_model_is_refused(self, tmp_path):
         with pytest.raises(ModelError, match="no trained model"):
             run(tmp_path, "swap.onnx")
+
+    @pytest.mark.parametrize("name", ["swap.onnx", "swap.dfm"])
+    def test_a_model_too_large_for_the_format_is_refused(self, tmp_path, monkeypatch, name):
+        toy_folder(tmp_path / "model")
+        monkeypatch.setattr(onnx_file, "LARGEST", 1000)
+        with pytest.raises(ModelError, match=r"export it as \.keras"):
+            run(tmp_path, name)
+        assert not list(tmp_path.glob("*swap*"))
 
 
 class TestLoadWeights:
@@ -127,7 +151,7 @@ class TestLoadWeights:
             cls = MODELS.load(name)
             monkeypatch.setattr(sys.modules[cls.__module__], constant, tiny)
             models[name] = cls(cls.Options())
-        save("H128", models["H128"], tmp_path)
+        save_model("H128", models["H128"], tmp_path)
         faces = np.random.default_rng(1).random((2, 128, 128, 3), np.float32)
         assert all(
             part.loaded == part.total

@@ -12,14 +12,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from scipy import ndimage
 from skimage.metrics import structural_similarity
+from support import players
 
 from converters import predictor
 from models import MODELS, blocks, checkpoint, fast_convolution, initializers, losses
 from models.base import Batch
 from models.classic import Sizes
-from tools.util import export
+from tools.util import dfm, export
 from trainer.optimizer import Adam
 from utils import options
 from utils.errors import InputError, ModelError, UsageError
@@ -69,6 +71,14 @@ VARIANTS = {
     "LIAEF128": [{}, RECIPE],
     "Quick96": [{}, RECIPE],
 }
+# As `.dfm` files: without and with the expression's numbers inside; tf2onnx takes seconds for each.
+PLAYED_OFTEN = [("Quick96", HEAD), ("SAE", SMALL_SAE | {"archi": "liae", "face_type": "half"})]
+PLAYED = [
+    *((name, chosen) for name in ("H64", "H128", "DF", "LIAEF128") for chosen in ({}, HEAD)),
+    *(("SAE", SMALL_SAE | more) for more in ({}, HEAD, {"archi": "liae"} | HEAD)),
+    ("SAE", SMALL_SAE | {"learn_mask": False}),
+    *(("Quick96", {}), ("TINY", {})),
+]
 SHRINK, SHRINK_SMALL = 16, 4  # the second for models that are small already
 
 
@@ -94,13 +104,18 @@ def page_model(folder):
     return module, {name: Entry(*entry)}
 
 
+def title(variant):
+    name, chosen = variant
+    return "-".join([name, *(f"{key}={value}" for key, value in chosen.items())])
+
+
 @pytest.fixture(
     scope="module",
     params=[
         *((name, chosen) for name in MODELS for chosen in VARIANTS.get(name, [{}])),
         ("TINY", {}),
     ],
-    ids=lambda param: "-".join([param[0], *(f"{key}={value}" for key, value in param[1].items())]),
+    ids=title,
 )
 def model(request, tmp_path_factory):
     name, chosen = request.param
@@ -279,6 +294,48 @@ def test_it_can_be_exported(model, tmp_path):
     assert ("mask" in outputs) == (mask is not None)
     if mask is not None:
         assert np.allclose(outputs["mask"], mask, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [*PLAYED_OFTEN, *(pytest.param(each, marks=pytest.mark.slow) for each in PLAYED)],
+    indirect=True,
+    ids=title,
+)
+def test_players_of_dfm_files_can_run_it(model, tmp_path):
+    """Around smooth, slow waves; what `swap` and `reconstruct` make of them is laid back.
+
+    Pillow enlarges with the same kernel (Keys 1981), from pixels whose origin is their edge.
+    """
+    crop = dfm.CROPS["deepfacelive"]
+    square, path = dfm.face_square(model, crop), tmp_path / "swap.dfm"
+    export.write(dfm.swap_network(model, crop), path)
+    y, x = np.mgrid[: square.crop_side, : square.crop_side] / square.crop_side
+    whole = np.stack([0.5 + 0.4 * np.sin(3 * x + k) * np.cos(2 * y) for k in range(3)], axis=-1)
+    places = [square.to_crop(axis) for axis in (1, 0)]
+    places = np.meshgrid(*places, indexing="ij")
+    face = [ndimage.map_coordinates(each, places, order=3) for each in np.moveaxis(whole, 2, 0)]
+    face = tf.constant(np.stack(face, axis=-1)[None], tf.float32)
+    swapped, dst = model.swap(face), model.reconstruct(face, face)[1]
+    found, src_mask, dst_mask = players.facefusion(path, whole)
+
+    size = square.crop_side * square.side
+    middle = slice(round(0.4 * square.crop_side), round(0.6 * square.crop_side))
+    corners = [square.origin[0] * square.crop_side, square.origin[1] * square.crop_side]
+
+    def laid_back(image):
+        """The middle of the crop, where nothing but the swap is seen."""
+        image = np.asarray(image)[0, :, :, 0]
+        step = model.resolution / size
+        low = [(middle.start - corner) * step + 0.5 - 0.5 * step for corner in corners]
+        high = [each + (middle.stop - middle.start) * step for each in low]
+        shape = (middle.stop - middle.start,) * 2
+        return Image.fromarray(image).resize(shape, Image.Resampling.BICUBIC, (*low, *high))
+
+    assert np.allclose(found[middle, middle, 0], laid_back(swapped.image), atol=2e-3)
+    if swapped.mask is not None:
+        assert np.allclose(src_mask[middle, middle], laid_back(swapped.mask), atol=2e-3)
+        assert np.allclose(dst_mask[middle, middle], laid_back(dst.mask), atol=2e-3)
 
 
 def test_options_survive_json(model):

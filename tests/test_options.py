@@ -237,3 +237,17 @@ def test_a_former_name_of_a_choice_is_still_understood():
     assert options.from_json(WithFormerName, {"preset": "old"}).preset == "original"
     with pytest.raises(UsageError, match="one of fast, original"):
         options.from_json(WithFormerName, {"preset": "older"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithNames:
+    model: str = opt("H64", help="kind", choices=("H64", "LIAEF128"))
+
+
+@pytest.mark.parametrize("word", ["H64", "h64", " LIAEf128"])
+def test_choices_may_be_written_in_any_case(word):
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    command_line.add_options(parser, WithNames)
+    assert vars(parser.parse_args(["--model", word]))["model"] == word.strip().upper()
+    with pytest.raises(UsageError, match="one of H64, LIAEF128"):
+        options.from_json(WithNames, {"model": "H 64"})

@@ -476,6 +476,7 @@ def test_the_options_are_those_of_the_trainer_and_of_the_model(tmp_path):
     assert {"width", "batch_size", "cpu_only", "debug"} <= names
     assert "lightweight" not in names
     assert "lightweight" in {o.name for o in options.options_of(for_arguments(["--model", "H64"]))}
+    assert "width" in {o.name for o in options.options_of(for_arguments(["--model", "toy"]))}
     assert for_arguments(["--model"]) is not None  # the real parser says what is wrong
     assert for_arguments(["--model", "NOSUCH"]) is not None
 

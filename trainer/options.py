@@ -348,7 +348,8 @@ def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
     name = given.model
     if name is None and (model_dir := _model_dir(given)) is not None:
         name = (saved_options(model_dir) or {}).get("model")
-    return options_class(name if name in MODELS.names else MODELS.names[0], given.preset)
+    own = {known.lower(): known for known in MODELS.names}
+    return options_class(own.get(str(name).lower(), MODELS.names[0]), given.preset)
 
 
 def options_class(model: str, preset: str | None = None) -> type[TrainOptions]:

@@ -18,6 +18,8 @@ from enum import IntEnum, IntFlag
 
 STEM = 5  # letters that "sharpness" and "sharpest first" have in common
 
+SYSTEM_LIBRARIES = "on Debian and Ubuntu run: apt-get install libgl1 libglib2.0-0"
+
 
 class ExitStatus(IntEnum):
     """Exit statuses of the program."""
@@ -25,7 +27,6 @@ class ExitStatus(IntEnum):
     DONE = 0
     FAILED = 1
     USAGE = 2
-    NOT_MARKED = 3
     INTERRUPTED = 130
 
 
@@ -96,6 +97,9 @@ def sentence(problem: Exception) -> str:
         return f"the disk is full{where}; free some space and run this again"
     if isinstance(problem, OSError) and problem.filename:
         return f'{problem.strerror}: "{problem.filename}"'
+    if isinstance(problem, ImportError) and "cannot open shared object file" in str(problem):
+        library = str(problem).partition(":")[0]
+        return f"the system library {library} is not installed; {SYSTEM_LIBRARIES}"
     if isinstance(problem, MemoryError):
         return "out of memory; close other programs or choose a smaller size"
     return (

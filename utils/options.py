@@ -155,7 +155,7 @@ class Option:
 
     def parse(self, text: str) -> Value:
         """Convert and check one word from the command line, an answer or JSON."""
-        text = self.meta["renamed"].get(text.strip(), text)
+        text = self._spelled(text)
         if self.meta["zero"] and text.strip().lower() == self.meta["zero"]:
             text = "0"
         try:
@@ -170,6 +170,12 @@ class Option:
         if (low is not None and value < low) or (high is not None and value > high) or between:
             raise UsageError(self._expected(text))
         return value
+
+    def _spelled(self, text: str) -> str:
+        """Return a word as the choices spell it: in their case, and by its present name."""
+        text = self.meta["renamed"].get(text.strip(), text)
+        own = {choice.lower(): choice for choice in self.choices or ()}
+        return own.get(text.strip().lower(), text)
 
     def check(self, value: object) -> Value:
         """Check a value from JSON, whose type may be wrong as well."""

@@ -105,7 +105,7 @@ STAGES = {
     "util export": Stage(
         "tools.util.options:ExportOptions",
         "tools.util.export:run",
-        "export a model's swap network as .keras or .onnx",
+        "export a model's swap network as .dfm, .keras or .onnx",
     ),
     "video extract": Stage(
         "tools.video.options:ExtractFramesOptions",

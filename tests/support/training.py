@@ -1,10 +1,12 @@
 """The people and the settings that tests of training share."""
 
+import numpy as np
 from support.synthetic import make_faceset
 from support.toy_model import ENTRY
 
-from models import MODELS
+from models import MODELS, checkpoint
 from trainer.options import options_class
+from utils import options
 
 
 def make_people(folder, faces):
@@ -32,3 +34,16 @@ def quick_settings(people, model_dir, monkeypatch, **usual):
     monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
     nothing = {"preview_minutes": 0.0, "measure_minutes": 0.0}
     return toy_settings(people, model_dir, batch_size=2, **nothing, **usual)
+
+
+def save_model(name, model, folder):
+    """Save a model as its seventh step would."""
+    checkpoint.save_generation(
+        folder,
+        state={"model": name, "iteration": 7},
+        options=options.to_json(model.options),
+        weights={name: network.get_weights() for name, network in model.networks.items()},
+        optimizer={},
+        history=np.zeros((7, 2)),
+        keep=1,
+    )

@@ -2,15 +2,18 @@
 
 The input "face" is a dst face as `extract` aligns it, (N, R, R, 3); the outputs are "swapped", the
 src face of the same size, and "mask", (N, R, R, 1), if the model predicts masks. BGR, 0..1,
-float32, any N.
+float32, any N. A `.dfm` file takes a whole-face crop instead (`tools/util/dfm.py`).
 """
 
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from models import checkpoint
 from models.backend import keras
 from models.base import ModelBase
+from tools.util import dfm, onnx_file
+from tools.util.onnx_file import Port
 from tools.util.options import ExportOptions
 from utils import console, device
 from utils.console import Report
@@ -28,23 +31,39 @@ def run(options: ExportOptions) -> Report:
     InputError
         If the file exists already.
     ModelError
-        If the folder holds no usable model.
+        If the folder holds no usable model, or one too large for the format.
     """
     path = options.output
-    if path.suffix.lower() not in WRITERS:
-        raise UsageError(
-            f"--output: Expected a name ending in {' or '.join(WRITERS)}. Received: {path.name}"
-        )
+    check_suffix(path)
     require_new(path, options.overwrite)
     device.tune()
-    network = swap_network(checkpoint.load_model(options.model_dir))
+    generation = checkpoint.trained_generation(options.model_dir)
+    model = checkpoint.model_of(generation)
+    about = {
+        "model": generation.model,
+        "iteration": str(generation.iteration),
+        "face_type": model.face_type.value,
+        "resolution": str(model.resolution),
+    }
+    if path.suffix.lower() == ".dfm":
+        network = dfm.swap_network(model, dfm.CROPS[options.player])
+        about |= dfm.placement(model, options.player)
+    else:
+        network = swap_network(model)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write(network, path)
-    for kind, tensors in (("input", network.inputs), ("output", network.outputs)):
-        for tensor in tensors:
-            shape = " x ".join(str(size or "N") for size in tensor.shape)
-            console.say(f"{kind:7}{tensor.name.partition('/')[0]:8}{shape}")
+    for kind, name, shape in write(network, path, about):
+        console.say(f"{kind:7}{name:22}{' x '.join(str(size or 'N') for size in shape)}")
     return Report({"parameters": network.count_params()})
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a UsageError if no format has the path's suffix."""
+    if path.suffix.lower() not in WRITERS:
+        *others, last = WRITERS
+        raise UsageError(
+            f"--output: Expected a name ending in {', '.join(others)} or {last}. "
+            f"Received: {path.name}"
+        )
 
 
 def swap_network(model: ModelBase) -> "keras.Model":
@@ -56,26 +75,43 @@ def swap_network(model: ModelBase) -> "keras.Model":
     return keras.Model(face, named, name="swap")
 
 
-def write(network: "keras.Model", path: Path) -> None:
-    """Write a network in the format of the path's suffix."""
+def write(network: "keras.Model", path: Path, about: Mapping[str, str] | None = None) -> list[Port]:
+    """Write a network in the format of the path's suffix; return the file's inputs and outputs."""
     with write_result(path) as temporary, device.no_greeting(), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # from NumPy, about deprecated calls in TensorFlow and tf2onnx
-        WRITERS[path.suffix.lower()](network, temporary)
+        # from NumPy, about deprecated calls in TensorFlow and tf2onnx
+        warnings.simplefilter("ignore")
+        return WRITERS[path.suffix.lower()](network, temporary, about or {})
 
 
-def _write_keras(network: "keras.Model", path: Path) -> None:
-    """Write an archive that `keras.saving.load_model` reads without this program's code."""
+def _write_keras(network: "keras.Model", path: Path, _: Mapping[str, str]) -> list[Port]:
+    """Write an archive that `keras.saving.load_model` reads without this program's code.
+
+    The weights replace whatever initializers give, and some of those have settings in one version
+    of Keras that an earlier one refuses: so only zeros are named.
+    """
+    for layer in network._flatten_layers():
+        for name in vars(layer):
+            if name.endswith("_initializer"):
+                setattr(layer, name, keras.initializers.Zeros())
     network.save(path)
+    inputs = [Port("input", tensor.name, tensor.shape) for tensor in network.inputs]
+    outputs = zip(network.output_names, network.outputs, strict=True)
+    return inputs + [Port("output", name, tensor.shape) for name, tensor in outputs]
 
 
-def _write_onnx(network: "keras.Model", path: Path) -> None:
+def _write_onnx(network: "keras.Model", path: Path, about: Mapping[str, str]) -> list[Port]:
     """Write a graph for ONNX Runtime and the like."""
-    network(
-        keras.ops.zeros((1, *network.input_shape[1:]))
-    )  # Keras exports only what has been called
-    network.export(path, format="onnx", verbose=False)
+    names = [network.inputs[0].name, *network.output_names]
+    return onnx_file.write(network, path, names, about)
 
 
-WRITERS = {".keras": _write_keras, ".onnx": _write_onnx}
+def _write_dfm(network: "keras.Model", path: Path, about: Mapping[str, str]) -> list[Port]:
+    """Write a graph with the names that players of trained models look for."""
+    return onnx_file.write(network, path, [dfm.INPUT, *dfm.OUTPUTS], about)
+
+
+WRITERS: dict[str, Callable[["keras.Model", Path, Mapping[str, str]], list[Port]]] = {
+    ".dfm": _write_dfm,
+    ".keras": _write_keras,
+    ".onnx": _write_onnx,
+}

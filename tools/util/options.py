@@ -64,7 +64,12 @@ class ExportOptions(WorkspaceOptions):
     """Options of `util export`."""
 
     model_dir: Path = opt(help="folder of the trained model", kind="model", place="model")
-    output: Path = opt(help="file to write; its suffix chooses the format: .keras or .onnx")
+    output: Path = opt(help="file to write; its suffix chooses the format: .dfm, .keras or .onnx")
+    player: str = opt(
+        "facefusion",
+        help="program that a .dfm file is made for; each frames faces by a template of its own",
+        choices=("facefusion", "deepfacelive", "visomaster"),
+    )
     overwrite: bool = opt(False, help="replace the file if it exists")
 
 

@@ -1,0 +1,150 @@
+"""ONNX files: a Keras network as one graph that needs none of our code.
+
+tf2onnx copies the constants of a graph about twenty times (10 GB for a model of 150 MB). So it gets
+the weights as inputs, and they become constants afterwards.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from models.backend import Tensor, Variable, keras, tf
+from utils import lazy, program
+from utils.errors import ModelError
+
+onnx: Any = lazy.load("onnx")
+tf2onnx: Any = lazy.load("tf2onnx")
+
+OPSET = 15  # of 2021: ONNX Runtime 1.10 and everything since
+LARGEST = 2**31 - 2**20  # bytes of weights; a file holds 2 GB, less what is not weights
+WEIGHT = "weight_{}"
+FOLDED = {"Transpose", "Reshape", "Squeeze"}  # what is done to weights whatever the input
+
+OnnxModel = Any
+"""An onnx.ModelProto."""
+
+
+class Port(NamedTuple):
+    """An input or output of a written file; a size of None is any number."""
+
+    kind: str
+    name: str
+    shape: tuple[int | None, ...]
+
+
+def write(
+    network: "keras.Model",
+    path: Path,
+    names: Sequence[str],
+    about: Mapping[str, str],
+) -> list[Port]:
+    """Write a network with one input.
+
+    Parameters
+    ----------
+    names : sequence of str
+        In the file, of the input and of the outputs.
+    about : mapping of str to str
+        Metadata.
+
+    Returns
+    -------
+    ports : list of Port
+        The file's inputs and outputs.
+
+    Raises
+    ------
+    ModelError
+        If the weights are too large for the format.
+    """
+    model = _convert(network)
+    _embed(model, [*network.trainable_variables, *network.non_trainable_variables])
+    _fold(model)
+    _rename(model, names)
+    onnx.helper.set_model_props(model, {"made_by": program.NAME, **about})
+    onnx.save(model, path)
+    return _ports(model)
+
+
+def _convert(network: "keras.Model") -> OnnxModel:
+    """Return the graph of a network; its weights are inputs after the image."""
+    trainable, others = network.trainable_variables, network.non_trainable_variables
+
+    def run(image: Tensor, *weights: Tensor) -> list[Tensor]:
+        split = len(trainable)
+        outputs, _ = network.stateless_call(weights[:split], weights[split:], image, training=False)
+        return list(keras.tree.flatten(outputs))
+
+    signature = [
+        tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name="image"),
+        *(
+            tf.TensorSpec(weight.shape, weight.dtype, name=WEIGHT.format(number))
+            for number, weight in enumerate([*trainable, *others])
+        ),
+    ]
+    model, _ = tf2onnx.convert.from_function(
+        tf.function(run), input_signature=signature, opset=OPSET
+    )
+    return model
+
+
+def _embed(model: OnnxModel, weights: Sequence[Variable]) -> None:
+    """Turn the inputs that are weights into constants, if anything needs them."""
+    needed = {name for node in model.graph.node for name in node.input}
+    values = {
+        WEIGHT.format(number): np.asarray(weight)
+        for number, weight in enumerate(weights)
+        if WEIGHT.format(number) in needed
+    }
+    size = sum(value.nbytes for value in values.values())
+    if size > LARGEST:
+        raise ModelError(
+            f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file (.onnx, .dfm) holds "
+            f"2 GB; export it as .keras"
+        )
+    del model.graph.input[1:]
+    for name, value in values.items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+
+
+def _fold(model: OnnxModel) -> None:
+    """Do at once what is to be done to the weights whatever the image."""
+    evaluator = lazy.load("onnx.reference").ReferenceEvaluator
+    graph = model.graph
+    constants = {each.name: each for each in graph.initializer}
+    left = []
+    for node in graph.node:  # sorted: what a node needs comes before it
+        if node.op_type not in FOLDED or not constants.keys() >= set(node.input):
+            left.append(node)
+            continue
+        values = {name: onnx.numpy_helper.to_array(constants[name]) for name in node.input}
+        (value,) = evaluator(node).run(None, values)
+        (name,) = node.output
+        constants[name] = onnx.numpy_helper.from_array(np.ascontiguousarray(value), name)
+    needed = {name for node in left for name in node.input}
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(left)
+    graph.initializer.extend(each for name, each in constants.items() if name in needed)
+
+
+def _rename(model: OnnxModel, names: Sequence[str]) -> None:
+    """Give the input and the outputs their names."""
+    ports = [*model.graph.input, *model.graph.output]
+    new = {port.name: name for port, name in zip(ports, names, strict=True)}
+    for node in model.graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+    for port in ports:
+        port.name = new[port.name]
+        port.type.tensor_type.shape.dim[0].dim_param = "N"
+
+
+def _ports(model: OnnxModel) -> list[Port]:
+    return [
+        Port(kind, port.name, (None, *(size.dim_value for size in sizes[1:])))
+        for kind, ports in (("input", model.graph.input), ("output", model.graph.output))
+        for port in ports
+        for sizes in [port.type.tensor_type.shape.dim]
+    ]
