@@ -88,6 +88,8 @@ class ModelBase(ABC):
         The model's options class.
     defaults : mapping of str to object
         Options of the model or the trainer whose default is another for this model.
+    fast : mapping of str to object
+        The same for a new model with the preset `fast`: what measurably helps this model.
     resolution : int
         Side of the input and output images, pixels.
     face_type : FaceType
@@ -100,6 +102,7 @@ class ModelBase(ABC):
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
+    fast: ClassVar[Mapping[str, Any]] = {}
     face_type: FaceType = FaceType.FULL
     base_erode: int = 30
     base_blur: int = 0

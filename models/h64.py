@@ -1,6 +1,7 @@
 """H64: half face, 64 x 64 pixels; one shared encoder, one decoder for each person."""
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from facelib.types import FaceType
 from models import classic
@@ -45,6 +46,7 @@ class H64(classic.Classic):
     """The half-face model of 64 pixels: 112,753,288 parameters, lightweight 44,507,144."""
 
     Options = H64Options
+    fast: ClassVar[dict[str, Any]] = {"eyes_mouth_priority": 6.0, "expression_head": True}
     face_type = FaceType.HALF
     base_erode = 100
     base_blur = 100

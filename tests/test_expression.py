@@ -240,6 +240,14 @@ def test_quick96_has_the_recipe_and_the_others_do_not():
     assert (new["preset"], old["preset"]) == ("fast", "original")
 
 
+def test_the_fast_preset_turns_on_what_helps_h64():
+    """And nothing else: the other models were not measured."""
+    fast, plain = (defaults(options_class("H64", preset)) for preset in ("fast", "original"))
+    assert (fast["expression_head"], fast["eyes_mouth_priority"]) == (True, 6)
+    assert (plain["expression_head"], plain["eyes_mouth_priority"]) == (False, 0)
+    assert not defaults(options_class("DF", "fast"))["expression_head"]
+
+
 def test_what_an_earlier_build_did_not_know_stays_off(tmp_path):
     (tmp_path / "generations" / "1").mkdir(parents=True)
     saved = {"model": "Quick96", "preset": "fast", "batch_size": 5}

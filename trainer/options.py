@@ -358,10 +358,12 @@ def options_class(model: str, preset: str | None = None) -> type[TrainOptions]:
     A model may have defaults of its own; with another preset than its own (None) the learning rate
     is that preset's.
     """
-    own = MODELS.load(model).defaults
-    defaults = {"model": model, **own}
-    if preset not in (None, own.get("preset")):
+    cls = MODELS.load(model)
+    defaults = {"model": model, **cls.defaults}
+    if preset not in (None, cls.defaults.get("preset")):
         defaults.pop("learning_rate", None)
+    if preset == "fast":
+        defaults |= cls.fast
     return with_defaults(_merged(model), defaults)
 
 
