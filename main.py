@@ -73,7 +73,6 @@ def _dispatch(argv: list[str]) -> int:
     stage = STAGES[name]
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
-        import_module("utils.machine").check()
         import_module("utils.device").select(chosen)
     import_module("utils.allocator").keep_buffers()
     report: console.Report = _load(stage.run)(chosen)
@@ -195,6 +194,8 @@ def _parse(
 
 def _check(stage: Stage, chosen: options.StageOptions) -> None:
     """Refuse what can be known to fail, before anything is asked and heavy libraries are loaded."""
+    if isinstance(chosen, options.DeviceOptions):
+        import_module("utils.machine").check()
     for option in options.options_of(type(chosen)):
         kind, value = option.meta["kind"], getattr(chosen, option.name)
         if kind and value is not None:
