@@ -208,7 +208,7 @@ def load_look(path: Path) -> dict[str, Any]:
     try:
         values = read_record(path, "settings file", None)
     except InputError as problem:
-        hint = "" if path.exists() else "; convert writes it beside a result, as *_convert.json"
+        hint = "" if path.exists() else "; convert writes it as <result>_convert.json"
         raise UsageError(f"{problem}{hint}") from None
     look_from_json(values)
     return values

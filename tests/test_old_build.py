@@ -148,7 +148,7 @@ def assert_one_step_of_adam(old, new, now, rate):
 
 def test_the_name_of_the_preset_is_still_known(workspace):
     run(workspace, "train", "--preset", EXPECTED["train"]["preset"], "--help")
-    run(workspace, "train", "--preset", "unheard-of", "--help", status=2)
+    run(workspace, "train", "--preset", "unheard-of", status=2)
 
 
 # -------------------------------------------------------------------------------------- convert

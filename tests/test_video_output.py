@@ -22,7 +22,7 @@ from converters.blending.high_bit_depth import restore_16_bit
 from converters.output import video
 from facelib.faceset import write_face
 from utils.errors import InputError, UsageError
-from utils.files import list_images
+from utils.files import TEMPORARY, list_images
 from utils.images import read_image, write_image
 from utils.video.frame import Span
 from utils.video.io import open_source
@@ -192,7 +192,7 @@ def test_a_folder_of_parts_that_a_kill_left_empty_is_used(shared, tmp_path):
     folder, clip = shared
     parts = tmp_path / "result.mkv_parts"
     parts.mkdir()
-    (parts / f".{Path(video.JOURNAL).stem}.01234567.jsonl").touch()  # as `write_atomic` names it
+    (parts / f"{TEMPORARY}01234567.jsonl").touch()  # as `write_atomic` names it
     convert.run(options(folder, tmp_path / "result.mkv", input_dir=clip, codec="ffv1"), INVERT)
     assert_same_as_undisturbed(folder, clip, tmp_path)
 
