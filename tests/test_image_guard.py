@@ -21,7 +21,7 @@ from facelib.faceset import read_face
 from tools.util import import_dfl, metadata
 from tools.util.options import ImportOptions, RestoreMetadataOptions, SaveMetadataOptions
 from utils.errors import InputError
-from utils.images import decode_image, read_image
+from utils.images import decode_image, read_image, size_of
 from utils.video.frame import Frame
 from utils.video.io import open_source
 
@@ -113,6 +113,11 @@ def test_every_reader_is_guarded(reader, tmp_path, no_decoder):
         READERS[reader](folder)
 
 
+def test_the_size_of_a_png_that_claims_too_much_is_unknown(tmp_path, no_decoder):
+    (tmp_path / "0.png").write_bytes(png(10_000, 10_000, zlib.compress(bytes(900))))
+    assert size_of(tmp_path / "0.png") is None
+
+
 def kinds_of_png():
     image = Image.fromarray(NOISE)
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
@@ -197,6 +202,12 @@ def test_only_the_end_may_be_missing(jpeg):
         readable.append(len(jpeg) - cut)
         np.testing.assert_array_equal(image, pixels_by_pillow(jpeg))
     assert readable == [2, 1]
+
+
+def test_a_scan_that_says_nothing_is_no_image(jpeg):
+    empty = b"\xff\xda\x00\x02"
+    with pytest.raises(InputError, match="truncated"):
+        decode_image(jpeg[: jpeg.index(empty[:2])] + empty + bytes(40), "x.jpg")
 
 
 def test_zeros_in_place_of_the_rest_are_no_pixels(jpeg):

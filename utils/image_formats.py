@@ -15,7 +15,7 @@ import numpy as np
 
 from utils import MOST_PIXELS, tiff
 from utils.errors import InputError
-from utils.image_guard import too_large, unreadable
+from utils.image_guard import PNG_START, check_png, too_large, unreadable
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -148,9 +148,12 @@ def size_in_header(file: BinaryIO, name: str, *, upright: bool) -> tuple[int, in
     InputError
         If the header is unreadable.
     """
-    start = file.read(4)
+    start = file.read(8)
     file.seek(0)
-    if start in tiff.STARTS:
+    if upright and start == PNG_START:  # Pillow decodes a PNG whole to learn its orientation
+        check_png(file.read(), name)
+        file.seek(0)
+    if start.startswith(tiff.STARTS):
         return tiff.read_layout(file, name).size
     with opened(file, name) as image:
         turned = upright and image.getexif().get(ORIENTATION, 1) in TURNED

@@ -127,6 +127,8 @@ def _all_scans(jpeg: bytes) -> bool:
         if marker in FRAMES:
             missing = {body[at]: set(range(64)) for at in range(6, len(body), 3)}
         elif marker == START_OF_SCAN:
+            if len(body) < 4:  # the number of components, and what it says of all of them
+                return False
             first, last, approximation = body[-3:]
             if approximation & 15 == 0:
                 for component in body[1 : 1 + 2 * body[0] : 2]:
