@@ -268,7 +268,7 @@ def outlook(log: Sequence[Metrics]) -> tuple[bool, str]:
     if len(recent) < FEWEST:
         return True, (
             f"Train on: the swap quality, {last.value:.2f} of 1, was measured only "
-            f"{len(recent)} times."
+            f"{'once' if len(recent) == 1 else f'{len(recent)} times'}."
         )
     seconds = last.seconds - recent[0].seconds
     pairs = [(a, b) for a, b in combinations(recent, 2) if b.seconds > a.seconds]
