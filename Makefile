@@ -1,4 +1,4 @@
-# make demo    two real clips in, one swapped clip out: workspace/result.mp4      (about 40 minutes on two cores)
+# make demo    two real clips in, one swapped clip out: workspace/result.mp4      (half an hour on two cores)
 # make test    checks and tests                                                  (about 10 minutes)
 # make help    the other targets
 #
@@ -29,7 +29,7 @@ help:
 	@echo "make install weights    only the environment, only the networks' weights"
 
 demo: install weights
-	@echo "== The demo: two clips in, one out. About 10 minutes plus $(MINUTES) minutes of training."
+	@echo "== The demo: two clips in, one out. About 5 minutes plus $(MINUTES) minutes of training."
 	$(PY) scripts/demo.py --minutes $(MINUTES)
 
 modes: install weights

@@ -8,7 +8,7 @@ from converters.options import ConvertOptions
 from converters.output.naming import was_named
 from models import model_folder
 from utils import console, display
-from utils.errors import InputError, ModelError, UsageError, UserError
+from utils.errors import InputError, UsageError, UserError
 from utils.files import VIDEO_SUFFIXES, require_new
 from utils.video import timecode
 from utils.video.codecs import CODECS, EncoderSettings, container_of
@@ -29,7 +29,8 @@ def check(options: ConvertOptions) -> None:
     for flag, text in (("--from", options.from_), ("--to", options.to)):
         if text is not None:
             timecode.position(text, flag)
-    check_model(options.model_dir, options.model)
+    found = model_folder.newest_state(options.model_dir).get("model")
+    model_folder.check_name(found, options.model_dir, options.model)
     encoder = EncoderSettings(options.codec)
     check_output(
         options.output_dir,
@@ -56,16 +57,6 @@ def inputs_of(options: ConvertOptions) -> Mapping[str, Path]:
         "--aligned-dir": options.aligned_dir,
         "--model-dir": options.model_dir,
     }
-
-
-def check_model(model_dir: Path, name: str | None) -> None:
-    """Refuse a folder that holds another model than `name`; None takes any."""
-    found = model_folder.newest_state(model_dir).get("model")
-    if None not in (name, found) and name != found:
-        raise ModelError(
-            f'"{model_dir}" holds a {found} model, not {name}; use --model {found} or another '
-            "--model-dir"
-        )
 
 
 def check_session(path: Path) -> None:

@@ -129,7 +129,7 @@ class ConvertOptions(Look, EncoderOptions, FileOptions):
         return None if path is None else load_look(path)
 
     @classmethod
-    def void(cls, given: Mapping[str, Any]) -> bool:
+    def asks_nothing(cls, given: Mapping[str, Any]) -> bool:
         """Whether there is nothing to ask: a window or a session has the looks."""
         if given.get("interactive"):
             return True

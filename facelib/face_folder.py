@@ -9,7 +9,7 @@ from utils.errors import InputError
 from utils.files import VIDEO_SUFFIXES, is_image
 
 LOOKED_AT = 200
-"""Images among which a face must be; `Faceset.open` reads them all."""
+"""Images; of a folder that holds more, `Faceset.open` tells later, which reads them all."""
 
 
 def check(folder: Path, flag: str) -> None:
@@ -59,7 +59,8 @@ def _remedy(folder: Path, flag: str) -> str:
 
 
 def _holds_face(folder: Path) -> bool:
-    return any(map(_is_face, islice(filter(is_image, folder.iterdir()), LOOKED_AT)))
+    images = list(islice(filter(is_image, folder.iterdir()), LOOKED_AT + 1))
+    return len(images) > LOOKED_AT or any(map(_is_face, images))
 
 
 def _is_face(path: Path) -> bool:

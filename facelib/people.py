@@ -17,7 +17,7 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.similarity import spread_out
 from utils.errors import InputError
 from utils.files import write_json
-from utils.records import RESTORE, read_record, reading
+from utils.records import read_record, reading
 
 FILE, KIND, VERSION = "people.json", "record of the people", 1
 RECOGNIZER = "sface"  # its vectors have length 1, and their distance is 1 - cosine
@@ -122,8 +122,7 @@ def read_people(model_dir: Path) -> People | None:
     record = read_record(path, KIND, VERSION)
     if record.get("recognizer") != RECOGNIZER:
         return None  # vectors of different networks cannot be compared
-    damaged = f'the record of the people "{path}" is damaged; {RESTORE}'
-    with reading(path, KIND, damaged=damaged):
+    with reading(path, KIND):
         return People(*(_person(record[side]) for side in SIDES))
 
 

@@ -25,6 +25,11 @@ class ValidationLog:
         self.path = path
         self.rows: list[Mapping[str, float]] = _read(path)
 
+    @classmethod
+    def of(cls, model_dir: Path) -> "ValidationLog":
+        """Return the log of a model."""
+        return cls(model_dir / "progress.csv")
+
     def until(self, iteration: int) -> list[Mapping[str, float]]:
         """Return the rows up to an iteration, without those that a rollback has superseded."""
         valid: list[Mapping[str, float]] = []

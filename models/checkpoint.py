@@ -32,7 +32,7 @@ import numpy as np
 
 from models import MODELS, retention
 from models.base import ModelBase
-from models.model_folder import GENERATIONS, generations, generations_in
+from models.model_folder import GENERATIONS, check_name, generations, generations_in
 from utils import console, options
 from utils.errors import InputError, ModelError, UsageError
 from utils.files import TEMPORARY, no_link, sync, sync_folder
@@ -243,7 +243,7 @@ def trained_generation(model_dir: Path, name: str | None = None) -> Generation:
     generation = load_newest(model_dir)
     if generation is None:
         raise ModelError(f'there is no trained model in "{model_dir}"; run train first')
-    check_name(generation, model_dir, name)
+    check_name(generation.model, model_dir, name)
     return generation
 
 
@@ -257,15 +257,6 @@ def model_of(generation: Generation) -> ModelBase:
 def load_model(model_dir: Path, name: str | None = None) -> ModelBase:
     """Build the newest model saved in a folder and load its weights, for prediction."""
     return model_of(trained_generation(model_dir, name))
-
-
-def check_name(generation: Generation, model_dir: Path, name: str | None) -> None:
-    """Raise a ModelError when the folder holds another model than `name`."""
-    if name is not None and name != generation.model:
-        raise ModelError(
-            f'"{model_dir}" holds a {generation.model} model, not {name}; '
-            f"use --model {generation.model} or another --model-dir"
-        )
 
 
 def build_model(name: str, values: Mapping[str, Any]) -> ModelBase:

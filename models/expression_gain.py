@@ -40,7 +40,7 @@ def choose(gain: float, model_dir: Path, iteration: int) -> dict[str, float]:
     """
     if gain:
         return dict.fromkeys(PARTS, gain)
-    rows = ValidationLog(model_dir / "progress.csv").until(iteration)
+    rows = ValidationLog.of(model_dir).until(iteration)
     return {part: _making_up([row[f"{part}_gain"] for row in rows]) for part in PARTS}
 
 

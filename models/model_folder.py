@@ -50,13 +50,31 @@ def is_generation(path: Path) -> bool:
 
 
 def newest_state(model_dir: Path) -> dict[str, Any]:
-    """Return the state.json of the newest generation that has a readable one; empty for none."""
+    """Return the state.json of the newest generation that has a sound one; empty for none."""
     for folder in generations(model_dir):
         try:
-            return read_record(folder / "state.json", "training state", None)
+            state = read_record(folder / "state.json", "training state", None)
         except InputError:
             continue
+        if isinstance(state.get("iteration"), int) and isinstance(
+            state.get("seconds"), int | float
+        ):
+            return state
     return {}
+
+
+def check_name(found: str | None, model_dir: Path, name: str | None) -> None:
+    """Refuse a folder that holds another model than `name`; None takes any.
+
+    Raises
+    ------
+    ModelError
+    """
+    if None not in (name, found) and name != found:
+        raise ModelError(
+            f'"{model_dir}" holds a {found} model, not {name}; use --model {found} or another '
+            "--model-dir"
+        )
 
 
 def _folders_in(folder: Path) -> list[Path]:

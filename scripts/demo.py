@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from facelib.faceset import Faceset
+from models import model_folder
 from scripts.before_after import draw_sheet
 from scripts.fetch_clips import fetch
 from tools import run
@@ -60,7 +61,7 @@ def demo(folder: Path, minutes: float) -> int:
 
 def settings(stage: str, home: Workspace) -> str:
     """Return what the demo sets besides the defaults."""
-    training = TRAINING if home.model.exists() else f"{TRAINING} {STOP}"
+    training = TRAINING if model_folder.generations(home.model) else f"{TRAINING} {STOP}"
     return {"train": training, "convert": LOOK}.get(stage, "")
 
 

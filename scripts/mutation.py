@@ -30,17 +30,17 @@ TESTS = {
     "models/": "expression models",
     "trainer/data/": "sample_options uniform sampler loader frame_edge trainer",
     "trainer/monitoring/": "swap_measure monitor",
-    "trainer/": "recipe trainer recovery",
+    "trainer/": "recipe people wrong_uses trainer recovery",
     "facelib/detectors/": "detectors",
     "facelib/landmarkers/": "landmarkers",
     "facelib/recognizers/": "recognizers",
     "facelib/color_transfer/": "color blends golden",
     "facelib/": "expression geometry metrics landmarks smoothing faceset footage_match hostile "
-    "weights held_out frame_edge",
+    "weights held_out frame_edge verdict coverage people swap_measure monitor wrong_uses",
     "converters/blending/": "masks crop mask_history blends seamless hist_match golden",
     "converters/interactive/": "interactive_state session interactive_screen interactive_preview",
     "converters/output/": "convert_parts video_output",
-    "converters/": "convert_parts pipeline session convert",
+    "converters/": "convert_parts wrong_uses pipeline session convert",
 }
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,

@@ -98,6 +98,6 @@ def _content(folders: Iterable[Path]) -> list[Path]:
 
 
 def _file_stem(source_name: str) -> str:
-    """Return the stem of a name from untrusted metadata as a file name."""
-    stem = Path(source_name).stem.encode(errors="replace").decode()
+    """Return the stem of a name from untrusted metadata as a file name, which is not hidden."""
+    stem = Path(source_name).stem.lstrip(".").encode(errors="replace").decode()
     return FORBIDDEN.sub("_", short_stem(stem)) or "face"

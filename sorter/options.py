@@ -44,7 +44,7 @@ class SortOptions(SideOptions):
     )
 
     @classmethod
-    def void(cls, given: Mapping[str, Any]) -> bool:
+    def asks_nothing(cls, given: Mapping[str, Any]) -> bool:
         """Whether there is nothing to ask: undoing does not sort."""
         return bool(given.get("undo"))
 

@@ -20,7 +20,8 @@ from sorter.options import SortOptions
 from sorter.sort import run as sort
 from tools.util import pack
 from tools.util.options import UnpackOptions
-from utils.files import Manifest, free_name
+from utils.errors import InputError
+from utils.files import Manifest, free_name, write_atomic
 from utils.video.io import open_source
 
 # other systems hold other names
@@ -134,6 +135,15 @@ def test_a_journal_keeps_names_with_separators_of_lines(tmp_path):
     again = Manifest(tmp_path / "journal", {"run": 1})
     assert again.continues
     assert list(again.done) == [name.replace("\udcff", "?") for name in names]
+
+
+def test_a_suffix_that_is_too_long_is_one_sentence(tmp_path):
+    with (
+        pytest.raises(InputError, match="cannot hold a file"),
+        write_atomic(tmp_path / f"a.{'x' * 250}"),
+    ):
+        pytest.fail("there is no such file")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("stem", ["n" * 251, "ü" * 125, "日" * 83, "👩" * 62 + "abc"],

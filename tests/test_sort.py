@@ -158,7 +158,7 @@ def test_two_faces_that_claim_one_name_both_live(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "source_name", ["x" * 251 + ".png", "ä" * 120 + ".png", ".png", "nul:b.png"]
+    "source_name", ["x" * 251 + ".png", "ä" * 120 + ".png", ".png", "nul:b.png", ".clip.mp4"]
 )
 def test_awkward_source_names_become_file_names(source_name, tmp_path):
     landmarks = make_landmarks(center=(64, 64), width=70)
@@ -166,6 +166,8 @@ def test_awkward_source_names_become_file_names(source_name, tmp_path):
     report = sort(tmp_path, "origname")
     assert report.status is ExitStatus.DONE
     assert [name.endswith("_0.png") for name in contents(tmp_path)] == [True]
+    sort(tmp_path, undo=True)  # which takes back no hidden names
+    assert list(contents(tmp_path)) == ["1.png"]
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir(), lambda p: p.write_text("x")])

@@ -14,7 +14,7 @@ import main
 from tools import run, status
 from tools.options import RunOptions, StatusOptions
 from utils import command_line, options, program, workspace
-from utils.errors import Interrupted, UsageError, UserError
+from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
 from utils.stages import STAGES
 from utils.workspace import Workspace
 
@@ -203,6 +203,7 @@ def test_commands_name_a_workspace_that_would_not_be_found(home, monkeypatch):
 def test_a_path_leads_back_to_its_workspace(home):
     for path in (home.clip("src"), home.faces("dst"), home.model, home.result):
         assert workspace.holding(path) == home
+    assert workspace.holding(Path("data_src/aligned")) == home
     for path in (home.folder, home.folder / "other.mp4", home.folder.parent / "model", Path("/")):
         assert workspace.holding(path) is None
 
@@ -256,6 +257,29 @@ def test_status_knows_an_interrupted_extraction(items, size, interrupted, home, 
     assert ("interrupted" in rows["src faces"]) is interrupted
 
 
+def test_an_extraction_that_was_repeated_has_ended(home, capsys):
+    """Each run begins with an empty line, and faces marked manually follow the end."""
+    make_faces(home, "src")
+    journal = home.faces("src") / ".extract.jsonl"
+    records = [{"header": {"bytes": 6}}, {"item": "1"}, {"item": "*"}, {"item": "1"}]
+    journal.write_text("".join(f"{json.dumps(record)}\n" for record in records) + 5 * "\n")
+    assert "interrupted" not in lines_of_status(home, capsys)[0]["src faces"]
+    done = [command.words for command in run.commands(home, 30)]
+    assert "extract src" not in done
+    assert "extract dst" in done
+    journal.write_text(f"{json.dumps(records[0])}\n{json.dumps(records[1])}\n")
+    assert "extract src" in [command.words for command in run.commands(home, 30)]
+    assert home.next_step().words == "extract src"
+
+
+@pytest.mark.parametrize("state", [{"seconds": "x", "iteration": 3}, {"seconds": 3}, {}])
+def test_status_survives_a_damaged_state(state, home, capsys):
+    folder = home.model / "generations" / "000000003"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text(json.dumps(state))
+    assert lines_of_status(home, capsys)[0]["model"] == "-"
+
+
 def test_status_loads_nothing_heavy_and_changes_nothing(home):
     make_faces(home, "src", "dst")
     make_model(home.model, 10, 60)
@@ -292,7 +316,7 @@ def test_run_decides_on_each_command_when_those_before_it_are_done(home):
         "extract src",
         "extract dst",
         "sort src --by hist",
-        "train --model Quick96 --target-minutes 30",
+        "train --target-minutes 30",
         "convert",
         "evaluate",
     ]
@@ -328,6 +352,16 @@ def test_a_result_of_someone_else_is_not_overwritten(home):
 def program_that(monkeypatch, code):
     """Let another program take the place of ours."""
     monkeypatch.setattr(program, "start", lambda: [sys.executable, "-c", code])
+
+
+def test_run_begins_only_with_both_clips_and_the_model_that_is_there(home, monkeypatch):
+    program_that(monkeypatch, "raise SystemExit('nothing is to begin')")
+    make_model(home.model, 10, 60)
+    with pytest.raises(ModelError, match="holds a Quick96 model, not SAE"):
+        run.run(RunOptions(workspace=home.folder, model="SAE"))
+    home.clip("dst").unlink()
+    with pytest.raises(InputError, match=r"copy the clip of dst.*data_dst\.mp4"):
+        run.run(RunOptions(workspace=home.folder))
 
 
 def test_run_stops_at_what_fails_and_names_it(home, monkeypatch, capsys):

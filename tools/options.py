@@ -20,7 +20,7 @@ class RunOptions(WorkspaceOptions):
         30.0, help="stop training after this many minutes, earlier runs included", low=0.1
     )
     model: str | None = opt(
-        None, help="model of a new training; none: Quick96, for a CPU", choices=MODELS.about
+        None, help="model of a new training; none: train's default", choices=MODELS.about
     )
 
 

@@ -13,10 +13,9 @@ from models import model_folder
 from tools.options import RunOptions
 from utils import console, program, signals, workspace
 from utils.console import Report
-from utils.errors import ExitStatus, Interrupted, UserError
+from utils.errors import ExitStatus, InputError, Interrupted, UserError
 from utils.workspace import Workspace
 
-CPU_MODEL = "Quick96"
 SETTINGS = "result.mp4_convert.json"
 """Written when a conversion begins."""
 
@@ -40,10 +39,18 @@ def run(options: RunOptions) -> Report:
     ------
     InputError
         If there is no workspace, or a clip is missing.
+    ModelError
+        If another model than the one that is asked for is there.
     UserError
         If one of the commands fails.
     """
     home = workspace.chosen(options.workspace)
+    for side, whose in workspace.SIDES.items():
+        if not (home.clip(side).exists() or workspace.has_images(home.faces(side))):
+            raise InputError(f'copy the clip of {side}, {whose}, to "{home.clip(side)}"')
+    model_folder.check_name(
+        model_folder.newest_state(home.model).get("model"), home.model, options.model
+    )
     for command in commands(home, options.minutes, options.model):
         execute(command, home)
     return Report()
@@ -57,15 +64,15 @@ def commands(home: Workspace, minutes: float, model: str | None = None) -> Itera
     minutes : float
         How long to train, earlier runs included.
     model : str or None
-        The model to train; None: the one that is there, else one that suits a CPU.
+        The model to train; None: the one that is there, else the default.
     """
     for side, whose in workspace.SIDES.items():
-        if home.clip(side).exists() or not workspace.has_images(home.faces(side)):
+        done = workspace.has_images(home.faces(side)) and home.extraction_ended(side)
+        if home.clip(side).exists() and not done:
             yield Command(f"extract {side}", f"find the faces of {side}, {whose}")
     if not (home.faces("src") / workspace.SORTED).is_dir():
         yield Command("sort src --by hist", "sort them, so that bad ones are next to each other")
-    kind = model or (None if model_folder.generations(home.model) else CPU_MODEL)
-    chosen = f" --model {kind}" if kind else ""
+    chosen = f" --model {model}" if model else ""
     yield Command(f"train{chosen} --target-minutes {minutes:g}", "train a model on both")
     trained, begun, made = map(workspace.changed, (home.model, home.folder / SETTINGS, home.result))
     if not made or begun < trained:
@@ -100,8 +107,8 @@ def _call(words: list[str]) -> int:
     process = subprocess.Popen([*program.start(), *words])
     before = {number: signal.getsignal(number) for number in signals.requests()}
     for number in before:
-        # the terminal sends Ctrl-C to both of us, anything else comes to us alone
-        mine = number == signal.SIGINT
+        # a console sends Ctrl-C and Ctrl-Break to both of us
+        mine = number in (signal.SIGINT, getattr(signal, "SIGBREAK", None))
         signal.signal(number, (lambda *_: None) if mine else (lambda n, _: process.send_signal(n)))
     try:
         return process.wait()

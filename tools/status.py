@@ -3,10 +3,8 @@
 It only lists folders and reads small files, so that it answers at once.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 from models import model_folder
 from tools.options import StatusOptions
@@ -14,7 +12,7 @@ from utils import console, workspace
 from utils.console import Report
 from utils.errors import InputError
 from utils.files import is_image
-from utils.records import read_record
+from utils.records import read_record, reading
 from utils.workspace import Workspace
 
 NOTHING = "-"
@@ -51,34 +49,14 @@ def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
     yield f"{side} footage", clip.name if clip.exists() else NOTHING
     count = sum(map(is_image, faces.iterdir())) if faces.is_dir() else 0
     notes = [
-        *(["extract was interrupted: run it again to continue"] if _interrupted(faces) else []),
+        *(
+            ["extract was interrupted: run it again to continue"]
+            if home.extraction_ended(side) is False
+            else []
+        ),
         *(["sorted"] if count and (faces / workspace.SORTED).is_dir() else []),
     ]
     yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else NOTHING
-
-
-def _interrupted(faces: Path) -> bool:
-    """Whether the extraction of a video has not come to its end, as its journal tells."""
-    journal = faces / ".extract.jsonl"
-    if not journal.is_file():
-        return False
-    lines = journal.read_text(encoding="utf-8", errors="replace").splitlines()
-    records = [_record(line) for line in (*lines[:1], *lines[-3:])]
-    from_folder = any(not _header(record).get("bytes") for record in records[:1])
-    return not from_folder and all(record.get("item") != "*" for record in records)
-
-
-def _record(line: str) -> dict[str, object]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _header(record: dict[str, object]) -> dict[str, object]:
-    header = record.get("header")
-    return header if isinstance(header, dict) else {}
 
 
 def _model(home: Workspace) -> str:
@@ -105,9 +83,12 @@ def _quality(home: Workspace) -> list[str]:
     if not workspace.changed(home.evaluation):
         return [NOTHING]
     try:
-        said = [str(line) for line in read_record(home.evaluation, "evaluation", 1)["verdict"]]
-    except (InputError, KeyError, TypeError) as problem:
-        return [f"{home.evaluation.name} cannot be read ({problem}); run evaluate again"]
+        record = read_record(home.evaluation, "evaluation", 1)
+        with reading(home.evaluation, "evaluation"):
+            said = [str(line) for line in record["verdict"]]
+    except InputError:
+        name = home.evaluation.name
+        return [f"{name} cannot be read, or is of an earlier version; run evaluate again"]
     older = workspace.changed(home.evaluation) < workspace.changed(home.result)
     return [*(["of an earlier result:"] if older else []), *(said or [NOTHING])]
 

@@ -4,7 +4,7 @@ import secrets
 
 from facelib import held_out
 from facelib.faceset import Faceset
-from models import checkpoint, initializers, weight_transfer
+from models import checkpoint, initializers, model_folder, weight_transfer
 from models.backend import keras
 from models.base import ModelBase
 from trainer import devices
@@ -33,7 +33,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
     """
     generation = checkpoint.load_newest(options.model_dir)
     if generation is not None:
-        checkpoint.check_name(generation, options.model_dir, options.model)
+        model_folder.check_name(generation.model, options.model_dir, options.model)
         if options.load_weights is not None:
             raise not_new(options.model_dir, generation.iteration)
     seed = secrets.randbits(32) if options.seed is None else options.seed

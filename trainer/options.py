@@ -117,7 +117,6 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         help="weight initialization and learning rate; fast is for small networks only",
         choices=tuple(PRESETS),
         renamed={"ancestor": "original"},
-        seldom=True,
         group=TRAINING,
     )
     learning_rate: float = opt(

@@ -11,24 +11,28 @@ from facelib.people import (
     read_people,
     recognize,
     same_below,
-    write_people,
 )
-from models import checkpoint
+from models import model_folder
 from utils import console
 from utils.errors import InputError, WeightsError
 
 CHECK = "check --training-data-src-dir and --training-data-dst-dir"
 
 
-def check_people(model_dir: Path, src: Faceset, dst: Faceset, *, new_faces: bool) -> None:
-    """Compare both facesets with the people that a model knows, and remember them.
+def check_people(model_dir: Path, src: Faceset, dst: Faceset, *, new_faces: bool) -> People | None:
+    """Compare both facesets with the people that a model knows.
 
-    A model that knows none, new or of an earlier build, learns them.
+    A model that knows none, new or of an earlier build, takes any.
 
     Parameters
     ----------
     new_faces : bool
         Whether the model goes on with these people, whomever it knows.
+
+    Returns
+    -------
+    people : People or None
+        Whom the model is to know from now on; None if nothing changes, or it cannot be told.
 
     Raises
     ------
@@ -41,20 +45,19 @@ def check_people(model_dir: Path, src: Faceset, dst: Faceset, *, new_faces: bool
         found = People(*(recognize(faces, known or ()) for faces in (src, dst)))
     except (WeightsError, InputError) as reason:
         console.warn(f"it is not checked whose faces these are: {reason}")
-        return
+        return None
     if known is not None and not new_faces:
         if problem := _mismatch(known, found, f'"{src.folder}"', f'"{dst.folder}"'):
             raise InputError(problem)
         found = People(*map(_updated, known, found))
     if not shared and _alike(found.src, found.dst):
         console.warn(f"src and dst look like one person: there is little to swap; {CHECK}")
-    if found != known:
-        write_people(model_dir, found)
+    return None if found == known else found
 
 
 def _is_trained(model_dir: Path) -> bool:
     """Whether a folder holds more than a model that has not begun, which may change its people."""
-    newest = checkpoint.generations(model_dir)[:1]
+    newest = model_folder.generations(model_dir)[:1]
     return any(int(path.name) > 0 for path in newest)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from facelib import expression
 from facelib.coverage import DirectionGap, direction_gaps
 from facelib.faceset import Faceset
+from facelib.people import write_people
 from trainer import assembly, memory, save
 from trainer.checks import LOCK, in_use
 from trainer.data.loader import BatchLoader
@@ -45,12 +46,14 @@ def run(options: TrainOptions) -> Report:
     src = Faceset.open(options.training_data_src_dir)
     dst = Faceset.open(options.training_data_dst_dir)
     with _exclusive(options.model_dir):
-        check_people(options.model_dir, src, dst, new_faces=options.new_faces)
+        people = check_people(options.model_dir, src, dst, new_faces=options.new_faces)
         has_gpu = device.tune()
         session = assembly.open_session(options)
         samplers = assembly.open_samplers(options, session, src, dst)
         if options.debug:
             return show_samples(samplers, options.model_dir, in_window=options.preview)
+        if people is not None:
+            write_people(options.model_dir, people)
         if not has_gpu:
             lazy.load("models.fast_convolution").accelerate(session.networks)
         step = session.step

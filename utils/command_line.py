@@ -3,6 +3,7 @@
 import argparse
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,7 +47,7 @@ def parse(
         parser.parse_args(["--help"])  # ends the program
     # Seen before argparse's own check, so that a misspelled required flag is called misspelled.
     flags = [flag for action in parser._actions for flag in action.option_strings]
-    for word in argv:
+    for word in takewhile(lambda word: word != "--", argv):
         flag = word.split("=")[0]
         if flag.startswith("--") and flag not in flags:
             hint = did_you_mean(flag, dict.fromkeys(flags, ""))

@@ -20,6 +20,7 @@ from utils.errors import ExitStatus, Interrupted, UsageError
 
 T = TypeVar("T")
 NAMES_SHOWN = 20
+NOT_BEGUN = "Stopped before it began; nothing was changed."
 LONGEST_QUOTE = 200
 """Characters of a text out of a file that are shown."""
 
@@ -150,7 +151,7 @@ def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, exp
         try:
             answer = input(f"{question} [{shown}] ? ").strip()
         except (EOFError, OSError, KeyboardInterrupt):
-            raise Interrupted("Stopped before it began; nothing was changed.") from None
+            raise Interrupted(NOT_BEGUN) from None
         if not answer:
             return current
         if answer == "?":
@@ -176,7 +177,7 @@ def pressed_enter(text: str, seconds: float) -> bool:
             return False
         input()
     except (EOFError, OSError, ValueError, KeyboardInterrupt):
-        raise Interrupted from None
+        raise Interrupted(NOT_BEGUN) from None
     return True
 
 

@@ -33,7 +33,6 @@ class ExitStatus(IntEnum):
 class Verdict(IntFlag):
     """Exit statuses of `verify`: the sum of what is true of one of the files at least."""
 
-    GOOD = 0
     NOT_MARKED = 8
     CHANGED = 16
     SIGNER_UNKNOWN = 32
@@ -99,7 +98,9 @@ def sentence(problem: Exception) -> str:
         return f'{problem.strerror}: "{problem.filename}"'
     if isinstance(problem, ImportError) and "cannot open shared object file" in str(problem):
         library = str(problem).partition(":")[0]
-        return f"the system library {library} is not installed; {SYSTEM_LIBRARIES}"
+        known = library.startswith(("libGL", "libglib", "libgthread"))
+        remedy = SYSTEM_LIBRARIES if known else "install what your system calls it"
+        return f"the system library {library} is not installed; {remedy}"
     if isinstance(problem, MemoryError):
         return "out of memory; close other programs or choose a smaller size"
     return (

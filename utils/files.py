@@ -168,8 +168,10 @@ def write_atomic(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
     temporary = path.with_name(f"{TEMPORARY}{path.stem[:40]}.{token}{path.suffix}")
+    with naming(path):
+        held = temporary.open("xb")  # default permissions, unlike those of tempfile
     try:
-        with temporary.open("xb") as held:  # default permissions, unlike those of tempfile
+        with held:
             _lock(held)
             yield temporary
             sync(temporary)

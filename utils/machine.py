@@ -13,7 +13,7 @@ WINDOWS_AVX = 39  # PF_AVX_INSTRUCTIONS_AVAILABLE of IsProcessorFeaturePresent
 
 
 def check() -> None:
-    """Look for what is often missing, without loading a library that dies of it.
+    """Look for what is often missing, before TensorFlow is loaded, which dies of it.
 
     Raises
     ------

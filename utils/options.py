@@ -96,7 +96,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     when : mapping of str to iterable of str
         Name of another option -> its values for which this one is asked.
     kind : str
-        What is to be at a path: "footage", "faces" or "model". It is checked before anything else.
+        What the value must name, a key of `utils.stages.KINDS`; checked before anything else.
     place : str
         Where a path lies in the workspace, see `utils.workspace`; taken when no flag names it.
     """
@@ -330,7 +330,7 @@ class StageOptions:
         return None
 
     @classmethod
-    def void(cls, given: Mapping[str, Any]) -> bool:
+    def asks_nothing(cls, given: Mapping[str, Any]) -> bool:
         """Whether these flags leave nothing to ask for."""
         return False
 

@@ -42,7 +42,7 @@ def ask(options: T, given: Mapping[str, Any], existing: bool = False) -> T:
 def remain(cls: type[StageOptions], given: Mapping[str, Any]) -> bool:
     """Whether there is anything to ask for, given the flags."""
     asked = (option for option in options_of(cls) if option.meta["ask"])
-    return not cls.void(given) and any(option.name not in given for option in asked)
+    return not cls.asks_nothing(given) and any(option.name not in given for option in asked)
 
 
 def first(cls: type, given: Mapping[str, Any]) -> list[str]:

@@ -194,7 +194,11 @@ def read_samples(data: bytes, layout: TiffLayout, name: str, decode: Decode) -> 
     parts = zip(*(layout[tag] for tag in layout.parts), strict=False)
     if layout.separate and max(start + length for start, length in parts) > len(data):
         raise unreadable(name)
-    samples, most = _samples(data, layout, decode), 2**layout.bits - 1
+    try:
+        samples = _samples(data, layout, decode)
+    except struct.error:  # a number of 64 bits that no such file needs
+        raise unreadable(name) from None
+    most = 2**layout.bits - 1
     image = np.ascontiguousarray(samples[..., :3]) if samples.ndim == 3 else samples
     if layout.one(PHOTOMETRIC) == WHITE_IS_0:
         image = most - image

@@ -22,9 +22,12 @@ from utils import console, program
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, is_image
 from utils.options import Option, options_of
+from utils.records import read_lines
 
 NAME = "workspace"
 SIDES = {"src": "the face to put in", "dst": "the footage to change"}
+JOURNAL, END = ".extract.jsonl", "*"
+"""The record that extract keeps with the faces, and its item for the end of a video."""
 SORTED = ".sort"
 """In a folder of faces that was sorted; the sort stage keeps its undo files there."""
 
@@ -71,6 +74,21 @@ class Workspace:
         """What evaluate measured of the result."""
         return self.folder / "evaluation.json"
 
+    def extraction_ended(self, side: str) -> bool | None:
+        """Return whether the extraction of a side came to its end, None if that cannot be told.
+
+        The journal of a video says so. A folder of frames may grow, and faces without a journal
+        are those of another program or another layout: it is not known what they lack.
+        """
+        journal = self.faces(side) / JOURNAL
+        if not journal.is_file():
+            return None
+        records = list(read_lines(journal))
+        header = records[0].get("header") if records else None
+        if not (isinstance(header, dict) and header.get("bytes")):
+            return None
+        return any(record.get("item") == END for record in records)
+
     def next_step(self) -> NextStep:
         """Return what to do next, judged by what is there.
 
@@ -80,7 +98,7 @@ class Workspace:
             If there are several videos of one side.
         """
         for side, whose in SIDES.items():
-            if has_images(self.faces(side)):
+            if has_images(self.faces(side)) and self.extraction_ended(side) is not False:
                 continue
             if self.clip(side).exists():
                 return NextStep(f"extract {side}", f"find the faces of {side}, {whose}")
@@ -137,7 +155,7 @@ def chosen(named: Path | None) -> Workspace:
     """
     if named is not None and not named.is_dir():
         raise InputError(f'there is no folder "{named}"; check the path after --workspace')
-    workspace = Workspace(named) if named is not None else find()
+    workspace = Workspace(named.absolute()) if named is not None else find()
     if workspace is None:
         raise InputError(
             "there is no workspace here: put data_src.mp4 and data_dst.mp4 into this folder or one "
@@ -148,6 +166,7 @@ def chosen(named: Path | None) -> Workspace:
 
 def holding(path: Path) -> Workspace | None:
     """Return the workspace in which a path has its usual place, or None."""
+    path = path.absolute()
     for depth in (1, 2):
         if len(path.parents) >= depth:
             workspace = Workspace(path.parents[depth - 1])
@@ -170,6 +189,8 @@ def fill(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
+    InputError
+        If there is no folder of the name that --workspace gives.
     UsageError
         If one is missing and it is not said whose, src's or dst's; or there is no workspace.
     """

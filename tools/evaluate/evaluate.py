@@ -21,7 +21,7 @@ from facelib.recognizers import RECOGNIZERS
 from facelib.types import FaceType
 from facelib.validation_log import ValidationLog
 from facelib.verdict import verdict
-from models.checkpoint import load_model, load_newest
+from models.checkpoint import Generation, model_of, trained_generation
 from tools.evaluate.baseline import AverageFace
 from tools.evaluate.conversion_log import check_counts, converted_span
 from tools.evaluate.observe import (
@@ -60,6 +60,7 @@ def run(options: EvaluateOptions) -> Report:
     """Measure a result, print a table, and write JSON if an output file is given."""
     check(options)
     clips = _clips(options)
+    trained = None if options.model_dir is None else trained_generation(options.model_dir)
     span = converted_span(*clips)
     check_counts(*clips, span)
     if span != WHOLE:
@@ -90,9 +91,19 @@ def run(options: EvaluateOptions) -> Report:
         version: compare(observations, version, src, recognizer) for version in versions
     }
     result["self_reconstruction"] = None
-    if options.model_dir is not None and dst_faceset is not None:
-        result["self_reconstruction"] = _reconstruct(options.model_dir, dst_faceset, report)
-    result["verdict"] = _verdict(options.model_dir, src_faceset, dst_faceset, result["figures"])
+    log: Sequence[Mapping[str, float]] = ()
+    mirrored = True
+    if options.model_dir is not None and trained is not None:
+        log = ValidationLog.of(options.model_dir).until(trained.iteration)
+        mirrored = bool(trained.options.get("random_flip", True))
+        if dst_faceset is not None:
+            result["self_reconstruction"] = _reconstruct(
+                trained, options.model_dir, dst_faceset, report
+            )
+    gaps = (
+        [] if dst_faceset is None else direction_gaps(src_faceset, dst_faceset, mirrored=mirrored)
+    )
+    result["verdict"] = verdict(result["figures"]["result"], log, gaps).splitlines()
     _print(result)
     if not _has_irises(observations):
         console.say(f"gaze was not measured: {options.landmarker} does not locate irises")
@@ -202,13 +213,15 @@ def _has_irises(observations: Iterable[Observation]) -> bool:
     return any(face is not None and face.iris is not None for face in faces)
 
 
-def _reconstruct(model_dir: Path, faceset: Faceset, report: Report) -> dict[str, Any]:
+def _reconstruct(
+    trained: Generation, model_dir: Path, faceset: Faceset, report: Report
+) -> dict[str, Any]:
     """Return how well the model reconstructs the dst faces that were held out of training."""
     _, unseen = held_out.of_model(model_dir)[1].split(faceset)
     if not unseen:
         return {"ssim": np.nan, "faces": 0}
     device.tune()
-    model = load_model(model_dir)
+    model = model_of(trained)
     chosen = _read_faces(unseen, HELD_OUT_FACES, report)
     crops = [_crop(*face, model.resolution, model.face_type) for face in chosen]
     values: list[float] = []
@@ -218,23 +231,6 @@ def _reconstruct(model_dir: Path, faceset: Faceset, report: Report) -> dict[str,
         images = np.asarray(model.reconstruct(batch, batch)[1].image)
         values += map(similarity.masked_ssim, faces, images, hulls)
     return {"ssim": float(np.nanmedian(values)), "faces": len(values)}
-
-
-def _verdict(
-    model_dir: Path | None,
-    src: Faceset,
-    dst: Faceset | None,
-    figures: Mapping[str, Mapping[str, float]],
-) -> list[str]:
-    """Return what a viewer sees and what would help most, in sentences."""
-    generation = None if model_dir is None else load_newest(model_dir)
-    log: Sequence[Mapping[str, float]] = ()
-    mirrored = True
-    if model_dir is not None and generation is not None:
-        log = ValidationLog(model_dir / "progress.csv").until(generation.iteration)
-        mirrored = bool(generation.options.get("random_flip", True))
-    gaps = [] if dst is None else direction_gaps(src, dst, mirrored=mirrored)
-    return verdict(figures["result"], log, gaps).splitlines()
 
 
 def _crop(

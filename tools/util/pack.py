@@ -5,7 +5,6 @@ already), in natural order and without folders, so any program can open it. Unpa
 neither names nor sizes, and leaves out what is not a face.
 """
 
-import errno
 import zipfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,6 @@ from utils.files import name_fault, naming, remove_leftovers, require_new, write
 from utils.records import reading, stored_entries
 
 SUFFIX = ".zip"
-UNFIT_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same faces always give the same file
 
 

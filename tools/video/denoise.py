@@ -145,11 +145,7 @@ def _sink(options: DenoiseOptions, source: FrameSource, notes: list[str]) -> Fra
             finish=lambda video: sign_video(video, output, marker),
         )
     remove_leftovers(output)
-    if (
-        output.is_dir()
-        and any(not path.name.startswith(".") for path in output.iterdir())
-        and not options.overwrite
-    ):
+    if _holds_files(output) and not options.overwrite:
         raise InputError(f'"{output}" is not empty; use --overwrite or another --output-dir')
     source.wants_16_bit = keeps_16_bit_images(options, source)
     return FolderSink(output, marker.sign_image if marker else None)

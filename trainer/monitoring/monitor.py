@@ -87,7 +87,7 @@ class Monitor:
         self._session, self._line, self._faces = session, line, faces
         self._validation, self._settings = validation, settings
         self._predictor = FacePredictor(session.output_model)
-        self._log = ValidationLog(settings.folder / "progress.csv")
+        self._log = ValidationLog.of(settings.folder)
         self.stop_reason = settings.stop_rule.reason(self._rows()) if validation else ""
         self._preview_due = Every(settings.preview_minutes)
         self._validation_due = Every(settings.validation_minutes, VALIDATION_SHARE)

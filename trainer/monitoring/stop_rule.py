@@ -1,14 +1,12 @@
 """When a training ends by itself, judged by the rows of `ValidationLog`, oldest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median_low
 
-from facelib.verdict import MARGIN, Quality, minutes, qualities
+from facelib.verdict import MARGIN, Metrics, Quality, minutes, qualities
 from utils.errors import UsageError
-
-Rows = Sequence[Mapping[str, float]]
 
 BEGUN = 0.1  # quality below which a model still shows the mean face, which is no standstill
 STALLED = "stalled:"
@@ -56,7 +54,7 @@ class StopRule:
             raise UsageError(f"--stop-when: Expected {SYNTAX}. Received: {text}") from None
         return rule
 
-    def reason(self, rows: Rows) -> str:
+    def reason(self, rows: Sequence[Metrics]) -> str:
         """Return why to stop, as a sentence; empty to go on."""
         known = _steady(rows)
         if not known:
@@ -77,7 +75,7 @@ class StopRule:
         )
 
 
-def _steady(rows: Rows) -> list[Quality]:
+def _steady(rows: Sequence[Metrics]) -> list[Quality]:
     """Return the qualities without single peaks: the median of each one and the two before it."""
     known = qualities(rows)
     return [
