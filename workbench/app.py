@@ -140,7 +140,9 @@ class App:
         if not (size.isascii() and size.isdecimal()):
             raise UsageError("a clip is sent with its length")
         body = request.stream()
-        return JSONResponse({"name": await uploads.receive(self.home, side, name, int(size), body)})
+        stored = await uploads.receive(self.home, side, name, int(size), body)
+        self.live.look_again()
+        return JSONResponse({"name": stored})
 
     async def add_job(self, request: Request) -> Response:
         """Add a command with the values of its form to the queue; start it unless told to wait."""

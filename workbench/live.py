@@ -89,6 +89,10 @@ class Live:
             events += self._log(page, page.shown)
         return events
 
+    def look_again(self) -> None:
+        """Look at the project at once: something in it was changed by a page."""
+        self._project = None
+
     def _look(self, jobs: list[QueuedJob]) -> News:
         """Return the project; it is looked at again when a job begins or ends, and now and then."""
         states: list[object] = [(job.number, job.state, job.attempts) for job in jobs]

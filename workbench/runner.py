@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from typing import Any
@@ -151,7 +152,7 @@ def start_runner(queue: JobQueue, device: str) -> None:
     if queue.runner_lives(device):
         return
     words = ["queue", "run", "--device", device, "--no-resume", "--no-ask"]
-    subprocess.Popen(
+    process = subprocess.Popen(
         [*program.start(), *words, "--workspace", str(queue.home.folder)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -159,6 +160,7 @@ def start_runner(queue: JobQueue, device: str) -> None:
         cwd=queue.home.folder,
         **apart(),
     )
+    threading.Thread(target=process.wait, daemon=True).start()  # or it stays behind as a zombie
 
 
 def start_all(queue: JobQueue) -> None:

@@ -125,7 +125,7 @@ def _read_password(path: Path) -> str:
 
 
 def _listen(host: str | None, port: int) -> socket.socket:
-    """Return a socket that is bound.
+    """Return a socket that takes connections.
 
     Raises
     ------
@@ -140,6 +140,7 @@ def _listen(host: str | None, port: int) -> socket.socket:
             if os.name == "posix":
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((address, port))
+            listening.listen()  # a browser may come before the server is ready
         except OSError as problem:
             raise InputError(
                 f"cannot serve at {address}, port {port} ({problem.strerror or problem}); is a "
