@@ -43,6 +43,11 @@ def error(text: str) -> None:
     _print(_harmless(f"error: {text}"), sys.stderr)
 
 
+def announce(text: str) -> None:
+    """Say what is about to take a while, as a whole line on stderr."""
+    _print(_harmless(f"{text} ..."), sys.stderr)
+
+
 def quoted(text: object) -> str:
     """Return text out of a file in quotes, on one line and of bounded length.
 
