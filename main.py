@@ -33,7 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     signals.raise_on_request()
     console.open_missing()
     try:
-        return _dispatch(argv)
+        with signals.acknowledged():
+            return _dispatch(argv)
     except (Interrupted, KeyboardInterrupt) as request:
         return _say_stopped(str(request))
     except NothingToDo as reason:
