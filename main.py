@@ -75,6 +75,8 @@ def _dispatch(argv: list[str]) -> int:
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.device").select(chosen)
+    if stage.begins:
+        console.announce(stage.begins)
     import_module("utils.allocator").keep_buffers()
     report: console.Report = _load(stage.run)(chosen)
     text = str(report)

@@ -46,6 +46,11 @@ def became(problem: Exception) -> bool:
     return _requested.is_set() and isinstance(problem, ImportError | SystemError)
 
 
+def finishing_frames() -> str:
+    """Return what a stage does, for `finishing`, that ends at the next frame."""
+    return "finishing the frames in progress"
+
+
 @contextmanager
 def finishing(rest: Callable[[], str] | None) -> Iterator[None]:
     """Choose how a request to stop inside the block is acknowledged.

@@ -51,6 +51,7 @@ def run(options: ExportOptions) -> Report:
     else:
         network = swap_network(model)
     path.parent.mkdir(parents=True, exist_ok=True)
+    console.announce("writing the network")
     for kind, name, shape in write(network, path, about):
         console.say(f"{kind:7}{name:22}{' x '.join(str(size or 'N') for size in shape)}")
     return Report({"parameters": network.count_params()})
