@@ -125,6 +125,8 @@ def _train(
                     saver.after_step(requests)
             runner.settle()
         line.end()
+        if not stop.received:
+            console.announce("saving the model")
         saver.last()
         monitor.finish()
     if summary := monitor.summary(gaps):
