@@ -63,5 +63,5 @@ def _leave() -> None:
 
 def _is_on_descriptor_2(stream: object) -> bool:
     with suppress(AttributeError, OSError, ValueError):
-        return stream.fileno() == 2  # type: ignore[attr-defined,no-any-return]
+        return stream.fileno() == 2  # type: ignore[attr-defined]
     return False
