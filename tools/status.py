@@ -4,6 +4,7 @@ It lists folders and reads small files and a sample of the faces, so that it ans
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
 
@@ -66,10 +67,19 @@ def _gaps(home: Workspace) -> str:
     if not (workspace.has_images(src) and workspace.has_images(dst)):
         return ""
     coverage = import_module("facelib.coverage")  # not at the top: loads NumPy
-    gaps = coverage.sampled_gaps(src, dst, mirrored=True)
+    gaps = coverage.sampled_gaps(src, dst, mirrored=_mirrors(home))
     if gaps is None:
         return ""
     return str(gaps[0]) if gaps else "src's faces look everywhere that dst's do"
+
+
+def _mirrors(home: Workspace) -> bool:
+    """Whether training shows src's faces mirrored, too."""
+    for generation in model_folder.generations(home.model)[:1]:
+        with suppress(InputError):
+            options = read_record(generation / "options.json", "training options", None)
+            return options.get("random_flip") is not False
+    return True
 
 
 def _model(home: Workspace) -> str:

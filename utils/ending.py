@@ -20,7 +20,7 @@ from utils.workspace import Workspace
 
 WITHIN_RUN = "FACESWAP_WITHIN_RUN"
 """Environment variable of the commands that `run` calls."""
-KEPT = "what was finished is kept"
+KEPT, BROKEN_OFF = "what was finished is kept", "it did not come to its end"
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,30 @@ class Call:
         made = report.made or self._usually_made()
         report.made = [path for path in made if path.exists()]
         if report.next_without:
-            step = self._again(f"the same without {report.next_without[0]}", report.next_without)
+            step = self._again(
+                f"Next: the same without {report.next_without[0]}", report.next_without
+            )
         else:
             step = after(report.made or self._paths()) or self._outside()
         return _lines(str(report), report.ending, step)
 
     def stopped(self, request: BaseException, seconds: float) -> str:
         """Return the last lines of a command that was stopped."""
-        kept, without = KEPT, set[str]()
+        stage = self.stage
+        kept, without = KEPT if stage.resumes or stage.usable else BROKEN_OFF, set[str]()
         if isinstance(request, Interrupted):
-            kept, without = str(request) or KEPT, set(request.next_without)
+            kept, without = str(request) or kept, set(request.next_without)
         folders = [path for path in self._usually_made() if path.is_dir()]
         if folders:
             kept += f': "{folders[0].absolute()}"'
             without.add("--overwrite")  # it would discard what is kept
         said = one_line(f"Stopped{took('after', seconds)}; {kept}{'' if folders else '.'}")
-        step = after(folders) if self.stage.usable else ""
-        again = self._again("or go on" if step else "go on", without) if self.stage.resumes else ""
+        step = after(folders) if stage.usable else ""
+        again = ""
+        if stage.resumes:
+            again = self._again("Or go on:" if step else "Next: go on", without)
+        elif not folders:
+            again = self._again("Next: begin again", without)
         return _lines(said, step, again)
 
     def _usually_made(self) -> list[Path]:
@@ -75,12 +82,12 @@ class Call:
         """Return the next command where no workspace says it; nothing if a path is not known."""
         names = [name for _, name, _, _ in Formatter().parse(self.stage.then) if name]
         values = {name: getattr(self.options, name) for name in names}
-        if not names or None in values.values():
+        if not self.stage.then or None in values.values():
             return ""
         words = self.stage.then.format(**{
             name: program.quoted(str(value)) for name, value in values.items()
         })
-        return _next(STAGES[words.split()[0]].help, program.command(words))
+        return _next(f"Next: {STAGES[words.split()[0]].help}", program.command(words))
 
     def _again(self, purpose: str, without: Collection[str]) -> str:
         """Return the same command, without some flags and their values."""
@@ -109,14 +116,14 @@ def after(paths: Iterable[Path]) -> str:
 def next_in(home: Workspace) -> str:
     """Return what comes next in a workspace."""
     step = home.next_step()
-    return _next(step.purpose, home.typed(step.words) if step.words else "")
+    return _next(f"Next: {step.purpose}", home.typed(step.words) if step.words else "")
 
 
 def _next(purpose: str, command: str) -> str:
     """Return the next command, and before it what it is for."""
     if os.environ.get(WITHIN_RUN):
         return ""
-    return _lines(f"Next: {purpose}", command and f"  {command}")
+    return _lines(purpose, command and f"  {command}")
 
 
 def _lines(*parts: str) -> str:

@@ -27,7 +27,7 @@ class Stage(NamedTuple):
     examples: Mapping[str, str] = MappingProxyType({})
     makes: str | None = None
     then: str = ""
-    resumes: bool = True
+    resumes: bool = False
     usable: bool = False
 
 
@@ -43,6 +43,7 @@ STAGES = {
         "tools.run:run",
         "go the whole way in the workspace, from two clips to the result",
         examples={"--minutes 60": "with an hour of training, earlier runs included"},
+        resumes=True,
     ),
     "extract": Stage(
         "extractor.options:ExtractOptions",
@@ -56,6 +57,7 @@ STAGES = {
         },
         makes="output_dir",
         then="sort --input-dir {output_dir} --by hist",
+        resumes=True,
     ),
     "sort": Stage(
         "sorter.options:SortOptions",
@@ -68,7 +70,6 @@ STAGES = {
             "src --by blur --page faces.html": "sharpest first, and a page to look at",
         },
         makes="input_dir",
-        resumes=False,
         usable=True,
     ),
     "train": Stage(
@@ -82,6 +83,7 @@ STAGES = {
         },
         makes="model_dir",
         usable=True,
+        resumes=True,
     ),
     "convert": Stage(
         "converters.options:ConvertOptions",
@@ -94,6 +96,7 @@ STAGES = {
             "--overwrite --mode seamless": "again, in another look",
         },
         makes="output_dir",
+        resumes=True,
     ),
     "verify": Stage(
         "tools.options:VerifyOptions",
@@ -122,6 +125,8 @@ STAGES = {
         "tools.options:WeightsOptions",
         "tools.weights:run",
         "download the weights of the face detection and recognition networks",
+        then="status",
+        resumes=True,
     ),
     "util export": Stage(
         "tools.util.options:ExportOptions",
@@ -134,6 +139,7 @@ STAGES = {
         "tools.video.extract:run",
         "extract the frames of a video as images",
         makes="output_dir",
+        resumes=True,
     ),
     "video make": Stage(
         "tools.video.options:MakeOptions",
@@ -155,13 +161,13 @@ STAGES = {
         "tools.video.denoise:run",
         "denoise a video or a folder of frames",
         makes="output_dir",
-        resumes=False,
     ),
     "util import-dfl": Stage(
         "tools.util.options:ImportOptions",
         "tools.util.import_dfl:run",
         "import faces extracted by DeepFaceLab",
         makes="output_dir",
+        resumes=True,
     ),
     "util debug-pictures": Stage(
         "tools.util.options:DebugPicturesOptions",
@@ -174,7 +180,6 @@ STAGES = {
         "sorter.sort:recover_names",
         "restore the names that extract gave to faces",
         makes="input_dir",
-        resumes=False,
         usable=True,
     ),
     "util pack": Stage(
@@ -186,6 +191,7 @@ STAGES = {
         "tools.util.options:UnpackOptions",
         "tools.util.pack:unpack",
         "unpack a file written by util pack",
+        resumes=True,
     ),
     "util save-metadata": Stage(
         "tools.util.options:SaveMetadataOptions",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 RANGES_SHOWN = 12
 """Of many names, consecutive ones in one range."""
 DIGITS = re.compile(r"(\d{1,18})")
-FRAME = re.compile(r"^(\d+(?:-\d+)?)\.(?:png|jpe?g)(?= |$)")
+FRAME = re.compile(r"^(\d+(?:-\d+)?)\.(?:png|jpe?g)(?= \(|$)")
 """Frames, which their numbers tell."""
 NAMED = re.compile(r'"(?P<name>[^"]+)"(?P<problem>.+)', re.DOTALL)
 """A sentence about a file."""
@@ -17,7 +17,7 @@ class NameRange(NamedTuple):
     """Names that follow each other by a number, in one text; and how many they are."""
 
     text: str
-    count: int
+    size: int
 
 
 def in_ranges(names: Iterable[str]) -> list[NameRange]:
@@ -35,7 +35,7 @@ def in_ranges(names: Iterable[str]) -> list[NameRange]:
 def listed(names: Sequence[str]) -> str:
     """Return names in ranges, and of very many only the first."""
     ranges = in_ranges(names)
-    left = sum(each.count for each in ranges[RANGES_SHOWN:])
+    left = sum(each.size for each in ranges[RANGES_SHOWN:])
     shown = ", ".join(each.text for each in ranges[:RANGES_SHOWN])
     return f"{shown} and {left} more" if left else shown
 

@@ -103,9 +103,11 @@ class Workspace:
             if self.clip(side).exists():
                 return NextStep(f"extract {side}", f"find the faces of {side}, {whose}")
             return NextStep("", f'copy the clip of {side}, {whose}, to "{self.clip(side)}"')
-        if not (self.faces("src") / SORTED).exists():
-            return NextStep("sort src --by hist", "bad faces of src get next to each other")
         trained, made, measured = map(changed, (self.model, self.result, self.evaluation))
+        if not trained and not (self.faces("src") / SORTED).exists():
+            return NextStep(
+                "sort src --by hist", "sort src's faces, so that bad ones get next to each other"
+            )
         if not trained:
             return NextStep(
                 "train", "look through src's faces, delete bad ones, then train on both"
@@ -113,7 +115,9 @@ class Workspace:
         if not made:
             return NextStep("convert", "put the faces into the footage")
         if made < trained:
-            return NextStep("convert --overwrite", "the model was trained on since the result")
+            return NextStep(
+                "convert --overwrite", "convert again: the model was trained on since the result"
+            )
         if measured < made:
             return NextStep("evaluate", "measure how good the result is")
         return NextStep("train", "train on, if it is not good enough yet")
