@@ -5,7 +5,6 @@ import shlex
 import webbrowser
 from urllib.parse import unquote, urlparse
 
-import numpy as np
 import pytest
 from support.wrong_uses import make_workspace
 
@@ -14,7 +13,6 @@ from sorter import html_page
 from utils import command_line, console, display, ending, options, program, workspace
 from utils.console import Report
 from utils.errors import Interrupted
-from utils.images import write_image
 from utils.stages import STAGES
 
 STUBBED = {"extract", "train", "convert", "evaluate", "run", "util export", "weights"}
@@ -159,7 +157,10 @@ STOPS = {
     "extract src": ("what was finished is kept", "extract src"),
     "extract src --overwrite": ("what was finished is kept", "extract src"),
     "train --target-iter 9": ("the model is saved", "train --target-iter 9"),
-    "train --load-weights other --swap-sides=5 --preview": ("the model is saved", "train --preview"),
+    "train --load-weights other --swap-sides=5 --preview": (
+        "the model is saved",
+        "train --preview",
+    ),
     "convert --overwrite": ("what was finished is kept", "convert --overwrite"),
     "convert --overwrite --output-dir half": ("what was finished", "convert --output-dir half"),
     "evaluate --every 5": ("it did not come to its end", "evaluate --every 5"),
