@@ -128,4 +128,4 @@ def test_sigterm_saves_and_leaves_with_130(people):
     printed = process.communicate()[0]
     assert process.returncode == 130, printed
     iteration = checkpoint.load_newest(people / "model").iteration
-    assert f"Stopped; the model is saved at iteration {iteration}." in printed
+    assert f"; the model is saved at iteration {iteration}: " in printed
