@@ -29,7 +29,7 @@ from trainer.monitoring import plots, preview
 from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
 from trainer.options import PRESETS, for_arguments, options_class, saved_options
-from trainer.progress import Every, ProgressLine, duration
+from trainer.progress import Every, ProgressLine
 from trainer.recovery import StepRunner
 from trainer.save import Saver
 from trainer.schedule import Schedule
@@ -39,6 +39,7 @@ from trainer.step import TrainStep
 from utils import options
 from utils.command_line import add_options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
+from utils.wording import duration
 
 if sys.platform != "win32":
     import resource
