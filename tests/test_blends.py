@@ -37,7 +37,7 @@ CASES = itertools.product(POSES, (FaceType.HALF, FaceType.FULL), SHOWN_MODES)
 
 
 @pytest.mark.parametrize(
-    ("zoom", "roll", "shift", "face_type", "mode"), itertools.starmap(case, CASES)
+    ("zoom", "roll", "shift", "face_type", "mode"), list(itertools.starmap(case, CASES))
 )
 def test_the_identity_keeps_the_frame(
     zoom, roll, shift, face_type, mode, astronaut, face_landmarks
