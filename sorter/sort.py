@@ -34,6 +34,8 @@ from utils.errors import InputError
 from utils.files import list_images, natural_key, no_link, remove_leftovers, trash_dir
 
 LOCK = "lock"
+MANY = 1_000
+"""Faces of which a page takes more than a second."""
 
 
 def run(options: SortOptions) -> Report:
@@ -90,6 +92,8 @@ def _write_views(
     for path, write in ((options.contact_sheet, write_sheet), (options.page, write_page)):
         try:
             if path:
+                if len(shown) > MANY:
+                    console.announce(f'writing "{path}"')
                 write(path, shown, title)
         except OSError as problem:
             report.failures.append(f'cannot write "{path}": {problem.strerror}; {done}')

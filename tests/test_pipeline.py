@@ -44,8 +44,10 @@ def train(*words):
     """Train in a process of its own: in this one the options may be without the toy model."""
     command = [sys.executable, "tests/support/toy_model.py", "train", *map(str, words), "--no-ask"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env.pop("DISPLAY", None)
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    return result.stdout
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,10 +67,11 @@ def workspace(tmp_path_factory):
         clips.make_clip(folder / f"{name}.mp4", **how, draw=draw, size=size)
     run("extract", "--input-dir", folder / "29.97.mp4", "--output-dir", folder / "src")
     run("sort", "--input-dir", folder / "src", "--by", "hist")
-    train(
+    printed = train(
         "--training-data-src-dir", folder / "src", "--training-data-dst-dir",
         folder / "src", "--model-dir", folder / "model", "--model", "TOY", "--target-iter", "30",
     )  # fmt: skip
+    assert f'preview "{folder / "model" / "preview.png"}"' in printed  # there is no display
     return folder
 
 

@@ -120,5 +120,6 @@ def test_sigterm_saves_and_leaves_with_130(people):
     process.terminate()
     printed = process.communicate()[0]
     assert process.returncode == 130, printed
+    assert "stopping: finishing this step, then saving" in printed
     iteration = checkpoint.load_newest(people / "model").iteration
     assert f"Stopped; the model is saved at iteration {iteration}." in printed
