@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     signals.raise_on_request()
     console.open_missing()
     try:
-        return _dispatch(argv)
+        with signals.acknowledged():
+            return _dispatch(argv)
     except (Interrupted, KeyboardInterrupt) as request:
         return _say_stopped(str(request))
     except NothingToDo as reason:
@@ -76,6 +77,8 @@ def _dispatch(argv: list[str]) -> int:
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.device").select(chosen)
+    if stage.begins:
+        console.announce(stage.begins)
     import_module("utils.allocator").keep_buffers()
     return _run(Call(argv, stage, chosen))
 

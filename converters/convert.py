@@ -23,7 +23,7 @@ from converters.output.video import VideoOutput
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
-from utils import console
+from utils import console, signals
 from utils.console import Report
 from utils.images import write_image
 from utils.options import to_json
@@ -60,7 +60,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
         output = open_output(job.output, job.footage, job.identity(plan, predictor.name))
         save_look(settings_file(result), plan.timeline.at(0))
         log(result, "begun", model=predictor.name, options=to_json(options))
-        with output:
+        with output, signals.finishing(signals.finishing_frames):
             frames = RemainingFrames(job.footage, job.faces, output, plan.timeline.context_frames)
             report = _convert(frames, _pipeline(job, plan.timeline, predictor, output), output)
         marked = "marked and signed" if signed else UNMARKED

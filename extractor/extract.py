@@ -84,6 +84,7 @@ def _finders(options: ExtractOptions) -> list[FaceFinder]:
     devices = choose_devices(
         multi_gpu=options.multi_gpu, cpu_only=options.cpu_only, gpu_index=options.force_gpu_idx
     )
+    console.announce("loading the detector")
     finders = make_finders(face_search(options), devices)
     if options.cpu_only:
         console.say(f"Detector: {options.detector} ({DETECTORS[options.detector].help})")

@@ -34,6 +34,8 @@ from utils.errors import InputError
 from utils.files import list_images, natural_key, no_link, remove_leftovers, trash_dir
 
 LOCK = "lock"
+MANY = 1_000
+"""Faces of which a page takes more than a second."""
 
 
 def run(options: SortOptions) -> Report:
@@ -93,6 +95,8 @@ def _write_views(
         if path is None:
             continue
         try:
+            if len(shown) > MANY:
+                console.announce(f'writing "{path}"')
             write(path, shown, title)
         except OSError as problem:
             report.failures.append(f'cannot write "{path}": {problem.strerror}; {done}')

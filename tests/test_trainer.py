@@ -278,7 +278,7 @@ def test_training_time_counts_all_runs(settings):
 
 
 def test_only_the_newest_generations_are_kept(settings):
-    train.run(settings(target_iter=200, save_minutes=0.001, keep=2))
+    train.run(settings(target_iter=9, save_minutes=1e-6, keep=2))
     assert len(checkpoint.generations(settings().model_dir)) == 2
 
 

@@ -114,7 +114,8 @@ def _call(words: list[str]) -> int:
         mine = number in (signal.SIGINT, getattr(signal, "SIGBREAK", None))
         signal.signal(number, (lambda *_: None) if mine else (lambda n, _: process.send_signal(n)))
     try:
-        return process.wait()
+        with signals.finishing(None):
+            return process.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

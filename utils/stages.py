@@ -13,7 +13,8 @@ class Stage(NamedTuple):
 
     Related small tools have names of two words, such as "video cut". What `check` names is called
     with the options before anything is asked or heavy libraries are loaded; `examples` are what may
-    follow the name, with their meaning.
+    follow the name, with their meaning; `begins` is announced before what `run` names is imported,
+    where that and its first work take a second or more.
 
     For the last lines (`utils.ending`): `makes` is the option that says what is made, `then` is the
     next command outside of a workspace, with options in braces. After Ctrl-C the same command goes
@@ -25,6 +26,7 @@ class Stage(NamedTuple):
     help: str
     check: str | None = None
     examples: Mapping[str, str] = MappingProxyType({})
+    begins: str = ""
     makes: str | None = None
     then: str = ""
     resumes: bool = False
@@ -50,6 +52,7 @@ STAGES = {
         "extractor.supervisor:run",
         "find faces in footage and align them",
         check="extractor.checks:check",
+        begins="opening the footage",
         examples={
             "src": "data_src.mp4 in the workspace, or beside you, gives data_src/aligned",
             "dst": "the same for the footage to change",
@@ -64,6 +67,7 @@ STAGES = {
         "sorter.sort:run",
         "order faces so that bad ones group together",
         check="sorter.checks:check",
+        begins="reading the faces",
         examples={
             "src --by hist": "similar colors next to each other",
             "src --undo": "take it back",
@@ -77,6 +81,7 @@ STAGES = {
         "trainer.train:run",
         "train a model on the faces of two people",
         check="trainer.checks:check",
+        begins="reading the faces",
         examples={
             "": "the faces in the workspace, into model; Ctrl-C saves and stops",
             "--model Quick96 --target-minutes 60": "a new model for a CPU, for an hour",
@@ -90,6 +95,7 @@ STAGES = {
         "converters.convert:run",
         "swap src's face into dst's footage",
         check="converters.checks:check",
+        begins="opening the footage and its faces",
         examples={
             "": "data_dst.mp4 in the workspace becomes result.mp4",
             "--interactive": "choose the look in a window",
@@ -111,6 +117,7 @@ STAGES = {
         "tools.evaluate.evaluate:run",
         "measure the quality of a swap",
         check="tools.evaluate.options:check",
+        begins="opening the clips and the faces",
         examples={
             "": "result.mp4 in the workspace",
             "--every 5": "faster: every fifth frame",
