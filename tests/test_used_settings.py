@@ -52,7 +52,7 @@ LOOKS += [dataclasses.replace(look, color_transfer="mkl") for look in LOOKS]
 @pytest.fixture(scope="module")
 def shown(astronaut, face_landmarks):
     """Converts a moving face, whose mask covers a part of it, in a look."""
-    frame, landmarks = scene(astronaut, face_landmarks, 0.6)
+    frame, landmarks = scene(astronaut, face_landmarks, 0.4)
     swap = make_swap(frame, landmarks, tint=TINT)
     mask = swap.mask.copy()
     mask[:, :20] = 0
