@@ -241,6 +241,8 @@ class Report:
         What was made or changed; empty: what the options say, see `utils.stages`.
     next_without : tuple of str
         The next command is the same without these flags; empty: what the workspace says.
+    unfinished : bool
+        Whether the user left it before everything was done: then the same command goes on.
     seconds : float
         How long it took.
     """
@@ -251,6 +253,7 @@ class Report:
     verdict: int = 0
     made: list[Path] = field(default_factory=list)
     next_without: tuple[str, ...] = ()
+    unfinished: bool = False
     seconds: float = 0.0
 
     @property
