@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from models import model_folder
 from tools.options import RunOptions
-from utils import console, program, signals, workspace
+from utils import console, native_output, program, signals, workspace
 from utils.console import Report
 from utils.errors import ExitStatus, InputError, Interrupted, UserError
 from utils.workspace import Workspace
@@ -104,7 +104,8 @@ def execute(command: Command, home: Workspace, extra: str = "") -> None:
 
 def _call(words: list[str]) -> int:
     """Run the program and return its exit status; requests to stop are for it, not for us."""
-    process = subprocess.Popen([*program.start(), *words])
+    with native_output.heard_from_children():
+        process = subprocess.Popen([*program.start(), *words])
     before = {number: signal.getsignal(number) for number in signals.requests()}
     for number in before:
         # a console sends Ctrl-C and Ctrl-Break to both of us
