@@ -6,6 +6,7 @@ from collections import deque
 
 from trainer.session import TrainingSession
 from utils import console
+from utils.wording import duration
 
 TERMINAL_SECONDS, LOG_SECONDS = 0.2, 60.0  # between two lines
 WINDOW = 20  # iterations over which the speed is averaged
@@ -101,11 +102,3 @@ class ProgressLine:
             console.status(self.line())
         if self._terminal and self._shown:
             console.say()
-
-
-def duration(seconds: float) -> str:
-    """Format a duration: "45 s", "12 min", "3 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

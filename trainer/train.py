@@ -30,6 +30,9 @@ from utils.errors import InputError, Interrupted
 from utils.files import remove_leftovers
 from utils.lock import locked
 
+ONCE = ("--load-weights", "--swap-sides")
+"""Flags that have had their effect when a training begins."""
+
 
 def run(options: TrainOptions) -> Report:
     """Train a model until a target is reached or the user stops it.
@@ -132,7 +135,7 @@ def _train(
     if summary := monitor.summary(gaps):
         console.say(summary)
     if stop.received:
-        raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")
+        raise Interrupted(f"the model is saved at iteration {session.iteration}", ONCE)
 
 
 def _validation(samplers: Samplers, settings: MonitorSettings) -> Validation | None:

@@ -38,7 +38,7 @@ def raise_interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def became(problem: Exception) -> bool:
+def became(problem: BaseException) -> bool:
     """Tell whether an error is what a request to stop became on its way out of a C extension.
 
     A library that is being imported may turn KeyboardInterrupt into an ImportError.

@@ -109,7 +109,6 @@ def run(options: EvaluateOptions) -> Report:
         console.say(f"gaze was not measured: {options.landmarker} does not locate irises")
     if options.output is not None:
         write_json(options.output, plain(result))
-        console.say(f'metrics written to "{options.output}"')
     return report
 
 
