@@ -21,8 +21,8 @@ def silence() -> None:
     Nothing changes where the program is called as a part of another one, which has replaced stderr.
     """
     global _silent  # noqa: PLW0603 - there is one descriptor 2
-    stream = sys.stderr
-    if stream is None or stream is not sys.__stderr__ or stream.fileno() != 2:
+    stream = sys.__stderr__
+    if stream is None or sys.stderr is not stream or stream.fileno() != 2:
         return
     stream.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", 1, encoding=stream.encoding, errors=stream.errors)
