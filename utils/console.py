@@ -221,7 +221,7 @@ class Report:
     notes : dict of str to list of str
         Headings and the names they apply to, such as {"frames without a face": ["0007.png"]}.
     failures : list of str
-        One sentence per failed item; those that differ only in a name in quotes at their beginning
+        One sentence per failed item; those that say the same of several names, as `"a.png": why`,
         are shown as one.
     verdict : int
         Exit status of a stage that tells more by it than that something failed; 0 for others.

@@ -9,7 +9,7 @@ RANGES_SHOWN = 12
 DIGITS = re.compile(r"(\d{1,18})")
 FRAME = re.compile(r"^(\d+(?:-\d+)?)\.(?:png|jpe?g)(?= \(|$)")
 """Frames, which their numbers tell."""
-NAMED = (re.compile(r'"([^"]+)"(.+)', re.DOTALL), re.compile(r"(\S+\.\w+)(: .+)", re.DOTALL))
+NAMED = (re.compile(r'"([^"]+)"(: .+)', re.DOTALL), re.compile(r"(\S+\.\w+)(: .+)", re.DOTALL))
 """Sentences about a file: its name, and what is true of it."""
 
 
