@@ -57,7 +57,7 @@ def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
     count = sum(map(is_image, faces.iterdir())) if faces.is_dir() else 0
     notes = [
         *(
-            ["extract was interrupted: run it again to continue"]
+            ["extract has not come to its end: run it again to continue"]
             if home.extraction_ended(side) is False
             else []
         ),
