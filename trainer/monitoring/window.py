@@ -54,7 +54,7 @@ class PreviewWindow:
         while self._image is None:
             if self._stop.wait(POLL / 1000):
                 return
-        with Window(TITLE, _size(self._image)) as opened:
+        with Window(TITLE, _size(self._image), wheel_zooms=True) as opened:
             shown = None
             while not (self._stop.is_set() or opened.closed):
                 if self._image is not shown:
