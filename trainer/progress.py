@@ -44,11 +44,14 @@ class ProgressLine:
         self._terminal = console.is_terminal(sys.stdout)
         self._times: deque[tuple[float, float]] = deque(maxlen=WINDOW + 1)
         self._shown = 0.0
+        self._speed = 0.0
 
     def show(self, waited: float) -> None:
         """Update after an iteration; `waited` is the total time spent waiting for samples."""
         now = time.perf_counter()
         self._times.append((now, waited))
+        if len(self._times) > 2:
+            self._speed = self._seconds_per_step()
         pause = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
         if len(self._times) > 2 and (not self._shown or now - self._shown >= pause):
             self._shown = now
@@ -62,7 +65,7 @@ class ProgressLine:
         """Return iteration, ms, mean losses since the newest save, samples/s, waiting, and rest."""
         session = self.session
         (start, waited_before), (end, waited) = self._times[0], self._times[-1]
-        seconds = max((end - start) / (len(self._times) - 1), 1e-9)
+        seconds = self._seconds_per_step()
         parts = [f"[#{session.iteration:06d}] {seconds * 1000:.0f} ms"]
         parts += [f"{name} {mean:.4f}" for name, mean in session.mean_losses().items()]
         parts.append(f"{2 * session.samples / seconds:.1f} samples/s")
@@ -72,6 +75,22 @@ class ProgressLine:
         if left is not None:
             parts.append(f"{duration(left)} to target")
         return "  ".join(parts)
+
+    def facts(self) -> list[str]:
+        """Return how far the training is: iteration, time, speed and the time left, in words."""
+        session, speed = self.session, self._speed
+        facts = [f"iteration {session.iteration:,}", f"trained for {duration(session.seconds)}"]
+        if not speed:
+            return facts
+        facts.append(f"{speed:.2g} s per step")
+        facts.append(f"{2 * session.samples / speed:.3g} samples per second")
+        left = session.schedule.seconds_left(session.iteration, session.seconds, speed)
+        facts.append("no target" if left is None else f"{duration(left)} left to the target")
+        return facts
+
+    def _seconds_per_step(self) -> float:
+        (start, _), (end, _) = self._times[0], self._times[-1]
+        return max((end - start) / (len(self._times) - 1), 1e-9)
 
     def say(self, text: str) -> None:
         """Print a message on a line of its own."""
