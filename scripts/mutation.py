@@ -29,7 +29,7 @@ LIMIT = 900  # seconds; a mutant that lasts longer is neither killed nor alive
 TESTS = {
     "models/": "expression models",
     "trainer/data/": "sample_options uniform sampler loader frame_edge trainer",
-    "trainer/monitoring/": "swap_measure monitor",
+    "trainer/monitoring/": "swap_measure monitor preview_sheet",
     "trainer/": "recipe people wrong_uses trainer recovery",
     "facelib/detectors/": "detectors",
     "facelib/landmarkers/": "landmarkers",

@@ -123,7 +123,7 @@ SHOWN = (90, 60, 430, 400)  # left, top, right, bottom of what the strip shows o
 SRC_NUMBER, DST_NUMBER = 20, 78  # frames that the strip shows
 LOOK = ("--mode", "overlay", "--color-transfer", "rct", "--erode-modifier", "-80",
         "--sharpen", "30")  # fmt: skip
-SCREEN = (1280, 760)
+SCREEN = (1280, 780)
 PATIENCE = 240  # seconds until the window must be there
 SORTED, CLICKED = 60, 52  # faces on the sort page, and which of them is clicked
 SETTLED = 8  # seconds without a change, after which everything in it is drawn

@@ -248,6 +248,11 @@ def test_a_click_on_a_key_presses_it():
     assert twice.outcome == "render"
 
 
+def test_a_click_ends_the_entry_of_a_frame_number():
+    state = point(type_keys(begin(), "enter", "7"), "left down", STRIP)
+    assert (state.typed, state.frame) == (None, 42)
+
+
 def test_a_click_closes_the_help():
     assert point(begin(show_help=True), "left down", on("mode")) == begin()
     assert point(begin(show_help=True), "wheel", on("mode"), 1) == begin(show_help=True)

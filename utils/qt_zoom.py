@@ -11,6 +11,7 @@ import ctypes
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 MAPS = Path("/proc/self/maps")
 FAR_OUT = -1200
@@ -56,7 +57,7 @@ def _zoom_out() -> Callable[[], None] | None:
         return None
     cursor.restype, widget_at.restype = _Point, ctypes.c_void_p
     widget_at.argtypes, send.argtypes = [ctypes.c_void_p], [ctypes.c_void_p] * 2
-    numbers = [ctypes.c_int] * 3 + [ctypes.c_bool, ctypes.c_int]
+    numbers: list[Any] = [ctypes.c_int] * 3 + [ctypes.c_bool, ctypes.c_int]
     make.argtypes = [ctypes.c_void_p, _PointF, _PointF, _Point, _Point, *numbers]
     make.restype = None
 

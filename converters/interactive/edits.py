@@ -58,7 +58,7 @@ def step_setting(name: str, sign: int) -> Action:
         place = values.index(getattr(state.look, name))
         others = [values[(place + sign * turn) % len(values)] for turn in range(1, len(values))]
         for value in others:
-            look = replace(state.look, **{name: value})
+            look = replace(state.look, **{name: value})  # type: ignore[arg-type]
             if name == "mode" and has_alpha(look) and not state.can_have_alpha:
                 look = replace(look, raw_mode="rgb")
             if state.can_have_alpha or not has_alpha(look):

@@ -62,7 +62,7 @@ def handle_mouse(
         return replace(state, peek=False, scrubbing=False) if button == "left" else state
     if state.show_help:
         return replace(state, show_help=False) if how else state
-    state = replace(state, slider_step=LARGE_STEP if large else SMALL_STEP)
+    state = replace(state, slider_step=LARGE_STEP if large else SMALL_STEP, typed=None)
     return settle(state, _turn(state, place, wheel) if wheel else _press(state, place, button))
 
 

@@ -169,7 +169,7 @@ def draw(content: PreviewContent) -> Image:
 def _panels(content: PreviewContent) -> list[Callable[..., None]]:
     """Return what draws the losses, and the metrics as far as they are known."""
     rows, iteration = content.metrics, content.iteration
-    panels = [
+    panels: list[Callable[..., None]] = [
         partial(plots.draw_losses, history=content.history, names=content.names, last=content.last)
     ]
     if rows:
