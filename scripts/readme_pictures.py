@@ -165,7 +165,9 @@ def strip(tiles: dict[str, Image.Image]) -> Image.Image:
 
 def draw_training(workspace: Workspace) -> None:
     """Take over the preview that `train` has written."""
-    save(Image.open(workspace.model / "preview.png").convert("RGB"), "training.jpg")
+    preview = Image.open(workspace.model / "preview.png").convert("RGB")
+    size = (SCREEN[0], round(preview.height * SCREEN[0] / preview.width))
+    save(preview.resize(size, Image.Resampling.LANCZOS), "training.jpg")
 
 
 def draw_sort(workspace: Workspace) -> None:

@@ -308,6 +308,8 @@ def test_the_facts_are_time_speed_and_what_is_left(monkeypatch):
     line.restart()  # the speed stays known
     session.schedule = SimpleNamespace(seconds_left=lambda i, s, step: (20_000 - i) * step)
     assert line.facts()[2:] == [*speed, "64 min left to the target"]
+    session.schedule = SimpleNamespace(seconds_left=lambda *_: 0.0)
+    assert line.facts()[2:] == [*speed, "target reached"]
 
 
 def test_a_preview_is_as_sharp_as_the_faces():

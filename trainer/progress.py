@@ -85,8 +85,9 @@ class ProgressLine:
         facts.append(f"{speed:.2g} s per step")
         facts.append(f"{2 * session.samples / speed:.3g} samples per second")
         left = session.schedule.seconds_left(session.iteration, session.seconds, speed)
-        facts.append("no target" if left is None else f"{duration(left)} left to the target")
-        return facts
+        if left is None:
+            return [*facts, "no target"]
+        return [*facts, f"{duration(left)} left to the target" if left else "target reached"]
 
     def _seconds_per_step(self) -> float:
         (start, _), (end, _) = self._times[0], self._times[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from converters.interactive.state import Action, EditorState, go_to
 from converters.look import Look, has_alpha
@@ -120,6 +121,7 @@ def toggle_this_frame_only(state: EditorState) -> EditorState:
     return replace(state, this_frame_only=this_frame_only, message=f"changes apply {scope}")
 
 
+@cache
 def option_of(name: str) -> Option:
     """Return the declaration of a setting."""
     return next(option for option in options_of(Look) if option.name == name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from converters.interactive import keymap
 from converters.interactive.mouse import Place
 from converters.look import Look
 from utils.options import options_of
+
+Numbers = TypeVar("Numbers", int, np.ndarray)
 
 SIZE = (1280, 780)
 """Of the window when it opens."""
@@ -69,18 +73,20 @@ class Layout(NamedTuple):
     def place_at(self, x: int, y: int, frames: int) -> Place:
         """Return what is at a point of the content, for footage of so many frames."""
         width, height = self.main
-        frame = frame_at(x, width, frames)
+        frame = frame_at(min(max(x, 0), width - 1), width, frames)
         if x >= width:
             row = next((row for row in self.rows() if 0 <= y - row.top < ROW_HEIGHT), PanelRow(0))
             return Place("panel", frame, row.setting, row.key)
         return Place("strip" if 0 <= y - height < STRIP_HEIGHT else "image", frame)
 
 
-def strip_x(frame: int, width: int, frames: int) -> int:
+def strip_x(frame: Numbers, width: int, frames: int) -> Numbers:
     """Return the x of a strip of some width at which a frame begins."""
-    return min(width - 1, width * frame // max(1, frames))
+    return width * frame // frames
 
 
-def frame_at(x: int, width: int, frames: int) -> int:
-    """Return the last frame that begins at or before an x of the strip."""
-    return min(max(((x + 1) * frames - 1) // width, 0), frames - 1)
+def frame_at(x: Numbers, width: int, frames: int) -> Numbers:
+    """Return the frame at an x of the strip; its ends are the first and the last frame."""
+    if frames <= width:  # the last one that begins at or before x
+        return ((x + 1) * frames - 1) // width
+    return x * (frames - 1) // (width - 1)

@@ -32,6 +32,7 @@ from converters.interactive.layout import (
     STRIP_HEIGHT,
     VALUE_X,
     Layout,
+    frame_at,
     strip_x,
 )
 from converters.interactive.preview import PreviewImage
@@ -70,7 +71,7 @@ def draw(
     content : (H, W, 3) uint8
         The image to show, of the layout's size.
     """
-    content = np.full((layout.height, layout.width, 3), BACKGROUND, np.uint8)
+    content = np.full((layout.height, layout.width, 3), BACKGROUND[0], np.uint8)  # it is gray
     if state.show_help:
         help_page.draw(content)
         return content
@@ -181,11 +182,12 @@ def draw_strip(strip: np.ndarray, state: EditorState) -> None:
     height, width = strip.shape[:2]
     count = state.footage.count
     strip[:] = BACKGROUND
-    for frame in state.footage.face_frames:
-        left = strip_x(frame, width, count)
-        strip[
-            height // 4 : -height // 4, left : max(left + 1, strip_x(frame + 1, width, count))
-        ] = FACES
+    faces = np.array(state.footage.face_frames, np.int64)
+    has_face = np.zeros(count, bool)
+    has_face[faces] = True
+    lit = has_face[frame_at(np.arange(width), width, count)]
+    lit[strip_x(faces, width, count)] = True  # of several frames in a column, any
+    strip[height // 4 : -height // 4, lit] = FACES
     for frame in state.timeline.own:
         left = strip_x(frame, width, count)
         strip[:, left : left + 2] = ACCENT

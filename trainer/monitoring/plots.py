@@ -129,7 +129,7 @@ def draw_losses(
         f"{name} {curve.middle[-1]:.4f}": color
         for (name, color), curve in zip(shown.items(), curves, strict=False)
     }
-    axis = loss_axis(losses)
+    axis = loss_axis(np.stack([curve.middle for curve in curves], axis=1) if curves else losses)
     first = len(history) - len(losses)
     plot = _frame(area, title, latest, axis, (first, max(len(history), first + 1)), scale)
     for curve, color in zip(curves, shown.values(), strict=False):
@@ -139,7 +139,7 @@ def draw_losses(
 
 
 def loss_axis(losses: np.ndarray) -> Axis:
-    """Return the axis for (n, losses) values on which the first steps' outliers may be cut off."""
+    """Return the axis for (n, losses) values, beyond which outliers and the first steps may be."""
     settled = losses[math.ceil(UNSETTLED * len(losses)) :] if len(losses) > 1 else losses
     if not settled.size:
         return Axis.around(0, 1)
