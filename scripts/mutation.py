@@ -38,7 +38,8 @@ TESTS = {
     "facelib/": "expression geometry metrics landmarks smoothing faceset footage_match hostile "
     "weights held_out frame_edge verdict coverage people swap_measure monitor wrong_uses",
     "converters/blending/": "masks crop mask_history blends seamless hist_match golden",
-    "converters/interactive/": "interactive_state session interactive_screen interactive_preview",
+    "converters/interactive/": "interactive_state interactive_mouse session interactive_screen "
+    "interactive_preview",
     "converters/output/": "convert_parts video_output",
     "converters/": "convert_parts wrong_uses pipeline session convert",
 }

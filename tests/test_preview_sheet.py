@@ -19,7 +19,7 @@ FACTS = (
     "iteration 1,234,567",
     "trained for 103 h 05 min",
     "0.082 s per step",
-    "1.23e+03 samples per second",
+    "1,234 samples per second",
     "99 h 59 min left to the target",
 )
 NAMES = ["src", "dst", "src_mask", "dst_mask", "expression"]
@@ -306,6 +306,9 @@ def test_the_facts_are_time_speed_and_what_is_left(monkeypatch):
     speed = ["0.5 s per step", "32 samples per second"]
     assert line.facts()[2:] == [*speed, "no target"]
     line.restart()  # the speed stays known
+    session.samples = 2_048
+    assert line.facts()[3] == "8,192 samples per second"
+    session.samples = 8
     session.schedule = SimpleNamespace(seconds_left=lambda i, s, step: (20_000 - i) * step)
     assert line.facts()[2:] == [*speed, "64 min left to the target"]
     session.schedule = SimpleNamespace(seconds_left=lambda *_: 0.0)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from utils import qt_zoom
-from utils.device import no_greeting
+from utils.native_output import silenced
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Window:
         self._events: list[Event] = []
         self._wheel_zooms, self._muted = wheel_zooms, False
         # Qt complains on stderr about missing fonts and permissions
-        with no_greeting():
+        with silenced():
             ratio = cv2.WINDOW_FREERATIO if any_shape else cv2.WINDOW_KEEPRATIO
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | ratio | cv2.WINDOW_GUI_NORMAL)
             self._size = size
