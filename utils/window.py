@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from utils import qt_zoom
-from utils.native_output import silenced
 
 
 @dataclass(frozen=True)
@@ -115,15 +114,13 @@ class Window:
         self.closed = False
         self._events: list[Event] = []
         self._wheel_zooms, self._muted = wheel_zooms, False
-        # Qt complains on stderr about missing fonts and permissions
-        with silenced():
-            ratio = cv2.WINDOW_FREERATIO if any_shape else cv2.WINDOW_KEEPRATIO
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | ratio | cv2.WINDOW_GUI_NORMAL)
-            self._size = size
-            if size is not None:
-                cv2.resizeWindow(title, *size)
-            cv2.setMouseCallback(title, self._on_mouse)
-            cv2.waitKey(1)
+        ratio = cv2.WINDOW_FREERATIO if any_shape else cv2.WINDOW_KEEPRATIO
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | ratio | cv2.WINDOW_GUI_NORMAL)
+        self._size = size
+        if size is not None:
+            cv2.resizeWindow(title, *size)
+        cv2.setMouseCallback(title, self._on_mouse)
+        cv2.waitKey(1)
 
     def __enter__(self) -> "Window":
         return self
