@@ -221,7 +221,7 @@ class Report:
     notes : dict of str to list of str
         Headings and the names they apply to, such as {"frames without a face": ["0007.png"]}.
     failures : list of str
-        One sentence per failed item; those that differ only in a name in quotes at their beginning
+        One sentence per failed item; those that say the same of several names, as `"a.png": why`,
         are shown as one.
     verdict : int
         Exit status of a stage that tells more by it than that something failed; 0 for others.
@@ -229,6 +229,8 @@ class Report:
         What was made or changed; empty: what the options say, see `utils.stages`.
     next_without : tuple of str
         The next command is the same without these flags; empty: what the workspace says.
+    unfinished : bool
+        Whether the user left it before everything was done: then the same command goes on.
     seconds : float
         How long it took.
     """
@@ -239,6 +241,7 @@ class Report:
     verdict: int = 0
     made: list[Path] = field(default_factory=list)
     next_without: tuple[str, ...] = ()
+    unfinished: bool = False
     seconds: float = 0.0
 
     @property
