@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import webbrowser
 from urllib.parse import unquote, urlparse
 
@@ -19,9 +20,14 @@ STUBBED = {"extract", "train", "convert", "evaluate", "run", "util export", "wei
 """Stages that would load networks or take long: they only report here, as they do at their end."""
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_workspace(tmp_path_factory.mktemp("made"))
+
+
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    folder = make_workspace(tmp_path / "my clips")
+def home(made, tmp_path, monkeypatch):
+    folder = shutil.copytree(made, tmp_path / "my clips")
     monkeypatch.chdir(folder)
     return workspace.Workspace(folder)
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.native_output import silenced
-
 
 @dataclass(frozen=True)
 class Key:
@@ -101,14 +99,12 @@ class Window:
         self.title = title
         self.closed = False
         self._events: list[Event] = []
-        # Qt complains on stderr about missing fonts and permissions
-        with silenced():
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-            self._size = size
-            if size is not None:
-                cv2.resizeWindow(title, *size)
-            cv2.setMouseCallback(title, self._on_mouse)
-            cv2.waitKey(1)
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        self._size = size
+        if size is not None:
+            cv2.resizeWindow(title, *size)
+        cv2.setMouseCallback(title, self._on_mouse)
+        cv2.waitKey(1)
 
     def __enter__(self) -> "Window":
         return self
