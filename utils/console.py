@@ -99,6 +99,14 @@ def end(status: int, report: "Report | None" = None) -> None:
         _print(events.line("end", status=int(status), **facts), sys.stdout)
 
 
+def tell(event: str, data: bytes = b"", **facts: object) -> None:
+    """Tell the reader of events something; its line says how many `bytes` of data follow it."""
+    text = events.line(event, **facts, **({"bytes": len(data)} if data else {}))
+    with suppress(OSError, ValueError):  # in one piece: other threads print as well
+        sys.stdout.buffer.write(text.encode() + b"\n" + data)
+        sys.stdout.buffer.flush()
+
+
 def status(text: str, facts: Mapping[str, object] | None = None) -> None:
     """Overwrite the current line of a terminal; elsewhere print a line (so call it rarely).
 
