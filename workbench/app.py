@@ -9,6 +9,7 @@
 /api/upload/SIDE       POST a clip
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
 /api/queue/run         POST: run what waits
+/api/convert/...       the view Convert: see workbench/convert.py
 /live                  WebSocket: everything that changes
 """
 
@@ -29,6 +30,7 @@ from starlette.staticfiles import StaticFiles
 from utils.errors import InputError, UsageError, UserError, sentence
 from utils.workspace import Workspace
 from workbench import forms, runner, uploads
+from workbench.convert import ConvertView
 from workbench.jobs import JobQueue, QueuedJob
 from workbench.live import Live
 from workbench.paths import served
@@ -79,6 +81,7 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
+                *ConvertView(self.home).routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],

@@ -3,10 +3,11 @@
 import { emit, on, start } from "./api.js";
 import { el, fill, say } from "./dom.js";
 import { commandView } from "./command.js";
+import { convertView } from "./convert.js";
 import { jobsView } from "./jobs.js";
 import { projectView } from "./project.js";
 
-const VIEWS = { project: projectView, commands: commandView, jobs: jobsView };
+const VIEWS = { project: projectView, convert: convertView, commands: commandView, jobs: jobsView };
 
 const main = document.getElementById("main");
 const made = {};
