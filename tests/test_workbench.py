@@ -13,7 +13,8 @@ from support.page import Client, events_until, served
 from support.synthetic import make_faceset
 
 from utils.workspace import Workspace
-from workbench import jobs, runner
+from workbench import runner
+from workbench.job import born, is_alive
 from workbench.jobs import JobQueue
 
 ROOT = Path(__file__).parent.parent
@@ -228,7 +229,7 @@ def test_a_job_outlives_a_killed_server_and_is_shown_by_the_next(client, home, s
     process, other = start()
     process.kill()
     process.wait()
-    assert jobs.is_alive(queue.job(1).pid, queue.job(1).born)
+    assert is_alive(queue.job(1).pid, queue.job(1).born)
     process, other = start()
     with other.live() as live:
         events_until(live, is_state(1, "running"))
@@ -252,7 +253,7 @@ def test_closing_asks_what_becomes_of_running_jobs(client, home, monkeypatch, an
     assert asked == ["stop job 1 (sort) too [no] ? "]
     if answer:
         until = time.monotonic() + 20
-        while any(jobs.is_alive(pid, jobs.born(pid)) for pid in pids):
+        while any(is_alive(pid, born(pid)) for pid in pids):
             assert time.monotonic() < until
             time.sleep(0.05)
     assert queue.job(1).state == state

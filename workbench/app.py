@@ -30,7 +30,8 @@ from starlette.staticfiles import StaticFiles
 from utils.errors import InputError, UsageError, UserError, sentence
 from utils.workspace import Workspace
 from workbench import forms, presets, runner, uploads
-from workbench.jobs import JobQueue, QueuedJob
+from workbench.job import QueuedJob
+from workbench.jobs import JobQueue
 from workbench.live import Live
 from workbench.paths import served
 from workbench.security import Door, Guard

@@ -20,7 +20,8 @@ from utils.errors import InputError, Interrupted, UsageError
 from utils.lock import WAIT, locked
 from utils.workspace import Workspace
 from workbench import forms
-from workbench.jobs import ACTIVE, JobQueue, JobState, QueuedJob, is_alive
+from workbench.job import ACTIVE, JobState, QueuedJob, is_alive
+from workbench.jobs import JobQueue
 
 POLL_SECONDS = 0.5
 DEVICE = re.compile(r"default|cpu|gpu[0-9]+")
