@@ -99,9 +99,15 @@ def end(status: int, report: "Report | None" = None) -> None:
         _print(events.line("end", status=int(status), **facts), sys.stdout)
 
 
-def tell(event: str, data: bytes = b"", **facts: object) -> None:
-    """Tell the reader of events something; its line says how many `bytes` of data follow it."""
-    text = events.line(event, **facts, **({"bytes": len(data)} if data else {}))
+def tell(kind: str, facts: Mapping[str, object], data: bytes = b"") -> None:
+    """Tell an event of a command that another program drives.
+
+    Parameters
+    ----------
+    data : bytes
+        Follows the line, which has its length as `bytes`.
+    """
+    text = events.line(kind, **facts, **({"bytes": len(data)} if data else {}))
     with suppress(OSError, ValueError):  # in one piece: other threads print as well
         sys.stdout.buffer.write(text.encode() + b"\n" + data)
         sys.stdout.buffer.flush()

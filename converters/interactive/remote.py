@@ -49,15 +49,15 @@ def tell_footage(
     """Tell what does not change: the footage, its faces, and the keys."""
     stems = ((index, Path(each).stem) for index, each in enumerate(names))
     doubts = ((index, _doubts(faces[stem])) for index, stem in stems if stem in faces)
-    console.tell(
-        "footage",
-        name=name,
-        count=state.footage.count,
-        faces=list(_runs(state.footage.face_frames)),
-        doubtful=[[index, found] for index, found in doubts if found],
-        keys=[[group, rows] for group, rows in keymap.help_groups().items()],
-        keys_by_setting=keymap.keys_by_setting(),
-    )
+    facts = {
+        "name": name,
+        "count": state.footage.count,
+        "faces": list(_runs(state.footage.face_frames)),
+        "doubtful": [[index, found] for index, found in doubts if found],
+        "keys": [[group, rows] for group, rows in keymap.help_groups().items()],
+        "keys_by_setting": keymap.keys_by_setting(),
+    }
+    console.tell("footage", facts)
 
 
 def _doubts(infos: Sequence[FaceInfo]) -> list[str]:
@@ -93,7 +93,7 @@ def run_event_loop(previews: PreviewWorker, state: EditorState, autosave: Autosa
             except UsageError as problem:
                 state = replace(state, message=str(problem))
         if state.outcome == "render":
-            console.tell("render")
+            console.tell("render", {})
         state = replace(state, outcome="")  # only the end of stdin ends it
         autosave.update(state)
     return replace(state, outcome="quit")
@@ -162,7 +162,7 @@ class Screen:
         facts = describe(state) | {"problem": problem, "late": late}
         if facts != self._state:
             self._state = facts
-            console.tell("state", **facts)
+            console.tell("state", facts)
 
     def tell_images(self, preview: PreviewImage, view: str, zoomed: bool) -> None:
         """Tell the images of a preview that have changed, the original first."""
@@ -182,7 +182,7 @@ class Screen:
         jpeg = cv2.imencode(".jpg", fitted, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
         facts = {"frame": preview.frame.index, "view": view, "width": width, "height": height}
         facts |= {"failures": preview.failures, "missing": len(preview.missing)}
-        console.tell("image", jpeg, **facts)
+        console.tell("image", facts, jpeg)
 
 
 def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
