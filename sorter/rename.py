@@ -20,7 +20,15 @@ from pathlib import Path, PurePosixPath
 
 from utils import workspace
 from utils.errors import InputError, Interrupted, UserError
-from utils.files import free_name, no_link, sync_folder, trash_dir, write_atomic, write_bytes
+from utils.files import (
+    free_name,
+    no_link,
+    short_stem,
+    sync_folder,
+    trash_dir,
+    write_atomic,
+    write_bytes,
+)
 from utils.records import read_record, reading
 
 STATE = workspace.SORTED
@@ -181,12 +189,20 @@ def _move(old: Path, new: Path) -> None:
         return
     target = free_name(new)  # another program may have put a file there meanwhile
     try:
-        old.rename(target)
+        move_file(old, target)
+    except OSError as problem:
+        raise _stuck(old, problem) from None
+
+
+def move_file(old: Path, new: Path) -> None:
+    """Move a file to a free name, also to another disk, where the trash may be."""
+    try:
+        old.rename(new)
     except OSError as problem:
         if problem.errno != errno.EXDEV:
-            raise _stuck(old, problem) from None
-        with write_atomic(target) as temporary:  # the trash is on another disk
-            shutil.copyfile(old, temporary)
+            raise
+        with write_atomic(new) as temporary:
+            shutil.copy2(old, temporary)
         old.unlink()
 
 
@@ -237,12 +253,13 @@ def _read_plan(file: Path) -> tuple[str, Moves, int | None]:
         valid = plan["version"] == 1 and phase in (GATHER, HAND_OUT)
         valid = valid and (undoes is None or (type(undoes) is int and 0 < undoes < 10**9))
         valid = valid and len({mid for _, mid, _ in moves}) == len(moves)
-        if not valid or not all(_safe(a) and _plain(mid) and _safe(b) for a, mid, b in moves):
+        if not valid or not all(is_place(a) and _plain(mid) and is_place(b) for a, mid, b in moves):
             raise ValueError(plan)
     return phase, moves, undoes
 
 
-def _safe(where: str) -> bool:
+def is_place(where: str) -> bool:
+    """Whether a text is a place (see `place`) in the folder, a group of it or the trash."""
     parts = where.split("/")
     if parts[0] == TRASH:
         return len(parts) == 2 and _plain(parts[1])
@@ -267,6 +284,16 @@ def _undo_numbers(folder: Path) -> list[int]:
     """Return the numbers of the undo files, oldest first."""
     found = (UNDO_FILE.fullmatch(path.name) for path in (state_dir(folder)).glob("undo-*.json"))
     return sorted(int(match[1]) for match in found if match)
+
+
+def claim(stem: str, suffix: str, taken: set[str]) -> str:
+    """Return a file name that is not among `taken`, which are case-folded, and add it to them."""
+    name, number = f"{stem}{suffix}", 0
+    while name.casefold() in taken:
+        number += 1
+        name = f"{short_stem(stem)}_{number}{suffix}"
+    taken.add(name.casefold())
+    return name
 
 
 def _free_token(folder: Path) -> str:
