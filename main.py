@@ -9,10 +9,12 @@ if __name__ == "__main__":
     early.exit_on_interrupt()  # the imports below take a moment
 
 import sys
+import time
 from importlib import import_module
 from typing import Any
 
-from utils import command_line, console, options, program, questions, signals, workspace
+from utils import command_line, console, ending, options, program, questions, signals, workspace
+from utils.ending import Call
 from utils.errors import (
     ExitStatus,
     Interrupted,
@@ -33,11 +35,12 @@ def main(argv: list[str] | None = None) -> int:
     signals.raise_on_request()
     console.open_missing()
     try:
-        return _dispatch(argv)
+        with signals.acknowledged():
+            return _dispatch(argv)
     except (Interrupted, KeyboardInterrupt) as request:
         return _say_stopped(str(request))
     except NothingToDo as reason:
-        console.say(str(reason))
+        console.say("\n".join(filter(None, [str(reason), ending.after([reason.made])])))
         return reason.status
     except UsageError as problem:
         console.error(str(problem))
@@ -74,13 +77,29 @@ def _dispatch(argv: list[str]) -> int:
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.device").select(chosen)
+    if stage.begins:
+        console.announce(stage.begins)
     import_module("utils.allocator").keep_buffers()
-    report: console.Report = _load(stage.run)(chosen)
-    text = str(report)
-    if text:
-        console.say(text)
-    if report.ending:
-        console.say(report.ending)
+    return _run(Call(argv, stage, chosen))
+
+
+def _run(call: Call) -> int:
+    """Run a stage, and say at its end what it made, how long it took, and what comes next.
+
+    Raises
+    ------
+    Interrupted
+        If it is stopped; the message says what is kept, and how to go on.
+    """
+    begun = time.monotonic()
+    try:
+        report: console.Report = _load(call.stage.run)(call.options)
+    except BaseException as problem:
+        if isinstance(problem, (Interrupted, KeyboardInterrupt)) or signals.became(problem):
+            raise Interrupted(call.stopped(problem, time.monotonic() - begun)) from None
+        raise
+    report.seconds = time.monotonic() - begun
+    console.say(call.done(report))
     return report.status
 
 

@@ -23,7 +23,7 @@ from converters.output.video import VideoOutput
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
-from utils import console
+from utils import console, signals
 from utils.console import Report
 from utils.images import write_image
 from utils.options import to_json
@@ -56,15 +56,16 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
             console.warn("this model has learned no mask; the landmarks' hull is used instead")
         plan = job.choose_plan(predictor)
         if plan is None:
-            return Report()
+            return Report(made=[job.session.path], next_without=("--interactive",))
         output = open_output(job.output, job.footage, job.identity(plan, predictor.name))
-        save_look(settings_file(result), job.look)
+        save_look(settings_file(result), plan.timeline.at(0))
         log(result, "begun", model=predictor.name, options=to_json(options))
-        with output:
+        with output, signals.finishing(signals.finishing_frames):
             frames = RemainingFrames(job.footage, job.faces, output, plan.timeline.context_frames)
             report = _convert(frames, _pipeline(job, plan.timeline, predictor, output), output)
         marked = "marked and signed" if signed else UNMARKED
         log(result, "finished", provenance=marked, failed=len(report.failures), **report.counts)
+    report.made = job.output.paths
     report.notes["the result"] = output.notes + ([] if signed else [UNMARKED])
     report.notes["the footage"] = job.footage.source.notes
     report.notes["the masks"] = job.visibility.notes if job.visibility else []

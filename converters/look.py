@@ -1,7 +1,8 @@
 """How a face is put into a frame: the settings of a conversion that change its pixels."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,31 @@ def look_from_json(values: dict[str, Any]) -> Look:
     return from_json(Look, values)
 
 
+def used(look: Look) -> Look:
+    """Return a look with the default of every setting that changes no pixel beside the others."""
+    defaults = Look()
+    return replace(look, **{name: getattr(defaults, name) for name in _unused(look)})
+
+
+def _unused(look: Look) -> Iterator[str]:
+    """Yield the settings that change no pixel beside the look's others."""
+    raw = look.raw_mode if look.mode == "raw" else None
+    if raw is None:
+        yield "raw_mode"
+    else:
+        yield from ("erode_modifier", "blur_modifier", "alpha")
+    if raw == "mask":  # no pixel of the face is shown
+        yield from ("color_transfer", "denoise", "sharpen", "motion_blur", "color_degrade")
+    if look.mode not in HIST_MODES:
+        yield from ("masked_hist_match", "hist_match_threshold")
+    if look.mode not in SEAMLESS_MODES:
+        yield "seamless_erode_modifier"
+    if raw == "mask" or not _fits_colors(look):
+        yield "color_frames"
+        if raw in ("rgb", "predicted"):
+            yield "mask_type"
+
+
 def fingerprint(look: Look) -> str:
     """Return a short text that two looks share only if they are the same."""
     return blake2b(json.dumps(to_json(look)).encode(), digest_size=8).hexdigest()
@@ -193,8 +219,10 @@ def session_path(output: Path) -> Path:
 
 
 def save_look(path: Path, look: Look) -> None:
-    """Write a look as JSON."""
-    write_bytes(path, json.dumps(to_json(look), indent=1).encode())
+    """Write the settings of a look that change pixels as JSON."""
+    unused = set(_unused(look))
+    values = {name: value for name, value in to_json(look).items() if name not in unused}
+    write_bytes(path, json.dumps(values, indent=1).encode())
 
 
 def load_look(path: Path) -> dict[str, Any]:
@@ -221,5 +249,9 @@ def has_alpha(look: Look) -> bool:
 
 def color_context_frames(look: Look) -> int:
     """Return how many frames before a frame its colors depend on."""
-    fitted = look.color_transfer != "none" or look.mode in HIST_MODES + SEAMLESS_MODES
-    return look.color_frames - 1 if fitted else 0
+    return look.color_frames - 1 if _fits_colors(look) else 0
+
+
+def _fits_colors(look: Look) -> bool:
+    """Whether the colors of the face are fitted to those of the frame."""
+    return look.color_transfer != "none" or look.mode in HIST_MODES + SEAMLESS_MODES

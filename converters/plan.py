@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from converters.interactive import session_file
 from converters.interactive.session_file import SessionFile
-from converters.look import Look, fingerprint, look_to_json
+from converters.look import Look, fingerprint, look_to_json, used
 from converters.look_timeline import LookTimeline
 from utils import console
 
@@ -79,7 +79,7 @@ def read_plan(
         If the session is damaged or belongs to other footage.
     """
     if not session.resume:
-        return Plan(LookTimeline.all_alike(look))
+        return Plan(LookTimeline.all_alike(used(look)))
     saved = session_file.load(session.path, footage, number_of)
     session_file.warn_of_missing(saved)
     console.say(f'Each frame gets its settings from the session "{session.path}".')

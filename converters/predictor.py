@@ -10,7 +10,7 @@ from facelib.types import FaceType
 from models import checkpoint, expression_gain
 from models.backend import tf
 from models.base import ModelBase
-from utils import device, lazy
+from utils import console, device, lazy
 from utils.errors import UserError
 
 acceleration = lazy.load("models.fast_convolution")
@@ -73,6 +73,7 @@ def load(model_dir: Path, name: str | None = None, gain: float = 1.0) -> Predict
         If the folder holds no model, only damaged ones, or another model than `name`.
     """
     device.tune()
+    console.announce("loading the model")
     generation = checkpoint.trained_generation(model_dir, name)
     model = checkpoint.model_of(generation)
     title = f"{type(model).__name__} at iteration {generation.iteration}"

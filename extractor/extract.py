@@ -12,7 +12,7 @@ from extractor.face_finder import FaceFinder, FaceSearch, choose_devices, make_f
 from extractor.frames import SampledSource
 from extractor.in_flight import InFlight
 from extractor.manual import WINDOW, app
-from extractor.options import ExtractOptions, ManualMode
+from extractor.options import ExtractOptions, ManualMode, debug_dir
 from extractor.review import frames_to_review
 from extractor.writer import FaceWriter
 from facelib.detectors import DETECTORS
@@ -47,7 +47,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     noise = LANDMARKERS.load(options.landmarker).noise if options.smooth and finders else None
     writer = _writer(options, footage.path.name)
     header = journal.header(options, footage.source)
-    report = Report()
+    report = Report(made=[writer.folder, *([debug_dir(writer.folder)] if options.debug else [])])
     with journal.opened(
         writer.folder, header, footage.path, overwrite=options.overwrite
     ) as manifest:
@@ -84,6 +84,7 @@ def _finders(options: ExtractOptions) -> list[FaceFinder]:
     devices = choose_devices(
         multi_gpu=options.multi_gpu, cpu_only=options.cpu_only, gpu_index=options.force_gpu_idx
     )
+    console.announce("loading the detector")
     finders = make_finders(face_search(options), devices)
     if options.cpu_only:
         console.say(f"Detector: {options.detector} ({DETECTORS[options.detector].help})")

@@ -90,7 +90,7 @@ def run(options: ExtractOptions) -> Report:
     """
     losses = Losses()
     while True:
-        with _Worker(options, losses) as worker:
+        with signals.finishing(signals.finishing_frames), _Worker(options, losses) as worker:
             report = worker.wait(options.patience)
         if report is not None:
             report.notes["workers that died and were replaced"] = losses.deaths

@@ -25,7 +25,7 @@ from facelib.png import (
     unreadable,
 )
 from facelib.types import FaceType
-from utils import processes
+from utils import console, processes
 from utils.errors import InputError
 from utils.files import list_images, write_bytes
 from utils.images import decode_image, encode_image
@@ -210,6 +210,8 @@ class Faceset(Sequence[tuple[Path, FaceInfo]]):
         faces: list[tuple[Path, FaceInfo]] = []
         skipped = []
         paths = list_images(folder)
+        if processes.worth_it(len(paths)):
+            console.announce(f'reading {len(paths):,} faces of "{folder}"')
         # not in threads: this is pure Python, which they would only slow down
         records = processes.in_chunks(partial(try_each, read_info), paths)
         for path, record in zip(paths, records, strict=True):

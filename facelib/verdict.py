@@ -10,6 +10,7 @@ from statistics import median
 from typing import NamedTuple
 
 from facelib.quality import EXPRESSION, following_score
+from utils.wording import duration
 
 Metrics = Mapping[str, float]
 """Those of `evaluate` or of a row of progress.csv; NaN or absent: not measured."""
@@ -277,11 +278,11 @@ def outlook(log: Sequence[Metrics]) -> tuple[bool, str]:
     if change < MARGIN:
         return False, (
             f"The swap quality, {last.value:.2f} of 1, has not risen in the last "
-            f"{minutes(seconds)}: more time alone will hardly help."
+            f"{duration(seconds)}: more time alone will hardly help."
         )
     return True, (
         f"Train on: the swap quality, {last.value:.2f} of 1, rose by {change:.2f} in the last "
-        f"{minutes(seconds)}."
+        f"{duration(seconds)}."
     )
 
 
@@ -292,8 +293,3 @@ def qualities(log: Sequence[Metrics]) -> list[Quality]:
         for row in log
         if isfinite(row["swap_quality"])
     ]
-
-
-def minutes(seconds: float) -> str:
-    """Format a duration: "45 s", "12 min"."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,6 +1,7 @@
 """`--load-weights`: starts a model with every layer that fits of another model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +46,21 @@ def load_weights(model: ModelBase, folder: Path) -> dict[str, LoadedLayers]:
     return layers
 
 
+def without_weights(build: Callable[[], ModelBase]) -> ModelBase:
+    """Return the model that `build` makes; its weights have shapes but take no memory.
+
+    Keras keeps a list, one a thread, of weights without memory, and the end of any later
+    `StatelessScope` allocates all of them. So the model is built in a thread that ends.
+    """
+
+    def build_in_scope() -> ModelBase:
+        with keras.StatelessScope(initialize_variables=False):
+            return build()
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(build_in_scope).result()
+
+
 def describe(layers: Mapping[str, LoadedLayers]) -> str:
     """Say how many layers of each network were loaded."""
     lines = [f"  {name:16}{part.loaded} of {part.total} layers" for name, part in layers.items()]
@@ -67,8 +83,7 @@ def _saved_layers(generation: Generation) -> dict[str, dict[str, list[np.ndarray
 
     The file only names the networks; the layers come from the model, built without weights.
     """
-    with keras.StatelessScope(initialize_variables=False):
-        model = checkpoint.build_model(generation.model, generation.options)
+    model = without_weights(lambda: checkpoint.build_model(generation.model, generation.options))
     networks: dict[str, dict[str, list[np.ndarray]]] = {}
     for name, arrays in generation.weights().items():
         rest = iter(arrays)

@@ -17,6 +17,7 @@ from tools import run
 from utils.console import error, say
 from utils.errors import ExitStatus, Interrupted, UserError
 from utils.files import move_to_trash, trash_dir
+from utils.program import quoted
 from utils.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,8 +55,9 @@ def demo(folder: Path, minutes: float) -> int:
         run.execute(command, home, settings(command.stage, home))
     sheet = folder / "before_after.jpg"
     draw_sheet(home.clip("dst"), home.result, home.faces("src"), sheet)
-    say(f'\nDone. Look at "{home.result}" and "{sheet}".\n')
-    say("What the metrics mean: docs/evaluation.md. Longer training: make demo MINUTES=60")
+    say(f'\nDone. Look at "{home.result}" and "{sheet}".')
+    say("What the metrics mean: docs/evaluation.md")
+    say(f"Next: train on\n  {command(folder, 2 * minutes)}")
     return ExitStatus.DONE
 
 
@@ -65,19 +67,28 @@ def settings(stage: str, home: Workspace) -> str:
     return {"train": training, "convert": LOOK}.get(stage, "")
 
 
+def command(folder: Path, minutes: float) -> str:
+    """Return the command that goes on with a demo."""
+    if folder == WORKSPACE:
+        return f"make demo MINUTES={minutes:g}"
+    return f"python scripts/demo.py --minutes {minutes:g} --workspace {quoted(str(folder))}"
+
+
 def main() -> int:
     """Read the command line and run the demo."""
     parser = argparse.ArgumentParser(description="Two clips in, one swapped clip out")
     parser.add_argument("--minutes", type=float, default=25, help="total training time")
     parser.add_argument("--workspace", type=Path, default=WORKSPACE)
     arguments = parser.parse_args()
+    folder = arguments.workspace.absolute()
     try:
-        return demo(arguments.workspace.absolute(), arguments.minutes)
+        return demo(folder, arguments.minutes)
     except UserError as problem:
         error(str(problem))
         return problem.status
     except (Interrupted, KeyboardInterrupt):
-        say("\nStopped; run the demo again to continue.")
+        say("\nStopped; what was finished is kept.\nNext: go on")
+        say(f"  {command(folder, arguments.minutes)}")
         return ExitStatus.INTERRUPTED
 
 

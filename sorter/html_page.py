@@ -6,13 +6,17 @@ all that follow, and shows from which name on and how many: what to delete.
 
 import html
 import os
+import sys
+import webbrowser
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
 from sorter.contact_sheet import show_key
 from sorter.job import Placed
+from utils import console, device, display
 from utils.files import write_bytes
 
 SECTION = 240
@@ -91,6 +95,16 @@ def write_page(path: Path, faces: Sequence[tuple[Placed, str]], title: str) -> N
         body="\n".join(_body(path.absolute().parent, faces)),
     )
     write_bytes(path, page.encode("utf-8", "replace"))
+
+
+def show_page(path: Path) -> None:
+    """Print a link to the page, and open it in a browser where a terminal and a display are."""
+    console.say(f"Page: {path.absolute().as_uri()}")
+    if console.is_terminal(sys.stdout) and display.available():
+        with suppress(webbrowser.Error), device.no_greeting():
+            browser = webbrowser.get()
+            if type(browser) is not webbrowser.GenericBrowser:  # one that runs in the terminal
+                browser.open(path.absolute().as_uri())
 
 
 def _body(base: Path, faces: Sequence[tuple[Placed, str]]) -> Iterator[str]:

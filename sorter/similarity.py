@@ -17,7 +17,10 @@ from sorter.metrics import (
     city_block_sums,
     shape_of,
 )
+from utils import console
 
+MANY = 3_000
+"""Faces that take more than a second to order."""
 LEAP = 4.0
 """A step so many times the median step starts another group."""
 
@@ -74,6 +77,8 @@ def face_dissim(job: SortJob) -> list[Placed]:
 
 def _chain(job: SortJob, metric: Metric) -> Chain:
     """Chain the items and note in the report how good the chain is."""
+    if len(metric) > MANY:
+        console.announce(f"ordering {len(metric):,} faces")
     result = chain(metric)
     note = f"{result.mean_step:.4f}, by the exact chain from each face to the nearest one left"
     if not result.exact:

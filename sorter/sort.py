@@ -13,7 +13,7 @@ from sorter import METHODS
 from sorter.checks import check, folder_of
 from sorter.contact_sheet import write_sheet
 from sorter.exclusive import exclusive
-from sorter.html_page import write_page
+from sorter.html_page import show_page, write_page
 from sorter.job import Placed, SortJob
 from sorter.naming import new_places
 from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
@@ -29,6 +29,9 @@ from utils import console, processes
 from utils.console import Report
 from utils.errors import InputError
 from utils.files import natural_key
+
+MANY = 1_000
+"""Faces of which a page takes more than a second."""
 
 
 def run(options: SortOptions) -> Report:
@@ -67,6 +70,7 @@ def _sort(folder: Path, options: SortOptions) -> Report:
     moves = new_places(folder, order, infos, grouped=group_by is not None)
     if not options.dry_run:
         rename_all(folder, moves)
+    job.report.made = [folder]
     shown = _shown(folder, order, moves, moved=not options.dry_run)
     _write_views(options, shown, f"{folder.name} by {options.by}", job.report)
     _count(job.report, order, grouped=group_by is not None)
@@ -74,6 +78,7 @@ def _sort(folder: Path, options: SortOptions) -> Report:
     job.report.notes["left alone"] = skipped
     if options.dry_run:
         job.report.notes["nothing was renamed; it would be"] = [f"{a} -> {b}" for a, b in moves]
+        job.report.next_without = ("--dry-run",)
     return job.report
 
 
@@ -83,11 +88,18 @@ def _write_views(
     """Write contact sheet and page; a full disk is a failure of them, not of the sort."""
     done = "nothing was renamed" if options.dry_run else "the sort itself is done"
     for path, write in ((options.contact_sheet, write_sheet), (options.page, write_page)):
+        if path is None:
+            continue
         try:
-            if path:
-                write(path, shown, title)
+            if len(shown) > MANY:
+                console.announce(f'writing "{path}"')
+            write(path, shown, title)
         except OSError as problem:
             report.failures.append(f'cannot write "{path}": {problem.strerror}; {done}')
+            continue
+        report.made.append(path)
+        if path == options.page:
+            show_page(path)
 
 
 def _undo(folder: Path) -> Report:

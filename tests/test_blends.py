@@ -1,6 +1,7 @@
 """Blending: all modes, the identity, shifts, several faces, frame borders, raw output."""
 
 import dataclasses
+import itertools
 
 import cv2
 import numpy as np
@@ -14,22 +15,32 @@ from converters.blending.crop import Box, Crop
 from converters.look import RAW_MODES, SHOWN_MODES, Look
 from facelib.types import FaceType
 
+HUGE, OFTEN = "1400 px", ("overlay", "seamless-hist-match")  # it takes two seconds each time
 POSES = {
     "40 px": (0.38, 0, (0, 0)),
     "40 px rotated": (0.38, 30, (0.4, 0.7)),
     "rotated": (3, -25, (0, 0)),
     "cut off at the left": (3, 0, (-330, 40)),
     "in the corner": (3, 70, (250, 260)),
-    "1400 px": (13.4, 12, (0, 0)),
+    HUGE: (13.4, 12, (0, 0)),
 }
 """Zoom, roll and shift of the scene."""
 
 
-@pytest.mark.parametrize("mode", SHOWN_MODES)
-@pytest.mark.parametrize("face_type", [FaceType.HALF, FaceType.FULL])
-@pytest.mark.parametrize(("zoom", "roll", "shift"), POSES.values(), ids=POSES)
+def case(pose, face_type, mode):
+    often = pose != HUGE or (face_type is FaceType.FULL and mode in OFTEN)
+    name, marks = f"{pose}-{face_type.name}-{mode}", () if often else pytest.mark.slow
+    return pytest.param(*POSES[pose], face_type, mode, id=name, marks=marks)
+
+
+CASES = itertools.product(POSES, (FaceType.HALF, FaceType.FULL), SHOWN_MODES)
+
+
+@pytest.mark.parametrize(
+    ("zoom", "roll", "shift", "face_type", "mode"), list(itertools.starmap(case, CASES))
+)
 def test_the_identity_keeps_the_frame(
-    mode, face_type, zoom, roll, shift, astronaut, face_landmarks
+    zoom, roll, shift, face_type, mode, astronaut, face_landmarks
 ):
     frame, landmarks = smooth_scene(astronaut, face_landmarks, zoom, 128, roll=roll, shift=shift)
     if mode == "hist-match-bw":  # a gray face has no colors to match, so the footage is gray

@@ -3,20 +3,68 @@
 import io
 import sys
 
+import pytest
+
 from utils import console
 from utils.console import Report
 from utils.errors import ExitStatus
 
 
 def test_report_words_counts_names_and_failures():
-    names = [f"{number:04d}.png" for number in range(25)]
+    names = [f"{number:04d}.png" for number in range(0, 50, 3)]
     report = Report({"frames": 142, "faces": 139}, {"frames without a face": names, "none": []})
     text = str(report)
     assert text.startswith("142 frames, 139 faces\n")
-    assert "frames without a face (25): 0000.png" in text
+    assert "frames without a face (17): 0000, 0003, 0006" in text
     assert "and 5 more" in text
     assert "none" not in text
     assert report.status is ExitStatus.DONE
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        ([f"{n:04d}.png" for n in [*range(60, 76), 131]], "0060-0075, 0131"),
+        (["9.png", "10.png", "011.png"], "9-011"),
+        (["f1.tif", "f2.tif", "f2.tif"], "f1-2.tif, f2.tif"),
+        (["00012_0.png", "00013_0.png", "00013_1.png"], "00012-00013_0.png, 00013_1.png"),
+        (["7.png (low score)", "8.png (low score)", "9.png (blur)"], "7-8 (low score), 9 (blur)"),
+        (["a.png", "b.png"], "a.png, b.png"),
+        (["3", "2", "1"], "3, 2, 1"),
+        (["2-1", "3-2"], "2-1, 3-2"),
+        (["1", "2", "a3", ""], "1-2, a3, "),
+    ],
+)
+def test_consecutive_names_are_one_range(names, shown):
+    assert str(Report(notes={"left": names})) == f"left ({len(names)}): {shown}"
+
+
+def test_the_names_that_are_not_shown_are_counted():
+    names = [f"{n}.png" for n in range(100) if n % 3]  # 33 pairs
+    assert str(Report(notes={"left": names})).endswith("34-35 and 42 more")
+
+
+def test_the_same_failure_of_several_files_is_one_line():
+    failures = [f'"{n:02d}.png": its mask is empty' for n in (1, 2, 5)]
+    text = str(Report(failures=[*failures, '"7.png": its mask is thin', "the disk is full"]))
+    assert text.splitlines() == [
+        "failed: 01-02, 05: its mask is empty",
+        'failed: "7.png": its mask is thin',
+        "failed: the disk is full",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "took"),
+    [(0.4, ""), (5, " in 5 s"), (600, " in 10 min"), (3 * 3600 + 300, " in 3 h 05 min")],
+)
+def test_the_ending_says_how_long_it_took_and_where_the_result_is(seconds, took, tmp_path):
+    result = tmp_path / "my result.mp4"
+    report = Report(made=[result], seconds=seconds)
+    assert report.ending == f'Done{took}: "{result}"'
+    report.failures.append("a frame is damaged")
+    assert report.ending == f'Done{took}, but not everything worked: "{result}"'
+    assert Report(verdict=8).ending == "Done."
 
 
 def test_a_failure_fails_the_stage():

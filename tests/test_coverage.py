@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 from support.synthetic import make_info, make_landmarks
 
-from facelib.coverage import direction_gaps, gaps_between
+from facelib.coverage import LEAST_SHARE, direction_gaps, gaps_between
 from facelib.pose import directions, pose
+from facelib.verdict import REACH
 
 
 def faces(*turns):
@@ -62,3 +64,14 @@ def test_no_faces_and_faces_without_extent_are_no_gap():
     assert direction_gaps([], faces((0, 0)), mirrored=True) == []
     assert direction_gaps(faces((0, 0)), [], mirrored=True) == []
     assert direction_gaps(faces((0, 0)), point, mirrored=True) == []
+
+
+@pytest.mark.parametrize("count", [10, 2500])
+def test_the_nearest_of_many_is_that_of_a_search_in_a_tree(count):
+    rng = np.random.default_rng(count)
+    src, dst = rng.normal(0, 8, (count, 2)), rng.normal(0, 20, (count, 2))
+    gaps = gaps_between(src, dst, mirrored=False)
+    distances, _ = cKDTree(src).query(dst)
+    # to a degree; and directions of few faces are not said
+    low, high = ((distances > REACH + margin).mean() for margin in (0.8, -0.8))
+    assert low - 4 * LEAST_SHARE <= sum(gap.share for gap in gaps) <= high

@@ -1,6 +1,8 @@
 """`evaluate` on real detections: a clip against itself, a blurred one, one without faces."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import math
 import shutil
@@ -87,8 +89,17 @@ def measure(dst, result, src_aligned, tmp_path, **more):
     return report, json.loads(output.read_text(encoding="utf-8"), parse_constant=pytest.fail)
 
 
-def test_a_clip_against_itself_is_perfect(clip, src_aligned, tmp_path, capsys):
-    report, found = measure(clip, clip, src_aligned, tmp_path)
+@pytest.fixture(scope="module")
+def against_itself(clip, src_aligned, tmp_path_factory):
+    """The report, the figures and what was printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        report, found = measure(clip, clip, src_aligned, tmp_path_factory.mktemp("itself"))
+    return report, found, printed.getvalue()
+
+
+def test_a_clip_against_itself_is_perfect(against_itself):
+    report, found, shown = against_itself
     result = found["figures"]["result"]
     assert result == found["figures"]["dst"]
     assert report.counts["frames measured"] == found["frames"]["measured"] == FRAMES
@@ -99,7 +110,6 @@ def test_a_clip_against_itself_is_perfect(clip, src_aligned, tmp_path, capsys):
         assert result[zero] == pytest.approx(0, abs=1e-3)
     assert result["sharpness"] == pytest.approx(1)
     assert result["taken_for_src"] == 1  # src is the same person here
-    shown = capsys.readouterr().out
     assert "Identity alone proves nothing" in shown
     assert all(row.label in shown for row in ROWS)
     assert found["verdict"][0] == "The face is always taken for src."
@@ -108,9 +118,9 @@ def test_a_clip_against_itself_is_perfect(clip, src_aligned, tmp_path, capsys):
 
 
 def test_the_average_face_has_the_identity_but_neither_expression_nor_detail(
-    clip, src_aligned, tmp_path
+    against_itself, clip, src_aligned, tmp_path
 ):
-    _, found = measure(clip, clip, src_aligned, tmp_path)
+    _, found, _ = against_itself
     average = found["figures"]["average"]
     assert average["taken_for_src"] == 1
     assert average["sharpness"] < 0.8

@@ -405,8 +405,15 @@ def long_footage(frames, tmp_path_factory):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
-@pytest.mark.parametrize("kind", ["folder", "video"])
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("folder", "SIGKILL"),
+        ("video", "SIGINT"),
+        pytest.param("folder", "SIGINT", marks=pytest.mark.slow),
+        pytest.param("video", "SIGKILL", marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_run_is_continued_exactly(kind, how, long_footage, out, tmp_path):
     source = long_footage[kind]
     how = getattr(signal, how)  # Windows, where this is skipped, lacks one

@@ -82,8 +82,14 @@ def test_no_package_imports_anything_heavy():
 
 
 def test_tensorflow_is_loaded_only_where_its_greeting_is_silenced():
-    """That is in `utils.device.tune`, not while the modules of a stage are imported."""
-    stages = ("trainer.train", "converters.convert", "tools.util.export", "tools.evaluate.evaluate")
+    """That is in `utils.lazy`, not while the modules of a stage are imported."""
+    stages = (
+        "trainer.train",
+        "converters.convert",
+        "tools.util.export",
+        "tools.evaluate.evaluate",
+        "facelib.detectors.mtcnn",
+    )
     found = heavy_after(*stages)
     assert not {"tensorflow", "keras"} & {name for heavy in found.values() for name in heavy}
 

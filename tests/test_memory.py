@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import pytest
 from support.toy_model import Toy, ToyOptions
 
 from models import MODELS
+from models.weight_transfer import without_weights
 from trainer import memory
 
 GB = 1 << 30
@@ -18,8 +18,7 @@ SMALL_SAE = {"resolution": 64, "archi": "liae", "ae_dims": 128, "ed_ch_dims": 21
 
 def unallocated(name, chosen):
     cls = MODELS.load(name)
-    with keras.StatelessScope(initialize_variables=False):
-        return cls(cls.Options(**chosen))
+    return without_weights(lambda: cls(cls.Options(**chosen)))
 
 
 def test_what_is_counted():

@@ -21,6 +21,7 @@ from converters import predictor
 from models import MODELS, blocks, checkpoint, fast_convolution, initializers, losses
 from models.base import Batch
 from models.classic import Sizes
+from models.weight_transfer import without_weights
 from tools.util import dfm, export
 from trainer.optimizer import Adam
 from utils import options
@@ -159,10 +160,16 @@ def test_full_size_parameter_count_is_exact(name, chosen, count):
 
 
 def unallocated(name, chosen):
-    """Build a model whose weights have shapes but take no memory."""
     cls = MODELS.load(name)
-    with keras.StatelessScope(initialize_variables=False):
-        return cls(cls.Options(**chosen))
+    return without_weights(lambda: cls(cls.Options(**chosen)))
+
+
+def test_what_was_built_without_weights_never_takes_memory():
+    """Keras allocates what it knows of at the end of any scope without state."""
+    model = unallocated("H64", {})
+    with keras.StatelessScope():
+        pass
+    assert {weight._value for net in model.networks.values() for weight in net.weights} == {None}
 
 
 def counted(network):
@@ -258,8 +265,8 @@ def test_learns(model):
     src, dst = batch(model), batch(model)
     optimizer = Adam(model.variables, 5e-3)
     values = []
-    # five steps do mostly; the weights, and so the start, are different ones each time
-    while len(values) < 5 or (values[-1] >= 0.9 * values[0] and len(values) < 30):
+    # a few steps do mostly; the weights, and so the start, are different ones each time
+    while len(values) < 3 or (values[-1] >= 0.9 * values[0] and len(values) < 30):
         with tf.GradientTape() as tape:
             total = tf.add_n(list(model.losses(src, dst).values()))
         gradients = tape.gradient(total, optimizer.variables)

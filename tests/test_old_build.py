@@ -7,8 +7,6 @@ the command line and files are used here, so that the test outlives every move o
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from support import program
 
 ROOT = Path(__file__).parent.parent
 FIXTURE = ROOT / "tests" / "fixtures" / "old_build"
@@ -38,12 +37,7 @@ def workspace(tmp_path):
 
 def run(workspace, *words, status=0):
     """Run a command line in the workspace; what it printed."""
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "main.py"), *words], cwd=workspace, capture_output=True,
-        text=True, timeout=300, env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
-    )  # fmt: skip
-    assert result.returncode == status, result.stdout + result.stderr
-    return result.stdout
+    return program.run(words, folder=workspace, status=status)
 
 
 def records(path):

@@ -9,8 +9,10 @@ from pathlib import Path
 import cv2
 import pytest
 import skimage.data
-from support import clips
+from support import clips, program
+from support.toy_model import ENTRY
 
+from models import MODELS
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark
 
 ROOT = Path(__file__).parent.parent
@@ -34,12 +36,25 @@ def astronaut_on_her_side(index, width, height):
 
 
 def run(*words):
-    """Run main.py with the toy model registered; the last lines of a failure are shown."""
-    command = [sys.executable, "tests/support/toy_model.py", *map(str, words), "--no-ask"]
+    """Run a command line in this process; what it printed."""
+    return program.run([*words, "--no-ask"], folder=ROOT)
+
+
+def train(*words):
+    """Train in a process of its own: in this one the options may be without the toy model."""
+    command = [sys.executable, "tests/support/toy_model.py", "train", *map(str, words), "--no-ask"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env.pop("DISPLAY", None)
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     return result.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def toy():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS._entries, "TOY", ENTRY)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +67,11 @@ def workspace(tmp_path_factory):
         clips.make_clip(folder / f"{name}.mp4", **how, draw=draw, size=size)
     run("extract", "--input-dir", folder / "29.97.mp4", "--output-dir", folder / "src")
     run("sort", "--input-dir", folder / "src", "--by", "hist")
-    run(
-        "train", "--training-data-src-dir", folder / "src", "--training-data-dst-dir",
+    printed = train(
+        "--training-data-src-dir", folder / "src", "--training-data-dst-dir",
         folder / "src", "--model-dir", folder / "model", "--model", "TOY", "--target-iter", "30",
     )  # fmt: skip
+    assert f'preview "{folder / "model" / "preview.png"}"' in printed  # there is no display
     return folder
 
 

@@ -177,12 +177,28 @@ def greedy(monkeypatch):
     monkeypatch.setattr(MODELS, "load", lambda name: Greedy if name == "TOY" else load(name))
 
 
+@pytest.mark.slow  # TensorFlow waits ten seconds whether memory becomes free
 def test_too_little_memory_halves_the_batch_and_training_goes_on(greedy, settings, capsys):
     report = train.run(settings(batch_size=48, target_iter=3))
     assert report.counts == {"iterations": 3}
     assert "batch size of 48; continuing with 24" in capsys.readouterr().err
     saved = checkpoint.load_newest(settings().model_dir)
     assert saved.options["batch_size"] == 24  # the next run begins with what fits
+
+
+def test_a_batch_that_was_halved_is_what_the_next_run_begins_with(settings, monkeypatch, capsys):
+    step = TrainingSession.train
+
+    def train_few(session, src, dst):
+        if len(src.warped) > 24:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return step(session, src, dst)
+
+    monkeypatch.setattr(TrainingSession, "train", train_few)
+    report = train.run(settings(batch_size=48, target_iter=3))
+    assert report.counts == {"iterations": 3}
+    assert "batch size of 48; continuing with 24" in capsys.readouterr().err
+    assert checkpoint.load_newest(settings().model_dir).options["batch_size"] == 24
 
 
 def test_several_devices_halve_to_a_batch_they_can_share(at_work, monkeypatch):

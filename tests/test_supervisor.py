@@ -142,10 +142,10 @@ def faces(folder):
 
 def test_a_worker_that_hangs_is_replaced(frames, tmp_path):
     name = put(frames, 0, WHITE)
-    status, printed = finish(start(frames, tmp_path / "out", "--patience", "8"))
+    status, printed = finish(start(frames, tmp_path / "out", "--patience", "4"))
     assert status == 1
     assert (
-        f'"{name}": two workers died processing it; the second one made no progress for 8 sec'
+        f'"{name}": two workers died processing it; the second one made no progress for 4 sec'
         in printed
     )
     assert sorted(recorded(tmp_path / "out")) == names(frames, but=name)
@@ -163,7 +163,10 @@ def test_a_worker_that_is_killed_once_costs_nothing(frames, astronaut, tmp_path)
     assert sorted(recorded(out)) == names(frames)
 
 
-@pytest.mark.parametrize("how", ["Ctrl-C", "SIGHUP", "SIGTERM", "SIGKILL"])
+# SIGHUP and SIGTERM take the same way
+@pytest.mark.parametrize(
+    "how", ["Ctrl-C", pytest.param("SIGHUP", marks=pytest.mark.slow), "SIGTERM", "SIGKILL"]
+)
 def test_the_worker_ends_with_the_program(how, frames, tmp_path):
     put(frames, 8, WHITE)  # at the latest there it waits for the signal
     out = tmp_path / "out"

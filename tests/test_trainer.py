@@ -29,7 +29,7 @@ from trainer.monitoring import plots, preview
 from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
 from trainer.options import PRESETS, for_arguments, options_class, saved_options
-from trainer.progress import Every, ProgressLine, duration
+from trainer.progress import Every, ProgressLine
 from trainer.recovery import StepRunner
 from trainer.save import Saver
 from trainer.schedule import Schedule
@@ -39,6 +39,7 @@ from trainer.step import TrainStep
 from utils import options
 from utils.command_line import add_options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
+from utils.wording import duration
 
 if sys.platform != "win32":
     import resource
@@ -277,7 +278,7 @@ def test_training_time_counts_all_runs(settings):
 
 
 def test_only_the_newest_generations_are_kept(settings):
-    train.run(settings(target_iter=200, save_minutes=0.001, keep=2))
+    train.run(settings(target_iter=9, save_minutes=1e-6, keep=2))
     assert len(checkpoint.generations(settings().model_dir)) == 2
 
 

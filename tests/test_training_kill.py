@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.synthetic import make_faceset
+from support.training import quick_settings
 
 from models import checkpoint
+from trainer import train
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / "tests" / "support" / "toy_model.py"
@@ -32,9 +34,9 @@ class Trainee:
             "--no-preview", "--measure-minutes", "0.01",
         ]  # fmt: skip
 
-    def start(self, target=TARGET):
+    def start(self):
         return subprocess.Popen(
-            [*self.command, "--target-iter", str(target)],
+            [*self.command, "--target-iter", str(TARGET)],
             env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -55,16 +57,6 @@ class Trainee:
         assert process.returncode == -signal.SIGKILL, "".join(lines) + rest
         return "".join(lines) + rest
 
-    def finish(self, more):
-        """Train `more` iterations beyond the newest save and return the generation."""
-        target = checkpoint.load_newest(self.model_dir).iteration + more
-        process = self.start(target)
-        printed = process.communicate()[0]
-        assert process.returncode == 0, printed
-        generation = checkpoint.load_newest(self.model_dir)
-        assert generation.iteration == target
-        return generation
-
 
 @pytest.fixture
 def people(tmp_path):
@@ -73,8 +65,8 @@ def people(tmp_path):
     return tmp_path
 
 
-def kill_and_continue(people, kills):
-    """Kill a training again and again, checking what is on the disk each time, and finish it."""
+def kill_again_and_again(people, kills):
+    """Kill a training, checking what is on the disk each time; the last iteration saved."""
     rng = np.random.default_rng(11)
     trainee = Trainee(people, people / "model")
     reached = 0
@@ -88,33 +80,34 @@ def kill_and_continue(people, kills):
         assert history.shape == (reached, 4)
         assert generation.optimizer()["steps"] == reached
         assert all(np.isfinite(a).all() for arrays in generation.weights().values() for a in arrays)
-    return trainee.finish(50).history()
+    return reached
 
 
-def assert_goes_on_as_if_never_killed(people, history):
+def assert_goes_on_as_if_never_killed(people, monkeypatch, target):
     """Compare with an undisturbed training: the samples depend on the iteration only."""
-    calm = Trainee(people, people / "calm")
-    process = calm.start(len(history))
-    printed = process.communicate()[0]
-    assert process.returncode == 0, printed
-    expected = checkpoint.load_newest(people / "calm").history()
-    assert expected.shape == history.shape
+    histories = []
+    for name in ("model", "calm"):
+        settings = quick_settings(people, people / name, monkeypatch, learning_rate=1e-3)
+        train.run(settings(target_iter=target))
+        histories.append(checkpoint.load_newest(people / name).history())
+    history, expected = histories
+    assert expected.shape == history.shape == (target, 4)
     # Sums are made in another order from run to run, nothing more; that grows to 2 % in 80
     # iterations, while another batch at any of them would differ by 10 % and more.
     np.testing.assert_allclose(history, expected, rtol=0.05, atol=1e-4)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_killed_training_goes_on(people):
-    history = kill_and_continue(people, kills=3)
-    assert_goes_on_as_if_never_killed(people, history)
+def test_a_killed_training_goes_on(people, monkeypatch):
+    reached = kill_again_and_again(people, kills=2)
+    assert_goes_on_as_if_never_killed(people, monkeypatch, reached + 50)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_training_killed_fifty_times_goes_on(people):
-    history = kill_and_continue(people, kills=50)
-    assert_goes_on_as_if_never_killed(people, history)
+def test_a_training_killed_fifty_times_goes_on(people, monkeypatch):
+    reached = kill_again_and_again(people, kills=50)
+    assert_goes_on_as_if_never_killed(people, monkeypatch, reached + 50)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
@@ -127,5 +120,6 @@ def test_sigterm_saves_and_leaves_with_130(people):
     process.terminate()
     printed = process.communicate()[0]
     assert process.returncode == 130, printed
+    assert "stopping: finishing this step, then saving" in printed
     iteration = checkpoint.load_newest(people / "model").iteration
-    assert f"Stopped; the model is saved at iteration {iteration}." in printed
+    assert f"; the model is saved at iteration {iteration}: " in printed

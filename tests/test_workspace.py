@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from support.wrong_uses import HEAVY, everything_in, make_model
+from support.synthetic import make_info, make_landmarks
+from support.wrong_uses import everything_in, make_model
 
 import main
+from facelib.faceset import write_face
 from tools import run, status
 from tools.options import RunOptions, StatusOptions
 from utils import command_line, options, program, workspace
@@ -197,11 +200,11 @@ def test_commands_name_a_workspace_that_would_not_be_found(home, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/usr/bin/faceswap-toolkit"])
     assert home.typed("train") == "faceswap-toolkit train"
     monkeypatch.chdir(home.folder.parent)
-    assert home.typed("train") == f'faceswap-toolkit train --workspace "{home.folder}"'
+    assert home.typed("train") == f"faceswap-toolkit train --workspace '{home.folder}'"
 
 
 def test_a_path_leads_back_to_its_workspace(home):
-    for path in (home.clip("src"), home.faces("dst"), home.model, home.result):
+    for path in (home.clip("src"), home.faces("dst"), home.model, home.result, home.evaluation):
         assert workspace.holding(path) == home
     assert workspace.holding(Path("data_src/aligned")) == home
     for path in (home.folder, home.folder / "other.mp4", home.folder.parent / "model", Path("/")):
@@ -294,8 +297,39 @@ def test_status_loads_nothing_heavy_and_changes_nothing(home):
     )
     said, _, modules = done.stdout.partition("MODULES")
     assert "Quick96" in said
-    assert not {*HEAVY, "numpy"} & set(modules.split())
+    # NumPy and OpenCV: for the directions of the faces
+    loaded = {"tensorflow.python", "keras.src", "scipy", "skimage", "av.container"}
+    assert not loaded & set(modules.split())
     assert everything_in(home.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "flip", "said"),
+    [
+        (0, 0, True, "src's faces look everywhere that dst's do"),
+        (0, 40, True, "100 % of dst's faces look more than 10 degrees farther to the left"),
+        (-40, 40, True, "src's faces look everywhere that dst's do"),
+        (-40, 40, False, "100 % of dst's faces look more than 10 degrees farther to the left"),
+    ],
+)
+def test_status_says_which_directions_src_lacks(src, dst, flip, said, home, capsys):
+    for side, yaw in (("src", src), ("dst", dst)):
+        for number in range(3):
+            info = make_info(make_landmarks(yaw))
+            image = np.zeros((info.size, info.size, 3), np.uint8)
+            write_face(home.faces(side) / f"{number}.png", image, info)
+    (home.faces("dst") / "9.png").write_bytes(PNG)  # a damaged one is passed over
+    make_model(home.model, 10, 60)
+    [generation] = (home.model / "generations").iterdir()
+    (generation / "options.json").write_text(json.dumps({"random_flip": flip}))
+    assert lines_of_status(home, capsys)[0]["src for dst"].startswith(said)
+
+
+def test_status_of_faces_that_cannot_be_read_says_nothing_of_their_directions(home, capsys):
+    make_faces(home, "src")
+    assert "src for dst" not in lines_of_status(home, capsys)[0]
+    make_faces(home, "dst")
+    assert "src for dst" not in lines_of_status(home, capsys)[0]
 
 
 # ------------------------------------------------------------------------------ run

@@ -4,6 +4,7 @@ Each command is a process of its own. What is there already is continued or left
 second run goes on where the first one was stopped.
 """
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from models import model_folder
 from tools.options import RunOptions
-from utils import console, program, signals, workspace
+from utils import console, ending, program, signals, workspace
 from utils.console import Report
 from utils.errors import ExitStatus, InputError, Interrupted, UserError
 from utils.workspace import Workspace
@@ -53,7 +54,7 @@ def run(options: RunOptions) -> Report:
     )
     for command in commands(home, options.minutes, options.model):
         execute(command, home)
-    return Report()
+    return Report(made=[home.result])
 
 
 def commands(home: Workspace, minutes: float, model: str | None = None) -> Iterator[Command]:
@@ -97,21 +98,24 @@ def execute(command: Command, home: Workspace, extra: str = "") -> None:
     console.say(f"   {home.typed(words)}\n")
     status = _call([*words.split(), "--workspace", str(home.folder), "--no-ask"])
     if status == ExitStatus.INTERRUPTED:
-        raise Interrupted("Stopped; run this again to continue.")
+        raise Interrupted("run this again to continue")
     if status:
         raise UserError(f'"{command.stage}" failed, see above; run this again to continue')
 
 
 def _call(words: list[str]) -> int:
     """Run the program and return its exit status; requests to stop are for it, not for us."""
-    process = subprocess.Popen([*program.start(), *words])
+    process = subprocess.Popen(
+        [*program.start(), *words], env=os.environ | {ending.WITHIN_RUN: "1"}
+    )
     before = {number: signal.getsignal(number) for number in signals.requests()}
     for number in before:
         # a console sends Ctrl-C and Ctrl-Break to both of us
         mine = number in (signal.SIGINT, getattr(signal, "SIGBREAK", None))
         signal.signal(number, (lambda *_: None) if mine else (lambda n, _: process.send_signal(n)))
     try:
-        return process.wait()
+        with signals.finishing(None):
+            return process.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,15 +1,18 @@
 """`status`: says what is there in the workspace, how good it is, and what to do next.
 
-It only lists folders and reads small files, so that it answers at once.
+It lists folders and reads small files and a sample of the faces, so that it answers at once.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
+from importlib import import_module
 
 from models import model_folder
 from tools.options import StatusOptions
 from utils import console, workspace
 from utils.console import Report
+from utils.ending import next_in
 from utils.errors import InputError
 from utils.files import is_image
 from utils.records import read_record, reading
@@ -33,14 +36,13 @@ def run(options: StatusOptions) -> Report:
     console.say(f'Workspace: "{home.folder}"\n')
     rows = [row for side in workspace.SIDES for row in _side(home, side)]
     first, *more = _quality(home)
+    if gaps := _gaps(home):
+        rows.append(("src for dst", gaps))
     rows += [("model", _model(home)), ("result", _result(home)), ("how good it is", first)]
     rows += [("", line) for line in more]
     width = max(len(title) for title, _ in rows) + 2
     console.say("\n".join(f"  {title:{width}}{text}" for title, text in rows))
-    step = home.next_step()
-    console.say(f"\nNext: {step.purpose}")
-    if step.words:
-        console.say(f"  {home.typed(step.words)}")
+    console.say(f"\n{next_in(home)}")
     return StatusReport()
 
 
@@ -57,6 +59,27 @@ def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
         *(["sorted"] if count and (faces / workspace.SORTED).is_dir() else []),
     ]
     yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else NOTHING
+
+
+def _gaps(home: Workspace) -> str:
+    """Return which head directions of dst src lacks most, if both have faces."""
+    src, dst = home.faces("src"), home.faces("dst")
+    if not (workspace.has_images(src) and workspace.has_images(dst)):
+        return ""
+    coverage = import_module("facelib.coverage")  # not at the top: loads NumPy
+    gaps = coverage.sampled_gaps(src, dst, mirrored=_mirrors(home))
+    if gaps is None:
+        return ""
+    return str(gaps[0]) if gaps else "src's faces look everywhere that dst's do"
+
+
+def _mirrors(home: Workspace) -> bool:
+    """Whether training shows src's faces mirrored, too."""
+    for generation in model_folder.generations(home.model)[:1]:
+        with suppress(InputError):
+            options = read_record(generation / "options.json", "training options", None)
+            return options.get("random_flip") is not False
+    return True
 
 
 def _model(home: Workspace) -> str:

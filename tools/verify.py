@@ -23,6 +23,11 @@ MEANINGS = {
     "digitalCapture": "captured with a camera",
 }
 """What the IPTC terms mean."""
+HEADINGS = {
+    Verdict.NOT_MARKED: "not marked as synthetic",
+    Verdict.CHANGED: "changed",
+    Verdict.SIGNER_UNKNOWN: "signer unknown",
+}
 SYNTHETIC = frozenset(MEANINGS) - {"digitalCapture"}
 
 
@@ -59,12 +64,12 @@ def run(options: VerifyOptions) -> Report:
             unread = True
             report.failures.append(str(problem))
             continue
-        console.say("\n  ".join([f"{quoted(path)}:", *map(one_line, found.lines)]))
+        problems = [f"{HEADINGS[part]}: {what}" for part, what in found.problems.items()]
+        console.say("\n  ".join([f"{quoted(path)}:", *map(one_line, found.lines + problems)]))
         report.verdict |= found.verdict
-        if found.problems:
-            report.failures.append(f"{quoted(path)}: {'; '.join(found.problems.values())}")
-        else:
-            report.counts["marked, unchanged and signed here"] += 1
+        for part in found.problems:
+            report.notes.setdefault(HEADINGS[part], []).append(str(path))
+        report.counts["marked, unchanged and signed here"] += not found.problems
     if unread:
         report.verdict = ExitStatus.FAILED
     return report

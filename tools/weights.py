@@ -35,8 +35,8 @@ def run(options: WeightsOptions) -> Report:
     folder = weights_folder()
     wanted = {name: weight for name, weight in WEIGHTS.items() if not _is_right(name)}
     if not wanted:
-        console.say(f'all {len(WEIGHTS)} weight files are in "{folder}" already')
-        return Report()
+        console.say("all weight files are there already")
+        return Report(made=[folder])
     if options.from_dir is not None:
         _unpack(wanted, options.from_dir, folder)
     else:
@@ -44,9 +44,8 @@ def run(options: WeightsOptions) -> Report:
         with TemporaryDirectory(prefix="weights-") as downloads:
             _download(Path(downloads))
             _unpack(wanted, Path(downloads), folder)
-    console.say(f'all {len(WEIGHTS)} weight files are in "{folder}"')
     console.say(f'their licenses: "{program.ROOT / "docs" / "weights.md"}"')
-    return Report()
+    return Report({"weight files": len(wanted)}, made=[folder])
 
 
 def _is_right(name: str) -> bool:

@@ -20,6 +20,9 @@ from trainer.step import TrainStep, UpdateSettings
 from utils import console
 from utils.options import to_json
 
+MANY = 1_000
+"""Faces whose expressions take more than a second to measure."""
+
 
 def open_session(options: TrainOptions) -> TrainingSession:
     """Build the model and continue it from its newest generation, if there is one.
@@ -44,6 +47,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
     )
     if strategy is not None:
         devices.check_batch(options.grow_batch, strategy.num_replicas_in_sync, "--grow-batch")
+    console.announce("building the network")
     with devices.scope(strategy):
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
@@ -92,6 +96,8 @@ def open_samplers(
 ) -> Samplers:
     """Make the samplers of both sides as the model and the options want them."""
     settings = sampler_settings(options, session.model)
+    if len(src) + len(dst) > MANY:
+        console.announce(f"measuring {len(src) + len(dst):,} faces")
     rules = held_out.of_training(options.model_dir, src, dst, new=session.iteration == 0)
     return make_samplers(
         src,

@@ -37,7 +37,8 @@ def check(options: TrainOptions) -> None:
         raise NothingToDo(
             "the target is already reached: the model is at iteration "
             f"{state['iteration']:,} after {state['seconds'] / 60:.0f} minutes; "
-            "set a higher one to train further"
+            "set a higher one to train further",
+            folder,
         )
 
 

@@ -41,6 +41,8 @@ def check_people(model_dir: Path, src: Faceset, dst: Faceset, *, new_faces: bool
     """
     shared = _warn_of_same_faces(src, dst)
     known = read_people(model_dir) if _is_trained(model_dir) else None
+    if known is None:
+        console.announce("recognizing src and dst")
     try:
         found = People(*(recognize(faces, known or ()) for faces in (src, dst)))
     except (WeightsError, InputError) as reason:

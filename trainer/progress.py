@@ -6,6 +6,7 @@ from collections import deque
 
 from trainer.session import TrainingSession
 from utils import console
+from utils.wording import duration
 
 TERMINAL_SECONDS, LOG_SECONDS = 0.2, 60.0  # between two lines
 WINDOW = 20  # iterations over which the speed is averaged
@@ -37,20 +38,30 @@ class Every:
 
 
 class ProgressLine:
-    """Overwritten on a terminal; elsewhere a new line about once a minute."""
+    """Overwritten on a terminal; elsewhere a new line about once a minute.
+
+    Attributes
+    ----------
+    step_seconds : float
+        How long an iteration takes, 0 until that is known.
+    """
 
     def __init__(self, session: TrainingSession) -> None:
         self.session = session
         self._terminal = console.is_terminal(sys.stdout)
         self._times: deque[tuple[float, float]] = deque(maxlen=WINDOW + 1)
         self._shown = 0.0
+        self.step_seconds = 0.0
 
     def show(self, waited: float) -> None:
         """Update after an iteration; `waited` is the total time spent waiting for samples."""
         now = time.perf_counter()
         self._times.append((now, waited))
         pause = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
-        if len(self._times) > 2 and (not self._shown or now - self._shown >= pause):
+        if len(self._times) < 2:
+            return
+        self.step_seconds = (now - self._times[0][0]) / (len(self._times) - 1)
+        if not self._shown or now - self._shown >= pause:
             self._shown = now
             console.status(self.line())
 
@@ -62,7 +73,7 @@ class ProgressLine:
         """Return iteration, ms, mean losses since the newest save, samples/s, waiting, and rest."""
         session = self.session
         (start, waited_before), (end, waited) = self._times[0], self._times[-1]
-        seconds = max((end - start) / (len(self._times) - 1), 1e-9)
+        seconds = max(self.step_seconds, 1e-9)
         parts = [f"[#{session.iteration:06d}] {seconds * 1000:.0f} ms"]
         parts += [f"{name} {mean:.4f}" for name, mean in session.mean_losses().items()]
         parts.append(f"{2 * session.samples / seconds:.1f} samples/s")
@@ -72,6 +83,14 @@ class ProgressLine:
         if left is not None:
             parts.append(f"{duration(left)} to target")
         return "  ".join(parts)
+
+    def rest(self) -> str:
+        """Return what is still done when the training is stopped now."""
+        what = "finishing this step, then saving"
+        if not (self.step_seconds and self.session.save_seconds):
+            return what
+        seconds = self.step_seconds + self.session.save_seconds
+        return f"{what} (about {duration(max(1, seconds))})"
 
     def say(self, text: str) -> None:
         """Print a message on a line of its own."""
@@ -83,11 +102,3 @@ class ProgressLine:
             console.status(self.line())
         if self._terminal and self._shown:
             console.say()
-
-
-def duration(seconds: float) -> str:
-    """Format a duration: "45 s", "12 min", "3 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

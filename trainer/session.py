@@ -61,6 +61,8 @@ class TrainingSession:
         Iteration of the newest generation on disk, -1 before the first.
     healthy : int
         What was saved up to this iteration has proved to be healthy.
+    save_seconds : float
+        How long the last save of this run took, 0 before the first.
     swapped_until : int
         Up to this iteration src samples are trained as dst and dst samples as src.
     """
@@ -81,6 +83,7 @@ class TrainingSession:
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
         self.loss_names: list[str] = []
         self.healthy = self.swapped_until = 0
+        self.save_seconds = 0.0
         self._losses = array("f")
         self._saved_schedule: Mapping[str, Any] = {}
         self._earlier, self._started = 0.0, math.inf
@@ -193,7 +196,7 @@ class TrainingSession:
         """
         if self.iteration == self.saved_iteration:
             return
-        settings = self.save_settings
+        settings, started = self.save_settings, time.perf_counter()
         checkpoint.save_generation(
             settings.model_dir,
             state=self._state(),
@@ -205,6 +208,7 @@ class TrainingSession:
         )
         self.saved_iteration = self.iteration
         self._remove_old(ended=False)
+        self.save_seconds = time.perf_counter() - started
 
     def bytes_to_save(self) -> int:
         """Return about how many bytes a generation takes."""

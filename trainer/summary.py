@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from trainer import memory
 from trainer.data.sampler import Sampler
 from trainer.options import options_class
-from trainer.progress import duration
 from trainer.session import TrainingSession
 from utils import lazy
 from utils.options import options_of, to_text
 from utils.parallel import cores
+from utils.wording import duration
 
 
 def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool = False) -> str:

@@ -24,11 +24,14 @@ from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
 from trainer.signals import stop_requests
 from trainer.summary import describe
-from utils import console, device, lazy
+from utils import console, device, lazy, signals
 from utils.console import Report
 from utils.errors import InputError, Interrupted
 from utils.files import remove_leftovers
 from utils.lock import locked
+
+ONCE = ("--load-weights", "--swap-sides")
+"""Flags that have had their effect when a training begins."""
 
 
 def run(options: TrainOptions) -> Report:
@@ -100,6 +103,8 @@ def _train(
     gaps: Sequence[DirectionGap],
 ) -> None:
     """Train until a target is reached or the user asks to stop, and save."""
+    if session.saved_iteration < 0:
+        console.announce("saving the new model")
     save.save(session)  # if this fails, better now than after hours
     line = ProgressLine(session)
     loader = BatchLoader(samplers.src, samplers.dst, session.samples, first=session.iteration)
@@ -108,7 +113,8 @@ def _train(
     runner = StepRunner(session, loader, line)
     requests: set[str] = set()
     session.start_clock()
-    with stop_requests() as stop, monitor:
+    with stop_requests() as stop, signals.finishing(line.rest), monitor:
+        console.announce("compiling: the first step takes longer")
         saver = save.Saver(session, line, runner, stop, save_minutes)
         with loader, saver.on_error():
             while not (stop.received or QUIT in requests):
@@ -122,12 +128,14 @@ def _train(
                     saver.after_step(requests)
             runner.settle()
         line.end()
+        if not stop.received:
+            console.announce("saving the model")
         saver.last()
         monitor.finish()
     if summary := monitor.summary(gaps):
         console.say(summary)
     if stop.received:
-        raise Interrupted(f"Stopped; the model is saved at iteration {session.iteration}.")
+        raise Interrupted(f"the model is saved at iteration {session.iteration}", ONCE)
 
 
 def _validation(samplers: Samplers, settings: MonitorSettings) -> Validation | None:

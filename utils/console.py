@@ -14,18 +14,21 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TextIO, TypeVar
 
 from utils.errors import ExitStatus, Interrupted, UsageError
+from utils.wording import joined, listed, took
 
 T = TypeVar("T")
-NAMES_SHOWN = 20
 NOT_BEGUN = "Stopped before it began; nothing was changed."
 LONGEST_QUOTE = 200
 """Characters of a text out of a file that are shown."""
 
 ACTIVE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that move the cursor, command a terminal or reorder a line."""
+
+_errors: TextIO | None = None  # instead of stderr
 
 
 def say(text: str = "") -> None:
@@ -35,12 +38,24 @@ def say(text: str = "") -> None:
 
 def warn(text: str) -> None:
     """Print a warning to stderr."""
-    _print(_harmless(f"warning: {text}"), sys.stderr)
+    _print(_harmless(f"warning: {text}"), _stderr())
 
 
 def error(text: str) -> None:
     """Print an error to stderr."""
-    _print(_harmless(f"error: {text}"), sys.stderr)
+    _print(_harmless(f"error: {text}"), _stderr())
+
+
+def announce(text: str, *, interjected: bool = False) -> None:
+    """Say what is about to take a while, as a whole line on stderr.
+
+    Parameters
+    ----------
+    interjected : bool
+        Whether the line of a terminal may not be empty: it has echoed ^C.
+    """
+    start = "\n" if interjected and is_terminal(_stderr()) else ""
+    _print(f"{start}{_harmless(text)} ...", _stderr())
 
 
 def quoted(text: object) -> str:
@@ -66,7 +81,7 @@ def _harmless(text: str) -> str:
 
 def print_traceback() -> None:
     """Print the traceback of the exception being handled to stderr."""
-    _print(traceback.format_exc(), sys.stderr, end="")
+    _print(traceback.format_exc(), _stderr(), end="")
 
 
 def status(text: str) -> None:
@@ -81,6 +96,16 @@ def _print(text: str, stream: TextIO | None, end: str = "\n") -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with suppress(OSError, ValueError):  # the latter when it is closed
         print(text.encode(encoding, "replace").decode(encoding), file=stream, end=end, flush=True)
+
+
+def keep_errors_on(stream: TextIO | None) -> None:
+    """Write what belongs on stderr to another stream from now on; None: to stderr again."""
+    global _errors  # noqa: PLW0603 - as sys.stderr is
+    _errors = stream
+
+
+def _stderr() -> TextIO | None:
+    return sys.stderr if _errors is None else _errors
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -208,15 +233,25 @@ class Report:
     notes : dict of str to list of str
         Headings and the names they apply to, such as {"frames without a face": ["0007.png"]}.
     failures : list of str
-        One sentence per failed item.
+        One sentence per failed item; those that differ only in a name in quotes at their beginning
+        are shown as one.
     verdict : int
         Exit status of a stage that tells more by it than that something failed; 0 for others.
+    made : list of Path
+        What was made or changed; empty: what the options say, see `utils.stages`.
+    next_without : tuple of str
+        The next command is the same without these flags; empty: what the workspace says.
+    seconds : float
+        How long it took.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     verdict: int = 0
+    made: list[Path] = field(default_factory=list)
+    next_without: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @property
     def status(self) -> int:
@@ -227,15 +262,18 @@ class Report:
 
     @property
     def ending(self) -> str:
-        """The last line that is printed, if any."""
-        return "Done." if self.status is ExitStatus.DONE else "Done, but not everything worked."
+        """Whether it went well, how long it took, and what was made."""
+        where = ", ".join(f'"{path.absolute()}"' for path in self.made)
+        how = f"Done{took('in', self.seconds)}{', but not everything worked' * bool(self.failures)}"
+        return one_line(f"{how}: {where}" if self.made else f"{how}.")
 
     def __str__(self) -> str:
         lines = [", ".join(f"{count} {what}" for what, count in self.counts.items())]
-        for heading, names in self.notes.items():
-            if names:
-                more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-                lines.append(f"{heading} ({len(names)}): {', '.join(names[:NAMES_SHOWN])}{more}")
-        lines += [f"failed: {sentence}" for sentence in self.failures]
+        lines += [
+            f"{heading} ({len(names)}): {listed(names)}"
+            for heading, names in self.notes.items()
+            if names
+        ]
+        lines += [f"failed: {sentence}" for sentence in joined(self.failures)]
         # a name with a line feed must not look like another line
         return "\n".join(one_line(line) for line in lines if line)

@@ -4,10 +4,9 @@ Imports nothing heavy, so that the command line can select the device first.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
-from utils import allocator, console, lazy
+from utils import allocator, lazy, native_output
 from utils.errors import UsageError
 from utils.options import DeviceOptions
 
@@ -52,10 +51,10 @@ def tune() -> bool:
     parallelized well, and concurrent ones compete for caches.
     """
     tf = lazy.load("tensorflow")
-    with no_greeting():
-        tf.config.list_physical_devices()
+    with native_output.silenced():  # of the driver, too
+        found = tf.config.list_physical_devices("GPU")
         lazy.load("keras").config.backend()
-    if tf.config.list_physical_devices("GPU"):
+    if found:
         return True
     allocator.keep_everything()
     # This graph rewriting fails on gradients, with a warning, and gains nothing here.
@@ -63,27 +62,6 @@ def tune() -> bool:
     with suppress(RuntimeError):  # already initialized in this process
         tf.config.threading.set_inter_op_parallelism_threads(1)
     return False
-
-
-@contextmanager
-def no_greeting() -> Iterator[None]:
-    """Silence what the libraries of TensorFlow, LiteRT and Qt print while they load.
-
-    They write to file descriptor 2 before any setting applies; errors are raised as exceptions.
-    """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":  # --debug
-        yield
-        return
-    console.flush()
-    terminal = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
-        os.close(nowhere)
 
 
 def gpus() -> list[str]:

@@ -15,6 +15,7 @@ import errno
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import IntEnum, IntFlag
+from pathlib import Path
 
 STEM = 5  # letters that "sharpness" and "sharpest first" have in common
 
@@ -63,15 +64,35 @@ class UsageError(UserError):
 
 
 class Interrupted(Exception):  # noqa: N818 - it is a request to stop, not an error
-    """The user asked the program to stop; finished work is kept."""
+    """The user asked the program to stop; the message of a stage says what is kept.
+
+    Attributes
+    ----------
+    next_without : tuple of str
+        Flags that the command must not have again when it goes on.
+    """
 
     status = ExitStatus.INTERRUPTED
 
+    def __init__(self, message: str = "", next_without: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.next_without = next_without
+
 
 class NothingToDo(Exception):  # noqa: N818 - it is no error
-    """What is asked for is there already; the message says so, and how to get more."""
+    """What is asked for is there already; the message says so, and how to get more.
+
+    Attributes
+    ----------
+    made : Path
+        What is there.
+    """
 
     status = ExitStatus.DONE
+
+    def __init__(self, message: str, made: Path) -> None:
+        super().__init__(message)
+        self.made = made
 
 
 def did_you_mean(word: str, meanings: Mapping[str, str]) -> str:

@@ -5,8 +5,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from utils import program
+from utils import console, native_output, program
 from utils.errors import UserError
+
+SLOW = ("tensorflow", "keras")
+"""Each loads TensorFlow, which takes seconds, on a slow disk half a minute."""
 
 
 class _Lazy(ModuleType):
@@ -16,7 +19,17 @@ class _Lazy(ModuleType):
     """
 
     def __getattr__(self, attribute: str) -> object:
-        return getattr(import_module(self.__name__), attribute)
+        return getattr(_import(self.__name__), attribute)
+
+
+def _import(name: str) -> ModuleType:
+    """Import a module, TensorFlow's with an announcement and without its greeting."""
+    if name in sys.modules or name.split(".")[0] not in SLOW:
+        return import_module(name)
+    if not any(library in sys.modules for library in SLOW):
+        console.announce("loading TensorFlow")
+    with native_output.silenced():
+        return import_module(name)
 
 
 def load(name: str) -> ModuleType:

@@ -1,5 +1,7 @@
 """The program as a whole: how it was started, which version it is, where its files are."""
 
+import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -21,6 +23,15 @@ def command(words: str) -> str:
     """Return a command of this program, as it is to be typed: "python main.py weights"."""
     name = prog()
     return f"python {name} {words}" if name.endswith(".py") else f"{name} {words}"
+
+
+def quoted(word: str) -> str:
+    """Return a word of a command as a shell takes it for one."""
+    if os.name != "nt":
+        return shlex.quote(word)
+    from subprocess import list2cmdline  # not at the top: slows `--help`
+
+    return list2cmdline([word])
 
 
 def start() -> list[str]:

@@ -1,13 +1,20 @@
 """Requests to stop: Ctrl-C, SIGTERM, and SIGHUP, which says that the terminal is gone."""
 
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event, current_thread, main_thread
+from threading import Event, Thread, current_thread, main_thread
 from typing import NoReturn
 
+from utils import console
+
 SIGHUP = getattr(signal, "SIGHUP", None)  # Windows has none
+PAUSE = 0.05
+"""Seconds in which a program that ends at once says so itself."""
+
 _requested = Event()
+_rest: Callable[[], str] | None = str  # that is, ""; another one within `finishing`
 
 
 def requests() -> list[signal.Signals]:
@@ -31,12 +38,71 @@ def raise_interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def became(problem: Exception) -> bool:
+def became(problem: BaseException) -> bool:
     """Tell whether an error is what a request to stop became on its way out of a C extension.
 
     A library that is being imported may turn KeyboardInterrupt into an ImportError.
     """
     return _requested.is_set() and isinstance(problem, ImportError | SystemError)
+
+
+def finishing_frames() -> str:
+    """Return what a stage does, for `finishing`, that ends at the next frame."""
+    return "finishing the frames in progress"
+
+
+@contextmanager
+def finishing(rest: Callable[[], str] | None) -> Iterator[None]:
+    """Choose how a request to stop inside the block is acknowledged.
+
+    Parameters
+    ----------
+    rest : callable or None
+        Returns what is still done before the program ends, such as "finishing this step"; called
+        in another thread. None: not at all, because another process says it.
+    """
+    global _rest  # noqa: PLW0603 - as handlers of signals, it belongs to the process
+    before, _rest = _rest, rest
+    try:
+        yield
+    finally:
+        _rest = before
+
+
+@contextmanager
+def acknowledged() -> Iterator[None]:
+    """Acknowledge requests to stop inside the block, also while the main thread is in C.
+
+    Python's handlers wait until the main thread comes back from there, after a step of training,
+    say. So the interpreter writes the signal's number to a socket at once, and a thread reads it.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    reading, written = socket.socketpair()
+    written.setblocking(False)
+    ended = Event()
+    thread = Thread(target=_acknowledge, args=(reading, ended), name="acknowledge", daemon=True)
+    thread.start()
+    before = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        ended.set()
+        written.close()
+        thread.join()
+        reading.close()
+
+
+def _acknowledge(numbers: socket.socket, ended: Event) -> None:
+    """Print a line for each request; those of a closed terminal have no reader."""
+    asked = 0
+    while received := numbers.recv(64):
+        asked += sum(number in requests() and number != SIGHUP for number in received)
+        if asked and _rest is not None and not ended.wait(PAUSE):
+            rest = _rest() if asked == 1 else "without waiting"
+            console.announce(f"stopping: {rest}" if rest else "stopping", interjected=True)
 
 
 @contextmanager

@@ -13,7 +13,12 @@ class Stage(NamedTuple):
 
     Related small tools have names of two words, such as "video cut". What `check` names is called
     with the options before anything is asked or heavy libraries are loaded; `examples` are what may
-    follow the name, with their meaning.
+    follow the name, with their meaning; `begins` is announced before what `run` names is imported,
+    where that and its first work take a second or more.
+
+    For the last lines (`utils.ending`): `makes` is the option that says what is made, `then` is the
+    next command outside of a workspace, with options in braces. After Ctrl-C the same command goes
+    on, if it `resumes`; if what it made is `usable`, the next step is named, too.
     """
 
     options: str
@@ -21,6 +26,11 @@ class Stage(NamedTuple):
     help: str
     check: str | None = None
     examples: Mapping[str, str] = MappingProxyType({})
+    begins: str = ""
+    makes: str | None = None
+    then: str = ""
+    resumes: bool = False
+    usable: bool = False
 
 
 STAGES = {
@@ -35,49 +45,64 @@ STAGES = {
         "tools.run:run",
         "go the whole way in the workspace, from two clips to the result",
         examples={"--minutes 60": "with an hour of training, earlier runs included"},
+        resumes=True,
     ),
     "extract": Stage(
         "extractor.options:ExtractOptions",
         "extractor.supervisor:run",
         "find faces in footage and align them",
         check="extractor.checks:check",
+        begins="opening the footage",
         examples={
             "src": "data_src.mp4 in the workspace, or beside you, gives data_src/aligned",
             "dst": "the same for the footage to change",
             "--input-dir clip.mp4 --output-dir faces": "without a workspace",
         },
+        makes="output_dir",
+        then="sort --input-dir {output_dir} --by hist",
+        resumes=True,
     ),
     "sort": Stage(
         "sorter.options:SortOptions",
         "sorter.sort:run",
         "order faces so that bad ones group together",
         check="sorter.checks:check",
+        begins="reading the faces",
         examples={
             "src --by hist": "similar colors next to each other",
             "src --undo": "take it back",
             "src --by blur --page faces.html": "sharpest first, and a page to look at",
         },
+        makes="input_dir",
+        usable=True,
     ),
     "train": Stage(
         "trainer.options:for_arguments",
         "trainer.train:run",
         "train a model on the faces of two people",
         check="trainer.checks:check",
+        begins="reading the faces",
         examples={
             "": "the faces in the workspace, into model; Ctrl-C saves and stops",
             "--model Quick96 --target-minutes 60": "a new model for a CPU, for an hour",
         },
+        makes="model_dir",
+        usable=True,
+        resumes=True,
     ),
     "convert": Stage(
         "converters.options:ConvertOptions",
         "converters.convert:run",
         "swap src's face into dst's footage",
         check="converters.checks:check",
+        begins="opening the footage and its faces",
         examples={
             "": "data_dst.mp4 in the workspace becomes result.mp4",
             "--interactive": "choose the look in a window",
             "--overwrite --mode seamless": "again, in another look",
         },
+        makes="output_dir",
+        resumes=True,
     ),
     "verify": Stage(
         "tools.options:VerifyOptions",
@@ -92,30 +117,42 @@ STAGES = {
         "tools.evaluate.evaluate:run",
         "measure the quality of a swap",
         check="tools.evaluate.options:check",
+        begins="opening the clips and the faces",
         examples={
             "": "result.mp4 in the workspace",
             "--every 5": "faster: every fifth frame",
         },
+        makes="output",
+        then=(
+            "train --training-data-src-dir {src_aligned} --training-data-dst-dir {dst_aligned}"
+            " --model-dir {model_dir}"
+        ),
     ),
     "weights": Stage(
         "tools.options:WeightsOptions",
         "tools.weights:run",
         "download the weights of the face detection and recognition networks",
+        then="status",
+        resumes=True,
     ),
     "util export": Stage(
         "tools.util.options:ExportOptions",
         "tools.util.export:run",
         "export a model's swap network as .dfm, .keras or .onnx",
+        makes="output",
     ),
     "video extract": Stage(
         "tools.video.options:ExtractFramesOptions",
         "tools.video.extract:run",
         "extract the frames of a video as images",
+        makes="output_dir",
+        resumes=True,
     ),
     "video make": Stage(
         "tools.video.options:MakeOptions",
         "tools.video.make:run",
         "make a video from images, with exact timestamps and audio",
+        makes="output_file",
     ),
     "video cut": Stage(
         "tools.video.options:CutOptions",
@@ -124,21 +161,26 @@ STAGES = {
         examples={
             "--input-file a.mp4 --output-file b.mp4 --from 0:10 --to 0:25": "fifteen seconds",
         },
+        makes="output_file",
     ),
     "video denoise": Stage(
         "tools.video.options:DenoiseOptions",
         "tools.video.denoise:run",
         "denoise a video or a folder of frames",
+        makes="output_dir",
     ),
     "util import-dfl": Stage(
         "tools.util.options:ImportOptions",
         "tools.util.import_dfl:run",
         "import faces extracted by DeepFaceLab",
+        makes="output_dir",
+        resumes=True,
     ),
     "util debug-pictures": Stage(
         "tools.util.options:DebugPicturesOptions",
         "tools.util.debug_pictures:run",
         "draw the landmarks of all faces for inspection",
+        makes="output_dir",
     ),
     "util show-frame": Stage(
         "tools.util.options:ShowFrameOptions",
@@ -149,6 +191,8 @@ STAGES = {
         "sorter.options:RecoverNamesOptions",
         "sorter.sort:recover_names",
         "restore the names that extract gave to faces",
+        makes="input_dir",
+        usable=True,
     ),
     "util list-faces": Stage(
         "sorter.options:ListFacesOptions",
@@ -179,6 +223,7 @@ STAGES = {
         "tools.util.options:UnpackOptions",
         "tools.util.pack:unpack",
         "unpack a file written by util pack",
+        resumes=True,
     ),
     "util save-metadata": Stage(
         "tools.util.options:SaveMetadataOptions",
@@ -189,6 +234,7 @@ STAGES = {
         "tools.util.options:RestoreMetadataOptions",
         "tools.util.metadata:restore",
         "restore saved face metadata into edited images",
+        makes="input_dir",
     ),
 }
 ALIASES = {"merge": "convert"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.device import no_greeting
+from utils.native_output import silenced
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Window:
         self.closed = False
         self._events: list[Event] = []
         # Qt complains on stderr about missing fonts and permissions
-        with no_greeting():
+        with silenced():
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             self._size = size
             if size is not None:

@@ -103,15 +103,21 @@ class Workspace:
             if self.clip(side).exists():
                 return NextStep(f"extract {side}", f"find the faces of {side}, {whose}")
             return NextStep("", f'copy the clip of {side}, {whose}, to "{self.clip(side)}"')
-        if not (self.faces("src") / SORTED).exists():
-            return NextStep("sort src --by hist", "bad faces of src get next to each other")
         trained, made, measured = map(changed, (self.model, self.result, self.evaluation))
+        if not trained and not (self.faces("src") / SORTED).exists():
+            return NextStep(
+                "sort src --by hist", "sort src's faces, so that bad ones get next to each other"
+            )
         if not trained:
-            return NextStep("train", "train a model on both")
+            return NextStep(
+                "train", "look through src's faces, delete bad ones, then train on both"
+            )
         if not made:
             return NextStep("convert", "put the faces into the footage")
         if made < trained:
-            return NextStep("convert --overwrite", "the model was trained on since the result")
+            return NextStep(
+                "convert --overwrite", "convert again: the model was trained on since the result"
+            )
         if measured < made:
             return NextStep("evaluate", "measure how good the result is")
         return NextStep("train", "train on, if it is not good enough yet")
@@ -119,8 +125,7 @@ class Workspace:
     def typed(self, words: str) -> str:
         """Return a command as it is to be typed here; in other folders it names the workspace."""
         if find() != self:
-            spaced = " " in str(self.folder)
-            words += f' --workspace "{self.folder}"' if spaced else f" --workspace {self.folder}"
+            words += f" --workspace {program.quoted(str(self.folder))}"
         return program.command(words)
 
     def _footage(self, stem: str) -> Path:
@@ -178,7 +183,7 @@ def holding(path: Path) -> Workspace | None:
 def _places(workspace: Workspace) -> Iterator[Path]:
     for side in SIDES:
         yield from (workspace.folder / f"data_{side}.mp4", workspace.faces(side))
-    yield from (workspace.model, workspace.result)
+    yield from (workspace.model, workspace.result, workspace.evaluation)
 
 
 def fill(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:

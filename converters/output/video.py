@@ -206,6 +206,7 @@ class VideoOutput(Output):
 
     def _finish(self) -> None:
         """Join the parts, with the sound."""
+        console.announce("writing the end of the video")
         if self._part:
             self._end_part(self._part)
         if not self._records:

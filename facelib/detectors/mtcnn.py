@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import tensorflow as tf
-from mtcnn import MTCNN
 
 from facelib.detectors.scale import SMALLEST_SIDE, largest_first, long_side, to_frame
 from facelib.detectors.tiles import search
 from facelib.types import Detection
+from utils import lazy
+
+mtcnn = lazy.load("mtcnn")
+tf = lazy.load("tensorflow")
 
 LONG_SIDE = 960
 """Larger images are scaled down to this: time grows with their area. The smallest face found has 20
@@ -42,8 +44,9 @@ class Mtcnn:
         cpu_only: bool = False,
         device: str | None = None,
     ) -> None:
-        use_gpu = not cpu_only and bool(tf.config.list_physical_devices("GPU"))
-        self._net = MTCNN(device=device or ("GPU:0" if use_gpu else "CPU:0"))
+        gpus = tf.config.list_physical_devices("GPU")  # also loads TensorFlow, quietly
+        use_gpu = bool(gpus) and not cpu_only
+        self._net = mtcnn.MTCNN(device=device or ("GPU:0" if use_gpu else "CPU:0"))
         self._min_size = min_size
         self._threshold = 0.8 if min_score is None else min_score
 

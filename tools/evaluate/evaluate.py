@@ -109,7 +109,6 @@ def run(options: EvaluateOptions) -> Report:
         console.say(f"gaze was not measured: {options.landmarker} does not locate irises")
     if options.output is not None:
         write_json(options.output, plain(result))
-        console.say(f'metrics written to "{options.output}"')
     return report
 
 
@@ -147,6 +146,7 @@ def _reference(
     def embed(face: tuple[Image, FaceInfo]) -> np.ndarray:
         return networks.embed(face[0], face[1].landmarks)
 
+    console.announce("recognizing src's faces")
     found = _collect(ordered_map(embed, faces, workers=cores()), report)
     if not found:
         raise InputError("no face of --src-aligned can be recognized; extract them again")
@@ -221,6 +221,7 @@ def _reconstruct(
     if not unseen:
         return {"ssim": np.nan, "faces": 0}
     device.tune()
+    console.announce(f"reconstructing {min(len(unseen), HELD_OUT_FACES)} held-out faces of dst")
     model = model_of(trained)
     chosen = _read_faces(unseen, HELD_OUT_FACES, report)
     crops = [_crop(*face, model.resolution, model.face_type) for face in chosen]

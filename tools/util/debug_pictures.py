@@ -28,7 +28,7 @@ def run(options: DebugPicturesOptions) -> Report:
         raise InputError(f'"{target}" is the folder of faces; choose another --output-dir')
     remove_leftovers(target)
     faces = Faceset.open(folder)
-    report = Report({"pictures": 0}, failures=list(faces.skipped))
+    report = Report({"pictures": 0}, failures=list(faces.skipped), made=[target])
 
     def draw(face: tuple[Path, FaceInfo]) -> None:
         image, info = read_face(face[0])

@@ -31,7 +31,7 @@ def run(options: ImportOptions) -> Report:
     if target.resolve() == folder.resolve():
         raise InputError(f'"{target}" holds the faces to import; choose another --output-dir')
     remove_leftovers(target)
-    report = Report({"faces imported": 0})
+    report = Report({"faces imported": 0}, made=[target])
     faces = _read(folder, report)
     existing = {path for path in faces if _target(target, path).exists()}
     if existing:

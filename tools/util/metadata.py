@@ -41,7 +41,7 @@ def save(options: SaveMetadataOptions) -> Report:
         for path, info in faces:
             record = json.loads(to_json(info, path.name))
             file.write(json.dumps({"stem": path.stem, "face": record}) + "\n")
-    return Report({"faces saved": len(faces)}, failures=faces.skipped)
+    return Report({"faces saved": len(faces)}, failures=faces.skipped, made=[target])
 
 
 def restore(options: RestoreMetadataOptions) -> Report:

@@ -42,7 +42,7 @@ def pack(options: PackOptions) -> Report:
             data = path.read_bytes()
             check_sums(data, path.name)  # find a damaged face now, not after unpacking
             archive.writestr(zipfile.ZipInfo(path.name, EPOCH), data)
-    return Report({"faces packed": len(faces)}, failures=faces.skipped)
+    return Report({"faces packed": len(faces)}, failures=faces.skipped, made=[target])
 
 
 def unpack(options: UnpackOptions) -> Report:
@@ -58,7 +58,7 @@ def unpack(options: UnpackOptions) -> Report:
     if target.resolve() == packed.resolve() or target.is_file():
         raise InputError(f'"{target}" is a file; choose a folder with --output-dir')
     remove_leftovers(target)
-    report = Report({"faces unpacked": 0})
+    report = Report({"faces unpacked": 0}, made=[target])
     damaged = f'"{packed}" is not a packed folder of faces, or it is damaged'
     foreign = f'"{packed}" was not written by `util pack`; unpack it with another program'
     with ExitStack() as stack:

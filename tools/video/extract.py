@@ -64,7 +64,7 @@ def run(options: ExtractFramesOptions) -> Report:
         _timetable(source, journal, span, options.every).write(folder / NAME)
     report.failures += source.failures
     report.notes["the footage"] = source.notes
-    report.notes["timestamps are in"] = [str(folder / NAME)]
+    report.made = [folder, folder / NAME]
     return report
 
 

@@ -18,12 +18,12 @@ def show_samples(samplers: Samplers, folder: Path, *, in_window: bool) -> Report
     """Write an image of samples into a folder, and page through more in a window if wanted."""
     path = folder / "debug_samples.png"
     write_image(path, _draw(samplers, 0, SAMPLES))
-    console.say(f'training samples are shown in "{path}"; nothing was trained')
+    console.say("these are training samples; nothing was trained")
     shown = SAMPLES
     if in_window and display.available():
         console.say("window: p shows other samples, Enter closes it")
         shown += _page_through(samplers)
-    return Report(counts={"samples": 2 * shown})
+    return Report({"samples": 2 * shown}, made=[path], next_without=("--debug",))
 
 
 def _page_through(samplers: Samplers) -> int:

@@ -105,6 +105,9 @@ class Monitor:
             TensorBoardWriter(settings.folder / "tensorboard") if settings.tensorboard else None
         )
         self._window = open_window() if settings.window and settings.preview_minutes else None
+        if self._window is None and settings.preview_minutes:
+            path = (settings.folder / "preview.png").resolve()
+            console.say(f'preview "{path}", drawn every {settings.preview_minutes:g} min')
         return self
 
     def __exit__(self, *_: object) -> None:

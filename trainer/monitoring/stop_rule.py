@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median_low
 
-from facelib.verdict import MARGIN, Metrics, Quality, minutes, qualities
+from facelib.verdict import MARGIN, Metrics, Quality, qualities
 from utils.errors import UsageError
+from utils.wording import duration
 
 BEGUN = 0.1  # quality below which a model still shows the mean face, which is no standstill
 STALLED = "stalled:"
@@ -67,7 +68,7 @@ class StopRule:
             return ""
         if max(recent).value > max(earlier).value + MARGIN:
             return ""
-        since = minutes(last.seconds - earlier[-1].seconds)
+        since = duration(last.seconds - earlier[-1].seconds)
         return (
             f"stopped because the swap quality has not risen for {self.stalled} measurements "
             f"({since}): best {best.value:.2f} at iteration {best.iteration:,.0f}, now "

@@ -1,0 +1,25 @@
+"""The command line, run in this process: libraries that are loaded need not be loaded again."""
+
+import contextlib
+import io
+import signal
+
+import main
+from utils import signals
+
+
+def run(words, *, folder, status=0):
+    """Run a command line in a folder; what it printed to stdout."""
+    handlers = {number: signal.getsignal(number) for number in signals.requests()}
+    printed = io.StringIO()
+    try:
+        with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+            try:
+                ended = main.main([str(word) for word in words])
+            except SystemExit as leaving:  # argparse, after --help
+                ended = leaving.code
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert ended == status, printed.getvalue()[-2000:]
+    return printed.getvalue()
