@@ -34,16 +34,21 @@ def run(options: StatusOptions) -> Report:
     """Print what is there, and the next command."""
     home = workspace.chosen(options.workspace)
     console.say(f'Workspace: "{home.folder}"\n')
-    rows = [row for side in workspace.SIDES for row in _side(home, side)]
-    first, *more = _quality(home)
-    if gaps := _gaps(home):
-        rows.append(("src for dst", gaps))
-    rows += [("model", _model(home)), ("result", _result(home)), ("how good it is", first)]
-    rows += [("", line) for line in more]
-    width = max(len(title) for title, _ in rows) + 2
-    console.say("\n".join(f"  {title:{width}}{text}" for title, text in rows))
+    listed = rows(home)
+    if gaps := _gaps(home):  # not in `rows`: it reads faces
+        listed.insert([title for title, _ in listed].index("model"), ("src for dst", gaps))
+    width = max(len(title) for title, _ in listed) + 2
+    console.say("\n".join(f"  {title:{width}}{text}" for title, text in listed))
     console.say(f"\n{next_in(home)}")
     return StatusReport()
+
+
+def rows(home: Workspace) -> list[tuple[str, str]]:
+    """Return what is there, as titles and what is to be said; a line that goes on has no title."""
+    found = [row for side in workspace.SIDES for row in _side(home, side)]
+    first, *more = _quality(home)
+    found += [("model", _model(home)), ("result", _result(home)), ("how good it is", first)]
+    return found + [("", line) for line in more]
 
 
 def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:

@@ -188,6 +188,22 @@ def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, exp
             say(f"  {problem}")
 
 
+def secret(question: str) -> str:
+    """Ask for a password, which is not shown.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, end of input or a lost terminal.
+    """
+    from getpass import getpass  # not at the top: slows `--help`
+
+    try:
+        return getpass(f"{question}: ").strip()
+    except (EOFError, OSError, KeyboardInterrupt):
+        raise Interrupted(NOT_BEGUN) from None
+
+
 def pressed_enter(text: str, seconds: float) -> bool:
     """Print a line and wait; whether Enter was pressed before the time was up.
 

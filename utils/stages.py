@@ -47,6 +47,15 @@ STAGES = {
         examples={"--minutes 60": "with an hour of training, earlier runs included"},
         resumes=True,
     ),
+    "workbench": Stage(
+        "workbench.options:WorkbenchOptions",
+        "workbench.server:run",
+        "do the whole job on one page in the browser",
+        examples={
+            "": "with the workspace here, or a new folder called workspace",
+            "--no-open": "over ssh: forward the port, open the printed address at home",
+        },
+    ),
     "extract": Stage(
         "extractor.options:ExtractOptions",
         "extractor.supervisor:run",
@@ -134,6 +143,30 @@ STAGES = {
         "download the weights of the face detection and recognition networks",
         then="status",
         resumes=True,
+    ),
+    "queue add": Stage(
+        "workbench.options:QueueAddOptions",
+        "workbench.queue:add",
+        "add a command to the queue of the workspace",
+        examples={
+            "extract src": "a command without flags",
+            "--after 1 2 -- train --target-minutes 60": "when jobs 1 and 2 are done",
+        },
+    ),
+    "queue list": Stage(
+        "workbench.options:QueueListOptions",
+        "workbench.queue:show",
+        "list the jobs of the queue and what became of them",
+    ),
+    "queue run": Stage(
+        "workbench.options:QueueRunOptions",
+        "workbench.queue:run",
+        "run the jobs of the queue until none is left that can run",
+    ),
+    "queue cancel": Stage(
+        "workbench.options:QueueCancelOptions",
+        "workbench.queue:cancel",
+        "take jobs out of the queue, or stop them",
     ),
     "util export": Stage(
         "tools.util.options:ExportOptions",

@@ -1,0 +1,149 @@
+// The project: what is there, what is next, what runs.
+
+import { emit, get, newest, on, post, upload } from "./api.js";
+import { card, commandLine, el, fill, say } from "./dom.js";
+import { runningPanel } from "./jobs.js";
+
+export const projectView = { title: "Project", make };
+
+const ROLES = { src: "the face to put in", dst: "the footage to change" };
+
+function make() {
+  const left = el("div", { class: "column" }, nextCard(), clips(), resultCard());
+  const right = el("div", { class: "column" }, runningPanel(), previewCard(), factsCard());
+  return el("div", { class: "columns" }, left, right);
+}
+
+function nextCard() {
+  const purpose = el("p", { class: "purpose" });
+  const line = commandLine();
+  const error = el("p", { class: "error", role: "alert" });
+  const run = el("button", { class: "primary", onclick: onRun }, "Run");
+  const options = el("a", { class: "button", href: "#commands" }, "Options");
+  const buttons = el("div", { class: "buttons" }, run, options);
+  let next = null;
+
+  async function onRun() {
+    run.disabled = true;
+    say(error, "");
+    try {
+      await post("/api/jobs", { stage: next.stage, values: next.values });
+    } catch (problem) {
+      say(error, problem.message);
+    }
+    run.disabled = false;
+  }
+
+  on("project", (project) => {
+    next = project.next;
+    say(purpose, next.purpose ? next.purpose[0].toUpperCase() + next.purpose.slice(1) : "");
+    line.set(next.command);
+    line.element.hidden = buttons.hidden = !next.command;
+    options.href = `#commands/${encodeURIComponent(JSON.stringify([next.stage, next.values]))}`;
+  });
+  on("jobs", ({ jobs }) => {
+    const busy = jobs.some((job) => ["running", "stopping"].includes(job.state));
+    say(run, busy ? "Run when the job before it has ended" : "Run");
+  });
+  return card("Next", purpose, line.element, buttons, error);
+}
+
+function clips() {
+  return el("div", { class: "clips" }, clipCard("src"), clipCard("dst"));
+}
+
+function clipCard(side) {
+  const box = el("div", { class: "video" });
+  const error = el("p", { class: "error", role: "alert" });
+  const id = `file-${side}`;
+  const input = el("input", {
+    id,
+    type: "file",
+    accept: "video/*,.mkv,.mts",
+    class: "hidden-input",
+    onchange: () => send(input.files[0]),
+  });
+  const bar = el("progress", { max: 1, value: 0, "aria-label": `sending the clip of ${side}` });
+  const drop = el(
+    "label",
+    { class: "drop", for: id },
+    el("strong", {}, `Drop the clip of ${side} here`),
+    el("span", {}, "or choose a file"),
+  );
+  let shown;
+
+  async function send(file) {
+    if (!file) return;
+    say(error, "");
+    fill(box, el("div", { class: "drop" }, `Copying ${file.name}`, bar));
+    try {
+      const name = encodeURIComponent(file.name);
+      await upload(`/api/upload/${side}?name=${name}`, file, (part) => (bar.value = part));
+    } catch (problem) {
+      say(error, problem.message);
+      fill(box, input, drop);
+    }
+    input.value = "";
+  }
+
+  box.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    box.classList.add("over");
+  });
+  box.addEventListener("dragleave", () => box.classList.remove("over"));
+  box.addEventListener("drop", (event) => {
+    event.preventDefault();
+    box.classList.remove("over");
+    if (!shown) send(event.dataTransfer.files[0]);
+  });
+
+  on("project", (project) => {
+    const url = project.sides[side].clip;
+    if (url === shown) return;
+    shown = url;
+    fill(box, url ? video(url, `the clip of ${side}`) : [input, drop]);
+  });
+  return card(`${side}: ${ROLES[side]}`, box, error);
+}
+
+function video(url, label) {
+  return el("video", { src: url, controls: true, preload: "metadata", "aria-label": label });
+}
+
+function resultCard() {
+  const box = el("div", { class: "video" });
+  const element = card("Result", box);
+  let shown;
+  on("project", (project) => {
+    if (project.result === shown) return;
+    shown = project.result;
+    element.hidden = !shown;
+    fill(box, shown ? video(shown, "the result") : []);
+  });
+  element.hidden = true;
+  return element;
+}
+
+function previewCard() {
+  const image = el("img", { class: "preview", alt: "faces of src and dst, as trained so far" });
+  const element = card("Training preview", image);
+  element.hidden = true;
+  on("preview", ({ url }) => {
+    element.hidden = !url;
+    if (url && image.getAttribute("src") !== url) image.src = url;
+  });
+  return element;
+}
+
+function factsCard() {
+  const list = el("dl", { class: "facts" });
+  let shown;
+  on("project", ({ rows }) => {
+    const text = JSON.stringify(rows);
+    if (text === shown) return;
+    shown = text;
+    const pairs = rows.map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]);
+    fill(list, pairs.flat());
+  });
+  return card("What is there", list);
+}
