@@ -82,7 +82,6 @@ class FacesView {
     const foot = el("div", { class: "faces-foot" },
       el("div", { class: "buttons" }, Object.values(this.buttons),
         button("?", showKeys, "The keys")), this.count, this.said, this.problem, this.line.element);
-    this.line.element.hidden = true;
     this.element = el("div", { class: "faces" }, bar, this.filters.element,
       el("div", { class: "faces-middle" }, this.grid.element, this.state), this.portrait.element, foot);
   }
@@ -120,6 +119,11 @@ class FacesView {
     if (side === this.side) return;
     this.side = side;
     this.undone = [];
+    this.faces = null;
+    this.rows = [];
+    this.grid.show(0, []);
+    for (const text of [this.count, this.said, this.problem]) say(text, "");
+    this.line.set("");
     this.sides.forEach((link) => link.setAttribute("aria-current", `${link.textContent === side}`));
     await this.read({});
   }
@@ -129,9 +133,11 @@ class FacesView {
     const side = this.side;
     this.wait("Measuring the faces. The first time this takes some ms for each.");
     try {
-      await post(`/api/faces/${side}/list`, asked);
+      const { command } = await post(`/api/faces/${side}/list`, asked);
       const table = await get(`/api/faces/${side}/table`);
-      if (side === this.side) this.show(new Faces(table));
+      if (side !== this.side) return;
+      this.line.set(command);
+      this.show(new Faces(table));
     } catch (problem) {
       if (side === this.side) this.fail(problem.message);
     }
@@ -161,6 +167,7 @@ class FacesView {
       this.group.prepend(el("option", { value: "method" }, `groups of ${faces.method}`));
       this.group.value = "method";
     }
+    else if (!this.group.value) this.group.value = "none";
     this.order.value = faces.method ? `by:${faces.method}` : this.order.value.replace(/^by:.*/, "name");
     this.recognize.hidden = Boolean(faces.people);
     this.filters.offer(faces);
@@ -183,6 +190,7 @@ class FacesView {
       order, reversed: this.reversed.checked, group, filters: this.filters.value,
     });
     this.rows = rows;
+    this.faces.selectOnly(rows.filter((row) => this.faces.selected[row])); // none that is hidden
     this.selection.show(this.faces, rows);
     this.grid.show(rows.length, groups);
     this.filters.scatter.show(this.faces, rows);
@@ -212,13 +220,11 @@ class FacesView {
   }
 
   all() {
-    this.selection.all();
-    this.tell();
+    this.choose(this.rows.map((_, position) => position), "all");
   }
 
   none() {
-    this.selection.none();
-    this.tell();
+    this.choose([], "none");
   }
 
   help() {
@@ -246,7 +252,7 @@ class FacesView {
 
   erase() {
     const { faces, side } = this;
-    const rows = faces.selection;
+    const rows = faces?.selection ?? [];
     if (!rows.length) return;
     const names = rows.map((row) => faces.columns.name[row]);
     faces.remove(rows);
@@ -260,12 +266,13 @@ class FacesView {
   undo() {
     const { faces, side } = this;
     const rows = this.undone.pop();
-    if (rows) faces.remove(rows, false);
     this.after(async () => {
       const answer = await post(`/api/faces/${side}/restore`);
       if (!rows || answer.text.includes(LOST)) await this.read({}); // faces that the table lacks
+      else faces.remove(rows, false);
+      this.arrange();
       return answer;
-    }, () => rows && faces.remove(rows));
+    }, () => rows && this.undone.push(rows));
   }
 
   /** Show what was changed, do it after what is under way, and change it back if that fails. */
@@ -274,7 +281,6 @@ class FacesView {
     this.arrange();
     this.moving = this.moving.then(act).then((answer) => {
       say(this.said, answer.text.split("\n").filter((text) => !text.startsWith("Done")).join("; "));
-      this.line.element.hidden = false;
       this.line.set(answer.command + (answer.listed ? "   # the names on standard input" : ""));
     }, (problem) => {
       back();

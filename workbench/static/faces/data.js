@@ -73,9 +73,10 @@ export class Faces {
     }
   }
 
-  clear() {
+  selectOnly(rows) {
     this.selected.fill(0);
     this.chosen = 0;
+    this.select(rows);
   }
 
   /** The selected faces, in the order of the table. */

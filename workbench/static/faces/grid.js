@@ -97,7 +97,7 @@ export class Grid {
   makeRow() {
     const heading = el("div", { class: "grid-heading", role: "gridcell" });
     const cells = Array.from({ length: this.lines.columns }, () => {
-      const image = el("img", { alt: "", decoding: "async", draggable: false });
+      const image = el("img", { alt: "", decoding: "async", draggable: "false" });
       const element = el("div", { class: "cell", role: "gridcell" }, image);
       image.onload = () => (image.style.visibility = "visible");
       return { element, image, position: -1, url: "" };

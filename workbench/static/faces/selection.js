@@ -19,31 +19,17 @@ export class Selection {
     const { faces } = this;
     const rows = positions.map((position) => this.rows[position]);
     if (how === "band-begin") this.before = faces.selection;
-    else if (how === "band") this.replace(rows);
-    else if (how === "band-add") this.replace([...this.before, ...rows]);
-    else if (how === "only") this.replace(rows);
+    else if (how === "band") faces.selectOnly(rows);
+    else if (how === "band-add") faces.selectOnly([...this.before, ...rows]);
+    else if (how === "only" || how === "none") faces.selectOnly(rows);
+    else if (how === "all") faces.select(rows);
     else if (how === "toggle") faces.select(rows, !faces.selected[rows[0]]);
-    else if (how === "range") this.replace(this.between(this.anchor, positions[0]));
+    else if (how === "range") faces.selectOnly(this.between(this.anchor, positions[0]));
     if (how === "only" || how === "toggle") this.anchor = positions[0];
     this.grid.refresh();
   }
 
-  replace(rows) {
-    this.faces.clear();
-    this.faces.select(rows);
-  }
-
   between(one, other) {
     return this.rows.slice(Math.min(one, other), Math.max(one, other) + 1);
-  }
-
-  all() {
-    this.faces.select(this.rows);
-    this.grid.refresh();
-  }
-
-  none() {
-    this.faces.clear();
-    this.grid.refresh();
   }
 }
