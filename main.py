@@ -77,6 +77,8 @@ def _dispatch(argv: list[str]) -> int:
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.device").select(chosen)
+    if "--debug" not in argv:
+        import_module("utils.native_output").silence()
     if stage.begins:
         console.announce(stage.begins)
     import_module("utils.allocator").keep_buffers()

@@ -43,11 +43,11 @@ STAGES = (
     "evaluate",
 )
 STOPPED = {
-    "extract dst --overwrite": ("opening the footage", "Extracting"),
     "sort src --by identity": ("Measuring",),
     "train": ("recognizing", "loading TensorFlow", "building", "compiling", "ms  src"),
     "convert --overwrite": ("loading TensorFlow", "convert:"),
     "evaluate": ("Evaluating",),
+    "extract dst --overwrite": ("opening the footage", "Extracting"),  # last: no faces are left
 }
 """Words of a command, and after which outputs of it Ctrl-C is pressed."""
 PAUSE = 0.3  # seconds from there to Ctrl-C

@@ -27,6 +27,7 @@ import numpy as np
 from support.synthetic import draw_face, make_info, make_landmarks, make_video
 
 from converters.interactive import screen
+from converters.interactive.layout import SIZE, Layout
 from converters.interactive.preview import PreviewRenderer, PreviewRequest
 from converters.interactive.state import EditorState, FootageIndex
 from converters.look import Look
@@ -37,6 +38,7 @@ from utils.video.io import open_source
 from utils.video.seekable import open_random
 
 ROUNDS, FRAMES = 20, 40
+LAYOUT = Layout(*SIZE)
 AT = 8  # a frame with all its context frames
 LOOKS: dict[str, dict[str, Any]] = {
     "overlay": {"mode": "overlay"},
@@ -60,7 +62,7 @@ def timed(renderer: PreviewRenderer, state: EditorState, requests: list[PreviewR
     times, busy = [], []
     for each in requests:
         begun, began = time.perf_counter(), time.process_time()
-        screen.draw(renderer(each), state)
+        screen.draw(LAYOUT, renderer(each), state)
         times.append(1000 * (time.perf_counter() - begun))
         busy.append(1000 * (time.process_time() - began))
     return f"{median(times):6.0f} ms, worst {max(times):5.0f}; {median(busy):5.0f} CPU-ms"

@@ -14,6 +14,7 @@ from converters.output.naming import remove_empty_parts
 from converters.output.request import OutputRequest
 from converters.plan import Plan, read_plan
 from converters.predictor import Predictor
+from utils.errors import UsageError
 from utils.provenance.c2pa import Marker
 from utils.video.options import encoder_for, keeps_16_bit_images
 from utils.video.source import FrameSource
@@ -101,14 +102,20 @@ class Job:
         # not at the top: only --interactive needs a window
         from converters.interactive import app
 
-        faces = self.faces.by_frame
-        timeline = app.choose(
-            self.session, self.look, self.footage, faces, predictor, self.visibility
-        )
+        timeline = app.choose(self, predictor)
         if timeline is None:
             return None
         _check_looks(self.output, timeline.own.values())
         return Plan(timeline, from_session=True)
+
+    @property
+    def can_have_alpha(self) -> bool:
+        """Whether the result can have an alpha channel."""
+        try:
+            _check_looks(self.output, [Look(alpha=True)])
+        except UsageError:
+            return False
+        return True
 
     def identity(self, plan: Plan, model: str) -> RunIdentity:
         """Return what tells this run from others, with the looks and the model it came to use."""

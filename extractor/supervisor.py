@@ -25,7 +25,7 @@ from types import TracebackType
 
 from extractor.manual import WINDOW
 from extractor.options import ExtractOptions
-from utils import console, signals
+from utils import console, native_output, signals
 from utils.console import Report
 from utils.errors import ExitStatus, Interrupted, UserError
 
@@ -124,7 +124,7 @@ class _Worker:
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, options, losses.suspects, losses.left_out)
         self._process = context.Process(target=_run_worker, args=arguments, daemon=True)
-        with signals.ignored_by_children():
+        with signals.ignored_by_children(), native_output.heard_from_children():
             self._process.start()
         theirs.close()
 
@@ -218,6 +218,8 @@ def _run_worker(
 ) -> None:
     """Run the stage and report its progress."""
     signal.signal(signal.SIGTERM, signals.raise_interrupt)
+    if not options.debug:
+        native_output.silence()
     sending = threading.Lock()
 
     def send(kind: str, what: Message) -> None:

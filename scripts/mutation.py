@@ -29,7 +29,7 @@ LIMIT = 900  # seconds; a mutant that lasts longer is neither killed nor alive
 TESTS = {
     "models/": "expression models",
     "trainer/data/": "sample_options uniform sampler loader frame_edge trainer",
-    "trainer/monitoring/": "swap_measure monitor",
+    "trainer/monitoring/": "swap_measure monitor preview_sheet",
     "trainer/": "recipe people wrong_uses trainer recovery",
     "facelib/detectors/": "detectors",
     "facelib/landmarkers/": "landmarkers",
@@ -38,7 +38,8 @@ TESTS = {
     "facelib/": "expression geometry metrics landmarks smoothing faceset footage_match hostile "
     "weights held_out frame_edge verdict coverage people swap_measure monitor wrong_uses",
     "converters/blending/": "masks crop mask_history blends seamless hist_match golden",
-    "converters/interactive/": "interactive_state session interactive_screen interactive_preview",
+    "converters/interactive/": "interactive_state interactive_mouse session interactive_screen "
+    "interactive_preview",
     "converters/output/": "convert_parts video_output",
     "converters/": "convert_parts wrong_uses pipeline session convert",
 }

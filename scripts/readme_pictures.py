@@ -123,7 +123,7 @@ SHOWN = (90, 60, 430, 400)  # left, top, right, bottom of what the strip shows o
 SRC_NUMBER, DST_NUMBER = 20, 78  # frames that the strip shows
 LOOK = ("--mode", "overlay", "--color-transfer", "rct", "--erode-modifier", "-80",
         "--sharpen", "30")  # fmt: skip
-SCREEN = (1280, 760)
+SCREEN = (1280, 780)
 PATIENCE = 240  # seconds until the window must be there
 SORTED, CLICKED = 60, 52  # faces on the sort page, and which of them is clicked
 SETTLED = 8  # seconds without a change, after which everything in it is drawn
@@ -165,7 +165,9 @@ def strip(tiles: dict[str, Image.Image]) -> Image.Image:
 
 def draw_training(workspace: Workspace) -> None:
     """Take over the preview that `train` has written."""
-    save(Image.open(workspace.model / "preview.png").convert("RGB"), "training.jpg")
+    preview = Image.open(workspace.model / "preview.png").convert("RGB")
+    size = (SCREEN[0], round(preview.height * SCREEN[0] / preview.width))
+    save(preview.resize(size, Image.Resampling.LANCZOS), "training.jpg")
 
 
 def draw_sort(workspace: Workspace) -> None:

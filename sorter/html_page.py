@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from sorter.contact_sheet import show_key
 from sorter.job import Placed
-from utils import console, device, display
+from utils import console, display
 from utils.files import write_bytes
 
 SECTION = 240
@@ -101,7 +101,7 @@ def show_page(path: Path) -> None:
     """Print a link to the page, and open it in a browser where a terminal and a display are."""
     console.say(f"Page: {path.absolute().as_uri()}")
     if console.is_terminal(sys.stdout) and display.available():
-        with suppress(webbrowser.Error), device.no_greeting():
+        with suppress(webbrowser.Error):
             browser = webbrowser.get()
             if type(browser) is not webbrowser.GenericBrowser:  # one that runs in the terminal
                 browser.open(path.absolute().as_uri())

@@ -46,9 +46,11 @@ def test_the_names_that_are_not_shown_are_counted():
 
 def test_the_same_failure_of_several_files_is_one_line():
     failures = [f'"{n:02d}.png": its mask is empty' for n in (1, 2, 5)]
+    failures += ["3.png: face 0: no", "4.png: face 0: no"]
     text = str(Report(failures=[*failures, '"7.png": its mask is thin', "the disk is full"]))
     assert text.splitlines() == [
         "failed: 01-02, 05: its mask is empty",
+        "failed: 3-4: face 0: no",
         'failed: "7.png": its mask is thin',
         "failed: the disk is full",
     ]

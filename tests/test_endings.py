@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import webbrowser
 from urllib.parse import unquote, urlparse
 
@@ -19,9 +20,14 @@ STUBBED = {"extract", "train", "convert", "evaluate", "run", "util export", "wei
 """Stages that would load networks or take long: they only report here, as they do at their end."""
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_workspace(tmp_path_factory.mktemp("made"))
+
+
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    folder = make_workspace(tmp_path / "my clips")
+def home(made, tmp_path, monkeypatch):
+    folder = shutil.copytree(made, tmp_path / "my clips")
     monkeypatch.chdir(folder)
     return workspace.Workspace(folder)
 
@@ -139,6 +145,20 @@ def test_outside_of_a_workspace_known_paths_are_named(words, then, home, monkeyp
         assert paths_in(last) == [str(made)]
     else:
         assert words_of(last) == [word.format(home.folder) for word in then.split()]
+
+
+def test_what_was_left_for_another_time_is_next(home, monkeypatch, capsys):
+    stub(monkeypatch, Report(unfinished=True))
+    assert main.main(["extract", "dst", "--debug", "--overwrite", "--no-ask"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert words_of(said[-1]) == ["extract", "dst", "--debug", "--no-ask"]
+
+
+def test_where_something_failed_no_step_is_guessed(home, monkeypatch, capsys):
+    stub(monkeypatch, Report(failures=["no face was found"]))
+    (home.folder / "out").mkdir()
+    assert main.main(["extract", "--input-dir", "frames", "--output-dir", "out", "--no-ask"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Done, but not everything worked")
 
 
 def test_commands_within_run_leave_the_next_one_to_it(home, monkeypatch, capsys):

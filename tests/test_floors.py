@@ -82,7 +82,7 @@ def test_no_package_imports_anything_heavy():
     assert not heavy_after(*packages)
 
 
-def test_tensorflow_is_loaded_only_where_its_greeting_is_silenced():
+def test_tensorflow_is_loaded_only_where_that_is_announced():
     """That is in `utils.lazy`, not while the modules of a stage are imported."""
     stages = (
         "trainer.train",

@@ -19,6 +19,7 @@ from support.screen import wait_until
 
 from converters import convert
 from converters.interactive import app
+from converters.interactive.layout import SIZE, STRIP_HEIGHT, VALUE_X, Layout
 from converters.interactive.session_file import session_path
 from utils import display
 from utils.errors import UserError
@@ -125,8 +126,25 @@ def test_keys_and_mouse_change_the_preview(screen, tmp_path):
         wait_until(lambda: stands(original), "the key shows the original too")
         screen.key("space")
         wait_until(lambda: stands(result), "and takes it away")
-        screen.key("Tab")
+        screen.key("question")
         wait_until(lambda: np.median(middle()) < 40, "the help covers the preview")
+        screen.key("Escape")
+        wait_until(lambda: stands(result), "and takes it away")
+        drawn = Layout(*SIZE)
+        width, height = drawn.main
+        screen.click(handle, width - 20, height + STRIP_HEIGHT // 2)
+        saved = SavedFile(tmp_path)
+        saved.wait(lambda record: record["at"] == "000001.png", "a click on the strip seeks")
+        row = next(row for row in drawn.rows() if row.setting == "erode_modifier")
+        for button, value in ((1, 1), (4, 2), (5, 1), (3, 0), (5, -1)):
+            screen.click(handle, width + VALUE_X + 10, row.top + 10, button)
+            saved.wait(
+                lambda record, value=value: (
+                    record["looks"].get("000001.png", {"erode_modifier": 0})["erode_modifier"]
+                    == value
+                ),
+                "clicks and the wheel change the setting",
+            )
         screen.close_window(handle)
         assert process.wait(60) == 0
     finally:

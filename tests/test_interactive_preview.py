@@ -17,6 +17,8 @@ from support.screen import wait_until
 
 from converters import convert
 from converters.interactive import screen as content
+from converters.interactive.layout import FOOTER_HEIGHT, PANEL_WIDTH, Layout
+from converters.interactive.layout import SIZE as WINDOW_SIZE
 from converters.interactive.preview import PreviewRenderer, PreviewRequest, show_alpha, show_mask
 from converters.interactive.preview_worker import PreviewWorker
 from converters.interactive.session_file import SavedSession, save, session_path
@@ -28,6 +30,8 @@ from facelib.faceset import Faceset
 from facelib.types import FaceType
 from utils.video.io import open_source
 from utils.video.seekable import open_random
+
+LAYOUT = Layout(*WINDOW_SIZE)
 
 
 @pytest.fixture
@@ -128,7 +132,7 @@ def test_an_unreadable_frame_is_reported_and_shows_no_preview(renderer, tmp_path
         result = wait_for_preview(previews, state)
     assert result.preview is None
     assert "000002.png" in result.problem
-    assert content.draw(None, state, result.problem).shape == (760, 1280, 3)
+    assert content.draw(LAYOUT, None, state, result.problem).shape == (780, 1280, 3)
 
 
 def test_the_mask_view_is_gray_and_dark_outside_the_mask():
@@ -145,7 +149,7 @@ def test_the_mask_view_is_gray_and_dark_outside_the_mask():
 @pytest.mark.parametrize("values", [{}, {"show_help": True}, {"zoomed": True}, {"typed": "12"}])
 def test_every_state_draws_the_preview_and_the_settings(values, renderer):
     state = EditorState(FootageIndex(6, (0, 2)), LookTimeline.all_alike(Look()), **values)
-    drawn = content.draw(renderer(PreviewRequest.of(state)), state)
-    assert drawn.shape == (760, 1280, 3)
-    assert drawn[:, -content.COLUMN_WIDTH :].max() > 200
-    assert drawn[: -content.FOOTER_HEIGHT, : -content.COLUMN_WIDTH].std() > 10
+    drawn = content.draw(LAYOUT, renderer(PreviewRequest.of(state)), state)
+    assert drawn.shape == (780, 1280, 3)
+    assert drawn[:, -PANEL_WIDTH:].max() > 200
+    assert drawn[:-FOOTER_HEIGHT, :-PANEL_WIDTH].std() > 10

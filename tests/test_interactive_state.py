@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from converters.interactive import keymap
 from converters.interactive.edits import option_of
-from converters.interactive.state import EditorState, FootageIndex, handle_key, handle_mouse
+from converters.interactive.state import EditorState, FootageIndex, handle_key
 from converters.look import Look
 from converters.look_timeline import LookTimeline
 from utils.options import options_of
@@ -115,7 +115,7 @@ def test_settings_are_copied():
     state = type_keys(state, "enter", "9", "0", "enter", "s", "m")
     assert state.frame == 89
     assert erode(state, 88, 89, 90, 91) == [0, -1, -1, 0]
-    state = type_keys(state, "enter", "3", "enter", "?")
+    state = type_keys(state, "enter", "3", "enter", "\\")
     assert erode(state, 0, 2, 3, 4, 90, 99) == [0, 0, 1, 1, 1, 1]
     state = type_keys(state, "end", "|")
     assert erode(state, 0, 50, 99) == [1, 1, 1]
@@ -142,19 +142,11 @@ def test_keys_toggle_views():
     assert type_keys(begin(), "`", "space").view == "result"
     assert type_keys(begin(), "`", "0").view == "mask"
     assert type_keys(begin(), "9").zoomed
-    shown = type_keys(begin(), "tab")
-    assert shown.show_help
-    assert type_keys(shown, "escape") == begin()
+    for key in ("?", "tab"):
+        shown = type_keys(begin(), key)
+        assert shown.show_help
+        assert type_keys(shown, "escape") == type_keys(shown, key) == begin()
     assert type_keys(begin(), "escape").outcome == "quit"
-
-
-def test_the_mouse_shows_the_original_and_changes_the_frame():
-    held = handle_mouse(begin(view="mask"), "left down")
-    assert held.shown_view == "original"
-    assert handle_mouse(held, "move").shown_view == "original"
-    assert handle_mouse(held, "left up").shown_view == "mask"
-    assert [handle_mouse(begin(frame=5), "wheel", turn).frame for turn in (1, -1)] == [4, 6]
-    assert handle_mouse(begin(), "wheel", 1).frame == 0
 
 
 def test_rendering_is_requested_twice():

@@ -662,6 +662,7 @@ def test_manual_fix_offers_the_frames_without_a_face(footage, out, monkeypatch):
     report = extract(footage, out, manual_fix=True, **settings)
     assert report.counts["faces"] == 3
     assert report.notes["frames left for another time"] == ["f2.png"]
+    assert report.unfinished
     first, second = read_info(out / "f0_0.png"), read_info(out / "f1_0.png")
     np.testing.assert_array_equal(first.source_landmarks, second.source_landmarks)
     np.testing.assert_array_equal(first.source_iris, second.source_iris)

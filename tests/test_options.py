@@ -251,3 +251,16 @@ def test_choices_may_be_written_in_any_case(word):
     assert vars(parser.parse_args(["--model", word]))["model"] == word.strip().upper()
     with pytest.raises(UsageError, match="one of H64, LIAEF128"):
         options.from_json(WithNames, {"model": "H 64"})
+
+
+def test_words_stand_for_none_too_where_that_is_the_default():
+    @dataclass(frozen=True, kw_only=True)
+    class Seeded:
+        seed: int | None = opt(None, help="seed", low=0, zero="random")
+        minutes: float = opt(10.0, help="minutes", low=0, zero="never")
+
+    seed, minutes = options.options_of(Seeded)
+    assert [seed.show(value) for value in (None, 0, 5)] == ["random", "0", "5"]
+    assert [minutes.show(value) for value in (0.0, 10.0, 0.25)] == ["never", "10", "0.25"]
+    assert seed.parse("random") is None
+    assert minutes.parse("never") == 0

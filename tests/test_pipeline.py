@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import pytest
-import skimage.data
 from support import clips, program
 from support.toy_model import ENTRY
 
@@ -23,16 +22,8 @@ CLIPS = {
 }
 
 
-def astronaut(index, width, height):
-    """The astronaut's face, moving and nodding a little from frame to frame."""
-    image = skimage.data.astronaut()[:320, 60:380, ::-1]
-    matrix = cv2.getRotationMatrix2D((160, 120), index - 8, height / 320)
-    matrix[:, 2] += (width / 2 - 160 + index, height / 2 - 140)
-    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
-
-
 def astronaut_on_her_side(index, width, height):
-    return cv2.rotate(astronaut(index, height, width), cv2.ROTATE_90_CLOCKWISE)
+    return cv2.rotate(clips.astronaut(index, height, width), cv2.ROTATE_90_CLOCKWISE)
 
 
 def run(*words):
@@ -62,7 +53,7 @@ def workspace(tmp_path_factory):
     """A folder with a space and an umlaut: three dst clips, src's faces and a trained model."""
     folder = tmp_path_factory.mktemp("wörk space")
     for name, how in CLIPS.items():
-        draw = astronaut_on_her_side if "turn" in how else astronaut
+        draw = astronaut_on_her_side if "turn" in how else clips.astronaut
         size = (240, 320) if "turn" in how else (320, 240)
         clips.make_clip(folder / f"{name}.mp4", **how, draw=draw, size=size)
     run("extract", "--input-dir", folder / "29.97.mp4", "--output-dir", folder / "src")

@@ -9,6 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from scripts import first_minutes
 from scripts import readme_footage as footage
 from scripts import readme_pictures as pictures
 from scripts.readme_footage import Moment
@@ -45,12 +46,22 @@ def test_the_strip_shows_each_frame_above_its_label():
     assert label.min() < 100 < 250 < np.median(label)
 
 
+def test_rows_of_faces_stand_in_the_order_given():
+    blue, red = (np.full((96, 96, 3), color, np.uint8) for color in ((200, 0, 0), (0, 0, 200)))
+    sheet = first_minutes.sheet([("first", [blue, red]), ("second", [red, blue])])
+    step = first_minutes.TILE + first_minutes.GAP
+    x, y = first_minutes.MARGIN + 60, first_minutes.GAP + 60
+    assert sheet.getpixel((x, y)) == sheet.getpixel((x + step, y + step)) == (0, 0, 200)
+    assert sheet.getpixel((x + step, y)) == sheet.getpixel((x, y + step)) == (200, 0, 0)
+
+
 def commands():
     workspace = Workspace(pictures.ROOT / "workspace" / "readme")
     yield pictures.extraction(workspace, "src")
     yield pictures.training(workspace, 10)
     yield pictures.conversion(workspace, workspace.folder / "result", *pictures.LOOK)
     yield pictures.sorting(workspace.folder / "sorted", workspace.folder / "order.html")
+    yield first_minutes.training(workspace, workspace.folder / "model_Quick96", 10)
 
 
 @pytest.mark.parametrize("command", list(commands()), ids=lambda command: command[2])

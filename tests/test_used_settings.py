@@ -6,8 +6,13 @@ import json
 import numpy as np
 import pytest
 from support.blending import TINT, make_swap, scene
+from support.conversion import INVERT, StopsAt, make_predictor, options, write_footage
 
+from converters import checks, convert
 from converters.blending.blender import Blender
+from converters.interactive import session_file
+from converters.interactive.session_file import SavedSession
+from converters.job import Job
 from converters.look import (
     RAW_MODES,
     SHOWN_MODES,
@@ -16,8 +21,13 @@ from converters.look import (
     load_look,
     look_to_json,
     save_look,
+    session_path,
+    settings_file,
     used,
 )
+from converters.look_timeline import LookTimeline
+from converters.options import ConvertOptions
+from utils.options import resolve
 
 OTHER = {
     "masked_hist_match": False,
@@ -42,7 +52,7 @@ LOOKS += [dataclasses.replace(look, color_transfer="mkl") for look in LOOKS]
 @pytest.fixture(scope="module")
 def shown(astronaut, face_landmarks):
     """Converts a moving face, whose mask covers a part of it, in a look."""
-    frame, landmarks = scene(astronaut, face_landmarks, 0.6)
+    frame, landmarks = scene(astronaut, face_landmarks, 0.4)
     swap = make_swap(frame, landmarks, tint=TINT)
     mask = swap.mask.copy()
     mask[:, :20] = 0
@@ -95,3 +105,40 @@ def test_the_file_names_used_settings_only_and_older_ones_are_read(tmp_path):
     older = look_to_json(look)  # every setting, as earlier versions wrote them
     path.write_text(json.dumps(older))
     assert load_look(path) == older
+
+
+def test_a_stopped_conversion_goes_on_from_the_settings_that_were_kept(tmp_path):
+    write_footage(tmp_path, count=20)
+    unused = {"mode": "overlay", "hist_match_threshold": 7, "seamless_erode_modifier": 5}
+    first = options(tmp_path, batch_size=1, **unused, sharpen=20)
+    with pytest.raises(KeyboardInterrupt):
+        convert.run(first, make_predictor(StopsAt(9), "negative"))
+    files = {n: getattr(first, n) for n in ("input_dir", "aligned_dir", "model_dir", "output_dir")}
+    again = resolve(ConvertOptions, files | {"ask": False}, ConvertOptions.saved(files))
+    assert (again.sharpen, again.hist_match_threshold) == (20, 255)
+    report = convert.run(again, INVERT)  # and is not refused as another one
+    assert report.counts["frames finished before"] + report.counts["frames"] == 20
+    assert report.made == [tmp_path / "result"]
+
+
+def test_of_a_session_the_settings_of_its_first_frame_are_kept(tmp_path):
+    write_footage(tmp_path, count=3)
+    chosen = options(tmp_path, mode="hist-match")
+    names = [f"{number:06d}.png" for number in range(3)]
+    timeline = LookTimeline({0: Look(sharpen=7, hist_match_threshold=9), 2: Look(mode="seamless")})
+    session_file.save(session_path(chosen.output_dir), SavedSession(timeline), "frames", names)
+    convert.run(chosen, INVERT)
+    kept = json.loads(settings_file(chosen.output_dir).read_text())
+    assert (kept["mode"], kept["sharpen"]) == ("overlay", 7)
+    assert "hist_match_threshold" not in kept
+
+
+def test_a_window_that_is_left_without_rendering_names_its_session(tmp_path, monkeypatch):
+    write_footage(tmp_path, count=1)
+    monkeypatch.setattr(checks, "check_screen", lambda: None)
+    monkeypatch.setattr(Job, "choose_plan", lambda *_: None)
+    chosen = options(tmp_path, interactive=True)
+    report = convert.run(chosen, INVERT)
+    assert report.made == [session_path(chosen.output_dir)]
+    assert report.next_without == ("--interactive",)
+    assert not settings_file(chosen.output_dir).exists()

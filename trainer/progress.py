@@ -84,6 +84,19 @@ class ProgressLine:
             parts.append(f"{duration(left)} to target")
         return "  ".join(parts)
 
+    def facts(self) -> list[str]:
+        """Return how far the training is: iteration, time, speed and the time left, in words."""
+        session, speed = self.session, self.step_seconds
+        facts = [f"iteration {session.iteration:,}", f"trained for {duration(session.seconds)}"]
+        if not speed:
+            return facts
+        facts.append(f"{_short(speed)} s per step")
+        facts.append(f"{_short(2 * session.samples / speed)} samples per second")
+        left = session.schedule.seconds_left(session.iteration, session.seconds, speed)
+        if left is None:
+            return [*facts, "no target"]
+        return [*facts, f"{duration(left)} left to the target" if left else "target reached"]
+
     def rest(self) -> str:
         """Return what is still done when the training is stopped now."""
         what = "finishing this step, then saving"
@@ -102,3 +115,7 @@ class ProgressLine:
             console.status(self.line())
         if self._terminal and self._shown:
             console.say()
+
+
+def _short(value: float) -> str:
+    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"

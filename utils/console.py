@@ -28,8 +28,6 @@ LONGEST_QUOTE = 200
 ACTIVE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that move the cursor, command a terminal or reorder a line."""
 
-_errors: TextIO | None = None  # instead of stderr
-
 
 def say(text: str = "") -> None:
     """Print text to stdout, with `?` for characters that the console lacks."""
@@ -38,12 +36,12 @@ def say(text: str = "") -> None:
 
 def warn(text: str) -> None:
     """Print a warning to stderr."""
-    _print(_harmless(f"warning: {text}"), _stderr())
+    _print(_harmless(f"warning: {text}"), sys.stderr)
 
 
 def error(text: str) -> None:
     """Print an error to stderr."""
-    _print(_harmless(f"error: {text}"), _stderr())
+    _print(_harmless(f"error: {text}"), sys.stderr)
 
 
 def announce(text: str, *, interjected: bool = False) -> None:
@@ -54,8 +52,8 @@ def announce(text: str, *, interjected: bool = False) -> None:
     interjected : bool
         Whether the line of a terminal may not be empty: it has echoed ^C.
     """
-    start = "\n" if interjected and is_terminal(_stderr()) else ""
-    _print(f"{start}{_harmless(text)} ...", _stderr())
+    start = "\n" if interjected and is_terminal(sys.stderr) else ""
+    _print(f"{start}{_harmless(text)} ...", sys.stderr)
 
 
 def quoted(text: object) -> str:
@@ -81,7 +79,7 @@ def _harmless(text: str) -> str:
 
 def print_traceback() -> None:
     """Print the traceback of the exception being handled to stderr."""
-    _print(traceback.format_exc(), _stderr(), end="")
+    _print(traceback.format_exc(), sys.stderr, end="")
 
 
 def status(text: str) -> None:
@@ -96,16 +94,6 @@ def _print(text: str, stream: TextIO | None, end: str = "\n") -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with suppress(OSError, ValueError):  # the latter when it is closed
         print(text.encode(encoding, "replace").decode(encoding), file=stream, end=end, flush=True)
-
-
-def keep_errors_on(stream: TextIO | None) -> None:
-    """Write what belongs on stderr to another stream from now on; None: to stderr again."""
-    global _errors  # noqa: PLW0603 - as sys.stderr is
-    _errors = stream
-
-
-def _stderr() -> TextIO | None:
-    return sys.stderr if _errors is None else _errors
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -249,7 +237,7 @@ class Report:
     notes : dict of str to list of str
         Headings and the names they apply to, such as {"frames without a face": ["0007.png"]}.
     failures : list of str
-        One sentence per failed item; those that differ only in a name in quotes at their beginning
+        One sentence per failed item; those that say the same of several names, as `"a.png": why`,
         are shown as one.
     verdict : int
         Exit status of a stage that tells more by it than that something failed; 0 for others.
@@ -257,6 +245,8 @@ class Report:
         What was made or changed; empty: what the options say, see `utils.stages`.
     next_without : tuple of str
         The next command is the same without these flags; empty: what the workspace says.
+    unfinished : bool
+        Whether the user left it before everything was done: then the same command goes on.
     seconds : float
         How long it took.
     """
@@ -267,6 +257,7 @@ class Report:
     verdict: int = 0
     made: list[Path] = field(default_factory=list)
     next_without: tuple[str, ...] = ()
+    unfinished: bool = False
     seconds: float = 0.0
 
     @property

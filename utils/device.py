@@ -6,7 +6,7 @@ Imports nothing heavy, so that the command line can select the device first.
 import os
 from contextlib import suppress
 
-from utils import allocator, lazy, native_output
+from utils import allocator, lazy
 from utils.errors import UsageError
 from utils.options import DeviceOptions
 
@@ -51,10 +51,7 @@ def tune() -> bool:
     parallelized well, and concurrent ones compete for caches.
     """
     tf = lazy.load("tensorflow")
-    with native_output.silenced():  # of the driver, too
-        found = tf.config.list_physical_devices("GPU")
-        lazy.load("keras").config.backend()
-    if found:
+    if tf.config.list_physical_devices("GPU"):
         return True
     allocator.keep_everything()
     # This graph rewriting fails on gradients, with a warning, and gains nothing here.

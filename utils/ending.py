@@ -20,6 +20,8 @@ from utils.workspace import Workspace
 
 WITHIN_RUN = "FACESWAP_WITHIN_RUN"
 """Environment variable of the commands that `run` calls."""
+DISCARDS = "--overwrite"
+"""The flag that would discard what an earlier run left in a folder."""
 KEPT, BROKEN_OFF = "what was finished is kept", "it did not come to its end"
 
 
@@ -45,8 +47,12 @@ class Call:
             step = self._again(
                 f"Next: the same without {report.next_without[0]}", report.next_without
             )
+        elif report.unfinished:
+            step = self._again("Next: go on", {DISCARDS})
         else:
-            step = after(report.made or self._paths()) or self._outside()
+            step = after(report.made or self._paths())
+            if not step and not report.failures:
+                step = self._outside()
         return _lines(str(report), report.ending, step)
 
     def stopped(self, request: BaseException, seconds: float) -> str:
@@ -58,7 +64,7 @@ class Call:
         folders = [path for path in self._usually_made() if path.is_dir()]
         if folders:
             kept += f': "{folders[0].absolute()}"'
-            without.add("--overwrite")  # it would discard what is kept
+            without.add(DISCARDS)
         said = one_line(f"Stopped{took('after', seconds)}; {kept}{'' if folders else '.'}")
         step = after(folders) if stage.usable else ""
         again = ""

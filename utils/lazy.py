@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from utils import console, native_output, program
+from utils import console, program
 from utils.errors import UserError
 
 SLOW = ("tensorflow", "keras")
@@ -23,13 +23,10 @@ class _Lazy(ModuleType):
 
 
 def _import(name: str) -> ModuleType:
-    """Import a module, TensorFlow's with an announcement and without its greeting."""
-    if name in sys.modules or name.split(".")[0] not in SLOW:
-        return import_module(name)
-    if not any(library in sys.modules for library in SLOW):
+    """Import a module, TensorFlow with an announcement."""
+    if name.split(".")[0] in SLOW and not any(library in sys.modules for library in SLOW):
         console.announce("loading TensorFlow")
-    with native_output.silenced():
-        return import_module(name)
+    return import_module(name)
 
 
 def load(name: str) -> ModuleType:

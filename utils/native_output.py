@@ -1,67 +1,51 @@
-"""What native libraries print while they load: TensorFlow, LiteRT, Qt.
+"""What libraries print, which a user can do nothing about; errors are raised as exceptions.
 
-They write to file descriptor 2 before any setting of theirs applies; errors are raised as
-exceptions.
+Native ones (TensorFlow, LiteRT, Qt, libjpeg, libpng) write to file descriptor 2, many before any
+setting of theirs applies.
 """
 
+import logging
 import os
 import sys
-import threading
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TextIO
+from contextlib import contextmanager
 
-from utils import console
+_silent = False
 
-_lock = threading.Lock()
-_blocks = 0  # that are being executed, nested or in several threads
-_terminal: TextIO  # what descriptor 2 was before the first of them
+
+def silence() -> None:
+    """Keep it from the terminal for good; Python's stderr still leads there, on a descriptor of
+    its own.
+
+    Nothing changes where the program is called as a part of another one, which has replaced stderr.
+    """
+    global _silent  # noqa: PLW0603 - there is one descriptor 2
+    stream = sys.__stderr__
+    if stream is None or sys.stderr is not stream or stream.fileno() != 2:
+        return
+    stream.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", 1, encoding=stream.encoding, errors=stream.errors)
+    _lead_nowhere()
+    _silent = True
+    warnings.simplefilter("ignore")
+    logging.disable()
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
-    """Keep it from the terminal; what `utils.console` prints still arrives there.
-
-    With `--debug` nothing is kept.
-    """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+def heard_from_children() -> Iterator[None]:
+    """Let processes that are started inside the block have the terminal for their stderr."""
+    if not _silent:
         yield
         return
-    _enter()
+    os.dup2(sys.stderr.fileno(), 2)
     try:
         yield
     finally:
-        _leave()
+        _lead_nowhere()
 
 
-def _enter() -> None:
-    global _blocks, _terminal  # noqa: PLW0603 - there is one descriptor 2
-    with _lock:
-        _blocks += 1
-        if _blocks > 1:
-            return
-        console.flush()
-        _terminal = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
-        if _is_on_descriptor_2(sys.stderr):
-            console.keep_errors_on(_terminal)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-
-
-def _leave() -> None:
-    global _blocks  # noqa: PLW0603
-    with _lock:
-        _blocks -= 1
-        if _blocks:
-            return
-        console.flush()  # what the libraries printed by Python's own streams
-        os.dup2(_terminal.fileno(), 2)
-        console.keep_errors_on(None)
-        _terminal.close()
-
-
-def _is_on_descriptor_2(stream: object) -> bool:
-    with suppress(AttributeError, OSError, ValueError):
-        return stream.fileno() == 2  # type: ignore[attr-defined]
-    return False
+def _lead_nowhere() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

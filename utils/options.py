@@ -157,6 +157,8 @@ class Option:
         """Convert and check one word from the command line, an answer or JSON."""
         text = self._spelled(text)
         if self.meta["zero"] and text.strip().lower() == self.meta["zero"]:
+            if self.default is None:
+                return None
             text = "0"
         try:
             value = self._convert(text)
@@ -210,8 +212,10 @@ class Option:
         return f"{self.flag}: Expected {self.describe()}. Received: {one_line(str(received))}"
 
     def show(self, value: Value) -> str:
-        """Return a value as text, and what 0 means instead of it."""
-        return str(self.meta["zero"]) if self.meta["zero"] and value == 0 else to_text(value)
+        """Return a value as text, and what 0, or none where that is the default, means instead."""
+        if self.meta["zero"] and value == (None if self.default is None else 0):
+            return str(self.meta["zero"])
+        return f"{value:g}" if isinstance(value, float) else to_text(value)
 
     def describe(self) -> str:
         """Return which values are allowed: "a whole number from 1 to 64"."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from utils.native_output import silenced
+from utils import qt_zoom
 
 
 @dataclass(frozen=True)
@@ -95,26 +95,50 @@ class Window:
         Also its identity: two windows need different titles.
     size : tuple of int or None
         Width and height in screen pixels; None for those of the first image.
+    any_shape : bool
+        Whether the image is stretched over the whole window, for images drawn in the window's size;
+        else it keeps its aspect ratio.
+    wheel_zooms : bool
+        Whether the wheel may zoom the image, which Qt's windows do on their own.
     """
 
-    def __init__(self, title: str, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        size: tuple[int, int] | None = None,
+        *,
+        any_shape: bool = False,
+        wheel_zooms: bool = False,
+    ) -> None:
         self.title = title
         self.closed = False
         self._events: list[Event] = []
-        # Qt complains on stderr about missing fonts and permissions
-        with silenced():
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-            self._size = size
-            if size is not None:
-                cv2.resizeWindow(title, *size)
-            cv2.setMouseCallback(title, self._on_mouse)
-            cv2.waitKey(1)
+        self._wheel_zooms, self._muted = wheel_zooms, False
+        ratio = cv2.WINDOW_FREERATIO if any_shape else cv2.WINDOW_KEEPRATIO
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | ratio | cv2.WINDOW_GUI_NORMAL)
+        self._size = size
+        if size is not None:
+            cv2.resizeWindow(title, *size)
+        cv2.setMouseCallback(title, self._on_mouse)
+        cv2.waitKey(1)
 
     def __enter__(self) -> "Window":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in screen pixels, as the user has made it."""
+        if not self.closed:
+            try:
+                _, _, width, height = cv2.getWindowImageRect(self.title)
+            except cv2.error:  # how some systems report a closed window
+                width = height = 0
+            if width > 0 and height > 0:
+                self._size = (width, height)
+        return self._size or (1, 1)
 
     def show(self, image: np.ndarray) -> None:
         """Show an image (H, W, 3) uint8 BGR, scaled to the window, unless it is closed."""
@@ -131,6 +155,11 @@ class Window:
             return
         code = cv2.waitKeyEx(max(1, milliseconds))
         events, self._events = self._events, []
+        turned = any(isinstance(event, Mouse) and event.wheel for event in events)
+        if turned and not self._wheel_zooms:
+            self._muted = True  # this sends events, too
+            qt_zoom.undo()
+            self._muted = False
         yield from events
         while code != -1:
             if (key := key_of(code)) is not None:
@@ -155,7 +184,7 @@ class Window:
 
     def _on_mouse(self, code: int, x: int, y: int, flags: int, _: object) -> None:
         """OpenCV's mouse callback, called while waiting for keys."""
-        if (what := MOUSE.get(code)) is None:
+        if (what := MOUSE.get(code)) is None or self._muted:
             return
         wheel = 0
         if what == "wheel":  # the upper half of the flags is a signed distance

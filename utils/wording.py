@@ -9,8 +9,8 @@ RANGES_SHOWN = 12
 DIGITS = re.compile(r"(\d{1,18})")
 FRAME = re.compile(r"^(\d+(?:-\d+)?)\.(?:png|jpe?g)(?= \(|$)")
 """Frames, which their numbers tell."""
-NAMED = re.compile(r'"(?P<name>[^"]+)"(?P<problem>.+)', re.DOTALL)
-"""A sentence about a file."""
+NAMED = (re.compile(r'"([^"]+)"(: .+)', re.DOTALL), re.compile(r"(\S+\.\w+)(: .+)", re.DOTALL))
+"""Sentences about a file: its name, and what is true of it."""
 
 
 class NameRange(NamedTuple):
@@ -42,16 +42,15 @@ def listed(names: Sequence[str]) -> str:
 
 def joined(sentences: Iterable[str]) -> Iterator[str]:
     """Yield sentences; of those that say the same of several files, one that lists them."""
-    names: dict[str, list[str]] = {}
+    alike: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
     for sentence in sentences:
-        found = NAMED.fullmatch(sentence)
-        name, problem = found.groups() if found else ("", sentence)
-        names.setdefault(problem, []).append(name)
-    for problem, whose in names.items():
-        if len(whose) > 1 and all(whose):
-            yield listed(whose) + problem
-        else:
-            yield from (f'"{name}"{problem}' if name else problem for name in whose)
+        found = next(filter(None, (form.fullmatch(sentence) for form in NAMED)), None)
+        names[sentence], problem = found.groups() if found else ("", sentence)
+        alike.setdefault(problem, []).append(sentence)
+    for problem, said in alike.items():
+        whose = [names[sentence] for sentence in said]
+        yield from [listed(whose) + problem] if len(said) > 1 and all(whose) else said
 
 
 def took(word: str, seconds: float) -> str:

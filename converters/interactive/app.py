@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from converters.blending.occlusion import OcclusionMasks
-from converters.footage import Footage
-from converters.interactive import keymap, screen, session_file
+from converters.interactive import keymap, playback, screen, session_file
+from converters.interactive.layout import SIZE, Layout
+from converters.interactive.mouse import handle_mouse
 from converters.interactive.preview import PreviewRenderer, PreviewRequest
 from converters.interactive.preview_worker import PreviewWorker
 from converters.interactive.session_file import SavedSession, SessionFile
-from converters.interactive.state import EditorState, FootageIndex, handle_key, handle_mouse
+from converters.interactive.state import EditorState, FootageIndex, handle_key
 from converters.look import Look
 from converters.look_timeline import LookTimeline
 from converters.predictor import Predictor
@@ -29,8 +30,11 @@ from utils.errors import UserError
 from utils.video.seekable import open_random
 from utils.window import Closed, Event, Key, Mouse, Window
 
+if TYPE_CHECKING:
+    from converters.job import Job  # which imports this module for a window
+
 TITLE = "Convert"
-POLL_MS = 20
+POLL_MS, PLAYING_POLL_MS = 20, 4
 """Milliseconds the event loop waits for events."""
 REPEAT_SECONDS = 0.12
 """The same key again within this time is taken for a key that is held down."""
@@ -39,14 +43,7 @@ RETRY_SECONDS = 3.0
 ACTIONS = keymap.key_actions()
 
 
-def choose(
-    session: SessionFile,
-    look: Look,
-    footage: Footage,
-    faces: Mapping[str, list[FaceInfo]],
-    predictor: Predictor,
-    visibility: OcclusionMasks | None,
-) -> LookTimeline | None:
+def choose(job: Job, predictor: Predictor) -> LookTimeline | None:
     """Let a person choose the looks; return None if nothing is to be rendered yet.
 
     Raises
@@ -54,15 +51,22 @@ def choose(
     UserError
         The session cannot be used, or cannot be saved for later.
     """
+    footage, faces = job.footage, job.faces.by_frame
     with open_random(footage.source, _known_times(footage.name, faces)) as frames:
         numbers = {name: index for index, name in enumerate(frames.names)}
-        saved = begin(session, look, footage.name, numbers)
+        saved = begin(job.session, job.look, footage.name, numbers)
         face_frames = tuple(i for i, name in enumerate(frames.names) if Path(name).stem in faces)
-        index = FootageIndex(len(frames), face_frames)
-        state = EditorState(index, saved.timeline, saved.frame)
-        autosave = Autosave(session.path, footage.name, frames.names)
-        renderer = PreviewRenderer(frames, faces, predictor, visibility)
-        with Window(TITLE, screen.SIZE) as window, PreviewWorker(renderer) as previews:
+        times = playback.frame_times(frames.times, len(frames), job.output.rate)
+        state = EditorState(
+            FootageIndex(len(frames), face_frames, times),
+            saved.timeline,
+            saved.frame,
+            can_have_alpha=job.can_have_alpha,
+        )
+        autosave = Autosave(job.session.path, footage.name, frames.names)
+        renderer = PreviewRenderer(frames, faces, predictor, job.visibility)
+        window = Window(TITLE, SIZE, any_shape=True)
+        with window, PreviewWorker(renderer) as previews:
             state = run_event_loop(window, previews, state, autosave)
     autosave.finish(state)
     return state.timeline if state.outcome == "render" else None
@@ -86,13 +90,18 @@ def run_event_loop(
     handler = InputHandler()
     shown: object = None
     while not state.outcome:
-        result = previews(PreviewRequest.of(state))
-        current = (state, result, previews.late, autosave.problem)
+        now = time.monotonic()
+        state = playback.start_clock(state, now)
+        result = previews(PreviewRequest.of(playback.due(state, now)))
+        if result.request is not None:
+            state = playback.show(state, result.request.frame, now)
+        handler.layout = Layout.of_window(window.size)
+        current = (handler.layout, state, result, previews.late, autosave.problem)
         if current != shown:
             problem = autosave.problem or result.problem
-            window.show(screen.draw(result.preview, state, problem, previews.late))
+            window.show(screen.draw(handler.layout, result.preview, state, problem, previews.late))
             shown = current
-        for event in window.events(POLL_MS):
+        for event in window.events(POLL_MS if state.playback is None else PLAYING_POLL_MS):
             state = handler.handle(state, event)
             if state.outcome:
                 break
@@ -101,9 +110,16 @@ def run_event_loop(
 
 
 class InputHandler:
-    """Turns window events into states."""
+    """Turns window events into states.
+
+    Attributes
+    ----------
+    layout : Layout
+        That of the content on the screen, in which the mouse has its position.
+    """
 
     def __init__(self) -> None:
+        self.layout = Layout(*SIZE)
         self._last = ("", 0.0)
 
     def handle(self, state: EditorState, event: Event) -> EditorState:
@@ -111,7 +127,13 @@ class InputHandler:
         if isinstance(event, Closed):
             return replace(state, outcome="quit")
         if isinstance(event, Mouse):
-            return handle_mouse(state, event.what, event.wheel)
+            return handle_mouse(
+                state,
+                event.what,
+                self.layout.place_at(event.x, event.y, state.footage.count),
+                event.wheel,
+                large=event.ctrl or event.shift,
+            )
         return handle_key(state, event.name, ACTIONS, self._held(event))
 
     def _held(self, key: Key) -> bool:
@@ -145,7 +167,12 @@ class Autosave:
         self.problem = ""
 
     def update(self, state: EditorState) -> None:
-        """Save the session if it has changed, or if saving failed a while ago."""
+        """Save the session if it has changed, or if saving failed a while ago.
+
+        While the footage is played the frame changes all the time: it is saved at the end.
+        """
+        if state.playback is not None and not state.outcome:
+            return
         session = SavedSession(state.timeline, state.frame)
         retry = self.problem and time.monotonic() > self._retry_at
         if session == self._session and not retry:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from functools import cache
 
 from converters.interactive.state import Action, EditorState, go_to
-from converters.look import Look
+from converters.look import Look, has_alpha
 from converters.look_timeline import LookTimeline
 from utils.options import Option, options_of
 
@@ -45,29 +45,38 @@ def set_values(**values: object) -> Action:
     return lambda state: change_look(state, message, **values)
 
 
-def move_slider(name: str, sign: int) -> Action:
-    """Move a numeric setting up or down within its range."""
-    option = option_of(name)
-    low, high = option.meta["low"], option.meta["high"]
+def step_setting(name: str, sign: int) -> Action:
+    """Move a number up or down within its range; give another setting its next or previous value.
 
-    def move(state: EditorState) -> EditorState:
+    Values that need an alpha channel are left out where the result cannot have one.
+    """
+    option = option_of(name)
+    if option.type is int:
+        return _step_number(option, sign)
+    values = (False, True) if option.type is bool else option.choices or ()
+
+    def step(state: EditorState) -> EditorState:
+        place = values.index(getattr(state.look, name))
+        others = [values[(place + sign * turn) % len(values)] for turn in range(1, len(values))]
+        for value in others:
+            look = replace(state.look, **{name: value})  # type: ignore[arg-type]
+            if name == "mode" and has_alpha(look) and not state.can_have_alpha:
+                look = replace(look, raw_mode="rgb")
+            if state.can_have_alpha or not has_alpha(look):
+                return change_look(state, f"{label(name)} {format_value(value)}", **vars(look))
+        return replace(state, message=f"{label(name)}: the result cannot have an alpha channel")
+
+    return step
+
+
+def _step_number(option: Option, sign: int) -> Action:
+    name, low, high = option.name, option.meta["low"], option.meta["high"]
+
+    def step(state: EditorState) -> EditorState:
         value = min(max(getattr(state.look, name) + sign * state.slider_step, low), high)
         return change_look(state, f"{label(name)} {value}", **{name: value})
 
-    return move
-
-
-def cycle_value(name: str) -> Action:
-    """Give a setting the next of its values."""
-    option = option_of(name)
-    values: tuple[Any, ...] = (False, True) if option.type is bool else option.choices or ()
-
-    def cycle(state: EditorState) -> EditorState:
-        current = getattr(state.look, name)
-        value = values[(values.index(current) + 1) % len(values)]
-        return change_look(state, f"{label(name)} {format_value(value)}", **{name: value})
-
-    return cycle
+    return step
 
 
 def copy_to_next(state: EditorState) -> EditorState:
@@ -112,6 +121,7 @@ def toggle_this_frame_only(state: EditorState) -> EditorState:
     return replace(state, this_frame_only=this_frame_only, message=f"changes apply {scope}")
 
 
+@cache
 def option_of(name: str) -> Option:
     """Return the declaration of a setting."""
     return next(option for option in options_of(Look) if option.name == name)

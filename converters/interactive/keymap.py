@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from converters.interactive import edits, state
+from converters.interactive import edits, playback, state
 from converters.interactive.state import Action
 
 
@@ -38,7 +38,8 @@ class Slider(NamedTuple):
     down: str
 
 
-GO, LOOK, COPY, SHOW, END = "Go to", "Settings", "Copy settings", "Show", "Finish"
+GO, LOOK, COPY, SHOW = "Go to", "Settings", "Copy settings", "Show"
+MOUSE, END = "Mouse", "Finish"
 MODES = {
     "1": ("overlay", None),
     "2": ("hist-match", None),
@@ -76,35 +77,42 @@ CONTROLS = (
     Control(GO, ("}",), "next change of settings", state.next_change),
     Control(GO, ("{",), "previous change of settings", state.previous_change),
     Control(GO, ("enter",), "frame number, then Enter", state.enter_frame_number),
+    Control(GO, ("v",), "play in a loop / stop", playback.toggle),
     Control(COPY, ("/",), "to the next frame, go there", edits.copy_to_next),
     Control(COPY, ("m",), "to the previous frame, go there", edits.copy_to_previous),
-    Control(COPY, ("?",), "to all later frames", edits.copy_to_end),
+    Control(COPY, ("\\",), "to all later frames", edits.copy_to_end),
     Control(COPY, ("|",), "to all earlier frames", edits.copy_to_start),
-    Control(COPY, ("b",), "changes: from here on / this frame", edits.toggle_this_frame_only),
+    Control(COPY, ("b",), "changes: from here on / here", edits.toggle_this_frame_only),
     Control(COPY, ("delete",), "drop this frame's own settings", edits.clear_own_settings),
     Control(COPY, ("backspace",), "undo the last change", edits.undo),
     Control(SHOW, ("`", "space"), "original / result", state.toggle_view("original")),
     Control(SHOW, ("0",), "mask / result", state.toggle_view("mask")),
     Control(SHOW, ("9",), "zoomed face / whole frame", state.toggle_zoom),
-    Control(SHOW, ("tab",), "all keys", state.toggle_help),
+    Control(SHOW, ("?", "tab"), "all keys", state.toggle_help),
     Control(END, (">",), "render everything (press twice)", state.request_render),
-    Control(END, ("escape",), "quit; the session is saved", state.quit_session),
+    Control(END, ("escape",), "stop, take back, or quit", state.quit_session),
 )
 
 
 SHORT_HELP = {
-    ", .": "previous / next frame",
-    "space": "original",
-    "0": "mask",
+    "?": "all keys",
+    "v": "play in a loop / stop",
+    "space": "original / result",
+    "0": "mask / result",
     "9": "zoom to the face",
-    "b": "from here on / this frame",
     "backspace": "undo",
-    "> >": "render everything",
+    ">": "render everything (twice)",
     "escape": "quit, continue later",
-    "tab": "all keys",
 }
-"""The keys that are listed beside the image all the time."""
-MOUSE_HELP = {"left button": "hold to see the original", "wheel": "previous / next frame"}
+"""The keys that are listed beside the image all the time, as far as there is room."""
+MOUSE_HELP = {
+    "click or drag strip": "go to a frame",
+    "click setting": "next value",
+    "right click setting": "previous value",
+    "wheel on setting": "up / down",
+    "wheel on image": "next / previous frame",
+    "press on image": "original",
+}
 
 
 def key_actions() -> dict[str, Action]:
@@ -114,9 +122,9 @@ def key_actions() -> dict[str, Action]:
         values = {"mode": mode, "raw_mode": raw} if raw else {"mode": mode}
         actions[key] = edits.set_values(**values)
     for slider in SLIDERS:
-        actions[slider.up] = edits.move_slider(slider.name, 1)
-        actions[slider.down] = edits.move_slider(slider.name, -1)
-    actions.update({key: edits.cycle_value(name) for key, name in CYCLES.items()})
+        actions[slider.up] = edits.step_setting(slider.name, 1)
+        actions[slider.down] = edits.step_setting(slider.name, -1)
+    actions.update({key: edits.step_setting(name, 1) for key, name in CYCLES.items()})
     return actions
 
 
@@ -129,7 +137,7 @@ class HelpRow(NamedTuple):
 
 def help_groups() -> dict[str, list[HelpRow]]:
     """Return the help for all keys, by heading."""
-    rows: dict[str, list[HelpRow]] = {GO: [], LOOK: [], COPY: [], SHOW: [], END: []}
+    rows: dict[str, list[HelpRow]] = {group: [] for group in (GO, LOOK, COPY, SHOW, MOUSE, END)}
     for key, (mode, raw) in MODES.items():
         rows[LOOK].append(HelpRow((key,), f"mode {mode}{f' ({raw})' if raw else ''}"))
     for slider in SLIDERS:
@@ -137,7 +145,7 @@ def help_groups() -> dict[str, list[HelpRow]]:
     rows[LOOK] += [HelpRow((key,), edits.label(name)) for key, name in CYCLES.items()]
     for control in CONTROLS:
         rows[control.group].append(HelpRow(control.keys, control.help))
-    rows[SHOW] += [HelpRow((part,), help_) for part, help_ in MOUSE_HELP.items()]
+    rows[MOUSE] += [HelpRow((part,), help_) for part, help_ in MOUSE_HELP.items()]
     return rows
 
 

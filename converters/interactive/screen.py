@@ -10,30 +10,50 @@ from bisect import bisect_right
 import cv2
 import numpy as np
 
-from converters.interactive import keymap
-from converters.interactive.edits import format_value, label
-from converters.interactive.keymap import HelpRow
+from converters.interactive import help_page, keymap, playback
+from converters.interactive.colors import (
+    ACCENT,
+    BACKGROUND,
+    DIM,
+    FACES,
+    FAINT,
+    HOVER,
+    PANEL,
+    TEXT,
+    WARNING,
+)
+from converters.interactive.edits import format_value, label, option_of
+from converters.interactive.layout import (
+    BASELINE,
+    HINT_X,
+    KEY_X,
+    LABEL_X,
+    ROW_HEIGHT,
+    STRIP_HEIGHT,
+    VALUE_X,
+    Layout,
+    frame_at,
+    strip_x,
+)
 from converters.interactive.preview import PreviewImage
 from converters.interactive.state import EditorState
 from converters.look import Look
 from utils import text
-from utils.options import Option, options_of
+from utils.options import Option
 from utils.text import BgrColor
 
-SIZE = (1280, 760)
-COLUMN_WIDTH, ROW_HEIGHT, FOOTER_HEIGHT, STRIP_HEIGHT = 340, 22, 62, 10  # pixels
-LABEL_X, KEY_X, VALUE_X, HELP_X = 12, 158, 194, 100  # where text starts in the column
-MARGIN = 12
-FONT_SIZE, HELP_ROW = 13, 20
-BACKGROUND, PANEL = (24, 24, 24), (38, 38, 38)
-TEXT, DIM, FAINT = (235, 235, 235), (150, 150, 150), (90, 90, 90)
-ACCENT, WARNING = (120, 215, 255), (110, 120, 255)
+MARGIN = 14
+FONT_SIZE = 14
 
 
 def draw(
-    preview: PreviewImage | None, state: EditorState, problem: str = "", late: bool = False
+    layout: Layout,
+    preview: PreviewImage | None,
+    state: EditorState,
+    problem: str = "",
+    late: bool = False,
 ) -> np.ndarray:
-    """Draw the content of the window, which the window scales to its size.
+    """Draw the content of the window.
 
     Parameters
     ----------
@@ -48,19 +68,18 @@ def draw(
 
     Returns
     -------
-    content : (760, 1280, 3) uint8
-        The image to show.
+    content : (H, W, 3) uint8
+        The image to show, of the layout's size.
     """
-    width, height = SIZE
-    content = np.full((height, width, 3), BACKGROUND, np.uint8)
-    main = content[: height - FOOTER_HEIGHT, : width - COLUMN_WIDTH]
+    content = np.full((layout.height, layout.width, 3), BACKGROUND[0], np.uint8)  # it is gray
     if state.show_help:
-        draw_help(main)
-    elif preview is not None:
-        draw_preview(main, preview, state.zoomed)
-    draw_settings(content[:, width - COLUMN_WIDTH :], state)
-    footer = content[height - FOOTER_HEIGHT :, : width - COLUMN_WIDTH]
-    draw_footer(footer, state, preview, problem, late)
+        help_page.draw(content)
+        return content
+    width, height = layout.main
+    if preview is not None:
+        draw_preview(content[:height, :width], preview, state.zoomed)
+    draw_panel(content[:, width:], state, layout)
+    draw_footer(content[height:, :width], state, preview, problem, late)
     return content
 
 
@@ -79,35 +98,42 @@ def draw_preview(area: np.ndarray, preview: PreviewImage, zoomed: bool) -> None:
     area[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
 
 
-def draw_settings(column: np.ndarray, state: EditorState) -> None:
+def draw_panel(panel: np.ndarray, state: EditorState, layout: Layout) -> None:
     """List the settings of the current frame; values other than the default stand out."""
-    column[:] = PANEL
-    keys = keymap.keys_by_setting()
-    defaults = Look()
-    write(column, "SETTINGS", LABEL_X, 24, DIM)
-    write(column, "keys", KEY_X, 24, DIM)
-    y = 50
-    for option in options_of(Look):
-        value = getattr(state.look, option.name)
-        changed = value != getattr(defaults, option.name)
-        used = has_effect(option, state.look)
-        write(column, label(option.name), LABEL_X, y, TEXT if changed and used else DIM)
-        color = (ACCENT if changed else TEXT) if used else FAINT
-        write(column, format_value(value), VALUE_X, y, color)
-        write(column, keys.get(option.name, ""), KEY_X, y, DIM if used else FAINT)
-        y += ROW_HEIGHT
-    y += ROW_HEIGHT
-    own = state.timeline.source(state.frame)
-    origin = "settings of this frame" if own == state.frame else f"settings of frame {own}"
-    write(column, origin, LABEL_X, y)
+    panel[:] = PANEL
+    write(panel, "Settings", LABEL_X, 27, DIM)
+    write(panel, "keys", KEY_X, 27, DIM)
+    write(panel, "click or wheel", VALUE_X, 27, DIM)
+    source = state.timeline.source(state.frame)
+    mine = source == state.frame
     scope = "to this frame ONLY" if state.this_frame_only else "from this frame on"
-    color = ACCENT if state.this_frame_only else TEXT
-    write(column, f"changes apply {scope}", LABEL_X, y + ROW_HEIGHT, color)
-    y += 3 * ROW_HEIGHT
-    for key, help_ in keymap.SHORT_HELP.items():
-        write(column, key, LABEL_X, y, TEXT)
-        write(column, help_, HELP_X, y, DIM)
-        y += ROW_HEIGHT
+    notes = iter((
+        ("", TEXT),
+        ("set at this frame" if mine else f"set at frame {source}", TEXT),
+        (f"changes apply {scope}", ACCENT if state.this_frame_only else TEXT),
+        ("", TEXT),
+    ))
+    for row in layout.rows():
+        y = row.top + BASELINE
+        if row.setting:
+            if row.setting == state.hovered:
+                panel[row.top : row.top + ROW_HEIGHT] = HOVER
+            _write_setting(panel, y, option_of(row.setting), state.look)
+        elif row.key in keymap.SHORT_HELP:
+            write(panel, row.key, LABEL_X, y, TEXT)
+            write(panel, keymap.SHORT_HELP[row.key], HINT_X, y, DIM)
+        else:
+            line, color = next(notes)
+            write(panel, line, LABEL_X, y, color)
+
+
+def _write_setting(panel: np.ndarray, y: int, option: Option, look: Look) -> None:
+    value = getattr(look, option.name)
+    changed = value != option.default
+    used = has_effect(option, look)
+    write(panel, label(option.name), LABEL_X, y, (TEXT if changed else DIM) if used else FAINT)
+    write(panel, keymap.keys_by_setting().get(option.name, ""), KEY_X, y, DIM if used else FAINT)
+    write(panel, format_value(value), VALUE_X, y, (ACCENT if changed else TEXT) if used else FAINT)
 
 
 def has_effect(option: Option, look: Look) -> bool:
@@ -127,18 +153,21 @@ def draw_footer(
     draw_strip(footer[:STRIP_HEIGHT], state)
     if preview is not None and preview.frame.index != state.frame:
         preview = None  # it shows another frame
-    view = "" if state.shown_view == "result" else state.shown_view.upper()
-    write_row(footer, 31, (frame_label(state, preview), TEXT), (view, ACCENT))
-    write_row(footer, 52, _feedback(state, preview, problem), (_progress(preview, late), DIM))
+    view = "" if state.shown_view == "result" else state.shown_view
+    write_row(footer, STRIP_HEIGHT + 20, (frame_label(state, preview), TEXT), (view, ACCENT))
+    progress = playback.describe(state) or _progress(preview, late)
+    write_row(footer, STRIP_HEIGHT + 43, _feedback(state, preview, problem), (progress, DIM))
 
 
 def _feedback(
     state: EditorState, preview: PreviewImage | None, problem: str
 ) -> tuple[str, BgrColor]:
     if state.typed is not None:
-        return f"go to frame: {state.typed}_   (enter)", ACCENT
+        return f"go to frame: {state.typed}_   (Enter goes there, Esc stays here)", ACCENT
     problem = problem or "; ".join(preview.failures if preview else [])
-    return (problem, WARNING) if problem else (state.message, ACCENT)
+    if problem:
+        return problem, WARNING
+    return state.message, ACCENT
 
 
 def _progress(preview: PreviewImage | None, late: bool) -> str:
@@ -150,22 +179,24 @@ def _progress(preview: PreviewImage | None, late: bool) -> str:
 
 def draw_strip(strip: np.ndarray, state: EditorState) -> None:
     """Draw the whole footage: frames with a face, changes of settings, the current frame."""
-    width = strip.shape[1]
-
-    def column(frame: int) -> int:
-        return min(width - 1, width * frame // max(1, state.footage.count))
-
+    height, width = strip.shape[:2]
+    count = state.footage.count
     strip[:] = BACKGROUND
-    for frame in state.footage.face_frames:
-        strip[2:-2, column(frame) : max(column(frame) + 1, column(frame + 1))] = FAINT
+    faces = np.array(state.footage.face_frames, np.int64)
+    has_face = np.zeros(count, bool)
+    has_face[faces] = True
+    lit = has_face[frame_at(np.arange(width), width, count)]
+    lit[strip_x(faces, width, count)] = True  # of several frames in a column, any
+    strip[height // 4 : -height // 4, lit] = FACES
     for frame in state.timeline.own:
-        strip[:, column(frame) : column(frame) + 2] = ACCENT
-    current = column(state.frame)
-    strip[:, max(0, current - 1) : max(current + 2, column(state.frame + 1))] = TEXT
+        left = strip_x(frame, width, count)
+        strip[:, left : left + 2] = ACCENT
+    left = strip_x(state.frame, width, count)
+    strip[:, max(0, left - 1) : max(left + 2, strip_x(state.frame + 1, width, count))] = TEXT
 
 
 def frame_label(state: EditorState, preview: PreviewImage | None) -> str:
-    """Return the number, the time and the name of the current frame."""
+    """Return the number, and the time or the name, of the current frame."""
     parts = [f"frame {state.frame} / {state.footage.count - 1}"]
     if preview is not None and preview.frame.time is not None:
         minutes, seconds = divmod(float(preview.frame.time), 60)
@@ -175,35 +206,6 @@ def frame_label(state: EditorState, preview: PreviewImage | None) -> str:
     if not state.has_face:
         parts.append("no face")
     return "   ".join(parts)
-
-
-def draw_help(area: np.ndarray) -> None:
-    """List all keys, in as many columns as needed."""
-    x = MARGIN
-    for rows in help_columns(area.shape[0]):
-        keys = [("  ".join(row.keys), row.help) for row in rows if row.keys]
-        help_x = x + max(text.width(key, FONT_SIZE) for key, _ in keys) + MARGIN
-        right = help_x + max(text.width(help_, FONT_SIZE) for _, help_ in keys)
-        for number, row in enumerate(rows):
-            y = 30 + HELP_ROW * number
-            if row.keys:
-                write(area, "  ".join(row.keys), x, y, TEXT)
-                write(area, row.help, help_x, y, DIM)
-            else:
-                write(area, row.help, x, y, ACCENT)
-        x = right + 2 * MARGIN
-
-
-def help_columns(height: int) -> list[list[HelpRow]]:
-    """Return the help in columns of whole groups; headings and gaps are rows without keys."""
-    columns: list[list[HelpRow]] = [[]]
-    for group, rows in keymap.help_groups().items():
-        gap = [HelpRow((), "")] if columns[-1] else []
-        if 30 + HELP_ROW * (len(columns[-1]) + len(gap) + len(rows)) > height - MARGIN:
-            columns.append([])
-            gap = []
-        columns[-1] += [*gap, HelpRow((), group), *rows]
-    return columns
 
 
 def write(image: np.ndarray, line: str, x: int, y: int, color: BgrColor = TEXT) -> None:

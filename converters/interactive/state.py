@@ -1,8 +1,8 @@
 """The state of an interactive conversion, and the actions that move through the footage.
 
 There is no window and no image here: `app` runs the event loop, `keymap` binds keys to actions,
-and `edits` holds the actions that change settings. Every action is a pure function from one state
-to the next.
+`mouse` handles the mouse, `playback` the clock, and `edits` holds the actions that change settings.
+Every action is a pure function from one state to the next.
 """
 
 from __future__ import annotations
@@ -34,10 +34,32 @@ class FootageIndex:
         Number of frames.
     face_frames : tuple of int
         Numbers of the frames with a face, ascending.
+    times : tuple of float
+        When each frame is shown, in seconds from the first one, ascending; empty if unknown.
     """
 
     count: int
     face_frames: tuple[int, ...]
+    times: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Playback:
+    """The footage is being played.
+
+    Attributes
+    ----------
+    frame : int
+        Number of the frame it began with.
+    started : float or None
+        Time of the clock then, in seconds; None until the clock is read.
+    shown : tuple of float
+        When the latest frames appeared on the screen, by the same clock.
+    """
+
+    frame: int
+    started: float | None = None
+    shown: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +74,14 @@ class EditorState:
         Number of the current frame.
     peek : bool
         True while a mouse button is held to show the original.
+    scrubbing : bool
+        True while a mouse button that was pressed on the frame strip is held.
+    hovered : str
+        Name of the setting under the mouse; empty if there is none.
+    playback : Playback or None
+        None unless the footage is being played.
+    can_have_alpha : bool
+        Whether the result can have an alpha channel; if not, no setting may ask for one.
     this_frame_only : bool
         Changes apply to the current frame only, not to the ones that follow.
     typed : str or None
@@ -73,6 +103,10 @@ class EditorState:
     frame: int = 0
     view: ViewMode = "result"
     peek: bool = False
+    scrubbing: bool = False
+    hovered: str = ""
+    playback: Playback | None = None
+    can_have_alpha: bool = True
     zoomed: bool = False
     this_frame_only: bool = False
     show_help: bool = False
@@ -187,7 +221,7 @@ def request_render(state: EditorState) -> EditorState:
     """Render everything on the second press; holding the key down counts as one."""
     if state.render_requested and state.slider_step == SMALL_STEP:
         return replace(state, outcome="render")
-    message = "press the same key again to render everything"
+    message = "press > again to render everything, Esc to take it back"
     return replace(state, render_requested=True, message=message)
 
 
@@ -211,19 +245,31 @@ def handle_key(
         return _type_digit(state, key)
     if key not in actions:
         return state
-    if state.show_help and key == "escape":  # closes the help first, as people expect
-        return replace(state, show_help=False)
+    if key == "escape" and (after := _step_back(state)) is not None:
+        return after
     after = actions[key](replace(state, slider_step=LARGE_STEP if held else SMALL_STEP))
-    return replace(after, render_requested=False) if state.render_requested else after
+    return settle(state, after)
 
 
-def handle_mouse(state: EditorState, what: str, wheel: int = 0) -> EditorState:
-    """Return the state after a mouse event, as `utils.window.Mouse` describes it."""
-    if what == "wheel":
-        return go_to(state, state.frame - wheel)
-    if what in ("left down", "left double"):
-        return replace(state, peek=True)
-    return replace(state, peek=False) if what == "left up" else state
+def settle(before: EditorState, after: EditorState) -> EditorState:
+    """Drop what an action ends: a requested rendering, and playing once it changes something."""
+    if before.render_requested:
+        after = replace(after, render_requested=False)
+    if before.playback is None or after.playback is None:
+        return after
+    changed = (after.frame, after.timeline) != (before.frame, before.timeline)
+    return replace(after, playback=None) if changed else after
+
+
+def _step_back(state: EditorState) -> EditorState | None:
+    """Undo the latest of what Esc takes back; None if there is nothing, and it is to quit."""
+    if state.show_help:
+        return replace(state, show_help=False)
+    if state.render_requested:
+        return replace(state, render_requested=False, message="taken back: nothing is rendered")
+    if state.playback is not None:
+        return replace(state, playback=None, message="stopped")
+    return None
 
 
 def _type_digit(state: EditorState, key: str) -> EditorState:

@@ -52,6 +52,7 @@ def run(
     report.failures += dict.fromkeys([*frames.failures, *session.failures])
     left = sorted(names - decided if names else session.undecided - decided, key=natural_key)
     report.notes["frames left for another time"] = left
+    report.unfinished = bool(left)
 
 
 def _choose(mode: ManualMode, folder: Path, manifest: Manifest) -> tuple[set[str] | None, set[str]]:

@@ -20,7 +20,6 @@ from facelib.geometry import apply, invert, warp_face
 from facelib.landmarkers.region import Region, region_of, roll_of, turned
 from facelib.types import Detection, LocatedFace
 from facelib.weights import weight_file
-from utils.native_output import silenced
 
 MEMBER = "face_landmarks_detector.tflite"  # in the .task file, which is a zip archive
 SIZE = 256  # side of the network's input
@@ -96,9 +95,8 @@ class Mesh:
         self._upright = upright
         with zipfile.ZipFile(weight_file("mesh")) as archive:
             network = archive.read(MEMBER)
-        with silenced():
-            self._net = Interpreter(model_content=network, num_threads=1)
-            self._net.allocate_tensors()
+        self._net = Interpreter(model_content=network, num_threads=1)
+        self._net.allocate_tensors()
         self._input = self._net.get_input_details()[0]["index"]
         outputs = {each["name"]: each["index"] for each in self._net.get_output_details()}
         self._points, self._logit = outputs["Identity"], outputs["Identity_1"]

@@ -6,6 +6,7 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+import skimage.data
 
 from utils.images import encode_image
 from utils.video.io import open_source
@@ -25,6 +26,19 @@ def picture(index, width=160, height=120):
     left = index * 3 % (width - 20)
     image[10:30, left : left + 20] = (0, 0, 255)
     return image.astype(np.uint8)
+
+
+def astronaut(index, width, height):
+    """The astronaut's face, moving and nodding a little from frame to frame."""
+    image = skimage.data.astronaut()[:320, 60:380, ::-1]
+    matrix = cv2.getRotationMatrix2D((160, 120), index - 8, height / 320)
+    matrix[:, 2] += (width / 2 - 160 + index, height / 2 - 140)
+    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+
+
+def dim_astronaut(index, width, height):
+    """The same scene in another light, and she moves the other way."""
+    return cv2.convertScaleAbs(astronaut(-index, width, height), alpha=0.8, beta=10)
 
 
 def make_clip(path, times=STEADY, *, sound="aac", tracks=1, seconds=None, size=(160, 120), **how):

@@ -15,7 +15,7 @@ from models.base import ModelBase
 from tools.util import dfm, onnx_file
 from tools.util.onnx_file import Port
 from tools.util.options import ExportOptions
-from utils import console, device, native_output
+from utils import console, device
 from utils.console import Report
 from utils.errors import UsageError
 from utils.files import require_new, write_result
@@ -78,7 +78,7 @@ def swap_network(model: ModelBase) -> "keras.Model":
 
 def write(network: "keras.Model", path: Path, about: Mapping[str, str] | None = None) -> list[Port]:
     """Write a network in the format of the path's suffix; return the file's inputs and outputs."""
-    with write_result(path) as temporary, native_output.silenced(), warnings.catch_warnings():
+    with write_result(path) as temporary, warnings.catch_warnings():
         # from NumPy, about deprecated calls in TensorFlow and tf2onnx
         warnings.simplefilter("ignore")
         return WRITERS[path.suffix.lower()](network, temporary, about or {})

@@ -29,7 +29,7 @@ def show_samples(samplers: Samplers, folder: Path, *, in_window: bool) -> Report
 def _page_through(samplers: Samplers) -> int:
     """Show samples in a window until it is closed or Enter is pressed; return how many."""
     page = 0
-    with Window(TITLE) as opened:
+    with Window(TITLE, wheel_zooms=True) as opened:
         opened.show(_draw(samplers, page, PER_PAGE))
         while not opened.closed:
             for event in opened.events(50):

@@ -175,6 +175,7 @@ class Monitor:
             names=session.loss_names,
             iteration=session.iteration,
             metrics=self._rows(),
+            facts=self._line.facts(),
             last=RANGES[self._range],
         )
         self._drawing = self._in_background(partial(self._show, content))

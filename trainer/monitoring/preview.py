@@ -1,6 +1,8 @@
-"""The preview image: faces, masks and swaps above curves; and images of training samples."""
+"""The preview image: faces, masks and swaps beside or above curves; and training samples."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,13 +12,28 @@ import numpy as np
 from models.base import Batch, Prediction
 from trainer.data.sampler import Sampler
 from trainer.monitoring import plots
+from trainer.monitoring.plots import DARK, DIM, LIGHT, write
 from trainer.monitoring.predict import CHUNK, FacePredictor
+from utils import text
 from utils.images import Image, to_float, to_uint8
 
 ROWS = CHUNK
 PAGES = 4  # sets of faces to page through
-COLUMNS = ("src", "src rec", "dst", "dst rec", "swap")
+COLUMNS = (
+    ("src", "original"),
+    ("src", "reconstructed"),
+    ("dst", "original"),
+    ("dst", "reconstructed"),
+    ("swap", "src's face on dst"),
+)
+PLAIN_TITLE = "Faces, and what the model makes of them"
+MASKED_TITLE = "The same, darkened outside the mask"
+SAMPLE_COLUMNS = ("src input", "src target", "src mask", "dst input", "dst target", "dst mask")
 TILE = 128  # smallest side of a face in the preview, pixels
+WIDTH = 2 * len(COLUMNS) * TILE
+"""Width of the sheet with the smallest faces; sizes are given for it, and grow with the sheet."""
+GAP, HEADER, TITLE, LABELS, CURVES = 8, 36, 28, 40, 236
+"""Between the halves; heights of the facts, a half's title, the columns' titles, and the curves."""
 OUTSIDE = 0.25  # brightness of what is outside a mask
 
 
@@ -32,6 +49,8 @@ class PreviewContent:
         The losses so far; `names` are its columns.
     metrics : sequence of mapping
         Rows of the validation log.
+    facts : sequence of str
+        How far the training is, in a few words each.
     last : int
         Number of recent iterations whose losses are drawn (0: all).
     """
@@ -41,13 +60,8 @@ class PreviewContent:
     names: Sequence[str]
     iteration: int
     metrics: Sequence[Mapping[str, float]] = field(default_factory=list)
+    facts: Sequence[str] = ()
     last: int = 0
-
-    @property
-    def caption(self) -> str:
-        """The text below the losses."""
-        part = f", losses of the last {self.last}" if self.last else ""
-        return f"iteration {self.iteration}{part}"
 
 
 class PreviewFaces:
@@ -76,44 +90,123 @@ def _split(samples: Image) -> Prediction:
     return Prediction(samples[..., :3], samples[..., 3:])
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """Where the parts of the preview are, in pixels.
+
+    Attributes
+    ----------
+    rows : int
+        Number of faces in a column.
+    tile : int
+        Side of a face.
+    masked : bool
+        Whether the right half shows masks, and the curves are below; else they are to the right.
+    panels : int
+        Number of areas with curves.
+    """
+
+    rows: int
+    tile: int
+    masked: bool
+    panels: int
+
+    def px(self, pixels: float) -> int:
+        """Return a size given for a sheet `WIDTH` wide."""
+        return round(pixels * self.scale)
+
+    @property
+    def scale(self) -> float:
+        """How much larger than the smallest sheet this one is."""
+        return self.tile / TILE
+
+    @property
+    def half(self) -> int:
+        """Width of the faces in a row."""
+        return len(COLUMNS) * self.tile
+
+    @property
+    def faces(self) -> tuple[int, int]:
+        """The upper and the lower edge of the faces."""
+        top = sum(map(self.px, (HEADER, TITLE, LABELS)))
+        return top, top + self.rows * self.tile
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        bottom, curves = self.faces[1], self.px(CURVES)
+        beside = self.px(HEADER) + self.panels * curves * 3 // 4
+        return bottom + curves if self.masked else max(bottom, beside), 2 * self.half + self.px(GAP)
+
+    def curves(self, canvas: Image) -> list[Image]:
+        """Return the areas of the curves."""
+        if self.masked:
+            return np.array_split(canvas[self.faces[1] :], self.panels, axis=1)
+        return np.array_split(canvas[self.px(HEADER) :, self.half + self.px(GAP) :], self.panels)
+
+
 def draw(content: PreviewContent) -> Image:
     """Return the preview, (H, W, 3) uint8 BGR.
 
     Faces on the left, the same with everything outside their masks darkened on the right, curves
-    below.
+    below. Without predicted masks the curves are on the right.
     """
-    plain = _grid([faces.image for faces in content.columns])
-    masked = _grid([_masked(faces) for faces in content.columns])
-    gap = np.full((len(plain), 8, 3), plots.DARK, np.uint8)
-    faces = np.hstack([plain, gap, masked])
-    width = faces.shape[1]
-    rows = content.metrics
-    panels = [partial(plots.reconstruction_curves, rows)] if rows else []
+    rows, side = content.columns[0].image.shape[:2]
+    masked = all(faces.mask is not None for faces in content.columns)
+    panels = _panels(content)
+    sheet = Sheet(rows, _enlargement(side) * side, masked, len(panels))
+    canvas = np.full((*sheet.size, 3), DARK, np.uint8)
+    _write_facts(canvas[: sheet.px(HEADER)], content.facts, sheet)
+    _draw_half(canvas[:, : sheet.half], PLAIN_TITLE, [f.image for f in content.columns], sheet)
+    if masked:
+        images = [_masked(faces) for faces in content.columns]
+        _draw_half(canvas[:, sheet.half + sheet.px(GAP) :], MASKED_TITLE, images, sheet)
+    for panel, area in zip(panels, sheet.curves(canvas), strict=True):
+        panel(area, scale=sheet.scale)
+    return canvas
+
+
+def _panels(content: PreviewContent) -> list[Callable[..., None]]:
+    """Return what draws the losses, and the metrics as far as they are known."""
+    rows, iteration = content.metrics, content.iteration
+    panels: list[Callable[..., None]] = [
+        partial(plots.draw_losses, history=content.history, names=content.names, last=content.last)
+    ]
+    if rows:
+        panels.append(partial(plots.draw_reconstruction, rows=rows, iteration=iteration))
     if any(np.isfinite(row["swap_quality"]) for row in rows):
-        panels.append(partial(plots.swap_curves, rows))
-    part = width // (len(panels) + 1)
-    curves = [panel(part) for panel in panels]
-    rest = width - part * len(panels)
-    losses = plots.loss_curves(content.history, content.names, content.caption, rest, content.last)
-    return np.vstack([faces, np.hstack([losses, *curves])])
+        panels.append(partial(plots.draw_swap, rows=rows, iteration=iteration))
+    return panels
+
+
+def _write_facts(area: Image, facts: Sequence[str], sheet: Sheet) -> None:
+    """Write the facts in one line; the first stands out."""
+    size, between = sheet.px(17), sheet.px(26)
+    while size > 7 and sum(text.width(fact, size) + between for fact in facts) > area.shape[1]:
+        size -= 1
+    x = sheet.px(plots.MARGIN)
+    for number, fact in enumerate(facts):
+        write(area, fact, (x, sheet.px(25)), size, DIM if number else LIGHT)
+        x += text.width(fact, size) + between
 
 
 def _masked(faces: Prediction) -> Image:
-    """Darken what is outside the mask; a model without masks darkens nothing."""
-    if faces.mask is None:
-        return np.asarray(faces.image)
+    """Darken what is outside the mask."""
+    assert faces.mask is not None
     return np.asarray(faces.image * (OUTSIDE + (1 - OUTSIDE) * faces.mask))
 
 
-def _grid(columns: Sequence[Image]) -> Image:
-    """Put columns of (N, R, R, 3) float images side by side under their names."""
-    side = columns[0].shape[1]
+def _draw_half(area: Image, title: str, columns: Sequence[Image], sheet: Sheet) -> None:
+    """Draw columns of (N, R, R, 3) float faces under their titles."""
+    top, bottom = sheet.faces
+    left, baseline = sheet.px(6), sheet.px(HEADER + 19)
+    write(area, title, (left, baseline), sheet.px(plots.TITLE_SIZE))
+    for number, (name, about) in enumerate(COLUMNS):
+        cell = area[:, number * sheet.tile : (number + 1) * sheet.tile]
+        write(cell, name, (left, top - sheet.px(25)), sheet.px(15))
+        write(cell, about, (left, top - sheet.px(8)), sheet.px(13), DIM)
     strips = [to_uint8(np.concatenate(list(column))) for column in columns]
-    grid = _enlarged(np.hstack(strips), side)
-    labels = np.full((20, grid.shape[1], 3), plots.DARK, np.uint8)
-    for number, name in enumerate(COLUMNS):
-        plots.write(labels, name, (number * grid.shape[1] // len(COLUMNS) + 4, 14))
-    return np.vstack([labels, grid])
+    area[top:bottom, : sheet.half] = _enlarged(np.hstack(strips), columns[0].shape[1])
 
 
 def draw_samples(batches: Sequence[Batch]) -> Image:
@@ -122,10 +215,24 @@ def draw_samples(batches: Sequence[Batch]) -> Image:
     for batch in batches:
         mask = np.repeat(batch.mask, 3, axis=-1)
         columns += [np.concatenate(list(part)) for part in (batch.warped, batch.target, mask)]
-    return _enlarged(np.hstack(columns), batches[0].mask.shape[1])
+    side = batches[0].mask.shape[1]
+    grid = _enlarged(np.hstack(columns), side)
+    tile = side * _enlargement(side)
+    titles = np.full((round(28 * tile / TILE), grid.shape[1], 3), DARK, np.uint8)
+    for number, name in enumerate(SAMPLE_COLUMNS):
+        cell = titles[:, number * tile : (number + 1) * tile]
+        write(
+            cell, name, (round(6 * tile / TILE), round(19 * tile / TILE)), round(15 * tile / TILE)
+        )
+    return np.vstack([titles, grid])
 
 
 def _enlarged(image: Image, side: int) -> Image:
-    """Enlarge a grid of faces of `side` pixels to at least about TILE pixels each."""
-    factor = max(1, round(TILE / side))
+    """Enlarge a grid of faces of `side` pixels to at least TILE pixels each."""
+    factor = _enlargement(side)
     return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+
+
+def _enlargement(side: int) -> int:
+    """Return the whole number by which faces of `side` pixels are enlarged."""
+    return -(-TILE // side)

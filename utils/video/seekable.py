@@ -51,9 +51,12 @@ class RandomFrames(ABC):
     ----------
     names : list of str
         The name of each frame, as in sequential reading.
+    times : sequence of Fraction or None
+        The timestamp of each frame in seconds, as far as it is known; empty for images.
     """
 
     names: list[str]
+    times: Sequence[Fraction | None] = ()
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
         self._kept: OrderedDict[int, Frame] = OrderedDict()
@@ -159,6 +162,8 @@ class SoughtFrames(RandomFrames):
         self._number = {time: index for index, time in enumerate(times.all)}
         self._open = ExitStack()
         self._reopen()
+        time_base, origin = self._stream.time_base, source.video_format.origin
+        self.times = [time * time_base - origin for time in times.all]
         self._to_bgr: SteadyBgr | None = None
         self._av_frames: Iterator[VideoFrame] = iter(())
         self._at = len(times.all)  # number of the next frame; none so far
@@ -227,7 +232,8 @@ class InOrderFrames(RandomFrames):
     def __init__(self, source: VideoSource) -> None:
         super().__init__()
         self._source = source
-        self.names = [frame.name for frame in source]
+        found = [(frame.name, frame.time) for frame in source]
+        self.names, self.times = [name for name, _ in found], [time for _, time in found]
         self._frames: Iterator[Frame] = iter(())
         self._at = len(self.names)
 
