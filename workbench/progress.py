@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 TAIL = 1 << 16
-"""Bytes at the end of a log that are read at most."""
+"""Bytes of a log that a page is told at once."""
+LONGEST = 1 << 20
+"""Bytes of the longest line."""
 
 
 def event(line: str) -> dict[str, Any]:
@@ -18,16 +20,16 @@ def event(line: str) -> dict[str, Any]:
     return found if known else {"event": "message", "text": line}
 
 
-def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """Return the events in a log behind an offset, at most `TAIL` bytes, and the next offset."""
+def tail(path: Path, offset: int = 0, most: int = TAIL) -> tuple[list[dict[str, Any]], int]:
+    """Return the events at the end of a log, behind an offset, and the next offset."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             if size < offset:  # begun again
                 offset = 0
-            skipped = max(offset, size - TAIL)
+            skipped = max(offset, size - most)
             file.seek(skipped)
-            data = file.read(TAIL)
+            data = file.read(most)
     except OSError:
         return [], 0
     whole, _, rest = data.rpartition(b"\n")
@@ -39,7 +41,7 @@ def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
 
 def ended_with(path: Path) -> int | None:
     """Return the exit status that the last line of a log states, None if there is none."""
-    events, _ = tail(path)
+    events, _ = tail(path, most=LONGEST)
     last = events[-1] if events else {}
     status = last.get("status") if last.get("event") == "end" else None
     return status if isinstance(status, int) else None

@@ -35,10 +35,16 @@ def project(home: Workspace) -> dict[str, Any]:
 
 def _next(home: Workspace, step: NextStep) -> dict[str, Any]:
     if not step.words:
-        return {"stage": "", "values": {}, "command": "", "purpose": step.purpose}
-    stage, values = forms.from_words(step.words.split())
-    command = home.typed(step.words)
-    return {"stage": stage, "values": values, "command": command, "purpose": step.purpose}
+        return {"stage": "", "values": {}, "words": [], "command": "", "purpose": step.purpose}
+    words = step.words.split()
+    stage, values = forms.from_words(words)
+    return {
+        "stage": stage,
+        "values": values,
+        "words": words,
+        "command": home.typed(step.words),
+        "purpose": step.purpose,
+    }
 
 
 def _clip(home: Workspace, side: str) -> str | None:

@@ -1,10 +1,10 @@
 """`queue add`, `list`, `run` and `cancel`: the queue of a workspace without a browser."""
 
 import shlex
+from collections import Counter
 
 from utils import console, workspace
 from utils.console import Report
-from utils.errors import ExitStatus, NothingToDo
 from workbench import runner
 from workbench.jobs import UNFINISHED, JobQueue, JobState, QueuedJob
 from workbench.options import (
@@ -34,17 +34,11 @@ def add(options: QueueAddOptions) -> Report:
 
 
 def show(options: QueueListOptions) -> Report:
-    """Print the jobs.
-
-    Raises
-    ------
-    NothingToDo
-        If there is none.
-    """
+    """Print the jobs."""
     queue = JobQueue(workspace.chosen(options.workspace))
     jobs = queue.jobs()
     if not jobs:
-        raise NothingToDo(f"the queue is empty; {queue.home.typed('queue add')} adds a command")
+        console.say(f"the queue is empty; {queue.home.typed('queue add')} adds a command")
     states = {job.number: job.state for job in jobs}
     for job in jobs:
         console.say(f"{job.number:4}  {job.state:11}  {shlex.join(job.words)}{_note(job, states)}")
@@ -61,17 +55,22 @@ def _note(job: QueuedJob, states: dict[int, JobState]) -> str:
 def run(options: QueueRunOptions) -> Report:
     """Run what waits for a device, until nothing is left that can run."""
     queue = JobQueue(workspace.chosen(options.workspace))
-    counts = runner.run_jobs(queue, options.device, options.resume)
+    ended = runner.run_jobs(queue, options.device, options.resume)
     left = [job for job in queue.jobs() if job.state in UNFINISHED]
     others = sorted({job.device for job in left} - {options.device})
     if others:
         console.say(f"jobs wait for {', '.join(others)}: queue run --device {others[0]}")
-    if not counts and not others:
-        raise NothingToDo("no job can run; queue list shows them")
-    bad = counts.keys() - {JobState.DONE, JobState.CANCELED}
+    if not ended:
+        if not others:
+            console.say("no job can run; queue list shows them")
+        return QueueReport()
     return Report(
-        counts={f"jobs {state}": count for state, count in counts.items()},
-        verdict=ExitStatus.FAILED if bad else ExitStatus.DONE,
+        counts={f"jobs {state}": n for state, n in Counter(state for _, state in ended).items()},
+        failures=[
+            f'job {job.number} is {state}; what it printed is in "{queue.log(job.number)}"'
+            for job, state in ended
+            if state not in (JobState.DONE, JobState.CANCELED)
+        ],
     )
 
 

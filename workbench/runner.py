@@ -1,7 +1,8 @@
 """Runs the jobs of one device, one after the other: `queue run`, which the page starts as well.
 
-A job is the same process that a terminal would start, in a session of its own: neither Ctrl-C nor
-the end of the terminal reaches it but through us.
+A job is the same process that a terminal would start, with the same words, but it tells events
+(docs/progress.md). It is in a session of its own: neither Ctrl-C nor the end of the terminal
+reaches it but through us.
 """
 
 import os
@@ -14,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from utils import console, program, signals
+from utils import console, events, program, signals
 from utils.errors import InputError, Interrupted, UsageError
 from utils.lock import WAIT, locked
 from utils.workspace import Workspace
@@ -25,8 +26,8 @@ POLL_SECONDS = 0.5
 DEVICE = re.compile(r"default|cpu|gpu[0-9]+")
 
 
-def run_jobs(queue: JobQueue, device: str, resume: bool) -> dict[str, int]:
-    """Run the jobs of a device until none is left that can run; return how many ended how.
+def run_jobs(queue: JobQueue, device: str, resume: bool) -> list[tuple[QueuedJob, JobState]]:
+    """Run the jobs of a device until none is left that can run; return how each ended.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def run_jobs(queue: JobQueue, device: str, resume: bool) -> dict[str, int]:
         raise UsageError(f"--device: Expected default, cpu or gpu0. Received: {device}")
     taken = InputError(f"another process runs the jobs of the device {device}; see queue list")
     queue.folder.mkdir(exist_ok=True)
-    counts: dict[str, int] = {}
+    ended = []
     with locked(queue.folder / f"{device}.lock", taken, WAIT):
         queue.set_runner(device, os.getpid())
         try:
@@ -49,11 +50,10 @@ def run_jobs(queue: JobQueue, device: str, resume: bool) -> dict[str, int]:
             if resume:
                 _resume(queue, device)
             while job := queue.claim(device):
-                state = _run(queue, job)
-                counts[state] = counts.get(state, 0) + 1
+                ended.append((job, _run(queue, job)))
         finally:
             queue.set_runner(device, None)
-    return counts
+    return ended
 
 
 def _wait_for_orphans(queue: JobQueue, device: str) -> None:
@@ -79,13 +79,14 @@ def _run(queue: JobQueue, job: QueuedJob) -> JobState:
             stdout=log,
             stderr=log,
             cwd=queue.home.folder,
+            env={**os.environ, events.VARIABLE: ""},
             **apart(),
         )
         requests.are_for(process.pid)
         queue.started(job, process.pid)
         status = process.wait()
     state = queue.finish(job, status)
-    console.say(f"   job {job.number} is {state}; what it printed: {queue.log(job.number)}")
+    console.say(f"   job {job.number} is {state}")
     if requests.came:
         raise Interrupted("Stopped; queue run continues.")
     return state

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
-from utils import console, questions, workspace
+from utils import console, questions, signals, workspace
 from utils.console import Report
 from utils.errors import InputError, UsageError
 from utils.workspace import Workspace
@@ -58,7 +58,8 @@ def run(options: WorkbenchOptions) -> Report:
 def serve(app: App, listening: socket.socket) -> None:
     """Answer requests until a signal asks to stop."""
     try:
-        asyncio.run(uvicorn.Server(configuration(app)).serve(sockets=[listening]))
+        with signals.finishing(None):
+            asyncio.run(uvicorn.Server(configuration(app)).serve(sockets=[listening]))
     except KeyboardInterrupt:
         console.say()
 

@@ -6,6 +6,7 @@ import { card, duration, el, fill, say } from "./dom.js";
 export const jobsView = { title: "Queue", make };
 
 const ACTIVE = ["running", "stopping"];
+const SHOWN = new Set(["message", "announcement", "warning", "error"]);
 const LINES = 1000; // of a log that are kept on the page
 
 function make() {
@@ -117,7 +118,7 @@ export function runningPanel() {
     const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
     for (const event of events) {
       if (event.event === "progress") latest = event;
-      else if (event.event !== "end") log.append(line(event));
+      else if (SHOWN.has(event.event)) log.append(line(event));
     }
     while (log.childElementCount > LINES) log.firstChild.remove();
     if (atEnd) log.scrollTop = log.scrollHeight;
@@ -128,16 +129,19 @@ export function runningPanel() {
 }
 
 function line(event) {
-  const word = ["warning", "error"].includes(event.event) ? `${event.event}: ` : "";
-  return el("div", { class: `line ${event.event}` }, word + (event.text ?? event.message ?? ""));
+  const before = ["warning", "error"].includes(event.event) ? `${event.event}: ` : "";
+  const after = event.event === "announcement" ? " ..." : "";
+  return el("div", { class: `line ${event.event}` }, before + event.text + after);
 }
 
 /** A progress event in words: "Extracting: 120 of 655 frames, 8.1/s, 66 s left". */
 function describe(event) {
   const parts = [];
-  if (event.of) parts.push(`${event.item.toLocaleString("en")} of ${event.of.toLocaleString("en")}`);
-  else if (event.item !== null) parts.push(`${event.item.toLocaleString("en")}`);
-  if (event.rate) parts.push(`${event.rate.toPrecision(3)}/s`);
-  if (event.eta !== null && event.eta !== undefined) parts.push(`${duration(event.eta)} left`);
-  return [event.message, parts.join(", ")].filter(Boolean).join(": ");
+  const number = (value) => value.toLocaleString("en");
+  if (event.of) parts.push(`${number(event.item)} of ${number(event.of)} ${event.unit}s`);
+  else parts.push(`${event.unit} ${number(event.item)}`);
+  if (event.rate) parts.push(`${Number(event.rate.toPrecision(2))}/s`);
+  if (event.eta !== null && event.item < event.of) parts.push(`${duration(event.eta)} left`);
+  for (const [name, value] of Object.entries(event.values)) parts.push(`${name} ${value.toFixed(4)}`);
+  return `${event.message}: ${parts.join(", ")}`;
 }

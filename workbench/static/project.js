@@ -1,6 +1,6 @@
 // The project: what is there, what is next, what runs.
 
-import { emit, get, newest, on, post, upload } from "./api.js";
+import { on, post, upload } from "./api.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
 import { runningPanel } from "./jobs.js";
 
@@ -21,7 +21,8 @@ function nextCard() {
   const run = el("button", { class: "primary", onclick: onRun }, "Run");
   const options = el("a", { class: "button", href: "#commands" }, "Options");
   const buttons = el("div", { class: "buttons" }, run, options);
-  let next = null;
+  let next = { command: "", words: [] };
+  let jobs = [];
 
   async function onRun() {
     run.disabled = true;
@@ -31,19 +32,31 @@ function nextCard() {
     } catch (problem) {
       say(error, problem.message);
     }
-    run.disabled = false;
+    update();
+  }
+
+  /** Offer to run it, unless it runs or waits already. */
+  function update() {
+    const words = next.words.join("\n");
+    const unfinished = jobs.filter((job) => ["running", "stopping", "waiting"].includes(job.state));
+    const same = unfinished.find((job) => job.words.join("\n") === words);
+    const busy = unfinished.some((job) => job.state !== "waiting");
+    run.disabled = Boolean(same);
+    if (same) say(run, same.state === "waiting" ? "In the queue" : "Running");
+    else say(run, busy ? "Run when the job before it has ended" : "Run");
   }
 
   on("project", (project) => {
     next = project.next;
+    update();
     say(purpose, next.purpose ? next.purpose[0].toUpperCase() + next.purpose.slice(1) : "");
     line.set(next.command);
     line.element.hidden = buttons.hidden = !next.command;
     options.href = `#commands/${encodeURIComponent(JSON.stringify([next.stage, next.values]))}`;
   });
-  on("jobs", ({ jobs }) => {
-    const busy = jobs.some((job) => ["running", "stopping"].includes(job.state));
-    say(run, busy ? "Run when the job before it has ended" : "Run");
+  on("jobs", (event) => {
+    jobs = event.jobs;
+    update();
   });
   return card("Next", purpose, line.element, buttons, error);
 }
