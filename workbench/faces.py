@@ -1,6 +1,7 @@
 """The view *Faces*: the table of a side's faces, thumbnails, frames, deletion and its undo.
 
     /api/faces/SIDE/list             POST: measure what is not measured yet, write the table
+    /api/faces/SIDE/progress         how far that is
     /api/faces/SIDE/table            the table, as `util list-faces` wrote it
     /api/faces/SIDE/thumbnail/KEY    a thumbnail; ?name= is the face, ?side= its pixels
     /api/faces/SIDE/image            a face; ?name=
@@ -12,22 +13,21 @@ What changes files, or needs more than Pillow, is a command in a process of its 
 """
 
 import asyncio
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from facelib.png import fingerprint
-from utils import ending, program
+from utils import program
 from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import no_link
 from utils.workspace import SIDES, SORTED, Workspace
-from workbench import forms
+from workbench import forms, progress
 from workbench.paths import served
 from workbench.requests import body_of, json_object
 from workbench.runner import apart
@@ -36,6 +36,8 @@ from workbench.thumbnails import Thumbnails
 
 TABLE = "faces.json"
 FRAMES, MOST_FRAMES = "frames", 200
+LONGEST_LINE = 1 << 20
+"""Bytes of an event."""
 LARGEST_LIST = 32 << 20
 """Bytes of the names to delete."""
 NAMES_SHOWN = 20
@@ -44,11 +46,8 @@ KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 """For what is filed under a checksum."""
 
 
-class Outcome(NamedTuple):
-    """How a command ended: exit status, and what it printed."""
-
-    status: int
-    text: str
+Events = dict[str, dict[str, Any]]
+"""The last event of each name that a command told, see docs/progress.md."""
 
 
 class FacesView:
@@ -58,14 +57,16 @@ class FacesView:
         self.home = home
         self._thumbnails: dict[str, Thumbnails] = {}
         self._moving: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._listing: dict[tuple[str, ...], asyncio.Task[Outcome]] = {}
+        self._listing: dict[tuple[str, ...], asyncio.Task[Events]] = {}
         self._framing = asyncio.Lock()
+        self._running: dict[str, Events] = {}
 
     def routes(self) -> list[BaseRoute]:
         """Return the addresses of the view."""
         base = "/api/faces/{side}"
         return [
             Route(f"{base}/list", self.make_table, methods=["POST"]),
+            Route(f"{base}/progress", self.progress),
             Route(f"{base}/table", self.send_table),
             Route(f"{base}/thumbnail/{{key}}", self.thumbnail),
             Route(f"{base}/image", self.image),
@@ -88,8 +89,11 @@ class FacesView:
         if task is None or task.done():
             task = asyncio.create_task(self._run(words))
             self._listing[tuple(words)] = task
-        outcome = _succeeded(await asyncio.shield(task))
-        return JSONResponse({"text": outcome.text, "command": forms.typed(words, self.home)})
+        return self._answer(await asyncio.shield(task), words)
+
+    async def progress(self, request: Request) -> Response:
+        """Answer how far the command is that was started last."""
+        return JSONResponse(self._running.get(_side(request), {}).get("progress", {}))
 
     async def send_table(self, request: Request) -> Response:
         """Send the table."""
@@ -124,7 +128,7 @@ class FacesView:
         async with self._framing:
             if not file.is_file():
                 words = ["util", "show-frame", side, f"--face={name}", "--output", str(file)]
-                _succeeded(await self._run(words))
+                await self._run(words)
                 await asyncio.to_thread(_drop_oldest, file.parent)
         return FileResponse(file, media_type="image/jpeg")
 
@@ -138,31 +142,57 @@ class FacesView:
         shown = ["--names", *names] if len(names) <= NAMES_SHOWN else ["--names-from", "-"]
         async with self._moving[side]:
             listed = "\n".join(names).encode()
-            outcome = _succeeded(await self._run([*words, "--names-from", "-"], listed))
-        typed = forms.typed([*words, *shown], self.home)
-        return JSONResponse({"text": outcome.text, "command": typed, "listed": shown[-1] == "-"})
+            told = await self._run([*words, "--names-from", "-"], listed)
+        return self._answer(told, [*words, *shown])
 
     async def restore(self, request: Request) -> Response:
         """Take the last deletion back."""
         words = ["util", "restore-faces", side := _side(request)]
         async with self._moving[side]:
-            outcome = _succeeded(await self._run(words))
-        return JSONResponse({"text": outcome.text, "command": forms.typed(words, self.home)})
+            return self._answer(await self._run(words), words)
 
-    async def _run(self, words: Sequence[str], given: bytes | None = None) -> Outcome:
-        """Run a command to its end, also when the page is closed meanwhile."""
+    def _answer(self, told: Events, words: Sequence[str]) -> Response:
+        """Answer how a command ended, and how it is typed."""
+        end = told.get("end", {})
+        typed = forms.typed(words, self.home)
+        if words[-1] == "-":
+            typed += "   # the names on standard input"
+        return JSONResponse({
+            "command": typed,
+            "counts": end.get("counts", {}),
+            "notes": end.get("notes", {}),
+        })
+
+    async def _run(self, words: Sequence[str], given: bytes | None = None) -> Events:
+        """Run a command to its end, also when the page is closed meanwhile.
+
+        Raises
+        ------
+        UserError
+            If it fails, with what it said.
+        """
         process = await asyncio.create_subprocess_exec(
             *program.start(),
-            *forms.in_workspace([*words, "--no-ask"], self.home),
+            *forms.in_workspace([*words, "--progress", "json"], self.home),
             stdin=asyncio.subprocess.DEVNULL if given is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=self.home.folder,
-            env=os.environ | {ending.WITHIN_RUN: "1"},  # the page knows what comes next
+            limit=LONGEST_LINE,
             **apart(),
         )
-        printed, _ = await asyncio.shield(asyncio.ensure_future(process.communicate(given)))
-        return Outcome(process.returncode or 0, printed.decode("utf-8", "replace").strip())
+        if process.stdin and given:
+            process.stdin.write(given)
+            await process.stdin.drain()
+            process.stdin.close()
+        latest = self._running[words[2]] = {}
+        while process.stdout and (line := await process.stdout.readline()):
+            event = progress.event(line.decode("utf-8", "replace"))
+            latest[event["event"]] = event
+        if await process.wait() != ExitStatus.DONE:
+            said = latest.get("error") or latest.get("message") or {}
+            raise UserError(said.get("text") or f"{words[1]} ended with {process.returncode}")
+        return latest
 
     def _thumbnail(self, side: str, name: str, key: bytes, pixels: int) -> bytes:
         path = self._face(side, name)
@@ -197,14 +227,6 @@ def _name(request: Request) -> str:
 
 def _is_name(value: Any) -> bool:  # noqa: ANN401 - JSON
     return isinstance(value, str) and bool(value) and "\n" not in value
-
-
-def _succeeded(outcome: Outcome) -> Outcome:
-    """Return how a command ended; its last words as an error if it failed."""
-    if outcome.status != ExitStatus.DONE:
-        _, _, said = outcome.text.rpartition("error: ")
-        raise UserError(said or f"the command ended with status {outcome.status}")
-    return outcome
 
 
 def _drop_oldest(folder: Path) -> None:

@@ -16,7 +16,8 @@ const METHODS = [
   "hist", "hist-dissim", "hist-blur", "face", "face-dissim", "motion-blur", "hue", "black", "oneface",
   "source-size", "identity", "final",
 ];
-const LOST = "under another name"; // after which the names have to be read again
+const LOST = "under another name"; // a note after which the names have to be read again
+const LOOK = 700; // ms between two looks how far the measuring is
 
 let view = null;
 
@@ -145,8 +146,16 @@ class FacesView {
 
   wait(text) {
     say(this.problem, "");
-    fill(this.state, el("p", { role: "status" }, text), el("progress", { "aria-label": "Measuring" }));
+    const bar = el("progress", { "aria-label": "Measuring" });
+    fill(this.state, el("p", { role: "status" }, text), bar);
     this.element.dataset.state = "busy";
+    const look = async () => {
+      if (!bar.isConnected) return;
+      const { item, of } = await get(`/api/faces/${this.side}/progress`).catch(() => ({}));
+      if (of) Object.assign(bar, { max: of, value: item });
+      setTimeout(look, LOOK);
+    };
+    setTimeout(look, LOOK);
   }
 
   fail(message) {
@@ -268,7 +277,7 @@ class FacesView {
     const rows = this.undone.pop();
     this.after(async () => {
       const answer = await post(`/api/faces/${side}/restore`);
-      if (!rows || answer.text.includes(LOST)) await this.read({}); // faces that the table lacks
+      if (!rows || answer.notes[LOST]?.count) await this.read({}); // faces that the table lacks
       else faces.remove(rows, false);
       this.arrange();
       return answer;
@@ -280,8 +289,11 @@ class FacesView {
     say(this.problem, "");
     this.arrange();
     this.moving = this.moving.then(act).then((answer) => {
-      say(this.said, answer.text.split("\n").filter((text) => !text.startsWith("Done")).join("; "));
-      this.line.set(answer.command + (answer.listed ? "   # the names on standard input" : ""));
+      say(this.said, [
+        ...Object.entries(answer.counts).map(([what, count]) => `${count.toLocaleString("en")} ${what}`),
+        ...Object.entries(answer.notes).map(([what, { count }]) => `${count.toLocaleString("en")} ${what}`),
+      ].join(", "));
+      this.line.set(answer.command);
     }, (problem) => {
       back();
       say(this.said, "");
