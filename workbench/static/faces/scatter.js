@@ -58,13 +58,15 @@ export class Scatter {
     if (!width || !height || !this.faces) return;
     const context = this.canvas.getContext("2d");
     const style = getComputedStyle(this.canvas);
-    const columns = Math.ceil(width / POINT);
+    const columns = Math.ceil(width / POINT), lines = Math.ceil(height / POINT);
     const { yaw, pitch } = this.faces.columns;
+    const [across, down] = [columns / (2 * REACH.yaw), lines / (2 * REACH.pitch)];
     const cells = (rows) => {
-      const counts = new Uint32Array(columns * Math.ceil(height / POINT));
+      const counts = new Uint32Array(columns * lines);
       for (const row of rows) {
-        const x = Math.min(this.x(yaw[row]), width - 1), y = Math.min(this.y(pitch[row]), height - 1);
-        counts[Math.floor(y / POINT) * columns + Math.floor(x / POINT)]++;
+        const x = Math.min((REACH.yaw - clamp(yaw[row], REACH.yaw)) * across, columns - 1);
+        const y = Math.min((REACH.pitch + clamp(pitch[row], REACH.pitch)) * down, lines - 1);
+        counts[Math.floor(y) * columns + Math.floor(x)]++;
       }
       return counts;
     };
