@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from sorter.checks import folder_of
 from sorter.exclusive import exclusive
 from sorter.options import DeleteFacesOptions, RestoreFacesOptions
-from sorter.rename import TRASH, claim, interrupted, is_place, move_file, place, state_dir
+from sorter.places import TRASH, claim, is_place, place
+from sorter.rename import interrupted, move_file, state_dir
 from utils.console import Report, quoted
 from utils.errors import InputError, UsageError, UserError
 from utils.files import free_name, is_image, no_link, sync_folder, trash_dir, write_bytes
@@ -29,7 +30,7 @@ LONGEST_LIST = 100_000_000
 """Bytes of a list of names."""
 
 Discarded = list[tuple[str, str]]
-"""Place of each face, and its place in the trash; see `sorter.rename.place`."""
+"""Place of each face, and its place in the trash; see `sorter.places`."""
 
 
 def check(options: DeleteFacesOptions) -> None:

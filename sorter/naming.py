@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facelib.faceset import FaceInfo
 from sorter.job import Placed
-from sorter.rename import TRASH, claim
+from sorter.places import TRASH, claim
 from utils.files import short_stem, trash_dir
 
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]' if os.name == "nt" else r"[/\x00]")
@@ -16,7 +16,7 @@ FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]' if os.name == "nt" else r"[/\x00
 def new_places(
     folder: Path, order: Sequence[Placed], infos: Mapping[Path, FaceInfo] | None, grouped: bool
 ) -> list[tuple[str, str]]:
-    """Return (old place, new place) of every face, in order; see `rename.place`.
+    """Return (old place, new place) of every face, in order; see `sorter.places`.
 
     Parameters
     ----------

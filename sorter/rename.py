@@ -6,26 +6,23 @@ is marked, and every file moves to its new place; last, the plan becomes the und
 interrupted, `finish_interrupted` completes it: before the mark a file has its old or its interim
 name, after it its interim or its new one, so no file can be mistaken for another.
 
-A file's place is written as its name, as `group/name` for one in a subfolder, and as `:trash/name`
-for one in the trash beside the folder.
+How a file's place is written: see `sorter.places`.
 """
 
 import errno
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from sorter.places import is_name, is_place, place
 from utils import workspace
 from utils.errors import InputError, Interrupted, UserError
 from utils.files import (
     free_name,
     no_link,
-    short_stem,
     sync_folder,
-    trash_dir,
     write_atomic,
     write_bytes,
 )
@@ -33,10 +30,8 @@ from utils.records import read_record, reading
 
 STATE = workspace.SORTED
 PLAN = "plan.json"
-TRASH = ":trash"
 GATHER, HAND_OUT = "gather", "hand out"
 UNDOABLE = 10  # sorts
-LONGEST_NAME = 255  # bytes, in all common file systems
 UNDO_FILE = re.compile(r"undo-([0-9]{6}|[1-9][0-9]{6,8})\.json")
 
 Moves = list[tuple[str, str, str]]  # old place, interim name, new place
@@ -136,14 +131,6 @@ def groups(folder: Path) -> list[Path]:
     _, moves, _ = _read_plan(_undo_file(folder, numbers[-1]))
     parents = _parents(folder, (new for _, _, new in moves))
     return [parent for parent in parents if parent.parent == folder and parent.is_dir()]
-
-
-def place(folder: Path, where: str) -> Path:
-    """Return the path of a place such as `00001.png`, `group/00001.png` or `:trash/00001.png`."""
-    parts = where.split("/")
-    if parts[0] == TRASH:
-        return trash_dir(folder).joinpath(*parts[1:])
-    return folder.joinpath(*parts)
 
 
 def _parents(folder: Path, places: Iterable[str]) -> list[Path]:
@@ -253,27 +240,10 @@ def _read_plan(file: Path) -> tuple[str, Moves, int | None]:
         valid = plan["version"] == 1 and phase in (GATHER, HAND_OUT)
         valid = valid and (undoes is None or (type(undoes) is int and 0 < undoes < 10**9))
         valid = valid and len({mid for _, mid, _ in moves}) == len(moves)
-        if not valid or not all(is_place(a) and _plain(mid) and is_place(b) for a, mid, b in moves):
+        valid = valid and all(is_place(a) and is_name(mid) and is_place(b) for a, mid, b in moves)
+        if not valid:
             raise ValueError(plan)
     return phase, moves, undoes
-
-
-def is_place(where: str) -> bool:
-    """Whether a text is a place (see `place`) in the folder, a group of it or the trash."""
-    parts = where.split("/")
-    if parts[0] == TRASH:
-        return len(parts) == 2 and _plain(parts[1])
-    return len(parts) <= 2 and all(_plain(part) for part in parts)
-
-
-def _plain(name: str) -> bool:
-    """Whether a name is that of a face or a group: neither leads elsewhere, nor is it hidden.
-
-    The sorter's own folder and the journal of `extract` have hidden names.
-    """
-    if not name or name.startswith(".") or "\0" in name or Path(name).name != name:
-        return False
-    return len(os.fsencode(name)) <= LONGEST_NAME
 
 
 def _undo_file(folder: Path, number: int) -> Path:
@@ -284,16 +254,6 @@ def _undo_numbers(folder: Path) -> list[int]:
     """Return the numbers of the undo files, oldest first."""
     found = (UNDO_FILE.fullmatch(path.name) for path in (state_dir(folder)).glob("undo-*.json"))
     return sorted(int(match[1]) for match in found if match)
-
-
-def claim(stem: str, suffix: str, taken: set[str]) -> str:
-    """Return a file name that is not among `taken`, which are case-folded, and add it to them."""
-    name, number = f"{stem}{suffix}", 0
-    while name.casefold() in taken:
-        number += 1
-        name = f"{short_stem(stem)}_{number}{suffix}"
-    taken.add(name.casefold())
-    return name
 
 
 def _free_token(folder: Path) -> str:

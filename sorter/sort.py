@@ -17,10 +17,10 @@ from sorter.html_page import show_page, write_page
 from sorter.job import Placed, SortJob
 from sorter.naming import new_places
 from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
+from sorter.places import place
 from sorter.rename import (
     finish_interrupted,
     groups,
-    place,
     rename_all,
     state_dir,
     undo,

@@ -27,7 +27,7 @@ IDENTITIES = "identity-*.npz"
 Table = dict[str, Any]
 """What the file holds."""
 Stamps = Mapping[str, str]
-"""What identifies the state of each image, by its place in the folder (see `sorter.rename`)."""
+"""What identifies the state of each image, by its place in the folder (see `sorter.places`)."""
 
 
 def run(options: ListFacesOptions) -> Report:

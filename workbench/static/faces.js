@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { commandLine, el, fill, say } from "./dom.js";
 import { Faces, GROUPS, ORDERS } from "./faces/data.js";
+import { Deletion } from "./faces/deletion.js";
 import { compare, Details, frameDialog, showKeys } from "./faces/details.js";
 import { Filters } from "./faces/filters.js";
 import { Grid } from "./faces/grid.js";
@@ -16,7 +17,6 @@ const METHODS = [
   "hist", "hist-dissim", "hist-blur", "face", "face-dissim", "motion-blur", "hue", "black", "oneface",
   "source-size", "identity", "final",
 ];
-const LOST = "under another name"; // a note after which the names have to be read again
 const LOOK = 700; // ms between two looks how far the measuring is
 
 let view = null;
@@ -34,8 +34,7 @@ class FacesView {
   constructor() {
     this.side = null;
     this.rows = [];
-    this.undone = []; // rows of each deletion of this page
-    this.moving = Promise.resolve(); // deletions and their undo, one after the other
+    this.deletion = new Deletion(this);
     this.grid = new Grid(this, { label: "Faces", size: SIZES.first });
     this.selection = new Selection(this.grid);
     this.filters = new Filters(() => this.arrange());
@@ -66,7 +65,7 @@ class FacesView {
     });
     const button = (text, run, title) => el("button", { type: "button", title, onclick: run }, text);
     this.sides = ["src", "dst"].map((side) => el("a", { class: "button", href: `#faces/${side}` }, side));
-    this.recognize = button("Recognize people", () => this.read({ people: true }),
+    this.recognize = button("Recognize people", () => this.reread({ people: true }),
       "30 ms per face, the first time");
     this.buttons = {
       erase: button("Delete", () => this.erase(), "Move the selected faces to the trash (Delete)"),
@@ -119,14 +118,18 @@ class FacesView {
   async load(side) {
     if (side === this.side) return;
     this.side = side;
-    this.undone = [];
     this.faces = null;
     this.rows = [];
     this.grid.show(0, []);
     for (const text of [this.count, this.said, this.problem]) say(text, "");
     this.line.set("");
     this.sides.forEach((link) => link.setAttribute("aria-current", `${link.textContent === side}`));
-    await this.read({});
+    await this.reread({});
+  }
+
+  /** Read the table after the deletions that are under way. */
+  reread(asked) {
+    return this.deletion.then(() => this.read(asked));
   }
 
   /** Let the table be written and show it. */
@@ -161,7 +164,7 @@ class FacesView {
   fail(message) {
     fill(this.state, el("p", { class: "error", role: "alert" }, message),
       el("div", { class: "buttons" },
-        el("button", { onclick: () => this.read({}) }, "Try again"),
+        el("button", { onclick: () => this.reread({}) }, "Try again"),
         el("a", { class: "button", href: `#commands/${encodeURIComponent(JSON.stringify(["extract", { side: this.side }]))}` },
           "Extract faces")));
     this.element.dataset.state = "failed";
@@ -169,6 +172,7 @@ class FacesView {
 
   show(faces) {
     this.faces = faces;
+    this.deletion.forget();
     this.element.dataset.state = "ready";
     const method = this.group.querySelector("option[value=method]");
     method?.remove();
@@ -185,7 +189,7 @@ class FacesView {
 
   reorder() {
     const [kind, method] = this.order.value.split(":");
-    if (kind === "by" && method !== this.faces?.method) this.read({ by: method });
+    if (kind === "by" && method !== this.faces?.method) this.reread({ by: method });
     else this.arrange();
   }
 
@@ -257,48 +261,11 @@ class FacesView {
     if (rows.length === 2) compare(this.faces, rows, (row) => this.image(row));
   }
 
-  // Deleting. The page shows it at once, and takes it back if the command fails.
-
   erase() {
-    const { faces, side } = this;
-    const rows = faces?.selection ?? [];
-    if (!rows.length) return;
-    const names = rows.map((row) => faces.columns.name[row]);
-    faces.remove(rows);
-    this.undone.push(rows);
-    this.after(() => post(`/api/faces/${side}/delete`, { names }), () => {
-      this.undone = this.undone.filter((other) => other !== rows);
-      faces.remove(rows, false);
-    });
+    this.deletion.erase();
   }
 
   undo() {
-    const { faces, side } = this;
-    const rows = this.undone.pop();
-    this.after(async () => {
-      const answer = await post(`/api/faces/${side}/restore`);
-      if (!rows || answer.notes[LOST]?.count) await this.read({}); // faces that the table lacks
-      else faces.remove(rows, false);
-      this.arrange();
-      return answer;
-    }, () => rows && this.undone.push(rows));
-  }
-
-  /** Show what was changed, do it after what is under way, and change it back if that fails. */
-  after(act, back) {
-    say(this.problem, "");
-    this.arrange();
-    this.moving = this.moving.then(act).then((answer) => {
-      say(this.said, [
-        ...Object.entries(answer.counts).map(([what, count]) => `${count.toLocaleString("en")} ${what}`),
-        ...Object.entries(answer.notes).map(([what, { count }]) => `${count.toLocaleString("en")} ${what}`),
-      ].join(", "));
-      this.line.set(answer.command);
-    }, (problem) => {
-      back();
-      say(this.said, "");
-      say(this.problem, problem.message);
-      this.arrange();
-    });
+    this.deletion.undo();
   }
 }
