@@ -140,6 +140,22 @@ def test_what_makes_no_sense_is_one_sentence(client, body, said):
     assert client.app.queue.jobs() == []
 
 
+def test_values_of_a_form_are_saved_under_a_name(client):
+    values = {"side": "src", "by": "blur"}
+    path = "/api/presets/sort"
+    assert client.post(path, {"name": " sharp <b>first</b> ", "values": values})[0] == 200
+    assert client.post(path, {"name": "second", "values": {}})[0] == 200
+    assert client.post("/api/presets/util%20pack", {"name": "x", "values": {}})[0] == 200
+    assert client.form("sort")["presets"] == {"sharp <b>first</b>": values, "second": {}}
+    assert client.post(path, {"name": "second", "values": None})[0] == 200
+    assert client.form("sort")["presets"] == {"sharp <b>first</b>": values}
+    for wrong in ({"name": ""}, {"name": "x" * 61}, {"name": "a\nb"}, {"name": "x", "values": []}):
+        assert client.post(path, wrong)[0] == 400
+    (client.app.home.folder / ".queue" / "presets.json").write_text("{")
+    status, _, content = client.get("/api/form/sort")
+    assert (status, b"is damaged" in content) == (404, True)
+
+
 # --------------------------------------------------------------------- the process
 
 

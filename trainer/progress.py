@@ -65,7 +65,7 @@ class ProgressLine:
         self.step_seconds = (now - self._times[0][0]) / (len(self._times) - 1)
         if not self._shown or now - self._shown >= pause:
             self._shown = now
-            console.status(self.line(), self._facts())
+            console.status(self.line(), self._event())
 
     def restart(self) -> None:
         """Restart measuring the speed, after something other than training took time."""
@@ -86,20 +86,7 @@ class ProgressLine:
             parts.append(f"{duration(left)} to target")
         return "  ".join(parts)
 
-    def facts(self) -> list[str]:
-        """Return how far the training is: iteration, time, speed and the time left, in words."""
-        session, speed = self.session, self.step_seconds
-        facts = [f"iteration {session.iteration:,}", f"trained for {duration(session.seconds)}"]
-        if not speed:
-            return facts
-        facts.append(f"{_short(speed)} s per step")
-        facts.append(f"{_short(2 * session.samples / speed)} samples per second")
-        left = session.schedule.seconds_left(session.iteration, session.seconds, speed)
-        if left is None:
-            return [*facts, "no target"]
-        return [*facts, f"{duration(left)} left to the target" if left else "target reached"]
-
-    def _facts(self) -> dict[str, object]:
+    def _event(self) -> dict[str, object]:
         """Return what the line says for the reader of events."""
         session, seconds = self.session, max(self.step_seconds, 1e-9)
         left = session.schedule.seconds_left(session.iteration, session.seconds, seconds)
@@ -112,6 +99,19 @@ class ProgressLine:
             unit="iteration",
             values=session.mean_losses(),
         )
+
+    def facts(self) -> list[str]:
+        """Return how far the training is: iteration, time, speed and the time left, in words."""
+        session, speed = self.session, self.step_seconds
+        facts = [f"iteration {session.iteration:,}", f"trained for {duration(session.seconds)}"]
+        if not speed:
+            return facts
+        facts.append(f"{_short(speed)} s per step")
+        facts.append(f"{_short(2 * session.samples / speed)} samples per second")
+        left = session.schedule.seconds_left(session.iteration, session.seconds, speed)
+        if left is None:
+            return [*facts, "no target"]
+        return [*facts, f"{duration(left)} left to the target" if left else "target reached"]
 
     def rest(self) -> str:
         """Return what is still done when the training is stopped now."""
@@ -128,7 +128,7 @@ class ProgressLine:
     def end(self) -> None:
         """Print the line a last time."""
         if len(self._times) > 1:
-            console.status(self.line(), self._facts())
+            console.status(self.line(), self._event())
         if self._terminal and self._shown:
             console.say()
 

@@ -23,6 +23,7 @@ import psutil
 from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import no_link
 from utils.options import DeviceOptions
+from utils.records import DAMAGE
 from utils.workspace import Workspace
 from workbench import forms
 from workbench.progress import ended_with
@@ -307,7 +308,7 @@ class JobQueue:
                 database.row_factory = sqlite3.Row
                 database.executescript(SCHEMA)
                 yield database
-        except (sqlite3.Error, ValueError, TypeError) as problem:
+        except (sqlite3.Error, *DAMAGE) as problem:
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'
             ) from None
@@ -316,9 +317,26 @@ class JobQueue:
 
 
 def _job(row: sqlite3.Row) -> QueuedJob:
+    """Return a row as a job; anyone may have edited it.
+
+    Raises
+    ------
+    ValueError, TypeError, LookupError, RuntimeError
+        If it is damaged.
+    """
     values = dict(row)
     lists = {name: tuple(json.loads(values[name])) for name in ("words", "after")}
-    return QueuedJob(**{**values, **lists, "state": JobState(values["state"])})
+    job = QueuedJob(**{**values, **lists, "state": JobState(values["state"])})
+    texts = [job.device, *job.words]
+    whole = [job.number, job.retries, job.attempts, *job.after]
+    numbers = [job.added, job.started, job.ended, job.born, job.pid, job.status]
+    if not (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(number, int) for number in whole)
+        and all(isinstance(number, int | float | None) for number in numbers)
+    ):
+        raise ValueError(f"job {job.number} is damaged")
+    return job
 
 
 def _end(job: QueuedJob, status: int) -> JobState:

@@ -25,11 +25,20 @@ News = dict[str, Any]
 
 
 class Page:
-    """One open page: what it was told, and whose log it shows."""
+    """One open page.
+
+    Attributes
+    ----------
+    shown : int or None
+        The job whose log it shows.
+    followed : int or None
+        The job that began last; when another one begins, its log is shown.
+    """
 
     def __init__(self, socket: WebSocket) -> None:
         self.socket = socket
         self.shown: int | None = None
+        self.followed: int | None = None
         self.offset = 0
         self._sent: dict[str, object] = {}
 
@@ -83,8 +92,9 @@ class Live:
         except UserError as problem:
             return [{"type": "problem", "text": str(problem)}]
         events = [self._look(jobs), self._jobs(jobs), self._preview()]
-        if page.shown is None and jobs:
-            page.show(_most_interesting(jobs).number)
+        if jobs and page.followed != (newest := _newest(jobs).number):
+            page.followed = newest
+            page.show(newest)
         if page.shown is not None:
             events += self._log(page, page.shown)
         return events
@@ -119,8 +129,9 @@ class Live:
         return [{"type": "log", "job": number, "first": first, "events": events}]
 
 
-def _most_interesting(jobs: list[QueuedJob]) -> QueuedJob:
-    return next((job for job in jobs if job.state in ACTIVE), jobs[-1])
+def _newest(jobs: list[QueuedJob]) -> QueuedJob:
+    """Return the job that runs, or else that ran last."""
+    return max(jobs, key=lambda job: (job.state in ACTIVE, job.started or 0.0, job.number))
 
 
 def _wished(text: str) -> int | None:

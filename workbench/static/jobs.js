@@ -3,16 +3,27 @@
 import { on, post, show } from "./api.js";
 import { card, duration, el, fill, say } from "./dom.js";
 
-export const jobsView = { title: "Queue", make };
+export const jobsView = { title: "Queue", make, open };
 
 const ACTIVE = ["running", "stopping"];
 const SHOWN = new Set(["message", "announcement", "warning", "error"]);
 const LINES = 1000; // of a log that are kept on the page
 
+const right = el("div", { class: "column" });
+let panel = null;
+
 function make() {
-  return el("div", { class: "columns" },
-    el("div", { class: "column" }, jobsCard()),
-    el("div", { class: "column" }, runningPanel()));
+  return el("div", { class: "columns" }, el("div", { class: "column" }, jobsCard()), right);
+}
+
+function open() {
+  right.prepend(jobPanel());
+}
+
+/** The card of the job whose log is shown; the views share it. */
+export function jobPanel() {
+  panel ??= makePanel();
+  return panel;
 }
 
 function action(label, path, text) {
@@ -62,7 +73,9 @@ function jobsCard() {
     shown = text;
     fill(list, [...jobs].reverse().map((job) => row(job, jobs)));
   });
-  return card("Jobs", start, empty, list);
+  const element = card("Jobs", start, empty, list);
+  element.classList.add("first");
+  return element;
 }
 
 function row(job, jobs) {
@@ -71,8 +84,7 @@ function row(job, jobs) {
   return el("li", { value: job.number }, el("span", { class: "number" }, `${job.number}`), open, state, buttons(job));
 }
 
-/** The card of the job whose log is shown: its progress, and what it prints. */
-export function runningPanel() {
+function makePanel() {
   const title = el("p", { class: "job-title" });
   const state = el("span", { class: "state" });
   const bar = el("progress", { max: 1, "aria-label": "progress of the job" });
@@ -82,6 +94,7 @@ export function runningPanel() {
   const empty = el("p", { class: "empty" }, "Nothing runs. What a command prints is shown here.");
   const head = el("div", { class: "job-head" }, title, state, stop);
   const element = card("Job", empty, head, bar, facts, log);
+  element.classList.add("watched");
   let number = null;
   let jobs = [];
   let latest = null;

@@ -2,16 +2,22 @@
 
 import { on, post, upload } from "./api.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
-import { runningPanel } from "./jobs.js";
+import { jobPanel } from "./jobs.js";
 
-export const projectView = { title: "Project", make };
+export const projectView = { title: "Project", make, open };
 
 const ROLES = { src: "the face to put in", dst: "the footage to change" };
 
+const right = el("div", { class: "column" });
+
 function make() {
+  right.append(previewCard(), factsCard());
   const left = el("div", { class: "column" }, nextCard(), clips(), resultCard());
-  const right = el("div", { class: "column" }, runningPanel(), previewCard(), factsCard());
   return el("div", { class: "columns" }, left, right);
+}
+
+function open() {
+  right.prepend(jobPanel());
 }
 
 function nextCard() {
@@ -58,7 +64,9 @@ function nextCard() {
     jobs = event.jobs;
     update();
   });
-  return card("Next", purpose, line.element, buttons, error);
+  const element = card("Next", purpose, line.element, buttons, error);
+  element.classList.add("first");
+  return element;
 }
 
 function clips() {
@@ -140,6 +148,7 @@ function resultCard() {
 function previewCard() {
   const image = el("img", { class: "preview", alt: "faces of src and dst, as trained so far" });
   const element = card("Training preview", image);
+  element.classList.add("watched");
   element.hidden = true;
   on("preview", ({ url }) => {
     element.hidden = !url;
