@@ -16,7 +16,8 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class App:
         self.door = door
         self.queue = JobQueue(home)
         self.live = Live(home)
+        self.convert = ConvertView(home)
 
     def asgi(self) -> Starlette:
         """Return the application for a server."""
@@ -83,14 +85,21 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
-                *ConvertView(self.home).routes(),
+                *self.convert.routes(),
                 *FacesView(self.home).routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],
             middleware=[Middleware(Guard, door=self.door)],
+            lifespan=self._lifespan,
             exception_handlers={UserError: _explained, OSError: _explained},
         )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """End what belongs to the server with it."""
+        yield
+        await self.convert.end()
 
     async def page(self, request: Request) -> Response:
         """Answer with the page, or start a session first."""

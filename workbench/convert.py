@@ -91,6 +91,13 @@ class ConvertView:
             if self._command is not None and not self._pages:
                 asyncio.get_running_loop().call_later(LINGER_SECONDS, self._leave)
 
+    async def end(self) -> None:
+        """End the preview with the server."""
+        if self._command is not None:
+            await self._command.close()
+        if self._following is not None:
+            await self._following
+
     def _leave(self) -> None:
         """End the preview unless a page has come back."""
         if self._command is not None and not self._pages:

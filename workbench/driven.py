@@ -15,7 +15,7 @@ from workbench.runner import apart
 
 LONGEST_LINE = 1 << 24
 """Bytes of a line that it tells."""
-CLOSE_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
 """Time in which it has to end by itself after its stdin was closed."""
 
 Told = tuple[dict[str, Any], bytes]
