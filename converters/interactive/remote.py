@@ -40,7 +40,7 @@ JPEG_QUALITY = 90
 SIDES = (16, 4096)
 """Sides of the images that may be asked for, in pixels."""
 
-Event = Mapping[str, Any]
+PreviewEvent = Mapping[str, Any]
 
 
 def tell_footage(
@@ -99,7 +99,7 @@ def run_event_loop(previews: PreviewWorker, state: EditorState, autosave: Autosa
     return replace(state, outcome="quit")
 
 
-def handle(state: EditorState, event: Event) -> EditorState:
+def handle(state: EditorState, event: PreviewEvent) -> EditorState:
     """Return the state after an event.
 
     Raises
@@ -118,7 +118,7 @@ def handle(state: EditorState, event: Event) -> EditorState:
     raise UsageError("Expected key, go, set, or width, height and compare")
 
 
-def _set(state: EditorState, name: str, event: Event) -> EditorState:
+def _set(state: EditorState, name: str, event: PreviewEvent) -> EditorState:
     """Give a setting a value; one that `continues` the last change is undone together with it."""
     if name not in edits.names():
         raise UsageError(f"Expected a setting. Received: {console.quoted(name)}")
@@ -146,7 +146,7 @@ class Screen:
         self._state: object = None
         self._images: dict[str, object] = {}
 
-    def resized(self, event: Event, state: EditorState) -> EditorState:
+    def resized(self, event: PreviewEvent, state: EditorState) -> EditorState:
         """Follow an event about the screen; return the state as it is."""
         if isinstance(compare := event.get("compare"), bool):
             self.compare = compare
@@ -225,10 +225,10 @@ class Inbox:
 
     def __init__(self) -> None:
         self.ended = False
-        self._events: Queue[Event | None] = Queue()
+        self._events: Queue[PreviewEvent | None] = Queue()
         Thread(target=self._read, args=(sys.stdin.fileno(),), daemon=True).start()
 
-    def wait(self, seconds: float) -> Iterator[Event]:
+    def wait(self, seconds: float) -> Iterator[PreviewEvent]:
         """Yield the events that came, at least one unless none comes within a time."""
         try:
             event = self._events.get(timeout=seconds)
@@ -252,7 +252,7 @@ class Inbox:
         self._events.put(None)
 
 
-def _event(line: bytes) -> Event:
+def _event(line: bytes) -> PreviewEvent:
     """Return a line as an event; one that is none does nothing but cause a message."""
     try:
         found = json.loads(line)
