@@ -75,7 +75,7 @@ def _runs(frames: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def run_event_loop(previews: PreviewWorker, state: EditorState, autosave: Autosave) -> EditorState:
     """Handle events and tell what changes until stdin ends; return the last state."""
-    inbox, screen = Inbox(), Screen()
+    inbox, view = Inbox(), RemoteView()
     while not inbox.ended:
         now = time.monotonic()
         state = playback.start_clock(state, now)
@@ -83,13 +83,13 @@ def run_event_loop(previews: PreviewWorker, state: EditorState, autosave: Autosa
         if result.request is not None:
             state = playback.show(state, result.request.frame, now)
         problem = autosave.problem or result.problem
-        screen.tell_state(state, problem, late=previews.late)
+        view.tell_state(state, problem, late=previews.late)
         if result.preview is not None and result.request is not None:
-            screen.tell_images(result.preview, result.request.view, state.zoomed)
+            view.tell_images(result.preview, result.request.view, state.zoomed)
         busy = previews.busy or state.playback is not None
         for event in inbox.wait(BUSY_SECONDS if busy else IDLE_SECONDS):
             try:
-                state = handle(screen.resized(event, state), event)
+                state = handle(view.resized(event, state), event)
             except UsageError as problem:
                 state = replace(state, message=str(problem))
         if state.outcome == "render":
@@ -129,7 +129,7 @@ def _set(state: EditorState, name: str, event: PreviewEvent) -> EditorState:
     return after
 
 
-class Screen:
+class RemoteView:
     """Tells the other program what it has to show, once.
 
     Attributes
