@@ -215,6 +215,16 @@ STAGES = {
         "draw the landmarks of all faces for inspection",
         makes="output_dir",
     ),
+    "util edit-faces": Stage(
+        "extractor.options:EditFacesOptions",
+        "extractor.manual.edit:run",
+        "correct the faces of an extraction, frame by frame",
+        check="extractor.checks:check_edit",
+        begins="opening the footage",
+        examples={"dst --frames doubtful": "the frames that extract listed for review"},
+        makes="output_dir",
+        resumes=True,
+    ),
     "util recover-names": Stage(
         "sorter.options:RecoverNamesOptions",
         "sorter.sort:recover_names",
