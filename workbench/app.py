@@ -9,6 +9,7 @@
 /api/upload/SIDE       POST a clip
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
 /api/queue/run         POST: run what waits
+/api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
 /live                  WebSocket: everything that changes
 """
 
@@ -30,6 +31,7 @@ from utils.errors import InputError, UsageError, UserError, sentence
 from utils.workspace import Workspace
 from workbench import forms, runner, uploads
 from workbench.jobs import JobQueue, QueuedJob
+from workbench.landmarks import LandmarksView
 from workbench.live import Live
 from workbench.paths import served
 from workbench.security import Door, Guard
@@ -79,6 +81,7 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
+                *LandmarksView(self.home, self.door).routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],

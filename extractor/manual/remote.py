@@ -145,8 +145,9 @@ def events_of(line: str) -> list[ScreenEvent]:
     except (ValueError, RecursionError):
         given = None
     if isinstance(given, dict):
-        if given.get("key") in KEYS.keys() - VIEW_KEYS:
-            return [Key(given["key"])]
+        key = given.get("key")
+        if isinstance(key, str) and key in KEYS.keys() - VIEW_KEYS:
+            return [Key(key)]
         if given.get("mouse") in MOUSE.values():
             return _mouse(given)
         if type(position := given.get("go")) is int and position >= 0:
@@ -169,8 +170,13 @@ def _mouse(given: dict[str, Any]) -> list[ScreenEvent]:
 
 
 def _number(value: object) -> float | None:
-    valid = isinstance(value, (int, float)) and math.isfinite(value)
-    return float(value) if valid else None  # type: ignore[arg-type]
+    if not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

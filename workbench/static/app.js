@@ -4,9 +4,12 @@ import { emit, on, start } from "./api.js";
 import { el, fill, say } from "./dom.js";
 import { commandView } from "./command.js";
 import { jobsView } from "./jobs.js";
+import { landmarksView } from "./landmarks.js";
 import { projectView } from "./project.js";
 
-const VIEWS = { project: projectView, commands: commandView, jobs: jobsView };
+const VIEWS = {
+  project: projectView, landmarks: landmarksView, commands: commandView, jobs: jobsView,
+};
 
 const main = document.getElementById("main");
 const made = {};
