@@ -114,8 +114,7 @@ class LandmarksView {
     this.ended = null;
     this.rows = [];
     this.decided = new Set();
-    this.canvas.show({ width: 16, height: 9 }, null);
-    this.canvas.frame = null;
+    this.canvas.clear();
     fill(this.list);
     for (const element of [this.total, this.name, this.facts]) say(element, "");
     this.number.value = "";
@@ -251,7 +250,7 @@ class LandmarksView {
 
   lost() {
     this.socket = null;
-    this.canvas.frame = null;
+    this.canvas.clear();
     if (this.problem) this.fail(this.problem);
     else if (this.ended?.failures?.length) this.fail(this.ended.failures.join("\n"));
     else if (this.ended) this.finished();

@@ -42,6 +42,13 @@ export class Canvas {
     this.state = null;
     this.chosen = null;
     if (!same) this.whole();
+    else this.refresh();
+  }
+
+  /** Show no frame. */
+  clear() {
+    this.picture?.close();
+    this.picture = this.frame = this.state = null;
     this.refresh();
   }
 
