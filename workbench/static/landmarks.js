@@ -113,7 +113,6 @@ class LandmarksView {
     this.problem = "";
     this.ended = null;
     this.rows = [];
-    this.decided = new Set();
     this.canvas.clear();
     fill(this.list);
     for (const element of [this.total, this.name, this.facts]) say(element, "");
@@ -224,7 +223,6 @@ class LandmarksView {
   }
 
   takeSaved(name, faces) {
-    this.decided.add(name);
     const row = this.rows.find((each) => each[0] === name);
     if (row) [row[1], row[2]] = [faces, true];
     this.listFrames();
@@ -251,6 +249,7 @@ class LandmarksView {
   lost() {
     this.socket = null;
     this.canvas.clear();
+    say(this.facts, "");
     if (this.problem) this.fail(this.problem);
     else if (this.ended?.failures?.length) this.fail(this.ended.failures.join("\n"));
     else if (this.ended) this.finished();
@@ -258,9 +257,9 @@ class LandmarksView {
   }
 
   finished() {
-    const count = this.decided.size;
+    const count = this.rows.filter((row) => row[2]).length;
     const text = this.rows.length
-      ? `That was the last of these frames. ${count} ${count === 1 ? "was" : "were"} decided and written.`
+      ? `That was the last of these frames; ${count} of ${this.rows.length} are decided.`
       : NONE[this.frames];
     const others = Object.keys(FILTERS).filter((name) => name !== this.frames);
     this.tell("empty", text, el("div", { class: "buttons" },
