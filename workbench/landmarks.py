@@ -7,7 +7,6 @@ what it sends goes to the command as it is, and what the command tells to the pa
 
 import asyncio
 import hmac
-import json
 from asyncio.subprocess import PIPE, STDOUT, Process
 from contextlib import suppress
 
@@ -18,6 +17,7 @@ from utils import program
 from utils.errors import UsageError, UserError
 from utils.workspace import SIDES, Workspace
 from workbench import forms
+from workbench.requests import json_object
 from workbench.runner import apart, stop
 from workbench.security import Door
 
@@ -56,11 +56,8 @@ class LandmarksView:
 
     def _words(self, socket: WebSocket, text: str) -> list[str]:
         """Return the command that a page asks for."""
-        try:
-            asked = json.loads(text)
-            given, frames = str(asked["csrf"]), str(asked["frames"])
-        except (ValueError, LookupError, TypeError, RecursionError):
-            raise UsageError("Expected the token of the page, and which frames to show") from None
+        asked = json_object(text)
+        given, frames = str(asked.get("csrf", "")), str(asked.get("frames", ""))
         session = self.door.session(socket) or ""
         if not hmac.compare_digest(given.encode(), self.door.csrf(session).encode()):
             raise UsageError("the page is of an earlier run; load it again")

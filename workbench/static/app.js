@@ -3,12 +3,13 @@
 import { emit, on, start } from "./api.js";
 import { el, fill, say } from "./dom.js";
 import { commandView } from "./command.js";
+import { facesView } from "./faces.js";
 import { jobsView } from "./jobs.js";
 import { landmarksView } from "./landmarks.js";
 import { projectView } from "./project.js";
 
 const VIEWS = {
-  project: projectView, landmarks: landmarksView, commands: commandView, jobs: jobsView,
+  project: projectView, faces: facesView, landmarks: landmarksView, commands: commandView, jobs: jobsView,
 };
 
 const main = document.getElementById("main");
@@ -42,9 +43,9 @@ on("problem", ({ text }) => {
   say(problem, text);
 });
 
-addEventListener("hashchange", route);
 try {
   await start();
+  addEventListener("hashchange", route); // not before there is a token to post with
   route();
 } catch (problem) {
   emit({ type: "problem", text: problem.message });
