@@ -33,7 +33,7 @@ def home(tmp_path):
 def client(home):
     with served(home) as client:
         yield client.enter()
-    assert not commands()
+        wait(lambda: not commands())  # its page is closed
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def named(name):
     return lambda event: event["event"] == name
 
 
-def test_a_page_and_the_command_talk_until_the_page_is_closed(client, home):
+def test_a_page_and_the_command_talk_until_that_is_killed(client, home):
     with opened(client) as live:
         said = events_until(live, named("state"))
         assert "util edit-faces dst --frames all --workspace" in said[0]["text"]
@@ -81,12 +81,6 @@ def test_a_page_and_the_command_talk_until_the_page_is_closed(client, home):
             problem = events_until(second, named("error"))[-1]["text"]
             assert "another extract is writing into" in problem
             assert events_until(second, named("closed"))[-1]["status"] == 1
-    wait(lambda: not commands())
-
-
-def test_a_command_that_is_killed_is_told(client):
-    with opened(client) as live:
-        events_until(live, named("state"))
         commands()[0].kill()
         assert events_until(live, named("closed"))[-1]["status"] == -9
 
