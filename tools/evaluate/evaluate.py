@@ -51,8 +51,8 @@ BATCH = 16
 
 COLUMNS = {"result": "result", "dst": "untouched", "average": "average"}
 CAVEAT = """\
-untouched = dst's own footage: a value no better says nothing about identity
-average   = src's average face pasted in: a value no better says nothing about the swap
+untouched = dst's own footage: no better than this says nothing about identity
+average   = src's average face pasted in: no better says nothing of the swap
 Identity alone proves nothing: read it together with mouth, eyes and sharpness."""
 
 
