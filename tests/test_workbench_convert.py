@@ -92,7 +92,6 @@ class Watcher:
             if event["event"] == name and true(event):
                 return event
 
-
     def settled(self, view):
         """Return the last image of a view, once nothing more comes."""
         found = []

@@ -12,6 +12,7 @@
 /api/queue/run         POST: run what waits
 /api/convert/...       the view Convert: see workbench/convert.py
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
+/api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
 /live                  WebSocket: everything that changes
 """
 
@@ -36,6 +37,7 @@ from workbench.convert import ConvertView
 from workbench.faces import FacesView
 from workbench.job import QueuedJob
 from workbench.jobs import JobQueue
+from workbench.landmarks import LandmarksView
 from workbench.live import Live
 from workbench.paths import served
 from workbench.requests import body_of, json_object
@@ -87,6 +89,7 @@ class App:
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
                 *self.convert.routes(),
                 *FacesView(self.home).routes(),
+                *LandmarksView(self.home, self.door).routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],

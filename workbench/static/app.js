@@ -6,10 +6,13 @@ import { commandView } from "./command.js";
 import { convertView } from "./convert.js";
 import { facesView } from "./faces.js";
 import { jobsView } from "./jobs.js";
+import { landmarksView } from "./landmarks.js";
 import { projectView } from "./project.js";
 
-const VIEWS = { project: projectView, faces: facesView, convert: convertView,
-  commands: commandView, jobs: jobsView };
+const VIEWS = {
+  project: projectView, faces: facesView, landmarks: landmarksView,
+  convert: convertView, commands: commandView, jobs: jobsView,
+};
 
 const main = document.getElementById("main");
 const made = {};
