@@ -107,7 +107,10 @@ def tell(kind: str, facts: Mapping[str, object], data: bytes = b"") -> None:
     data : bytes
         Follows the line, which has its length as `bytes`.
     """
-    text = events.line(kind, **facts, **({"bytes": len(data)} if data else {}))
+    if not data:
+        _print(events.line(kind, **facts), sys.stdout)
+        return
+    text = events.line(kind, **facts, bytes=len(data))
     with suppress(OSError, ValueError):  # in one piece: other threads print as well
         sys.stdout.buffer.write(text.encode() + b"\n" + data)
         sys.stdout.buffer.flush()
