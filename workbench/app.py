@@ -9,6 +9,7 @@
 /api/upload/SIDE       POST a clip
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
 /api/queue/run         POST: run what waits
+/api/result            the view Result: see workbench/result.py
 /live                  WebSocket: everything that changes
 """
 
@@ -32,6 +33,7 @@ from workbench import forms, runner, uploads
 from workbench.jobs import JobQueue, QueuedJob
 from workbench.live import Live
 from workbench.paths import served
+from workbench.result import ResultView
 from workbench.security import Door, Guard
 
 STATIC = Path(__file__).parent / "static"
@@ -79,6 +81,7 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
+                *ResultView(self.home).routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],

@@ -33,6 +33,7 @@ from tools.evaluate.observe import (
     pair_frames,
 )
 from tools.evaluate.options import EvaluateOptions, check
+from tools.evaluate.per_frame import per_frame
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
 from utils.console import Report
@@ -90,6 +91,7 @@ def run(options: EvaluateOptions) -> Report:
     result["figures"] = {
         version: compare(observations, version, src, recognizer) for version in versions
     }
+    result["per_frame"] = per_frame(observations, src, recognizer)
     result["self_reconstruction"] = None
     log: Sequence[Mapping[str, float]] = ()
     mirrored = True

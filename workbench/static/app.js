@@ -5,8 +5,9 @@ import { el, fill, say } from "./dom.js";
 import { commandView } from "./command.js";
 import { jobsView } from "./jobs.js";
 import { projectView } from "./project.js";
+import { resultView } from "./result.js";
 
-const VIEWS = { project: projectView, commands: commandView, jobs: jobsView };
+const VIEWS = { project: projectView, result: resultView, commands: commandView, jobs: jobsView };
 
 const main = document.getElementById("main");
 const made = {};
