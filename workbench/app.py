@@ -10,6 +10,7 @@
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
 /api/queue/run         POST: run what waits
 /api/result            the view Result: see workbench/result.py
+/api/train/MODEL/...   the view Train: see workbench/training.py
 /live                  WebSocket: everything that changes
 """
 
@@ -82,6 +83,7 @@ class App:
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
                 *ResultView(self.home).routes(),
+                *self.live.training.routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],

@@ -6,8 +6,9 @@ import { commandView } from "./command.js";
 import { jobsView } from "./jobs.js";
 import { projectView } from "./project.js";
 import { resultView } from "./result.js";
+import { trainView } from "./train.js";
 
-const VIEWS = { project: projectView, result: resultView, commands: commandView, jobs: jobsView };
+const VIEWS = { project: projectView, train: trainView, result: resultView, commands: commandView, jobs: jobsView };
 
 const main = document.getElementById("main");
 const made = {};
