@@ -92,6 +92,14 @@ def test_a_result_that_was_made_again_is_told_from_the_one_measured(client, home
     assert client.json("/api/result")["stale"]
 
 
+def test_a_result_that_begins_later_is_told_by_its_log(client, home):
+    assert not client.json("/api/result")["partial"]
+    begun = {"event": "begun", "options": {"from_": str(FIRST)}}
+    log = home.result.with_name("result.mp4_log.jsonl")
+    log.write_text("".join(json.dumps(line) + "\n" for line in (begun, {"event": "finished"})))
+    assert client.json("/api/result")["partial"]
+
+
 def without(left_out, **per_frame):
     data = evaluation()
     data["per_frame"] |= per_frame

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tools.evaluate.rows import ROWS
+from tools.evaluate.run_log import options_that_made
 from utils import program
 from utils.errors import InputError, UserError
 from utils.workspace import Workspace, changed
@@ -69,6 +70,7 @@ def found(home: Workspace) -> dict[str, Any]:
         "before": _before(home),
         "evaluation": measured,
         "problem": problem,
+        "partial": bool(options_that_made(home.result).get("from_")),
         "stale": changed(home.evaluation) < changed(home.result),
     }
 

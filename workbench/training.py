@@ -42,7 +42,7 @@ LARGEST = 1 << 30
 HEADER = re.compile(rb"\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\), \}\s*")
 MAGIC = b"\x93NUMPY\x01\x00"
 
-News = dict[str, Any]
+ModelNews = dict[str, Any]
 
 
 class Curve(NamedTuple):
@@ -62,11 +62,13 @@ class TrainView:
         self._folders: list[Path] = []
         self._states: dict[Path, dict[str, Any]] = {}
         self._memory: dict[int, int] = {}
-        self._latest: dict[int, tuple[int, News]] = {}  # by job: offset in its log, last progress
+        self._latest: dict[
+            int, tuple[int, ModelNews]
+        ] = {}  # by job: offset in its log, last progress
         self._live: dict[int, dict[float, Mapping[str, float]]] = {}
         self._saved: dict[Path, tuple[str | None, Curve]] = {}
-        self._measured: dict[Path, tuple[str | None, News]] = {}
-        self._curves: dict[str, News] = {}
+        self._measured: dict[Path, tuple[str | None, ModelNews]] = {}
+        self._curves: dict[str, ModelNews] = {}
 
     def routes(self) -> list[Route]:
         """Return the addresses of the view."""
@@ -89,7 +91,7 @@ class TrainView:
     def _trainings(self) -> list[QueuedJob]:
         return [job for job in self.queue.jobs() if _may_train(job)]
 
-    def news(self, jobs: Sequence[QueuedJob]) -> list[News]:
+    def news(self, jobs: Sequence[QueuedJob]) -> list[ModelNews]:
         """Return what pages are told: all models in short, and the curves of each."""
         trainings = [job for job in jobs if _may_train(job)]
         now = time.monotonic()
@@ -132,7 +134,7 @@ class TrainView:
         """Whether a job trains just now; `run` also does other things."""
         return job.words[0] == "train" or bool(self._latest[job.number][1])
 
-    def _model(self, folder: Path, job: QueuedJob | None) -> News:
+    def _model(self, folder: Path, job: QueuedJob | None) -> ModelNews:
         state = self._states.get(folder, {})
         latest = self._latest[job.number][1] if job and job.number in self._latest else {}
         return {
@@ -148,7 +150,7 @@ class TrainView:
             "memory": self._memory.get(job.number) if job else None,
         }
 
-    def _curve(self, folder: Path, job: QueuedJob | None) -> News:
+    def _curve(self, folder: Path, job: QueuedJob | None) -> ModelNews:
         saved = self._losses(folder)
         live = self._live.get(job.number, {}) if job else {}
         last = saved.iterations[-1] if saved.iterations else 0
@@ -166,7 +168,7 @@ class TrainView:
             **self._metrics(folder),
         }
 
-    def _metrics(self, folder: Path) -> News:
+    def _metrics(self, folder: Path) -> ModelNews:
         """Return the metrics, read again only after another measurement."""
         key = url(self.home, folder / "progress.csv")
         if folder not in self._measured or self._measured[folder][0] != key:
@@ -226,7 +228,7 @@ def _memory(pid: int | None) -> int:
     return total
 
 
-def _metrics(folder: Path) -> News:
+def _metrics(folder: Path) -> ModelNews:
     """Return the metrics of held-out faces and of the swap over the iterations."""
     try:
         rows = ValidationLog.of(folder).until(sys.maxsize)

@@ -25,9 +25,10 @@ class Result {
   constructor() {
     this.player = new Player();
     this.empty = el("p", { class: "empty" }, "There is no result yet: convert makes one.");
+    this.shifted = el("p", { class: "help" }, "The result begins later than the footage (--from): measure it, and both are shown in step.");
     this.verified = verifyCard();
     this.measured = new Measured(this.player);
-    const clips = card("Before and after", this.empty, this.player.element);
+    const clips = card("Before and after", this.empty, this.player.element, this.shifted);
     clips.classList.add("first");
     this.element = el("div", { class: "result" }, clips,
       el("div", { class: "columns" },
@@ -55,6 +56,7 @@ class Result {
     const times = known
       ? { after: measured.seconds, before: measured.before_seconds, dense: measured.every === 1 }
       : null;
+    this.shifted.hidden = !found.result || !found.partial || Boolean(times);
     if (found.result) this.player.load(found.before, found.result, times);
     this.measured.show(found);
   }
