@@ -149,7 +149,7 @@ def _convert(frames: RemainingFrames, pipeline: Pipeline, output: Output) -> Rep
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
     report.notes = {"no face in": [], HIDDEN: []}
     with closing(pipeline.run(frames)) as results:
-        for converted in console.progress(results, frames.count, "convert"):
+        for converted in console.progress(results, frames.count, "Converting"):
             output.add(converted)
             _count(report, converted)
     if output.finished:

@@ -144,7 +144,7 @@ NOTHING = (
 
 
 def verdict(
-    metrics: Metrics, log: Sequence[Metrics] = (), gaps: Sequence[DirectionGap] = ()
+    metrics: Metrics, log: Sequence[Metrics] | None = None, gaps: Sequence[DirectionGap] = ()
 ) -> str:
     """Say in a few sentences, one a line, what a viewer sees and what would help most.
 
@@ -152,8 +152,8 @@ def verdict(
     ----------
     metrics : mapping of str to float
         What was measured of the swap.
-    log : sequence of mappings
-        The rows of the training's progress.csv, oldest first.
+    log : sequence of mappings or None
+        The rows of the training's progress.csv, oldest first; None when the model is not known.
     gaps : sequence of DirectionGap
         The head directions that src lacks.
 
@@ -165,7 +165,7 @@ def verdict(
     rising, time = outlook(log)
     said = [_identity(metrics), _expression(metrics), *_appearance(metrics), time]
     if any(said[:2]):
-        said += _advice(metrics, log, gaps, rising=rising)
+        said += _advice(metrics, log or (), gaps, rising=rising)
     return "\n".join(filter(None, said))
 
 
@@ -256,15 +256,17 @@ def _gap_advice(gap: DirectionGap) -> str:
     )
 
 
-def outlook(log: Sequence[Metrics]) -> tuple[bool, str]:
-    """Return whether more training would help, and say why; False and "" if nothing was measured.
+def outlook(log: Sequence[Metrics] | None) -> tuple[bool, str]:
+    """Return whether more training would help, and say why; False and "" without a model.
 
     The last measurements decide, by the median of all slopes between two of them, so that one odd
     one does not matter.
     """
+    if log is None:
+        return False, ""
     known = qualities(log)
     if not known:
-        return False, ""
+        return True, "Train on: this training was too short to have measured the swap."
     last, recent = known[-1], known[-RECENT:]
     if len(recent) < FEWEST:
         return True, (

@@ -88,12 +88,11 @@ def _computed(
     """Yield (index, record or Failure) in order."""
     if not indices:
         return
-    caption = f"Measuring {feature.name}"
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # every core measures a face already: more threads would only compete
     try:
         results = _results([faces[index] for index in indices], feature)
-        measured = console.progress(results, len(indices), caption, "face")
+        measured = console.progress(results, len(indices), "Measuring", "face")
         yield from zip(indices, measured, strict=True)
     finally:
         cv2.setNumThreads(threads)

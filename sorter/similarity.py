@@ -80,12 +80,12 @@ def _chain(job: SortJob, metric: Metric) -> Chain:
     if len(metric) > MANY:
         console.announce(f"ordering {len(metric):,} faces")
     result = chain(metric)
-    note = f"{result.mean_step:.4f}, by the exact chain from each face to the nearest one left"
+    note = f"{result.mean_step:.4f}"
     if not result.exact:
         exact, cells = quality(metric)
         note = (
-            f"{result.mean_step:.4f}, by the fast chain (on a sample its mean is {cells:.4f}, "
-            f"that of the exact chain {exact:.4f})"
+            f"{result.mean_step:.4f}, by the fast method (on a sample {cells:.4f}, by the "
+            f"exact one {exact:.4f})"
         )
     job.report.notes["mean distance of neighbors"] = [note]
     return result

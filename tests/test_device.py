@@ -48,6 +48,7 @@ def test_choosing_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow  # test_straight_way.py sees every stage
 def test_loading_tensorflow_and_litert_prints_our_line_only():
     code = (
         "from utils import device, native_output; native_output.silence(); "

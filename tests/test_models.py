@@ -60,18 +60,22 @@ SMALL_SAE = {"resolution": 64, "ae_dims": 32, "ed_ch_dims": 10}
 # choose: their tables are divided by SHRINK.
 VARIANTS = {
     "SAE": [
-        SMALL_SAE,
         SMALL_SAE | {"archi": "liae", "face_type": "half", "face_style_power": 10.0},
         SMALL_SAE
         | {"learn_mask": False, "multiscale_decoder": False, "lighter_encoder": True}
         | {"resolution": 80, "bg_style_power": 10.0, "pixel_loss": True},
         SMALL_SAE | RECIPE | {"face_type": "whole"},
-        SMALL_SAE | RECIPE | {"archi": "liae", "bg_style_power": 10.0},
     ],
     "H64": [{"lightweight": True, "pixel_loss": True}],
-    "LIAEF128": [{}, RECIPE],
+    "LIAEF128": [RECIPE],
     "Quick96": [{}, RECIPE],
 }
+# Each of their parts is in a variant above.
+SELDOM = [
+    ("SAE", SMALL_SAE),
+    ("SAE", SMALL_SAE | RECIPE | {"archi": "liae", "bg_style_power": 10.0}),
+    ("LIAEF128", {}),
+]
 # As `.dfm` files: without and with the expression's numbers inside; tf2onnx takes seconds for each.
 PLAYED_OFTEN = [("Quick96", HEAD), ("SAE", SMALL_SAE | {"archi": "liae", "face_type": "half"})]
 PLAYED = [
@@ -114,6 +118,7 @@ def title(variant):
     scope="module",
     params=[
         *((name, chosen) for name in MODELS for chosen in VARIANTS.get(name, [{}])),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in SELDOM),
         ("TINY", {}),
     ],
     ids=title,

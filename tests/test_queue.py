@@ -14,8 +14,9 @@ import pytest
 import main
 from utils.errors import InputError, UsageError
 from utils.workspace import Workspace
-from workbench import jobs, progress, runner
-from workbench.jobs import JobQueue, JobState
+from workbench import progress, runner
+from workbench.job import JobState, born, is_alive
+from workbench.jobs import JobQueue
 
 ROOT = Path(__file__).parent.parent
 DONE, FAILS, ENDLESS = (["sort", "src", "--by", by] for by in ("blur", "black", "hist"))
@@ -47,7 +48,7 @@ def run(queue):
         return process
 
     yield start
-    left = [job.pid for job in queue.jobs() if jobs.is_alive(job.pid, job.born)]
+    left = [job.pid for job in queue.jobs() if is_alive(job.pid, job.born)]
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     for process in started:
@@ -259,7 +260,7 @@ def test_a_killed_job_of_a_killed_runner_is_interrupted_and_can_be_continued(que
     process.kill()
     process.wait()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not psutil.pid_exists(pid) or not jobs.is_alive(pid, jobs.born(pid)))
+    wait_until(lambda: not psutil.pid_exists(pid) or not is_alive(pid, born(pid)))
     assert states(queue) == ["interrupted"]
     go(queue)
     assert run().wait() == 0
@@ -278,9 +279,9 @@ def test_a_killed_job_is_interrupted_and_the_next_one_runs(queue, run):
 
 def test_a_process_id_that_another_process_has_got_is_not_the_job():
     mine = os.getpid()
-    assert jobs.is_alive(mine, jobs.born(mine))
-    assert not jobs.is_alive(mine, jobs.born(mine) - 100)
-    assert not jobs.is_alive(None, None)
+    assert is_alive(mine, born(mine))
+    assert not is_alive(mine, born(mine) - 100)
+    assert not is_alive(None, None)
 
 
 # --------------------------------------------------------------------- files

@@ -23,6 +23,7 @@ def test_at_rest_src_is_the_photograph_itself():
     assert np.abs(frame - wanted).mean() < 0.01
 
 
+@pytest.mark.slow  # seven seconds
 def test_footage_is_the_same_each_time_and_no_two_frames_are_alike():
     first, second = (next(footage.src_frames()) for _ in range(2))
     np.testing.assert_array_equal(first, second)

@@ -129,6 +129,13 @@ def test_the_programs_own_advice_leads_to_a_film(home, transcript):
     assert read_mark(film) == DIGITAL_SOURCE_TYPE
 
 
+def test_without_a_display_training_says_where_its_preview_is(home, transcript):
+    (command,) = (command for command in transcript if words_of(command) == "train")
+    (preview,) = (line for line in command.lines if line.startswith("preview "))
+    assert f'"{home / "workspace" / "model" / "preview.png"}"' in preview
+    assert (home / "workspace" / "model" / "preview.png").exists()
+
+
 def test_there_is_little_to_type_and_to_answer(transcript):
     assert len(transcript) <= 7
     assert max(len(command.typed) for command in transcript) <= 40

@@ -38,6 +38,11 @@ def said(log=(), gaps=(), **changes):
     return verdict.verdict(GOOD | changes, log, gaps).splitlines()
 
 
+def test_a_model_that_was_hardly_trained_is_to_be_trained_on():
+    assert said((), sharpness=0.3)[-1].startswith("Train on: this training was too short")
+    assert said(None, sharpness=0.3)[-1].startswith("For more detail")  # the model is not known
+
+
 def test_a_good_swap():
     assert said(STILL) == [
         "The face is always taken for src.",

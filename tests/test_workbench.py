@@ -13,7 +13,8 @@ from support.page import Client, events_until, served
 from support.synthetic import make_faceset
 
 from utils.workspace import Workspace
-from workbench import jobs, runner
+from workbench import runner
+from workbench.job import born, is_alive
 from workbench.jobs import JobQueue
 
 ROOT = Path(__file__).parent.parent
@@ -140,6 +141,22 @@ def test_what_makes_no_sense_is_one_sentence(client, body, said):
     assert client.app.queue.jobs() == []
 
 
+def test_values_of_a_form_are_saved_under_a_name(client):
+    values = {"side": "src", "by": "blur"}
+    path = "/api/presets/sort"
+    assert client.post(path, {"name": " sharp <b>first</b> ", "values": values})[0] == 200
+    assert client.post(path, {"name": "second", "values": {}})[0] == 200
+    assert client.post("/api/presets/util%20pack", {"name": "x", "values": {}})[0] == 200
+    assert client.form("sort")["presets"] == {"sharp <b>first</b>": values, "second": {}}
+    assert client.post(path, {"name": "second", "values": None})[0] == 200
+    assert client.form("sort")["presets"] == {"sharp <b>first</b>": values}
+    for wrong in ({"name": ""}, {"name": "x" * 61}, {"name": "a\nb"}, {"name": "x", "values": []}):
+        assert client.post(path, wrong)[0] == 400
+    (client.app.home.folder / ".queue" / "presets.json").write_text("{")
+    status, _, content = client.get("/api/form/sort")
+    assert (status, b"is damaged" in content) == (404, True)
+
+
 # --------------------------------------------------------------------- the process
 
 
@@ -212,7 +229,7 @@ def test_a_job_outlives_a_killed_server_and_is_shown_by_the_next(client, home, s
     process, other = start()
     process.kill()
     process.wait()
-    assert jobs.is_alive(queue.job(1).pid, queue.job(1).born)
+    assert is_alive(queue.job(1).pid, queue.job(1).born)
     process, other = start()
     with other.live() as live:
         events_until(live, is_state(1, "running"))
@@ -236,7 +253,7 @@ def test_closing_asks_what_becomes_of_running_jobs(client, home, monkeypatch, an
     assert asked == ["stop job 1 (sort) too [no] ? "]
     if answer:
         until = time.monotonic() + 20
-        while any(jobs.is_alive(pid, jobs.born(pid)) for pid in pids):
+        while any(is_alive(pid, born(pid)) for pid in pids):
             assert time.monotonic() < until
             time.sleep(0.05)
     assert queue.job(1).state == state

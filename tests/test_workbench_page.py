@@ -60,7 +60,7 @@ def page(browser, client):
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
     page.goto(f"http://{client.host}/?token={client.app.door.token}")
-    expect(page.get_by_role("heading", name="Next")).to_be_visible()
+    expect(page.locator(".facts dt").first).to_be_visible()
     yield page
     context.close()
     assert problems == []
@@ -126,6 +126,20 @@ def test_a_command_is_filled_in_run_watched_and_stopped(page, home):
     page.get_by_role("link", name="Queue").click()
     page.get_by_role("button", name="Run job 1 again").first.click()
     expect(page.locator(".log")).to_contain_text("begins sort src --by black")
+
+
+def test_a_preset_brings_back_what_was_entered(page):
+    commands(page, "sort", {"side": "src", "by": "black"})
+    page.get_by_label("Name of a preset").fill("dark ones")
+    page.get_by_role("button", name="Save as preset").click()
+    expect(page.get_by_label("Preset", exact=True)).to_have_value("dark ones")
+    page.get_by_role("button", name="Defaults").click()
+    command = page.locator(".foot code")
+    expect(command).not_to_contain_text("--by")
+    page.get_by_label("Preset", exact=True).select_option("dark ones")
+    expect(command).to_contain_text("sort src --by black")
+    page.get_by_role("button", name="Remove preset").click()
+    expect(page.get_by_label("Preset", exact=True)).to_be_hidden()
 
 
 def test_a_running_job_is_shown_after_a_reload_and_can_be_stopped(page, client):

@@ -125,5 +125,5 @@ def describe(model: ModelBase, batch_size: int, has_gpu: bool, copies: int = 0) 
 
 
 def gigabytes(size: int) -> str:
-    """Format a number of bytes: "1.2 GB"."""
-    return f"{size / 2**30:.1f} GB"
+    """Format a number of bytes: "1.2 GB", "34 MB"."""
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 / 10 else f"{size / 2**20:.0f} MB"

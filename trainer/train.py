@@ -90,9 +90,12 @@ def _warn_of_gaps(gaps: Sequence[DirectionGap], samplers: Samplers, expression_h
         console.warn(str(gap))
     if not expression_head:
         return
+    lacking: dict[str, list[str]] = {}
     for name, sampler in (("src", samplers.src), ("dst", samplers.dst)):
-        for lacking in expression.gaps([info for _, info in sampler.faces]):
-            console.warn(f"{name}: {lacking}")
+        for clause in expression.gaps([info for _, info in sampler.faces]):
+            lacking.setdefault(clause, []).append(name)
+    for clause, names in lacking.items():
+        console.warn(f"{' and '.join(names)}: {clause}")
 
 
 def _train(
@@ -114,6 +117,7 @@ def _train(
     requests: set[str] = set()
     session.start_clock()
     with stop_requests() as stop, signals.finishing(line.rest), monitor:
+        console.say("training; Ctrl-C stops and saves")
         console.announce("compiling: the first step takes longer")
         saver = save.Saver(session, line, runner, stop, save_minutes)
         with loader, saver.on_error():

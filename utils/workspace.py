@@ -110,7 +110,8 @@ class Workspace:
             )
         if not trained:
             return NextStep(
-                "train", "look through src's faces, delete bad ones, then train on both"
+                "train",
+                "look through src's faces in a file manager, delete bad ones, then train on both",
             )
         if not made:
             return NextStep("convert", "put the faces into the footage")

@@ -6,6 +6,7 @@
 /files/...             images and videos of the workspace; other files only to download
 /api/session           what a POST must carry; the commands
 /api/form/STAGE        the form of a command, with values filled in
+/api/presets/STAGE     POST values of a form, to be saved under a name
 /api/upload/SIDE       POST a clip
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
 /api/queue/run         POST: run what waits
@@ -30,8 +31,9 @@ from starlette.staticfiles import StaticFiles
 
 from utils.errors import InputError, UsageError, UserError, sentence
 from utils.workspace import Workspace
-from workbench import forms, runner, uploads
-from workbench.jobs import JobQueue, QueuedJob
+from workbench import forms, presets, runner, uploads
+from workbench.job import QueuedJob
+from workbench.jobs import JobQueue
 from workbench.live import Live
 from workbench.paths import served
 from workbench.result import ResultView
@@ -77,6 +79,7 @@ class App:
                 Route("/files/{path:path}", self.file),
                 Route("/api/session", self.session),
                 Route("/api/form/{stage}", self.form),
+                Route("/api/presets/{stage}", self.save_preset, methods=["POST"]),
                 Route("/api/upload/{side}", self.upload, methods=["POST"]),
                 Route("/api/jobs", self.add_job, methods=["POST"]),
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
@@ -125,7 +128,20 @@ class App:
         """Answer with the form of a command."""
         name = forms.stage_of(request.path_params["stage"].split())
         values = _json_object(request.query_params.get("values", "{}"))
-        return JSONResponse(await asyncio.to_thread(forms.form, name, values, self.home))
+        return JSONResponse(await asyncio.to_thread(self._form, name, values))
+
+    def _form(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        return forms.form(name, values, self.home) | {"presets": presets.load(self.home, name)}
+
+    async def save_preset(self, request: Request) -> Response:
+        """Save the values of a form under a name; null as values removes it."""
+        name = forms.stage_of(request.path_params["stage"].split())
+        asked = _json_object((await _body(request, LARGEST_BODY)).decode("utf-8", "replace"))
+        values = asked.get("values")
+        if not isinstance(values, dict | None):
+            raise UsageError("Expected a form's values")
+        await asyncio.to_thread(presets.save, self.home, name, str(asked.get("name", "")), values)
+        return JSONResponse({})
 
     async def file(self, request: Request) -> Response:
         """Send a file of the workspace."""

@@ -13,18 +13,24 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-import psutil
 
 from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import no_link
 from utils.options import DeviceOptions
+from utils.records import DAMAGE
 from utils.workspace import Workspace
 from workbench import forms
+from workbench.job import (
+    ACTIVE,
+    UNFINISHED,
+    JobState,
+    QueuedJob,
+    born,
+    from_row,
+    is_alive,
+    state_after,
+)
 from workbench.progress import ended_with
 
 FOLDER = ".queue"
@@ -48,59 +54,6 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE TABLE IF NOT EXISTS runners (device TEXT PRIMARY KEY, pid INTEGER, born REAL);
 """
-
-
-class JobState(StrEnum):
-    """What became of a job."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    """Running, and asked to stop."""
-    DONE = "done"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    """Stopped with its runner, or killed; it can be continued."""
-    CANCELED = "canceled"
-
-
-ACTIVE = (JobState.RUNNING, JobState.STOPPING)
-UNFINISHED = (*ACTIVE, JobState.WAITING)
-
-
-@dataclass(frozen=True)
-class QueuedJob:
-    """One command in the queue.
-
-    Attributes
-    ----------
-    words : tuple of str
-        What is typed after the program's name.
-    after : tuple of int
-        Jobs that must be done first.
-    status : int or None
-        Exit status of the last attempt.
-    pid, born : number or None
-        Its process, and when that was started: process ids are used again.
-    """
-
-    number: int
-    words: tuple[str, ...]
-    device: str
-    after: tuple[int, ...]
-    retries: int
-    state: JobState
-    attempts: int
-    status: int | None
-    added: float
-    started: float | None
-    ended: float | None
-    pid: int | None
-    born: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return asdict(self)
 
 
 class JobQueue:
@@ -223,7 +176,7 @@ class JobQueue:
     def claim(self, device: str) -> QueuedJob | None:
         """Return the next job that a device may run, marked as running; None if there is none."""
         with self._changing() as database:
-            jobs = list(map(_job, database.execute("SELECT * FROM jobs ORDER BY number")))
+            jobs = _all(database)
             done = {job.number for job in jobs if job.state == JobState.DONE}
             for job in jobs:
                 free = job.state == JobState.WAITING and job.device == device
@@ -248,7 +201,7 @@ class JobQueue:
         """Record how a job ended; one that failed waits again if it has retries left."""
         with self._changing() as database:
             row = database.execute("SELECT * FROM jobs WHERE number = ?", (job.number,)).fetchone()
-            state = _end(_job(row), status)
+            state = state_after(from_row(dict(row)), status)
             database.execute(
                 "UPDATE jobs SET state = ?, status = ?, ended = ?, pid = NULL, born = NULL "
                 "WHERE number = ?",
@@ -288,7 +241,7 @@ class JobQueue:
 
     def _read(self) -> list[QueuedJob]:
         with self._open() as database:
-            return list(map(_job, database.execute("SELECT * FROM jobs ORDER BY number")))
+            return _all(database)
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
@@ -307,7 +260,7 @@ class JobQueue:
                 database.row_factory = sqlite3.Row
                 database.executescript(SCHEMA)
                 yield database
-        except (sqlite3.Error, ValueError, TypeError) as problem:
+        except (sqlite3.Error, *DAMAGE) as problem:
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'
             ) from None
@@ -315,21 +268,9 @@ class JobQueue:
             raise UserError(f'cannot write "{path}": {problem.strerror or problem}') from None
 
 
-def _job(row: sqlite3.Row) -> QueuedJob:
-    values = dict(row)
-    lists = {name: tuple(json.loads(values[name])) for name in ("words", "after")}
-    return QueuedJob(**{**values, **lists, "state": JobState(values["state"])})
-
-
-def _end(job: QueuedJob, status: int) -> JobState:
-    if status == ExitStatus.DONE:
-        return JobState.DONE
-    if job.state == JobState.STOPPING:
-        return JobState.CANCELED
-    if status in (ExitStatus.INTERRUPTED, *range(-64, 0)):  # negative: killed by a signal
-        return JobState.INTERRUPTED
-    again = status == ExitStatus.FAILED and job.attempts <= job.retries
-    return JobState.WAITING if again else JobState.FAILED
+def _all(database: sqlite3.Connection) -> list[QueuedJob]:
+    rows = database.execute("SELECT * FROM jobs ORDER BY number")
+    return [from_row(dict(row)) for row in rows]
 
 
 def device_of(words: Sequence[str]) -> str:
@@ -341,23 +282,3 @@ def device_of(words: Sequence[str]) -> str:
     if given.get("cpu_only"):
         return "cpu"
     return DEFAULT if index is None else f"gpu{index}"
-
-
-def born(pid: int) -> float | None:
-    """Return when a process was started, None if it is gone."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None
-
-
-def is_alive(pid: int | None, since: float | None) -> bool:
-    """Whether the process that had this id at that time still runs."""
-    if pid is None or since is None:
-        return False
-    try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - since) < 1
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

@@ -15,7 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from utils.errors import UserError
 from utils.workspace import Workspace
 from workbench import forms, progress
-from workbench.jobs import ACTIVE, JobQueue, QueuedJob
+from workbench.job import ACTIVE, QueuedJob
+from workbench.jobs import JobQueue
 from workbench.project import project, url
 from workbench.training import TrainView
 

@@ -6,7 +6,8 @@ from collections import Counter
 from utils import console, workspace
 from utils.console import Report
 from workbench import runner
-from workbench.jobs import UNFINISHED, JobQueue, JobState, QueuedJob
+from workbench.job import UNFINISHED, JobState, QueuedJob
+from workbench.jobs import JobQueue
 from workbench.options import (
     QueueAddOptions,
     QueueCancelOptions,

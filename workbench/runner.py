@@ -20,7 +20,8 @@ from utils.errors import InputError, Interrupted, UsageError
 from utils.lock import WAIT, locked
 from utils.workspace import Workspace
 from workbench import forms
-from workbench.jobs import ACTIVE, JobQueue, JobState, QueuedJob
+from workbench.job import ACTIVE, JobState, QueuedJob, is_alive
+from workbench.jobs import JobQueue
 
 POLL_SECONDS = 0.5
 DEVICE = re.compile(r"default|cpu|gpu[0-9]+")
@@ -143,7 +144,7 @@ def stop(pid: int) -> None:
 def cancel(queue: JobQueue, number: int) -> QueuedJob:
     """Cancel a job; a running one is asked to stop, and keeps what it finished."""
     job = queue.cancel(number)
-    if job.state == JobState.STOPPING and job.pid is not None:
+    if job.state == JobState.STOPPING and job.pid is not None and is_alive(job.pid, job.born):
         stop(job.pid)
     return job
 

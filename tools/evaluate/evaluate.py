@@ -93,7 +93,7 @@ def run(options: EvaluateOptions) -> Report:
     }
     result["per_frame"] = per_frame(observations, src, recognizer)
     result["self_reconstruction"] = None
-    log: Sequence[Mapping[str, float]] = ()
+    log: Sequence[Mapping[str, float]] | None = None
     mirrored = True
     if options.model_dir is not None and trained is not None:
         log = ValidationLog.of(options.model_dir).until(trained.iteration)

@@ -13,6 +13,7 @@ from tools.evaluate.compared import ComparedFrames, FaceTrack
 from tools.evaluate.observe import NEAR, Observation
 from tools.evaluate.rows import ROWS
 
+NOT_MEASURED = "-"
 REFERENCES = 64  # the medoid of more embeddings is the same
 
 PlainJson = Any
@@ -142,19 +143,30 @@ def _appearance(frames: ComparedFrames) -> dict[str, float]:
 
 
 def table(columns: Mapping[str, Mapping[str, float]]) -> str:
-    """Return the metrics as text: a line per metric, a column per version, and the ideal."""
+    """Return the metrics as text: a line per metric, a column per version, and the ideal.
+
+    What was measured of no version is named below.
+    """
     width = max(len(row.label) for row in ROWS)
     heads = [*columns, "good"]
     lines = [" " * width + "".join(f"  {head:>12}" for head in heads)]
+    unknown = []
     for row in ROWS:
         cells = [_cell(values[row.key], row.form) for values in columns.values()]
+        if set(cells) == {NOT_MEASURED}:
+            unknown.append(row.label.split(":")[0].strip())
+            continue
         lines.append(f"{row.label:<{width}}" + "".join(f"  {c:>12}" for c in [*cells, row.good]))
+    if unknown:
+        lines.append(
+            f"dst shows too little of these to measure: {', '.join(dict.fromkeys(unknown))}"
+        )
     return "\n".join(lines)
 
 
 def _cell(value: float, form: str) -> str:
     if math.isnan(value):
-        return "-"
+        return NOT_MEASURED
     text = format(value, form)
     return text.replace("%", " %") if "%" in form else text
 

@@ -107,7 +107,9 @@ class Monitor:
         self._window = open_window() if settings.window and settings.preview_minutes else None
         if self._window is None and settings.preview_minutes:
             path = (settings.folder / "preview.png").resolve()
-            console.say(f'preview "{path}", drawn every {settings.preview_minutes:g} min')
+            every = settings.preview_minutes
+            often = "every minute" if every == 1 else f"every {every:g} minutes"
+            console.say(f'preview "{path}", drawn {often}')
         return self
 
     def __exit__(self, *_: object) -> None:

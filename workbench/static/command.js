@@ -40,9 +40,20 @@ class Form {
     this.queue = el("button", { onclick: () => this.add(false) }, "Add to the queue");
     this.clear = el("button", { class: "quiet", onclick: () => this.show(this.stage, {}) }, "Defaults");
     this.heading = el("h2", {});
+    this.presets = {};
+    this.chosen = el("select", { "aria-label": "Preset", onchange: () => this.choosePreset() });
+    this.presetName = el("input", { type: "text", maxlength: "60", placeholder: "name of a preset",
+      "aria-label": "Name of a preset" });
+    this.savePreset = el("button", { class: "quiet", onclick: () => this.keepPreset(this.values) },
+      "Save as preset");
+    this.removePreset = el("button", { class: "quiet", onclick: () => this.keepPreset(null) },
+      "Remove preset");
+    const presets = el("div", { class: "buttons presets" }, this.chosen, this.presetName,
+      this.savePreset, this.removePreset);
     const foot = el("div", { class: "foot" }, this.line.element, this.problem, this.said,
       el("div", { class: "buttons" }, this.run, this.queue, this.clear));
-    const sheet = el("section", { class: "card sheet" }, this.heading, this.about, this.fields, foot);
+    const sheet = el("section", { class: "card sheet" }, this.heading, this.about, presets,
+      this.fields, foot);
     this.element = el("div", { class: "with-list" }, this.list, sheet);
     on("commands", ({ commands }) => {
       fill(this.list, Object.entries(commands).map(([name, about]) =>
@@ -83,6 +94,7 @@ class Form {
       this.shape = shape;
       this.build(found);
     }
+    this.listPresets(found.presets);
     this.line.set(found.command);
     say(this.problem, Object.keys(found.errors).length ? "" : found.problem);
     this.run.disabled = this.queue.disabled =
@@ -92,6 +104,33 @@ class Form {
       say(control.error, error);
       control.input.setAttribute("aria-invalid", error ? "true" : "false");
       control.row.hidden = !this.matters(control.field);
+    }
+  }
+
+  listPresets(presets) {
+    this.presets = presets;
+    const names = Object.keys(presets);
+    const same = names.find((name) => JSON.stringify(presets[name]) === JSON.stringify(this.values));
+    fill(this.chosen, el("option", { value: "" }, "Presets"),
+      names.map((name) => el("option", { value: name, selected: name === same }, name)));
+    this.chosen.hidden = !names.length;
+    this.removePreset.hidden = !same;
+  }
+
+  choosePreset() {
+    const name = this.chosen.value;
+    if (name) this.show(this.stage, this.presets[name]);
+  }
+
+  /** Save values under the name that was entered, or remove the preset that is chosen. */
+  async keepPreset(values) {
+    const name = values ? this.presetName.value : this.chosen.value;
+    try {
+      await post(`/api/presets/${encodeURIComponent(this.stage)}`, { name, values });
+      this.presetName.value = "";
+      await this.refresh();
+    } catch (problem) {
+      say(this.problem, problem.message);
     }
   }
 
