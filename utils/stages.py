@@ -215,12 +215,37 @@ STAGES = {
         "draw the landmarks of all faces for inspection",
         makes="output_dir",
     ),
+    "util show-frame": Stage(
+        "tools.util.options:ShowFrameOptions",
+        "tools.util.show_frame:run",
+        "show the frame that a face was found in, with its landmarks",
+    ),
     "util recover-names": Stage(
         "sorter.options:RecoverNamesOptions",
         "sorter.sort:recover_names",
         "restore the names that extract gave to faces",
         makes="input_dir",
         usable=True,
+    ),
+    "util list-faces": Stage(
+        "sorter.options:ListFacesOptions",
+        "sorter.table:run",
+        "write a table of all faces: pose, sharpness, scores, people, frames",
+    ),
+    "util delete-faces": Stage(
+        "sorter.options:DeleteFacesOptions",
+        "sorter.deletion:delete",
+        "move faces to the trash; util restore-faces takes it back",
+        check="sorter.deletion:check",
+        examples={
+            "src --names 00012.png 00017.png": "two faces",
+            "src --names-from list.txt": "those whose names are the lines of a file",
+        },
+    ),
+    "util restore-faces": Stage(
+        "sorter.options:RestoreFacesOptions",
+        "sorter.deletion:restore",
+        "take back the last util delete-faces, repeated the ones before it",
     ),
     "util pack": Stage(
         "tools.util.options:PackOptions",

@@ -10,13 +10,13 @@
 /api/upload/SIDE       POST a clip
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
 /api/queue/run         POST: run what waits
+/api/faces/SIDE/...    the view Faces: see workbench/faces.py
 /api/result            the view Result: see workbench/result.py
 /api/train/MODEL/...   the view Train: see workbench/training.py
 /live                  WebSocket: everything that changes
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -32,10 +32,12 @@ from starlette.staticfiles import StaticFiles
 from utils.errors import InputError, UsageError, UserError, sentence
 from utils.workspace import Workspace
 from workbench import forms, presets, runner, uploads
+from workbench.faces import FacesView
 from workbench.job import QueuedJob
 from workbench.jobs import JobQueue
 from workbench.live import Live
 from workbench.paths import served
+from workbench.requests import body_of, json_object
 from workbench.result import ResultView
 from workbench.security import Door, Guard
 
@@ -54,9 +56,6 @@ SHOWN = {
     ".mkv": "video/x-matroska",
 }
 """What a browser may show; the rest could be a page with scripts, and is only downloaded."""
-
-LARGEST_BODY = 1 << 20
-"""Bytes of a POST that is no clip."""
 
 LONGEST_PASSWORD = 1024
 
@@ -85,6 +84,7 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
+                *FacesView(self.home).routes(),
                 *ResultView(self.home).routes(),
                 *self.live.training.routes(),
                 WebSocketRoute("/live", self.live.serve),
@@ -112,7 +112,7 @@ class App:
         if request.method != "POST":
             return FileResponse(STATIC / "login.html")
         address = request.client.host if request.client else ""
-        given = (await _body(request, LONGEST_PASSWORD)).decode("utf-8", "replace")
+        given = (await body_of(request, LONGEST_PASSWORD)).decode("utf-8", "replace")
         if wait := password.wait(address):
             return _said(f"too many wrong passwords; wait {wait:.0f} s", 429)
         if not await asyncio.to_thread(password.is_right, given, address):
@@ -127,7 +127,7 @@ class App:
     async def form(self, request: Request) -> Response:
         """Answer with the form of a command."""
         name = forms.stage_of(request.path_params["stage"].split())
-        values = _json_object(request.query_params.get("values", "{}"))
+        values = json_object(request.query_params.get("values", "{}"))
         return JSONResponse(await asyncio.to_thread(self._form, name, values))
 
     def _form(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class App:
     async def save_preset(self, request: Request) -> Response:
         """Save the values of a form under a name; null as values removes it."""
         name = forms.stage_of(request.path_params["stage"].split())
-        asked = _json_object((await _body(request, LARGEST_BODY)).decode("utf-8", "replace"))
+        asked = json_object(await body_of(request))
         values = asked.get("values")
         if not isinstance(values, dict | None):
             raise UsageError("Expected a form's values")
@@ -167,7 +167,7 @@ class App:
 
     async def add_job(self, request: Request) -> Response:
         """Add a command with the values of its form to the queue; start it unless told to wait."""
-        asked = _json_object((await _body(request, LARGEST_BODY)).decode("utf-8", "replace"))
+        asked = json_object(await body_of(request))
         return await self._changed(lambda: self._add(asked))
 
     async def run_queue(self, request: Request) -> Response:
@@ -208,26 +208,6 @@ class App:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """Return the body of a request, of which no more than allowed is read."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise UsageError(f"Expected at most {most:,} bytes")
-    return body
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise UsageError("Expected a JSON object")
-    return found
 
 
 def _are_numbers(value: object) -> bool:

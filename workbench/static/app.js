@@ -3,12 +3,20 @@
 import { emit, on, start } from "./api.js";
 import { el, fill, say } from "./dom.js";
 import { commandView } from "./command.js";
+import { facesView } from "./faces.js";
 import { jobsView } from "./jobs.js";
 import { projectView } from "./project.js";
 import { resultView } from "./result.js";
 import { trainView } from "./train.js";
 
-const VIEWS = { project: projectView, train: trainView, result: resultView, commands: commandView, jobs: jobsView };
+const VIEWS = {
+  project: projectView,
+  faces: facesView,
+  train: trainView,
+  result: resultView,
+  commands: commandView,
+  jobs: jobsView,
+};
 
 const main = document.getElementById("main");
 const made = {};
@@ -41,9 +49,9 @@ on("problem", ({ text }) => {
   say(problem, text);
 });
 
-addEventListener("hashchange", route);
 try {
   await start();
+  addEventListener("hashchange", route); // not before there is a token to post with
   route();
 } catch (problem) {
   emit({ type: "problem", text: problem.message });
