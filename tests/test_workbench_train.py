@@ -182,38 +182,64 @@ def test_losses_since_the_last_save_are_those_that_the_training_tells(client, ho
 # --------------------------------------------------------------------- in a browser
 
 
-def test_a_training_on_the_page(client, home):
+@pytest.fixture
+def page(client):
     sync_api = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("needs chromium: apt-get install chromium")
-    expect, problems = sync_api.expect, []
+    problems = []
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda said: said.type == "error" and problems.append(said.text))
-        page.goto(f"http://{client.host}/?token={client.app.door.token}#train")
+        page.goto(f"http://{client.host}/?token={client.app.door.token}")
         page.get_by_role("link", name="Train").click()
-        model = page.get_by_label("model", exact=True)
-        facts = model.locator(".facts")
-        expect(facts).to_contain_text("1,234")
-        expect(page.get_by_label("other & model", exact=True).locator("h2")).to_contain_text("not")
-        expect(page.get_by_label("swap quality of all models").locator("canvas")).to_be_visible()
-        expect(model.get_by_label("losses of model").locator(".u-legend")).to_contain_text("dst")
-        expect(model.locator(".command code")).to_contain_text("python main.py train --workspace")
-        model.get_by_role("button", name="Train", exact=True).click()
-        expect(facts).to_contain_text("2 min")
-        expect(facts).to_contain_text("src 0.2500, dst 0.1250")
-        model.get_by_role("button", name="Save now").click()
-        expect(model.locator(".said")).to_have_text("It saves after this step.")
-        Image.new("RGB", (90, 30)).save(home.model / "preview.png")
-        picture = model.locator(".preview")
-        for _ in range(100):
-            if picture.evaluate("image => image.naturalWidth") == 90:
-                break
-            page.wait_for_timeout(25)
-        assert picture.evaluate("image => image.naturalWidth") == 90
-        model.get_by_role("button", name="Stop").click()
-        expect(model.locator(".state")).to_have_text("not training")
+        yield page
         browser.close()
     assert problems == []
+
+
+def zoom_and_back(page, curve, expect):
+    """Drag over a part of a curve; the legend shows where the pointer is."""
+    plot, legend = curve.locator(".u-over"), curve.locator(".u-value").first
+    box = plot.bounding_box()
+    low, high = (at / box["width"] * ITERATIONS for at in (20, 150))
+    page.mouse.move(box["x"] + 20, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 40, steps=4)
+    page.mouse.up()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 40)
+    expect(legend).not_to_have_text("1,234")
+    assert low < float(legend.inner_text().replace(",", "")) < high
+    plot.dblclick()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 41)
+    expect(legend).to_have_text("1,234")
+
+
+def test_a_training_on_the_page(page, home):
+    from playwright.sync_api import expect
+
+    model = page.get_by_label("model", exact=True)
+    facts = model.locator(".facts")
+    expect(facts).to_contain_text("1,234")
+    expect(page.get_by_label("other & model", exact=True).locator("h2")).to_contain_text("not")
+    expect(page.get_by_label("swap quality of all models").locator("canvas")).to_be_visible()
+    curve = model.get_by_label("losses of model")
+    expect(curve.locator(".u-legend")).to_contain_text("dst")
+    zoom_and_back(page, curve, expect)
+    expect(model.locator(".command code")).to_contain_text("python main.py train --workspace")
+    model.get_by_role("button", name="Train", exact=True).click()
+    expect(facts).to_contain_text("2 min")
+    expect(facts).to_contain_text("src 0.2500, dst 0.1250")
+    model.get_by_role("button", name="Save now").click()
+    expect(model.locator(".said")).to_have_text("It saves after this step.")
+    Image.new("RGB", (90, 30)).save(home.model / "preview.png")
+    picture = model.locator(".preview")
+    for _ in range(100):
+        if picture.evaluate("image => image.naturalWidth") == 90:
+            break
+        page.wait_for_timeout(25)
+    assert picture.evaluate("image => image.naturalWidth") == 90
+    model.get_by_role("button", name="Stop").click()
+    expect(model.locator(".state")).to_have_text("not training")

@@ -28,12 +28,12 @@ class Result {
     this.shifted = el("p", { class: "help" }, "The result begins later than the footage (--from): measure it, and both are shown in step.");
     this.verified = verifyCard();
     this.measured = new Measured(this.player);
+    this.left = el("div", { class: "column" }, this.measured.curves);
+    this.right = el("div", { class: "column" }, this.measured.figures, this.verified);
     const clips = card("Before and after", this.empty, this.player.element, this.shifted);
     clips.classList.add("first");
     this.element = el("div", { class: "result" }, clips,
-      el("div", { class: "columns" },
-        el("div", { class: "column" }, this.measured.curves),
-        el("div", { class: "column" }, this.measured.figures, this.verified)));
+      el("div", { class: "columns" }, this.left, this.right));
     let seen;
     on("project", ({ result, evaluation, sides }) => {
       const now = JSON.stringify([result, evaluation, sides.dst.clip]);
@@ -59,6 +59,8 @@ class Result {
     this.shifted.hidden = !found.result || !found.partial || Boolean(times);
     if (found.result) this.player.load(found.before, found.result, times);
     this.measured.show(found);
+    const place = this.measured.curves.hidden ? this.left : this.right; // no column stays empty
+    if (this.measured.figures.parentNode !== place) place.prepend(this.measured.figures);
   }
 }
 
