@@ -13,6 +13,8 @@
 /api/convert/...       the view Convert: see workbench/convert.py
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
 /api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
+/api/result            the view Result: see workbench/result.py
+/api/train/MODEL/...   the view Train: see workbench/training.py
 /live                  WebSocket: everything that changes
 """
 
@@ -41,6 +43,7 @@ from workbench.landmarks import LandmarksView
 from workbench.live import Live
 from workbench.paths import served
 from workbench.requests import body_of, json_object
+from workbench.result import ResultView
 from workbench.security import Door, Guard
 
 STATIC = Path(__file__).parent / "static"
@@ -90,6 +93,8 @@ class App:
                 *self.convert.routes(),
                 *FacesView(self.home).routes(),
                 *LandmarksView(self.home, self.door).routes(),
+                *ResultView(self.home).routes(),
+                *self.live.training.routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],

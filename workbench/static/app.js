@@ -8,10 +8,18 @@ import { facesView } from "./faces.js";
 import { jobsView } from "./jobs.js";
 import { landmarksView } from "./landmarks.js";
 import { projectView } from "./project.js";
+import { resultView } from "./result.js";
+import { trainView } from "./train.js";
 
 const VIEWS = {
-  project: projectView, faces: facesView, landmarks: landmarksView,
-  convert: convertView, commands: commandView, jobs: jobsView,
+  project: projectView,
+  faces: facesView,
+  landmarks: landmarksView,
+  train: trainView,
+  convert: convertView,
+  result: resultView,
+  commands: commandView,
+  jobs: jobsView,
 };
 
 const main = document.getElementById("main");
