@@ -102,6 +102,8 @@ def _run(call: Call) -> int:
         raise
     report.seconds = time.monotonic() - begun
     console.say(call.done(report))
+    if step := call.next(report):
+        console.say(step)
     return report.status
 
 

@@ -344,7 +344,7 @@ def test_run_decides_on_each_command_when_those_before_it_are_done(home):
         elif command.stage == "train":
             make_model(home.model, 10, 60)
         elif command.stage == "convert":
-            (home.folder / run.SETTINGS).touch()
+            (home.folder / workspace.SETTINGS).touch()
             home.result.touch()
     assert done == [
         "extract src",
@@ -360,18 +360,18 @@ def test_a_second_run_makes_only_what_is_out_of_date(home):
     make_faces(home, "src", "dst")
     (home.faces("src") / ".sort").mkdir()
     make_model(home.model, 10, 60)
-    for path in (home.folder / run.SETTINGS, home.result, home.evaluation):
+    for path in (home.folder / workspace.SETTINGS, home.result, home.evaluation):
         path.touch()
     always = ["extract src", "extract dst", "train --target-minutes 30"]
     assert [command.words for command in run.commands(home, 30)] == always
-    os.utime(home.result.with_name(run.SETTINGS), (0, 1))  # before the model was trained on
+    os.utime(home.result.with_name(workspace.SETTINGS), (0, 1))  # before the model was trained on
     os.utime(home.evaluation, (0, 1))
     assert [command.words for command in run.commands(home, 30)][3:] == [
         "convert --overwrite",
         "evaluate",
     ]
     home.result.unlink()  # a conversion that was interrupted is continued
-    (home.folder / run.SETTINGS).touch()
+    (home.folder / workspace.SETTINGS).touch()
     assert [command.words for command in run.commands(home, 30)][3:4] == ["convert"]
 
 

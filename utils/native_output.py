@@ -4,6 +4,7 @@ Native ones (TensorFlow, LiteRT, Qt, libjpeg, libpng) write to file descriptor 2
 setting of theirs applies.
 """
 
+import faulthandler
 import logging
 import os
 import sys
@@ -27,9 +28,15 @@ def silence() -> None:
     stream.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", 1, encoding=stream.encoding, errors=stream.errors)
     _lead_nowhere()
+    faulthandler.enable(file=sys.stderr)  # a crash is no library's line
     _silent = True
     warnings.simplefilter("ignore")
     logging.disable()
+
+
+def silent() -> bool:
+    """Whether `silence` was called."""
+    return _silent
 
 
 @contextmanager
