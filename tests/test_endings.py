@@ -1,5 +1,6 @@
 """The last lines of every command: a path that is there, and a next command that can be typed."""
 
+import os
 import re
 import shlex
 import shutil
@@ -13,7 +14,7 @@ import main
 from sorter import html_page
 from utils import command_line, console, display, ending, options, program, workspace
 from utils.console import Report
-from utils.errors import Interrupted
+from utils.errors import InputError, Interrupted
 from utils.stages import STAGES
 
 STUBBED = {"extract", "train", "convert", "evaluate", "run", "util export", "weights"}
@@ -32,7 +33,7 @@ def home(made, tmp_path, monkeypatch):
     return workspace.Workspace(folder)
 
 
-def stub(monkeypatch, outcome):
+def stub(monkeypatch, outcome, stages=STUBBED):
     """Let stages that take long return a report, or raise what stops them."""
     load = main._load
 
@@ -44,7 +45,7 @@ def stub(monkeypatch, outcome):
             raise outcome
         return outcome
 
-    entries = {STAGES[name].run for name in STUBBED}
+    entries = {STAGES[name].run for name in stages}
     monkeypatch.setattr(main, "_load", lambda target: run if target in entries else load(target))
 
 
@@ -164,6 +165,49 @@ def test_where_something_failed_no_step_is_guessed(home, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1].startswith("Done, but not everything worked")
 
 
+def test_a_result_elsewhere_is_measured_there(home, monkeypatch, capsys):
+    stub(monkeypatch, Report())
+    monkeypatch.setattr(main, "_check", lambda *_: None)
+    assert main.main(["convert", "--output-dir", "frames"]) == 0
+    words = words_of(capsys.readouterr().out.splitlines()[-1])
+    assert words == ["evaluate", "--result", str(home.folder / "frames")]
+    assert typed(words).src_aligned == home.faces("src")
+
+
+def test_what_wrote_nothing_in_the_workspace_is_not_next_again(home, monkeypatch, capsys):
+    stub(monkeypatch, Report())
+    os.utime(home.result)
+    assert home.next_step().words == "evaluate"
+    flags = "--dst data_dst.mp4 --result result.mp4 --src-aligned data_src/aligned"
+    assert main.main(["evaluate", *flags.split()]) == 0
+    assert "main.py" not in capsys.readouterr().out
+    main.main([
+        "evaluate",
+        *flags.split(),
+        *["--dst-aligned", "data_dst/aligned", "--model-dir", "model"],
+    ])
+    assert words_of(capsys.readouterr().out.splitlines()[-1])[0] == "train"
+
+
+@pytest.mark.parametrize(
+    "problem", [PermissionError(13, "Permission denied"), InputError("it cannot be read")]
+)
+@pytest.mark.parametrize(("outcome", "status"), [(Report(), 0), (KeyboardInterrupt(), 130)])
+def test_a_next_step_that_cannot_be_told_changes_nothing(
+    outcome, status, problem, home, monkeypatch, capsys
+):
+    def fail(_):
+        raise problem
+
+    stub(monkeypatch, outcome)
+    monkeypatch.setattr(workspace.Workspace, "next_step", fail)
+    assert main.main(["train", "--no-ask"]) == status
+    said = capsys.readouterr()
+    assert ("Done" if status == 0 else "Stopped") in said.out
+    assert said.err.startswith("reading the faces ...")
+    assert "error" not in said.err
+
+
 def test_commands_within_run_leave_the_next_one_to_it(home, monkeypatch, capsys):
     monkeypatch.setenv(ending.WITHIN_RUN, "1")
     for outcome in (Report(), Interrupted("the model is saved")):
@@ -210,7 +254,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(words, home, monkeypatch, cap
     saved = Interrupted("the model is saved", ("--load-weights", "--swap-sides"))
     orderly = words.startswith("train") and words != "train --model-dir model"
     begun = home.folder / BEGIN.get(words, "elsewhere")
-    stub(monkeypatch, saved if orderly else begun.touch)
+    stub(monkeypatch, saved if orderly else begun.touch, {*STUBBED, "sort"})
     monkeypatch.setattr(main, "_check", lambda *_: None)
     assert main.main([*words.split(), "--no-ask"]) == 130
     said = capsys.readouterr().out

@@ -455,6 +455,17 @@ def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_second_request_says_what_is_saved_and_which_flags_are_spent():
+    session = SimpleNamespace(saved_iteration=-1)
+    with pytest.raises(KeyboardInterrupt), train._saved_is_said(session):
+        raise KeyboardInterrupt
+    with pytest.raises(Interrupted, match="saved at iteration 0") as request:
+        with train._saved_is_said(session):
+            session.saved_iteration = 0
+            raise KeyboardInterrupt
+    assert request.value.next_without == train.ONCE
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGALRM")
 def test_interrupted_training_is_saved(settings):
     previous = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
