@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -459,10 +460,14 @@ def test_a_second_request_says_what_is_saved_and_which_flags_are_spent():
     session = SimpleNamespace(saved_iteration=-1)
     with pytest.raises(KeyboardInterrupt), train._saved_is_said(session):
         raise KeyboardInterrupt
-    with pytest.raises(Interrupted, match="saved at iteration 0") as request:
+
+    def save_and_stop():
         with train._saved_is_said(session):
             session.saved_iteration = 0
             raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="saved at iteration 0") as request:
+        save_and_stop()
     assert request.value.next_without == train.ONCE
 
 

@@ -207,8 +207,7 @@ def test_a_conversion_of_an_older_model_is_begun_again(home):
     make_trained(home)
     os.utime(home.model / "generations" / "000000010" / "state.json", (5, 5))
     (home.folder / workspace.SETTINGS).touch()
-    for path in (home.folder / workspace.SETTINGS,):
-        os.utime(path, (9, 9))
+    os.utime(home.folder / workspace.SETTINGS, (9, 9))
     assert home.next_step().words == "convert"  # it goes on
     make_model(home.model, 20, 120)  # now, that is later
     assert home.next_step().words == "convert --overwrite"
@@ -240,9 +239,8 @@ def test_a_model_that_only_begins_is_not_trained(home):
 def journal_of(home, side, *items, size=6, detector="yunet"):
     home.faces(side).mkdir(parents=True, exist_ok=True)
     records = [{"header": {"bytes": size, "detector": detector}}, *({"item": i} for i in items)]
-    (home.faces(side) / workspace.JOURNAL).write_text(
-        "".join(map("{}\n".format, map(json.dumps, records)))
-    )
+    lines = "\n".join(map(json.dumps, records))
+    (home.faces(side) / workspace.JOURNAL).write_text(f"{lines}\n")
 
 
 @pytest.mark.parametrize("frames", [False, True])
@@ -340,7 +338,7 @@ def test_status_knows_an_interrupted_extraction(items, size, interrupted, home, 
     journal = home.faces("src") / ".extract.jsonl"
     journal.write_text("".join(f"{json.dumps(record)}\n\n" for record in records))
     rows, _ = lines_of_status(home, capsys)
-    assert ("interrupted" in rows["src faces"]) is interrupted
+    assert ("not come to its end" in rows["src faces"]) is interrupted
 
 
 def test_an_extraction_that_was_repeated_has_ended(home, capsys):

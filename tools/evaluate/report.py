@@ -179,20 +179,24 @@ def table(columns: Mapping[str, Mapping[str, float]]) -> str:
 
     What was measured of no version is named below.
     """
-    width = max(len(row.label) for row in ROWS)
+    labels = max(len(row.label) for row in ROWS)
     heads = [*columns, "good"]
-    lines = [" " * width + "".join(f"  {head:>12}" for head in heads)]
+    widths = [max(len(head), len("100 %")) for head in heads]
+
+    def line(label: str, cells: Sequence[str]) -> str:
+        aligned = [f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
+        return f"{label:<{labels}}{''.join(aligned)}"
+
+    lines = [line("", heads)]
     unknown = []
     for row in ROWS:
         cells = [_cell(values[row.key], row.form) for values in columns.values()]
         if set(cells) == {NOT_MEASURED}:
             unknown.append(row.label.split(":")[0].strip())
             continue
-        lines.append(f"{row.label:<{width}}" + "".join(f"  {c:>12}" for c in [*cells, row.good]))
+        lines.append(line(row.label, [*cells, row.good]))
     if unknown:
-        lines.append(
-            f"dst shows too little of these to measure: {', '.join(dict.fromkeys(unknown))}"
-        )
+        lines.append(f"dst shows too little to measure: {', '.join(dict.fromkeys(unknown))}")
     return "\n".join(lines)
 
 
