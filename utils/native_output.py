@@ -34,6 +34,12 @@ def silence() -> None:
     logging.disable()
 
 
+def hear() -> None:
+    """Let what libraries print reach the terminal, and the traceback of a crash, too."""
+    if sys.stderr is not None and sys.stderr is sys.__stderr__:
+        faulthandler.enable(file=sys.stderr)
+
+
 def silent() -> bool:
     """Whether `silence` was called."""
     return _silent

@@ -88,8 +88,7 @@ def kept() -> Iterator[ProcessPoolExecutor]:
 
 def _begin(silent: bool) -> None:
     """Set up a worker process: it leaves signals to its parent, and ends with it."""
-    if silent:
-        native_output.silence()
+    (native_output.silence if silent else native_output.hear)()
     allocator.keep_buffers()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
