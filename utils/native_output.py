@@ -36,8 +36,9 @@ def silence() -> None:
 
 def hear() -> None:
     """Let what libraries print reach the terminal, and the traceback of a crash, too."""
-    if sys.stderr is not None and sys.stderr is sys.__stderr__:
-        faulthandler.enable(file=sys.stderr)
+    stream = sys.__stderr__
+    if stream is not None and sys.stderr is stream:
+        faulthandler.enable(file=stream)
 
 
 def silent() -> bool:
