@@ -33,6 +33,7 @@ from tools.evaluate.observe import (
     pair_frames,
 )
 from tools.evaluate.options import EvaluateOptions, check
+from tools.evaluate.per_frame import per_frame
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
 from utils.console import Report
@@ -85,12 +86,17 @@ def run(options: EvaluateOptions) -> Report:
             f'no frame of "{options.result}" shows a face where "{options.dst}" has one; '
             "check that the two belong together"
         )
-    result: dict[str, Any] = {"version": 1, "options": to_json(options), "frames": frames}
     versions = [version for version in COLUMNS if version != "average" or options.baseline]
-    result["figures"] = {
-        version: compare(observations, version, src, recognizer) for version in versions
+    result: dict[str, Any] = {
+        "version": 1,
+        "options": to_json(options),
+        "frames": frames,
+        "figures": {
+            version: compare(observations, version, src, recognizer) for version in versions
+        },
+        "per_frame": per_frame(observations, src, recognizer),
+        "self_reconstruction": None,
     }
-    result["self_reconstruction"] = None
     log: Sequence[Mapping[str, float]] | None = None
     mirrored = True
     if options.model_dir is not None and trained is not None:
