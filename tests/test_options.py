@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import main
 from utils import command_line, options, questions
 from utils.errors import Interrupted, UsageError
 from utils.options import opt
+from utils.stages import STAGES
 
 
 class Color(Enum):
@@ -264,3 +266,14 @@ def test_words_stand_for_none_too_where_that_is_the_default():
     assert [minutes.show(value) for value in (0.0, 10.0, 0.25)] == ["never", "10", "0.25"]
     assert seed.parse("random") is None
     assert minutes.parse("never") == 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_choice_is_corrected_and_explained(stage):
+    cls = main._load(STAGES[stage].options)
+    for option in options.options_of(cls if isinstance(cls, type) else cls([])):
+        if not option.choices:
+            continue
+        with pytest.raises(UsageError, match=f"{option.flag}: Expected one of"):
+            option.parse("x265-and-more")
+        assert all(isinstance(text, str) for text in option.meta["about"].values())

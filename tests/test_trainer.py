@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -474,6 +475,21 @@ def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_request_says_what_is_saved_and_which_flags_are_spent():
+    session = SimpleNamespace(saved_iteration=-1)
+    with pytest.raises(KeyboardInterrupt), train._saved_is_said(session):
+        raise KeyboardInterrupt
+
+    def save_and_stop():
+        with train._saved_is_said(session):
+            session.saved_iteration = 0
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="saved at iteration 0") as request:
+        save_and_stop()
+    assert request.value.next_without == train.ONCE
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGALRM")

@@ -63,7 +63,8 @@ def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
         ),
         *(["sorted"] if count and (faces / workspace.SORTED).is_dir() else []),
     ]
-    yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else NOTHING
+    none = "no face was found" if home.found_nothing(side) else NOTHING
+    yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else none
 
 
 def _gaps(home: Workspace) -> str:
@@ -102,7 +103,7 @@ def _result(home: Workspace) -> str:
     made = workspace.changed(home.result)
     if not made:
         return NOTHING
-    older = ", older than the model" if made < workspace.changed(home.model) else ""
+    older = ", older than the model" if home.trained and home.conversion() else ""
     return f"{home.result.name}, {_when(made)}{older}"
 
 

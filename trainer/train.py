@@ -74,7 +74,8 @@ def run(options: TrainOptions) -> Report:
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))
         if session.finished():
             console.say("the target is already reached; set a higher one to train further")
-        _train(session, samplers, monitoring, options.save_minutes, gaps)
+        with _saved_is_said(session):
+            _train(session, samplers, monitoring, options.save_minutes, gaps)
     return Report(
         counts={"iterations": session.steps_done},
         notes={
@@ -140,6 +141,19 @@ def _train(
         console.say(summary)
     if stop.received:
         raise Interrupted(f"the model is saved at iteration {session.iteration}", ONCE)
+
+
+@contextmanager
+def _saved_is_said(session: TrainingSession) -> Iterator[None]:
+    """Say at a second request to stop what is saved, and that flags have had their effect."""
+    before = session.saved_iteration
+    try:
+        yield
+    except KeyboardInterrupt:
+        saved = session.saved_iteration
+        if saved == before:
+            raise
+        raise Interrupted(f"the model was last saved at iteration {saved}", ONCE) from None
 
 
 def _validation(samplers: Samplers, settings: MonitorSettings) -> Validation | None:

@@ -140,6 +140,8 @@ def _tell(kind: str, text: str, shown: str, stream: TextIO | None) -> None:
 
 
 def _print(text: str, stream: TextIO | None, end: str = "\n") -> None:
+    if stream is None:  # it was closed; `print` would take stdout for it
+        return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with suppress(OSError, ValueError):  # the latter when it is closed
         print(text.encode(encoding, "replace").decode(encoding), file=stream, end=end, flush=True)

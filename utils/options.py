@@ -45,7 +45,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     *,
     help: str,
     group: str = GROUP,
-    choices: Iterable[str] | Mapping[str, str] | None = None,
+    choices: Iterable[str] | Mapping[str, Any] | None = None,
     zero: str = "",
     renamed: Mapping[str, str] | None = None,
     low: float | None = None,
@@ -72,7 +72,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     group : str
         Heading under which the flag is listed.
     choices : iterable or mapping of str
-        Allowed values of a str field (an Enum brings its own); a mapping has a line about each.
+        Allowed values of a str field (an Enum brings its own); a mapping may explain each.
     zero : str
         What 0 means; accepted in place of 0, and shown in its place.
     renamed : mapping of str to str
@@ -106,7 +106,11 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             "help": help,
             "group": group,
             "choices": tuple(choices) if choices else None,
-            "about": choices if isinstance(choices, Mapping) else {},
+            "about": {
+                name: text
+                for name, text in (choices.items() if isinstance(choices, Mapping) else ())
+                if isinstance(text, str)  # codecs, for one, have settings there
+            },
             "zero": zero,
             "renamed": renamed or {},
             "low": low,
