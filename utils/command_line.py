@@ -7,6 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
+from utils import program
 from utils.errors import UsageError, did_you_mean
 from utils.options import GROUP, Option, options_of
 
@@ -62,7 +63,9 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print and exit with."""
         sentence = message.replace("argument ", "")
-        raise UsageError(f"{sentence}\nrun '{self.prog} --help' for the options")
+        stage = self.prog.removeprefix(program.prog()).strip()
+        command = program.command(f"{stage} --help")
+        raise UsageError(f"{sentence}\nrun '{command}' for the options")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
