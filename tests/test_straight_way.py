@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-
 MAIN = Path(__file__).parent.parent / "main.py"
 FRAMES = 10
 LIMIT = 120  # seconds until an answer; a loaded machine needs long to load TensorFlow
-QUESTION, STEP = r"\[[^\]\n]*\] \? $", r"\[#\d+\].*samples/s"
+QUESTION, STEP = r"\[[^\]\n]*\] \? $", r"\[#\d+\].* ms"
 ANNOUNCED = {
     "extract src": ["opening the footage", "loading the detector"],
     "extract dst": ["opening the footage", "loading the detector"],

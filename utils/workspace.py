@@ -111,7 +111,8 @@ class Workspace:
         if not trained:
             return NextStep(
                 "train",
-                "look through src's faces in a file manager, delete bad ones, then train on both",
+                "look through src's faces in a file manager, delete bad ones (which: "
+                f'"{program.ROOT / "docs" / "images" / "faces.jpg"}"), then train on both',
             )
         if not made:
             return NextStep("convert", "put the faces into the footage")
