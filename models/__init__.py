@@ -9,7 +9,7 @@ MODELS = Registry(
             "models.quick96:Quick96",
             "full face, 96 pixels: the lightest; on a CPU a soft swap in half an hour",
         ),
-        "H64": ("models.h64:H64", "half face, 64 pixels: the smallest DeepFaceLab had"),
+        "H64": ("models.h64:H64", "half face, 64 pixels: DeepFaceLab's smallest of 2019"),
         "H128": ("models.h128:H128", "half face, 128 pixels: H64 with more detail"),
         "DF": ("models.df:DF", "full face, 128 pixels: natural where the two heads are alike"),
         "LIAEF128": (
