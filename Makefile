@@ -1,4 +1,5 @@
 # make demo    two real clips in, one swapped clip out: workspace/result.mp4      (half an hour on two cores)
+# make workbench   the whole job on one page in the browser
 # make test    checks and tests                                                  (about 10 minutes)
 # make help    the other targets
 #
@@ -14,10 +15,11 @@ SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo modes test check test-slow test-oldest faults fuzz bench install weights clean-workspace
+.PHONY: help demo workbench modes test check test-slow test-oldest faults fuzz bench install weights clean-workspace
 
 help:
 	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
+	@echo "make workbench          install, and open the page in the browser: $(WORKSPACE)/"
 	@echo "make modes              the demo's face in every mode, color and mask: workspace/all_modes.jpg"
 	@echo "make test               lint, types and the whole test suite"
 	@echo "make check              lint and types only"
@@ -31,6 +33,10 @@ help:
 demo: install weights
 	@echo "== The demo: two clips in, one out. About 5 minutes plus $(MINUTES) minutes of training."
 	$(PY) scripts/demo.py --minutes $(MINUTES)
+
+workbench: install weights
+	@mkdir -p "$(WORKSPACE)"
+	$(PY) main.py workbench --workspace "$(WORKSPACE)"
 
 modes: install weights
 	$(PY) -m scripts.all_modes --workspace "$(WORKSPACE)"

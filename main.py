@@ -13,7 +13,18 @@ import time
 from importlib import import_module
 from typing import Any
 
-from utils import command_line, console, ending, options, program, questions, signals, workspace
+from utils import (
+    command_line,
+    console,
+    ending,
+    events,
+    options,
+    program,
+    questions,
+    signals,
+    workspace,
+)
+from utils.console import Report
 from utils.ending import Call
 from utils.errors import (
     ExitStatus,
@@ -35,25 +46,35 @@ def main(argv: list[str] | None = None) -> int:
     signals.raise_on_request()
     console.open_missing()
     try:
+        with events.asked_for(argv):
+            status, report = _guarded(argv)
+            console.end(status, report)
+        return status
+    finally:
+        console.drop_unwritten()
+
+
+def _guarded(argv: list[str]) -> tuple[int, Report | None]:
+    """Do what a command line says; return the exit status, whatever happens, and the report."""
+    try:
         with signals.acknowledged():
-            return _dispatch(argv)
+            report = _dispatch(argv)
+            return report.status, report
     except (Interrupted, KeyboardInterrupt) as request:
-        return _say_stopped(str(request))
+        return _say_stopped(str(request)), None
     except NothingToDo as reason:
         console.say("\n".join(filter(None, [str(reason), ending.after([reason.made])])))
-        return reason.status
+        return reason.status, None
     except UsageError as problem:
         console.error(str(problem))
-        return problem.status
+        return problem.status, None
     except Exception as problem:  # noqa: BLE001 - the one place where any error becomes a sentence
         if signals.became(problem):
-            return _say_stopped()
+            return _say_stopped(), None
         if "--debug" in argv:
             console.print_traceback()
         console.error(sentence(problem))
-        return ExitStatus.FAILED
-    finally:
-        console.drop_unwritten()
+        return ExitStatus.FAILED, None
 
 
 def _say_stopped(what: str = "") -> int:
@@ -61,18 +82,19 @@ def _say_stopped(what: str = "") -> int:
     return ExitStatus.INTERRUPTED
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(argv: list[str]) -> Report:
     if "--version" in argv:
         console.say(f"{program.NAME} {program.version()}")
-        return ExitStatus.DONE
+        return Report()
     argv = _help_last(argv)
     if argv[0] == "help":
         console.say(_explain(*argv[1:2]))
-        return ExitStatus.DONE
+        return Report()
     name = find_stage(argv)
     if name is None:
         console.say(_overview(argv[0]))
-        return ExitStatus.DONE
+        return Report()
+    console.begin(name)
     stage = STAGES[name]
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
@@ -85,7 +107,7 @@ def _dispatch(argv: list[str]) -> int:
     return _run(Call(argv, stage, chosen))
 
 
-def _run(call: Call) -> int:
+def _run(call: Call) -> Report:
     """Run a stage, and say at its end what it made, how long it took, and what comes next.
 
     Raises
@@ -95,14 +117,15 @@ def _run(call: Call) -> int:
     """
     begun = time.monotonic()
     try:
-        report: console.Report = _load(call.stage.run)(call.options)
+        report: Report = _load(call.stage.run)(call.options)
     except BaseException as problem:
         if isinstance(problem, (Interrupted, KeyboardInterrupt)) or signals.became(problem):
             raise Interrupted(call.stopped(problem, time.monotonic() - begun)) from None
         raise
     report.seconds = time.monotonic() - begun
-    console.say(call.done(report))
-    return report.status
+    if lines := call.done(report):
+        console.say(lines)
+    return report
 
 
 def _help_last(argv: list[str]) -> list[str]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from math import dist
 from typing import NamedTuple
 
+from facelib import review
 from facelib.types import Rect, overlap
 
-LOW_SCORE = 0.75  # a clearly visible face scores higher with every detector here
 SAME_PLACE = 0.5  # intersection over union of two faces that are one, found twice
 STEADY_SIZE, STEADY_SHIFT = 1.25, 0.5  # neighbors that agree: ratio of sizes, shift in sizes
 JUMP_SIZE, JUMP_SHIFT = 1.6, 0.75  # a face between them that does not
@@ -31,7 +31,15 @@ def frames_to_review(frames: Sequence[tuple[str, Sequence[FaceSummary]]]) -> lis
     frames : sequence of (str, sequence of FaceSummary)
         Name and faces, largest first, of each frame in order.
     """
-    sentences = []
+    doubts = reasons_to_review(frames)
+    return [f"{name} ({', '.join(reasons)})" for name, reasons in doubts.items()]
+
+
+def reasons_to_review(
+    frames: Sequence[tuple[str, Sequence[FaceSummary]]],
+) -> dict[str, list[str]]:
+    """Return the names of all suspicious frames with the reasons; arguments as above."""
+    doubts = {}
     for index, (name, faces) in enumerate(frames):
         reasons = list(_reasons(faces))
         if 0 < index < len(frames) - 1 and _jumps(
@@ -39,15 +47,13 @@ def frames_to_review(frames: Sequence[tuple[str, Sequence[FaceSummary]]]) -> lis
         ):
             reasons.append("face out of line with the neighboring frames")
         if reasons:
-            sentences.append(f"{name} ({', '.join(reasons)})")
-    return sentences
+            doubts[name] = reasons
+    return doubts
 
 
 def _reasons(faces: Sequence[FaceSummary]) -> Iterator[str]:
-    if any(face.quality < 0 for face in faces):
-        yield "landmarks uncertain"
-    if any(face.score < LOW_SCORE for face in faces):
-        yield "low face score"
+    found = {reason for face in faces for reason in review.reasons(face.score, face.quality)}
+    yield from (reason for reason in (review.UNCERTAIN, review.UNLIKELY) if reason in found)
     pairs = ((a, b) for i, a in enumerate(faces) for b in faces[:i])
     if any(overlap(a.rect, b.rect) > SAME_PLACE for a, b in pairs):
         yield "two faces in one place"

@@ -8,14 +8,22 @@ import io
 import struct
 from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, TypeVar, overload
 
 import numpy as np
 
 from facelib.faceinfo import MAX_SIDE, FaceInfo, from_json, to_json
-from facelib.png import CHUNK, SIGNATURE, check_sums, chunk, chunks, content
+from facelib.png import (
+    CHUNK,
+    SIGNATURE,
+    check_sums,
+    chunk,
+    chunks,
+    content,
+    fingerprint,
+    unreadable,
+)
 from facelib.types import FaceType
 from utils import console, processes
 from utils.errors import InputError
@@ -76,7 +84,7 @@ def read_pixels(path: Path) -> np.ndarray:
     try:
         data = path.read_bytes()
     except OSError as problem:
-        raise _unreadable(path, problem) from None
+        raise unreadable(path, problem) from None
     check_sums(data, path.name)
     return decode_image(data, path.name)
 
@@ -95,28 +103,7 @@ def read_info(path: Path) -> FaceInfo:
         with path.open("rb", buffering=0) as file:
             return _read(file, path.name)
     except OSError as problem:
-        raise _unreadable(path, problem) from None
-
-
-def fingerprint(path: Path) -> bytes:
-    """Return 16 bytes that identify a file's content, independent of its name and date.
-
-    A hash of the checksums that a PNG stores with each chunk, so no pixel is read.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or not a complete PNG.
-    """
-    digest = blake2b(digest_size=16)
-    try:
-        with path.open("rb", buffering=0) as file:
-            for kind, start, length in chunks(file, path.name):
-                file.seek(start + 8 + length)
-                digest.update(struct.pack(">4sI", kind, length) + file.read(4))
-    except OSError as problem:
-        raise _unreadable(path, problem) from None
-    return digest.digest()
+        raise unreadable(path, problem) from None
 
 
 def try_each(read: Callable[[Path], R], paths: Sequence[Path]) -> list[R | str]:
@@ -128,10 +115,6 @@ def try_each(read: Callable[[Path], R], paths: Sequence[Path]) -> list[R | str]:
         except InputError as problem:
             found.append(str(problem))
     return found
-
-
-def _unreadable(path: Path, problem: OSError) -> InputError:
-    return InputError(f'cannot read "{path}": {problem.strerror}')
 
 
 def extract_info(png: bytes, name: str) -> FaceInfo:

@@ -122,7 +122,7 @@ def find_mismatch(faces: Faceset, source: FrameSource) -> str | None:
     source : FrameSource
         The footage.
     """
-    numbers = _numbers(source)
+    numbers = frame_numbers(source)
     scale_of = scales_of(source)
     groups: dict[tuple[str, Scale], list[Sample]] = defaultdict(list)
     for path, info in faces:
@@ -154,7 +154,7 @@ def _reason(
     return f"{which} are from other footage: its frames show something else there{sizes}"
 
 
-def _numbers(source: FrameSource) -> Callable[[str], int | None]:
+def frame_numbers(source: FrameSource) -> Callable[[str], int | None]:
     """Return what gives the number of the frame with a stem; None if there is none."""
     if source.is_video:
         return lambda stem: int(stem) if VIDEO_FRAME.fullmatch(stem) else None

@@ -5,6 +5,8 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
 from typing import BinaryIO
 
 from utils.errors import InputError
@@ -62,3 +64,29 @@ def check_sums(png: bytes, name: str) -> None:
     file = io.BytesIO(png)
     for _, start, length in chunks(file, name):
         content(file, start, length, name)
+
+
+def fingerprint(path: Path) -> bytes:
+    """Return 16 bytes that identify a file's content, independent of its name and date.
+
+    A hash of the checksums that a PNG stores with each chunk, so no pixel is read.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not a complete PNG.
+    """
+    digest = blake2b(digest_size=16)
+    try:
+        with path.open("rb", buffering=0) as file:
+            for kind, start, length in chunks(file, path.name):
+                file.seek(start + 8 + length)
+                digest.update(struct.pack(">4sI", kind, length) + file.read(4))
+    except OSError as problem:
+        raise unreadable(path, problem) from None
+    return digest.digest()
+
+
+def unreadable(path: Path, problem: OSError) -> InputError:
+    """Return the error of a file that the system cannot read."""
+    return InputError(f'cannot read "{path}": {problem.strerror}')

@@ -8,7 +8,7 @@ is ignored.
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,8 +23,26 @@ from utils.records import read_arrays
 KEY = np.dtype("V16")
 
 
+class Fingerprints(NamedTuple):
+    """What identifies the content of each face file.
+
+    Attributes
+    ----------
+    keys : dict of Path to bytes
+        As `facelib.faceset.fingerprint` returns it.
+    failures : dict of Path to str
+        A sentence for each file that cannot be read.
+    """
+
+    keys: dict[Path, bytes]
+    failures: dict[Path, str]
+
+
 def measure(
-    faces: Sequence[tuple[Path, FaceInfo]], feature: Feature, store: Path | None
+    faces: Sequence[tuple[Path, FaceInfo]],
+    feature: Feature,
+    store: Path | None,
+    prints: Fingerprints | None = None,
 ) -> tuple[np.ndarray, dict[Path, str]]:
     """Measure a feature of every face.
 
@@ -36,6 +54,8 @@ def measure(
         What to measure.
     store : Path or None
         Folder of the cache; None to cache nothing.
+    prints : Fingerprints or None
+        Of these faces, if they are known already.
 
     Returns
     -------
@@ -44,15 +64,11 @@ def measure(
     failures : dict of Path to str
         A sentence for each of the others.
     """
-    failures: dict[Path, str] = {}
-    keys = _fingerprints(faces, failures) if store else {}
-    file = store / f"{feature.name}.npz" if store else None
-    cached = _load(file, feature) if file else _empty(feature.dtype)
-    row_of = {bytes(key): number for number, key in enumerate(cached[0])}
-    table = np.zeros(len(faces), feature.dtype)
-    known = np.array([row_of.get(keys.get(path, b""), -1) for path, _ in faces], int)
-    done = known >= 0
-    table[done] = cached[1][known[done]]
+    none = Fingerprints({}, {})
+    keys, unreadable = (prints or fingerprints(faces)) if store else none
+    failures = dict(unreadable)
+    file = cache_file(store, feature) if store else None
+    table, done = recorded([keys.get(path, b"") for path, _ in faces], feature, file)
     missing = [i for i in range(len(faces)) if not done[i] and faces[i][0] not in failures]
     try:
         for index, result in _computed(faces, missing, feature):
@@ -66,20 +82,43 @@ def measure(
     return table[done], failures
 
 
-def _fingerprints(
-    faces: Sequence[tuple[Path, FaceInfo]], failures: dict[Path, str]
-) -> dict[Path, bytes]:
-    """Return the key of every face's content; what cannot be read goes to `failures`."""
+def cache_file(store: Path, feature: Feature) -> Path:
+    """Return where the measurements of a feature are kept."""
+    return store / f"{feature.name}.npz"
+
+
+def recorded(
+    keys: Sequence[bytes], feature: Feature, file: Path | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a cache holds of some faces, without measuring anything.
+
+    Returns
+    -------
+    table : (n,) of the feature's dtype
+        The record of each face; zeros if there is none.
+    done : (n,) bool
+        Whether there is one.
+    """
+    cached = _load(file, feature) if file else _empty(feature.dtype)
+    row_of = {bytes(key): number for number, key in enumerate(cached[0])}
+    known = np.array([row_of.get(key, -1) for key in keys], int)
+    table, done = np.zeros(len(keys), feature.dtype), known >= 0
+    table[done] = cached[1][known[done]]
+    return table, done
+
+
+def fingerprints(faces: Sequence[tuple[Path, FaceInfo]]) -> Fingerprints:
+    """Return the fingerprint of every face file."""
     paths = [path for path, _ in faces]
     # not in threads: this is pure Python and would not run in parallel
     found = processes.in_chunks(partial(try_each, fingerprint), paths)
-    keys = {}
+    result = Fingerprints({}, {})
     for path, key in zip(paths, found, strict=True):
         if isinstance(key, bytes):
-            keys[path] = key
+            result.keys[path] = key
         else:
-            failures[path] = key
-    return keys
+            result.failures[path] = key
+    return result
 
 
 def _computed(

@@ -4,9 +4,15 @@ import os
 from pathlib import Path
 
 from sorter import rename
-from sorter.options import SortOptions
+from sorter.options import (
+    DeleteFacesOptions,
+    ListFacesOptions,
+    RestoreFacesOptions,
+    SortOptions,
+)
 from utils.errors import InputError, UsageError
 
+FacesOptions = SortOptions | ListFacesOptions | DeleteFacesOptions | RestoreFacesOptions
 SHEETS, PAGES = (".jpg", ".jpeg", ".png"), (".html", ".htm")
 
 
@@ -43,6 +49,6 @@ def check(options: SortOptions) -> None:
         rename.check_undo(folder)
 
 
-def folder_of(options: SortOptions) -> Path:
+def folder_of(options: FacesOptions) -> Path:
     """Return the folder of faces, without ".." because the trash is named after it."""
     return Path(os.path.normpath(options.input_dir.absolute()))

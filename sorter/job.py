@@ -1,6 +1,7 @@
 """What a sort method receives, and what it returns."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,10 +58,16 @@ class SortJob:
     target: int | None = None
     measured: dict[str, tuple[FaceFiles, np.ndarray]] = field(default_factory=dict)
 
+    @cached_property
+    def fingerprints(self) -> cache.Fingerprints:
+        """What identifies the content of the faces' files; they are read once."""
+        return cache.fingerprints(self.faces)
+
     def measure(self, feature: Feature) -> tuple[FaceFiles, np.ndarray]:
         """Return the faces that can be measured, and their (n,) records; report the others."""
         if feature.name not in self.measured:
-            table, failures = cache.measure(self.faces, feature, self.store)
+            prints = self.fingerprints if self.store else None
+            table, failures = cache.measure(self.faces, feature, self.store, prints)
             for path, sentence in failures.items():
                 line = f'"{path.name}": {sentence}'
                 if line not in self.report.failures:  # another feature failed for the same reason

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facelib.faceset import FaceInfo
 from sorter.job import Placed
-from sorter.rename import TRASH
+from sorter.places import TRASH, claim
 from utils.files import short_stem, trash_dir
 
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]' if os.name == "nt" else r"[/\x00]")
@@ -16,7 +16,7 @@ FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]' if os.name == "nt" else r"[/\x00
 def new_places(
     folder: Path, order: Sequence[Placed], infos: Mapping[Path, FaceInfo] | None, grouped: bool
 ) -> list[tuple[str, str]]:
-    """Return (old place, new place) of every face, in order; see `rename.place`.
+    """Return (old place, new place) of every face, in order; see `sorter.places`.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def new_places(
         f"{folders[item.group]}/{name}" if grouped else name
         for item, name in zip(kept, names, strict=True)
     ]
-    new += [f"{TRASH}/{_claim(item.path.stem, item.path.suffix, taken)}" for item in dropped]
+    new += [f"{TRASH}/{claim(item.path.stem, item.path.suffix, taken)}" for item in dropped]
     old = [item.path.relative_to(folder).as_posix() for item in (*kept, *dropped)]
     return list(zip(old, new, strict=True))
 
@@ -80,17 +80,7 @@ def original_names(infos: Sequence[FaceInfo], in_use: Iterable[str]) -> list[str
         free = f"{stem}.png".casefold() not in taken
         taken.add(f"{stem}.png".casefold())
         names.append(f"{stem}.png" if free else None)
-    return [name or _claim(stem, ".png", taken) for name, stem in zip(names, wanted, strict=True)]
-
-
-def _claim(stem: str, suffix: str, taken: set[str]) -> str:
-    """Return a name that is not taken, and mark it as taken."""
-    name, number = f"{stem}{suffix}", 0
-    while name.casefold() in taken:
-        number += 1
-        name = f"{short_stem(stem)}_{number}{suffix}"
-    taken.add(name.casefold())
-    return name
+    return [name or claim(stem, ".png", taken) for name, stem in zip(names, wanted, strict=True)]
 
 
 def _content(folders: Iterable[Path]) -> list[Path]:

@@ -58,3 +58,35 @@ class RecoverNamesOptions(SideOptions):
         kind="faces",
         place="data_{side}/aligned",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListFacesOptions(SideOptions):
+    """Options of `util list-faces`."""
+
+    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
+    by: str | None = opt(
+        None, help="order of a sort method (default: by name)", choices=METHODS.about
+    )
+    people: bool = opt(
+        False, help="recognize the people; else only what sort --by identity measured is used"
+    )
+    output: Path | None = opt(
+        None, help="JSON file to write (default: faces.json in the folder .sort of the faces)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteFacesOptions(SideOptions):
+    """Options of `util delete-faces`."""
+
+    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
+    names: tuple[str, ...] = opt((), help="file names; of a group's faces group/name")
+    names_from: str | None = opt(None, help="file with a name on each line; - for standard input")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreFacesOptions(SideOptions):
+    """Options of `util restore-faces`."""
+
+    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")

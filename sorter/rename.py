@@ -6,29 +6,32 @@ is marked, and every file moves to its new place; last, the plan becomes the und
 interrupted, `finish_interrupted` completes it: before the mark a file has its old or its interim
 name, after it its interim or its new one, so no file can be mistaken for another.
 
-A file's place is written as its name, as `group/name` for one in a subfolder, and as `:trash/name`
-for one in the trash beside the folder.
+How a file's place is written: see `sorter.places`.
 """
 
 import errno
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from sorter.places import is_name, is_place, place
 from utils import workspace
 from utils.errors import InputError, Interrupted, UserError
-from utils.files import free_name, no_link, sync_folder, trash_dir, write_atomic, write_bytes
+from utils.files import (
+    free_name,
+    no_link,
+    sync_folder,
+    write_atomic,
+    write_bytes,
+)
 from utils.records import read_record, reading
 
 STATE = workspace.SORTED
 PLAN = "plan.json"
-TRASH = ":trash"
 GATHER, HAND_OUT = "gather", "hand out"
 UNDOABLE = 10  # sorts
-LONGEST_NAME = 255  # bytes, in all common file systems
 UNDO_FILE = re.compile(r"undo-([0-9]{6}|[1-9][0-9]{6,8})\.json")
 
 Moves = list[tuple[str, str, str]]  # old place, interim name, new place
@@ -130,14 +133,6 @@ def groups(folder: Path) -> list[Path]:
     return [parent for parent in parents if parent.parent == folder and parent.is_dir()]
 
 
-def place(folder: Path, where: str) -> Path:
-    """Return the path of a place such as `00001.png`, `group/00001.png` or `:trash/00001.png`."""
-    parts = where.split("/")
-    if parts[0] == TRASH:
-        return trash_dir(folder).joinpath(*parts[1:])
-    return folder.joinpath(*parts)
-
-
 def _parents(folder: Path, places: Iterable[str]) -> list[Path]:
     """Return the folders of some places, each once; InputError if one leads elsewhere."""
     heads = dict.fromkeys(where.rpartition("/")[0] for where in places)
@@ -181,12 +176,20 @@ def _move(old: Path, new: Path) -> None:
         return
     target = free_name(new)  # another program may have put a file there meanwhile
     try:
-        old.rename(target)
+        move_file(old, target)
+    except OSError as problem:
+        raise _stuck(old, problem) from None
+
+
+def move_file(old: Path, new: Path) -> None:
+    """Move a file to a free name, also to another disk, where the trash may be."""
+    try:
+        old.rename(new)
     except OSError as problem:
         if problem.errno != errno.EXDEV:
-            raise _stuck(old, problem) from None
-        with write_atomic(target) as temporary:  # the trash is on another disk
-            shutil.copyfile(old, temporary)
+            raise
+        with write_atomic(new) as temporary:
+            shutil.copy2(old, temporary)
         old.unlink()
 
 
@@ -237,26 +240,10 @@ def _read_plan(file: Path) -> tuple[str, Moves, int | None]:
         valid = plan["version"] == 1 and phase in (GATHER, HAND_OUT)
         valid = valid and (undoes is None or (type(undoes) is int and 0 < undoes < 10**9))
         valid = valid and len({mid for _, mid, _ in moves}) == len(moves)
-        if not valid or not all(_safe(a) and _plain(mid) and _safe(b) for a, mid, b in moves):
+        valid = valid and all(is_place(a) and is_name(mid) and is_place(b) for a, mid, b in moves)
+        if not valid:
             raise ValueError(plan)
     return phase, moves, undoes
-
-
-def _safe(where: str) -> bool:
-    parts = where.split("/")
-    if parts[0] == TRASH:
-        return len(parts) == 2 and _plain(parts[1])
-    return len(parts) <= 2 and all(_plain(part) for part in parts)
-
-
-def _plain(name: str) -> bool:
-    """Whether a name is that of a face or a group: neither leads elsewhere, nor is it hidden.
-
-    The sorter's own folder and the journal of `extract` have hidden names.
-    """
-    if not name or name.startswith(".") or "\0" in name or Path(name).name != name:
-        return False
-    return len(os.fsencode(name)) <= LONGEST_NAME
 
 
 def _undo_file(folder: Path, number: int) -> Path:

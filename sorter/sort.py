@@ -5,25 +5,22 @@ reverts the last sort, and because each face's metadata names its frame, `--by o
 the names that extract gave. Other files keep their names, and no face takes a name in use.
 """
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from facelib.faceset import FaceFiles, Faceset
 from sorter import METHODS
 from sorter.checks import check, folder_of
 from sorter.contact_sheet import write_sheet
+from sorter.exclusive import exclusive
 from sorter.html_page import show_page, write_page
 from sorter.job import Placed, SortJob
 from sorter.naming import new_places
 from sorter.options import UNGROUPED, RecoverNamesOptions, SortOptions
+from sorter.places import place
 from sorter.rename import (
     finish_interrupted,
     groups,
-    place,
     rename_all,
     state_dir,
     undo,
@@ -31,9 +28,8 @@ from sorter.rename import (
 from utils import console, processes
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import list_images, natural_key, no_link, remove_leftovers, trash_dir
+from utils.files import natural_key
 
-LOCK = "lock"
 MANY = 1_000
 """Faces of which a page takes more than a second."""
 
@@ -50,7 +46,7 @@ def run(options: SortOptions) -> Report:
     """
     check(options)
     folder = folder_of(options)
-    with _exclusive(folder):
+    with exclusive(folder):
         finished = finish_interrupted(folder)
         if finished:
             console.say(f"completed an earlier {finished} that was interrupted")
@@ -109,28 +105,6 @@ def _write_views(
 def _undo(folder: Path) -> Report:
     restored, gone = undo(folder)
     return Report({"faces put back": restored, **({"gone since": gone} if gone else {})})
-
-
-@contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
-    """Lock the folder: two sorts at once would rename each other's files."""
-    if not folder.is_dir():
-        list_images(folder)  # says what is wrong with it
-    state = state_dir(folder)
-    state.mkdir(exist_ok=True)
-    lock = FileLock(no_link(state / LOCK))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f'another sort of "{folder}" is running; wait until it ends') from None
-    try:
-        remove_leftovers(state)
-        remove_leftovers(trash_dir(folder))
-        yield
-    finally:
-        lock.release()
-        if all(path.name == LOCK for path in state.iterdir()):  # nothing was sorted here
-            shutil.rmtree(state)
 
 
 def open_faces(folder: Path) -> tuple[FaceFiles, list[str]]:

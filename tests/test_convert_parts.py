@@ -101,7 +101,7 @@ def test_a_folder_of_results_is_listed_once_to_continue_it(overwrite, seen, tmp_
 @pytest.mark.parametrize("kind", ["frames", "clip.mp4"])
 def test_the_window_uses_the_footage_that_is_open(kind, seen, tmp_path, monkeypatch):
     monkeypatch.setattr(display, "available", lambda: True)
-    monkeypatch.setattr(app, "Window", lambda *_: nullcontext())
+    monkeypatch.setattr(app, "Window", lambda *_, **__: nullcontext())
     rendered = {"timeline": LOOKS, "outcome": "render"}
     monkeypatch.setattr(app, "run_event_loop", lambda _, __, state, ___: replace(state, **rendered))
     places = write_all(tmp_path, kind)

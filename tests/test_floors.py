@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 HEAVY = ("tensorflow", "keras", "numpy", "scipy", "cv2", "skimage", "av", "PIL", "c2pa", "tqdm")
 FLOOR = {
     "utils": 0, "facelib": 1, "models": 2,
-    "extractor": 3, "sorter": 3, "trainer": 3, "converters": 3, "tools": 3, "main": 4,
+    "extractor": 3, "sorter": 3, "trainer": 3, "converters": 3, "tools": 3,
+    "main": 4, "workbench": 4,
 }  # fmt: skip
 
 

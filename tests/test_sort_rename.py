@@ -153,7 +153,8 @@ SORT_FOREVER = """
 import sys
 from itertools import count
 from pathlib import Path
-from sorter.rename import finish_interrupted, place, rename_all, undo
+from sorter.places import place
+from sorter.rename import finish_interrupted, rename_all, undo
 from sorter.rename import _undo_numbers
 folder = Path(sys.argv[1])
 finish_interrupted(folder)

@@ -24,6 +24,7 @@ ROOMS = (
     "trainer",
     "converters",
     "tools",
+    "workbench",
     "launcher",
 )
 STYLE = ROOT / "docs" / "style.md"
@@ -37,6 +38,7 @@ BANNED = re.compile(
 )
 ALLOWED = {  # line by line: names that other programs or stored files give
     '"colour"', '"grey"', '"face_grey"', '"ancestor"', "`ancestor`", "--preset ancestor",
+    "frame-ancestors",
 }  # fmt: skip
 
 

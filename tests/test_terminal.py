@@ -12,6 +12,7 @@ import pytest
 
 import main
 from utils import console, questions, signals
+from utils.console import Report
 from utils.errors import Interrupted
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
@@ -139,7 +140,12 @@ def test_ctrl_c_that_an_import_turned_into_another_error_is_ctrl_c(monkeypatch, 
 
 def test_under_nohup_a_closed_terminal_is_no_reason_to_stop(monkeypatch):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    monkeypatch.setattr(main, "_dispatch", lambda _: os.kill(os.getpid(), signal.SIGHUP) or 0)
+
+    def closed(_):
+        os.kill(os.getpid(), signal.SIGHUP)
+        return Report()
+
+    monkeypatch.setattr(main, "_dispatch", closed)
     assert main.main([]) == 0
     assert signal.SIGHUP not in signals.requests()
 

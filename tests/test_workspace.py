@@ -262,7 +262,7 @@ def test_status_knows_an_interrupted_extraction(items, size, interrupted, home, 
     journal = home.faces("src") / ".extract.jsonl"
     journal.write_text("".join(f"{json.dumps(record)}\n\n" for record in records))
     rows, _ = lines_of_status(home, capsys)
-    assert ("interrupted" in rows["src faces"]) is interrupted
+    assert ("not come to its end" in rows["src faces"]) is interrupted
 
 
 def test_an_extraction_that_was_repeated_has_ended(home, capsys):
@@ -271,7 +271,7 @@ def test_an_extraction_that_was_repeated_has_ended(home, capsys):
     journal = home.faces("src") / ".extract.jsonl"
     records = [{"header": {"bytes": 6}}, {"item": "1"}, {"item": "*"}, {"item": "1"}]
     journal.write_text("".join(f"{json.dumps(record)}\n" for record in records) + 5 * "\n")
-    assert "interrupted" not in lines_of_status(home, capsys)[0]["src faces"]
+    assert "not come to its end" not in lines_of_status(home, capsys)[0]["src faces"]
     done = [command.words for command in run.commands(home, 30)]
     assert "extract src" not in done
     assert "extract dst" in done
@@ -312,7 +312,7 @@ def test_status_waits_for_an_extraction_that_is_running(home, capsys):
     assert rows["src faces"] == "1, being extracted now"
     assert lines[-1] == "Next: wait until the faces of src are found"
     rows, lines = lines_of_status(home, capsys)
-    assert "interrupted" in rows["src faces"]
+    assert "not come to its end" in rows["src faces"]
     assert lines[-1].endswith("extract src")
 
 

@@ -37,16 +37,21 @@ def run(options: StatusOptions) -> Report:
     """Print what is there, and the next command."""
     home = workspace.chosen(options.workspace)
     console.say(f'Workspace: "{home.folder}"\n')
-    rows = [row for side in workspace.SIDES for row in _side(home, side)]
-    first, *more = _quality(home)
-    if gaps := _gaps(home):
-        rows.append(("src for dst", gaps))
-    rows += [("model", _model(home)), ("result", _result(home)), ("how good it is", first)]
-    rows += [("", line) for line in more]
-    width = max(len(title) for title, _ in rows) + 2
-    console.say("\n".join(f"  {title:{width}}{text}" for title, text in rows))
+    listed = rows(home, gaps=_gaps(home))
+    width = max(len(title) for title, _ in listed) + 2
+    console.say("\n".join(f"  {title:{width}}{text}" for title, text in listed))
     console.say(f"\n{_waits(home) or next_in(home)}")
     return StatusReport()
+
+
+def rows(home: Workspace, gaps: str = "") -> list[tuple[str, str]]:
+    """Return what is there, as titles and what is to be said; a line that goes on has no title."""
+    found = [row for side in workspace.SIDES for row in _side(home, side)]
+    first, *more = _quality(home)
+    if gaps:
+        found.append(("src for dst", gaps))
+    found += [("model", _model(home)), ("result", _result(home)), ("how good it is", first)]
+    return found + [("", line) for line in more]
 
 
 def _waits(home: Workspace) -> str:
@@ -77,7 +82,7 @@ def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
     if _is_extracted(home, side):
         notes.append("being extracted now")
     elif home.extraction_ended(side) is False:
-        notes.append("extract was interrupted: run it again to continue")
+        notes.append("extract has not come to its end: run it again to continue")
     if count and (faces / workspace.SORTED).is_dir():
         notes.append("sorted")
     yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else NOTHING

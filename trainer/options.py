@@ -26,6 +26,7 @@ NOT_SAVED = frozenset({
     "workspace",
     "debug",
     "ask",
+    "progress",
     "preview",
     "cpu_only",
     "force_gpu_idx",

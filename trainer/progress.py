@@ -5,7 +5,7 @@ import time
 from collections import deque
 
 from trainer.session import TrainingSession
-from utils import console
+from utils import console, events
 from utils.wording import duration
 
 TERMINAL_SECONDS, LOG_SECONDS = 0.2, 60.0  # between two lines
@@ -48,7 +48,7 @@ class ProgressLine:
 
     def __init__(self, session: TrainingSession) -> None:
         self.session = session
-        self._terminal = console.is_terminal(sys.stdout)
+        self._terminal = console.is_terminal(sys.stdout) and not events.wanted()
         self._times: deque[tuple[float, float]] = deque(maxlen=WINDOW + 1)
         self._shown = 0.0
         self.step_seconds = 0.0
@@ -58,12 +58,14 @@ class ProgressLine:
         now = time.perf_counter()
         self._times.append((now, waited))
         pause = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
+        if events.wanted():
+            pause = events.SECONDS
         if len(self._times) < 2:
             return
         self.step_seconds = (now - self._times[0][0]) / (len(self._times) - 1)
         if not self._shown or now - self._shown >= pause:
             self._shown = now
-            console.status(self.line())
+            console.status(self.line(), self._event())
 
     def restart(self) -> None:
         """Restart measuring the speed, after something other than training took time."""
@@ -87,6 +89,20 @@ class ProgressLine:
         if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
             parts.append(f"{share:.0%} of the time waiting for samples")
         return "  ".join(parts)
+
+    def _event(self) -> dict[str, object]:
+        """Return what the line says for the reader of events."""
+        session, seconds = self.session, max(self.step_seconds, 1e-9)
+        left = session.schedule.seconds_left(session.iteration, session.seconds, seconds)
+        return events.progress(
+            session.iteration,
+            None if left is None else session.iteration + round(left / seconds),
+            1 / seconds,
+            "Training",
+            eta=left,
+            unit="iteration",
+            values=session.mean_losses(),
+        )
 
     def facts(self) -> list[str]:
         """Return how far the training is: iteration, time, speed and the time left, in words."""
@@ -116,7 +132,7 @@ class ProgressLine:
     def end(self) -> None:
         """Print the line a last time."""
         if len(self._times) > 1:
-            console.status(self.line())
+            console.status(self.line(), self._event())
         if self._terminal and self._shown:
             console.say()
 

@@ -1,5 +1,7 @@
 """All terminal output: lines, warnings, progress, questions and the final report of a stage.
 
+With `--progress json` all of it is events, a line of JSON each, see `utils.events`.
+
 Output is never a reason to fail: when the terminal is gone, the reader of a pipe has ended or the
 disk of a log is full, it is dropped and the work goes on.
 """
@@ -12,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 from unicodedata import east_asian_width
 
+from utils import events
 from utils.errors import ExitStatus, Interrupted, UsageError
 from utils.wording import counted, joined, listed, took
 
@@ -34,17 +37,17 @@ ACTIVE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]
 
 def say(text: str = "") -> None:
     """Print text to stdout, with `?` for characters that the console lacks."""
-    _print(_harmless(text), sys.stdout)
+    _tell("message", text, _harmless(text), sys.stdout)
 
 
 def warn(text: str) -> None:
     """Print a warning to stderr."""
-    _print(_harmless(f"warning: {text}"), sys.stderr)
+    _tell("warning", text, _harmless(f"warning: {text}"), sys.stderr)
 
 
 def error(text: str) -> None:
     """Print an error to stderr."""
-    _print(_harmless(f"error: {text}"), sys.stderr)
+    _tell("error", text, _harmless(f"error: {text}"), sys.stderr)
 
 
 def announce(text: str, *, interjected: bool = False) -> None:
@@ -56,7 +59,7 @@ def announce(text: str, *, interjected: bool = False) -> None:
         Whether the line of a terminal may not be empty: it has echoed ^C.
     """
     start = "\n" if interjected and is_terminal(sys.stderr) else ""
-    _print(f"{start}{_harmless(text)} ...", sys.stderr)
+    _tell("announcement", text, f"{start}{_harmless(text)} ...", sys.stderr)
 
 
 def quoted(text: object) -> str:
@@ -85,16 +88,49 @@ def print_traceback() -> None:
     _print(traceback.format_exc(), sys.stderr, end="")
 
 
-def status(text: str) -> None:
+def begin(stage: str) -> None:
+    """Say which command begins, to the reader of events."""
+    events.begin(stage)
+    if events.wanted():
+        _print(events.line("begin", version=events.VERSION), sys.stdout)
+
+
+def end(status: int, report: "Report | None" = None) -> None:
+    """Say how a command ended, to the reader of events."""
+    if events.wanted():
+        facts = {} if report is None else report.facts()
+        _print(events.line("end", status=int(status), **facts), sys.stdout)
+
+
+def status(text: str, facts: Mapping[str, object] | None = None) -> None:
     """Overwrite the current line of a terminal; elsewhere print a line (so call it rarely).
 
     What does not fit the terminal is left out: a line that wraps is not overwritten.
+
+    Parameters
+    ----------
+    facts : mapping of str or None
+        What `events.progress` returns: for the reader of events, in place of the text.
     """
-    if is_terminal(sys.stdout):
+    if facts is not None and events.wanted():
+        _print(events.line("progress", **facts), sys.stdout)
+    elif is_terminal(sys.stdout) and not events.wanted():
         shown = _cut(one_line(text), shutil.get_terminal_size().columns - 1)
         _print(f"\r\033[K{shown}", sys.stdout, end="")
     else:
         say(text)
+
+
+def tell(kind: str, facts: Mapping[str, object]) -> None:
+    """Tell an event of a command that another program drives."""
+    _print(events.line(kind, **facts), sys.stdout)
+
+
+def _tell(kind: str, text: str, shown: str, stream: TextIO | None) -> None:
+    """Print a line, or tell an event with its text."""
+    if events.wanted():
+        shown, stream = events.line(kind, text=_harmless(text)), sys.stdout
+    _print(shown, stream)
 
 
 def _cut(text: str, columns: int) -> str:
@@ -152,6 +188,9 @@ def progress(
     items: Iterable[T], total: int | None, caption: str, unit: str = "frame"
 ) -> Iterator[T]:
     """Yield `items` with a progress bar on stderr, if that is a terminal."""
+    if events.wanted():
+        yield from _progress_events(items, total, caption, unit)
+        return
     from tqdm import tqdm  # not at the top: slows `--help`
 
     tqdm.set_lock(threading.RLock())  # the default lock is shared by processes
@@ -160,9 +199,24 @@ def progress(
     )
 
 
+def _progress_events(items: Iterable[T], total: int | None, caption: str, unit: str) -> Iterator[T]:
+    meter, count = events.Meter(), 0
+
+    def show(last: bool = False) -> None:
+        if meter.due(last):
+            status("", events.progress(count, total, meter.rate(count), caption, unit=unit))
+
+    show()
+    for item in items:
+        yield item
+        count += 1
+        show()
+    show(last=True)
+
+
 def interactive() -> bool:
     """Whether there is someone to answer: stdin is a terminal, not a pipe or CI."""
-    return is_terminal(sys.stdin)
+    return is_terminal(sys.stdin) and not events.wanted()
 
 
 def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, explain: str) -> T:
@@ -187,6 +241,22 @@ def prompt(question: str, parse: Callable[[str], T], current: T, shown: str, exp
             return parse(answer)
         except UsageError as problem:
             say(f"  {problem}")
+
+
+def secret(question: str) -> str:
+    """Ask for a password, which is not shown.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, end of input or a lost terminal.
+    """
+    from getpass import getpass  # not at the top: slows `--help`
+
+    try:
+        return getpass(f"{question}: ").strip()
+    except (EOFError, OSError, KeyboardInterrupt):
+        raise Interrupted(NOT_BEGUN) from None
 
 
 def pressed_enter(text: str, seconds: float) -> bool:
@@ -270,6 +340,20 @@ class Report:
         where = ", ".join(f'"{path.absolute()}"' for path in self.made)
         how = f"Done{took('in', self.seconds)}{', but not everything worked' * bool(self.failures)}"
         return one_line(f"{how}: {where}" if self.made else f"{how}.")
+
+    def facts(self) -> dict[str, object]:
+        """Return it for the reader of events."""
+        return {
+            "counts": self.counts,
+            "notes": {
+                heading: {"count": len(names), "names": names[: events.MOST]}
+                for heading, names in self.notes.items()
+                if names
+            },
+            "failures": self.failures[: events.MOST],
+            "made": [str(path.absolute()) for path in self.made[: events.MOST]],
+            "seconds": round(self.seconds, 1),
+        }
 
     def __str__(self) -> str:
         lines = [", ".join(counted(count, what) for what, count in self.counts.items())]

@@ -331,6 +331,12 @@ class StageOptions:
         group=GENERAL,
     )
     ask: bool = opt(True, help="ask for settings when run at a terminal", group=GENERAL)
+    progress: str = opt(
+        "text",
+        help="print text, or JSON lines for other programs, which are asked nothing",
+        choices=("text", "json"),
+        group=GENERAL,
+    )
 
     @classmethod
     def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:

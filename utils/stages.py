@@ -47,6 +47,15 @@ STAGES = {
         examples={"--minutes 60": "with an hour of training, earlier runs included"},
         resumes=True,
     ),
+    "workbench": Stage(
+        "workbench.options:WorkbenchOptions",
+        "workbench.server:run",
+        "do the whole job on one page in the browser",
+        examples={
+            "": "with the workspace here, or a new folder called workspace",
+            "--no-open": "over ssh: forward the port, open the printed address at home",
+        },
+    ),
     "extract": Stage(
         "extractor.options:ExtractOptions",
         "extractor.supervisor:run",
@@ -135,6 +144,30 @@ STAGES = {
         then="status",
         resumes=True,
     ),
+    "queue add": Stage(
+        "workbench.options:QueueAddOptions",
+        "workbench.queue:add",
+        "add a command to the queue of the workspace",
+        examples={
+            "extract src": "a command without flags",
+            "--after 1 2 -- train --target-minutes 60": "when jobs 1 and 2 are done",
+        },
+    ),
+    "queue list": Stage(
+        "workbench.options:QueueListOptions",
+        "workbench.queue:show",
+        "list the jobs of the queue and what became of them",
+    ),
+    "queue run": Stage(
+        "workbench.options:QueueRunOptions",
+        "workbench.queue:run",
+        "run the jobs of the queue until none is left that can run",
+    ),
+    "queue cancel": Stage(
+        "workbench.options:QueueCancelOptions",
+        "workbench.queue:cancel",
+        "take jobs out of the queue, or stop them",
+    ),
     "util export": Stage(
         "tools.util.options:ExportOptions",
         "tools.util.export:run",
@@ -182,12 +215,47 @@ STAGES = {
         "draw the landmarks of all faces for inspection",
         makes="output_dir",
     ),
+    "util show-frame": Stage(
+        "tools.util.options:ShowFrameOptions",
+        "tools.util.show_frame:run",
+        "show the frame that a face was found in, with its landmarks",
+    ),
+    "util edit-faces": Stage(
+        "extractor.options:EditFacesOptions",
+        "extractor.manual.edit:run",
+        "correct the faces of an extraction, frame by frame",
+        check="extractor.checks:check_edit",
+        begins="opening the footage",
+        examples={"dst --frames doubtful": "the frames that extract listed for review"},
+        makes="output_dir",
+        resumes=True,
+    ),
     "util recover-names": Stage(
         "sorter.options:RecoverNamesOptions",
         "sorter.sort:recover_names",
         "restore the names that extract gave to faces",
         makes="input_dir",
         usable=True,
+    ),
+    "util list-faces": Stage(
+        "sorter.options:ListFacesOptions",
+        "sorter.table:run",
+        "write a table of all faces: pose, sharpness, scores, people, frames",
+    ),
+    "util delete-faces": Stage(
+        "sorter.options:DeleteFacesOptions",
+        "sorter.deletion:delete",
+        "move faces to the trash; util restore-faces takes it back",
+        check="sorter.deletion:check",
+        examples={
+            "src --names 00012.png 00017.png": "two faces",
+            "src --names-from list.txt": "those whose names are the lines of a file",
+        },
+    ),
+    "util restore-faces": Stage(
+        "sorter.options:RestoreFacesOptions",
+        "sorter.deletion:restore",
+        "take back the last util delete-faces, repeated the ones before it",
     ),
     "util pack": Stage(
         "tools.util.options:PackOptions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy as np
 from converters.interactive import keymap
 from converters.interactive.mouse import Place
 from converters.look import Look
-from utils.options import options_of
 
 Numbers = TypeVar("Numbers", int, np.ndarray)
 
@@ -63,17 +63,16 @@ class Layout(NamedTuple):
 
     def rows(self) -> Sequence[PanelRow]:
         """Return the rows of the panel: the settings, two about their frames, and keys."""
-        names = [option.name for option in options_of(Look)]
-        rows = [PanelRow(0, setting=name) for name in names]
+        rows = [PanelRow(0, setting=field.name) for field in fields(Look)]
         rows += [PanelRow(0), PanelRow(0), PanelRow(0, key="b"), PanelRow(0)]
         rows += [PanelRow(0, key=key) for key in keymap.SHORT_HELP]
         tops = range(FIRST_ROW, self.height - ROW_HEIGHT, ROW_HEIGHT)
         return [row._replace(top=top) for row, top in zip(rows, tops, strict=False)]
 
-    def place_at(self, x: int, y: int, frames: int) -> Place:
+    def place_at(self, x: float, y: float, frames: int) -> Place:
         """Return what is at a point of the content, for footage of so many frames."""
         width, height = self.main
-        frame = frame_at(min(max(x, 0), width - 1), width, frames)
+        frame = frame_at(int(min(max(x, 0), width - 1)), width, frames)
         if x >= width:
             row = next((row for row in self.rows() if 0 <= y - row.top < ROW_HEIGHT), PanelRow(0))
             return Place("panel", frame, row.setting, row.key)

@@ -47,6 +47,9 @@ from utils.provenance.sidecar import write_sidecar
 from utils.video.audio import Sound
 from utils.video.io import open_source
 from utils.video.timestamps import FrameTime, Timestamps
+from utils.workspace import Workspace
+from workbench import presets, progress
+from workbench.jobs import JobQueue
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
 FRAMES = 50
@@ -423,6 +426,25 @@ def read_provenance(folder):
                 assert "\x1b" not in "".join(found.problems.values()), "an escape sequence"
 
 
+def queue_samples(folder):
+    home = Workspace(folder / "workspace")
+    home.folder.mkdir()
+    queue = JobQueue(home)
+    for words in (["sort", "src"], ["train", "--target-minutes", "5"]):
+        queue.add(words, after=[job.number for job in queue.jobs()])
+    queue.finish(queue.claim("default"), 0)
+    queue.log(1).write_text('{"event": "message", "text": "a"}\n{"event": "end", "status": 0}\n')
+    presets.save(home, "sort", "mine", {"by": "blur"})
+
+
+def read_queues(folder):
+    home = Workspace(folder)
+    queue = JobQueue(home)
+    progress.tail(queue.log(1))
+    progress.ended_with(queue.log(1))
+    each((JobQueue.jobs, queue), (presets.load, home, "sort"), (queue.claim, "default"))
+
+
 JOURNAL_SUFFIXES = (".json", ".jsonl", ".csv")
 
 KINDS = {
@@ -442,5 +464,6 @@ KINDS = {
         ReaderKind("videos", video_samples, read_videos),
         ReaderKind("model folders", model_samples, read_models, repair=mend_sums),
         ReaderKind("provenance", provenance_samples, read_provenance),
+        ReaderKind("queues", queue_samples, read_queues),
     )
 }  # fmt: skip

@@ -81,3 +81,16 @@ class ImportOptions(StageOptions):
     output_dir: Path | None = opt(
         None, help="folder for the faces (default: the input's name with _imported)"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowFrameOptions(SideOptions):
+    """Options of `util show-frame`."""
+
+    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
+    footage: Path = opt(
+        help="video or folder of frames the face is from", kind="footage", place="data_{side}.*"
+    )
+    face: str = opt(help="file name of the face; of a group's faces group/name")
+    output: Path = opt(help="image to write, .jpg or .png")
+    largest_side: int = opt(1600, help="pixels; a larger frame is scaled down", low=64)

@@ -1,0 +1,67 @@
+"""What the page shows of a workspace: the lines of `status`, and what can be looked at."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tools import status
+from utils import workspace
+from utils.errors import UserError
+from utils.workspace import NextStep, Workspace
+from workbench import forms
+
+
+def project(home: Workspace) -> dict[str, Any]:
+    """Return the state of the workspace as JSON values."""
+    try:
+        step = home.next_step()
+        rows = status.rows(home)
+        problem = ""
+    except UserError as error:
+        step, rows, problem = NextStep("", ""), [], str(error)
+    return {
+        "folder": str(home.folder),
+        "rows": rows,
+        "problem": problem,
+        "next": _next(home, step),
+        "sides": {
+            side: {"about": about, "clip": _clip(home, side)}
+            for side, about in workspace.SIDES.items()
+        },
+        "result": url(home, home.result),
+        "evaluation": url(home, home.evaluation),
+        "preview": url(home, home.model / "preview.png"),
+    }
+
+
+def _next(home: Workspace, step: NextStep) -> dict[str, Any]:
+    if not step.words:
+        return {"stage": "", "values": {}, "words": [], "command": "", "purpose": step.purpose}
+    words = step.words.split()
+    stage, values = forms.from_words(words)
+    return {
+        "stage": stage,
+        "values": values,
+        "words": words,
+        "command": home.typed(step.words),
+        "purpose": step.purpose,
+    }
+
+
+def _clip(home: Workspace, side: str) -> str | None:
+    try:
+        return url(home, home.clip(side))
+    except UserError:
+        return None
+
+
+def url(home: Workspace, path: Path) -> str | None:
+    """Return the address of a file of the workspace, another one when it changes; None if none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if not path.is_file():
+        return None
+    name = quote(path.relative_to(home.folder).as_posix())
+    return f"/files/{name}?{found.st_mtime_ns:x}-{found.st_size:x}"

@@ -1,0 +1,171 @@
+"""Runs the jobs of one device, one after the other: `queue run`, which the page starts as well.
+
+A job is the same process that a terminal would start, with the same words, but it tells events
+(docs/progress.md). It is in a session of its own: neither Ctrl-C nor the end of the terminal
+reaches it but through us.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+from utils import console, events, program, signals
+from utils.errors import InputError, Interrupted, UsageError
+from utils.lock import WAIT, locked
+from utils.workspace import Workspace
+from workbench import forms
+from workbench.job import ACTIVE, JobState, QueuedJob, is_alive
+from workbench.jobs import JobQueue
+
+POLL_SECONDS = 0.5
+DEVICE = re.compile(r"default|cpu|gpu[0-9]+")
+
+
+def run_jobs(queue: JobQueue, device: str, resume: bool) -> list[tuple[QueuedJob, JobState]]:
+    """Run the jobs of a device until none is left that can run; return how each ended.
+
+    Raises
+    ------
+    UsageError
+        If there can be no such device.
+    InputError
+        If another process runs them.
+    Interrupted
+        If it was stopped; so was its job, which is continued the next time.
+    """
+    if not DEVICE.fullmatch(device):
+        raise UsageError(f"--device: Expected default, cpu or gpu0. Received: {device}")
+    taken = InputError(f"another process runs the jobs of the device {device}; see queue list")
+    queue.folder.mkdir(exist_ok=True)
+    ended = []
+    with locked(queue.folder / f"{device}.lock", taken, WAIT):
+        queue.set_runner(device, os.getpid())
+        try:
+            _wait_for_orphans(queue, device)
+            if resume:
+                _resume(queue, device)
+            while job := queue.claim(device):
+                ended.append((job, _run(queue, job)))
+        finally:
+            queue.set_runner(device, None)
+    return ended
+
+
+def _wait_for_orphans(queue: JobQueue, device: str) -> None:
+    """Wait until no job runs whose runner was killed."""
+    queue.settle(device)
+    while any(job.state in ACTIVE and job.device == device for job in queue.jobs()):
+        time.sleep(POLL_SECONDS)
+        queue.settle(device)
+
+
+def _resume(queue: JobQueue, device: str) -> None:
+    for job in queue.jobs():
+        if job.device == device and job.state == JobState.INTERRUPTED:
+            queue.retry(job.number)
+
+
+def _run(queue: JobQueue, job: QueuedJob) -> JobState:
+    console.say(f"== job {job.number}: {' '.join(job.words)}")
+    with _Requests() as requests, queue.log(job.number).open("ab") as log:
+        process = subprocess.Popen(
+            command(job, queue.home),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=queue.home.folder,
+            env={**os.environ, events.VARIABLE: ""},
+            **apart(),
+        )
+        requests.are_for(process.pid)
+        queue.started(job, process.pid)
+        status = process.wait()
+    state = queue.finish(job, status)
+    console.say(f"   job {job.number} is {state}")
+    if requests.came:
+        raise Interrupted("Stopped; queue run continues.")
+    return state
+
+
+class _Requests:
+    """Requests to stop this process, which are passed on to the job."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._pid: int | None = None
+
+    def __enter__(self) -> "_Requests":
+        self._before = {n: signal.signal(n, self._pass_on) for n in signals.requests()}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def are_for(self, pid: int) -> None:
+        """Pass on what comes to a process, and what came already."""
+        self._pid = pid
+        if self.came:
+            stop(pid)
+
+    def _pass_on(self, *_: object) -> None:
+        self.came = True
+        if self._pid is not None:
+            stop(self._pid)
+
+
+def command(job: QueuedJob, home: Workspace) -> list[str]:
+    """Return the words that start a job."""
+    return [*program.start(), *forms.in_workspace(job.words, home)]
+
+
+def apart() -> dict[str, Any]:
+    """Return the arguments of Popen with which a process is out of reach of our terminal."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def stop(pid: int) -> None:
+    """Ask a process that was started `apart` to stop, and its children, as Ctrl-C does."""
+    with suppress(OSError):
+        if sys.platform == "win32":
+            os.kill(pid, signal.CTRL_BREAK_EVENT)
+        else:
+            os.killpg(pid, signal.SIGINT)
+
+
+def cancel(queue: JobQueue, number: int) -> QueuedJob:
+    """Cancel a job; a running one is asked to stop, and keeps what it finished."""
+    job = queue.cancel(number)
+    if job.state == JobState.STOPPING and job.pid is not None and is_alive(job.pid, job.born):
+        stop(job.pid)
+    return job
+
+
+def start_runner(queue: JobQueue, device: str) -> None:
+    """Start a process that runs the jobs of a device, unless there is one."""
+    if queue.runner_lives(device):
+        return
+    words = ["queue", "run", "--device", device, "--no-resume", "--no-ask"]
+    process = subprocess.Popen(
+        [*program.start(), *words, "--workspace", str(queue.home.folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=queue.home.folder,
+        **apart(),
+    )
+    threading.Thread(target=process.wait, daemon=True).start()  # or it stays behind as a zombie
+
+
+def start_all(queue: JobQueue) -> None:
+    """Start a process for each device for which jobs wait."""
+    for device in {job.device for job in queue.jobs() if job.state == JobState.WAITING}:
+        start_runner(queue, device)

@@ -1,0 +1,160 @@
+// The queue: the jobs, the one that runs, and what it prints.
+
+import { on, post, show } from "./api.js";
+import { card, duration, el, fill, say } from "./dom.js";
+
+export const jobsView = { title: "Queue", make, open };
+
+const ACTIVE = ["running", "stopping"];
+const SHOWN = new Set(["message", "announcement", "warning", "error"]);
+const LINES = 1000; // of a log that are kept on the page
+
+const right = el("div", { class: "column" });
+let panel = null;
+
+function make() {
+  return el("div", { class: "columns" }, el("div", { class: "column" }, jobsCard()), right);
+}
+
+function open() {
+  right.prepend(jobPanel());
+}
+
+/** The card of the job whose log is shown; the views share it. */
+export function jobPanel() {
+  panel ??= makePanel();
+  return panel;
+}
+
+function action(label, path, text) {
+  const button = el("button", { class: "quiet", "aria-label": label, onclick }, text);
+  async function onclick() {
+    button.disabled = true;
+    try {
+      await post(path);
+    } catch (problem) {
+      button.title = problem.message;
+    }
+    button.disabled = false;
+  }
+  return button;
+}
+
+function buttons(job) {
+  const at = (verb) => `/api/jobs/${job.number}/${verb}`;
+  if (job.state === "running") return action(`Stop job ${job.number}`, at("cancel"), "Stop");
+  if (job.state === "waiting") return action(`Cancel job ${job.number}`, at("cancel"), "Cancel");
+  if (job.state === "interrupted") {
+    return action(`Continue job ${job.number}`, at("retry"), "Continue");
+  }
+  if (["failed", "canceled"].includes(job.state)) {
+    return action(`Run job ${job.number} again`, at("retry"), "Again");
+  }
+  return null;
+}
+
+/** What a waiting job waits for. */
+function waitsFor(job, jobs) {
+  const before = jobs.filter((other) => job.after.includes(other.number) && other.state !== "done");
+  if (job.state !== "waiting" || !before.length) return "";
+  return ` after ${before.map((other) => `${other.number} (${other.state})`).join(", ")}`;
+}
+
+function jobsCard() {
+  const list = el("ol", { class: "jobs" });
+  const empty = el("p", { class: "empty" }, "Nothing was run yet.");
+  const start = action("Run the queue", "/api/queue/run", "Run the queue");
+  let shown;
+  on("jobs", ({ jobs, runners }) => {
+    const text = JSON.stringify(jobs);
+    start.hidden = runners > 0 || !jobs.some((job) => job.state === "waiting");
+    empty.hidden = jobs.length > 0;
+    if (text === shown) return;
+    shown = text;
+    fill(list, [...jobs].reverse().map((job) => row(job, jobs)));
+  });
+  const element = card("Jobs", start, empty, list);
+  element.classList.add("first");
+  return element;
+}
+
+function row(job, jobs) {
+  const open = el("button", { class: "link", onclick: () => show(job.number) }, job.words.join(" "));
+  const state = el("span", { class: `state ${job.state}` }, job.state + waitsFor(job, jobs));
+  return el("li", { value: job.number }, el("span", { class: "number" }, `${job.number}`), open, state, buttons(job));
+}
+
+function makePanel() {
+  const title = el("p", { class: "job-title" });
+  const state = el("span", { class: "state" });
+  const bar = el("progress", { max: 1, "aria-label": "progress of the job" });
+  const facts = el("p", { class: "progress-facts" });
+  const stop = el("span", {});
+  const log = el("div", { class: "log", role: "log", tabindex: "0", "aria-label": "what the job prints" });
+  const empty = el("p", { class: "empty" }, "Nothing runs. What a command prints is shown here.");
+  const head = el("div", { class: "job-head" }, title, state, stop);
+  const element = card("Job", empty, head, bar, facts, log);
+  element.classList.add("watched");
+  let number = null;
+  let jobs = [];
+  let latest = null;
+
+  function update() {
+    const job = jobs.find((other) => other.number === number);
+    empty.hidden = Boolean(job);
+    for (const part of [head, log]) part.hidden = !job;
+    const active = job && ACTIVE.includes(job.state);
+    bar.hidden = facts.hidden = !active;
+    if (!job) return;
+    say(title, `${job.number}. ${job.words.join(" ")}`);
+    say(state, job.state + waitsFor(job, jobs));
+    state.className = `state ${job.state}`;
+    if (stop.dataset.state !== `${number} ${job.state}`) {
+      stop.dataset.state = `${number} ${job.state}`;
+      fill(stop, buttons(job) ?? []);
+    }
+    if (latest?.of) bar.value = latest.item / latest.of;
+    else bar.removeAttribute("value");
+    say(facts, latest ? describe(latest) : "");
+  }
+
+  on("jobs", (event) => {
+    jobs = event.jobs;
+    update();
+  });
+  on("log", ({ job, first, events }) => {
+    if (first || job !== number) {
+      number = job;
+      latest = null;
+      log.replaceChildren();
+    }
+    const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+    for (const event of events) {
+      if (event.event === "progress") latest = event;
+      else if (SHOWN.has(event.event)) log.append(line(event));
+    }
+    while (log.childElementCount > LINES) log.firstChild.remove();
+    if (atEnd) log.scrollTop = log.scrollHeight;
+    update();
+  });
+  update();
+  return element;
+}
+
+function line(event) {
+  const before = ["warning", "error"].includes(event.event) ? `${event.event}: ` : "";
+  const after = event.event === "announcement" ? " ..." : "";
+  return el("div", { class: `line ${event.event}` }, before + event.text + after);
+}
+
+/** A progress event in words: "Extracting: 120 of 655 frames, 8.1/s, 66 s left". */
+function describe(event) {
+  const parts = [];
+  const number = (value) => value.toLocaleString("en");
+  if (event.of) parts.push(`${number(event.item)} of ${number(event.of)} ${event.unit}s`);
+  else parts.push(`${event.unit} ${number(event.item)}`);
+  if (event.rate) parts.push(`${Number(event.rate.toPrecision(2))}/s`);
+  if (event.eta !== null && event.item < event.of) parts.push(`${duration(event.eta)} left`);
+  for (const [name, value] of Object.entries(event.values)) parts.push(`${name} ${value.toFixed(4)}`);
+  return `${event.message}: ${parts.join(", ")}`;
+}

@@ -1,0 +1,171 @@
+// The project: what is there, what is next, what runs.
+
+import { on, post, upload } from "./api.js";
+import { card, commandLine, el, fill, say } from "./dom.js";
+import { jobPanel } from "./jobs.js";
+
+export const projectView = { title: "Project", make, open };
+
+const ROLES = { src: "the face to put in", dst: "the footage to change" };
+
+const right = el("div", { class: "column" });
+
+function make() {
+  right.append(previewCard(), factsCard());
+  const left = el("div", { class: "column" }, nextCard(), clips(), resultCard());
+  return el("div", { class: "columns" }, left, right);
+}
+
+function open() {
+  right.prepend(jobPanel());
+}
+
+function nextCard() {
+  const purpose = el("p", { class: "purpose" });
+  const line = commandLine();
+  const error = el("p", { class: "error", role: "alert" });
+  const run = el("button", { class: "primary", onclick: onRun }, "Run");
+  const options = el("a", { class: "button", href: "#commands" }, "Options");
+  const buttons = el("div", { class: "buttons" }, run, options);
+  let next = { command: "", words: [] };
+  let jobs = [];
+
+  async function onRun() {
+    run.disabled = true;
+    say(error, "");
+    try {
+      await post("/api/jobs", { stage: next.stage, values: next.values });
+    } catch (problem) {
+      say(error, problem.message);
+    }
+    update();
+  }
+
+  /** Offer to run it, unless it runs or waits already. */
+  function update() {
+    const words = next.words.join("\n");
+    const unfinished = jobs.filter((job) => ["running", "stopping", "waiting"].includes(job.state));
+    const same = unfinished.find((job) => job.words.join("\n") === words);
+    const busy = unfinished.some((job) => job.state !== "waiting");
+    run.disabled = Boolean(same);
+    if (same) say(run, same.state === "waiting" ? "In the queue" : "Running");
+    else say(run, busy ? "Run when the job before it has ended" : "Run");
+  }
+
+  on("project", (project) => {
+    next = project.next;
+    update();
+    say(purpose, next.purpose ? next.purpose[0].toUpperCase() + next.purpose.slice(1) : "");
+    line.set(next.command);
+    line.element.hidden = buttons.hidden = !next.command;
+    options.href = `#commands/${encodeURIComponent(JSON.stringify([next.stage, next.values]))}`;
+  });
+  on("jobs", (event) => {
+    jobs = event.jobs;
+    update();
+  });
+  const element = card("Next", purpose, line.element, buttons, error);
+  element.classList.add("first");
+  return element;
+}
+
+function clips() {
+  return el("div", { class: "clips" }, clipCard("src"), clipCard("dst"));
+}
+
+function clipCard(side) {
+  const box = el("div", { class: "video" });
+  const error = el("p", { class: "error", role: "alert" });
+  const id = `file-${side}`;
+  const input = el("input", {
+    id,
+    type: "file",
+    accept: "video/*,.mkv,.mts",
+    class: "hidden-input",
+    onchange: () => send(input.files[0]),
+  });
+  const bar = el("progress", { max: 1, value: 0, "aria-label": `sending the clip of ${side}` });
+  const drop = el(
+    "label",
+    { class: "drop", for: id },
+    el("strong", {}, `Drop the clip of ${side} here`),
+    el("span", {}, "or choose a file"),
+  );
+  let shown;
+
+  async function send(file) {
+    if (!file) return;
+    say(error, "");
+    fill(box, el("div", { class: "drop" }, `Copying ${file.name}`, bar));
+    try {
+      const name = encodeURIComponent(file.name);
+      await upload(`/api/upload/${side}?name=${name}`, file, (part) => (bar.value = part));
+    } catch (problem) {
+      say(error, problem.message);
+      fill(box, input, drop);
+    }
+    input.value = "";
+  }
+
+  box.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    box.classList.add("over");
+  });
+  box.addEventListener("dragleave", () => box.classList.remove("over"));
+  box.addEventListener("drop", (event) => {
+    event.preventDefault();
+    box.classList.remove("over");
+    if (!shown) send(event.dataTransfer.files[0]);
+  });
+
+  on("project", (project) => {
+    const url = project.sides[side].clip;
+    if (url === shown) return;
+    shown = url;
+    fill(box, url ? video(url, `the clip of ${side}`) : [input, drop]);
+  });
+  return card(`${side}: ${ROLES[side]}`, box, error);
+}
+
+function video(url, label) {
+  return el("video", { src: url, controls: true, preload: "metadata", "aria-label": label });
+}
+
+function resultCard() {
+  const box = el("div", { class: "video" });
+  const element = card("Result", box);
+  let shown;
+  on("project", (project) => {
+    if (project.result === shown) return;
+    shown = project.result;
+    element.hidden = !shown;
+    fill(box, shown ? video(shown, "the result") : []);
+  });
+  element.hidden = true;
+  return element;
+}
+
+function previewCard() {
+  const image = el("img", { class: "preview", alt: "faces of src and dst, as trained so far" });
+  const element = card("Training preview", image);
+  element.classList.add("watched");
+  element.hidden = true;
+  on("preview", ({ url }) => {
+    element.hidden = !url;
+    if (url && image.getAttribute("src") !== url) image.src = url;
+  });
+  return element;
+}
+
+function factsCard() {
+  const list = el("dl", { class: "facts" });
+  let shown;
+  on("project", ({ rows }) => {
+    const text = JSON.stringify(rows);
+    if (text === shown) return;
+    shown = text;
+    const pairs = rows.map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]);
+    fill(list, pairs.flat());
+  });
+  return card("What is there", list);
+}

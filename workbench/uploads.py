@@ -1,0 +1,66 @@
+"""Clips that the page sends: streamed to the disk, of bounded size, under a name of ours."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import PurePath
+
+from utils import workspace
+from utils.errors import InputError, UsageError
+from utils.files import VIDEO_SUFFIXES, write_result
+from utils.workspace import Workspace
+
+LARGEST = 50 << 30
+"""Bytes."""
+SPARE = 1 << 30
+"""Bytes of the disk that an upload leaves free."""
+
+
+async def receive(
+    home: Workspace, side: str, name: str, size: int, body: AsyncIterator[bytes]
+) -> str:
+    """Store a clip as the footage of a side; return the name it got.
+
+    Parameters
+    ----------
+    name : str
+        What the browser calls it; only its suffix counts.
+    size : int
+        Bytes that are announced; not one more is read.
+
+    Raises
+    ------
+    UsageError
+        If the side or the kind of file is unknown.
+    InputError
+        If there is footage already, it is too large, or ends early.
+    """
+    if side not in workspace.SIDES:
+        raise UsageError(f"Expected one of {', '.join(workspace.SIDES)}. Received: {side}")
+    suffix = PurePath(name).suffix.lower()
+    if suffix not in VIDEO_SUFFIXES:
+        known = ", ".join(sorted(VIDEO_SUFFIXES))
+        raise UsageError(f"a clip is a file of one of the kinds {known}. Received: {suffix}")
+    if home.clip(side).exists():
+        raise InputError(f'"{home.clip(side)}" is there already; move it away first')
+    _check_size(home, size)
+    target = home.folder / f"data_{side}{suffix}"
+    with write_result(target) as temporary, temporary.open("wb") as file:
+        left = size
+        async for chunk in body:
+            left -= len(chunk)
+            if left < 0:
+                raise InputError("more was sent than announced; nothing was kept")
+            file.write(chunk)
+        if left:
+            raise InputError("the clip ended early; nothing was kept, send it again")
+    return target.name
+
+
+def _check_size(home: Workspace, size: int) -> None:
+    if not 0 < size <= LARGEST:
+        raise InputError(f"a clip may have up to {LARGEST >> 30} GB; this one has {size:,} bytes")
+    free = shutil.disk_usage(home.folder).free
+    if size + SPARE > free:
+        raise InputError(
+            f"the disk has {free >> 20:,} MB left, too little for this clip; free some space"
+        )
