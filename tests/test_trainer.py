@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -617,6 +618,7 @@ def test_the_console_line_has_speed_losses_and_the_time_left(settings):
     for part in ("[#000005]", " ms", "src 0.", "dst 0.", "samples/s", "to target"):
         assert part in line
     assert "mask" not in line
+    assert re.match(r"\[#000005\]  .{2,9} to target  ", line), "a narrow terminal shows it too"
 
 
 def test_losses_shown_are_means_since_the_newest_save(settings):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,15 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.synthetic import make_info, make_landmarks
 from support.wrong_uses import everything_in, make_model
 
 import main
+from extractor import journal as extract_journal
 from facelib.faceset import write_face
 from tools import run, status
 from tools.options import RunOptions, StatusOptions
+from trainer import checks as train_checks
 from utils import command_line, options, program, workspace
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
+from utils.lock import locked
 from utils.stages import STAGES
 from utils.workspace import Workspace
 
@@ -347,13 +352,57 @@ def test_an_extraction_that_was_repeated_has_ended(home, capsys):
     journal = home.faces("src") / ".extract.jsonl"
     records = [{"header": {"bytes": 6}}, {"item": "1"}, {"item": "*"}, {"item": "1"}]
     journal.write_text("".join(f"{json.dumps(record)}\n" for record in records) + 5 * "\n")
-    assert "interrupted" not in lines_of_status(home, capsys)[0]["src faces"]
+    assert "not come to its end" not in lines_of_status(home, capsys)[0]["src faces"]
     done = [command.words for command in run.commands(home, 30)]
     assert "extract src" not in done
     assert "extract dst" in done
     journal.write_text(f"{json.dumps(records[0])}\n{json.dumps(records[1])}\n")
     assert "extract src" in [command.words for command in run.commands(home, 30)]
     assert home.next_step().words == "extract src"
+
+
+def test_status_waits_for_a_training_that_is_running(home, capsys):
+    """A lock that is held says so; the file that a kill leaves does not."""
+    make_faces(home, "src", "dst")
+    lock = home.model / train_checks.LOCK
+    lock.parent.mkdir()
+    with locked(lock, UserError("taken")):
+        rows, lines = lines_of_status(home, capsys)
+        assert rows["model"] == "being trained now"
+        assert lines[-1].startswith("Next: wait for the training")
+        assert "preview.png" not in lines[-1]
+        make_model(home.model, 1234, 60)
+        (home.model / "preview.png").touch()
+        rows, lines = lines_of_status(home, capsys)
+        assert rows["model"].startswith("Quick96, iteration 1,234, 1 minute of training")
+        assert rows["model"].endswith("being trained now")
+        assert str(home.model / "preview.png") in lines[-1]
+    lock.touch()
+    rows, lines = lines_of_status(home, capsys)
+    assert "now" not in rows["model"]
+    assert lines[-1].endswith("convert")
+    assert lock.exists()
+
+
+def test_status_waits_for_an_extraction_that_is_running(home, capsys):
+    make_faces(home, "src")
+    header = {"header": {"bytes": 6}}
+    (home.faces("src") / extract_journal.JOURNAL).write_text(f"{json.dumps(header)}\n")
+    with locked(home.faces("src") / extract_journal.LOCK, UserError("taken")):
+        rows, lines = lines_of_status(home, capsys)
+    assert rows["src faces"] == "1, being extracted now"
+    assert lines[-1] == "Next: wait until the faces of src are found"
+    rows, lines = lines_of_status(home, capsys)
+    assert "not come to its end" in rows["src faces"]
+    assert lines[-1].endswith("extract src")
+
+
+def test_the_advice_on_bad_faces_names_a_picture_that_is_there(home):
+    make_faces(home, "src", "dst")
+    (home.faces("src") / ".sort").mkdir()
+    picture = Path(re.search('which: "(.+?)"', home.next_step().purpose)[1])
+    with Image.open(picture) as image:
+        assert image.width > 500
 
 
 @pytest.mark.parametrize("state", [{"seconds": "x", "iteration": 3}, {"seconds": 3}, {}])

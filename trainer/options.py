@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from facelib.color_transfer import COLORS
-from models import MODELS
+from facelib.color_transfer import COLORS, FIRST_COLORS
+from models import COST, MODELS
 from models.model_folder import generations
 from trainer.schedule import Schedule
 from utils import workspace
@@ -92,6 +92,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         MODELS.names[0],
         help="model architecture",
         choices=MODELS.about,
+        more=COST,
         fixed=True,
         group=TRAINING,
         ask=True,
@@ -266,6 +267,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         "none",
         help="show src in colors of random dst faces, by a random part of the way",
         choices={"none": "leave the colors as they are"} | COLORS.about,
+        more=FIRST_COLORS,
         seldom=True,
         group=SAMPLES,
     )

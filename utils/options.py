@@ -46,6 +46,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     help: str,
     group: str = GROUP,
     choices: Iterable[str] | Mapping[str, Any] | None = None,
+    more: str = "",
     zero: str = "",
     renamed: Mapping[str, str] | None = None,
     low: float | None = None,
@@ -73,6 +74,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         Heading under which the flag is listed.
     choices : iterable or mapping of str
         Allowed values of a str field (an Enum brings its own); a mapping may explain each.
+    more : str
+        What the question's `?` adds to the lines about the choices.
     zero : str
         What 0 means; accepted in place of 0, and shown in its place.
     renamed : mapping of str to str
@@ -111,6 +114,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
                 for name, text in (choices.items() if isinstance(choices, Mapping) else ())
                 if isinstance(text, str)  # codecs, for one, have settings there
             },
+            "more": more,
             "zero": zero,
             "renamed": renamed or {},
             "low": low,

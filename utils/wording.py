@@ -1,4 +1,4 @@
-"""Durations, and many names in few words: "0060-0075, 0131" instead of seventeen of them."""
+"""Durations, counts, and many names in few words: "0060-0075, 0131" instead of all seventeen."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +11,8 @@ FRAME = re.compile(r"^(\d+(?:-\d+)?)\.(?:png|jpe?g)(?= \(|$)")
 """Frames, which their numbers tell."""
 NAMED = (re.compile(r'"([^"]+)"(: .+)', re.DOTALL), re.compile(r"(\S+\.\w+)(: .+)", re.DOTALL))
 """Sentences about a file: its name, and what is true of it."""
+PLURAL = re.compile(r"(?<=[a-rt-z])s\b")
+"""The end of the first noun: frames, faces, minutes."""
 
 
 class NameRange(NamedTuple):
@@ -51,6 +53,11 @@ def joined(sentences: Iterable[str]) -> Iterator[str]:
     for problem, said in alike.items():
         whose = [names[sentence] for sentence in said]
         yield from [listed(whose) + problem] if len(said) > 1 and all(whose) else said
+
+
+def counted(count: int, things: str) -> str:
+    """Return "12 faces sorted" as it is, and of one "1 face sorted"."""
+    return f"{count} {PLURAL.sub('', things, count=1) if count == 1 else things}"
 
 
 def took(word: str, seconds: float) -> str:

@@ -175,7 +175,8 @@ class Workspace:
         if not trained:
             return NextStep(
                 "train",
-                "look through src's faces in a file manager, delete bad ones, then train on both",
+                "look through src's faces in a file manager, delete bad ones (which: "
+                f'"{program.ROOT / "docs" / "images" / "faces.jpg"}"), then train on both',
             )
         if words := self.conversion():
             return NextStep(
