@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from utils.errors import Interrupted, UsageError
 from utils.options import StageOptions, options_of
 from utils.stages import STAGES, Stage
 from utils.wording import took
-from utils.workspace import Workspace
+from utils.workspace import TRAIN_ON, Workspace
 
 WITHIN_RUN = "FACESWAP_WITHIN_RUN"
 """Environment variable of the commands that `run` calls."""
@@ -67,6 +67,9 @@ class Call:
             without.add(DISCARDS)
         said = one_line(f"Stopped{took('after', seconds)}; {kept}{'' if folders else '.'}")
         step = after(folders) if stage.usable else ""
+        if target := workspace.target_ahead(folders[0]) if folders else "":
+            go_on = self._again(f"Next: go on to the target of {target}", without)
+            return _lines(said, go_on, after(folders, before_target))
         again = ""
         if stage.resumes:
             again = self._again("Or go on:" if step else "Next: go on", without)
@@ -109,20 +112,30 @@ class Call:
         return _next(purpose, program.command(" ".join(kept)))
 
 
-def after(paths: Iterable[Path]) -> str:
+def after(paths: Iterable[Path], tell: Callable[[Workspace], str] | None = None) -> str:
     """Return what comes next in the workspace that holds the first of these paths, if one does."""
     home = next(filter(None, map(workspace.holding, paths)), None)
     if home is None:
         return ""
     with suppress(UsageError):  # two clips of one side: those that were used were named
-        return next_in(home)
+        return (tell or next_in)(home)
     return ""
 
 
 def next_in(home: Workspace) -> str:
     """Return what comes next in a workspace."""
     step = home.next_step()
-    return _next(f"Next: {step.purpose}", home.typed(step.words) if step.words else "")
+    said = _next(f"Next: {step.purpose}", home.typed(step.words) if step.words else "")
+    return _lines(said, before_target(home))
+
+
+def before_target(home: Workspace) -> str:
+    """Return what can be done in a workspace before its training goes on to a target."""
+    step = home.next_step(to_target=False)
+    if step in (home.next_step(), TRAIN_ON):
+        return ""
+    purpose = "see how far it is" if step.words.startswith("convert") else step.purpose
+    return _next(f"Or {purpose}", home.typed(step.words))
 
 
 def _next(purpose: str, command: str) -> str:
