@@ -58,7 +58,7 @@ def _target(session: TrainingSession) -> str:
     words = targets(schedule.target_iter, schedule.target_minutes)
     if session.iteration:
         words = [f"{goal}, {rest} left" for goal, rest in zip(words, left, strict=True)]
-    return " or ".join(words)
+    return ", or ".join(words)
 
 
 def _table(model: str, values: Mapping[str, Any], *, changed: bool = False) -> list[str]:

@@ -136,7 +136,7 @@ class Monitor:
             self._continue_validation(self._validation)
         return requests
 
-    def finish(self, *, measure: bool) -> None:
+    def finish(self, *, measure: bool = False) -> None:
         """Draw the preview a last time, and before it measure a last time if that is not recent."""
         if measure and self._validation is not None:
             self._measure_now(self._validation)
