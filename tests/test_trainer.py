@@ -539,10 +539,7 @@ def test_the_target_is_remembered_when_a_stop_rule_has_set_a_nearer_one(settings
 
 @pytest.mark.parametrize("target", [None, "soon", ["target_iter"]])
 def test_a_model_without_a_sound_target_has_none(target, tmp_path):
-    make_model(tmp_path, 100, 600)
-    [file] = tmp_path.glob("generations/*/state.json")
-    state = json.loads(file.read_text()) | ({} if target is None else {"target": target})
-    file.write_text(json.dumps(state))
+    make_model(tmp_path, 100, 600, **({} if target is None else {"target": target}))
     assert remembered(tmp_path) == (0, 0)
     assert workspace.target_ahead(tmp_path) == ""
 
