@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from extractor.options import ExtractOptions, ManualMode, debug_dir
+from extractor.options import EditFacesOptions, ExtractOptions, ManualMode, debug_dir
+from utils import events
 from utils.display import available
 from utils.errors import InputError, UsageError, UserError
 
@@ -49,11 +50,7 @@ def check_manual(mode: ManualMode, folder: Path, *, overwrite: bool) -> None:
     overwrite : bool
         Whether it is emptied first.
     """
-    if not available():
-        raise UserError(
-            "manual extraction needs a window, and there is no display to open it on; run this on "
-            "a desktop, or use a detector such as --detector yunet"
-        )
+    _check_display("or use a detector such as --detector yunet")
     if mode is not ManualMode.DEBUG_DELETED:
         return
     if overwrite:
@@ -66,4 +63,20 @@ def check_manual(mode: ManualMode, folder: Path, *, overwrite: bool) -> None:
         raise InputError(
             f'there is no folder "{debug_folder}"; extract with --debug first, then delete the '
             "debug images of the frames whose faces are wrong"
+        )
+
+
+def check_edit(options: EditFacesOptions) -> None:
+    """Raise UserError if faces cannot be corrected here: no display, or no reader of JSON lines."""
+    if not options.remote:
+        _check_display("or use the page of `main.py workbench`")
+    elif not events.wanted():
+        raise UsageError("--remote tells everything in JSON lines; add --progress json")
+
+
+def _check_display(remedy: str) -> None:
+    if not available():
+        raise UserError(
+            "manual extraction needs a window, and there is no display to open it on; run this on "
+            f"a desktop, {remedy}"
         )

@@ -45,7 +45,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     if mode is not None:
         check_manual(mode, options.output_dir, overwrite=options.overwrite)
     noise = LANDMARKERS.load(options.landmarker).noise if options.smooth and finders else None
-    writer = _writer(options, footage.path.name)
+    writer = face_writer(options, footage.path.name)
     header = journal.header(options, footage.source)
     report = Report(made=[writer.folder, *([debug_dir(writer.folder)] if options.debug else [])])
     with journal.opened(
@@ -91,7 +91,8 @@ def _finders(options: ExtractOptions) -> list[FaceFinder]:
     return finders
 
 
-def _writer(options: ExtractOptions, source: str) -> FaceWriter:
+def face_writer(options: ExtractOptions, source: str) -> FaceWriter:
+    """Return what writes the faces of a source as the options ask for."""
     return FaceWriter(
         folder=options.output_dir,
         source=source,

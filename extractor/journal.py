@@ -92,7 +92,7 @@ def opened(folder: Path, header: Header, source: Path, *, overwrite: bool) -> It
         if overwrite:
             _discard(folder, path, {str(header["source"])})
         else:
-            _check(folder, path, header)
+            _check(folder, header)
         for each in (folder, debug_dir(folder)):
             remove_leftovers(each)
         with Manifest(path, header, _faces) as manifest:
@@ -104,10 +104,10 @@ def _signature(path: Path) -> str:
     return f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:8]})"
 
 
-def _check(folder: Path, path: Path, header: Header) -> None:
+def _check(folder: Path, header: Header) -> None:
     """Raise InputError if the folder holds another extraction than `header` describes."""
     remedy = "choose another --output-dir, or start over with --overwrite"
-    old = _old_header(path)
+    old = header_in(folder)
     if old is None:
         if any(faces_of(folder, {str(header["source"])})):
             raise InputError(
@@ -129,7 +129,7 @@ def _check(folder: Path, path: Path, header: Header) -> None:
 def _discard(folder: Path, path: Path, sources: set[str]) -> None:
     """Move the output of an earlier run to the trash."""
     frames: set[str] = set()
-    old = _old_header(path)
+    old = header_in(folder)
     if old is not None:
         sources = sources | {str(old.get("source"))}
         frames = set(Manifest(path, old).done)
@@ -156,8 +156,9 @@ def faces_of(folder: Path, sources: set[str]) -> Iterator[tuple[Path, FaceInfo]]
             yield path, info
 
 
-def _old_header(path: Path) -> Header | None:
-    """Return the header of a journal; None if there is none, or a crash left it without one."""
+def header_in(folder: Path) -> Header | None:
+    """Return the header of a folder's journal; None if a crash left it without one, or none is."""
+    path = no_link(folder / JOURNAL)
     if not path.is_file():
         return None
     header = next(read_lines(path), {}).get("header")

@@ -27,6 +27,15 @@ def debug_dir(output_dir: Path) -> Path:
     return no_link(output_dir.with_name(output_dir.name + "_debug"))
 
 
+class FrameFilter(Enum):
+    """Which frames of an extraction are shown for correction."""
+
+    ALL = "all"
+    FACELESS = "faceless"
+    DOUBTFUL = "doubtful"
+    MULTI = "multi"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExtractOptions(DeviceOptions, SideOptions):
     """Where frames come from, which faces are wanted, and what a face file looks like."""
@@ -127,3 +136,24 @@ class ExtractOptions(DeviceOptions, SideOptions):
         if self.detector == MANUAL:
             return ManualMode.ALL
         return ManualMode.FACELESS if self.manual_fix else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditFacesOptions(SideOptions):
+    """Which frames of an extraction a person corrects, and where."""
+
+    input_dir: Path = opt(
+        help="the footage that was extracted", kind="footage", place="data_{side}.*"
+    )
+    output_dir: Path = opt(help="folder of its faces", place="data_{side}/aligned")
+    frames: FrameFilter = opt(
+        FrameFilter.ALL, help="all, faceless, doubtful, or multi: with several faces"
+    )
+    window_size: int = opt(
+        1368,
+        help="longer side of the window in pixels; 0: the frame's own size",
+        low=0,
+        high=8192,
+        zero="the frame's",
+    )
+    remote: bool = opt(False, help="events on stdin, JSON lines on stdout, and no window")

@@ -31,7 +31,15 @@ def frames_to_review(frames: Sequence[tuple[str, Sequence[FaceSummary]]]) -> lis
     frames : sequence of (str, sequence of FaceSummary)
         Name and faces, largest first, of each frame in order.
     """
-    sentences = []
+    doubts = reasons_to_review(frames)
+    return [f"{name} ({', '.join(reasons)})" for name, reasons in doubts.items()]
+
+
+def reasons_to_review(
+    frames: Sequence[tuple[str, Sequence[FaceSummary]]],
+) -> dict[str, list[str]]:
+    """Return the names of all suspicious frames with the reasons; arguments as above."""
+    doubts = {}
     for index, (name, faces) in enumerate(frames):
         reasons = list(_reasons(faces))
         if 0 < index < len(frames) - 1 and _jumps(
@@ -39,8 +47,8 @@ def frames_to_review(frames: Sequence[tuple[str, Sequence[FaceSummary]]]) -> lis
         ):
             reasons.append("face out of line with the neighboring frames")
         if reasons:
-            sentences.append(f"{name} ({', '.join(reasons)})")
-    return sentences
+            doubts[name] = reasons
+    return doubts
 
 
 def _reasons(faces: Sequence[FaceSummary]) -> Iterator[str]:

@@ -28,7 +28,8 @@ TAKEN_FOR_SRC = (
     (0.9, "nearly always"),
     (0.5, "mostly"),
     (0.1, "sometimes"),
-    (0.0, "hardly ever"),
+    (0.005, "hardly ever"),
+    (0.0, "never"),
 )
 FOLLOWING = ((0.6, "well"), (0.25, "weakly"), (0.0, "hardly at all"))
 PARTS = {"mouth": "the mouth", "eye": "the eyelids", "gaze": "the gaze"}
@@ -151,7 +152,7 @@ def verdict(
     Parameters
     ----------
     metrics : mapping of str to float
-        What was measured of the swap.
+        What was measured of the swap; `identity_to_src_before`: of the untouched footage.
     log : sequence of mappings or None
         The rows of the training's progress.csv, oldest first; None when the model is not known.
     gaps : sequence of DirectionGap
@@ -185,7 +186,12 @@ def _word(table: Sequence[tuple[float, str]], value: float) -> str:
 
 def _identity(metrics: Metrics) -> str:
     share = _value(metrics, "taken_for_src")
-    return f"The face is {_word(TAKEN_FOR_SRC, share)} taken for src." if isfinite(share) else ""
+    if not isfinite(share):
+        return ""
+    said = f"The face is {_word(TAKEN_FOR_SRC, share)} taken for src"
+    if _value(metrics, "identity_to_src") > _value(metrics, "identity_to_src_before"):
+        said += ", and looks even less like src than the footage itself"
+    return f"{said}."
 
 
 def _following(metrics: Metrics) -> dict[str, float]:

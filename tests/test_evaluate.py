@@ -27,7 +27,8 @@ from tools.evaluate import evaluate
 from tools.evaluate.conversion_log import check_counts, converted_span
 from tools.evaluate.observe import FoundFace, Observation, SeenFace, centers_in, pair_frames
 from tools.evaluate.options import EvaluateOptions
-from tools.evaluate.report import ROWS, compare, plain
+from tools.evaluate.report import compare, plain
+from tools.evaluate.rows import ROWS
 from utils.errors import InputError, UsageError
 from utils.images import write_image
 from utils.options import to_json
@@ -111,7 +112,12 @@ def test_a_clip_against_itself_is_perfect(against_itself):
     assert result["sharpness"] == pytest.approx(1)
     assert result["taken_for_src"] == 1  # src is the same person here
     assert "Identity alone proves nothing" in shown
-    assert all(row.label in shown for row in ROWS)
+    for row in ROWS:
+        known = any(figures[row.key] is not None for figures in found["figures"].values())
+        assert (f"\n{row.label}  " in shown) == known
+        assert known or row.label.split(":")[0] in shown  # what was not measured is named
+    table = shown.partition("untouched =")[0]
+    assert max(map(len, table.splitlines())) <= 80  # a terminal's width
     assert found["verdict"][0] == "The face is always taken for src."
     assert "It is as sharp as the footage." in found["verdict"]
     assert "\n".join(found["verdict"]) in shown
@@ -165,6 +171,18 @@ def test_frames_without_a_face_are_counted_and_named(clip, frames, src_aligned, 
     )
     assert result["pose_error_95"] > 50
     assert result["flicker_excess"] > 1  # what takes the face's place is a change of color
+    each = found["per_frame"]
+    assert each["name"] == [f"{n:05d}.png" for n in range(FRAMES) if n != 7]
+    assert [n for n, error in enumerate(each["pose_error"]) if error is None] == [3]
+    assert each["seconds"] == [None] * (FRAMES - 1)
+    for name in ("identity_to_src", "pose_error", "landmark_error", "movement_error"):
+        known = [math.inf if value is None else value for value in each[name]]
+        if name == "identity_to_src":
+            known[3] = result[name]  # dst's own face counts there, which is far from no one here
+        assert np.median(known) == pytest.approx(result[name], abs=0.02), name
+    assert np.nanmedian(np.array(each["sharpness"], float)) == pytest.approx(
+        result["sharpness"], abs=1e-3
+    )
     assert report.status == 0
 
 

@@ -422,6 +422,27 @@ def test_what_was_learned_is_saved_before_an_error_ends_the_training(settings):
     assert newest(settings().model_dir).iteration == 1
 
 
+def test_files_in_the_model_folder_ask_for_a_save_and_a_backup(settings, monkeypatch, capsys):
+    folder = settings().model_dir
+    folder.mkdir()
+    (folder / "backup.request").touch()  # from before: it does not count
+    after_step = Saver.after_step
+
+    def ask(saver, requests):
+        iteration = saver._session.iteration
+        name = {3: "save.request", 5: "backup.request", 6: "other.request"}.get(iteration)
+        if name:
+            (folder / name).touch()
+        after_step(saver, requests)
+
+    monkeypatch.setattr("trainer.request_files.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(Saver, "after_step", ask)
+    train.run(settings(target_iter=8))
+    assert "saved iteration 3" in capsys.readouterr().out
+    assert [path.name for path in (folder / "backups").iterdir()] == ["000000005"]
+    assert [path.name for path in folder.glob("*.request")] == ["other.request"]
+
+
 @pytest.fixture
 def no_room():
     """Call it to have every write of more than a few bytes fail, as on a full disk."""

@@ -43,6 +43,14 @@ def test_a_model_that_was_hardly_trained_is_to_be_trained_on():
     assert said(None, sharpness=0.3)[-1].startswith("For more detail")  # the model is not known
 
 
+def test_a_smear_like_no_one_is_said():
+    (first, *_) = said(taken_for_src=0.0, identity_to_src=0.95, identity_to_src_before=0.9)
+    assert first == (
+        "The face is never taken for src, and looks even less like src than the footage itself."
+    )
+    assert said(identity_to_src=0.5, identity_to_src_before=0.9)[0].endswith("taken for src.")
+
+
 def test_a_good_swap():
     assert said(STILL) == [
         "The face is always taken for src.",
@@ -60,7 +68,8 @@ def test_a_good_swap():
         ({"taken_for_src": 0.98}, "The face is nearly always taken for src."),
         ({"taken_for_src": 0.6}, "The face is mostly taken for src."),
         ({"taken_for_src": 0.3}, "The face is sometimes taken for src."),
-        ({"taken_for_src": 0.0}, "The face is hardly ever taken for src."),
+        ({"taken_for_src": 0.05}, "The face is hardly ever taken for src."),
+        ({"taken_for_src": 0.0}, "The face is never taken for src."),
         ({"eye_gain": 0.4}, "The mouth follows dst well, the eyelids weakly."),
         ({"eye_gain": 2.5}, "The mouth follows dst well, the eyelids weakly."),
         ({"eye_correlation": -0.9}, "The mouth follows dst well, the eyelids hardly at all."),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -209,6 +210,8 @@ def test_the_page_loads_nothing_from_elsewhere():
     static = server.App.__init__.__globals__["STATIC"]
     for path in filter(Path.is_file, static.rglob("*")):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        if path.parent.name == "vendor":  # whose comments name their sources
+            text = re.sub(r"^\s*(//|\*).*$", "", text, flags=re.M)
         assert "http:" not in text, path
         assert "https:" not in text.replace('"https:"', ""), path
         assert "innerHTML" not in text, path

@@ -14,6 +14,7 @@ from models import checkpoint
 from trainer.monitoring.monitor import BACKUP, SAVE
 from trainer.progress import Every, ProgressLine
 from trainer.recovery import StepRunner
+from trainer.request_files import RequestFiles
 from trainer.session import TrainingSession
 from trainer.signals import StopRequest
 from utils import console
@@ -40,10 +41,11 @@ class Saver:
         self._session, self._line, self._runner, self._stop = session, line, runner, stop
         self._due = Every(minutes)
         self._wanted: set[str] = set()
+        self._files = RequestFiles(session.save_settings.model_dir)
 
     def after_step(self, requests: set[str]) -> None:
         """Save and back up what is due or asked for, as soon as the model may be saved."""
-        self._wanted |= requests & {SAVE, BACKUP}
+        self._wanted |= requests & {SAVE, BACKUP} | self._files.taken()
         if self._due.due():
             self._wanted.add(SAVE)
         if not self._wanted or not self._runner.may_save():

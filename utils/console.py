@@ -115,6 +115,11 @@ def status(text: str, facts: Mapping[str, object] | None = None) -> None:
         say(text)
 
 
+def tell(kind: str, facts: Mapping[str, object]) -> None:
+    """Tell an event of a command that another program drives."""
+    _print(events.line(kind, **facts), sys.stdout)
+
+
 def _tell(kind: str, text: str, shown: str, stream: TextIO | None) -> None:
     """Print a line, or tell an event with its text."""
     if events.wanted():

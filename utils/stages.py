@@ -220,6 +220,16 @@ STAGES = {
         "tools.util.show_frame:run",
         "show the frame that a face was found in, with its landmarks",
     ),
+    "util edit-faces": Stage(
+        "extractor.options:EditFacesOptions",
+        "extractor.manual.edit:run",
+        "correct the faces of an extraction, frame by frame",
+        check="extractor.checks:check_edit",
+        begins="opening the footage",
+        examples={"dst --frames doubtful": "the frames that extract listed for review"},
+        makes="output_dir",
+        resumes=True,
+    ),
     "util recover-names": Stage(
         "sorter.options:RecoverNamesOptions",
         "sorter.sort:recover_names",

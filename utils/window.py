@@ -34,15 +34,15 @@ class Mouse:
     ----------
     what : str
         "move", "wheel", or "left", "right" or "middle" followed by "down", "up" or "double".
-    x, y : int
+    x, y : float
         Position in pixels of the displayed image.
     wheel : int
         1 for scrolling up, -1 for down, else 0.
     """
 
     what: str
-    x: int
-    y: int
+    x: float
+    y: float
     wheel: int = 0
     ctrl: bool = False
     shift: bool = False

@@ -11,6 +11,9 @@
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
 /api/queue/run         POST: run what waits
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
+/api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
+/api/result            the view Result: see workbench/result.py
+/api/train/MODEL/...   the view Train: see workbench/training.py
 /live                  WebSocket: everything that changes
 """
 
@@ -33,9 +36,11 @@ from workbench import forms, presets, runner, uploads
 from workbench.faces import FacesView
 from workbench.job import QueuedJob
 from workbench.jobs import JobQueue
+from workbench.landmarks import LandmarksView
 from workbench.live import Live
 from workbench.paths import served
 from workbench.requests import body_of, json_object
+from workbench.result import ResultView
 from workbench.security import Door, Guard
 
 STATIC = Path(__file__).parent / "static"
@@ -82,6 +87,9 @@ class App:
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
                 *FacesView(self.home).routes(),
+                *LandmarksView(self.home, self.door).routes(),
+                *ResultView(self.home).routes(),
+                *self.live.training.routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],

@@ -5,6 +5,7 @@ One task looks what has changed and tells every page, so that two pages show the
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from workbench import forms, progress
 from workbench.job import ACTIVE, QueuedJob
 from workbench.jobs import JobQueue
 from workbench.project import project, url
+from workbench.training import TrainView
 
 LOOK_SECONDS = 0.4
 PROJECT_SECONDS = 5.0
@@ -61,6 +63,8 @@ class Live:
     def __init__(self, home: Workspace) -> None:
         self.home = home
         self.queue = JobQueue(home)
+        self.training = TrainView(home)
+        self._lock = threading.Lock()
         self._project: tuple[float, list[object], News] | None = None
 
     async def serve(self, socket: WebSocket) -> None:
@@ -92,7 +96,7 @@ class Live:
             jobs = self.queue.jobs()
         except UserError as problem:
             return [{"type": "problem", "text": str(problem)}]
-        events = [self._look(jobs), self._jobs(jobs), self._preview()]
+        events = [self._look(jobs), self._jobs(jobs), self._preview(), *self._training(jobs)]
         if jobs and page.followed != (newest := _newest(jobs).number):
             page.followed = newest
             page.show(newest)
@@ -118,6 +122,10 @@ class Live:
     def _jobs(self, jobs: list[QueuedJob]) -> News:
         listed = [{**job.to_json(), "command": forms.typed(job.words, self.home)} for job in jobs]
         return {"type": "jobs", "jobs": listed, "runners": len(self.queue.runners())}
+
+    def _training(self, jobs: list[QueuedJob]) -> list[News]:
+        with self._lock:  # pages ask at the same time
+            return self.training.news(jobs)
 
     def _preview(self) -> News:
         return {"type": "preview", "url": url(self.home, self.home.model / "preview.png")}

@@ -29,6 +29,7 @@ def project(home: Workspace) -> dict[str, Any]:
             for side, about in workspace.SIDES.items()
         },
         "result": url(home, home.result),
+        "evaluation": url(home, home.evaluation),
         "preview": url(home, home.model / "preview.png"),
     }
 

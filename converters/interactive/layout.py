@@ -69,10 +69,10 @@ class Layout(NamedTuple):
         tops = range(FIRST_ROW, self.height - ROW_HEIGHT, ROW_HEIGHT)
         return [row._replace(top=top) for row, top in zip(rows, tops, strict=False)]
 
-    def place_at(self, x: int, y: int, frames: int) -> Place:
+    def place_at(self, x: float, y: float, frames: int) -> Place:
         """Return what is at a point of the content, for footage of so many frames."""
         width, height = self.main
-        frame = frame_at(min(max(x, 0), width - 1), width, frames)
+        frame = frame_at(int(min(max(x, 0), width - 1)), width, frames)
         if x >= width:
             row = next((row for row in self.rows() if 0 <= y - row.top < ROW_HEIGHT), PanelRow(0))
             return Place("panel", frame, row.setting, row.key)

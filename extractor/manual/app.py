@@ -1,10 +1,12 @@
-"""Manual extraction, frame after frame, in a window.
+"""Manual extraction, frame after frame, in a window or on another screen.
 
 Each decision is written and recorded at once, so nothing is lost however the program ends, and the
 next run continues from there.
 """
 
 from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +17,18 @@ from extractor.manual.controls import handle
 from extractor.manual.drawing import FrameDrawing
 from extractor.manual.editor import Decision, Editor, Navigation, ToolState
 from extractor.manual.frame_cache import FrameCache
+from extractor.manual.screen import Screen, ScreenEvent
 from extractor.manual.state import FrameFaces
 from extractor.manual.store import Store
 from extractor.options import ManualMode
 from extractor.writer import FaceWriter
 from facelib.landmarkers import LANDMARKERS
-from facelib.types import Detection
+from facelib.types import Detection, FaceType
 from utils import console
 from utils.console import Report
 from utils.errors import InputError
 from utils.files import Manifest, natural_key
-from utils.window import Event, Window
+from utils.window import Window
 
 TITLE = "Manual extraction"
 WAIT = 15  # milliseconds to wait for an event
@@ -46,12 +49,12 @@ def run(
         return
     frames = FrameCache(footage, lambda name: names is None or name in names)
     total = footage.count if names is None else len(names)
-    session = _ManualSession(frames, Store(writer, manifest), decided, total, window_size)
+    session = ManualSession(frames, Store(writer, manifest), decided, window_size)
     session.offers_existing = mode is not ManualMode.DEBUG_DELETED
-    session.run()
-    report.failures += dict.fromkeys([*frames.failures, *session.failures])
-    left = sorted(names - decided if names else session.undecided - decided, key=natural_key)
-    report.notes["frames left for another time"] = left
+    session.run(lambda: WindowScreen(writer.face_type, total))
+    report.failures += session.problems()
+    left = (session.undecided if names is None else names) - decided
+    report.notes["frames left for another time"] = sorted(left, key=natural_key)
     report.unfinished = bool(left)
 
 
@@ -67,7 +70,7 @@ def _choose(mode: ManualMode, folder: Path, manifest: Manifest) -> tuple[set[str
     return {name for name, faces in frames if not faces} | decided, decided
 
 
-class _ManualSession:
+class ManualSession:
     """A person at work.
 
     Attributes
@@ -80,6 +83,8 @@ class _ManualSession:
         A sentence for each frame that could not be shown or written.
     offers_existing : bool
         Whether faces that a frame has from an earlier run are shown for editing.
+    shows_decided : bool
+        Whether it begins with the first frame even if that is decided.
     """
 
     def __init__(
@@ -87,48 +92,60 @@ class _ManualSession:
         frames: FrameCache,
         store: Store,
         decided: set[str],
-        total: int | None,
-        window_size: int,
+        window_size: int = 0,
     ) -> None:
         self.decided = decided
         self.undecided: set[str] = set()
         self.failures: list[str] = []
         self.offers_existing = True
-        self._frames, self._store = frames, store
-        self._total, self._window_size = total, window_size
+        self.shows_decided = False
+        self._frames, self._store, self._window_size = frames, store, window_size
         self._landmarker = LANDMARKERS.load(store.writer.landmarker)()
         self._tool = ToolState()
-        self._events: deque[Event] = deque()
+        self._events: deque[ScreenEvent] = deque()
 
-    def run(self) -> None:
+    def run(self, open_screen: Callable[[], AbstractContextManager[Screen]]) -> None:
         """Show frame after frame, from the first one that is not decided."""
-        position, navigation = self._next_undecided(0), Navigation.NEXT
+        position = 0 if self.shows_decided else self._next_undecided(0)
+        decision = Decision(Navigation.NEXT, None)
         if self._frames.at(position) is None:
             return
-        with Window(TITLE) as window:
+        with open_screen() as screen:
             while (frame := self._frames.at(position)) is not None:
                 try:
                     image = frame.image()
                 except InputError as problem:
                     self.failures.append(str(problem))
-                    # on in the same direction
-                    navigation = Navigation.NEXT if position == 0 else navigation
+                    if position == 0 or decision.navigation is Navigation.GO_TO:
+                        decision = Decision(Navigation.NEXT, None)
+                    # else on in the same direction
                 else:
-                    navigation = self._edit(window, frame, image, position)
+                    screen.begin(frame, image, position)
+                    decision = self._edit(screen, frame, image)
                 self._tool.help = False  # shown with the first frame only; h brings it back
-                if navigation is Navigation.QUIT:
+                if decision.navigation is Navigation.QUIT:
                     return
-                if navigation is Navigation.NEXT_UNDECIDED:
-                    position = self._next_undecided(position + 1)
-                else:
-                    position = max(0, position + navigation.value)
+                position = self._after(position, decision)
+
+    def problems(self) -> Iterable[str]:
+        """Return a sentence for each frame that failed."""
+        return dict.fromkeys([*self._frames.failures, *self.failures])
+
+    def _after(self, position: int, decision: Decision) -> int:
+        """Return the position of the frame to go to."""
+        if decision.navigation is Navigation.NEXT_UNDECIDED:
+            return self._next_undecided(position + 1)
+        if decision.navigation is Navigation.GO_TO:
+            there = self._frames.at(decision.position) is not None
+            return decision.position if there else position
+        return max(0, position + decision.navigation.value)
 
     def _next_undecided(self, position: int) -> int:
         while (frame := self._frames.at(position)) is not None and frame.name in self.decided:
             position += 1
         return position
 
-    def _edit(self, window: Window, frame: Pending, image: np.ndarray, position: int) -> Navigation:
+    def _edit(self, screen: Screen, frame: Pending, image: np.ndarray) -> Decision:
         """Show a frame until it is left; return where to go."""
         offered = self.offers_existing or frame.name in self.decided
         existing = self._store.faces(frame.name) if offered else ()
@@ -140,24 +157,20 @@ class _ManualSession:
             previous=self._store.previous(frame),
             window_size=self._window_size,
         )
-        drawing = FrameDrawing(image, self._store.writer.face_type)
-        of = f" of {self._total}" if self._total else ""
-        caption = f"{position + 1}{of}: {frame.name}"
         while True:
-            decision = self._wait_for_decision(window, editor, drawing, caption)
+            decision = self._wait_for_decision(screen, editor)
             try:
-                self._keep(frame, image, decision.faces, existing)
+                if self._keep(frame, image, decision, existing):
+                    screen.saved(frame.name, len(decision.faces or ()))
             except InputError as problem:  # the landmarks cannot be aligned
-                if window.closed:
+                if screen.closed:
                     self.failures.append(f'"{frame.name}": {problem}')
-                    return Navigation.QUIT
+                    return Decision(Navigation.QUIT, None)
                 editor.message = str(problem)
             else:
-                return decision.navigation
+                return decision
 
-    def _wait_for_decision(
-        self, window: Window, editor: Editor, drawing: FrameDrawing, caption: str
-    ) -> Decision:
+    def _wait_for_decision(self, screen: Screen, editor: Editor) -> Decision:
         """Pass events to the editor and show what they change, until there is a decision."""
         changed = True
         while True:
@@ -168,18 +181,70 @@ class _ManualSession:
                     return decision
             if changed:
                 editor.refresh()
-                window.show(drawing.draw(editor, caption))
+                screen.show(editor)
             changed = False
-            self._events.extend(window.events(WAIT))
+            self._events.extend(screen.events(WAIT))
 
     def _keep(
-        self, frame: Pending, image: np.ndarray, faces: FrameFaces | None, existing: FrameFaces
-    ) -> None:
-        """Write what was decided, unless it is on disk already."""
-        if faces is None:
+        self, frame: Pending, image: np.ndarray, decision: Decision, existing: FrameFaces
+    ) -> bool:
+        """Write what was decided, unless it is on disk already; return whether it was written."""
+        faces = decision.faces
+        passing = decision.navigation is not Navigation.NEXT_UNDECIDED
+        if faces is None or (passing and faces == existing):  # looked at, but not confirmed
             if frame.name not in self.decided:
                 self.undecided.add(frame.name)
-            return
-        if frame.name not in self.decided or faces != existing:
+            return False
+        writes = frame.name not in self.decided or faces != existing
+        if writes:
             self._store.keep(frame, image, faces)
         self.decided.add(frame.name)
+        return writes
+
+
+class WindowScreen:
+    """A desktop window, in which the faces are drawn.
+
+    Parameters
+    ----------
+    face_type : FaceType
+        How much of the head the red square shows.
+    total : int or None
+        How many frames there are.
+    """
+
+    def __init__(self, face_type: FaceType, total: int | None) -> None:
+        self._face_type, self._total = face_type, total
+        self._caption = ""
+        self._drawing: FrameDrawing | None = None
+
+    def __enter__(self) -> "WindowScreen":
+        self._window = Window(TITLE)
+        self._window.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._window.__exit__(*error)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user closed the window."""
+        return self._window.closed
+
+    def begin(self, frame: Pending, image: np.ndarray, position: int) -> None:
+        """Show another frame."""
+        of = f" of {self._total}" if self._total else ""
+        self._caption = f"{position + 1}{of}: {frame.name}"
+        self._drawing = FrameDrawing(image, self._face_type)
+
+    def show(self, editor: Editor) -> None:
+        """Draw the faces."""
+        if self._drawing is not None:
+            self._window.show(self._drawing.draw(editor, self._caption))
+
+    def events(self, milliseconds: int) -> Iterable[ScreenEvent]:
+        """Wait for keys and the mouse."""
+        return self._window.events(milliseconds)
+
+    def saved(self, name: str, faces: int) -> None:
+        """Show nothing: the next frame does."""

@@ -5,19 +5,26 @@ from dataclasses import replace
 
 from extractor.manual.editor import Decision, Editor, Navigation
 from extractor.manual.mouse import ZOOM, handle_mouse
+from extractor.manual.screen import GoTo, Scaled, ScreenEvent
 from extractor.manual.state import State
-from utils.window import Closed, Event, Key
+from extractor.manual.viewport import Viewport
+from utils.window import Closed, Key
 
 FILL = 0.5  # the share of the window's shorter side that a face fills after zooming in on it
 
 
-def handle(editor: Editor, event: Event) -> Decision | None:
+def handle(editor: Editor, event: ScreenEvent) -> Decision | None:
     """Apply an event; return a decision when it ends the work on this frame."""
     if isinstance(event, Closed):
         return stop(editor)
+    if isinstance(event, GoTo):
+        return Decision(Navigation.GO_TO, editor.decided(), event.position)
     if isinstance(event, Key):
         return handle_key(editor, event.name)
-    handle_mouse(editor, event)
+    if isinstance(event, Scaled):
+        scale(editor, event.scale)
+    else:
+        handle_mouse(editor, event)
     return None
 
 
@@ -27,6 +34,15 @@ def handle_key(editor: Editor, key: str) -> Decision | None:
         return None
     editor.message = ""
     return KEYS[key](editor)
+
+
+def scale(editor: Editor, scale: float) -> None:
+    """Take the mouse's positions from now on as those in the whole frame, enlarged so often."""
+    before, tool = editor.view, editor.tool
+    editor.view = tool.view = Viewport(editor.frame, scale)
+    if editor.entered:
+        x, y = before.to_frame(tool.x, tool.y)
+        tool.x, tool.y = (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5
 
 
 def confirm(editor: Editor) -> Decision:

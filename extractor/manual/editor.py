@@ -26,6 +26,7 @@ class Navigation(Enum):
     PREVIOUS = -1
     NEXT = 1
     NEXT_UNDECIDED = 2
+    GO_TO = 3
     QUIT = 0
 
 
@@ -39,10 +40,13 @@ class Decision:
         Where to go.
     faces : tuple of Face or None
         The faces of the frame, perhaps none; None when nothing was decided: it stays as it was.
+    position : int
+        The frame to go to, with GO_TO.
     """
 
     navigation: Navigation
     faces: FrameFaces | None
+    position: int = 0
 
 
 @dataclass
@@ -128,7 +132,7 @@ class Editor:
         self.dragged: int | None = None
         self.message = ""
         self.view = Viewport.of(frame, window_size)
-        if tool.view and (tool.view.frame, tool.view.fit) == (frame, self.view.fit):
+        if tool.view and tool.view.frame == frame:
             self.view = tool.view
         self.state = State.of(faces)
         self.stale = not faces

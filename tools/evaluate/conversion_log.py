@@ -1,12 +1,9 @@
 """Which part of dst a converted video shows: its log knows, the video itself does not."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+from tools.evaluate.run_log import log_of, options_that_made
 from utils.errors import InputError, UsageError
-from utils.records import read_lines
 from utils.video.frame import WHOLE, Span
 from utils.video.seekable import count_frames
 from utils.video.source import FrameSource, span_between
@@ -15,24 +12,11 @@ TOLERANCE = 0.02
 """Share of the frames by which counts of packets may differ: damaged ones give no frame."""
 
 
-def log_of(result: Path) -> Path:
-    """Return where `convert` logs the runs that made a result."""
-    return result.with_name(result.name + "_log.jsonl")
-
-
 def converted_span(dst: FrameSource, result: FrameSource) -> Span:
     """Return the part of dst, by index, that a video shows; all of it if its log does not say."""
     if not result.is_video:  # the images have names
         return WHOLE
-    options: Mapping[str, Any] = {}
-    finished: Mapping[str, Any] | None = None
-    for record in _records(log_of(result.path)):
-        if record.get("event") == "begun" and isinstance(record.get("options"), dict):
-            options = record["options"]
-        elif record.get("event") == "finished":
-            finished = options
-    # of a run that began later and was stopped, there is no video yet
-    options = options if finished is None else finished
+    options = options_that_made(result.path)
     if Path(str(options.get("input_dir"))).name != dst.path.name:
         return WHOLE
     first, last = (options.get(name) for name in ("from_", "to"))
@@ -44,11 +28,6 @@ def converted_span(dst: FrameSource, result: FrameSource) -> Span:
         )
     except UsageError:  # the log was edited, or dst
         return WHOLE
-
-
-def _records(log: Path) -> Iterator[dict[str, Any]]:
-    with suppress(OSError):
-        yield from read_lines(log)
 
 
 def check_counts(dst: FrameSource, result: FrameSource, span: Span) -> None:

@@ -33,6 +33,7 @@ from tools.evaluate.observe import (
     pair_frames,
 )
 from tools.evaluate.options import EvaluateOptions, check
+from tools.evaluate.per_frame import per_frame
 from tools.evaluate.report import Recognizer, compare, plain, table
 from utils import console, device
 from utils.console import Report
@@ -49,10 +50,10 @@ SRC_FACES = 64  # enough for a typical face and for an average
 HELD_OUT_FACES = 256
 BATCH = 16
 
-COLUMNS = {"result": "result", "dst": "untouched", "average": "average src"}
+COLUMNS = {"result": "result", "dst": "untouched", "average": "average"}
 CAVEAT = """\
-untouched   = dst's own footage: a value no better than this says nothing about identity
-average src = src's average face pasted in: a value no better than this says nothing about the swap
+untouched = dst's own footage: no better than this says nothing about identity
+average   = src's average face pasted in: no better says nothing of the swap
 Identity alone proves nothing: read it together with mouth, eyes and sharpness."""
 
 
@@ -85,12 +86,17 @@ def run(options: EvaluateOptions) -> Report:
             f'no frame of "{options.result}" shows a face where "{options.dst}" has one; '
             "check that the two belong together"
         )
-    result: dict[str, Any] = {"version": 1, "options": to_json(options), "frames": frames}
     versions = [version for version in COLUMNS if version != "average" or options.baseline]
-    result["figures"] = {
-        version: compare(observations, version, src, recognizer) for version in versions
+    result: dict[str, Any] = {
+        "version": 1,
+        "options": to_json(options),
+        "frames": frames,
+        "figures": {
+            version: compare(observations, version, src, recognizer) for version in versions
+        },
+        "per_frame": per_frame(observations, src, recognizer),
+        "self_reconstruction": None,
     }
-    result["self_reconstruction"] = None
     log: Sequence[Mapping[str, float]] | None = None
     mirrored = True
     if options.model_dir is not None and trained is not None:
@@ -103,7 +109,8 @@ def run(options: EvaluateOptions) -> Report:
     gaps = (
         [] if dst_faceset is None else direction_gaps(src_faceset, dst_faceset, mirrored=mirrored)
     )
-    result["verdict"] = verdict(result["figures"]["result"], log, gaps).splitlines()
+    before = {"identity_to_src_before": result["figures"]["dst"]["identity_to_src"]}
+    result["verdict"] = verdict(result["figures"]["result"] | before, log, gaps).splitlines()
     _print(result)
     if not _has_irises(observations):
         console.say(f"gaze was not measured: {options.landmarker} does not locate irises")
@@ -258,4 +265,4 @@ def _print(result: dict[str, Any]) -> None:
         console.say("\nno dst face is held out, so self-reconstruction was not measured")
     console.say(f"\n{CAVEAT}")
     if result["verdict"]:
-        console.say("\n".join(["", *result["verdict"]]))
+        console.say("\n".join(["\nWhat a viewer sees", *result["verdict"]]))

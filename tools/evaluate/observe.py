@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +47,7 @@ class Pair(NamedTuple):
 
     dst: Frame
     result: Image | None
+    result_time: Fraction | None = None
 
 
 class FoundFace(NamedTuple):
@@ -100,6 +102,8 @@ class Observation:
         Whether the frame counts, because there is a face to follow.
     compared : mapping of str to SeenFace or None
         What each version ("result", "average") shows; None where it lacks the frame.
+    times : tuple of Fraction or None
+        Seconds of the frame in dst and in the result; None in folders.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Observation:
     in_result: bool
     dst: SeenFace | None = None
     compared: Mapping[str, SeenFace | None] = field(default_factory=dict)
+    times: tuple[Fraction | None, Fraction | None] = (None, None)
 
 
 def pair_frames(
@@ -141,7 +146,10 @@ def pair_frames(
             raise other_frames(dst, result, "fewer frames than that part of dst")
         if frame.index % every == 0:
             same = other is not None and position(other, number) == here
-            yield Pair(frame, _fit(other.image, frame.image) if other and same else None)
+            if other is not None and same:
+                yield Pair(frame, _fit(other.image, frame.image), other.time)
+            else:
+                yield Pair(frame, None)
     if result.is_video and (number >= count or next(others, None)):
         raise other_frames(dst, result, f"more frames than the {count} of that part of dst")
 
@@ -259,7 +267,14 @@ class Observer:
         place = _Place.of(frame.image, located.landmarks)
         compared = {name: self._compare(image, place) for name, image in versions.items()}
         dst = self._describe(frame.image, located, place)
-        return Observation(*facts, wanted=True, in_result=in_result, dst=dst, compared=compared)
+        return Observation(
+            *facts,
+            wanted=True,
+            in_result=in_result,
+            dst=dst,
+            compared=compared,
+            times=(frame.time, pair.result_time),
+        )
 
     def _compare(self, image: Image | None, place: "_Place") -> SeenFace | None:
         """Describe the face in the place of dst's, if there is one close enough."""

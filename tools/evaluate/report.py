@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from facelib.following import LEAST_GAZE, following, is_known
 from tools.evaluate import metrics
 from tools.evaluate.compared import ComparedFrames, FaceTrack
 from tools.evaluate.observe import NEAR, Observation
+from tools.evaluate.rows import ROWS
 
 NOT_MEASURED = "-"
 REFERENCES = 64  # the medoid of more embeddings is the same
@@ -27,39 +28,6 @@ class Recognizer(Protocol):
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
         """Return the distance between two identities."""
 
-
-class MetricRow(NamedTuple):
-    """A line of the table: JSON key, label, number format, and the ideal value."""
-
-    key: str
-    label: str
-    form: str
-    good: str
-
-
-ROWS = (
-    MetricRow("face_found", "frames with a face, share of dst's", ".0%", "100 %"),
-    MetricRow("identity_to_src", "identity: distance to src (median)", ".3f", "low"),
-    MetricRow("identity_to_dst", "identity: distance to dst (median)", ".3f", "high"),
-    MetricRow("nearer_to_src", "identity: frames nearer to src than to dst", ".0%", "100 %"),
-    MetricRow("taken_for_src", "identity: frames taken for src", ".0%", "100 %"),
-    MetricRow("mouth_correlation", "mouth opening: correlation with dst", ".2f", "1"),
-    MetricRow("mouth_gain", "mouth opening: movement, share of dst's", ".2f", "1"),
-    MetricRow("eye_correlation", "eye opening: correlation with dst", ".2f", "1"),
-    MetricRow("eye_gain", "eye opening: movement, share of dst's", ".2f", "1"),
-    MetricRow("gaze_correlation", "gaze: correlation with dst", ".2f", "1"),
-    MetricRow("gaze_gain", "gaze: movement, share of dst's", ".2f", "1"),
-    MetricRow("pose_error", "head pose: error in degrees (median)", ".1f", "0"),
-    MetricRow("pose_error_95", "head pose: error in degrees (95 %)", ".1f", "0"),
-    MetricRow("landmark_error", "landmarks: error in % of eye distance", ".1f", "low"),
-    MetricRow("movement_error", "landmarks: the part that changes", ".1f", "low"),
-    MetricRow("sharpness", "sharpness, share of dst's", ".2f", "1"),
-    MetricRow("jitter", "landmark jitter in % of eye distance", ".2f", "dst's"),
-    MetricRow("jitter_excess", "  beyond dst's own", ".2f", "0"),
-    MetricRow("flicker", "color change between frames, Lab units", ".2f", "dst's"),
-    MetricRow("flicker_excess", "  beyond dst's own", ".2f", "0"),
-    MetricRow("local_flicker", "  in parts of the face, beyond dst's own", ".2f", "0"),
-)
 
 # what a frame without a face scores: a failure, not a frame less
 NOT_FOUND_POSE = 180.0  # degrees
@@ -179,20 +147,24 @@ def table(columns: Mapping[str, Mapping[str, float]]) -> str:
 
     What was measured of no version is named below.
     """
-    width = max(len(row.label) for row in ROWS)
+    labels = max(len(row.label) for row in ROWS)
     heads = [*columns, "good"]
-    lines = [" " * width + "".join(f"  {head:>12}" for head in heads)]
+    widths = [max(len(head), len("100 %")) for head in heads]
+
+    def line(label: str, cells: Sequence[str]) -> str:
+        aligned = [f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
+        return f"{label:<{labels}}{''.join(aligned)}"
+
+    lines = [line("", heads)]
     unknown = []
     for row in ROWS:
         cells = [_cell(values[row.key], row.form) for values in columns.values()]
         if set(cells) == {NOT_MEASURED}:
             unknown.append(row.label.split(":")[0].strip())
             continue
-        lines.append(f"{row.label:<{width}}" + "".join(f"  {c:>12}" for c in [*cells, row.good]))
+        lines.append(line(row.label, [*cells, row.good]))
     if unknown:
-        lines.append(
-            f"dst shows too little of these to measure: {', '.join(dict.fromkeys(unknown))}"
-        )
+        lines.append(f"dst shows too little to measure: {', '.join(dict.fromkeys(unknown))}")
     return "\n".join(lines)
 
 

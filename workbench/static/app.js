@@ -5,9 +5,20 @@ import { el, fill, say } from "./dom.js";
 import { commandView } from "./command.js";
 import { facesView } from "./faces.js";
 import { jobsView } from "./jobs.js";
+import { landmarksView } from "./landmarks.js";
 import { projectView } from "./project.js";
+import { resultView } from "./result.js";
+import { trainView } from "./train.js";
 
-const VIEWS = { project: projectView, faces: facesView, commands: commandView, jobs: jobsView };
+const VIEWS = {
+  project: projectView,
+  faces: facesView,
+  landmarks: landmarksView,
+  train: trainView,
+  result: resultView,
+  commands: commandView,
+  jobs: jobsView,
+};
 
 const main = document.getElementById("main");
 const made = {};

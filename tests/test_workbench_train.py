@@ -1,0 +1,245 @@
+"""The view Train: losses and metrics against NumPy, requests to a training, and the page."""
+
+import json
+import math
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.page import events_until, served
+from support.synthetic import make_faceset
+
+from facelib.validation_log import ValidationLog
+from models.checkpoint import save_generation
+from utils.workspace import Workspace
+from workbench import training
+from workbench.training import TrainView
+
+ROOT = Path(__file__).parent.parent
+FAKE = ROOT / "tests" / "support" / "fake_training.py"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+NAMES = ["src", "dst", "src_mask"]
+ITERATIONS = 1234
+
+
+def losses(count=ITERATIONS):
+    falling = 1 / np.sqrt(1 + np.arange(count))
+    return np.stack([falling, falling / 2, falling * 3], axis=1).astype(np.float32)
+
+
+def save(folder, history):
+    """Save a model without networks."""
+    iteration = len(history)
+    state = {"model": "H64", "iteration": iteration, "seconds": 90.0, "loss_names": NAMES}
+    return save_generation(
+        folder, state=state, options={}, weights={}, optimizer={}, history=history, keep=3
+    )
+
+
+def measured(iteration, identity):
+    unknown = dict.fromkeys(["gaze_correlation", "gaze_gain"], math.nan)
+    return unknown | {
+        "iteration": iteration, "seconds": 9.0, "ssim_src": 0.5, "ssim_dst": 0.75,
+        "mask_overlap": math.nan, "identity": identity, "mouth_correlation": 0.8,
+        "mouth_gain": 2.0, "eye_correlation": 0.5, "eye_gain": 0.5, "swap_quality": identity / 2,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Workspace(tmp_path / "work space")
+    for side in ("src", "dst"):
+        make_faceset(home.faces(side), count=2)
+    for name in ("model", "other & model"):
+        save(home.folder / name, losses())
+        log = ValidationLog.of(home.folder / name)
+        for number in range(1, 4):
+            log.add(measured(100 * number, 0.2 * number))
+    Image.new("RGB", (60, 30)).save(home.model / "preview.png")
+    return home
+
+
+@pytest.fixture
+def client(home, monkeypatch):
+    monkeypatch.setattr("utils.program.start", lambda: [sys.executable, str(FAKE)])
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    with served(home) as client:
+        yield client.enter()
+        for job in client.app.queue.jobs():
+            if job.state in ("running", "waiting"):
+                client.post(f"/api/jobs/{job.number}/cancel")
+
+
+def curves_of(home, name="model"):
+    return next(e for e in TrainView(home).news([]) if e["type"] == f"curves {name}")
+
+
+def test_losses_are_means_of_all_iterations(home):
+    found = curves_of(home)["losses"]
+    assert list(found["values"]) == ["src", "dst"]
+    ends = found["iterations"]
+    assert ends[-1] == ITERATIONS
+    assert len(ends) <= training.POINTS
+    parts = np.split(losses().astype(float), ends[:-1])
+    for column, name in enumerate(["src", "dst"]):
+        expected = [part[:, column].mean() for part in parts]
+        assert np.allclose(found["values"][name], expected, rtol=1e-5)
+
+
+def test_metrics_are_those_of_the_log(home):
+    metrics = curves_of(home)["metrics"]
+    assert metrics["iterations"] == [100, 200, 300]
+    assert metrics["faces"] == {"src": [0.5] * 3, "dst": [0.75] * 3}
+    assert metrics["swap"]["identity"] == pytest.approx([0.2, 0.4, 0.6])
+    assert metrics["swap"]["mouth"] == pytest.approx([0.4] * 3)  # twice as far counts like half
+    assert "gaze" not in metrics["swap"]
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_the_models_of_a_workspace_are_listed_and_the_usual_one_comes_first(home):
+    (home.folder / "link").symlink_to(home.folder / "other & model")
+    save(home.folder / "a", losses(5))
+    told = TrainView(home).news([])[0]
+    assert [model["name"] for model in told["models"]] == ["model", "a", "other & model"]
+    assert [model["iteration"] for model in told["models"]] == [ITERATIONS, 5, ITERATIONS]
+
+
+def damage(data, how):
+    return {
+        "empty": b"",
+        "cut": data[:-3],
+        "no header": data[200:],
+        "other type": data.replace(b"<f4", b"<f8"),
+        "other columns": data.replace(b", 3)", b", 4)"),
+        "endless header": data[:8] + b"\xff\xff" + data[10:],
+    }[how]
+
+
+@pytest.mark.parametrize(
+    "how", ["empty", "cut", "no header", "other type", "other columns", "endless header"]
+)
+def test_a_damaged_history_leaves_the_rest(home, how):
+    [file] = home.model.glob("generations/*/history.npy")
+    file.write_bytes(damage(file.read_bytes(), how))
+    found = curves_of(home)
+    assert found["losses"]["values"] in ({}, {"src": [], "dst": []})
+    assert found["metrics"]["iterations"] == [100, 200, 300]
+
+
+def test_a_log_that_cannot_be_read_is_a_sentence(home):
+    (home.model / "progress.csv").write_bytes(b"\xff\xfe\x00")
+    assert "progress.csv" in curves_of(home)["problem"]
+    assert curves_of(home, "other & model")["problem"] == ""
+
+
+@pytest.mark.parametrize(
+    "path", ["model/save", "other%20%26%20model/backup", "nothing/save", "model/rm", "..%2F/save"]
+)
+def test_without_a_training_nothing_is_asked_for(client, home, path):
+    status, _, content = client.post(f"/api/train/{path}")
+    assert status == 404
+    assert list(home.folder.glob("**/*.request")) == [], content
+
+
+def test_a_training_is_followed_asked_and_seen_on_two_pages(client, home):
+    values = {"model_dir": "other & model"}
+    assert client.post("/api/jobs", {"stage": "train", "values": values})[0] == 200
+
+    def other(event):
+        models = event.get("models", []) if event["type"] == "training" else []
+        return next((model for model in models if model["name"] == "other & model"), {})
+
+    with client.live() as first, client.live() as second:
+        for live in (first, second):
+            event = events_until(live, lambda e: other(e).get("memory") and other(e)["latest"])[-1]
+            assert other(event)["latest"]["eta"] == 125.0
+            assert other(event)["job"] == 1
+            assert event["models"][0]["job"] is None
+        assert client.post("/api/train/model/save")[0] == 404
+        for what in ("save", "backup"):
+            assert client.post(f"/api/train/other%20%26%20model/{what}")[0] == 200
+            events_until(first, lambda e: f"did {what}" in json.dumps(e))  # noqa: B023
+        client.post("/api/jobs/1/cancel")
+        events_until(first, lambda e: other(e) and other(e)["job"] is None)
+
+
+def test_losses_since_the_last_save_are_those_that_the_training_tells(client, home):
+    shutil.rmtree(home.model / "generations")
+    save(home.model, losses(50))
+    assert client.post("/api/jobs", {"stage": "train", "values": {}})[0] == 200
+    with client.live() as live:
+        told = events_until(
+            live, lambda e: e["type"] == "curves model" and len(e["losses"]["iterations"]) > 52
+        )[-1]["losses"]
+    assert told["iterations"][:51] == [*range(1, 51), 101]
+    assert set(told["values"]["dst"][50:]) == {0.125}
+
+
+# --------------------------------------------------------------------- in a browser
+
+
+@pytest.fixture
+def page(client):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("needs chromium: apt-get install chromium")
+    problems = []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and problems.append(said.text))
+        page.goto(f"http://{client.host}/?token={client.app.door.token}")
+        page.get_by_role("link", name="Train").click()
+        yield page
+        browser.close()
+    assert problems == []
+
+
+def zoom_and_back(page, curve, expect):
+    """Drag over a part of a curve; the legend shows where the pointer is."""
+    plot, legend = curve.locator(".u-over"), curve.locator(".u-value").first
+    box = plot.bounding_box()
+    low, high = (at / box["width"] * ITERATIONS for at in (20, 150))
+    page.mouse.move(box["x"] + 20, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 40, steps=4)
+    page.mouse.up()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 40)
+    expect(legend).not_to_have_text("1,234")
+    assert low < float(legend.inner_text().replace(",", "")) < high
+    plot.dblclick()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 41)
+    expect(legend).to_have_text("1,234")
+
+
+def test_a_training_on_the_page(page, home):
+    from playwright.sync_api import expect
+
+    model = page.get_by_label("model", exact=True)
+    facts = model.locator(".facts")
+    expect(facts).to_contain_text("1,234")
+    expect(page.get_by_label("other & model", exact=True).locator("h2")).to_contain_text("not")
+    expect(page.get_by_label("swap quality of all models").locator("canvas")).to_be_visible()
+    curve = model.get_by_label("losses of model")
+    expect(curve.locator(".u-legend")).to_contain_text("dst")
+    zoom_and_back(page, curve, expect)
+    expect(model.locator(".command code")).to_contain_text("python main.py train --workspace")
+    model.get_by_role("button", name="Train", exact=True).click()
+    expect(facts).to_contain_text("2 min")
+    expect(facts).to_contain_text("src 0.2500, dst 0.1250")
+    model.get_by_role("button", name="Save now").click()
+    expect(model.locator(".said")).to_have_text("It saves after this step.")
+    Image.new("RGB", (90, 30)).save(home.model / "preview.png")
+    picture = model.locator(".preview")
+    for _ in range(100):
+        if picture.evaluate("image => image.naturalWidth") == 90:
+            break
+        page.wait_for_timeout(25)
+    assert picture.evaluate("image => image.naturalWidth") == 90
+    model.get_by_role("button", name="Stop").click()
+    expect(model.locator(".state")).to_have_text("not training")

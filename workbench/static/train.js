@@ -1,0 +1,217 @@
+// Training: each model of the workspace, its preview and its curves, and what it can be asked for.
+
+import { get, on, post } from "./api.js";
+import { chart, number } from "./chart.js";
+import { card, commandLine, duration, el, fill, say } from "./dom.js";
+
+export const trainView = { title: "Train", make };
+
+const USUAL = "model"; // the folder of the workspace's own model
+const UNFINISHED = ["waiting", "running", "stopping"];
+
+function make() {
+  const grid = el("div", { class: "models" });
+  const empty = emptyCard();
+  const compared = compareCard();
+  const columns = new Map();
+  on("training", ({ models }) => {
+    empty.hidden = models.length > 0;
+    const names = models.map(({ name }) => name);
+    if (JSON.stringify(names) !== JSON.stringify([...columns.keys()])) {
+      for (const name of columns.keys()) if (!names.includes(name)) columns.delete(name);
+      const old = new Map(columns);
+      columns.clear();
+      for (const name of names) columns.set(name, old.get(name) ?? new Model(name));
+      fill(grid, [...columns.values()].map(({ element }) => element));
+      grid.classList.toggle("one", names.length === 1);
+    }
+    for (const model of models) columns.get(model.name).show(model);
+    compared.show(names);
+  });
+  return el("div", { class: "train" }, empty, grid, compared.element);
+}
+
+function emptyCard() {
+  const options = formLink({}, "Options");
+  const start = new Start({});
+  const element = card("No model yet", el("p", { class: "empty" },
+    "Training begins a model in the workspace. It goes on until you stop it, unless a target is set."),
+    start.line.element, el("div", { class: "buttons" }, start.run, options), start.error);
+  element.classList.add("first");
+  return element;
+}
+
+function formLink(values, text) {
+  return el("a", { class: "button", href: `#commands/${encodeURIComponent(JSON.stringify(["train", values]))}` }, text);
+}
+
+/** A button that starts a training, with the command that it is. */
+class Start {
+  constructor(values) {
+    this.values = values;
+    this.line = commandLine();
+    this.error = el("p", { class: "error", role: "alert" });
+    this.run = el("button", { class: "primary", onclick: () => this.start() }, "Train");
+    const asked = encodeURIComponent(JSON.stringify(values));
+    get(`/api/form/train?values=${asked}`).then(({ command }) => this.line.set(command)).catch(() => {});
+    on("jobs", ({ jobs }) => this.update(jobs));
+  }
+
+  update(jobs) {
+    const given = this.values.model_dir ?? USUAL;
+    const mine = ({ words, state }) => words[0] === "train" && UNFINISHED.includes(state) && folderOf(words) === given;
+    const job = jobs.find(mine);
+    const busy = jobs.some(({ state }) => ["running", "stopping"].includes(state));
+    this.run.disabled = Boolean(job);
+    say(this.run, job ? (job.state === "waiting" ? "In the queue" : "Training") : busy ? "Train when the job before it has ended" : "Train");
+  }
+
+  async start() {
+    this.run.disabled = true;
+    say(this.error, "");
+    try {
+      await post("/api/jobs", { stage: "train", values: this.values });
+    } catch (problem) {
+      say(this.error, problem.message);
+      this.run.disabled = false;
+    }
+  }
+}
+
+function folderOf(words) {
+  const at = words.findIndex((word) => word.split("=")[0] === "--model-dir");
+  if (at < 0) return USUAL;
+  const path = words[at].includes("=") ? words[at].split("=").slice(1).join("=") : words[at + 1];
+  return path.replace(/\/+$/, "").split("/").pop();
+}
+
+class Model {
+  constructor(name) {
+    this.name = name;
+    this.model = {};
+    const values = name === USUAL ? {} : { model_dir: name };
+    this.start = new Start(values);
+    this.state = el("span", { class: "state" });
+    this.facts = el("dl", { class: "facts" });
+    this.stop = el("button", { onclick: () => this.ask(`/api/jobs/${this.model.job}/cancel`, "") }, "Stop");
+    this.save = el("button", { onclick: () => this.ask(this.at("save"), "It saves after this step.") }, "Save now");
+    this.backup = el("button", { onclick: () => this.ask(this.at("backup"), "It makes a backup after this step.") }, "Back up");
+    this.said = el("p", { class: "said", role: "status" });
+    this.problem = el("p", { class: "error", role: "alert" });
+    this.preview = el("img", { class: "preview", alt: `faces of src and dst, as ${name} draws them` });
+    this.charts = {
+      losses: chart({ label: `losses of ${name}`, x: "iteration", height: 170 }),
+      swap: chart({ label: `metrics of the swap by ${name}`, x: "iteration", height: 170 }),
+      faces: chart({ label: `reconstruction of held-out faces by ${name}`, x: "iteration", height: 150 }),
+    };
+    this.titles = {
+      losses: el("h3", {}, "Losses"),
+      swap: el("h3", {}, "The swap: 1 is best"),
+      faces: el("h3", {}, "Held-out faces, rebuilt: 1 is best"),
+    };
+    this.unmeasured = el("p", { class: "empty" }, "Held-out faces are measured every few minutes.");
+    const buttons = el("div", { class: "buttons" }, this.start.run, this.stop, this.save, this.backup, formLink(values, "Options"));
+    this.element = el("section", { class: "card model", "aria-label": name },
+      el("h2", { class: "model-head" }, name, this.state),
+      el("div", { class: "part" }, this.facts, buttons, this.said, this.problem, this.start.error, this.start.line.element, this.preview),
+      el("div", { class: "part" }, Object.keys(this.charts).flatMap((key) => [this.titles[key], this.charts[key].element]), this.unmeasured));
+    on(`curves ${name}`, (curves) => this.draw(curves));
+  }
+
+  at(what) {
+    return `/api/train/${encodeURIComponent(this.name)}/${what}`;
+  }
+
+  async ask(path, text) {
+    say(this.said, "");
+    say(this.problem, "");
+    try {
+      await post(path);
+      say(this.said, text);
+    } catch (problem) {
+      say(this.problem, problem.message);
+    }
+  }
+
+  show(model) {
+    if (model.saved !== this.model.saved) say(this.said, "");
+    this.model = model;
+    const running = model.job !== null;
+    say(this.state, running ? (model.state === "stopping" ? "stopping: it saves first" : "training") : "not training");
+    this.state.className = `state ${running ? model.state : ""}`;
+    this.start.run.hidden = this.start.line.element.hidden = running;
+    for (const button of [this.stop, this.save, this.backup]) button.hidden = !running;
+    for (const button of [this.stop, this.save, this.backup]) button.disabled = model.state === "stopping";
+    const facts = describe(model);
+    const text = JSON.stringify(facts);
+    if (text !== this.shown) fill(this.facts, facts.flatMap(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]));
+    this.shown = text;
+    if (model.preview && this.preview.getAttribute("src") !== model.preview) this.preview.src = model.preview;
+    if (!model.preview) this.preview.removeAttribute("src");
+  }
+
+  draw({ losses, metrics, problem }) {
+    say(this.problem, problem);
+    const all = { losses: [losses.iterations, losses.values], swap: [metrics.iterations, metrics.swap], faces: [metrics.iterations, metrics.faces] };
+    for (const [key, [x, lines]] of Object.entries(all)) {
+      const some = x.length > 1 && Object.keys(lines).length > 0;
+      this.titles[key].hidden = this.charts[key].element.hidden = !some;
+      if (some) this.charts[key].set(x, Object.entries(lines));
+    }
+    this.unmeasured.hidden = metrics.iterations.length > 1;
+  }
+}
+
+function describe({ kind, iteration, seconds, saved, latest, memory }) {
+  const count = (value) => value.toLocaleString("en");
+  const facts = [["architecture", kind || "new"]];
+  if (typeof iteration === "number") facts.push(["iteration", count(iteration)]);
+  if (typeof saved === "number" && saved !== iteration) facts.push(["saved", `iteration ${count(saved)}`]);
+  if (typeof seconds === "number" && !latest) facts.push(["trained for", duration(seconds)]);
+  if (latest) {
+    if (latest.rate) facts.push(["speed", latest.rate < 1 ? `${number(1 / latest.rate)} s each` : `${number(latest.rate)} per second`]);
+    facts.push(["left", latest.eta === null ? "no target, it goes on until you stop it" : duration(latest.eta)]);
+    const losses = Object.entries(latest.values).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+    if (losses.length) facts.push(["losses", losses.join(", ")]);
+  }
+  if (memory) facts.push(["memory", `${(memory / 2 ** 30).toFixed(1)} GB`]);
+  return facts;
+}
+
+/** The swap quality of all models in one chart. */
+function compareCard() {
+  const plot = chart({ label: "swap quality of all models", x: "iteration" });
+  const element = card("All models: quality of the swap", plot.element);
+  element.hidden = true;
+  const curves = new Map();
+  const heard = new Set();
+  let names = [];
+
+  function draw() {
+    const shown = names.filter((name) => curves.get(name)?.metrics.swap.quality);
+    element.hidden = shown.length < 2;
+    if (element.hidden) return;
+    const x = [...new Set(shown.flatMap((name) => curves.get(name).metrics.iterations))].sort((a, b) => a - b);
+    plot.set(x, shown.map((name) => {
+      const { iterations, swap } = curves.get(name).metrics;
+      const at = new Map(iterations.map((iteration, index) => [iteration, swap.quality[index]]));
+      return [name, x.map((iteration) => at.get(iteration))];
+    }));
+  }
+
+  function show(now) {
+    if (JSON.stringify(now) === JSON.stringify(names)) return;
+    names = now;
+    for (const name of names) {
+      if (heard.has(name)) continue;
+      heard.add(name);
+      on(`curves ${name}`, (event) => {
+        curves.set(name, event);
+        draw();
+      });
+    }
+    draw();
+  }
+
+  return { element, show };
+}
