@@ -8,7 +8,7 @@ import webbrowser
 from urllib.parse import unquote, urlparse
 
 import pytest
-from support.wrong_uses import make_workspace
+from support.wrong_uses import make_model, make_workspace
 
 import main
 from sorter import html_page
@@ -261,6 +261,40 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(words, home, monkeypatch, cap
     assert words_of(said.splitlines()[-1]) == [*again.split(), "--no-ask"]
     # a training that is stopped can be used: that comes first
     assert ("main.py convert" in said) == ("convert" in words or words == "train --target-iter 9")
+
+
+TARGET = {"target_iter": 0, "target_minutes": 4.0}
+
+
+@pytest.mark.parametrize("converted", [True, False])
+def test_ctrl_c_before_the_target_goes_on_first(converted, home, monkeypatch, capsys):
+    stub(monkeypatch, Interrupted("the model is saved"))
+    make_model(home.model, 200, 60, target=TARGET)
+    if converted:
+        home.result.touch()
+        os.utime(home.result, (0, 1))
+    else:
+        home.result.unlink(missing_ok=True)
+    assert main.main(["train", "--no-ask"]) == 130
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "Next: go on to the target of 4 minutes",
+        f"  {program.command('train --no-ask')}",
+        "Or see how far it is",
+        f"  {program.command('convert --overwrite' if converted else 'convert')}",
+    ]
+
+
+def test_ctrl_c_before_the_target_outside_of_a_workspace(tmp_path, monkeypatch, capsys):
+    stub(monkeypatch, Interrupted("the model is saved"))
+    monkeypatch.setattr(main, "_check", lambda *_: None)
+    make_model(tmp_path / "m", 200, 60, target=TARGET)
+    sides = [word for side in ("src", "dst") for word in (f"--training-data-{side}-dir", side)]
+    words = ["train", *sides, "--model-dir", "m"]
+    monkeypatch.chdir(tmp_path)
+    assert main.main(words) == 130
+    _, purpose, command = capsys.readouterr().out.splitlines()
+    assert purpose == "Next: go on to the target of 4 minutes"
+    assert words_of(command) == words
 
 
 def test_a_request_to_stop_before_a_stage_has_no_next_command(monkeypatch, capsys):

@@ -326,6 +326,27 @@ def test_status_says_what_is_there(home, capsys):
     assert [line[16:].strip() for line in lines[at : at + 2]] == ["It is src.", "Train on."]
 
 
+def test_status_goes_on_to_a_target_first(home, capsys):
+    make_faces(home, "src", "dst")
+    (home.faces("src") / ".sort").mkdir()
+    make_model(home.model, 1234, 600, target={"target_iter": 2000, "target_minutes": 0.0})
+
+    def advised():
+        return [
+            line
+            for line in lines_of_status(home, capsys)[1]
+            if line[:4] in ("Next", "Or s", "Or m")
+        ]
+
+    go_on = "Next: go on to the target of 2,000 iterations"
+    assert advised() == [go_on, "Or see how far it is"]
+    home.result.touch()
+    assert advised() == [go_on, "Or measure how good the result is"]
+    home.evaluation.write_text(json.dumps({"version": 1, "verdict": []}))
+    assert advised() == [go_on]
+    assert home.next_step().words == "train"
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"verdict": 3}', '{"version": 99}'])
 def test_status_survives_a_damaged_evaluation(content, home, capsys):
     home.evaluation.write_text(content)

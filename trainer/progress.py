@@ -16,13 +16,14 @@ class Every:
     """A periodic event: `due` is true once in `minutes` (0: never).
 
     The time reported to `spent` may be at most `share` of all: periods get longer until it is.
+    The first period began `elapsed` seconds ago.
     """
 
-    def __init__(self, minutes: float, share: float = 1.0) -> None:
+    def __init__(self, minutes: float, share: float = 1.0, elapsed: float = 0.0) -> None:
         self._seconds = minutes * 60
         self._share = share
         self._spent = 0.0
-        self._last = time.perf_counter()
+        self._last = time.perf_counter() - elapsed
 
     def spent(self, seconds: float) -> None:
         """Report how long the event took, at once or in parts."""

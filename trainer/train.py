@@ -23,7 +23,7 @@ from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
 from trainer.signals import stop_requests
-from trainer.summary import describe
+from trainer.summary import describe, memory_taken
 from utils import console, device, lazy, signals
 from utils.console import Report
 from utils.errors import InputError, Interrupted
@@ -53,22 +53,22 @@ def run(options: TrainOptions) -> Report:
         has_gpu = device.tune()
         session = assembly.open_session(options)
         samplers = assembly.open_samplers(options, session, src, dst)
+        batch_size = memory.choose_batch(
+            session.model,
+            options.batch_size,
+            has_gpu,
+            session.step.device_count,
+            copies=session.step.extra_copies,
+            grown=options.grow_batch,
+        )
+        session.set_batch_size(batch_size)
         if options.debug:
+            console.say(f"memory  {memory_taken(session, has_gpu, parts=True)}")
             return show_samples(samplers, options.model_dir, in_window=options.preview)
         if people is not None:
             write_people(options.model_dir, people)
         if not has_gpu:
             lazy.load("models.fast_convolution").accelerate(session.networks)
-        step = session.step
-        batch_size = memory.choose_batch(
-            session.model,
-            options.batch_size,
-            has_gpu,
-            step.device_count,
-            copies=step.extra_copies,
-            grown=options.grow_batch,
-        )
-        session.set_batch_size(batch_size)
         gaps = direction_gaps(samplers.src.faces, samplers.dst.faces, mirrored=options.random_flip)
         _warn_of_gaps(gaps, samplers, session.model.options.expression_head)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))
@@ -109,7 +109,7 @@ def _train(
     """Train until a target is reached or the user asks to stop, and save."""
     if session.saved_iteration < 0:
         console.announce("saving the new model")
-    save.save(session)  # if this fails, better now than after hours
+        save.save(session)  # if this fails, better now than after hours
     line = ProgressLine(session)
     loader = BatchLoader(samplers.src, samplers.dst, session.samples, first=session.iteration)
     faces, validation = PreviewFaces(samplers.src, samplers.dst), _validation(samplers, settings)
@@ -136,7 +136,7 @@ def _train(
         if not stop.received:
             console.announce("saving the model")
         saver.last()
-        monitor.finish()
+        monitor.finish(measure=session.finished() and not stop.received)
     if summary := monitor.summary(gaps):
         console.say(summary)
     if stop.received:

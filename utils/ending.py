@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from utils.files import is_image
 from utils.options import StageOptions, options_of
 from utils.stages import STAGES, Stage
 from utils.wording import took
-from utils.workspace import Workspace
+from utils.workspace import TRAIN_ON, Workspace
 
 WITHIN_RUN = "FACESWAP_WITHIN_RUN"
 """Environment variable of the commands that `run` calls."""
@@ -86,6 +86,9 @@ class Call:
             kept += f': "{folders[0].absolute()}"'
         said = one_line(f"Stopped{took('after', seconds)}; {kept}{'' if folders else '.'}")
         step = after(folders) if stage.usable else ""
+        if target := workspace.target_ahead(folders[0]) if folders else "":
+            go_on = self._again(f"Next: go on to the target of {target}", without)
+            return _lines(said, go_on, after(folders, tell=before_target))
         again = ""
         if stage.resumes:
             again = self._again("Or go on:" if step else "Next: go on", without)
@@ -138,15 +141,18 @@ class Call:
         return _next(purpose, program.command(" ".join(kept)))
 
 
-def after(paths: Iterable[Path], but: str = "") -> str:
+def after(
+    paths: Iterable[Path], but: str = "", tell: Callable[[Workspace], str] | None = None
+) -> str:
     """Return what comes next in the workspace that holds the first of these paths, if one does.
 
-    Nothing if that is the stage `but`, or if it cannot be told: the work itself is done.
+    Nothing if that is the stage `but`, or if it cannot be told: the work itself is done. `tell`
+    says it, `next_in` if it is None.
     """
     with suppress(UserError, OSError):  # such as two clips of one side, or one may not look there
         home = _home(paths)
         if home is not None and home.next_step().words.split()[:1] != [but]:
-            return next_in(home)
+            return (tell or next_in)(home)
     return ""
 
 
@@ -157,7 +163,17 @@ def _home(paths: Iterable[Path]) -> Workspace | None:
 def next_in(home: Workspace) -> str:
     """Return what comes next in a workspace."""
     step = home.next_step()
-    return _next(f"Next: {step.purpose}", home.typed(step.words) if step.words else "")
+    said = _next(f"Next: {step.purpose}", home.typed(step.words) if step.words else "")
+    return _lines(said, before_target(home))
+
+
+def before_target(home: Workspace) -> str:
+    """Return what can be done in a workspace before its training goes on to a target."""
+    step = home.next_step(to_target=False)
+    if step in (home.next_step(), TRAIN_ON):
+        return ""
+    purpose = "see how far it is" if step.words.startswith("convert") else step.purpose
+    return _next(f"Or {purpose}", home.typed(step.words))
 
 
 def _found(path: Path) -> bool:

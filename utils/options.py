@@ -306,15 +306,16 @@ def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | N
 
 def to_json(options: object) -> dict[str, Any]:
     """Return the options as plain JSON values: enums by value, paths as text."""
-
-    def plain(value: object) -> object:
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        return value if value is None or isinstance(value, (bool, int, float)) else to_text(value)
-
     return {
         option.name: plain(getattr(options, option.name)) for option in options_of(type(options))
     }
+
+
+def plain(value: Value) -> Value:
+    """Return a value as JSON has it."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else to_text(value)
 
 
 def from_json(cls: type[T], values: Mapping[str, Any]) -> T:

@@ -73,6 +73,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def targets(target_iter: int, target_minutes: float) -> list[str]:
+    """Return the targets of a training that are not 0: "4 minutes", "1,000 iterations"."""
+    counts = {"minute": f"{target_minutes:g}", "iteration": f"{target_iter:,}"}
+    return [f"{n} {unit}{'' if n == '1' else 's'}" for unit, n in counts.items() if n != "0"]
+
+
 def _step(before: Sequence[str], after: Sequence[str]) -> int | None:
     """Return which word of a name the next one counts up by 1; None if it is not the next one."""
     if len(before) != len(after):

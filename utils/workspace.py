@@ -15,6 +15,7 @@ no flag has set their places. `Workspace.next_step` says what to do next.
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,8 @@ from utils import console, program
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, is_image
 from utils.options import Option, options_of
-from utils.records import read_lines
+from utils.records import read_lines, read_record, reading
+from utils.wording import targets
 
 NAME = "workspace"
 SIDES = {"src": "the face to put in", "dst": "the footage to change"}
@@ -43,6 +45,9 @@ class NextStep(NamedTuple):
 
     words: str
     purpose: str
+
+
+TRAIN_ON = NextStep("train", "train on, if it is not good enough yet")
 
 
 @dataclass(frozen=True)
@@ -156,8 +161,13 @@ class Workspace:
                 found["finished"] = found["begun"]
         return found
 
-    def next_step(self) -> NextStep:
+    def next_step(self, *, to_target: bool = True) -> NextStep:
         """Return what to do next, judged by what is there.
+
+        Parameters
+        ----------
+        to_target : bool
+            Whether a training that has not reached its target goes on first.
 
         Raises
         ------
@@ -178,6 +188,8 @@ class Workspace:
                 "look through src's faces in a file manager, delete bad ones (which: "
                 f'"{program.ROOT / "docs" / "images" / "faces.jpg"}"), then train on both',
             )
+        if to_target and (target := target_ahead(self.model)):
+            return NextStep("train", f"go on to the target of {target}")
         if words := self.conversion():
             return NextStep(
                 words,
@@ -187,7 +199,7 @@ class Workspace:
             )
         if measured < made:
             return NextStep("evaluate", "measure how good the result is")
-        return NextStep("train", "train on, if it is not good enough yet")
+        return TRAIN_ON
 
     def typed(self, words: str) -> str:
         """Return a command as it is to be typed here; in other folders it names the workspace."""
@@ -313,6 +325,18 @@ def changed(path: Path) -> float:
     """Return when a file, or the newest state in a model folder, was written; 0 if it is not."""
     states = path.glob("generations/[0-9]*/state.json") if path.is_dir() else [path]
     return max((state.stat().st_mtime for state in states if state.is_file()), default=0.0)
+
+
+def target_ahead(model_dir: Path) -> str:
+    """Return the target that the training of a model has not reached: "4 minutes"; or nothing."""
+    saved = [path for path in model_dir.glob("generations/*") if path.name.isdecimal()]
+    if not saved:
+        return ""
+    newest = max(saved, key=lambda path: (int(path.name), len(path.name))) / "state.json"
+    with suppress(InputError), reading(newest, "training state"):
+        target = read_record(newest, "training state", None).get("target")
+        return " or ".join(targets(**target)) if target else ""
+    return ""
 
 
 def _has_layout(folder: Path) -> bool:
