@@ -11,12 +11,14 @@ from utils.files import no_link
 
 TRAIN_LOCK, EXTRACT_LOCK = ".train.lock", ".extract.lock"
 """In the folder of a model and of faces, while they are trained and extracted."""
+BRIEFLY = 0.2
+"""Seconds: `held`, which looks, has the lock for a moment."""
 WAIT = 2.0
 """Seconds for a worker process to end whose parent was killed."""
 
 
 @contextmanager
-def locked(path: Path, taken: UserError, wait: float = 0) -> Iterator[None]:
+def locked(path: Path, taken: UserError, wait: float = BRIEFLY) -> Iterator[None]:
     """Hold the lock file `path`; raise `taken` if another process holds it for `wait` seconds.
 
     The system releases it whenever the process ends; only a kill leaves the file behind.
