@@ -291,7 +291,7 @@ def test_the_latest_values_are_written(boxes):
 def test_the_facts_are_time_speed_and_what_is_left(monkeypatch):
     clock = iter(np.arange(0, 100, 0.5).tolist())
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(progress.console, "status", lambda line: None)
+    monkeypatch.setattr(progress.console, "status", lambda *_: None)
     session = SimpleNamespace(
         iteration=12_345,
         seconds=3 * 3600 + 300,

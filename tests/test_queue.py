@@ -94,7 +94,7 @@ def test_the_queue_at_the_command_line(queue, capsys, run):
     assert do("add", "--", *DONE)[1].startswith("job 3: sort src --by blur\n")
     said = run().communicate()[0]
     assert said.index("job 1") < said.index("job 3")
-    assert "\n1 jobs failed, 1 jobs done\nfailed: job 1 is failed; what it printed is in" in said
+    assert "\n1 job failed, 1 job done\nfailed: job 1 is failed; what it printed is in" in said
     assert "but not everything worked" in said
     assert do("list")[1].splitlines() == [
         "   1  failed       sort src --by black  (exit status 1)",

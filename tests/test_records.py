@@ -26,7 +26,7 @@ from extractor import journal
 from facelib import held_out
 from models import checkpoint
 from sorter import rename
-from tools.evaluate import conversion_log
+from tools.evaluate import run_log
 from tools.util import pack
 from tools.util.options import PackOptions, UnpackOptions
 from tools.video import extract
@@ -52,7 +52,7 @@ def read_convert_journal(path):
 
 
 def read_conversion_log(path):
-    assert list(conversion_log._records(path)) == []
+    assert list(run_log._records(path)) == []
 
 
 READERS = {

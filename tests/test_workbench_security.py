@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -311,6 +312,10 @@ def test_an_upload_that_ends_early_leaves_nothing(empty):
         connection.sendall(f"POST /api/upload/src?name=x.mp4 HTTP/1.1\r\n{lines}\r\n".encode())
         connection.sendall(b"x" * 50_000)
     assert empty.post("/api/upload/dst?name=x.mp4", b"x")[0] == 200  # it was worked on meanwhile
+    for _ in range(200):  # it learns of the end a moment later
+        if files(empty) == ["data_dst.mp4"]:
+            break
+        time.sleep(0.05)
     assert files(empty) == ["data_dst.mp4"]
 
 
