@@ -120,6 +120,7 @@ for variable in (*average.model.variables, *model.variables):
 """
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one_and_continue_each_other():
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],

@@ -204,6 +204,7 @@ def test_the_decoders_read_the_expression():
     assert not np.allclose(encoder(faces)[0].numpy(), plain[0])
 
 
+@pytest.mark.slow
 def test_what_is_dropped_goes_on_after_a_restart():
     cls, rng = MODELS.load("Quick96"), np.random.default_rng(2)
     shapes = [(2, 96, 96, c) for c in (3, 3, 1, 1, 1)] + [(2, 10)]
@@ -280,6 +281,7 @@ def test_what_a_faceset_lacks_is_said():
     assert len(expression.gaps([face()])) == 3
 
 
+@pytest.mark.slow
 def test_quick96_learns_from_three_still_faces_without_irises(tmp_path, capsys):
     for identity, side in enumerate(("src", "dst")):
         make_faceset(tmp_path / side, 3, identity=identity)

@@ -86,6 +86,7 @@ def test_this_machine_has_some_memory():
     assert GB / 4 < memory.available(has_gpu=False) < 10_000 * GB
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_the_estimate_is_near_what_a_step_takes():
     """A process of its own, because a peak is that of all its life."""

@@ -225,6 +225,7 @@ except UserError as problem:
     assert left == ["x.mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_does_not_grow_with_the_length(tmp_path):
     program = """

@@ -213,6 +213,7 @@ def test_no_setting_may_ask_for_alpha_where_the_result_cannot_have_it():
     assert (after.look.mode, after.look.raw_mode) == ("raw", "rgb")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
 def test_a_slider_changes_the_image_in_the_browser(client, home):
     from playwright.sync_api import expect, sync_playwright

@@ -205,6 +205,7 @@ def drag(page, element, start, end):
     page.mouse.up()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 def test_faces_are_looked_through_in_a_browser(client, home):
     from playwright.sync_api import expect
