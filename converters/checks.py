@@ -7,7 +7,7 @@ from converters.look import Look, has_alpha, look_of
 from converters.options import ConvertOptions
 from converters.output.naming import was_named
 from models import model_folder
-from utils import console, display
+from utils import console, display, events
 from utils.errors import InputError, UsageError, UserError
 from utils.files import VIDEO_SUFFIXES, require_new
 from utils.video import timecode
@@ -36,15 +36,15 @@ def check(options: ConvertOptions) -> None:
         options.output_dir,
         options.mask_output,
         encoder,
-        overwrite=options.overwrite,
+        overwrite=options.overwrite or options.remote,  # which renders nothing
         inputs=inputs_of(options),
     )
     if options.mask_dir is not None and not options.mask_dir.is_dir():
         raise InputError(f'there is no folder "{options.mask_dir}"; check --mask-dir')
     if options.use_session and options.session is not None:
         check_session(options.session)
-    if options.interactive:
-        check_screen()
+    if options.interactive or options.remote:
+        check_window(options)
     asks_what_to_write = options.mode == "raw" and options.ask and console.interactive()
     if not asks_what_to_write:
         check_alpha([look_of(options)], options.output_dir, options.image_format, encoder)
@@ -63,6 +63,14 @@ def check_session(path: Path) -> None:
     """Refuse a session file that does not exist."""
     if not path.is_file():
         raise InputError(f'there is no session "{path}"; check the path, or use --no-use-session')
+
+
+def check_window(options: ConvertOptions) -> None:
+    """Refuse --interactive where there is no display, and --remote where no program follows."""
+    if not options.remote:
+        check_screen()
+    elif not (options.interactive and events.wanted()):
+        raise UsageError("--remote is for other programs: add --interactive --progress json")
 
 
 def check_screen() -> None:

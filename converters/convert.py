@@ -48,7 +48,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
     """
     job = Job.of(options)
     result, signed = job.output.path, job.output.marker is not None
-    with output_lock(job.output.paths):
+    with output_lock(job.written):
         predictor = predictor or predictors.load(
             options.model_dir, options.model, options.expression_gain
         )
@@ -56,7 +56,7 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
             console.warn("this model has learned no mask; the landmarks' hull is used instead")
         plan = job.choose_plan(predictor)
         if plan is None:
-            return Report(made=[job.session.path], next_without=("--interactive",))
+            return Report(made=[job.session.path], next_without=("--interactive", "--remote"))
         output = open_output(job.output, job.footage, job.identity(plan, predictor.name))
         save_look(settings_file(result), plan.timeline.at(0))
         log(result, "begun", model=predictor.name, options=to_json(options))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from converters import checks
 from converters.blending.occlusion import OcclusionMasks
@@ -48,6 +49,8 @@ class Job:
         How many faces the model predicts at once.
     debug : bool
         Whether to write the intermediate images of each face.
+    remote : bool
+        Whether another program shows the window; then nothing is rendered.
     """
 
     footage: Footage
@@ -59,6 +62,7 @@ class Job:
     plan: Plan | None
     batch_size: int
     debug: bool
+    remote: bool = False
 
     @classmethod
     def of(cls, options: ConvertOptions) -> "Job":
@@ -79,7 +83,7 @@ class Job:
         session = SessionFile.find(options.session, options.use_session, options.output_dir)
         plan = None
         if options.interactive:
-            checks.check_screen()
+            checks.check_window(options)
         else:
             plan = read_plan(look, session, footage.name, footage.number_of)
         _check_looks(output, [look, *(plan.timeline.own.values() if plan else ())])
@@ -93,6 +97,7 @@ class Job:
             plan=plan,
             batch_size=options.batch_size,
             debug=options.debug,
+            remote=options.remote,
         )
 
     def choose_plan(self, predictor: Predictor) -> Plan | None:
@@ -107,6 +112,12 @@ class Job:
             return None
         _check_looks(self.output, timeline.own.values())
         return Plan(timeline, from_session=True)
+
+    @property
+    def written(self) -> list[Path]:
+        """What no other run may write at the same time."""
+        session = [self.session.path] if self.plan is None else []
+        return session if self.remote else [*self.output.paths, *session]
 
     @property
     def can_have_alpha(self) -> bool:
@@ -152,13 +163,13 @@ def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
         marker=Marker() if options.provenance else None,
         notes=notes if in_video else [],
     )
-    if in_video:
+    if in_video and not options.remote:
         remove_empty_parts(output.path)
     checks.check_output(
         output.path,
         output.mask_path,
         encoder,
-        overwrite=options.overwrite,
+        overwrite=options.overwrite or options.remote,
         inputs=checks.inputs_of(options),
     )
     return output

@@ -102,6 +102,11 @@ class FileOptions(DeviceOptions, WorkspaceOptions):
         help="choose the look in a window, per frame if needed (docs/interactive.md)",
         group="Session",
     )
+    remote: bool = opt(
+        False,
+        help="--interactive for other programs: JSON lines in place of a window",
+        group="Session",
+    )
     session: Path | None = opt(
         None,
         help="session file of --interactive (default: <output>.session.json, if it exists)",

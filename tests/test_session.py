@@ -14,8 +14,8 @@ from support.synthetic import make_frames, make_video
 
 from converters import convert
 from converters.footage import Footage
-from converters.interactive import app, session_file
-from converters.interactive.app import Autosave
+from converters.interactive import session_file
+from converters.interactive.autosave import Autosave
 from converters.interactive.session_file import SavedSession, session_path
 from converters.interactive.state import EditorState, FootageIndex
 from converters.look import Look
@@ -188,7 +188,7 @@ def test_a_full_disk_is_reported_and_loses_nothing(tmp_path, monkeypatch):
     )
     assert list(tmp_path.iterdir()) == [path]
     assert load(path).timeline == STATE.timeline, "the earlier session is still there"
-    monkeypatch.setattr(app, "RETRY_SECONDS", 0)
+    monkeypatch.setattr("converters.interactive.autosave.RETRY_SECONDS", 0)
     autosave.update(replace(CHANGED, frame=2))  # there is room again
     autosave.update(CHANGED)
     assert not autosave.problem

@@ -140,5 +140,5 @@ def test_a_window_that_is_left_without_rendering_names_its_session(tmp_path, mon
     chosen = options(tmp_path, interactive=True)
     report = convert.run(chosen, INVERT)
     assert report.made == [session_path(chosen.output_dir)]
-    assert report.next_without == ("--interactive",)
+    assert report.next_without == ("--interactive", "--remote")
     assert not settings_file(chosen.output_dir).exists()

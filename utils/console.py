@@ -99,6 +99,23 @@ def end(status: int, report: "Report | None" = None) -> None:
         _print(events.line("end", status=int(status), **facts), sys.stdout)
 
 
+def tell(kind: str, facts: Mapping[str, object], data: bytes = b"") -> None:
+    """Tell an event of a command that another program drives.
+
+    Parameters
+    ----------
+    data : bytes
+        Follows the line, which has its length as `bytes`.
+    """
+    if not data:
+        _print(events.line(kind, **facts), sys.stdout)
+        return
+    text = events.line(kind, **facts, bytes=len(data))
+    with suppress(OSError, ValueError):  # in one piece: other threads print as well
+        sys.stdout.buffer.write(text.encode() + b"\n" + data)
+        sys.stdout.buffer.flush()
+
+
 def status(text: str, facts: Mapping[str, object] | None = None) -> None:
     """Overwrite the current line of a terminal; elsewhere print a line (so call it rarely).
 
@@ -113,11 +130,6 @@ def status(text: str, facts: Mapping[str, object] | None = None) -> None:
         _print(f"\r\033[K{one_line(text)}", sys.stdout, end="")
     else:
         say(text)
-
-
-def tell(kind: str, facts: Mapping[str, object]) -> None:
-    """Tell an event of a command that another program drives."""
-    _print(events.line(kind, **facts), sys.stdout)
 
 
 def _tell(kind: str, text: str, shown: str, stream: TextIO | None) -> None:

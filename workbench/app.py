@@ -10,6 +10,7 @@
 /api/upload/SIDE       POST a clip
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
 /api/queue/run         POST: run what waits
+/api/convert/...       the view Convert: see workbench/convert.py
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
 /api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
 /api/result            the view Result: see workbench/result.py
@@ -18,7 +19,8 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from starlette.staticfiles import StaticFiles
 from utils.errors import InputError, UsageError, UserError, sentence
 from utils.workspace import Workspace
 from workbench import forms, presets, runner, uploads
+from workbench.convert import ConvertView
 from workbench.faces import FacesView
 from workbench.job import QueuedJob
 from workbench.jobs import JobQueue
@@ -70,6 +73,7 @@ class App:
         self.door = door
         self.queue = JobQueue(home)
         self.live = Live(home)
+        self.convert = ConvertView(home)
 
     def asgi(self) -> Starlette:
         """Return the application for a server."""
@@ -86,6 +90,7 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
+                *self.convert.routes(),
                 *FacesView(self.home).routes(),
                 *LandmarksView(self.home, self.door).routes(),
                 *ResultView(self.home).routes(),
@@ -94,8 +99,15 @@ class App:
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],
             middleware=[Middleware(Guard, door=self.door)],
+            lifespan=self._lifespan,
             exception_handlers={UserError: _explained, OSError: _explained},
         )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """End what belongs to the server with it."""
+        yield
+        await self.convert.end()
 
     async def page(self, request: Request) -> Response:
         """Answer with the page, or start a session first."""

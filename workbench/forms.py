@@ -17,7 +17,7 @@ from workbench.paths import inside
 OWN = ("workbench", "queue")
 """First words of the commands that are no jobs: they would run the page in itself."""
 
-HIDDEN = frozenset({"workspace", "ask", "debug", "progress"})
+HIDDEN = frozenset({"workspace", "ask", "debug", "progress", "remote"})
 """What the page decides itself."""
 
 

@@ -6,15 +6,15 @@ rendered beside it (`preview_worker`), and every change of settings is saved at 
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converters.interactive import keymap, playback, screen, session_file
+from converters.interactive import keymap, playback, remote, screen, session_file
+from converters.interactive.autosave import Autosave
 from converters.interactive.layout import SIZE, Layout
 from converters.interactive.mouse import handle_mouse
 from converters.interactive.preview import PreviewRenderer, PreviewRequest
@@ -25,8 +25,6 @@ from converters.look import Look
 from converters.look_timeline import LookTimeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
-from utils import console
-from utils.errors import UserError
 from utils.video.seekable import open_random
 from utils.window import Closed, Event, Key, Mouse, Window
 
@@ -38,13 +36,11 @@ POLL_MS, PLAYING_POLL_MS = 20, 4
 """Milliseconds the event loop waits for events."""
 REPEAT_SECONDS = 0.12
 """The same key again within this time is taken for a key that is held down."""
-RETRY_SECONDS = 3.0
-"""Time after which saving a session is tried again."""
 ACTIONS = keymap.key_actions()
 
 
 def choose(job: Job, predictor: Predictor) -> LookTimeline | None:
-    """Let a person choose the looks; return None if nothing is to be rendered yet.
+    """Let a person choose the looks; return None if nothing is to be rendered here and now.
 
     Raises
     ------
@@ -64,10 +60,14 @@ def choose(job: Job, predictor: Predictor) -> LookTimeline | None:
             can_have_alpha=job.can_have_alpha,
         )
         autosave = Autosave(job.session.path, footage.name, frames.names)
-        renderer = PreviewRenderer(frames, faces, predictor, job.visibility)
-        window = Window(TITLE, SIZE, any_shape=True)
-        with window, PreviewWorker(renderer) as previews:
-            state = run_event_loop(window, previews, state, autosave)
+        previews = PreviewWorker(PreviewRenderer(frames, faces, predictor, job.visibility))
+        if job.remote:
+            remote.tell_footage(footage.name, frames.names, faces, state)
+            with previews:
+                state = remote.run_event_loop(previews, state, autosave)
+        else:
+            with Window(TITLE, SIZE, any_shape=True) as window, previews:
+                state = run_event_loop(window, previews, state, autosave)
     autosave.finish(state)
     return state.timeline if state.outcome == "render" else None
 
@@ -140,75 +140,6 @@ class InputHandler:
         (name, before), now = self._last, time.monotonic()
         self._last = (key.name, now)
         return name == key.name and now - before < REPEAT_SECONDS
-
-
-class Autosave:
-    """Saves the session whenever settings or the current frame change.
-
-    Parameters
-    ----------
-    path : Path
-        The session file.
-    footage : str
-        Name of the footage.
-    names : sequence of str
-        Names of its frames.
-
-    Attributes
-    ----------
-    problem : str
-        Why the latest session could not be saved; empty if it was.
-    """
-
-    def __init__(self, path: Path, footage: str, names: Sequence[str]) -> None:
-        self._path, self._footage, self._names = path, footage, names
-        self._session: SavedSession | None = None
-        self._retry_at = 0.0
-        self.problem = ""
-
-    def update(self, state: EditorState) -> None:
-        """Save the session if it has changed, or if saving failed a while ago.
-
-        While the footage is played the frame changes all the time: it is saved at the end.
-        """
-        if state.playback is not None and not state.outcome:
-            return
-        session = SavedSession(state.timeline, state.frame)
-        retry = self.problem and time.monotonic() > self._retry_at
-        if session == self._session and not retry:
-            return
-        self._session, self._retry_at = session, time.monotonic() + RETRY_SECONDS
-        self.problem = self._write(self._path)
-
-    def finish(self, state: EditorState) -> None:
-        """Save the session a last time, in the temporary folder if its own place fails.
-
-        Raises
-        ------
-        UserError
-            It is not in its own place, and nothing is rendered with it now.
-        """
-        self._retry_at = 0.0
-        self.update(state)
-        if not self.problem:
-            console.say(f'The session is saved in "{self._path}".')
-            return
-        message, fallback = self.problem, Path(tempfile.gettempdir()) / self._path.name
-        if not self._write(fallback):
-            message += f'; it is saved in "{fallback}" instead: continue with --session'
-        if state.outcome != "render":
-            raise UserError(message)
-        console.warn(message)
-
-    def _write(self, path: Path) -> str:
-        """Write the session; return why that failed, or an empty string."""
-        if self._session is None:
-            return ""
-        try:
-            session_file.save(path, self._session, self._footage, self._names)
-        except OSError as problem:
-            return f'the session "{path}" cannot be written: {problem.strerror}'
-        return ""
 
 
 def _known_times(footage: str, faces: Mapping[str, list[FaceInfo]]) -> dict[int, Fraction]:

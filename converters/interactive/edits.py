@@ -58,15 +58,30 @@ def step_setting(name: str, sign: int) -> Action:
     def step(state: EditorState) -> EditorState:
         place = values.index(getattr(state.look, name))
         others = [values[(place + sign * turn) % len(values)] for turn in range(1, len(values))]
-        for value in others:
-            look = replace(state.look, **{name: value})  # type: ignore[arg-type]
-            if name == "mode" and has_alpha(look) and not state.can_have_alpha:
-                look = replace(look, raw_mode="rgb")
-            if state.can_have_alpha or not has_alpha(look):
-                return change_look(state, f"{label(name)} {format_value(value)}", **vars(look))
-        return replace(state, message=f"{label(name)}: the result cannot have an alpha channel")
+        fitting = (value for value in others if _look_with(state, name, value))
+        return choose(name, next(fitting, others[0]))(state)
 
     return step
+
+
+def choose(name: str, value: object) -> Action:
+    """Give a setting one of its values, unless the result cannot have the alpha it needs."""
+
+    def act(state: EditorState) -> EditorState:
+        look = _look_with(state, name, value)
+        if look is None:
+            return replace(state, message=f"{label(name)}: the result cannot have an alpha channel")
+        return change_look(state, f"{label(name)} {format_value(value)}", **vars(look))
+
+    return act
+
+
+def _look_with(state: EditorState, name: str, value: object) -> Look | None:
+    """Return the look of the current frame with another value; None if it cannot be rendered."""
+    look = replace(state.look, **{name: value})  # type: ignore[arg-type]
+    if name == "mode" and has_alpha(look) and not state.can_have_alpha:
+        look = replace(look, raw_mode="rgb")
+    return look if state.can_have_alpha or not has_alpha(look) else None
 
 
 def _step_number(option: Option, sign: int) -> Action:
@@ -119,6 +134,12 @@ def toggle_this_frame_only(state: EditorState) -> EditorState:
     this_frame_only = not state.this_frame_only
     scope = "to this frame only" if this_frame_only else "from this frame on"
     return replace(state, this_frame_only=this_frame_only, message=f"changes apply {scope}")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Return the names of the settings."""
+    return tuple(option.name for option in options_of(Look))
 
 
 @cache

@@ -101,6 +101,13 @@ class PreviewImage:
     failures: list[str]
     missing: tuple[int, ...] = ()
 
+    def part(self, image: np.ndarray, zoomed: bool) -> np.ndarray:
+        """Return an image of the frame, or the part of it with the faces."""
+        if not zoomed or self.focus is None:
+            return image
+        left, top, right, bottom = self.focus
+        return image[top:bottom, left:right]
+
 
 class CachingBlender(Blender):
     """A blender that caches masks; blenders of other looks may share the cache."""

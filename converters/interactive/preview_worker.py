@@ -68,6 +68,11 @@ class PreviewWorker:
         return self._latest
 
     @property
+    def busy(self) -> bool:
+        """Whether something is being rendered."""
+        return self._task is not None
+
+    @property
     def late(self) -> bool:
         """Whether the requested preview is not there yet and is taking long."""
         return self._latest.request != self._request and self._elapsed > LATE_SECONDS

@@ -85,10 +85,7 @@ def draw(
 
 def draw_preview(area: np.ndarray, preview: PreviewImage, zoomed: bool) -> None:
     """Fit the preview, or the part of it with the faces, into an area."""
-    image = preview.image
-    if zoomed and preview.focus is not None:
-        left, top, right, bottom = preview.focus
-        image = image[top:bottom, left:right]
+    image = preview.part(preview.image, zoomed)
     height, width = area.shape[:2]
     scale = min(width / image.shape[1], height / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))

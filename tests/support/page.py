@@ -70,12 +70,12 @@ class Client:
         self.csrf = self.json("/api/session")["csrf"]
         return self
 
-    def live(self, host=None, cookie=True, origin=True):
-        """Open the WebSocket."""
+    def live(self, host=None, cookie=True, origin=True, path="/live"):
+        """Open a WebSocket."""
         host = host or self.host
         origin = f"http://{host}" if origin is True else origin
         return connect(
-            f"ws://{host}/live",
+            f"ws://{host}{path}",
             sock=socket.create_connection(("127.0.0.1", self.port)),
             origin=origin,
             additional_headers={"Cookie": self.cookie} if cookie else {},

@@ -20,7 +20,7 @@ class EncoderOptions(StageOptions):
     codec: str = opt(
         "h264",
         help="video codec; h264 plays everywhere, prores, ffv1 and png keep alpha",
-        choices=CODECS,
+        choices=tuple(CODECS),
         group="Output",
     )
     crf: int = opt(

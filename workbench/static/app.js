@@ -3,6 +3,7 @@
 import { emit, on, start } from "./api.js";
 import { el, fill, say } from "./dom.js";
 import { commandView } from "./command.js";
+import { convertView } from "./convert.js";
 import { facesView } from "./faces.js";
 import { jobsView } from "./jobs.js";
 import { landmarksView } from "./landmarks.js";
@@ -15,6 +16,7 @@ const VIEWS = {
   faces: facesView,
   landmarks: landmarksView,
   train: trainView,
+  convert: convertView,
   result: resultView,
   commands: commandView,
   jobs: jobsView,
