@@ -81,12 +81,12 @@ class Forwarder:
                 threading.Thread(target=self._connect, args=(near,), daemon=True).start()
 
     def _connect(self, near):
-        with near, suppress(OSError):
-            with socket.create_connection(("127.0.0.1", self.port_behind)) as far:
-                back = threading.Thread(target=self._carry, args=(far, near), daemon=True)
-                back.start()
-                self._carry(near, far)
-                back.join()
+        far = socket.create_connection(("127.0.0.1", self.port_behind))
+        with near, far:
+            back = threading.Thread(target=self._carry, args=(far, near), daemon=True)
+            back.start()
+            self._carry(near, far)
+            back.join()
 
     @staticmethod
     def _carry(source, sink):
