@@ -99,8 +99,8 @@ def _dispatch(argv: list[str]) -> Report:
     chosen = _read_options(name, stage, argv[len(name.split()) :])
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.device").select(chosen)
-    if "--debug" not in argv:
-        import_module("utils.native_output").silence()
+    native_output = import_module("utils.native_output")
+    (native_output.hear if "--debug" in argv else native_output.silence)()
     if stage.begins:
         console.announce(stage.begins)
     import_module("utils.allocator").keep_buffers()
@@ -123,8 +123,9 @@ def _run(call: Call) -> Report:
             raise Interrupted(call.stopped(problem, time.monotonic() - begun)) from None
         raise
     report.seconds = time.monotonic() - begun
-    if lines := call.done(report):
-        console.say(lines)
+    for last in (call.done, call.next):
+        if lines := last(report):
+            console.say(lines)
     return report
 
 

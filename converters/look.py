@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from converters import BLENDS, MASKS
-from facelib.color_transfer import COLORS
+from facelib.color_transfer import COLORS, FIRST_COLORS
 from utils.errors import InputError, UsageError
 from utils.files import write_bytes
 from utils.options import from_json, opt, options_of, to_json
@@ -28,6 +28,8 @@ class Look:
         "overlay",
         help="how to blend the face into the frame; see main.py help modes",
         choices=BLENDS.about,
+        more="overlay first; seamless hides an edge, but dark hair can bleed into the face; "
+        "hist-match is for other light; raw is for compositing. convert --interactive shows each",
         group="Look",
         ask=True,
     )
@@ -59,6 +61,7 @@ class Look:
         "predicted",
         help="where the mask comes from; see main.py help masks",
         choices=MASKS.about,
+        more="product if too much is replaced, union if something of the old face is left",
         group="Look",
         seldom=True,
     )
@@ -101,6 +104,7 @@ class Look:
         "none",
         help="match the face's colors to the footage before blending; see main.py help colors",
         choices={"none": "leave the colors as they are"} | COLORS.about,
+        more=FIRST_COLORS,
         group="Look",
         ask=True,
         when={"mode": SHOWN_MODES},

@@ -21,6 +21,7 @@ from utils import console
 from utils.console import Report
 from utils.files import Manifest, natural_key
 from utils.video.io import open_source
+from utils.wording import counted
 
 
 def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
@@ -53,7 +54,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     ) as manifest:
         done_before = len(journal.frames_of(manifest))
         if done_before:
-            console.say(f"{done_before} frames are finished already; continuing")
+            console.say(f"continuing: {counted(done_before, 'frames')} finished already")
         if finders:
             automatic = AutomaticExtraction(footage, finders, noise, writer, in_flight)
             report.failures += automatic.run(manifest)

@@ -24,12 +24,12 @@ from facelib.types import Face, Rect
 from utils.console import one_line
 from utils.errors import InputError
 from utils.files import Manifest, move_to_trash, no_link, remove_leftovers
-from utils.lock import locked_folder
+from utils.lock import EXTRACT_LOCK, locked_folder
 from utils.options import to_json
 from utils.records import read_lines
 from utils.video.source import FrameSource
 
-JOURNAL, LOCK = ".extract.jsonl", ".extract.lock"
+JOURNAL, LOCK = ".extract.jsonl", EXTRACT_LOCK
 END = "*"  # not a possible frame name
 DECISIVE = (
     "face_type",

@@ -218,8 +218,7 @@ def _run_worker(
 ) -> None:
     """Run the stage and report its progress."""
     signal.signal(signal.SIGTERM, signals.raise_interrupt)
-    if not options.debug:
-        native_output.silence()
+    (native_output.hear if options.debug else native_output.silence)()
     sending = threading.Lock()
 
     def send(kind: str, what: Message) -> None:

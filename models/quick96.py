@@ -1,4 +1,4 @@
-"""Quick96: full face, 96 x 96 pixels, for CPUs; a good swap in half an hour on two cores.
+"""Quick96: full face, 96 x 96 pixels, for CPUs; a soft swap in half an hour on two cores.
 
 The decoders end in one 3 x 3 convolution to 16 channels, which depth-to-space turns into the image
 and its mask: a third upscaling block would double the time of a step and adds little.

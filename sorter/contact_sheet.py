@@ -12,6 +12,7 @@ from utils.images import read_image, write_image
 from utils.parallel import Failure, cores, ordered_map
 from utils.text import width as text_width
 from utils.text import write
+from utils.wording import counted
 
 THUMB, STRIP, HEAD = 96, 28, 36  # pixels: a face, the text under it, the line on top
 MOST = 900
@@ -43,7 +44,7 @@ def draw_sheet(faces: Sequence[tuple[Placed, str]], title: str) -> np.ndarray:
     rows = -(-len(shown) // columns)
     sheet = np.full((HEAD + rows * (THUMB + STRIP), columns * THUMB, 3), PAPER, np.uint8)
     share = "" if len(shown) == len(faces) else f", {len(shown)} of them shown"
-    write(sheet, f"{title}: {len(faces)} faces{share}", (8, 24), size=18, color=INK)
+    write(sheet, f"{title}: {counted(len(faces), 'faces')}{share}", (8, 24), size=18, color=INK)
     shades = _shades(faces)
     chosen = [faces[i] for i in shown]
     for number, (index, thumb) in enumerate(zip(shown, _thumbs(chosen), strict=True)):

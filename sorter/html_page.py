@@ -18,6 +18,7 @@ from sorter.contact_sheet import show_key
 from sorter.job import Placed
 from utils import console, display
 from utils.files import write_bytes
+from utils.wording import counted
 
 SECTION = 240
 """Faces per block; the browser lays out only the visible blocks."""
@@ -66,7 +67,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>{style}</style>
-<header><h1>{title}: {count} faces</h1>
+<header><h1>{title}: {count}</h1>
 <label>size <input type="range" min="48" max="256" value="96"></label>
 <span>click a face to count from it on</span><output></output></header>
 {body}
@@ -89,7 +90,7 @@ def write_page(path: Path, faces: Sequence[tuple[Placed, str]], title: str) -> N
     """
     page = PAGE.format(
         title=html.escape(title),
-        count=len(faces),
+        count=counted(len(faces), "faces"),
         style=STYLE,
         script=SCRIPT,
         body="\n".join(_body(path.absolute().parent, faces)),

@@ -70,7 +70,7 @@ def _sort(folder: Path, options: SortOptions) -> Report:
     moves = new_places(folder, order, infos, grouped=group_by is not None)
     if not options.dry_run:
         rename_all(folder, moves)
-    job.report.made = [folder]
+    job.report.made = [] if options.dry_run else [folder]
     shown = _shown(folder, order, moves, moved=not options.dry_run)
     _write_views(options, shown, f"{folder.name} by {options.by}", job.report)
     _count(job.report, order, grouped=group_by is not None)

@@ -28,6 +28,14 @@ def test_an_announcement_is_a_line_on_stderr(capsys):
     assert capsys.readouterr() == ("", "building the network ...\n")
 
 
+def test_without_stderr_nothing_of_it_goes_to_stdout(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    console.announce("building the network")
+    console.warn("it is slow")
+    console.error("it is broken")
+    assert capsys.readouterr().out == ""
+
+
 def test_many_faces_are_announced(faceset, capsys, monkeypatch):
     Faceset.open(faceset.folder)
     assert capsys.readouterr().err == ""
@@ -115,6 +123,17 @@ def test_no_second_line_where_another_says_it(silent, received, monkeypatch, cap
     assert capsys.readouterr().err == ""
 
 
+def test_where_no_socket_can_be_had_requests_are_only_obeyed(monkeypatch):
+    def fail():
+        raise OSError("no sockets here")
+
+    monkeypatch.setattr(signals.socket, "socketpair", fail)
+    with signals.acknowledged():
+        pass
+    with pytest.raises(KeyboardInterrupt), signals.acknowledged():
+        raise KeyboardInterrupt
+
+
 def test_the_estimate_is_a_step_and_a_save():
     session = SimpleNamespace(save_seconds=0.0)
     line = ProgressLine(session)
@@ -150,6 +169,46 @@ def test_libraries_are_silent_and_we_are_not():
     assert said[3].startswith("Traceback")
     assert said[-1] == "ValueError: broken"
     assert "a library's line" not in said
+
+
+CRASH = """
+import faulthandler
+from utils import native_output, parallel, processes
+
+def crash(_):
+    faulthandler._sigsegv()
+
+def speak(items):
+    import os
+    os.write(2, b"a library's line\\n")
+    return items
+
+if __name__ == "__main__":
+    import sys
+    native_output.silence()
+    if sys.argv[1] == "here":
+        crash(None)
+    processes.MANY, processes.CHUNK = 1, 1
+    parallel.cores = lambda: 1
+    list(processes.in_chunks(speak if sys.argv[1] == "speaks" else crash, [1]))
+"""
+
+
+@posix
+@pytest.mark.parametrize("where", ["here", "in a worker", "speaks"])
+def test_a_crash_is_heard(where, tmp_path):
+    script = tmp_path / "crash.py"
+    script.write_text(CRASH)
+    done = subprocess.run(
+        [sys.executable, str(script), where],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ("Segmentation fault" in done.stderr and 'crash.py", line 6' in done.stderr) == (
+        where != "speaks"
+    )
+    assert "a library's line" not in done.stderr
+    if where == "speaks":
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_stderr_that_was_replaced_is_left_alone(capfd):

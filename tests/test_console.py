@@ -101,6 +101,33 @@ def test_what_is_printed_cannot_command_the_terminal(capsys):
     assert said.count(r"\x1b[2J\x07\r\x9b1m\u202egnp.exe\u2028") == 4
 
 
+@pytest.mark.parametrize("text", ["[#000012]  71 min to target  " + "x" * 90, "顔" * 90, "short"])
+def test_a_status_never_wraps(text, monkeypatch, capsys):
+    """What a terminal of 40 columns shows of it is its beginning, in one line."""
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    console.status(text)
+    shown = capsys.readouterr().out.removeprefix("\r\033[K")
+    columns = sum(2 if char == "顔" else 1 for char in shown)
+    assert text.startswith(shown)
+    assert columns < 40
+    assert shown == text or columns >= 38
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"files": 1, "marked, unchanged and signed here": 1},
+         "1 file, 1 marked, unchanged and signed here"),
+        ({"frames without a face": 1, "faces": 0}, "1 frame without a face, 0 faces"),
+        ({"other files left alone": 1, "groups": 2}, "1 other file left alone, 2 groups"),
+        ({"passes": 21, "glass": 1}, "21 passes, 1 glass"),
+    ],
+)  # fmt: skip
+def test_one_is_singular(counts, said):
+    assert str(Report(counts)) == said
+
+
 def test_text_out_of_a_file_is_quoted_on_one_line():
     assert console.quoted("漢字 é") == '"漢字 é"'
     assert console.quoted('a"b\\\nc') == r'"a\"b\\\nc"'

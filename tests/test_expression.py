@@ -295,7 +295,7 @@ def test_quick96_learns_from_three_still_faces_without_irises(tmp_path, capsys):
     report = train.run(options)
     said = capsys.readouterr().err
     assert report.counts["iterations"] == 2
-    assert "src: 3 of 3 faces have no iris centers" in said
+    assert "src and dst: 3 of 3 faces have no iris centers" in said
 
 
 # --- turned up for conversion

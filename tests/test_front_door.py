@@ -105,7 +105,7 @@ def test_the_wheel_holds_the_program_in_a_folder_of_its_own_and_nothing_else(whe
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
-    } | {"main.py", "requirements-models.txt", "docs/weights.md"}
+    } | {"main.py", "requirements-models.txt", "docs/weights.md", "docs/images/faces.jpg"}
     launcher = {"faceswap_toolkit/__init__.py", "faceswap_toolkit/__main__.py"}
     names = {name for name in names_in(wheel) if ".dist-info/" not in name}
     assert names == launcher | {f"faceswap_toolkit/app/{name}" for name in files}

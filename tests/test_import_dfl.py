@@ -266,7 +266,7 @@ def test_the_command_line_names_it_and_exits_with_1(old, tmp_path):
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode == 1
-    assert "1 faces imported" in result.stdout
+    assert "1 face imported" in result.stdout
     for name in ("00000_0.png", "00001_0.jpg"):
         assert f"\"{name}\" was refused: its metadata asks for 'posix.system'" in result.stdout
     assert not witness.exists()

@@ -28,7 +28,8 @@ from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.monitoring import monitor, preview, swap, validation, window
 from trainer.monitoring.predict import CHUNK, FacePredictor, Predicted
 from trainer.monitoring.validation import Validation
-from utils.errors import UserError
+from trainer.session import TrainingSession
+from utils.errors import Interrupted, UserError
 from utils.images import read_image, to_float
 
 ROOT = Path(__file__).parent.parent
@@ -87,6 +88,57 @@ def test_training_writes_previews_metrics_and_events(settings, monkeypatch):
         assert value == pytest.approx(row["ssim_dst"], abs=1e-6)
     latest = read_image(folder / "preview.png")
     assert (cv2.imdecode(np.frombuffer(images["preview"], np.uint8), 1) == latest).all()
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Measurements of few faces, which may take all of the time."""
+    for module in (validation, swap):
+        monkeypatch.setattr(module, "FACES", CHUNK)
+    monkeypatch.setattr(monitor, "VALIDATION_SHARE", 1.0)
+
+
+def measured(folder):
+    """The iterations at which a model was measured."""
+    return [row["iteration"] for row in ValidationLog(folder / "progress.csv").rows]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_training_that_reaches_its_target_is_measured_unless_that_was_just_done(
+    settings, monkeypatch, capsys
+):
+    usual = {"preview_minutes": 0.0, "measure_minutes": 60.0}
+    folder = settings().model_dir
+    train.run(settings(**usual | {"measure_minutes": 0.0}, target_iter=2))
+    assert measured(folder) == []
+    train.run(settings(**usual, target_iter=3))
+    assert "measuring the swap ..." in capsys.readouterr().err
+    train.run(settings(**usual, target_iter=4))
+    assert measured(folder) == [3]
+    monkeypatch.setattr(monitor, "RECENT", 0.0)  # a minute later
+    train.run(settings(**usual, target_iter=5))
+    assert measured(folder) == [3, 5]
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for itself")
+def test_the_time_between_two_measurements_counts_over_restarts(settings, monkeypatch):
+    folder, after_step = settings().model_dir, monitor.Monitor.after_step
+
+    def press(self):
+        if self._session.steps_done == 40:
+            os.kill(os.getpid(), signal.SIGINT)
+        return after_step(self)
+
+    monkeypatch.setattr(monitor.Monitor, "after_step", press)
+    folder.mkdir()
+    ValidationLog(folder / "progress.csv").add(row(0) | {"seconds": 1000.0})
+    for seconds, expected in ((1200.0, 1), (1301.0, 2)):  # the period is 300 s
+        monkeypatch.setattr(TrainingSession, "seconds", seconds)
+        with pytest.raises(Interrupted):
+            train.run(settings(preview_minutes=0.0))
+        assert len(measured(folder)) == expected
+    assert 0 < measured(folder)[-1] < 80
 
 
 def events(folder):

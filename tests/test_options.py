@@ -9,9 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import main
+from converters.look import Look
+from trainer.options import TrainOptions
 from utils import command_line, options, questions
 from utils.errors import Interrupted, UsageError
 from utils.options import opt
+from utils.stages import STAGES
+
+REQUIRED = ("training_data_src_dir", "training_data_dst_dir", "model_dir")
 
 
 class Color(Enum):
@@ -122,6 +128,37 @@ def test_questions_keep_explain_repeat_and_skip_what_a_flag_said(monkeypatch, ca
     assert (sample.count, sample.flip) == (12, False)
     assert "how many" in printed
     assert "from 1 to 64" in printed
+
+
+def test_a_question_about_listed_choices_explains_what_the_list_does_not_say(monkeypatch, capsys):
+    """`?` has news at every question with a list, within the terminal's width."""
+    monkeypatch.setenv("COLUMNS", "60")
+    for cls in (TrainOptions, Look):
+        listed = [o for o in options.options_of(cls) if o.meta["ask"] and o.meta["about"]]
+        assert listed
+        for option in listed:
+            answers = iter(["?", ""])
+            monkeypatch.setattr("builtins.input", lambda _, answers=answers: next(answers))
+            questions._ask(option, option.default)
+            *rows, explained = capsys.readouterr().out.split("\n  ", len(option.meta["about"]))
+            assert len(rows) == len(option.choices)
+            assert "one of" not in explained
+            assert len(explained.split()) > 10
+            assert max(map(len, explained.splitlines())) <= 60
+
+
+def test_the_advanced_settings_are_explained_line_by_line(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "72")
+    answers = iter(["?", "no"])
+    declared = options.options_of(TrainOptions)
+    asked = [option for option in declared if option.meta["seldom"]]
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    others = {option.name: option.default for option in declared if option not in asked}
+    questions.ask(TrainOptions(**dict.fromkeys(REQUIRED, Path("/x"))), others)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [option.flag for option in asked]
+    assert all(len(line.split()) > 2 and len(line) <= 72 for line in lines)
+    assert "  --save-minutes          minutes between two saves" in lines
 
 
 def test_enter_keeps_the_value_shown(monkeypatch):
@@ -264,3 +301,14 @@ def test_words_stand_for_none_too_where_that_is_the_default():
     assert [minutes.show(value) for value in (0.0, 10.0, 0.25)] == ["never", "10", "0.25"]
     assert seed.parse("random") is None
     assert minutes.parse("never") == 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_choice_is_corrected_and_explained(stage):
+    cls = main._load(STAGES[stage].options)
+    for option in options.options_of(cls if isinstance(cls, type) else cls([])):
+        if not option.choices:
+            continue
+        with pytest.raises(UsageError, match=f"{option.flag}: Expected one of"):
+            option.parse("x265-and-more")
+        assert all(isinstance(text, str) for text in option.meta["about"].values())

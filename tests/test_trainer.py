@@ -5,10 +5,13 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
 from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -17,6 +20,7 @@ import tensorflow as tf
 from filelock import FileLock
 from support.toy_model import ENTRY, Toy, ToyOptions
 from support.training import make_people, toy_settings
+from support.wrong_uses import make_model
 
 from facelib import held_out
 from facelib.faceset import Faceset
@@ -26,6 +30,7 @@ from trainer import people as people_check
 from trainer import save, summary, train
 from trainer.assembly import open_samplers, open_session
 from trainer.monitoring import preview
+from trainer.monitoring.monitor import Monitor
 from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
 from trainer.options import PRESETS, for_arguments, options_class, saved_options
@@ -36,7 +41,7 @@ from trainer.schedule import Schedule
 from trainer.session import TrainingSession
 from trainer.signals import StopRequest, stop_requests
 from trainer.step import TrainStep
-from utils import options
+from utils import options, workspace
 from utils.command_line import add_options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
 from utils.wording import duration
@@ -476,6 +481,21 @@ def test_a_signal_stops_after_the_step_and_a_second_one_at_once():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_second_request_says_what_is_saved_and_which_flags_are_spent():
+    session = SimpleNamespace(saved_iteration=-1)
+    with pytest.raises(KeyboardInterrupt), train._saved_is_said(session):
+        raise KeyboardInterrupt
+
+    def save_and_stop():
+        with train._saved_is_said(session):
+            session.saved_iteration = 0
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="saved at iteration 0") as request:
+        save_and_stop()
+    assert request.value.next_without == train.ONCE
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGALRM")
 def test_interrupted_training_is_saved(settings):
     previous = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
@@ -487,6 +507,78 @@ def test_interrupted_training_is_saved(settings):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
     assert newest(settings().model_dir).iteration > 0
+
+
+# --- targets that are remembered
+
+
+def interrupted(monkeypatch, chosen):
+    """Train three steps and press Ctrl-C."""
+    after_step, done = Monitor.after_step, []
+
+    def press(self):
+        done.append(1)
+        if len(done) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return after_step(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Monitor, "after_step", press)
+        with pytest.raises(Interrupted):
+            train.run(chosen)
+
+
+def remembered(model_dir, **flags):
+    """The target of a training with these flags, as the command line reads it."""
+    saved = options_class("TOY").saved({"model_dir": model_dir} | flags) | flags
+    return saved.get("target_iter", 0), saved.get("target_minutes", 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for itself")
+def test_a_target_is_remembered_until_it_is_reached(settings, monkeypatch):
+    folder = settings().model_dir
+    interrupted(monkeypatch, settings(target_iter=8, target_minutes=40.0))
+    assert remembered(folder) == (8, 40)
+    assert workspace.target_ahead(folder) == "40 minutes or 8 iterations"
+    assert train.run(settings(target_iter=8, target_minutes=40.0)).counts == {"iterations": 5}
+    assert remembered(folder) == (0, 0)
+    assert workspace.target_ahead(folder) == ""
+
+
+def test_a_flag_replaces_the_remembered_target_and_0_removes_it(settings):
+    session = open_session(settings(target_minutes=40.0))
+    session.save()
+    folder = settings().model_dir
+    assert remembered(folder, target_iter=7) == (7, 0)
+    assert remembered(folder, target_minutes=0.0) == (0, 0)
+    open_session(settings()).save()  # nothing was learned, but the target is gone
+    assert remembered(folder) == (0, 0)
+
+
+def test_a_target_reached_during_the_last_save_is_not_remembered(settings, monkeypatch):
+    session = open_session(settings(target_minutes=1.0))
+    session.save()
+    monkeypatch.setattr(TrainingSession, "seconds", 60.0)
+    session.save()
+    assert remembered(settings().model_dir) == (0, 0)
+
+
+def test_the_target_is_remembered_when_a_stop_rule_has_set_a_nearer_one(settings):
+    session = open_session(settings(target_iter=1000))
+    for _ in range(3):
+        session.train(*(random_batch(np.random.default_rng(side)) for side in (1, 2)))
+    session.iteration = 100
+    session.end_soon()
+    assert session.schedule.target_iter == 125
+    session.save()
+    assert remembered(settings().model_dir) == (1000, 0)
+
+
+@pytest.mark.parametrize("target", [None, "soon", ["target_iter"]])
+def test_a_model_without_a_sound_target_has_none(target, tmp_path):
+    make_model(tmp_path, 100, 600, **({} if target is None else {"target": target}))
+    assert remembered(tmp_path) == (0, 0)
+    assert workspace.target_ahead(tmp_path) == ""
 
 
 # --- options
@@ -601,6 +693,7 @@ def test_the_console_line_has_speed_losses_and_the_time_left(settings):
     for part in ("[#000005]", " ms", "src 0.", "dst 0.", "samples/s", "to target"):
         assert part in line
     assert "mask" not in line
+    assert re.match(r"\[#000005\]  .{2,9} to target  ", line), "a narrow terminal shows it too"
 
 
 def test_losses_shown_are_means_since_the_newest_save(settings):
@@ -643,6 +736,39 @@ def test_the_summary_counts_parameters(people, settings):
     assert ["clip", "gradients", "off"] in lines
     assert ["learning", "rate", "that", "of", "the", "preset"] in lines
     assert f"src {len(samplers[0].faces)}" in text
+    assert "target" not in text
+
+
+def test_the_summary_of_a_model_that_goes_on_is_short(people, settings, monkeypatch):
+    usual = {"preview_minutes": 1.0, "measure_minutes": 5.0, "learning_rate": 0.0, "batch_size": 8}
+    session, samplers = session_and_samplers(settings(**usual, seed=None), people)
+    session.iteration = 400
+    lines = summary.describe(session, *samplers).splitlines()
+    assert lines[1:3] == ["options  as at the beginning", "total   1,424 parameters"]
+    assert re.fullmatch(r"memory  about [0-9.]+ GB at a batch size of 8", lines[3])
+    assert len(lines) == 6
+    monkeypatch.setattr(TrainingSession, "seconds", 60.0)
+    chosen = settings(**usual, random_flip=False, target_iter=1400, target_minutes=4.0)
+    session, samplers = session_and_samplers(chosen, people)
+    session.iteration = 400
+    lines = summary.describe(session, *samplers).splitlines()
+    changed = [line.split() for line in lines[2 : lines.index("total   1,424 parameters")]]
+    assert changed == [["seed", "5"], ["random", "flip", "no"]]
+    assert "target  4 minutes, 3 left, or 1,400 iterations, 1,000 left" in lines
+
+
+def test_the_defaults_of_a_preset_are_not_listed_when_a_model_goes_on(monkeypatch):
+    fast = options.to_json(
+        options_class("H64", "fast")(
+            training_data_src_dir=Path(), training_data_dst_dir=Path(), model_dir=Path()
+        )
+    )
+    values = {name: value for name, value in fast.items() if not name.endswith("_dir")}
+    assert fast["expression_head"]
+    named = [
+        line.split() for line in summary._table("H64", values | {"preset": "fast"}, changed=True)
+    ]
+    assert named == [["preset", "fast"]]
 
 
 def test_a_preview_shows_the_same_faces_every_time(people, settings):

@@ -2,7 +2,9 @@
 
 import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -56,6 +58,35 @@ def test_a_missing_file_names_the_command_of_the_program_in_use(
     with pytest.raises(WeightsError, match="missing") as caught:
         weight_file("sface")
     assert f'"{command}"' in str(caught.value)
+
+
+@pytest.mark.parametrize("main", ["main.py", "../main.py", "our toolkit/main.py"])
+@pytest.mark.parametrize("python", ["python", "./an environment/bin/python3"])
+def test_a_printed_command_begins_as_the_present_one(main, python, tmp_path):
+    """Printed commands work where they are printed: both begin a command line of a shell."""
+    here = tmp_path / "clips"
+    here.mkdir()
+    (here / "an environment").symlink_to(sys.prefix)
+    (here / main).parent.mkdir(exist_ok=True)
+    (here / main).symlink_to(ROOT / "main.py")
+    path = f"{sys.prefix}/bin:{os.environ['PATH']}"
+    typed = f"{shlex.quote(python)} {shlex.quote(main)} sort --nonsense"
+    failed = subprocess.run(
+        typed, shell=True, cwd=here, env=os.environ | {"PATH": path}, capture_output=True, text=True
+    )
+    advised = re.search("^run '(.*)' for the options$", failed.stderr, re.MULTILINE)[1]
+    assert advised == typed.replace("--nonsense", "--help")
+
+
+def test_an_installed_program_that_is_not_on_the_path_is_called_by_its_own(tmp_path, monkeypatch):
+    started = tmp_path / "bin" / "faceswap-toolkit"
+    started.parent.mkdir()
+    started.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(started)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program.command("weights") == f"{started} weights"
+    monkeypatch.setenv("PATH", str(started.parent))
+    assert program.command("weights") == "faceswap-toolkit weights"
 
 
 def test_the_folder_is_beside_a_checkout_or_among_the_users_data(tmp_path, monkeypatch):

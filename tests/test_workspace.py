@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,15 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.synthetic import make_info, make_landmarks
 from support.wrong_uses import everything_in, make_model
 
 import main
+from extractor import journal as extract_journal
 from facelib.faceset import write_face
 from tools import run, status
 from tools.options import RunOptions, StatusOptions
+from trainer import checks as train_checks
 from utils import command_line, options, program, workspace
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
+from utils.lock import locked
 from utils.stages import STAGES
 from utils.workspace import Workspace
 
@@ -188,6 +193,85 @@ def test_each_step_leads_to_the_next(home):
     assert said() == "evaluate"
 
 
+def log_conversion(home, iteration, *events):
+    with (home.folder / workspace.LOG).open("a") as file:
+        for event in events:
+            facts = {"model": f"Quick96 at iteration {iteration}, mouth x 1.20"}
+            record = {"event": event, **(facts if event == "begun" else {})}
+            file.write(json.dumps(record) + "\n")
+    (home.folder / workspace.SETTINGS).touch()
+
+
+def make_trained(home, iteration=10):
+    make_faces(home, "src", "dst")
+    (home.faces("src") / ".sort").mkdir()
+    make_model(home.model, iteration, 60)
+
+
+def test_a_conversion_of_an_older_model_is_begun_again(home):
+    make_trained(home)
+    os.utime(home.model / "generations" / "000000010" / "state.json", (5, 5))
+    (home.folder / workspace.SETTINGS).touch()
+    os.utime(home.folder / workspace.SETTINGS, (9, 9))
+    assert home.next_step().words == "convert"  # it goes on
+    make_model(home.model, 20, 120)  # now, that is later
+    assert home.next_step().words == "convert --overwrite"
+
+
+def test_the_log_says_which_model_a_result_is_of(home):
+    """A copy of a workspace has other times: here the model's is the later one."""
+    make_trained(home)
+    home.result.touch()
+    log_conversion(home, 10, "begun", "finished")
+    for name in (home.result.name, workspace.SETTINGS):
+        os.utime(home.folder / name, (5, 5))
+    assert home.next_step().words == "evaluate"
+    assert "convert" not in [each.stage for each in run.commands(home, 30)]
+    make_model(home.model, 20, 120)
+    log_conversion(home, 20, "begun")  # and stopped: the result is still the earlier one
+    assert home.next_step().words == "convert --overwrite"
+    log_conversion(home, 20, "begun", "finished")
+    assert not home.conversion()
+
+
+def test_a_model_that_only_begins_is_not_trained(home):
+    make_trained(home, iteration=0)
+    assert home.next_step().words == "train"
+    make_model(home.model, 5, 60)
+    assert home.next_step().words == "convert"
+
+
+def journal_of(home, side, *items, size=6, detector="yunet"):
+    home.faces(side).mkdir(parents=True, exist_ok=True)
+    records = [{"header": {"bytes": size, "detector": detector}}, *({"item": i} for i in items)]
+    lines = "\n".join(map(json.dumps, records))
+    (home.faces(side) / workspace.JOURNAL).write_text(f"{lines}\n")
+
+
+@pytest.mark.parametrize("frames", [False, True])
+def test_where_no_face_was_found_something_else_is_next(frames, home, capsys):
+    items, size = ["0", "*"], 6
+    if frames:
+        home.clip("src").unlink()
+        (home.folder / "data_src").mkdir()
+        (home.folder / "data_src" / "0.png").write_bytes(PNG)
+        items, size = ["0.png"], 0
+    journal_of(home, "src", size=size)
+    assert home.next_step().words == "extract src"  # it was only begun
+    journal_of(home, "src", *items, size=size)
+    words = home.next_step().words
+    assert words == "extract src --detector mt --overwrite"
+    assert chosen(words).detector == "mt"
+    assert lines_of_status(home, capsys)[0]["src faces"] == "no face was found"
+    assert next(run.commands(home, 30)).words == words
+    journal_of(home, "src", *items, size=size, detector="mt")
+    words, purpose = home.next_step()
+    assert not words
+    assert str(home.clip("src")) in purpose
+    with pytest.raises(InputError, match="another clip of src"):
+        next(run.commands(home, 30))
+
+
 def test_a_missing_clip_is_asked_for_by_its_path(home):
     home.clip("dst").unlink()
     make_faces(home, "src")
@@ -207,6 +291,8 @@ def test_a_path_leads_back_to_its_workspace(home):
     for path in (home.clip("src"), home.faces("dst"), home.model, home.result, home.evaluation):
         assert workspace.holding(path) == home
     assert workspace.holding(Path("data_src/aligned")) == home
+    other = home.clip("dst").rename(home.folder / "data_dst.MOV")
+    assert workspace.holding(other) == home
     for path in (home.folder, home.folder / "other.mp4", home.folder.parent / "model", Path("/")):
         assert workspace.holding(path) is None
 
@@ -240,6 +326,27 @@ def test_status_says_what_is_there(home, capsys):
     assert [line[16:].strip() for line in lines[at : at + 2]] == ["It is src.", "Train on."]
 
 
+def test_status_goes_on_to_a_target_first(home, capsys):
+    make_faces(home, "src", "dst")
+    (home.faces("src") / ".sort").mkdir()
+    make_model(home.model, 1234, 600, target={"target_iter": 2000, "target_minutes": 0.0})
+
+    def advised():
+        return [
+            line
+            for line in lines_of_status(home, capsys)[1]
+            if line[:4] in ("Next", "Or s", "Or m")
+        ]
+
+    go_on = "Next: go on to the target of 2,000 iterations"
+    assert advised() == [go_on, "Or see how far it is"]
+    home.result.touch()
+    assert advised() == [go_on, "Or measure how good the result is"]
+    home.evaluation.write_text(json.dumps({"version": 1, "verdict": []}))
+    assert advised() == [go_on]
+    assert home.next_step().words == "train"
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"verdict": 3}', '{"version": 99}'])
 def test_status_survives_a_damaged_evaluation(content, home, capsys):
     home.evaluation.write_text(content)
@@ -266,13 +373,57 @@ def test_an_extraction_that_was_repeated_has_ended(home, capsys):
     journal = home.faces("src") / ".extract.jsonl"
     records = [{"header": {"bytes": 6}}, {"item": "1"}, {"item": "*"}, {"item": "1"}]
     journal.write_text("".join(f"{json.dumps(record)}\n" for record in records) + 5 * "\n")
-    assert "interrupted" not in lines_of_status(home, capsys)[0]["src faces"]
+    assert "not come to its end" not in lines_of_status(home, capsys)[0]["src faces"]
     done = [command.words for command in run.commands(home, 30)]
     assert "extract src" not in done
     assert "extract dst" in done
     journal.write_text(f"{json.dumps(records[0])}\n{json.dumps(records[1])}\n")
     assert "extract src" in [command.words for command in run.commands(home, 30)]
     assert home.next_step().words == "extract src"
+
+
+def test_status_waits_for_a_training_that_is_running(home, capsys):
+    """A lock that is held says so; the file that a kill leaves does not."""
+    make_faces(home, "src", "dst")
+    lock = home.model / train_checks.LOCK
+    lock.parent.mkdir()
+    with locked(lock, UserError("taken")):
+        rows, lines = lines_of_status(home, capsys)
+        assert rows["model"] == "being trained now"
+        assert lines[-1].startswith("Next: wait for the training")
+        assert "preview.png" not in lines[-1]
+        make_model(home.model, 1234, 60)
+        (home.model / "preview.png").touch()
+        rows, lines = lines_of_status(home, capsys)
+        assert rows["model"].startswith("Quick96, iteration 1,234, 1 minute of training")
+        assert rows["model"].endswith("being trained now")
+        assert str(home.model / "preview.png") in lines[-1]
+    lock.touch()
+    rows, lines = lines_of_status(home, capsys)
+    assert "now" not in rows["model"]
+    assert lines[-1].endswith("convert")
+    assert lock.exists()
+
+
+def test_status_waits_for_an_extraction_that_is_running(home, capsys):
+    make_faces(home, "src")
+    header = {"header": {"bytes": 6}}
+    (home.faces("src") / extract_journal.JOURNAL).write_text(f"{json.dumps(header)}\n")
+    with locked(home.faces("src") / extract_journal.LOCK, UserError("taken")):
+        rows, lines = lines_of_status(home, capsys)
+    assert rows["src faces"] == "1, being extracted now"
+    assert lines[-1] == "Next: wait until the faces of src are found"
+    rows, lines = lines_of_status(home, capsys)
+    assert "not come to its end" in rows["src faces"]
+    assert lines[-1].endswith("extract src")
+
+
+def test_the_advice_on_bad_faces_names_a_picture_that_is_there(home):
+    make_faces(home, "src", "dst")
+    (home.faces("src") / ".sort").mkdir()
+    picture = Path(re.search('which: "(.+?)"', home.next_step().purpose)[1])
+    with Image.open(picture) as image:
+        assert image.width > 500
 
 
 @pytest.mark.parametrize("state", [{"seconds": "x", "iteration": 3}, {"seconds": 3}, {}])
@@ -344,7 +495,7 @@ def test_run_decides_on_each_command_when_those_before_it_are_done(home):
         elif command.stage == "train":
             make_model(home.model, 10, 60)
         elif command.stage == "convert":
-            (home.folder / run.SETTINGS).touch()
+            (home.folder / workspace.SETTINGS).touch()
             home.result.touch()
     assert done == [
         "extract src",
@@ -360,18 +511,18 @@ def test_a_second_run_makes_only_what_is_out_of_date(home):
     make_faces(home, "src", "dst")
     (home.faces("src") / ".sort").mkdir()
     make_model(home.model, 10, 60)
-    for path in (home.folder / run.SETTINGS, home.result, home.evaluation):
+    for path in (home.folder / workspace.SETTINGS, home.result, home.evaluation):
         path.touch()
     always = ["extract src", "extract dst", "train --target-minutes 30"]
     assert [command.words for command in run.commands(home, 30)] == always
-    os.utime(home.result.with_name(run.SETTINGS), (0, 1))  # before the model was trained on
+    os.utime(home.result.with_name(workspace.SETTINGS), (0, 1))  # before the model was trained on
     os.utime(home.evaluation, (0, 1))
     assert [command.words for command in run.commands(home, 30)][3:] == [
         "convert --overwrite",
         "evaluate",
     ]
     home.result.unlink()  # a conversion that was interrupted is continued
-    (home.folder / run.SETTINGS).touch()
+    (home.folder / workspace.SETTINGS).touch()
     assert [command.words for command in run.commands(home, 30)][3:4] == ["convert"]
 
 
@@ -405,6 +556,14 @@ def test_run_stops_at_what_fails_and_names_it(home, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "main.py extract dst\n" in said
     assert "train" not in said
+
+
+def test_run_hands_on_debug(home, monkeypatch, capsys):
+    program_that(monkeypatch, "import sys; sys.exit('--debug' not in sys.argv)")
+    monkeypatch.setattr(run, "commands", lambda *_: [run.Command("train", "train")])
+    run.run(RunOptions(workspace=home.folder, debug=True))
+    with pytest.raises(UserError, match='"train" failed'):
+        run.run(RunOptions(workspace=home.folder))
 
 
 def test_a_command_that_was_stopped_stops_the_run(home, monkeypatch):

@@ -17,9 +17,6 @@ from utils.console import Report
 from utils.errors import ExitStatus, InputError, Interrupted, UserError
 from utils.workspace import Workspace
 
-SETTINGS = "result.mp4_convert.json"
-"""Written when a conversion begins."""
-
 
 class Command(NamedTuple):
     """What is typed after the program's name, and what it is for."""
@@ -53,7 +50,7 @@ def run(options: RunOptions) -> Report:
         model_folder.newest_state(home.model).get("model"), home.model, options.model
     )
     for command in commands(home, options.minutes, options.model):
-        execute(command, home)
+        execute(command, home, "--debug" if options.debug else "")
     return Report(made=[home.result])
 
 
@@ -67,18 +64,21 @@ def commands(home: Workspace, minutes: float, model: str | None = None) -> Itera
     model : str or None
         The model to train; None: the one that is there, else the default.
     """
-    for side, whose in workspace.SIDES.items():
+    for side in workspace.SIDES:
         done = workspace.has_images(home.faces(side)) and home.extraction_ended(side)
         if home.clip(side).exists() and not done:
-            yield Command(f"extract {side}", f"find the faces of {side}, {whose}")
+            words, purpose = home.extraction(side)
+            if not words:
+                raise InputError(purpose)
+            yield Command(words, purpose)
     if not (home.faces("src") / workspace.SORTED).is_dir():
         yield Command("sort src --by hist", "sort them, so that bad ones are next to each other")
     chosen = f" --model {model}" if model else ""
     yield Command(f"train{chosen} --target-minutes {minutes:g}", "train a model on both")
-    trained, begun, made = map(workspace.changed, (home.model, home.folder / SETTINGS, home.result))
-    if not made or begun < trained:
-        replaced = " --overwrite" if begun and begun < trained else ""
-        yield Command(f"convert{replaced}", "put src's face into dst's footage")
+    if words := home.conversion():
+        ours = workspace.changed(home.folder / workspace.SETTINGS)
+        # a result that this program did not make is not replaced
+        yield Command(words if ours else "convert", "put src's face into dst's footage")
     if workspace.changed(home.evaluation) < workspace.changed(home.result):
         yield Command("evaluate", "measure how good the result is")
 

@@ -15,10 +15,13 @@ from utils.console import Report
 from utils.ending import next_in
 from utils.errors import InputError
 from utils.files import is_image
+from utils.lock import EXTRACT_LOCK, TRAIN_LOCK, held
 from utils.records import read_record, reading
+from utils.wording import counted
 from utils.workspace import Workspace
 
 NOTHING = "-"
+TRAINED_NOW = "being trained now"
 
 
 class StatusReport(Report):
@@ -37,7 +40,7 @@ def run(options: StatusOptions) -> Report:
     listed = rows(home, gaps=_gaps(home))
     width = max(len(title) for title, _ in listed) + 2
     console.say("\n".join(f"  {title:{width}}{text}" for title, text in listed))
-    console.say(f"\n{next_in(home)}")
+    console.say(f"\n{_waits(home) or next_in(home)}")
     return StatusReport()
 
 
@@ -51,19 +54,39 @@ def rows(home: Workspace, gaps: str = "") -> list[tuple[str, str]]:
     return found + [("", line) for line in more]
 
 
+def _waits(home: Workspace) -> str:
+    """Return what to wait for; nothing while no other process extracts or trains here."""
+    for side in workspace.SIDES:
+        if _is_extracted(home, side):
+            return f"Next: wait until the faces of {side} are found"
+    if not _is_trained(home):
+        return ""
+    preview = home.model / "preview.png"
+    shown = f'; how far it is shows "{preview}"' if preview.is_file() else ""
+    return f"Next: wait for the training, or stop it with Ctrl-C where it runs{shown}"
+
+
+def _is_extracted(home: Workspace, side: str) -> bool:
+    return held(home.faces(side) / EXTRACT_LOCK)
+
+
+def _is_trained(home: Workspace) -> bool:
+    return held(home.model / TRAIN_LOCK)
+
+
 def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
     clip, faces = home.clip(side), home.faces(side)
     yield f"{side} footage", clip.name if clip.exists() else NOTHING
     count = sum(map(is_image, faces.iterdir())) if faces.is_dir() else 0
-    notes = [
-        *(
-            ["extract has not come to its end: run it again to continue"]
-            if home.extraction_ended(side) is False
-            else []
-        ),
-        *(["sorted"] if count and (faces / workspace.SORTED).is_dir() else []),
-    ]
-    yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else NOTHING
+    notes = []
+    if _is_extracted(home, side):
+        notes.append("being extracted now")
+    elif home.extraction_ended(side) is False:
+        notes.append("extract has not come to its end: run it again to continue")
+    if count and (faces / workspace.SORTED).is_dir():
+        notes.append("sorted")
+    none = "no face was found" if home.found_nothing(side) else NOTHING
+    yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else none
 
 
 def _gaps(home: Workspace) -> str:
@@ -90,19 +113,21 @@ def _mirrors(home: Workspace) -> bool:
 def _model(home: Workspace) -> str:
     state = model_folder.newest_state(home.model)
     if not state:
-        return NOTHING
-    minutes = state.get("seconds", 0) / 60
-    return (
-        f"{state.get('model')}, iteration {state.get('iteration', 0):,}, {minutes:.0f} minutes of "
-        f"training, saved {_when(workspace.changed(home.model))}"
-    )
+        return TRAINED_NOW if _is_trained(home) else NOTHING
+    minutes = round(state.get("seconds", 0) / 60)
+    facts = [
+        f"{state.get('model')}, iteration {state.get('iteration', 0):,}",
+        f"{counted(minutes, 'minutes')} of training",
+        f"saved {_when(workspace.changed(home.model))}",
+    ]
+    return ", ".join([*facts, TRAINED_NOW] if _is_trained(home) else facts)
 
 
 def _result(home: Workspace) -> str:
     made = workspace.changed(home.result)
     if not made:
         return NOTHING
-    older = ", older than the model" if made < workspace.changed(home.model) else ""
+    older = ", older than the model" if home.trained and home.conversion() else ""
     return f"{home.result.name}, {_when(made)}{older}"
 
 

@@ -6,9 +6,10 @@ from models import model_folder
 from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TrainOptions
 from utils.errors import InputError, ModelError, NothingToDo, UsageError
-from utils.lock import locked
+from utils.lock import TRAIN_LOCK, locked
+from utils.wording import counted
 
-LOCK = ".train.lock"
+LOCK = TRAIN_LOCK
 
 
 def check(options: TrainOptions) -> None:
@@ -36,7 +37,7 @@ def check(options: TrainOptions) -> None:
     if state and not options.debug and _is_finished(options, state):
         raise NothingToDo(
             "the target is already reached: the model is at iteration "
-            f"{state['iteration']:,} after {state['seconds'] / 60:.0f} minutes; "
+            f"{state['iteration']:,} after {counted(round(state['seconds'] / 60), 'minutes')}; "
             "set a higher one to train further",
             folder,
         )

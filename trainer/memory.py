@@ -117,11 +117,14 @@ def choose_batch(
     return batch
 
 
-def describe(model: ModelBase, batch_size: int, has_gpu: bool, copies: int = 0) -> str:
-    """Describe the memory that training takes."""
+def describe(
+    model: ModelBase, batch_size: int, has_gpu: bool, copies: int = 0, *, parts: bool = False
+) -> str:
+    """Describe the memory that training takes, with its parts if they are wanted."""
     memory = estimate(model, batch_size, has_gpu, copies)
-    parts = [f"{name} {gigabytes(size)}" for name, size in memory._asdict().items()]
-    return f"about {gigabytes(memory.total)} at a batch size of {batch_size}: {', '.join(parts)}"
+    total = f"about {gigabytes(memory.total)} at a batch size of {batch_size}"
+    sizes = [f"{name} {gigabytes(size)}" for name, size in memory._asdict().items()]
+    return f"{total}: {', '.join(sizes)}" if parts else total
 
 
 def gigabytes(size: int) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from facelib.color_transfer import COLORS
-from models import MODELS
-from models.model_folder import generations
+from facelib.color_transfer import COLORS, FIRST_COLORS
+from models import COST, MODELS
+from models.model_folder import generations, newest_state
 from trainer.schedule import Schedule
 from utils import workspace
 from utils.errors import InputError
@@ -17,7 +17,8 @@ from utils.records import read_record
 from utils.workspace import Workspace
 
 DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
-# Not saved with the model: paths, and what concerns one run or one machine only.
+TARGETS = frozenset({"target_iter", "target_minutes"})
+# Not saved with the settings of the model: paths, and what concerns one run or one machine only.
 NOT_SAVED = frozenset({
     "training_data_src_dir",
     "training_data_dst_dir",
@@ -32,8 +33,7 @@ NOT_SAVED = frozenset({
     "force_gpu_idx",
     "multi_gpu",
     "mixed_precision",
-    "target_iter",
-    "target_minutes",
+    *TARGETS,
     "stop_when",
     "swap_sides",
     "new_faces",
@@ -92,6 +92,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         MODELS.names[0],
         help="model architecture",
         choices=MODELS.about,
+        more=COST,
         fixed=True,
         group=TRAINING,
         ask=True,
@@ -266,6 +267,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         "none",
         help="show src in colors of random dst faces, by a random part of the way",
         choices={"none": "leave the colors as they are"} | COLORS.about,
+        more=FIRST_COLORS,
         seldom=True,
         group=SAMPLES,
     )
@@ -335,9 +337,17 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
 
     @classmethod
     def saved(cls, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return the settings of the model in `--model-dir`, or None when there is none yet."""
+        """Return the settings of the model in `--model-dir`, or None when there is none yet.
+
+        A target that was not reached is one of them, unless the flags set another.
+        """
         folder = given.get("model_dir")
-        return None if folder is None else saved_options(Path(folder))
+        values = None if folder is None else saved_options(Path(folder))
+        if folder is None or values is None or TARGETS & set(given):
+            return values
+        target: Any = newest_state(Path(folder)).get("target")
+        known = TARGETS & set(target) if isinstance(target, dict) else set[str]()
+        return values | {name: target[name] for name in known}
 
 
 def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:

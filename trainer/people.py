@@ -15,6 +15,7 @@ from facelib.people import (
 from models import model_folder
 from utils import console
 from utils.errors import InputError, WeightsError
+from utils.wording import counted
 
 CHECK = "check --training-data-src-dir and --training-data-dst-dir"
 
@@ -106,7 +107,7 @@ def _warn_of_same_faces(src: Faceset, dst: Faceset) -> bool:
     same = origins[0] & origins[1]
     if not same:
         return False
-    what = f"{len(same)} faces are both src and dst"
+    what = f"{counted(len(same), 'faces')} {'is' if len(same) == 1 else 'are'} both src and dst"
     if src.folder.samefile(dst.folder):
         what = f'src and dst are the same folder, "{src.folder}"'
     console.warn(f"{what}: a face that is swapped for itself does not change; {CHECK}")

@@ -16,13 +16,14 @@ class Every:
     """A periodic event: `due` is true once in `minutes` (0: never).
 
     The time reported to `spent` may be at most `share` of all: periods get longer until it is.
+    The first period began `elapsed` seconds ago.
     """
 
-    def __init__(self, minutes: float, share: float = 1.0) -> None:
+    def __init__(self, minutes: float, share: float = 1.0, elapsed: float = 0.0) -> None:
         self._seconds = minutes * 60
         self._share = share
         self._spent = 0.0
-        self._last = time.perf_counter()
+        self._last = time.perf_counter() - elapsed
 
     def spent(self, seconds: float) -> None:
         """Report how long the event took, at once or in parts."""
@@ -72,18 +73,22 @@ class ProgressLine:
         self._times.clear()
 
     def line(self) -> str:
-        """Return iteration, ms, mean losses since the newest save, samples/s, waiting, and rest."""
+        """Return iteration, time left, ms, mean losses since the newest save, speed and waiting.
+
+        A narrow terminal shows the beginning only.
+        """
         session = self.session
         (start, waited_before), (end, waited) = self._times[0], self._times[-1]
         seconds = max(self.step_seconds, 1e-9)
-        parts = [f"[#{session.iteration:06d}] {seconds * 1000:.0f} ms"]
+        parts = [f"[#{session.iteration:06d}]"]
+        left = session.schedule.seconds_left(session.iteration, session.seconds, seconds)
+        if left is not None:
+            parts.append(f"{duration(left)} to target")
+        parts.append(f"{seconds * 1000:.0f} ms")
         parts += [f"{name} {mean:.4f}" for name, mean in session.mean_losses().items()]
         parts.append(f"{2 * session.samples / seconds:.1f} samples/s")
         if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
             parts.append(f"{share:.0%} of the time waiting for samples")
-        left = session.schedule.seconds_left(session.iteration, session.seconds, seconds)
-        if left is not None:
-            parts.append(f"{duration(left)} to target")
         return "  ".join(parts)
 
     def _event(self) -> dict[str, object]:

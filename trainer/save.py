@@ -74,7 +74,7 @@ class Saver:
                 impatient = waited > PATIENCE and not console.interactive()
                 if not _may_pass(problem) or impatient or self._stop.count > asked:
                     raise
-                console.status(f"{problem}; trying again, Ctrl-C gives up")
+                console.status(f"trying again, Ctrl-C gives up: {problem}")
             time.sleep(RETRY_SECONDS)
         self._session.end()
 

@@ -86,6 +86,11 @@ class Schedule:
         start = target - round(rest / self.cool_down)
         return replace(self, target_iter=target, from_iter=start, ends_early=True)
 
+    def target(self) -> dict[str, float] | None:
+        """Return the targets as options, as JSON values; None without any."""
+        targets = {"target_iter": self.target_iter, "target_minutes": self.target_minutes}
+        return targets if any(targets.values()) else None
+
     def state(self) -> dict[str, float]:
         """Return what `continued` needs, as JSON values."""
         return {

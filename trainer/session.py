@@ -84,6 +84,8 @@ class TrainingSession:
         self.loss_names: list[str] = []
         self.healthy = self.swapped_until = 0
         self.save_seconds = 0.0
+        self._target = schedule.target()
+        self._saved_target: object = None
         self._losses = array("f")
         self._saved_schedule: Mapping[str, Any] = {}
         self._earlier, self._started = 0.0, math.inf
@@ -187,14 +189,14 @@ class TrainingSession:
         return {name: mean for name, mean in means if "mask" not in name}
 
     def save(self) -> None:
-        """Write a generation, unless nothing was learned since the newest one.
+        """Write a generation, unless the newest one has all that was learned, and the target.
 
         Raises
         ------
         OSError
             When it cannot be written, such as on a full disk; older generations stay intact.
         """
-        if self.iteration == self.saved_iteration:
+        if (self.iteration, self._target_ahead) == (self.saved_iteration, self._saved_target):
             return
         settings, started = self.save_settings, time.perf_counter()
         checkpoint.save_generation(
@@ -206,7 +208,7 @@ class TrainingSession:
             history=self.history,
             keep=None,
         )
-        self.saved_iteration = self.iteration
+        self.saved_iteration, self._saved_target = self.iteration, self._target_ahead
         self._remove_old(ended=False)
         self.save_seconds = time.perf_counter() - started
 
@@ -294,9 +296,14 @@ class TrainingSession:
         settings = self.save_settings
         checkpoint.remove_old(settings.model_dir, settings.keep, self.healthy, ended=ended)
 
+    @property
+    def _target_ahead(self) -> dict[str, float] | None:
+        """The target that was asked for, as JSON values; None for none, or when training ends."""
+        return None if self.finished() else self._target
+
     def _state(self) -> dict[str, Any]:
         """Return what `_restore` and `resume` need besides arrays, as JSON values."""
-        average = self.step.average
+        average, target = self.step.average, self._target_ahead
         return {
             "model": self.save_settings.options["model"],
             "iteration": self.iteration,
@@ -305,7 +312,9 @@ class TrainingSession:
             "exchanged_until": self.swapped_until,
             "schedule": self.schedule.state(),
             "versions": _versions(),
-        } | ({} if average is None else {"averaged_steps": int(average.steps)})
+            **({} if average is None else {"averaged_steps": int(average.steps)}),
+            **({} if target is None else {"target": target}),
+        }
 
     def _optimizer_state(self) -> dict[str, np.ndarray]:
         """Return the optimizer's arrays, and the raw weights where averaged ones are saved."""
@@ -321,6 +330,7 @@ class TrainingSession:
             average.steps.assign(int(generation.state.get("averaged_steps", 0)))
         self.step.restore(generation.optimizer())
         self.iteration = self.saved_iteration = generation.iteration
+        self._saved_target = generation.state.get("target")
         self.loss_names = [str(name) for name in generation.state.get("loss_names", [])]
         self._losses = array("f", generation.history().ravel().tolist())
 

@@ -23,7 +23,7 @@ from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
 from trainer.signals import stop_requests
-from trainer.summary import describe
+from trainer.summary import describe, memory_taken
 from utils import console, device, lazy, signals
 from utils.console import Report
 from utils.errors import InputError, Interrupted
@@ -53,28 +53,29 @@ def run(options: TrainOptions) -> Report:
         has_gpu = device.tune()
         session = assembly.open_session(options)
         samplers = assembly.open_samplers(options, session, src, dst)
+        batch_size = memory.choose_batch(
+            session.model,
+            options.batch_size,
+            has_gpu,
+            session.step.device_count,
+            copies=session.step.extra_copies,
+            grown=options.grow_batch,
+        )
+        session.set_batch_size(batch_size)
         if options.debug:
+            console.say(f"memory  {memory_taken(session, has_gpu, parts=True)}")
             return show_samples(samplers, options.model_dir, in_window=options.preview)
         if people is not None:
             write_people(options.model_dir, people)
         if not has_gpu:
             lazy.load("models.fast_convolution").accelerate(session.networks)
-        step = session.step
-        batch_size = memory.choose_batch(
-            session.model,
-            options.batch_size,
-            has_gpu,
-            step.device_count,
-            copies=step.extra_copies,
-            grown=options.grow_batch,
-        )
-        session.set_batch_size(batch_size)
         gaps = direction_gaps(samplers.src.faces, samplers.dst.faces, mirrored=options.random_flip)
         _warn_of_gaps(gaps, samplers, session.model.options.expression_head)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))
         if session.finished():
             console.say("the target is already reached; set a higher one to train further")
-        _train(session, samplers, monitoring, options.save_minutes, gaps)
+        with _saved_is_said(session):
+            _train(session, samplers, monitoring, options.save_minutes, gaps)
     return Report(
         counts={"iterations": session.steps_done},
         notes={
@@ -108,7 +109,7 @@ def _train(
     """Train until a target is reached or the user asks to stop, and save."""
     if session.saved_iteration < 0:
         console.announce("saving the new model")
-    save.save(session)  # if this fails, better now than after hours
+        save.save(session)  # if this fails, better now than after hours
     line = ProgressLine(session)
     loader = BatchLoader(samplers.src, samplers.dst, session.samples, first=session.iteration)
     faces, validation = PreviewFaces(samplers.src, samplers.dst), _validation(samplers, settings)
@@ -135,11 +136,24 @@ def _train(
         if not stop.received:
             console.announce("saving the model")
         saver.last()
-        monitor.finish()
+        monitor.finish(measure=session.finished() and not stop.received)
     if summary := monitor.summary(gaps):
         console.say(summary)
     if stop.received:
         raise Interrupted(f"the model is saved at iteration {session.iteration}", ONCE)
+
+
+@contextmanager
+def _saved_is_said(session: TrainingSession) -> Iterator[None]:
+    """Say at a second request to stop what is saved, and that flags have had their effect."""
+    before = session.saved_iteration
+    try:
+        yield
+    except KeyboardInterrupt:
+        saved = session.saved_iteration
+        if saved == before:
+            raise
+        raise Interrupted(f"the model was last saved at iteration {saved}", ONCE) from None
 
 
 def _validation(samplers: Samplers, settings: MonitorSettings) -> Validation | None:

@@ -7,6 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
+from utils import program
 from utils.errors import UsageError, did_you_mean
 from utils.options import GROUP, Option, options_of
 
@@ -62,7 +63,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print and exit with."""
         sentence = message.replace("argument ", "")
-        raise UsageError(f"{sentence}\nrun '{self.prog} --help' for the options")
+        raise UsageError(f"{sentence}\nrun '{_typed(self.prog)} --help' for the options")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -73,6 +74,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
             names = [flag for flag in action.option_strings if not flag.startswith("--no-")]
             return ", ".join(flag.replace("--", "--[no-]") for flag in names)
         return super()._format_action_invocation(action)
+
+
+def _typed(prog: str) -> str:
+    """Return the command of a usage line as it is to be typed here."""
+    return program.command(prog.removeprefix(program.prog()).strip())
 
 
 def _usage(prog: str, cls: type) -> str:
@@ -89,10 +95,9 @@ def _usage(prog: str, cls: type) -> str:
 def _epilog(prog: str, examples: Mapping[str, str]) -> str | None:
     if not examples:
         return None
-    lines = [f"  {prog} {words}".rstrip() for words in examples]
-    width = max(map(len, lines)) + 2
-    pairs = zip(lines, examples.values(), strict=True)
-    return "\n".join(["examples:", *(f"{line:{width}}{text}" for line, text in pairs)])
+    command = _typed(prog)
+    lines = [f"  {text}:\n    {command} {words}".rstrip() for words, text in examples.items()]
+    return "\n".join(["examples:", *lines])
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type) -> None:

@@ -9,6 +9,7 @@ disk of a log is full, it is dropped and the work goes on.
 import os
 import re
 import select
+import shutil
 import sys
 import threading
 import time
@@ -16,12 +17,14 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import TextIO, TypeVar
+from unicodedata import east_asian_width
 
 from utils import events
 from utils.errors import ExitStatus, Interrupted, UsageError
-from utils.wording import joined, listed, took
+from utils.wording import counted, joined, listed, took
 
 T = TypeVar("T")
 NOT_BEGUN = "Stopped before it began; nothing was changed."
@@ -119,6 +122,8 @@ def tell(kind: str, facts: Mapping[str, object], data: bytes = b"") -> None:
 def status(text: str, facts: Mapping[str, object] | None = None) -> None:
     """Overwrite the current line of a terminal; elsewhere print a line (so call it rarely).
 
+    What does not fit the terminal is left out: a line that wraps is not overwritten.
+
     Parameters
     ----------
     facts : mapping of str or None
@@ -127,7 +132,8 @@ def status(text: str, facts: Mapping[str, object] | None = None) -> None:
     if facts is not None and events.wanted():
         _print(events.line("progress", **facts), sys.stdout)
     elif is_terminal(sys.stdout) and not events.wanted():
-        _print(f"\r\033[K{one_line(text)}", sys.stdout, end="")
+        shown = _cut(one_line(text), shutil.get_terminal_size().columns - 1)
+        _print(f"\r\033[K{shown}", sys.stdout, end="")
     else:
         say(text)
 
@@ -139,7 +145,15 @@ def _tell(kind: str, text: str, shown: str, stream: TextIO | None) -> None:
     _print(shown, stream)
 
 
+def _cut(text: str, columns: int) -> str:
+    """Return as much of a text as fits; Chinese and Japanese characters take two columns."""
+    ends = accumulate(1 + (east_asian_width(char) in "FW") for char in text)
+    return text[: sum(end <= columns for end in ends)]
+
+
 def _print(text: str, stream: TextIO | None, end: str = "\n") -> None:
+    if stream is None:  # it was closed; `print` would take stdout for it
+        return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with suppress(OSError, ValueError):  # the latter when it is closed
         print(text.encode(encoding, "replace").decode(encoding), file=stream, end=end, flush=True)
@@ -356,7 +370,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        lines = [", ".join(f"{count} {what}" for what, count in self.counts.items())]
+        lines = [", ".join(counted(count, what) for what, count in self.counts.items())]
         lines += [
             f"{heading} ({len(names)}): {listed(names)}"
             for heading, names in self.notes.items()

@@ -9,12 +9,16 @@ from filelock import FileLock, Timeout
 from utils.errors import InputError, UserError
 from utils.files import no_link
 
+TRAIN_LOCK, EXTRACT_LOCK = ".train.lock", ".extract.lock"
+"""In the folder of a model and of faces, while they are trained and extracted."""
+BRIEFLY = 0.2
+"""Seconds: `held`, which looks, has the lock for a moment."""
 WAIT = 2.0
 """Seconds for a worker process to end whose parent was killed."""
 
 
 @contextmanager
-def locked(path: Path, taken: UserError, wait: float = 0) -> Iterator[None]:
+def locked(path: Path, taken: UserError, wait: float = BRIEFLY) -> Iterator[None]:
     """Hold the lock file `path`; raise `taken` if another process holds it for `wait` seconds.
 
     The system releases it whenever the process ends; only a kill leaves the file behind.
@@ -53,3 +57,16 @@ def locked_folder(folder: Path, name: str, stage: str) -> Iterator[None]:
     )
     with locked(folder / name, taken, WAIT):
         yield
+
+
+def held(path: Path) -> bool:
+    """Whether a process holds the lock file `path`; a kill leaves one that none holds."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # not ours to write
+        return False

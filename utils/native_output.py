@@ -4,6 +4,7 @@ Native ones (TensorFlow, LiteRT, Qt, libjpeg, libpng) write to file descriptor 2
 setting of theirs applies.
 """
 
+import faulthandler
 import logging
 import os
 import sys
@@ -27,9 +28,22 @@ def silence() -> None:
     stream.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", 1, encoding=stream.encoding, errors=stream.errors)
     _lead_nowhere()
+    faulthandler.enable(file=sys.stderr)  # a crash is no library's line
     _silent = True
     warnings.simplefilter("ignore")
     logging.disable()
+
+
+def hear() -> None:
+    """Let what libraries print reach the terminal, and the traceback of a crash, too."""
+    stream = sys.__stderr__
+    if stream is not None and sys.stderr is stream:
+        faulthandler.enable(file=stream)
+
+
+def silent() -> bool:
+    """Whether `silence` was called."""
+    return _silent
 
 
 @contextmanager

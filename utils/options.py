@@ -45,7 +45,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     *,
     help: str,
     group: str = GROUP,
-    choices: Iterable[str] | Mapping[str, str] | None = None,
+    choices: Iterable[str] | Mapping[str, Any] | None = None,
+    more: str = "",
     zero: str = "",
     renamed: Mapping[str, str] | None = None,
     low: float | None = None,
@@ -72,7 +73,9 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     group : str
         Heading under which the flag is listed.
     choices : iterable or mapping of str
-        Allowed values of a str field (an Enum brings its own); a mapping has a line about each.
+        Allowed values of a str field (an Enum brings its own); a mapping may explain each.
+    more : str
+        What the question's `?` adds to the lines about the choices.
     zero : str
         What 0 means; accepted in place of 0, and shown in its place.
     renamed : mapping of str to str
@@ -106,7 +109,12 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             "help": help,
             "group": group,
             "choices": tuple(choices) if choices else None,
-            "about": choices if isinstance(choices, Mapping) else {},
+            "about": {
+                name: text
+                for name, text in (choices.items() if isinstance(choices, Mapping) else ())
+                if isinstance(text, str)  # codecs, for one, have settings there
+            },
+            "more": more,
             "zero": zero,
             "renamed": renamed or {},
             "low": low,
@@ -298,15 +306,16 @@ def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | N
 
 def to_json(options: object) -> dict[str, Any]:
     """Return the options as plain JSON values: enums by value, paths as text."""
-
-    def plain(value: object) -> object:
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        return value if value is None or isinstance(value, (bool, int, float)) else to_text(value)
-
     return {
         option.name: plain(getattr(options, option.name)) for option in options_of(type(options))
     }
+
+
+def plain(value: Value) -> Value:
+    """Return a value as JSON has it."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else to_text(value)
 
 
 def from_json(cls: type[T], values: Mapping[str, Any]) -> T:

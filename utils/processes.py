@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-from utils import allocator, parallel, signals
+from utils import allocator, native_output, parallel, signals
 from utils.errors import UserError
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def in_chunks(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
         return
     chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     with kept() as pool:
-        with signals.ignored_by_children():
+        with signals.ignored_by_children(), native_output.heard_from_children():
             futures = [pool.submit(function, chunk) for chunk in chunks]
         try:
             for future in futures:
@@ -74,7 +74,10 @@ def kept() -> Iterator[ProcessPoolExecutor]:
         yield _pool
         return
     _pool = ProcessPoolExecutor(
-        parallel.cores(), multiprocessing.get_context("spawn"), initializer=_begin
+        parallel.cores(),
+        multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(native_output.silent(),),
     )
     try:
         yield _pool
@@ -83,8 +86,9 @@ def kept() -> Iterator[ProcessPoolExecutor]:
         _pool = None
 
 
-def _begin() -> None:
+def _begin(silent: bool) -> None:
     """Set up a worker process: it leaves signals to its parent, and ends with it."""
+    (native_output.silence if silent else native_output.hear)()
     allocator.keep_buffers()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,9 +21,27 @@ def prog() -> str:
 
 
 def command(words: str) -> str:
-    """Return a command of this program, as it is to be typed: "python main.py weights"."""
-    name = prog()
-    return f"python {name} {words}" if name.endswith(".py") else f"{name} {words}"
+    """Return a command of this program, as it is to be typed here: "python main.py weights".
+
+    It begins as the present one did, so it works in the same folder.
+    """
+    return f"{_typed()} {words}"
+
+
+def _typed() -> str:
+    name, started = prog(), sys.argv[0]
+    if name == NAME:
+        found = shutil.which(NAME) or not Path(started).is_file()
+        return NAME if found else quoted(started)  # of an environment that is not active
+    if name != "main.py":
+        return name.replace("python", _python(), 1)
+    return f"{_python()} {quoted(started) if Path(started).name == name else name}"
+
+
+def _python() -> str:
+    """Return Python as it was typed: python3, or a path to that of an environment."""
+    ours = Path(sys.argv[0]).name == "main.py" and sys.argv[0] in sys.orig_argv
+    return quoted(sys.orig_argv[0]) if ours else "python"
 
 
 def quoted(word: str) -> str:

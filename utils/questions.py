@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import shutil
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -69,16 +71,39 @@ def _ask(option: Option, current: Value) -> Value:
     width = max(map(len, about), default=0) + 2
     for name, line in about.items():
         console.say(f"  {name:{width}}{line}")
-    explain = f"{option.meta['help']}; {option.describe()}"
-    # "minutes between two saves; 0: none (default: 10)" -> "minutes between two saves"
-    question = re.split(r";| \(", option.meta["help"])[0]
+    explain = option.meta["more"] or f"{option.meta['help']}; {option.describe()}"
     return console.prompt(
-        f"{question} ({option.flag})", option.parse, current, option.show(current), explain
+        f"{_question(option)} ({option.flag})",
+        option.parse,
+        current,
+        option.show(current),
+        _wrapped(explain),
     )
 
 
+def _question(option: Option) -> str:
+    """Return "minutes between two saves" of "minutes between two saves; 0: none (default: 10)"."""
+    return re.split(r";| \(", option.meta["help"])[0]
+
+
 def _listed(options: Iterable[Option]) -> str:
-    return "they are: " + ", ".join(option.flag for option in options)
+    """Return a table of flags and what they are about, each in one line of the terminal."""
+    about = {o.flag: re.sub(r";.*| \([^)]*\)", "", o.meta["help"]) for o in options}
+    column = max(map(len, about)) + 2
+    room = max(_width() - column, 20)
+    return "\n  ".join(
+        f"{flag:{column}}{textwrap.shorten(text, room, placeholder=' ...')}"
+        for flag, text in about.items()
+    )
+
+
+def _wrapped(text: str) -> str:
+    """Return a text in lines that fit the terminal beside an indent of two."""
+    return "\n  ".join(textwrap.wrap(text, _width(), break_on_hyphens=False))
+
+
+def _width() -> int:
+    return max(shutil.get_terminal_size().columns - 2, 40)
 
 
 def confirm(question: str, explain: str) -> bool:

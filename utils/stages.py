@@ -17,7 +17,8 @@ class Stage(NamedTuple):
     where that and its first work take a second or more.
 
     For the last lines (`utils.ending`): `makes` is the option that says what is made, `then` is the
-    next command outside of a workspace, with options in braces. After Ctrl-C the same command goes
+    next command outside of a workspace, with options in braces, and `then_here` the one in it where
+    what was made is not in its usual place. After Ctrl-C the same command goes
     on, if it `resumes`; if what it made is `usable`, the next step is named, too.
     """
 
@@ -29,6 +30,7 @@ class Stage(NamedTuple):
     begins: str = ""
     makes: str | None = None
     then: str = ""
+    then_here: str = ""
     resumes: bool = False
     usable: bool = False
 
@@ -111,6 +113,7 @@ STAGES = {
             "--overwrite --mode seamless": "again, in another look",
         },
         makes="output_dir",
+        then_here="evaluate --result {output_dir}",
         resumes=True,
     ),
     "verify": Stage(

@@ -1,4 +1,4 @@
-"""Durations, and many names in few words: "0060-0075, 0131" instead of seventeen of them."""
+"""Durations, counts, and many names in few words: "0060-0075, 0131" instead of all seventeen."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +11,8 @@ FRAME = re.compile(r"^(\d+(?:-\d+)?)\.(?:png|jpe?g)(?= \(|$)")
 """Frames, which their numbers tell."""
 NAMED = (re.compile(r'"([^"]+)"(: .+)', re.DOTALL), re.compile(r"(\S+\.\w+)(: .+)", re.DOTALL))
 """Sentences about a file: its name, and what is true of it."""
+PLURAL = re.compile(r"(?<=[a-rt-z])s\b")
+"""The end of the first noun: frames, faces, minutes."""
 
 
 class NameRange(NamedTuple):
@@ -53,6 +55,11 @@ def joined(sentences: Iterable[str]) -> Iterator[str]:
         yield from [listed(whose) + problem] if len(said) > 1 and all(whose) else said
 
 
+def counted(count: int, things: str) -> str:
+    """Return "12 faces sorted" as it is, and of one "1 face sorted"."""
+    return f"{count} {PLURAL.sub('', things, count=1) if count == 1 else things}"
+
+
 def took(word: str, seconds: float) -> str:
     """Return " in 12 min" for the word "in"; nothing if it took no time to speak of."""
     return f" {word} {duration(seconds)}" if seconds >= 1 else ""
@@ -64,6 +71,12 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def targets(target_iter: int, target_minutes: float) -> list[str]:
+    """Return the targets of a training that are not 0: "4 minutes", "1,000 iterations"."""
+    counts = {"minute": f"{target_minutes:g}", "iteration": f"{target_iter:,}"}
+    return [f"{n} {unit}{'' if n == '1' else 's'}" for unit, n in counts.items() if n != "0"]
 
 
 def _step(before: Sequence[str], after: Sequence[str]) -> int | None:

@@ -13,7 +13,9 @@ An option names its place in it, `opt(place="data_{side}/aligned")`; `fill` give
 no flag has set their places. `Workspace.next_step` says what to do next.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +24,8 @@ from utils import console, program
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, is_image
 from utils.options import Option, options_of
-from utils.records import read_lines
+from utils.records import read_lines, read_record, reading
+from utils.wording import targets
 
 NAME = "workspace"
 SIDES = {"src": "the face to put in", "dst": "the footage to change"}
@@ -30,6 +33,11 @@ JOURNAL, END = ".extract.jsonl", "*"
 """The record that extract keeps with the faces, and its item for the end of a video."""
 SORTED = ".sort"
 """In a folder of faces that was sorted; the sort stage keeps its undo files there."""
+SETTINGS, LOG = "result.mp4_convert.json", "result.mp4_log.jsonl"
+"""Written when a conversion begins; and the record of the conversions, with their models."""
+ITERATION = re.compile(r"at iteration (\d+)")
+OTHER_DETECTOR = "mt"
+"""It finds small faces that the default one does not."""
 
 
 class NextStep(NamedTuple):
@@ -37,6 +45,9 @@ class NextStep(NamedTuple):
 
     words: str
     purpose: str
+
+
+TRAIN_ON = NextStep("train", "train on, if it is not good enough yet")
 
 
 @dataclass(frozen=True)
@@ -80,30 +91,93 @@ class Workspace:
         The journal of a video says so. A folder of frames may grow, and faces without a journal
         are those of another program or another layout: it is not known what they lack.
         """
-        journal = self.faces(side) / JOURNAL
-        if not journal.is_file():
-            return None
-        records = list(read_lines(journal))
-        header = records[0].get("header") if records else None
-        if not (isinstance(header, dict) and header.get("bytes")):
-            return None
-        return any(record.get("item") == END for record in records)
+        header, items = self._journal(side)
+        return END in items if header.get("bytes") else None
 
-    def next_step(self) -> NextStep:
+    def _journal(self, side: str) -> tuple[dict[str, Any], set[str]]:
+        """Return the settings of a side's extraction, and the frames that it has finished."""
+        journal = self.faces(side) / JOURNAL
+        records = list(read_lines(journal)) if journal.is_file() else []
+        header = records[0].get("header") if records else None
+        items = {str(record.get("item")) for record in records[1:]}
+        return (header, items) if isinstance(header, dict) else ({}, set())
+
+    def found_nothing(self, side: str) -> bool:
+        """Whether the whole footage of a side was searched, and there is no face."""
+        _, items = self._journal(side)
+        clip = self.clip(side)
+        if clip.is_dir():
+            frames = {path.name for path in clip.iterdir() if is_image(path)}
+            searched = bool(frames) and frames <= items
+        else:
+            searched = END in items
+        return searched and not has_images(self.faces(side))
+
+    def extraction(self, side: str) -> NextStep:
+        """Return how to get the faces of a side."""
+        clip = self.clip(side)
+        if not clip.exists():
+            return NextStep("", f'copy the clip of {side}, {SIDES[side]}, to "{clip}"')
+        if not self.found_nothing(side):
+            return NextStep(f"extract {side}", f"find the faces of {side}, {SIDES[side]}")
+        if self._journal(side)[0].get("detector") == OTHER_DETECTOR:
+            return NextStep("", f'use another clip of {side}: no face was found in "{clip}"')
+        return NextStep(
+            f"extract {side} --detector {OTHER_DETECTOR} --overwrite",
+            f"search {side} with another detector: no face was found",
+        )
+
+    @property
+    def trained(self) -> int:
+        """How many iterations the newest model has; 0 if it was not trained."""
+        states = self.model.glob("generations/*/state.json")
+        names = [state.parent.name for state in states if state.is_file()]
+        return max((int(name) for name in names if name.isdecimal()), default=0)
+
+    def conversion(self) -> str:
+        """Return the command that makes the result; empty if it is of the model as it is now."""
+        begun, made = changed(self.folder / SETTINGS), changed(self.result)
+        if made and self._of_this_model("finished"):
+            return ""
+        stale = begun and not self._of_this_model("begun")
+        return "convert --overwrite" if made or stale else "convert"
+
+    def _of_this_model(self, event: str) -> bool:
+        """Whether the last conversion that was begun, or finished, had the model as it is now."""
+        used = self._iterations_converted().get(event)
+        if used is not None:  # also true of a copy, whose files have other times
+            return used == self.trained
+        times = filter(None, map(changed, (self.folder / SETTINGS, self.result)))
+        return min(times) >= changed(self.model)
+
+    def _iterations_converted(self) -> dict[str, int]:
+        """Return the model's iteration at the last conversion that was begun, and finished."""
+        log, found = self.folder / LOG, dict[str, int]()
+        for record in read_lines(log) if log.is_file() else ():
+            stated = ITERATION.search(str(record.get("model")))
+            if record.get("event") == "begun" and stated:
+                found["begun"] = int(stated[1])
+            elif record.get("event") == "finished" and "begun" in found:
+                found["finished"] = found["begun"]
+        return found
+
+    def next_step(self, *, to_target: bool = True) -> NextStep:
         """Return what to do next, judged by what is there.
+
+        Parameters
+        ----------
+        to_target : bool
+            Whether a training that has not reached its target goes on first.
 
         Raises
         ------
         UsageError
             If there are several videos of one side.
         """
-        for side, whose in SIDES.items():
-            if has_images(self.faces(side)) and self.extraction_ended(side) is not False:
-                continue
-            if self.clip(side).exists():
-                return NextStep(f"extract {side}", f"find the faces of {side}, {whose}")
-            return NextStep("", f'copy the clip of {side}, {whose}, to "{self.clip(side)}"')
-        trained, made, measured = map(changed, (self.model, self.result, self.evaluation))
+        for side in SIDES:
+            if not has_images(self.faces(side)) or self.extraction_ended(side) is False:
+                return self.extraction(side)
+        trained, made, measured = self.trained, changed(self.result), changed(self.evaluation)
         if not trained and not (self.faces("src") / SORTED).exists():
             return NextStep(
                 "sort src --by hist", "sort src's faces, so that bad ones get next to each other"
@@ -111,17 +185,21 @@ class Workspace:
         if not trained:
             return NextStep(
                 "train",
-                "look through src's faces in a file manager, delete bad ones, then train on both",
+                "look through src's faces in a file manager, delete bad ones (which: "
+                f'"{program.ROOT / "docs" / "images" / "faces.jpg"}"), then train on both',
             )
-        if not made:
-            return NextStep("convert", "put the faces into the footage")
-        if made < trained:
+        if to_target and (target := target_ahead(self.model)):
+            return NextStep("train", f"go on to the target of {target}")
+        if words := self.conversion():
             return NextStep(
-                "convert --overwrite", "convert again: the model was trained on since the result"
+                words,
+                "convert again: the model was trained on since the result"
+                if made
+                else "put the faces into the footage",
             )
         if measured < made:
             return NextStep("evaluate", "measure how good the result is")
-        return NextStep("train", "train on, if it is not good enough yet")
+        return TRAIN_ON
 
     def typed(self, words: str) -> str:
         """Return a command as it is to be typed here; in other folders it names the workspace."""
@@ -183,6 +261,7 @@ def holding(path: Path) -> Workspace | None:
 
 def _places(workspace: Workspace) -> Iterator[Path]:
     for side in SIDES:
+        yield from workspace.folder.glob(f"data_{side}.*")
         yield from (workspace.folder / f"data_{side}.mp4", workspace.faces(side))
     yield from (workspace.model, workspace.result, workspace.evaluation)
 
@@ -246,6 +325,18 @@ def changed(path: Path) -> float:
     """Return when a file, or the newest state in a model folder, was written; 0 if it is not."""
     states = path.glob("generations/[0-9]*/state.json") if path.is_dir() else [path]
     return max((state.stat().st_mtime for state in states if state.is_file()), default=0.0)
+
+
+def target_ahead(model_dir: Path) -> str:
+    """Return the target that the training of a model has not reached: "4 minutes"; or nothing."""
+    saved = [path for path in model_dir.glob("generations/*") if path.name.isdecimal()]
+    if not saved:
+        return ""
+    newest = max(saved, key=lambda path: (int(path.name), len(path.name))) / "state.json"
+    with suppress(InputError), reading(newest, "training state"):
+        target = read_record(newest, "training state", None).get("target")
+        return " or ".join(targets(**target)) if target else ""
+    return ""
 
 
 def _has_layout(folder: Path) -> bool:

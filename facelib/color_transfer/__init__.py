@@ -10,15 +10,15 @@ COLORS = Registry(
     {
         "rct": (
             "facelib.color_transfer.rct:transfer",
-            "mean and standard deviation of each Lab channel (Reinhard): robust, gentle",
+            "mean and standard deviation of each Lab channel (Reinhard)",
         ),
         "lct": (
             "facelib.color_transfer.lct:transfer",
-            "mean and covariance, by whitening and coloring",
+            "mean and covariance, by whitening and coloring; can shift hues",
         ),
         "mkl": (
             "facelib.color_transfer.mkl:transfer",
-            "mean and covariance with the least change of colors (Monge-Kantorovich)",
+            "try first: mean and covariance with the least change of colors (Monge-Kantorovich)",
         ),
         "idt": (
             "facelib.color_transfer.idt:transfer",
@@ -31,3 +31,9 @@ COLORS = Registry(
     },
 )
 """Each entry is a function (face, source, reference) -> face: `facelib.color_transfer`."""
+
+FIRST_COLORS = (
+    "mkl first, or lct where src's footage is almost gray; if colors still differ idt or sot, "
+    "which are slower (idt can amplify grain)"
+)
+"""Which to try, as `?` at a question says it."""

@@ -112,11 +112,12 @@ def make_workspace(folder):
     return folder
 
 
-def make_model(folder, iteration, seconds):
+def make_model(folder, iteration, seconds, **more):
     """The part of a saved Quick96 that can be read without its networks."""
     generation = folder / "generations" / f"{iteration:09d}"
     generation.mkdir(parents=True)
     state = {"version": 1, "model": "Quick96", "iteration": iteration, "seconds": seconds}
+    state |= more
     (generation / "state.json").write_text(json.dumps(state))
     (generation / "options.json").write_text(json.dumps({"model": "Quick96"}))
 

@@ -30,6 +30,7 @@ from utils.images import Image, write_image
 SAVE, QUIT, BACKUP = "save", "quit", "backup"
 REQUESTS = {"s": SAVE, "enter": QUIT, "b": BACKUP}
 VALIDATION_SHARE = 0.02  # of the time, at most
+RECENT = 60.0  # seconds of training since a measurement that need not be repeated at the end
 RANGES = (0, 5_000, 10_000, 50_000, 100_000)  # recent iterations whose losses are drawn; 0: all
 
 
@@ -90,7 +91,10 @@ class Monitor:
         self._log = ValidationLog.of(settings.folder)
         self.stop_reason = settings.stop_rule.reason(self._rows()) if validation else ""
         self._preview_due = Every(settings.preview_minutes)
-        self._validation_due = Every(settings.validation_minutes, VALIDATION_SHARE)
+        rows = self._rows()
+        self._measured = rows[-1]["seconds"] if rows else 0.0  # seconds of training
+        since = session.seconds - self._measured
+        self._validation_due = Every(settings.validation_minutes, VALIDATION_SHARE, since)
         self._page = self._range = 0
         self._content: PreviewContent | None = None
         self._validating: Iterator[list[Predicted]] | None = None
@@ -132,8 +136,10 @@ class Monitor:
             self._continue_validation(self._validation)
         return requests
 
-    def finish(self) -> None:
-        """Draw the preview a last time."""
+    def finish(self, *, measure: bool = False) -> None:
+        """Draw the preview a last time, and before it measure a last time if that is not recent."""
+        if measure and self._validation is not None:
+            self._measure_now(self._validation)
         if self._settings.preview_minutes and self._session.loss_names:
             self._update_preview(files=True)
 
@@ -215,9 +221,25 @@ class Monitor:
         if predicted is not None:
             self._predicted = predicted
             return
-        self._validating, predicted = None, self._predicted
-        when = {"iteration": float(self._session.iteration), "seconds": self._session.seconds}
-        self._in_background(lambda: self._record_metrics(validation, predicted, when))
+        self._validating = None
+        self._submit_metrics(validation, self._predicted)
+
+    def _measure_now(self, validation: Validation) -> None:
+        """Measure, unless that was done in the last minute of training or nothing was trained."""
+        session, reason = self._session, self.stop_reason
+        recent = self._measured and session.seconds - self._measured < RECENT
+        if recent or not session.steps_done:
+            return
+        console.announce("measuring the swap")
+        *_, predicted = validation.predict(self._predictor)
+        self._submit_metrics(validation, predicted).result()
+        self.stop_reason = reason  # what ends the training is known already
+
+    def _submit_metrics(self, validation: Validation, predicted: list[Predicted]) -> Future[None]:
+        """Compute the metrics in the background."""
+        self._measured = self._session.seconds
+        when = {"iteration": float(self._session.iteration), "seconds": self._measured}
+        return self._in_background(lambda: self._record_metrics(validation, predicted, when))
 
     def _record_metrics(
         self, validation: Validation, predicted: list[Predicted], when: Mapping[str, float]
