@@ -35,9 +35,12 @@ class Server:
 
     def __init__(self, folder, port=0):
         environment = {name: text for name, text in os.environ.items() if name not in DISPLAYS}
+        python = Path(sys.executable)
+        environment["PATH"] = f"{python.parent}{os.pathsep}{environment['PATH']}"
         words = ["workbench", "--workspace", str(folder), "--port", str(port), "--no-open"]
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "main.py"), *words],
+            [python.name, "main.py", *words],
+            cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -26,8 +26,7 @@ const VIEWS = {
 const main = document.getElementById("main");
 const made = {};
 let started = false;
-
-let lack = null;
+let lack = null; // what the view that is shown waits for
 
 function currentView() {
   const [name] = location.hash.slice(1).split("/");
