@@ -161,6 +161,17 @@ def test_the_preview_changes_on_the_page(page, home):
         wait(page, lambda: preview.evaluate("image => image.naturalWidth") == size)  # noqa: B023
 
 
+def test_a_view_without_anything_to_show_says_what_comes_first(page, home):
+    page.get_by_role("link", name="Result").click()
+    expect(page.locator("main .empty")).to_contain_text("No result yet")
+    page.locator("main").get_by_role("link", name="Convert").click()
+    expect(page.locator("main .empty")).to_contain_text("No model yet")
+    page.locator("main").get_by_role("link", name="Train").click()
+    expect(page.locator("main .empty")).to_contain_text("Extract the faces of src and dst first")
+    make_faceset(home.faces("dst"), count=1)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=20_000)
+
+
 def test_the_keyboard_reaches_everything_that_can_be_clicked(page):
     clickable = page.evaluate(
         "[...document.querySelectorAll('a[href], button, input, select, textarea')]"

@@ -25,9 +25,15 @@ def project(home: Workspace) -> dict[str, Any]:
         "problem": problem,
         "next": _next(home, step),
         "sides": {
-            side: {"about": about, "clip": _clip(home, side)}
+            side: {
+                "about": about,
+                "clip": _clip(home, side),
+                "footage": _has_footage(home, side),
+                "faces": home.faces(side).is_dir(),
+            }
             for side, about in workspace.SIDES.items()
         },
+        "model": home.model.is_dir(),
         "result": url(home, home.result),
         "evaluation": url(home, home.evaluation),
         "preview": url(home, home.model / "preview.png"),
@@ -53,6 +59,13 @@ def _clip(home: Workspace, side: str) -> str | None:
         return url(home, home.clip(side))
     except UserError:
         return None
+
+
+def _has_footage(home: Workspace, side: str) -> bool:
+    try:
+        return home.clip(side).exists()
+    except UserError:
+        return True  # several: the command says which
 
 
 def url(home: Workspace, path: Path) -> str | None:

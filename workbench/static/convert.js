@@ -9,7 +9,11 @@ import { Settings } from "./convert/settings.js";
 import { Stage } from "./convert/stage.js";
 import { Strip } from "./convert/strip.js";
 
-export const convertView = { title: "Convert", make, open };
+export const convertView = { title: "Convert", make, open, missing };
+
+function missing({ model }) {
+  return model ? null : ["No model yet. Train one first; then you choose here how its faces are blended in.", "train"];
+}
 
 const VIEWS = { result: "", original: "space", mask: "0" };
 let view = null;

@@ -10,7 +10,12 @@ import { Grid } from "./faces/grid.js";
 import { listen } from "./faces/pointer.js";
 import { Selection } from "./faces/selection.js";
 
-export const facesView = { title: "Faces", make, open };
+export const facesView = { title: "Faces", make, open, missing };
+
+function missing({ sides }) {
+  if (sides.src.faces || sides.dst.faces) return null;
+  return ["No faces yet. Extract them from the clips first.", "project"];
+}
 
 const SIZES = { least: 48, most: 256, step: 16, first: 96 };
 const METHODS = [

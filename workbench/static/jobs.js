@@ -23,7 +23,13 @@ function open() {
 /** The card of the job whose log is shown; the views share it. */
 export function jobPanel() {
   panel ??= makePanel();
+  requestAnimationFrame(toEnd); // not before it is in the page
   return panel;
+}
+
+function toEnd() {
+  const log = panel.querySelector(".log");
+  log.scrollTop = log.scrollHeight;
 }
 
 function action(label, path, text) {

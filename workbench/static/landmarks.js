@@ -6,7 +6,12 @@ import { commandLine, el, fill, say } from "./dom.js";
 import { Canvas } from "./landmarks/canvas.js";
 import { EXPLAINED, Input } from "./landmarks/input.js";
 
-export const landmarksView = { title: "Landmarks", make, open };
+export const landmarksView = { title: "Landmarks", make, open, missing };
+
+function missing({ sides }) {
+  if (sides.src.footage || sides.dst.footage) return null;
+  return ["No footage yet. Here you mark faces and correct landmarks, once there is a clip.", "project"];
+}
 
 const FILTERS = {
   doubtful: "doubtful", faceless: "without a face", multi: "with several faces", all: "all",

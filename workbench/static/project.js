@@ -6,6 +6,10 @@ import { jobPanel } from "./jobs.js";
 
 export const projectView = { title: "Project", make, open };
 
+const VIEWS = { // where one looks on at a step
+  sort: ["Faces", "#faces/src"], train: ["Train", "#train"], convert: ["Convert", "#convert"],
+  evaluate: ["Result", "#result"],
+};
 const ROLES = { src: "the face to put in", dst: "the footage to change" };
 
 const right = el("div", { class: "column" });
@@ -26,7 +30,8 @@ function nextCard() {
   const error = el("p", { class: "error", role: "alert" });
   const run = el("button", { class: "primary", onclick: onRun }, "Run");
   const options = el("a", { class: "button", href: "#commands" }, "Options");
-  const buttons = el("div", { class: "buttons" }, run, options);
+  const view = el("a", { class: "button" });
+  const buttons = el("div", { class: "buttons" }, run, options, view);
   let next = { command: "", words: [] };
   let jobs = [];
 
@@ -55,9 +60,13 @@ function nextCard() {
   on("project", (project) => {
     next = project.next;
     update();
-    say(purpose, next.purpose ? next.purpose[0].toUpperCase() + next.purpose.slice(1) : "");
+    say(purpose, wanted(project));
     line.set(next.command);
-    line.element.hidden = buttons.hidden = !next.command;
+    buttons.hidden = !next.command;
+    const [title, address] = VIEWS[next.stage] ?? ["", ""];
+    view.hidden = !title;
+    view.href = address;
+    say(view, `View ${title}`);
     options.href = `#commands/${encodeURIComponent(JSON.stringify([next.stage, next.values]))}`;
   });
   on("jobs", (event) => {
@@ -67,6 +76,13 @@ function nextCard() {
   const element = card("Next", purpose, line.element, buttons, error);
   element.classList.add("first");
   return element;
+}
+
+/** What to do next, on a page. */
+function wanted({ next, sides }) {
+  if (next.command) return next.purpose[0].toUpperCase() + next.purpose.slice(1);
+  const side = ["src", "dst"].find((name) => !sides[name].footage);
+  return side ? `Drop the clip of ${side}, ${ROLES[side]}, below` : next.purpose;
 }
 
 function clips() {

@@ -5,7 +5,11 @@ import { chart, number } from "./chart.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
 import { Player } from "./result/player.js";
 
-export const resultView = { title: "Result", make, open };
+export const resultView = { title: "Result", make, open, missing };
+
+function missing({ result, evaluation }) {
+  return result || evaluation ? null : ["No result yet. Convert puts the faces into the footage.", "convert"];
+}
 
 const WORST = 8; // frames that are listed
 const APART = 0.4; // seconds between two of them

@@ -1,10 +1,15 @@
 // Training: each model of the workspace, its preview and its curves, and what it can be asked for.
 
-import { get, on, post } from "./api.js";
+import { get, newest, on, post } from "./api.js";
 import { chart, number } from "./chart.js";
 import { card, commandLine, duration, el, fill, say } from "./dom.js";
 
-export const trainView = { title: "Train", make };
+export const trainView = { title: "Train", make, missing };
+
+function missing({ sides, model }) {
+  if (model || newest("training")?.models.length || (sides.src.faces && sides.dst.faces)) return null;
+  return ["Nothing to train on yet. Extract the faces of src and dst first.", "project"];
+}
 
 const USUAL = "model"; // the folder of the workspace's own model
 const UNFINISHED = ["waiting", "running", "stopping"];
