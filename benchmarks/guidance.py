@@ -45,7 +45,7 @@ STAGES = (
 STOPPED = {
     "sort src --by identity": ("Measuring",),
     "train": ("recognizing", "loading TensorFlow", "building", "compiling", "ms  src"),
-    "convert --overwrite": ("loading TensorFlow", "convert:"),
+    "convert --overwrite": ("loading TensorFlow", "Converting"),
     "evaluate": ("Evaluating",),
     "extract dst --overwrite": ("opening the footage", "Extracting"),  # last: no faces are left
 }
