@@ -82,6 +82,12 @@ def walk(way: Way, clips: dict[str, Path], iterations: int) -> None:
     way.render()
     way.next("evaluate", "Measure")
     way.ended()
+    show_result(way)
+
+
+def show_result(way: Way) -> None:
+    """Keep the result beside the footage, verified."""
+    page = way.page
     way.view("Result")
     page.get_by_role("button", name="Check it").click()
     page.get_by_text("Marked as synthetic").wait_for()
@@ -94,6 +100,8 @@ def walk(way: Way, clips: dict[str, Path], iterations: int) -> None:
 def keep(way: Way, name: str) -> None:
     """Write what the page shows."""
     path = IMAGES / f"workbench-{name}.jpg"
+    way.page.evaluate("scrollTo(0, 0)")
+    way.page.wait_for_timeout(300)
     image = Image.open(io.BytesIO(way.page.screenshot())).convert("RGB")
     for quality in QUALITIES:
         image.save(path, quality=quality)
