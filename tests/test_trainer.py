@@ -744,7 +744,7 @@ def test_the_summary_of_a_model_that_goes_on_is_short(people, settings, monkeypa
     session, samplers = session_and_samplers(settings(**usual, seed=None), people)
     session.iteration = 400
     lines = summary.describe(session, *samplers).splitlines()
-    assert lines[1:3] == ["options  as at the beginning", "total   1,424 parameters"]
+    assert lines[1:3] == ["options  all at their defaults", "total   1,424 parameters"]
     assert re.fullmatch(r"memory  about [0-9.]+ GB at a batch size of 8", lines[3])
     assert len(lines) == 6
     monkeypatch.setattr(TrainingSession, "seconds", 60.0)

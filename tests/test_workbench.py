@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.page import Client, events_until, served
+from support.page import Client, events_until, fake_stages, served
 from support.synthetic import make_faceset
 
 from utils.workspace import Workspace
@@ -18,7 +18,6 @@ from workbench.job import born, is_alive
 from workbench.jobs import JobQueue
 
 ROOT = Path(__file__).parent.parent
-FAKE = ROOT / "tests" / "support" / "fake_stage.py"
 
 
 @pytest.fixture
@@ -31,8 +30,7 @@ def home(tmp_path):
 @pytest.fixture
 def client(home, monkeypatch):
     """A client that is let in; what still runs at the end is killed."""
-    monkeypatch.setattr("utils.program.start", lambda: [sys.executable, str(FAKE)])
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    fake_stages(monkeypatch)
     with served(home) as client:
         yield client.enter()
     kill_all(JobQueue(home))

@@ -2,20 +2,19 @@
 
 import io
 import json
-import os
 import shutil
 import signal
-import sys
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import av
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from support.page import served
+from playwright.sync_api import expect
+from support.browser import needs_chromium, page_of
+from support.page import fake_stages, served
 from support.screen import wait_until
 from support.synthetic import make_frames, make_info, make_video
 from websockets.exceptions import InvalidStatus
@@ -31,9 +30,6 @@ from utils.errors import UsageError
 from utils.workspace import Workspace
 from workbench import convert
 
-ROOT = Path(__file__).parent.parent
-STAGE = ROOT / "tests" / "support" / "preview_stage.py"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 COUNT, FACELESS, DOUBTFUL = 6, 4, 2
 STATE = EditorState(FootageIndex(COUNT, (0, 1)), LookTimeline.all_alike(Look()))
 
@@ -64,8 +60,7 @@ def home(tmp_path, made):
 
 @pytest.fixture
 def client(home, monkeypatch):
-    monkeypatch.setattr("utils.program.start", lambda: [sys.executable, str(STAGE)])
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    fake_stages(monkeypatch, "preview_stage.py")
     monkeypatch.setattr(convert, "LINGER_SECONDS", 0.1)
     with served(home) as found:
         yield found.enter()
@@ -214,17 +209,9 @@ def test_no_setting_may_ask_for_alpha_where_the_result_cannot_have_it():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+@needs_chromium
 def test_a_slider_changes_the_image_in_the_browser(client, home):
-    from playwright.sync_api import expect, sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        problems = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        page.goto(f"http://{client.host}/?token={client.app.door.token}")
+    with page_of(client) as page:
         page.get_by_role("link", name="Convert").click()
         page.get_by_role("button", name="Open the preview").click()
         stage = page.get_by_role("img", name="the preview")
@@ -252,5 +239,3 @@ def test_a_slider_changes_the_image_in_the_browser(client, home):
         page.get_by_role("button", name="Render", exact=True).click()
         expect(page.locator(".job-head .state")).to_have_text("done", timeout=30_000)
         assert (home.folder / "result.mp4").is_file()
-        browser.close()
-        assert problems == []

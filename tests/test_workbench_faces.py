@@ -4,11 +4,12 @@ import io
 import json
 import shutil
 import sqlite3
-from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
+from support.browser import needs_chromium, page_of
 from support.page import served
 from support.synthetic import make_faceset, make_frames, make_info, make_video
 
@@ -173,28 +174,6 @@ def test_a_changed_face_gets_no_thumbnail_of_the_old_one(face):
     found.close()
 
 
-@contextmanager
-def page_of(client, view):
-    """Open the page in a browser; afterwards no script may have failed."""
-    from playwright.sync_api import sync_playwright
-
-    address = f"http://{client.host}"
-    name, _, value = client.cookie.partition("=")
-    problems = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        context = browser.new_context(viewport={"width": 1280, "height": 720})
-        context.add_cookies([{"name": name, "value": value, "url": address}])
-        page = context.new_page()
-        page.on("pageerror", lambda problem: problems.append(problem))
-        page.goto(f"{address}/#{view}")
-        yield page
-        browser.close()
-    assert not problems
-
-
 def drag(page, element, start, end):
     """Drag the mouse between two points of an element, given in pixels."""
     box = page.locator(element).bounding_box()
@@ -206,10 +185,8 @@ def drag(page, element, start, end):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+@needs_chromium
 def test_faces_are_looked_through_in_a_browser(client, home):
-    from playwright.sync_api import expect
-
     def shown(count, selected=0, of=COUNT):
         text = f"{count} of {of} faces shown, {selected} selected"
         expect(page.locator(".counts")).to_have_text(text, timeout=20_000)

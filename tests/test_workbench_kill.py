@@ -6,16 +6,18 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 from support import clips
+from support.browser import launched, needs_chromium, page_in
 from support.clips import times_of
-from support.way import CHROMIUM, Server, Way, browser, wait
+from support.way import Server, Way, wait
 
 from models import model_folder
-from utils.workspace import Workspace
+from utils.records import read_lines
+from utils.workspace import JOURNAL, Workspace
 from workbench.jobs import JobQueue
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+    needs_chromium,
 ]
 
 FRAMES = 60
@@ -72,7 +74,7 @@ def place(tmp_path):
     times = [number / clips.NTSC for number in range(FRAMES)]
     for side, draw in (("src", clips.astronaut), ("dst", clips.dim_astronaut)):
         clips.make_clip(home.clip(side), times, draw=draw, size=(320, 240))
-    with browser() as page:
+    with launched() as chromium, page_in(chromium, console=False) as page:
         found = Place(home, page)
         found.open()
         yield found
@@ -93,12 +95,18 @@ def test_nothing_is_lost_when_all_is_killed(place):
     kept = {}
 
     def extracted():
-        kept.update(files(home.faces("src")) if home.faces("src").is_dir() else {})
+        journal = (
+            home.faces("src") / JOURNAL
+        )  # of a frame that is not in it, the face is made again
+        done = {record.get("item") for record in read_lines(journal)} if journal.exists() else ()
+        found = files(home.faces("src"))
+        kept.update({n: at for n, at in found.items() if f"{n.partition('_')[0]}.png" in done})
         return len(kept) >= ENOUGH
 
     place.kill_and_continue(extracted)
     after = files(home.faces("src"))
-    assert len(after) == FRAMES
+    # x264 encodes the clip a little differently at times, and then a frame has a second "face"
+    assert len({name.partition("_")[0] for name in after}) == FRAMES
     assert kept.items() <= after.items(), "a face that was written is not made again"
     way.extract("dst")
 

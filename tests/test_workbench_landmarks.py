@@ -1,23 +1,20 @@
 """The view Landmarks: the WebSocket between a page and the command, and the page in a browser."""
 
 import json
-import shutil
-import socket
 import time
 from contextlib import contextmanager
 
 import numpy as np
 import psutil
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+from support.browser import needs_chromium, page_of
 from support.marking import SIZE, extract, face_at, make_frames
 from support.page import events_until, served
-from websockets.sync.client import connect
 
 from facelib.faceset import Faceset
 from utils.workspace import Workspace
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FACES = [[face_at(80, 90)], [], [face_at(120, 90)]]
 
 
@@ -38,13 +35,7 @@ def client(home):
 
 @contextmanager
 def opened(client, side="dst", **more):
-    with connect(
-        f"ws://{client.host}/api/landmarks/{side}",
-        sock=socket.create_connection(("127.0.0.1", client.port)),
-        origin=f"http://{client.host}",
-        additional_headers={"Cookie": client.cookie},
-        proxy=None,
-    ) as live:
+    with client.live(path=f"/api/landmarks/{side}") as live:
         live.send(json.dumps({"csrf": client.csrf, "frames": "all", **more}))
         yield live
 
@@ -103,20 +94,13 @@ def test_what_no_page_of_ours_sends_starts_nothing(client, more, said):
 
 @pytest.fixture
 def page(client):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        problems = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"http://{client.host}/?token={client.app.door.token}")
+    with page_of(client, console=False) as page:
         expect(page.get_by_role("heading", name="Next")).to_be_visible()
         page.evaluate("location.hash = '#landmarks/dst/all'")
         yield page
-        browser.close()
-    assert problems == []
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+@needs_chromium
 def test_landmarks_are_dragged_by_mouse_and_by_keys(page, home):
     before = on_disk(home)["000.png"].source_landmarks
     facts, name = page.locator(".landmarks-facts"), page.locator(".landmarks-name")

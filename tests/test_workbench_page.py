@@ -1,9 +1,6 @@
 """The page of the workbench in a real browser: Debian's chromium."""
 
 import json
-import os
-import shutil
-import sys
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -11,26 +8,21 @@ from urllib.parse import quote
 import av
 import pytest
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+from support.browser import launched, needs_chromium, page_in
 from support.clips import make_clip
-from support.page import served
+from support.page import cancel_jobs, fake_stages, served
 from support.synthetic import make_faceset
 
 from utils.workspace import Workspace
 
-ROOT = Path(__file__).parent.parent
-FAKE = ROOT / "tests" / "support" / "fake_stage.py"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -42,28 +34,19 @@ def home(tmp_path):
 
 @pytest.fixture
 def client(home, monkeypatch):
-    monkeypatch.setattr("utils.program.start", lambda: [sys.executable, str(FAKE)])
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    fake_stages(monkeypatch)
     with served(home) as client:
         yield client.enter()
-        for job in client.app.queue.jobs():
-            if job.state in ("running", "waiting"):
-                client.post(f"/api/jobs/{job.number}/cancel")
+        cancel_jobs(client)
 
 
 @pytest.fixture
 def page(browser, client):
     """The page, let in by the address that is printed; nothing may go wrong in it."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
-    page = context.new_page()
-    problems = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-    page.goto(f"http://{client.host}/?token={client.app.door.token}")
-    expect(page.locator(".facts dt").first).to_be_visible()
-    yield page
-    context.close()
-    assert problems == []
+    with page_in(browser) as page:
+        page.goto(f"http://{client.host}/?token={client.app.door.token}")
+        expect(page.locator(".facts dt").first).to_be_visible()
+        yield page
 
 
 def commands(page, stage, values):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
+from support.browser import needs_chromium, page_of
 from support.page import served
 from support.synthetic import make_video
 
@@ -17,7 +19,6 @@ from utils.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
 VENDOR = ROOT / "workbench" / "static" / "vendor"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FRAMES, FIRST, COUNT, RATE = 24, 8, 12, 25
 WORST, FACELESS = 7, 4
 
@@ -190,25 +191,13 @@ SHOWN = """video => {
 
 @pytest.fixture
 def page(client):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("needs chromium: apt-get install chromium")
-    problems = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and problems.append(said.text))
-        page.goto(f"http://{client.host}/?token={client.app.door.token}")
+    with page_of(client) as page:
         page.get_by_role("link", name="Result").click()
         yield page
-        browser.close()
-    assert problems == []
 
 
+@needs_chromium
 def test_both_clips_show_the_same_frame_wherever_one_goes(page):
-    from playwright.sync_api import expect
-
     before, after = page.get_by_label("the footage"), page.get_by_label("the result", exact=True)
 
     def frames():

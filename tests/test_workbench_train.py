@@ -2,16 +2,15 @@
 
 import json
 import math
-import os
 import re
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.page import events_until, served
+from playwright.sync_api import expect
+from support.browser import needs_chromium, page_of
+from support.page import cancel_jobs, events_until, fake_stages, served
 from support.synthetic import make_faceset
 
 from facelib.validation_log import ValidationLog
@@ -20,9 +19,6 @@ from utils.workspace import Workspace
 from workbench import training
 from workbench.training import TrainView
 
-ROOT = Path(__file__).parent.parent
-FAKE = ROOT / "tests" / "support" / "fake_training.py"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 NAMES = ["src", "dst", "src_mask"]
 ITERATIONS = 1234
 
@@ -66,13 +62,10 @@ def home(tmp_path):
 
 @pytest.fixture
 def client(home, monkeypatch):
-    monkeypatch.setattr("utils.program.start", lambda: [sys.executable, str(FAKE)])
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    fake_stages(monkeypatch, "fake_training.py")
     with served(home) as client:
         yield client.enter()
-        for job in client.app.queue.jobs():
-            if job.state in ("running", "waiting"):
-                client.post(f"/api/jobs/{job.number}/cancel")
+        cancel_jobs(client)
 
 
 def curves_of(home, name="model"):
@@ -185,20 +178,9 @@ def test_losses_since_the_last_save_are_those_that_the_training_tells(client, ho
 
 @pytest.fixture
 def page(client):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("needs chromium: apt-get install chromium")
-    problems = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and problems.append(said.text))
-        page.goto(f"http://{client.host}/?token={client.app.door.token}")
+    with page_of(client) as page:
         page.get_by_role("link", name="Train").click()
         yield page
-        browser.close()
-    assert problems == []
 
 
 def zoom_and_back(page, curve, expect):
@@ -221,18 +203,16 @@ def zoom_and_back(page, curve, expect):
 
 
 @pytest.mark.slow  # where the plot is may change while the page is still being filled
+@needs_chromium
 def test_a_curve_is_zoomed_on_the_page(page):
-    from playwright.sync_api import expect
-
     curve = page.get_by_label("model", exact=True).get_by_label("losses of model")
     expect(curve.locator(".u-legend")).to_contain_text("dst")
     expect(page.get_by_label("swap quality of all models").locator("canvas")).to_be_visible()
     zoom_and_back(page, curve, expect)
 
 
+@needs_chromium
 def test_a_training_on_the_page(page, home):
-    from playwright.sync_api import expect
-
     model = page.get_by_label("model", exact=True)
     facts = model.locator(".facts")
     expect(facts).to_contain_text("1,234")

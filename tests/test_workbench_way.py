@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 from support import clips
+from support.browser import needs_chromium
 from support.clips import times_of
-from support.way import CHROMIUM, opened, wait
+from support.way import opened, wait
 
 from converters.interactive.session_file import session_path
 from models import model_folder
@@ -16,7 +17,7 @@ from utils.workspace import Workspace
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+    needs_chromium,
 ]
 
 FRAMES = 16

@@ -12,7 +12,7 @@ from utils.options import options_of, plain, to_text
 from utils.parallel import cores
 from utils.wording import duration, targets
 
-UNCHANGED = "options  as at the beginning"
+UNCHANGED = "options  all at their defaults"
 
 
 def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool = False) -> str:

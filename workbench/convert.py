@@ -29,7 +29,6 @@ DECIDED = ("interactive", "overwrite")
 """Values of the form that do not concern the preview."""
 KEPT = ("footage", "state", "image")
 """What a page that comes later is told as well."""
-LONGEST_EVENT = 1 << 12
 LINGER_SECONDS = 30.0
 """How long the preview stays after the last page has left: it takes long to start again."""
 
@@ -80,9 +79,9 @@ class ConvertView:
         sending = asyncio.create_task(page.send())
         try:
             while True:
-                event = _event(await socket.receive_text())
-                if event is not None and self._command is not None:
-                    await self._command.send(event)
+                text = await socket.receive_text()
+                if self._command is not None:
+                    await self._command.send(text)
         except WebSocketDisconnect:
             pass
         finally:
@@ -176,13 +175,3 @@ def _key(event: Mapping[str, Any]) -> str:
     """Return what a newer event takes the place of an older one by."""
     original = event["event"] == "image" and event.get("view") == "original"
     return f"{event['event']} original" if original else str(event["event"])
-
-
-def _event(text: str) -> dict[str, Any] | None:
-    """Return what a page sent, None if it is no event."""
-    if len(text) > LONGEST_EVENT:
-        return None
-    try:
-        return json_object(text)
-    except UsageError:
-        return None

@@ -3,20 +3,24 @@
 import asyncio
 import json
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from utils import program
+from utils.errors import UsageError
 from utils.workspace import Workspace
 from workbench import forms
 from workbench.progress import event
-from workbench.runner import apart
+from workbench.requests import json_object
+from workbench.runner import apart, stop
 
-LONGEST_LINE = 1 << 24
-"""Bytes of a line that it tells."""
-CLOSE_SECONDS = 5.0
-"""Time in which it has to end by itself after its stdin was closed."""
+LONGEST_LINE = 64 << 20
+"""Bytes of a line that it tells: one may hold a frame."""
+LONGEST_EVENT = 4096
+"""Characters of an event of a page."""
+PATIENCE = 5.0
+"""Seconds that it has to end after its stdin was closed, and again after it was told to stop."""
 
 Told = tuple[dict[str, Any], bytes]
 """An event and the data that followed its line."""
@@ -30,6 +34,7 @@ class DrivenCommand:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._reading = asyncio.Lock()
 
     @classmethod
     async def start(cls, words: Sequence[str], home: Workspace) -> "DrivenCommand":
@@ -46,31 +51,42 @@ class DrivenCommand:
         )
         return cls(process)
 
-    async def told(self) -> AsyncIterator[Told]:
+    async def told(self) -> AsyncGenerator[Told, None]:
         """Yield what it tells until it ends."""
         output = self._process.stdout
         assert output is not None
         with suppress(asyncio.IncompleteReadError):  # it was killed in the middle
-            while line := await output.readline():
-                found = event(line.decode("utf-8", "replace").strip())
-                size = found.get("bytes")
-                yield found, await output.readexactly(size) if isinstance(size, int) else b""
+            async with self._reading:
+                while line := await output.readline():
+                    found = event(line.decode("utf-8", "replace").strip())
+                    size = found.get("bytes")
+                    yield found, await output.readexactly(size) if isinstance(size, int) else b""
 
-    async def send(self, value: object) -> None:
-        """Send an event; one that comes too late is dropped."""
+    async def send(self, text: str) -> None:
+        """Send what a page says; what is no event, and what comes too late, is dropped."""
         pipe = self._process.stdin
         assert pipe is not None
-        with suppress(OSError, RuntimeError):
-            pipe.write(json.dumps(value).encode() + b"\n")
-            await pipe.drain()
+        with suppress(OSError, RuntimeError, UsageError):
+            if len(text) <= LONGEST_EVENT:
+                pipe.write(json.dumps(json_object(text)).encode() + b"\n")
+                await pipe.drain()
 
     async def close(self) -> int:
         """Let it end, and return its exit status."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        try:
-            return await asyncio.wait_for(self._process.wait(), CLOSE_SECONDS)
-        except TimeoutError:
+        for insist in (lambda: stop(self._process.pid), self._process.kill):
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(self._ended(), PATIENCE)
             with suppress(ProcessLookupError):
-                self._process.kill()
-            return await self._process.wait()
+                insist()
+        return await self._process.wait()
+
+    async def _ended(self) -> int:
+        """Read what is still told, or it would wait for a reader, and return the exit status."""
+        output = self._process.stdout
+        assert output is not None
+        async with self._reading:
+            while await output.read(1 << 16):
+                pass
+        return await self._process.wait()

@@ -2,10 +2,13 @@
 
 import http.client
 import json
+import os
 import socket
+import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlencode
 
 import uvicorn
@@ -14,6 +17,8 @@ from websockets.sync.client import connect
 from workbench.app import App
 from workbench.security import LOOPBACK, Door
 from workbench.server import configuration
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Client:
@@ -81,6 +86,20 @@ class Client:
             additional_headers={"Cookie": self.cookie} if cookie else {},
             proxy=None,
         )
+
+
+def fake_stages(monkeypatch, script="fake_stage.py"):
+    """Let a script of this folder stand for the program that the workbench starts."""
+    script = Path(__file__).with_name(script)
+    monkeypatch.setattr("utils.program.start", lambda: [sys.executable, str(script)])
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+
+
+def cancel_jobs(client):
+    """Cancel the jobs that run or wait."""
+    for job in client.app.queue.jobs():
+        if job.state in ("running", "waiting"):
+            client.post(f"/api/jobs/{job.number}/cancel")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ port, as with `ssh -L`. Each step leaves the page at the view that it is about.
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,12 +17,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+from support.browser import launched, page_in
 
 from facelib.faceset import Faceset
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PATIENCE = 180  # seconds until a command has ended; a loaded machine needs long to load TensorFlow
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
 CHECKSUM = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
@@ -106,22 +105,6 @@ class Forwarder:
 
 
 @contextmanager
-def browser(**how):
-    """A page of a chromium of its own; at its end nothing may have gone wrong in it."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        how.setdefault("viewport", {"width": 1280, "height": 720})
-        page = chromium.new_context(**how).new_page()
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        try:
-            yield page
-        finally:
-            chromium.close()
-    assert page.problems == []
-
-
-@contextmanager
 def opened(home, **how):
     """The way on a workspace, from a browser beside the server."""
     home.folder.mkdir(exist_ok=True)
@@ -130,7 +113,7 @@ def opened(home, **how):
         stack.callback(server.close)
         forwarder = Forwarder(server.port)
         stack.callback(forwarder.close)
-        page = stack.enter_context(browser(**how))
+        page = stack.enter_context(page_in(stack.enter_context(launched()), console=False, **how))
         page.goto(f"http://127.0.0.1:{forwarder.port}/?token={server.token}")
         yield Way(page, home)
 
