@@ -57,7 +57,7 @@ def demo(folder: Path, minutes: float) -> int:
     draw_sheet(home.clip("dst"), home.result, home.faces("src"), sheet)
     say(f'\nDone. Look at "{home.result}" and "{sheet}".')
     say("What the metrics mean: docs/evaluation.md")
-    say(f"Next: train on\n  {command(folder, 2 * minutes)}")
+    say(f"Next: train on\n  {going_on(folder, 2 * minutes)}")
     return ExitStatus.DONE
 
 
@@ -67,7 +67,7 @@ def settings(stage: str, home: Workspace) -> str:
     return {"train": training, "convert": LOOK}.get(stage, "")
 
 
-def command(folder: Path, minutes: float) -> str:
+def going_on(folder: Path, minutes: float) -> str:
     """Return the command that goes on with a demo."""
     if folder == WORKSPACE:
         return f"make demo MINUTES={minutes:g}"
@@ -88,7 +88,7 @@ def main() -> int:
         return problem.status
     except (Interrupted, KeyboardInterrupt):
         say("\nStopped; what was finished is kept.\nNext: go on")
-        say(f"  {command(folder, arguments.minutes)}")
+        say(f"  {going_on(folder, arguments.minutes)}")
         return ExitStatus.INTERRUPTED
 
 

@@ -36,6 +36,19 @@ def test_a_command_that_fails_stops_the_demo(tmp_path, capfd):
     assert "train" not in shown.out
 
 
+def test_the_demo_ends_with_the_paths_to_look_at_and_how_to_go_on(tmp_path, monkeypatch, capsys):
+    called = []
+    monkeypatch.setattr(demo, "fetch", lambda *_: None)
+    monkeypatch.setattr(demo, "draw_sheet", lambda *_: None)
+    monkeypatch.setattr(demo.run, "execute", lambda step, *_: called.append(step.stage))
+    synthetic.make_faceset(tmp_path / "data_src" / "aligned", count=2)
+    (tmp_path / "data_src" / "aligned" / ".sort").mkdir()
+    assert demo.demo(tmp_path, 25) == 0
+    assert called == ["train", "convert"]
+    assert f'Look at "{tmp_path / "result.mp4"}"' in (said := capsys.readouterr().out)
+    assert said.endswith(f"--minutes 50 --workspace {tmp_path}\n")
+
+
 def test_occluded_faces_are_discarded_and_kept_in_the_trash(tmp_path, monkeypatch):
     folder = tmp_path / "aligned"
     paths = synthetic.make_faceset(folder, count=4)
