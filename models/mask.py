@@ -17,6 +17,7 @@ from utils.options import opt, without
 
 SIDE = 256
 FINE = 16  # channels at 128 pixels
+FACE_TYPES = {"full": FaceType.FULL, "whole": FaceType.WHOLE}
 WIDTHS = (32, 64, 128, 192)  # channels at 64, 32, 16 and 8 pixels
 DETAIL = 1e-6  # keeps the overlap of two empty masks defined
 
@@ -28,7 +29,7 @@ class MaskOptions(ModelOptions):
     face_type: str = opt(
         "full",
         help="how much of the head it sees; must be what the swapped model uses, or more",
-        choices=("full", "whole"),
+        choices=tuple(FACE_TYPES),
         group="Model",
         ask=True,
         fixed=True,
@@ -66,7 +67,7 @@ class Mask(ModelBase):
     resolution = SIDE
 
     def __init__(self, options: MaskOptions) -> None:
-        self.face_type = FaceType(options.face_type)
+        self.face_type = FACE_TYPES[options.face_type]
         super().__init__(options)
 
     def build(self) -> dict[str, "keras.Model"]:
