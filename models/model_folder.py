@@ -36,7 +36,7 @@ def check(folder: Path, flag: str) -> None:
 def check_masks(folder: Path, flag: str) -> None:
     """Refuse a path that holds no trained model that masks faces; arguments as `check`."""
     check_trained(folder, flag)
-    if (task := task_of(folder)) not in (None, MASK):
+    if task_of(folder) not in (None, MASK):
         raise ModelError(
             f'the model in "{folder}" swaps faces; {flag} needs one that masks them: '
             '"train --model MASK" makes it'
