@@ -23,7 +23,6 @@ from converters.output.video import VideoOutput
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
-from models import mask_predictor
 from models.mask_predictor import MaskPredictor
 from utils import console, signals
 from utils.console import Report
@@ -61,13 +60,12 @@ def run(
         if job.look.mask_type == "predicted" and not predictor.has_mask:
             console.warn("this model has learned no mask; the landmarks' hull is used instead")
         if masks is None and job.mask_model_dir is not None:
-            masks = mask_predictor.load(job.mask_model_dir)
+            masks = MaskPredictor(job.mask_model_dir)
         plan = job.choose_plan(predictor, masks)
         if plan is None:
             return Report(made=[job.session.path], next_without=("--interactive", "--remote"))
-        output = open_output(
-            job.output, job.footage, job.identity(plan, predictor.name, masks and masks.name)
-        )
+        identity = job.identity(plan, predictor.name, masks.name if masks else None)
+        output = open_output(job.output, job.footage, identity)
         save_look(settings_file(result), plan.timeline.at(0))
         log(result, "begun", model=predictor.name, options=to_json(options))
         with output, signals.finishing(signals.finishing_frames):

@@ -1,4 +1,4 @@
-"""Trained masks in conversion: what lies before a face stays there, sharp, steady, and as it was."""
+"""Trained masks in conversion: what lies before a face stays there, sharp and steady."""
 
 import dataclasses
 from typing import NamedTuple
@@ -47,7 +47,8 @@ def barred(astronaut, face_landmarks):
     frame, landmarks = scene(astronaut, face_landmarks, 1.6)
     bar = np.zeros(frame.shape[:2], np.uint8)
     middle = landmarks[[48, 54]].mean(axis=0)  # across the mouth
-    cv2.line(bar, tuple(np.int32(middle - (60, 25))), tuple(np.int32(middle + (60, 25))), 255, BAR)
+    along = np.float32((60, 25))
+    cv2.line(bar, tuple(np.int32(middle - along)), tuple(np.int32(middle + along)), 255, BAR)
     frame = np.where(bar[..., None] > 0, np.uint8([0, 255, 0]), frame)
     swap = make_swap(frame, landmarks, tint=np.float32([0.4, 0.7, 1.0]))
     visible = Crop.of(landmarks, 256, FaceType.FULL).cut(255 - bar[..., None], MASK_SIDE)[..., 0]

@@ -25,6 +25,7 @@ from converters.look import Look, context_frames
 from converters.pipeline import Converted, FrameJob, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
+from models.mask_predictor import MaskPredictor
 from utils.errors import UserError
 from utils.video.frame import Frame
 from utils.video.seekable import RandomFrames
