@@ -49,7 +49,7 @@ class FileOptions(DeviceOptions, WorkspaceOptions):
     mask_model_dir: Path | None = opt(
         None,
         help="folder of a trained mask model, for the mask types that need one (docs/masks.md)",
-        kind="model",
+        kind="mask model",
         place="mask_model",
         group="Files",
     )
