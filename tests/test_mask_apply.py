@@ -14,6 +14,7 @@ from facelib.mask_label import MaskLabel, Shape
 from facelib.types import FaceType
 from tools.mask import apply
 from tools.mask.options import ApplyMasksOptions, RemoveMasksOptions
+from trainer import summary
 from trainer.data import prepared_face
 from trainer.data.sampler import Sampler, SamplerSettings
 from utils.errors import InputError
@@ -77,25 +78,25 @@ def test_a_mask_lies_where_the_picture_shows_it(tmp_path, of_face, of_model):
 
 def test_no_pixel_changes_and_a_label_counts_before_the_mask(tmp_path):
     make_faces(tmp_path / "faces", count=2)
-    labelled = tmp_path / "faces" / "000000_0.png"
-    before, info = read_face(labelled)
+    labeled = tmp_path / "faces" / "000000_0.png"
+    before, info = read_face(labeled)
     label = MaskLabel((Shape("polygon", False, np.float64([(100, 100), (200, 100), (150, 180)])),))
-    write_face(labelled, before, dataclasses.replace(info, mask_label=label))
+    write_face(labeled, before, dataclasses.replace(info, mask_label=label))
     apply_to(tmp_path / "faces")
-    after, info = read_face(labelled)
+    after, info = read_face(labeled)
     np.testing.assert_array_equal(after, before)
     assert face_mask.source_of(info) == face_mask.LABEL
     assert info.mask is not None
 
     def remove(**labels):
         apply.remove(RemoveMasksOptions(input_dir=tmp_path / "faces", side=None, **labels))
-        return read_info(labelled)
+        return read_info(labeled)
 
     kept = remove()
     assert kept.mask is None
     np.testing.assert_array_equal(kept.mask_label.shapes[0].points, label.shapes[0].points)
     assert remove(labels=True).mask_label is None
-    assert face_mask.source_of(read_info(labelled)) == face_mask.HULL
+    assert face_mask.source_of(read_info(labeled)) == face_mask.HULL
 
 
 def test_a_face_that_cannot_be_read_or_has_gone_is_a_sentence_and_the_rest_is_done(tmp_path):
@@ -138,6 +139,19 @@ def test_training_takes_the_mask_in_place_of_the_hull(tmp_path):
     green = (batch.target[..., 1] > 230) & (batch.target[..., 0] < 25)
     assert green.sum() > 500
     assert batch.mask[green].mean() < 10, "also where samples are mirrored and moved"
+
+
+def test_the_summary_of_a_training_says_how_many_faces_have_masks(tmp_path):
+    sides = []
+    for name in ("src", "dst"):
+        make_faces(tmp_path / name)
+        sides.append(
+            Sampler(Faceset.open(tmp_path / name), SamplerSettings(FaceType.FULL, 96), (1,))
+        )
+    assert not summary._masks(*sides)
+    apply_to(tmp_path / "src")
+    src = Sampler(Faceset.open(tmp_path / "src"), SamplerSettings(FaceType.FULL, 96), (1,))
+    assert summary._masks(src, sides[1]).startswith("of 3 faces of src,")
 
 
 def test_a_label_on_a_whole_frame_is_drawn_where_the_face_is_cut(tmp_path):

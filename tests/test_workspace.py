@@ -58,9 +58,10 @@ def chosen(words):
 
 
 def paths(words):
-    """The folders that a command line comes to, by option."""
+    """The folders that a command line comes to, by option; none of a place that is not there."""
     given = chosen(words)
-    return {o.name: getattr(given, o.name) for o in options.options_of(type(given)) if o.place}
+    places = {o.name: getattr(given, o.name) for o in options.options_of(type(given)) if o.place}
+    return {name: path for name, path in places.items() if path is not None}
 
 
 # ------------------------------------------------------------------------------ short commands
