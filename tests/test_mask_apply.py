@@ -142,15 +142,13 @@ def test_training_takes_the_mask_in_place_of_the_hull(tmp_path):
 
 
 def test_the_summary_of_a_training_says_how_many_faces_have_masks(tmp_path):
-    sides = []
+    settings, sides = SamplerSettings(FaceType.FULL, 96), []
     for name in ("src", "dst"):
         make_faces(tmp_path / name)
-        sides.append(
-            Sampler(Faceset.open(tmp_path / name), SamplerSettings(FaceType.FULL, 96), (1,))
-        )
+        sides.append(Sampler(Faceset.open(tmp_path / name), settings, (1,)))
     assert not summary._masks(*sides)
     apply_to(tmp_path / "src")
-    src = Sampler(Faceset.open(tmp_path / "src"), SamplerSettings(FaceType.FULL, 96), (1,))
+    src = Sampler(Faceset.open(tmp_path / "src"), settings, (1,))
     assert summary._masks(src, sides[1]).startswith("of 3 faces of src,")
 
 
