@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from facelib import geometry, png
-from facelib.faceinfo import FARTHEST, FaceInfo
+from facelib.face_values import FARTHEST
+from facelib.faceinfo import FaceInfo
 from facelib.geometry import CropShape
 from facelib.types import FaceType, Rect
 from tools.util import dfl_pickle
