@@ -115,9 +115,9 @@ class Mask(ModelBase):
 
 
 def _convolution(x: Tensor, channels: int, kernel: int, name: str, strides: int = 1) -> Tensor:
-    x = keras.layers.Conv2D(
-        channels, kernel, strides=strides, padding="same", name=f"{name}_conv"
-    )(x)
+    x = keras.layers.Conv2D(channels, kernel, strides=strides, padding="same", name=f"{name}_conv")(
+        x
+    )
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_leaky")(x)
 
 
