@@ -271,6 +271,23 @@ STAGES = {
         "unpack a file written by util pack",
         resumes=True,
     ),
+    "mask apply": Stage(
+        "tools.mask.options:ApplyMasksOptions",
+        "tools.mask.apply:apply",
+        "give faces the masks of a trained mask model",
+        begins="reading the faces",
+        examples={"src": "the workspace's faces of src, by the model in mask_model"},
+        makes="input_dir",
+        resumes=True,
+        usable=True,
+    ),
+    "mask remove": Stage(
+        "tools.mask.options:RemoveMasksOptions",
+        "tools.mask.apply:remove",
+        "remove the masks from faces; what was drawn by hand stays",
+        makes="input_dir",
+        resumes=True,
+    ),
     "util save-metadata": Stage(
         "tools.util.options:SaveMetadataOptions",
         "tools.util.metadata:save",
@@ -288,6 +305,7 @@ KINDS = {
     "footage": "utils.video.footage:check",
     "faces": "facelib.face_folder:check",
     "model": "models.model_folder:check",
+    "mask model": "models.model_folder:check_masks",
     "network": "facelib.weights:check",
 }
 """What checks the value of an option by its kind."""

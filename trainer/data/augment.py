@@ -171,6 +171,16 @@ def sample(
     return warped, read
 
 
+def read_warped(
+    image: Image, matrix: np.ndarray, nodes: np.ndarray, resolution: int, size: int
+) -> Image:
+    """Read the warped version of an image as `sample` does, but bilinear: a third of the time."""
+    matrix, nodes = _reduced(matrix, len(image) / size), nodes * np.float32(len(image) / size)
+    points = grid_points(matrix, resolution)
+    points += displacement(matrix, nodes, resolution, len(image))
+    return cv2.remap(image, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
 def read_mask(mask: Image, matrix: np.ndarray, resolution: int, size: int) -> Image:
     """Read a (k, k) uint8 mask as `sample` does: straight, (resolution, resolution)."""
     matrix = _reduced(matrix, len(mask) / size)
