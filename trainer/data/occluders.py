@@ -1,4 +1,4 @@
-"""What may hide a face, drawn at random: hands, bars, glasses, strands of hair, microphones, things.
+"""What may hide a face, drawn at random: hands, bars, glasses, strands, microphones, and things.
 
 So a network learns from a few labels what a face is not. Nothing is drawn well enough to deceive a
 person, and needs not be: what matters is that any shape, in any color, the face's own included,
