@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.masks import draw as draw_labels
+from benchmarks.mask_outlines import draw as draw_labels
 from facelib.face_mask import APPLIED, face_mask, source_of
 from facelib.faceset import Faceset, read_face
 from scripts import spoiled_faces

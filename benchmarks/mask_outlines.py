@@ -1,15 +1,15 @@
 """Outlines of a JSON file on extracted faces: draw some, and measure masks against the others.
 
-    python -m benchmarks.masks draw    --faces FACES --outlines tests/data/hand_over_face.json
+    python -m benchmarks.mask_outlines draw    --faces FACES --outlines tests/data/hand_over_face.json
     python main.py train --model MASK --training-data-src-dir FACES ...
-    python -m benchmarks.masks measure --faces FACES --outlines ... [--model-dir MODEL] [--sheet S]
+    python -m benchmarks.mask_outlines measure --faces FACES --outlines ... [--model-dir MODEL] [--sheet S]
 
 `draw` gives the faces of the file's frames `drawn` their label, as `util draw-masks` does, and
 takes it from all others. `measure` compares the masks of the frames `held_out`: those of a model,
 or without one the hulls. In 256 pixels; IoU: what both masks show, of what one does; `hidden`: the
 same of what they hide inside the hull; `left in`: the share of the hidden part that the mask still
-shows; `left out`: of the visible part that it hides; F: of the edges within the hull, how much lies
-within two pixels of the other edge, both ways. The file's format: tests/data/hand_over_face.json.
+shows; `left out`: of the visible part that it hides; `edge`: of the edges, how much lies within two
+pixels of the other edge, both ways. The file's format: tests/data/hand_over_face.json.
 """
 
 import argparse
@@ -30,10 +30,10 @@ import numpy as np
 from facelib import face_mask, mask_label
 from facelib.faceset import Faceset, read_pixels, write_face
 from facelib.frame_edge import mirror_beyond_frame
+from facelib.similarity import boundary_score, mask_overlap
 from utils.images import write_image
 
 SIDE = 256
-NEAR = 2  # pixels that edges may lie apart
 COLUMNS = 5  # of a sheet
 
 
@@ -98,45 +98,23 @@ def held_out(faces: Path, outlines: Path) -> Iterator[Sample]:
 
 def compare(mask: np.ndarray, true: np.ndarray, hull: np.ndarray) -> Scores:
     """Compare a mask (n, n) float32 with the true one."""
-    ours, wanted, inside = (image > 0.5 for image in (mask, true, hull))
-    gone, missing = inside & ~ours, inside & ~wanted
+    shows, visible, inside = (image >= 0.5 for image in (mask, true, hull))
+    gone, missing = inside & ~shows, inside & ~visible
     return Scores(
-        _overlap(ours, wanted),
-        _overlap(gone, missing),
-        (missing & ours).sum() / max(missing.sum(), 1),
-        (wanted & ~ours).sum() / max(wanted.sum(), 1),
-        _edge_score(ours & inside, wanted & inside, inside),
+        mask_overlap(mask, true),
+        mask_overlap(gone, missing) if missing.any() else np.nan,
+        (missing & shows).sum() / missing.sum() if missing.any() else np.nan,
+        (visible & ~shows).sum() / visible.sum(),
+        boundary_score(mask, true),
     )
-
-
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    either = (one | other).sum()
-    return float((one & other).sum() / either) if either else 1.0
-
-
-def _edge_score(one: np.ndarray, other: np.ndarray, inside: np.ndarray) -> float:
-    """Return F of the edges that lie within the hull, but not on its own edge."""
-    well_inside = cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    edges = [_edge(mask) & well_inside for mask in (one, other)]
-    if not edges[0].any() or not edges[1].any():
-        return float(not edges[0].any() and not edges[1].any())
-    shares = []
-    for mine, their in (edges, edges[::-1]):
-        away = cv2.distanceTransform((~their).astype(np.uint8), cv2.DIST_L2, 5)
-        shares.append(float((away[mine] <= NEAR).mean()))
-    return 2 * shares[0] * shares[1] / max(sum(shares), 1e-9)
-
-
-def _edge(mask: np.ndarray) -> np.ndarray:
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
-    return mask & ~inner.astype(bool)
 
 
 def drawn_over(image: np.ndarray, mask: np.ndarray, true: np.ndarray) -> np.ndarray:
     """Return an image with what a mask hides in red, and the true edge in green."""
     shown = image.astype(np.float32)
     shown += (1 - mask[..., None]) * 0.5 * (np.array([40, 40, 255], np.float32) - shown)
-    shown[_edge(true > 0.5)] = (0, 255, 0)
+    visible = (true >= 0.5).astype(np.uint8)
+    shown[visible > cv2.erode(visible, np.ones((3, 3), np.uint8))] = (0, 255, 0)
     return shown.astype(np.uint8)
 
 
@@ -151,10 +129,10 @@ def measure(faces: Path, outlines: Path, model_dir: Path | None, sheet: Path | N
         masks = [mask * sample.in_frame for mask, sample in zip(predicted, samples, strict=True)]
     pairs = list(zip(samples, masks, strict=True))
     rows = [compare(mask, sample.true, sample.hull) for sample, mask in pairs]
-    print("frame    IoU  hidden  left in  left out     F")
+    print("frame    IoU  hidden  left in  left out   edge")
     for sample, row in zip(samples, rows, strict=True):
         print(f"{sample.index:5}", _row(row))
-    print(" mean", _row(Scores(*np.mean(rows, axis=0))))
+    print(" mean", _row(Scores(*np.nanmean(rows, axis=0))))
     if sheet is not None:
         tiles = [drawn_over(sample.image, mask, sample.true) for sample, mask in pairs]
         tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
