@@ -1,8 +1,8 @@
 """Outlines of a JSON file on extracted faces: draw some, and measure masks against the others.
 
-    python -m benchmarks.mask_outlines draw    --faces FACES --outlines tests/data/hand_over_face.json
+    python -m benchmarks.mask_outlines draw --faces FACES --outlines tests/data/hand_over_face.json
     python main.py train --model MASK --training-data-src-dir FACES ...
-    python -m benchmarks.mask_outlines measure --faces FACES --outlines ... [--model-dir MODEL] [--sheet S]
+    python -m benchmarks.mask_outlines measure --faces FACES --outlines ... --model-dir MODEL
 
 `draw` gives the faces of the file's frames `drawn` their label, as `util draw-masks` does, and
 takes it from all others. `measure` compares the masks of the frames `held_out`: those of a model,
@@ -73,7 +73,7 @@ def draw(faces: Path, outlines: Path) -> None:
 class Sample(NamedTuple):
     """A face to measure, in `SIDE` pixels: its image, true mask and hull; 0 beyond the frame."""
 
-    index: int
+    frame: int
     image: np.ndarray
     true: np.ndarray
     hull: np.ndarray
@@ -131,7 +131,7 @@ def measure(faces: Path, outlines: Path, model_dir: Path | None, sheet: Path | N
     rows = [compare(mask, sample.true, sample.hull) for sample, mask in pairs]
     print("frame    IoU  hidden  left in  left out   edge")
     for sample, row in zip(samples, rows, strict=True):
-        print(f"{sample.index:5}", _row(row))
+        print(f"{sample.frame:5}", _row(row))
     print(" mean", _row(Scores(*np.nanmean(rows, axis=0))))
     if sheet is not None:
         tiles = [drawn_over(sample.image, mask, sample.true) for sample, mask in pairs]
