@@ -15,6 +15,8 @@ from facelib import geometry, people
 from facelib.faceset import Faceset, read_face, write_face
 from facelib.people import write_people
 from facelib.recognizers import RECOGNIZERS
+from models import MODELS
+from models.base import SWAP
 from trainer import train
 from trainer.options import options_class
 from trainer.people import check_people
