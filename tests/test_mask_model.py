@@ -184,7 +184,7 @@ def test_a_guess_counts_little_and_not_at_its_edge(tmp_path, plain):
     assert 0 < batch.in_frame.max() <= 26
     for mask, sure in zip(batch.mask[..., 0] > 127, batch.in_frame[..., 0], strict=True):
         edge = edge_pixels(mask)
-        assert (sure[tuple(edge.T)] > 13).mean() < 0.2  # the warp moves it a little
+        assert (sure[tuple(edge.T)] > 13).mean() < 0.05  # but where the image ends
         assert (sure[mask] > 0).mean() > 0.5
 
 

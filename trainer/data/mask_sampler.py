@@ -93,10 +93,11 @@ class MaskSampler(Sampler):
         )
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
-        drawn = augment.read_warped(face.pixels, matrix, jitter.nodes, resolution, face.size)
-        image, mask = np.ascontiguousarray(drawn[..., :3]), drawn[..., 3]
         assert face.in_frame is not None
-        sure = augment.read_mask(face.in_frame, matrix, resolution, face.size)
+        drawn, sure = augment.read_warped(
+            [face.pixels, face.in_frame], matrix, jitter.nodes, resolution, face.size
+        )
+        image, mask = np.ascontiguousarray(drawn[..., :3]), drawn[..., 3]
         rng = self._rng(SEEN, number)
         if rng.random() < OCCLUDED_SHARE:
             points = apply(invert(matrix), face.landmarks)
