@@ -147,7 +147,7 @@ def speed(chosen: argparse.Namespace) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     model: ModelBase = Mask(Mask.Options())
-    networks = {"MASK": model.networks["mask"], "plain": plain_network()}
+    networks = {"MASK": model.networks["unet"], "plain": plain_network()}
     for count in (1, 8):
         times = {
             name: cpu_milliseconds(network, count, chosen.rounds if name == "MASK" else 3)

@@ -19,7 +19,7 @@ SIDE = 256
 FINE = 16  # channels at 128 pixels
 FACE_TYPES = {"full": FaceType.FULL, "whole": FaceType.WHOLE}
 WIDTHS = (32, 64, 128, 192)  # channels at 64, 32, 16 and 8 pixels
-DETAIL = 1e-6  # keeps the overlap of two empty masks defined
+TINY = 1e-6  # keeps logarithms finite, and the overlap of two empty masks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,7 @@ class Mask(ModelBase):
         "uniform_expression",
     )
     defaults: ClassVar[dict[str, Any]] = {
+        "batch_size": 4,
         "preset": "fast",
         "learning_rate": 1e-3,
         "average_weights": 0.99,
@@ -91,7 +92,7 @@ class Mask(ModelBase):
             4, 3, padding="same", activation="sigmoid", name="mask_conv", dtype="float32"
         )
         mask = depth_to_space(end(x), "mask", dtype="float32")
-        return {"mask": keras.Model(face, mask, name="mask")}
+        return {"unet": keras.Model(face, mask, name="unet")}
 
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Return for each side the cross-entropy and the lack of overlap (Jaccard distance).
@@ -106,12 +107,12 @@ class Mask(ModelBase):
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Return the images as they are, and their masks."""
-        (of_src,), (of_dst,) = sharing.through(self.networks["mask"], src, dst)
+        (of_src,), (of_dst,) = sharing.through(self.networks["unet"], src, dst)
         return Prediction(src, of_src), Prediction(dst, of_dst)
 
     def swap(self, dst: Tensor) -> Prediction:
         """Return the images as they are, and their masks."""
-        return Prediction(dst, self.networks["mask"](dst))
+        return Prediction(dst, self.networks["unet"](dst))
 
 
 def _convolution(x: Tensor, channels: int, kernel: int, name: str, strides: int = 1) -> Tensor:
@@ -127,14 +128,13 @@ def _down(x: Tensor, channels: int, name: str) -> Tensor:
 
 
 def _separable(x: Tensor, name: str) -> Tensor:
-    """(N, H, W, C) -> the same: what a 3 x 3 convolution of each channel and a 1 x 1 add."""
+    """(N, H, W, C) -> the same: a 3 x 3 convolution of each channel, then a 1 x 1 of all."""
     # keeps the variance of its input: Keras's own counts the channels, which do not mix here
     draw = keras.initializers.RandomNormal(stddev=1 / 3)
-    y = keras.layers.DepthwiseConv2D(
+    x = keras.layers.DepthwiseConv2D(
         3, padding="same", use_bias=False, depthwise_initializer=draw, name=f"{name}_each"
     )(x)
-    y = _convolution(y, x.shape[-1], 1, name)
-    return keras.layers.Add(name=f"{name}_add")([x, y])
+    return _convolution(x, x.shape[-1], 1, name)
 
 
 def _with_overview(x: Tensor, name: str) -> Tensor:
@@ -147,19 +147,18 @@ def _with_overview(x: Tensor, name: str) -> Tensor:
 
 
 def _up(x: Tensor, passed: Tensor, name: str) -> Tensor:
-    """(N, H, W, C) -> (N, 2H, 2W, D), as large as what is passed on from the left, and added."""
+    """(N, H, W, C) -> (N, 2H, 2W, D), as large as what the left side passes on, and their mean."""
     x = keras.layers.Conv2D(passed.shape[-1], 1, name=f"{name}_conv")(x)
     x = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_double")(x)
-    return keras.layers.Add(name=f"{name}_add")([x, passed])
+    return keras.layers.Average(name=f"{name}_mean")([x, passed])
 
 
 def _difference(wanted: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
     """Return the cross-entropy of masks plus 1 - their overlap, both weighted by pixel."""
     ops = keras.ops
-    mask = ops.clip(mask, 1e-4, 1 - 1e-4)
-    entropy = -(wanted * ops.log(mask) + (1 - wanted) * ops.log(1 - mask))
+    entropy = -(wanted * ops.log(mask + TINY) + (1 - wanted) * ops.log(1 - mask + TINY))
     both = ops.sum(weight * wanted * mask, axis=(1, 2, 3))
     either = ops.sum(weight * (wanted + mask - wanted * mask), axis=(1, 2, 3))
     counts = ops.mean(weight, axis=(1, 2, 3))
-    apart = counts * (1 - (both + DETAIL) / (either + DETAIL))
+    apart = counts * (1 - (both + TINY) / (either + TINY))
     return ops.mean(weight * entropy) + ops.mean(apart)

@@ -34,7 +34,13 @@ from workbench.project import url
 REQUESTS = {"save": "save.request", "backup": "backup.request"}
 LOOK_SECONDS = 2.0
 """Between two looks at the curves, at the memory, and at which models there are."""
-FACES = {"ssim_src": "src", "ssim_dst": "dst", "mask_overlap": "mask"}
+FACES = {
+    "ssim_src": "src",
+    "ssim_dst": "dst",
+    "mask_overlap": "mask",
+    "mask_iou": "overlap with labels",
+    "mask_boundary": "edges within 2 pixels",
+}
 POINTS = 500
 """Of a curve of losses."""
 LARGEST = 1 << 30

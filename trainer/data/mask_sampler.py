@@ -19,7 +19,7 @@ from facelib.types import FaceType
 from trainer.data import augment, input_jitter, occluders
 from trainer.data.occluders import Surroundings
 from trainer.data.prepared_face import PreparedFace, prepare
-from trainer.data.sampler import CHANGE, ORDER, Pick, Sample, Sampler, SamplerSettings
+from trainer.data.sampler import CHANGE, ORDER, Pick, Sampler, SamplerSettings, TrainingSample
 from utils.images import Image, decode_image, encode_image
 
 LABELLED_SHARE = 0.75  # of the samples, where other faces are there, too
@@ -85,7 +85,7 @@ class MaskSampler(Sampler):
             sure = np.where(face.in_frame > 127, sure, 0).astype(np.uint8)
         return face._replace(in_frame=sure)
 
-    def _sample(self, number: int, pick: Pick, warp: bool) -> Sample:
+    def _sample(self, number: int, pick: Pick, warp: bool) -> TrainingSample:
         face, rng = self._readable(pick.face), self._rng(CHANGE, number)
         resolution = self.settings.resolution
         jitter = augment.draw(
@@ -93,10 +93,11 @@ class MaskSampler(Sampler):
         )
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
-        drawn = augment.read_warped(face.pixels, matrix, jitter.nodes, resolution, face.size)
-        image, mask = np.ascontiguousarray(drawn[..., :3]), drawn[..., 3]
         assert face.in_frame is not None
-        sure = augment.read_mask(face.in_frame, matrix, resolution, face.size)
+        drawn, sure = augment.read_warped(
+            [face.pixels, face.in_frame], matrix, jitter.nodes, resolution, face.size
+        )
+        image, mask = np.ascontiguousarray(drawn[..., :3]), drawn[..., 3]
         rng = self._rng(SEEN, number)
         if rng.random() < OCCLUDED_SHARE:
             points = apply(invert(matrix), face.landmarks)
@@ -106,7 +107,7 @@ class MaskSampler(Sampler):
             mask = np.rint(mask * (1 - hidden)).astype(np.uint8)
             sure = np.maximum(sure, np.rint(255 * hidden).astype(np.uint8))
         image = photographed(image, rng)
-        return Sample(image, image, mask, sure, None, None)
+        return TrainingSample(image, image, mask, sure, None, None)
 
     def _texture(self, rng: Generator) -> Image:
         """Return another image, parts of which may cover what is drawn."""

@@ -33,7 +33,7 @@ class Pick(NamedTuple):
     flip: bool | None = None
 
 
-class Sample(NamedTuple):
+class TrainingSample(NamedTuple):
     """The parts of a batch that one sample fills."""
 
     warped: Image
@@ -123,7 +123,7 @@ class Sampler:
         return batch
 
     @staticmethod
-    def _fill(batch: Batch, place: int, sample: "Sample") -> None:
+    def _fill(batch: Batch, place: int, sample: "TrainingSample") -> None:
         batch.warped[place] = sample.warped
         batch.target[place] = sample.target
         batch.mask[place, ..., 0] = sample.mask
@@ -171,7 +171,7 @@ class Sampler:
         )
         return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
 
-    def _sample(self, number: int, pick: Pick, warp: bool) -> "Sample":
+    def _sample(self, number: int, pick: Pick, warp: bool) -> "TrainingSample":
         face = self._readable(pick.face)
         jitter = self._jitter(number, pick, face.size)
         if not warp:
@@ -196,7 +196,7 @@ class Sampler:
         if numbers is not None:
             numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
         in_frame = 255 if beyond is None else beyond
-        return Sample(warped, target, mask, in_frame, priority, numbers)
+        return TrainingSample(warped, target, mask, in_frame, priority, numbers)
 
     def _recolored(
         self, number: int, face: PreparedFace, warped: Image, target: Image
