@@ -124,6 +124,22 @@ def test_points_are_dragged_added_and_removed_and_each_is_one_step_of_undo(edito
     assert editor.drawing.past == () or len(editor.drawing.shapes) <= 1
 
 
+def test_a_click_on_the_first_corner_closes_the_polygon(editor):
+    reach = {"do": "corner", "reach": 4}
+    act(editor, *({**reach, "x": x, "y": y} for x, y in BOX), reach | {"x": 46, "y": 60})
+    assert len(editor.drawing.corners) == 5
+    act(editor, {"do": "undo"}, reach | {"x": 42, "y": 62})
+    assert editor.drawing.corners == ()
+    assert len(editor.drawing.shapes[0].points) == 4
+
+
+def test_enter_closes_a_polygon_and_then_keeps_the_label(editor, folder):
+    act(editor, *corners(BOX), {"do": "enter"})
+    assert (len(editor.drawing.shapes), editor.written) == (1, 0)
+    act(editor, {"do": "enter"})
+    assert len(info_of(folder, 0).mask_label.shapes) == 1
+
+
 def test_undo_takes_back_corner_by_corner_and_says_when_there_is_nothing(editor):
     act(editor, *corners(BOX[:3]), {"do": "undo"})
     assert len(editor.drawing.corners) == 2
@@ -282,6 +298,8 @@ def test_another_program_is_told_faces_states_and_masks(folder, in_json):
         folder, *corners(BOX), {"do": "close"}, {"do": "keep"}, {"do": "fly"}, {"do": "clear"}
     )
     assert report.counts == {"masks drawn": 1}
+    [(saved, _)] = told.named("saved")
+    assert (saved["position"], saved["row"][:2]) == (0, ["000000_0.png", True])
     [(rows, _)] = told.named("faces")
     assert [row[0] for row in rows["rows"]] == [f"{n:06d}_0.png" for n in range(3)]
     faces = told.named("face")

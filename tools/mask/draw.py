@@ -108,11 +108,13 @@ def _converse(editor: Editor, given: TextIO) -> None:
     _tell_face(editor)
     _tell_state(editor)
     for event in _events(given):
-        before = editor.info
+        before, written, position = editor.info, editor.written, editor.position
         try:
             editor.act(event)
         except (UsageError, InputError) as problem:
             editor.message = str(problem)
+        if editor.written > written:
+            console.tell("saved", {"position": position, "row": _row(editor.rows[position])})
         if editor.info is not before:
             _tell_face(editor)
         state = (editor.drawing, editor.info, editor.message)

@@ -18,7 +18,7 @@ from facelib.face_mask import face_mask, mask_from, source_of
 from facelib.faceset import FaceInfo, embed, read_face, read_info
 from facelib.mask_label import POLYGON, MaskLabel, Shape
 from tools.mask.apply import to_aligned, to_crop
-from tools.mask.drawing import Drawing, carried
+from tools.mask.drawing import LEAST_POINTS, Drawing, carried
 from utils.errors import UsageError
 from utils.files import write_bytes
 from utils.images import Image
@@ -110,12 +110,19 @@ class Editor:
     # What a person draws.
 
     def corner(self, given: _Given) -> None:
-        """Add a corner to the polygon in the making."""
-        self.drawing = self.drawing.with_corner(*self._frame(*given.place))
+        """Add a corner to the polygon in the making; within `reach` of its first, close it."""
+        place = self._frame(*given.place)
+        corners = self.drawing.corners
+        if len(corners) >= LEAST_POINTS and "reach" in given.event:
+            away = float(np.hypot(*np.subtract(place, corners[0]))) * self._scale
+            if away <= given.number("reach"):
+                self.drawing = self.drawing.closed()
+                return
+        self.drawing = self.drawing.with_corner(*place)
 
     def close(self, _: _Given) -> None:
         """End the polygon."""
-        if 0 < len(self.drawing.corners) < 3:
+        if 0 < len(self.drawing.corners) < LEAST_POINTS:
             self.message = "a polygon needs three corners"
         self.drawing = self.drawing.closed()
 
@@ -192,6 +199,10 @@ class Editor:
         """Write the label, and show the next face without one, or else the next face."""
         self._write(self.drawing.label)
         self._next()
+
+    def enter(self, given: _Given) -> None:
+        """Close the polygon in the making, or keep the label if there is none."""
+        (self.close if self.drawing.corners else self.keep)(given)
 
     def forget(self, _: _Given) -> None:
         """Remove the label from the file."""
@@ -345,6 +356,7 @@ _ACTIONS = {
     "copy": Editor.copy,
     "accept": Editor.accept,
     "keep": Editor.keep,
+    "enter": Editor.enter,
     "forget": Editor.forget,
     "show": Editor.show,
 }
