@@ -271,6 +271,16 @@ STAGES = {
         "unpack a file written by util pack",
         resumes=True,
     ),
+    "util draw-masks": Stage(
+        "tools.mask.options:DrawMasksOptions",
+        "tools.mask.draw:run",
+        "draw on faces where they are visible; on the workbench's page Masks",
+        check="tools.mask.draw:check",
+        begins="reading the faces",
+        examples={"src --remote --progress json": "for other programs"},
+        makes="input_dir",
+        resumes=True,
+    ),
     "mask apply": Stage(
         "tools.mask.options:ApplyMasksOptions",
         "tools.mask.apply:apply",

@@ -13,6 +13,7 @@
 /api/convert/...       the view Convert: see workbench/convert.py
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
 /api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
+/api/masks/SIDE        WebSocket: the view Masks, see there
 /api/result            the view Result: see workbench/result.py
 /api/train/MODEL/...   the view Train: see workbench/training.py
 /live                  WebSocket: everything that changes
@@ -39,7 +40,7 @@ from workbench.convert import ConvertView
 from workbench.faces import FacesView
 from workbench.job import QueuedJob
 from workbench.jobs import JobQueue
-from workbench.landmarks import LandmarksView
+from workbench.landmarks import LandmarksView, MasksView
 from workbench.live import Live
 from workbench.paths import served
 from workbench.requests import body_of, json_object
@@ -93,6 +94,7 @@ class App:
                 *self.convert.routes(),
                 *FacesView(self.home).routes(),
                 *LandmarksView(self.home, self.door).routes(),
+                *MasksView(self.home, self.door).routes(),
                 *ResultView(self.home).routes(),
                 *self.live.training.routes(),
                 WebSocketRoute("/live", self.live.serve),

@@ -1,8 +1,8 @@
-"""The view *Landmarks*: brings a page and `util edit-faces` together.
+"""The views *Landmarks* and *Masks*: bring a page and `util edit-faces` or `draw-masks` together.
 
-/api/landmarks/SIDE is a WebSocket. The page first sends {"csrf": ..., "frames": "doubtful"}; then
-what it sends goes to the command as it is, and what the command tells to the page
-(docs/progress.md). Each page has a command of its own, which ends with it.
+/api/landmarks/SIDE and /api/masks/SIDE are WebSockets. The page first sends {"csrf": ..., "frames":
+"doubtful"}, or which "faces"; then what it sends goes to the command as it is, and what the command
+tells to the page (docs/progress.md). Each page has a command of its own, which ends with it.
 """
 
 import asyncio
@@ -25,13 +25,15 @@ REMOTE = ("--remote", "--progress", "json")
 class LandmarksView:
     """Answers the view's WebSocket on one workspace."""
 
+    path, command, filter = "landmarks", "edit-faces", "frames"
+
     def __init__(self, home: Workspace, door: Door) -> None:
         self.home, self.door = home, door
         self._ending: set[asyncio.Task[int]] = set()
 
     def routes(self) -> list[BaseRoute]:
         """Return the addresses of the view."""
-        return [WebSocketRoute("/api/landmarks/{side}", self.serve)]
+        return [WebSocketRoute(f"/api/{self.path}/{{side}}", self.serve)]
 
     async def serve(self, socket: WebSocket) -> None:
         """Run the command as long as the page is open."""
@@ -50,15 +52,15 @@ class LandmarksView:
     def _words(self, socket: WebSocket, text: str) -> list[str]:
         """Return the command that a page asks for."""
         asked = json_object(text)
-        given, frames = str(asked.get("csrf", "")), str(asked.get("frames", ""))
+        given, shown = str(asked.get("csrf", "")), str(asked.get(self.filter, ""))
         session = self.door.session(socket) or ""
         if not hmac.compare_digest(given.encode(), self.door.csrf(session).encode()):
             raise UsageError("the page is of an earlier run; load it again")
         side = str(socket.path_params["side"])
         if side not in SIDES:
             raise UsageError(f"Expected src or dst. Received: {side}")
-        words = ["util", "edit-faces", side, "--frames", frames]
-        forms.read_flags(words)  # refuses other frames
+        words = ["util", self.command, side, f"--{self.filter}", shown]
+        forms.read_flags(words)  # refuses others
         return words
 
     async def _run(self, socket: WebSocket, words: list[str]) -> None:
@@ -81,6 +83,12 @@ class LandmarksView:
             await asyncio.shield(ending)
 
 
+class MasksView(LandmarksView):
+    """The same for the drawing of masks."""
+
+    path, command, filter = "masks", "draw-masks", "faces"
+
+
 async def _pass_on(socket: WebSocket, command: DrivenCommand) -> None:
     """Give the events of a page to the command until the page is closed."""
     with suppress(WebSocketDisconnect):
@@ -91,8 +99,10 @@ async def _pass_on(socket: WebSocket, command: DrivenCommand) -> None:
 async def _tell_all(socket: WebSocket, command: DrivenCommand) -> None:
     """Tell a page what the command tells, until it ends."""
     async with aclosing(command.told()) as told:  # it is closed at once, so that `close` can read
-        async for event, _ in told:
+        async for event, data in told:
             await socket.send_json(event)
+            if data:
+                await socket.send_bytes(data)
 
 
 async def _tell(socket: WebSocket, event: str, **facts: object) -> None:
