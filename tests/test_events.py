@@ -145,7 +145,7 @@ def test_a_training_tells_iteration_speed_losses_and_rest(wanted, capsys, monkey
         seconds=0.0,
         samples=8,
         schedule=Schedule(1e-4, 0, 0.2, 100, 0.0),
-        mean_losses=lambda: {"src": 0.25, "dst": 0.5},
+        losses=SimpleNamespace(means=lambda: {"src": 0.25, "dst": 0.5}),
     )
     line = ProgressLine(session)
     for _ in range(10):

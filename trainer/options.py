@@ -127,6 +127,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         low=0,
         high=0.1,
         seldom=True,
+        live=True,
         group=TRAINING,
         zero="that of the preset",
     )
@@ -143,6 +144,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         low=0,
         high=1,
         seldom=True,
+        live=True,
         group=TRAINING,
     )
     clip_gradients: float = opt(
@@ -194,6 +196,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         low=0,
         high=1,
         seldom=True,
+        live=True,
         group=TRAINING,
         zero="off",
     )
@@ -217,6 +220,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         help="stop after this many iterations, earlier runs included (0: no limit)",
         low=0,
         aliases=("--target-epoch",),
+        live=True,
         group=TRAINING,
         seldom=True,
         zero="no limit",
@@ -225,6 +229,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         0.0,
         help="stop after this many minutes of training, earlier runs included (0: no limit)",
         low=0,
+        live=True,
         group=TRAINING,
         ask=True,
         zero="no limit",
@@ -232,6 +237,7 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
     stop_when: str | None = opt(
         None,
         help="stop at this swap quality (0.8), when it stalls (stalled:5 measurements), or both",
+        live=True,
         group=TRAINING,
     )
     seed: int | None = opt(
@@ -290,9 +296,11 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         group=SAMPLES,
     )
     save_minutes: float = opt(
-        10.0, help="minutes between two saves", low=0.001, seldom=True, group=OUTPUT
+        10.0, help="minutes between two saves", low=0.001, seldom=True, live=True, group=OUTPUT
     )
-    keep: int = opt(3, help="number of saved generations to keep", low=1, seldom=True, group=OUTPUT)
+    keep: int = opt(
+        3, help="number of saved generations to keep", low=1, seldom=True, live=True, group=OUTPUT
+    )
     preview: bool = opt(
         True, help="show a window with faces and losses, if there is a display", group=OUTPUT
     )
@@ -300,11 +308,16 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         1.0,
         help="minutes between two previews, in the window and as preview.png (0: none)",
         low=0,
+        live=True,
         group=OUTPUT,
         zero="never",
     )
     preview_history: bool = opt(
-        False, help="keep every preview in <model dir>/preview_history", group=OUTPUT, seldom=True
+        False,
+        help="keep every preview in <model dir>/preview_history",
+        live=True,
+        group=OUTPUT,
+        seldom=True,
     )
     tensorboard: bool = opt(
         False,

@@ -25,6 +25,10 @@ class Every:
         self._spent = 0.0
         self._last = time.perf_counter() - elapsed
 
+    def change(self, minutes: float) -> None:
+        """Take another period, which began when the present one did."""
+        self._seconds = minutes * 60
+
     def spent(self, seconds: float) -> None:
         """Report how long the event took, at once or in parts."""
         self._spent += seconds
@@ -73,7 +77,7 @@ class ProgressLine:
         self._times.clear()
 
     def line(self) -> str:
-        """Return iteration, time left, ms, mean losses since the newest save, speed and waiting.
+        """Return iteration, time left, ms, losses, speed and waiting.
 
         A narrow terminal shows the beginning only.
         """
@@ -85,7 +89,7 @@ class ProgressLine:
         if left is not None:
             parts.append(f"{duration(left)} to target")
         parts.append(f"{seconds * 1000:.0f} ms")
-        parts += [f"{name} {mean:.4f}" for name, mean in session.mean_losses().items()]
+        parts += [f"{name} {mean:.4f}" for name, mean in session.losses.means().items()]
         parts.append(f"{2 * session.samples / seconds:.1f} samples/s")
         if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
             parts.append(f"{share:.0%} of the time waiting for samples")
@@ -102,7 +106,7 @@ class ProgressLine:
             "Training",
             eta=left,
             unit="iteration",
-            values=session.mean_losses(),
+            values=session.losses.means(),
         )
 
     def facts(self) -> list[str]:
