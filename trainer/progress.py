@@ -4,6 +4,7 @@ import sys
 import time
 from collections import deque
 
+from trainer import devices
 from trainer.session import TrainingSession
 from utils import console, events
 from utils.wording import duration
@@ -99,7 +100,7 @@ class ProgressLine:
         """Return what the line says for the reader of events."""
         session, seconds = self.session, max(self.step_seconds, 1e-9)
         left = session.schedule.seconds_left(session.iteration, session.seconds, seconds)
-        return events.progress(
+        facts = events.progress(
             session.iteration,
             None if left is None else session.iteration + round(left / seconds),
             1 / seconds,
@@ -108,6 +109,8 @@ class ProgressLine:
             unit="iteration",
             values=session.losses.means(),
         )
+        gpu = devices.gpu_memory()
+        return facts | {"gpu_memory": gpu} if gpu else facts
 
     def facts(self) -> list[str]:
         """Return how far the training is: iteration, time, speed and the time left, in words."""
