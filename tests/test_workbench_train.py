@@ -16,7 +16,7 @@ from support.synthetic import make_faceset
 from facelib.validation_log import ValidationLog
 from models.checkpoint import save_generation
 from utils.workspace import Workspace
-from workbench import training
+from workbench import curves
 from workbench.training import TrainView
 
 NAMES = ["src", "dst", "src_mask"]
@@ -77,7 +77,7 @@ def test_losses_are_means_of_all_iterations(home):
     assert list(found["values"]) == ["src", "dst"]
     ends = found["iterations"]
     assert ends[-1] == ITERATIONS
-    assert len(ends) <= training.POINTS
+    assert len(ends) <= curves.POINTS
     parts = np.split(losses().astype(float), ends[:-1])
     for column, name in enumerate(["src", "dst"]):
         expected = [part[:, column].mean() for part in parts]

@@ -1,6 +1,7 @@
 """One command in the queue, and whether its process lives."""
 
 import json
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -18,6 +19,8 @@ class JobState(StrEnum):
     RUNNING = "running"
     STOPPING = "stopping"
     """Running, and asked to stop."""
+    CHANGING = "changing"
+    """Running, and asked to stop; then it begins again with other words."""
     DONE = "done"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
@@ -25,7 +28,7 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
-ACTIVE = (JobState.RUNNING, JobState.STOPPING)
+ACTIVE = (JobState.RUNNING, JobState.STOPPING, JobState.CHANGING)
 UNFINISHED = (*ACTIVE, JobState.WAITING)
 
 
@@ -93,6 +96,8 @@ def state_after(job: QueuedJob, status: int) -> JobState:
         return JobState.DONE
     if job.state == JobState.STOPPING:
         return JobState.CANCELED
+    if job.state == JobState.CHANGING and status in (ExitStatus.INTERRUPTED, -signal.SIGINT):
+        return JobState.WAITING
     if status in (ExitStatus.INTERRUPTED, *range(-64, 0)):  # negative: killed by a signal
         return JobState.INTERRUPTED
     again = status == ExitStatus.FAILED and job.attempts <= job.retries

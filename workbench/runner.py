@@ -51,7 +51,9 @@ def run_jobs(queue: JobQueue, device: str, resume: bool) -> list[tuple[QueuedJob
             if resume:
                 _resume(queue, device)
             while job := queue.claim(device):
-                ended.append((job, _run(queue, job)))
+                state = _run(queue, job)
+                if state != JobState.WAITING:  # it will be claimed again
+                    ended.append((job, state))
         finally:
             queue.set_runner(device, None)
     return ended
@@ -143,8 +145,14 @@ def stop(pid: int) -> None:
 
 def cancel(queue: JobQueue, number: int) -> QueuedJob:
     """Cancel a job; a running one is asked to stop, and keeps what it finished."""
+    asked = queue.job(number).state == JobState.CHANGING  # a second time would not let it save
     job = queue.cancel(number)
-    if job.state == JobState.STOPPING and job.pid is not None and is_alive(job.pid, job.born):
+    if (
+        job.state == JobState.STOPPING
+        and not asked
+        and job.pid is not None
+        and is_alive(job.pid, job.born)
+    ):
         stop(job.pid)
     return job
 
