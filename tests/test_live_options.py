@@ -1,6 +1,8 @@
 """Options that change while a training runs, and the record of where each took effect."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from support.training import make_people, quick_settings
@@ -51,6 +53,7 @@ def test_a_running_training_takes_options_and_the_model_remembers_where(
     assert list(folder.glob("*.request")) == []
 
     train.run(settings(batch_size=1, target_iter=7, learning_rate=0.02, keep=1, cool_down=0.0))
+    assert "from iteration 7: batch size 1 (before: 2), target" in capsys.readouterr().out
     again = checkpoint.load_newest(folder).state["changes"]
     assert again[:1] == state["changes"]
     assert again[1:] == [{"iteration": 6, "options": {"batch_size": [2, 1], "target_iter": [0, 7]}}]
@@ -78,6 +81,12 @@ def test_a_request_may_say_a_value_as_the_command_line_does(settings):
 def test_what_shapes_network_step_or_samples_is_not_taken_live():
     live = {option.name for option in options_of(TrainOptions) if option.meta["live"]}
     assert not live & {"model", "batch_size", "lr_dropout", "optimizer", "random_flip", "preset"}
+    told = (
+        (Path(__file__).parents[1] / "docs" / "training.md")
+        .read_text()
+        .partition("takes effect with the next one: ")[2]
+    )
+    assert set(re.findall("`([a-z_]+)`", told.partition(". ")[0])) == live
     own = {option.name for option in options_of(options_class("SAE")) if option.meta["live"]}
     assert own == live  # what a model declares is in its networks and losses
 

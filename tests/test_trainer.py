@@ -29,14 +29,16 @@ from models.base import Batch
 from trainer import people as people_check
 from trainer import save, summary, train
 from trainer.assembly import open_samplers, open_session
+from trainer.learning_options import PRESETS
 from trainer.loss_history import LossHistory
 from trainer.monitoring import plots, preview
 from trainer.monitoring.monitor import Monitor
 from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
-from trainer.options import PRESETS, for_arguments, options_class, saved_options
+from trainer.options import for_arguments, options_class, saved_options
 from trainer.progress import Every, ProgressLine
 from trainer.recovery import StepRunner
+from trainer.rollback import Rollbacks
 from trainer.save import Saver
 from trainer.schedule import Schedule
 from trainer.session import TrainingSession
@@ -388,6 +390,7 @@ def test_files_that_are_no_faces_are_reported_and_the_rest_is_trained_on(
 def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
     train.run(settings(target_iter=4))
     session = open_session(settings())
+    rollbacks = Rollbacks(session)
     rng = np.random.default_rng(1)
     session.train(random_batch(rng), random_batch(rng))
     saved = weights_of(open_session(settings()).model)
@@ -395,12 +398,12 @@ def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
     for _ in range(3):
         variable.assign(tf.fill(variable.shape, np.nan))
         assert not session.train(random_batch(rng), random_batch(rng)).finite
-        session.roll_back(session.iteration)
+        rollbacks.to(session.iteration)
         assert session.iteration == 4 == len(session.losses.rows)
         for one, other in zip(saved, weights_of(session.model), strict=True):
             np.testing.assert_array_equal(one, other)
     with pytest.raises(UserError, match="lower --learning-rate"):
-        session.roll_back(session.iteration)
+        rollbacks.to(session.iteration)
 
 
 def test_a_training_that_cannot_go_well_ends_with_a_sentence(settings):

@@ -13,9 +13,10 @@ from trainer.average import WeightAverage
 from trainer.checks import not_new
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
+from trainer.learning_options import PRESETS
 from trainer.monitoring.monitor import MonitorSettings
 from trainer.monitoring.stop_rule import StopRule
-from trainer.options import PRESETS, TARGETS, TrainOptions, to_save
+from trainer.options import TARGETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
 from trainer.step import TrainStep, UpdateSettings
 from utils import console

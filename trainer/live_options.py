@@ -40,6 +40,10 @@ class LiveOptions:
         self._options, self._session, self._line = options, session, line
         self._monitor, self._saver = monitor, saver
         self._files = RequestFiles(options.model_dir, OPTIONS)
+        newest = session.changes[-1:]
+        if newest and newest[0]["iteration"] == session.iteration:  # flags of this start
+            line.say(tell(newest[0]["options"], session.iteration, options))
+            saver.change(options.save_minutes)
 
     def after_step(self) -> None:
         """Take what is asked for, for the steps from now on."""

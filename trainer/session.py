@@ -20,10 +20,7 @@ from trainer.option_changes import Change, Changes
 from trainer.schedule import Schedule
 from trainer.step import StepResult, TrainStep
 from utils import lazy
-from utils.errors import UserError
 from utils.records import reading
-
-MAX_ROLLBACKS = 3  # to the same generation
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,6 @@ class TrainingSession:
         self._saved_target: object = None
         self._saved_schedule: Mapping[str, Any] = {}
         self._earlier, self._started = 0.0, math.inf
-        self._rollbacks, self._rolled_back_to = 0, -1
 
     @property
     def output_model(self) -> ModelBase:
@@ -247,35 +243,10 @@ class TrainingSession:
             at_most = generation.iteration - 1
         return False
 
-    def nothing_healthy(self) -> UserError:
-        """Return the error for a model folder of which no generation can be trained further."""
-        return UserError(
-            f'no saved state in "{self.save_settings.model_dir / checkpoint.GENERATIONS}" is '
-            f'healthy, so training cannot go on: copy one from "{checkpoint.BACKUPS}" there, or '
-            "start again in another --model-dir with a lower --learning-rate (now "
-            f"{self.schedule.learning_rate:g}) or --clip-gradients 1"
-        )
-
-    def roll_back(self, healthy: int) -> None:
-        """Return to the newest generation up to iteration `healthy` and remove newer ones.
-
-        Raises
-        ------
-        UserError
-            When that has happened too often, or there is nothing to return to.
-        """
-        if not self.restore_newest(healthy):
-            raise self.nothing_healthy()
-        again = self.iteration <= self._rolled_back_to
-        self._rollbacks = self._rollbacks + 1 if again else 1
-        self.healthy = self._rolled_back_to = self.iteration
+    def forget_newer(self) -> None:
+        """Remove the generations after the one that was restored, which is the last healthy one."""
+        self.healthy = self.iteration
         checkpoint.remove_newer(self.save_settings.model_dir, self.iteration)
-        if self._rollbacks > MAX_ROLLBACKS:
-            raise UserError(
-                f"training breaks down repeatedly after iteration {self.saved_iteration}, which is "
-                f"saved: lower --learning-rate (now {self.schedule.learning_rate:g}), "
-                "use --clip-gradients 1, or look for damaged faces with --debug"
-            )
 
     def set_batch_size(self, size: int) -> None:
         """Use another batch size from now on and save it with the model."""

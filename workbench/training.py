@@ -13,30 +13,33 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from models import model_folder
-from trainer import option_changes
-from trainer.options import TrainOptions
-from utils.errors import InputError, UsageError, UserError
+from utils.errors import InputError, UsageError
 from utils.files import no_link
 from utils.lock import TRAIN_LOCK, held
-from utils.options import options_of
 from utils.workspace import Workspace, changed
-from workbench import curves, forms, progress
+from workbench import curves, progress
 from workbench.curves import Curve
 from workbench.job import JobState
-from workbench.jobs import ACTIVE, JobQueue, QueuedJob
+from workbench.jobs import JobQueue, QueuedJob
 from workbench.project import url
 from workbench.requests import body_of, json_object
 from workbench.training_options import Running
+from workbench.trainings import (
+    changes_in,
+    folder_of,
+    may_train,
+    memory_of,
+    models,
+    state_of,
+)
 
 REQUESTS = {"save": "save.request", "backup": "backup.request"}
 LOOK_SECONDS = 2.0
@@ -45,9 +48,6 @@ LOOK_SECONDS = 2.0
 FAILED = JobState.FAILED
 RECENT = 20
 """Trainings that have ended, among which the last of each model is looked for."""
-DECLARED = {option.name: option for option in options_of(TrainOptions)}
-"""What the models declare besides is shown as it is."""
-
 ModelNews = dict[str, Any]
 
 
@@ -120,24 +120,24 @@ class TrainView:
         folder = self.home.folder / name
         if folder not in models(self.home):
             raise InputError(f'there is no model "{name}" here')
-        jobs = (job for job in self.queue.jobs() if _may_train(job))
-        job = next((job for job in jobs if _folder(job, self.home) == folder), None)
+        jobs = (job for job in self.queue.jobs() if may_train(job))
+        job = next((job for job in jobs if folder_of(job, self.home) == folder), None)
         if job is None and not held(folder / TRAIN_LOCK):
             raise InputError(f'no training of "{name}" runs')
         return Running(self.home, folder, job)
 
     def news(self, jobs: Sequence[QueuedJob]) -> list[ModelNews]:
         """Return what pages are told: all models in short, and the curves of each."""
-        trainings = [job for job in jobs if _may_train(job)]
+        trainings = [job for job in jobs if may_train(job)]
         now = time.monotonic()
         look = now - self._looked > LOOK_SECONDS
         if look:
             self._folders = models(self.home)
-            self._states = {folder: _state(folder) for folder in self._folders}
-            self._memory = {job.number: _memory(job.pid) for job in trainings}
+            self._states = {folder: state_of(folder) for folder in self._folders}
+            self._memory = {job.number: memory_of(job.pid) for job in trainings}
         for job in trainings:
             self._follow(job)
-        running = {_folder(job, self.home): job for job in trainings if self._trains(job)}
+        running = {folder_of(job, self.home): job for job in trainings if self._trains(job)}
         if look:
             others = (folder for folder in self._folders if folder not in running)
             self._elsewhere = {folder for folder in others if held(folder / TRAIN_LOCK)}
@@ -182,7 +182,7 @@ class TrainView:
         """Return why the last training of a model failed, of those that did."""
         last = {}
         for job in [job for job in jobs if job.words[0] == "train" and job.started][-RECENT:]:
-            if folder := _folder(job, self.home):
+            if folder := folder_of(job, self.home):
                 last[folder] = job
         return {folder: self._reason(job) for folder, job in last.items() if job.state == FAILED}
 
@@ -232,7 +232,7 @@ class TrainView:
             "type": f"curves {folder.name}",
             "model": folder.name,
             "losses": {"iterations": iterations, "values": losses},
-            "changes": _changes(self._states.get(folder, {})),
+            "changes": changes_in(self._states.get(folder, {})),
             **self._metrics(folder),
         }
 
@@ -248,60 +248,6 @@ class TrainView:
         newest = next(iter(model_folder.generations(folder)), None)
         key = None if newest is None else f"{newest.name} {changed(folder)}"
         if folder not in self._saved or self._saved[folder][0] != key:
-            names = [str(name) for name in _state(folder).get("loss_names", [])]
+            names = [str(name) for name in state_of(folder).get("loss_names", [])]
             self._saved[folder] = key, curves.history(newest, names) if newest else Curve([], {})
         return self._saved[folder][1]
-
-
-def models(home: Workspace) -> list[Path]:
-    """Return the folders of the workspace that hold a model, the usual one first."""
-    found = []
-    with suppress(OSError):
-        found = [
-            path
-            for path in sorted(home.folder.iterdir())
-            if (path / model_folder.GENERATIONS).is_dir() and not path.is_symlink()
-        ]
-    return sorted(found, key=lambda path: path != home.model)
-
-
-def _may_train(job: QueuedJob) -> bool:
-    return job.state in ACTIVE and job.words[0] in ("train", "run")
-
-
-def _folder(job: QueuedJob, home: Workspace) -> Path | None:
-    """Return the folder of the model that a job trains."""
-    try:
-        _, given = forms.read_flags(forms.in_workspace(job.words, home))
-    except UserError:
-        return None
-    return home.folder / given.get("model_dir", home.model)
-
-
-def _state(folder: Path) -> dict[str, Any]:
-    try:
-        return model_folder.newest_state(folder)
-    except (OSError, UserError):
-        return {}
-
-
-def _changes(state: Mapping[str, Any]) -> list[ModelNews]:
-    """Return where options changed, in words."""
-    return [
-        {
-            "iteration": change["iteration"],
-            "text": option_changes.in_words(change["options"], DECLARED),
-        }
-        for change in option_changes.sound(state.get("changes"))
-    ]
-
-
-def _memory(pid: int | None) -> int:
-    """Return the bytes of memory that a process and its children use."""
-    total = 0
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for each in [process, *process.children(recursive=True)]:
-            with suppress(psutil.Error):
-                total += each.memory_info().rss
-    return total

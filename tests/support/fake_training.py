@@ -30,7 +30,7 @@ def train(words):
         gpu = {"now": 3 << 29, "most": 5 << 29}
         values = {"src": 0.25, "dst": 0.125}
         tell("progress", message="Training", values=values, gpu_memory=gpu, **facts)
-        for path in folder.glob("*.request"):
+        for path in folder.glob("[!.]*.request"):
             if path.stem == "options":
                 note(folder, iteration, json.loads(path.read_text()))
             path.unlink()

@@ -43,7 +43,7 @@ function make() {
     for (const model of models) columns.get(model.name).show(model);
     compared.show(names);
   });
-  return el("div", { class: "train" }, empty, grid, compared.element);
+  return el("div", { class: "train" }, empty, compared.models, grid, compared.element);
 }
 
 function emptyCard() {

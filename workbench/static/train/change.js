@@ -23,8 +23,9 @@ export class ChangeForm {
     this.apply = el("button", { class: "primary", disabled: true, onclick: () => this.send() }, "Apply");
     this.element = el("details", { class: "change", ontoggle: () => this.element.open && this.load() },
       el("summary", {}, "Change options"),
-      this.note, this.fields, this.line.element, this.problem, this.said,
-      el("div", { class: "buttons" }, this.apply, el("button", { class: "quiet", onclick: () => this.load() }, "As it is")));
+      this.note, this.fields,
+      el("div", { class: "foot" }, this.line.element, this.problem, this.said,
+        el("div", { class: "buttons" }, this.apply, el("button", { class: "quiet", onclick: () => this.load() }, "As it is"))));
   }
 
   /** Show the options as the training has them now. */
@@ -96,7 +97,7 @@ export class ChangeForm {
     const input = inputFor({ ...field, fixed: field.locked }, field.default, id, (event) => this.enter(field, event.target));
     const error = el("p", { class: "error", id: `${id}-error` });
     const about = el("p", { class: "help", id: `${id}-help` }, explained(field),
-      el("span", { class: "when" }, field.live ? " Takes effect at once." : " Needs a new start."));
+      el("span", { class: "when" }, field.live ? "Takes effect at once." : "Needs a new start."));
     input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
     this.controls.set(field.name, { input, error });
     return el("div", { class: `field ${field.kind}` }, el("label", { for: id }, el("code", {}, field.flag)), input, about, error);

@@ -11,15 +11,14 @@ const KINDS = {
 };
 const USUAL = "swap quality";
 
-/** A card with a choice of models and of a curve; `choose` is called with the names to show. */
+/** A choice of models, and a card with a curve of each; `choose` is called with the names to show. */
 export function compareCard(choose) {
   const plot = chart({ label: "the chosen curve of all models", x: "iteration" });
   const models = el("fieldset", { class: "chosen" });
   const which = el("select", { "aria-label": "Curve to compare", onchange: () => draw() });
   const nothing = el("p", { class: "empty" }, "Nothing has been measured by two of them yet.");
-  const element = card("All models", models,
-    el("label", { class: "which" }, "Compare ", which), plot.element, nothing);
-  element.hidden = true;
+  const element = card("All models", el("label", { class: "which" }, "Compare ", which), plot.element, nothing);
+  element.hidden = models.hidden = true;
   const curves = new Map();
   const hidden = new Set();
   let names = [];
@@ -71,7 +70,7 @@ export function compareCard(choose) {
   function show(now) {
     if (JSON.stringify(now) === JSON.stringify(names)) return;
     names = now;
-    element.hidden = names.length < 2;
+    element.hidden = models.hidden = names.length < 2;
     if (element.hidden) hidden.clear();
     fill(models, el("legend", {}, "Show"), names.map((name) => el("label", {},
       el("input", { type: "checkbox", checked: !hidden.has(name), onchange: (event) => toggle(name, event.target.checked) }), ` ${name}`)));
@@ -87,5 +86,5 @@ export function compareCard(choose) {
     draw();
   }
 
-  return { element, show };
+  return { element, models, show };
 }
