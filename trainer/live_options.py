@@ -1,7 +1,7 @@
 """Options that change while a training runs, when another program asks for it.
 
 `options.request` in the model's folder holds a JSON object of options and values. What the loop
-reads anew in every iteration takes effect with the next one (`live` in its declaration); all else
+reads in every iteration takes effect with the next one (`live` in its declaration); all else
 is in the network, in the compiled step or in the samples, and needs a new start.
 """
 

@@ -42,7 +42,7 @@ NOT_SAVED = frozenset({
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FileOptions:
+class TrainingFiles:
     """What is trained on, and where the model is."""
 
     training_data_src_dir: Path = opt(
@@ -69,7 +69,7 @@ class FileOptions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainOptions(
-    OutputOptions, SampleOptions, LearningOptions, FileOptions, DeviceOptions, WorkspaceOptions
+    OutputOptions, SampleOptions, LearningOptions, TrainingFiles, DeviceOptions, WorkspaceOptions
 ):
     """Options of the trainer, whatever the model; listed from the last base to the first."""
 

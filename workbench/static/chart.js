@@ -55,22 +55,27 @@ export function chart({ label, x: xLabel, height = 180, picked = null }) {
   }
 
   function drawMarks(self) {
-    for (const [x, label] of notes) drawLine(self, x, "--soft", label);
-    if (marked !== null) drawLine(self, marked, "--text", "");
+    let [last, row] = [-Infinity, 0];
+    for (const [x, label] of notes) {
+      const at = self.valToPos(x, "x");
+      row = at - last < 18 ? (row + 1) % 6 : 0; // labels that would cover each other go down
+      last = at;
+      drawLine(self, x, "--soft", label, row);
+    }
+    if (marked !== null) drawLine(self, marked, "--text", "", 0);
   }
 
-  function drawLine(self, x, tint, label) {
+  function drawLine(self, x, tint, label, row) {
     const at = Math.round(self.valToPos(x, "x", true));
     const { left, top, width, height: tall } = self.bbox;
     if (at < left || at > left + width) return;
-    const ratio = uPlot.pxRatio ?? devicePixelRatio;
+    const ratio = devicePixelRatio;
     self.ctx.save();
     self.ctx.fillStyle = color(tint);
-    self.ctx.fillRect(at - 1, top, 2, tall);
+    self.ctx.fillRect(at - 1, top, label ? ratio : 2, tall);
     self.ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
-    const right = at > left + width - 24 * ratio;
-    self.ctx.textAlign = right ? "right" : "left";
-    self.ctx.fillText(label, at + (right ? -4 : 4) * ratio, top + 11 * ratio);
+    self.ctx.textAlign = "right";
+    self.ctx.fillText(label, at - 4 * ratio, top + (11 + 14 * row) * ratio);
     self.ctx.restore();
   }
 

@@ -48,7 +48,8 @@ export function compareCard(choose) {
   function draw() {
     offer();
     const lines = which.value ? shown().map((name) => [name, line(name)]).filter(([, found]) => found) : [];
-    plot.element.hidden = which.parentElement.hidden = lines.length < 2;
+    element.hidden = shown().length < 2;
+    plot.element.hidden = lines.length < 2;
     which.parentElement.hidden = !which.options.length;
     nothing.hidden = lines.length > 1;
     if (lines.length < 2) return;
@@ -70,8 +71,8 @@ export function compareCard(choose) {
   function show(now) {
     if (JSON.stringify(now) === JSON.stringify(names)) return;
     names = now;
-    element.hidden = models.hidden = names.length < 2;
-    if (element.hidden) hidden.clear();
+    models.hidden = names.length < 2;
+    if (models.hidden) hidden.clear();
     fill(models, el("legend", {}, "Show"), names.map((name) => el("label", {},
       el("input", { type: "checkbox", checked: !hidden.has(name), onchange: (event) => toggle(name, event.target.checked) }), ` ${name}`)));
     for (const name of names) {
