@@ -43,7 +43,7 @@ def run_jobs(queue: JobQueue, device: str, resume: bool) -> list[tuple[QueuedJob
         raise UsageError(f"--device: Expected default, cpu or gpu0. Received: {device}")
     taken = InputError(f"another process runs the jobs of the device {device}; see queue list")
     queue.folder.mkdir(exist_ok=True)
-    ended = []
+    ended: list[tuple[QueuedJob, JobState]] = []
     with locked(queue.folder / f"{device}.lock", taken, WAIT):
         queue.set_runner(device, os.getpid())
         try:
