@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from support import clips
 from support.browser import needs_chromium
 from support.clips import times_of
-from support.way import opened, wait
+from support.way import TINY, opened, wait
 
 from converters.interactive.session_file import session_path
 from models import model_folder
@@ -23,18 +23,6 @@ pytestmark = needs_chromium
 FRAMES = 12
 DELETED = 10
 ITERATIONS = 30
-TINY = {
-    "model": "SAE",
-    "resolution": 64,
-    "face_type": "half",
-    "ae_dims": 16,
-    "ed_ch_dims": 10,
-    "lighter_encoder": True,
-    "multiscale_decoder": False,
-    "learn_mask": False,
-    "pixel_loss": True,
-}
-"""A real architecture, as small as its options allow."""
 ERODED = 120
 LANDMARK, RIGHT, DOWN = 33, 6, -4  # below the nose, in pixels of the frame
 

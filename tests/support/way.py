@@ -25,6 +25,18 @@ from facelib.faceset import Faceset
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds until a command has ended; a loaded machine needs long to load TensorFlow
+TINY = {
+    "model": "SAE",
+    "resolution": 64,
+    "face_type": "half",
+    "ae_dims": 16,
+    "ed_ch_dims": 10,
+    "lighter_encoder": True,
+    "multiscale_decoder": False,
+    "learn_mask": False,
+    "pixel_loss": True,
+}
+"""A real architecture, as small as its options allow."""
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
 DROPPED = """([name, text]) => {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
