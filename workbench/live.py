@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from utils.errors import UserError
+from utils.errors import InputError, UserError, sentence
 from utils.workspace import Workspace
 from workbench import forms, progress
 from workbench.job import ACTIVE, QueuedJob
@@ -93,10 +93,19 @@ class Live:
 
     def _news(self, page: Page) -> list[News]:
         try:
-            jobs = self.queue.jobs()
-        except UserError as problem:
-            return [{"type": "problem", "text": str(problem)}]
-        events = [self._look(jobs), self._jobs(jobs), self._preview(), *self._training(jobs)]
+            return self._found(page)
+        except (UserError, OSError) as problem:  # told until it is mended
+            return [{"type": "problem", "text": sentence(problem)}]
+
+    def _found(self, page: Page) -> list[News]:
+        if not self.home.folder.is_dir():
+            raise InputError(
+                f'the workspace "{self.home.folder}" is gone: moved, or on no disk here'
+            )
+        jobs = self.queue.jobs()
+        found = self._look(jobs)
+        problem = {"type": "problem", "text": found["problem"]}
+        events = [found, problem, self._jobs(jobs), self._preview(), *self._training(jobs)]
         if jobs and page.followed != (newest := _newest(jobs).number):
             page.followed = newest
             page.show(newest)
