@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from filelock import FileLock
@@ -93,7 +93,7 @@ def disk(tmp_path):
 def fill(disk, left=0):
     """Leave so many bytes free; returns the file that takes the rest."""
     filler = disk.folder.parent / "filler"
-    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
     os.truncate(filler, filler.stat().st_size - left)

@@ -28,9 +28,7 @@ from workbench.progress import ended_with
 POLL_SECONDS = 0.5
 SIGKILL = 9
 NO_MEMORY = "When memory runs out, the system does that; what was finished is kept."
-NO_REASON = (
-    "Look whether the disk is full, and run it again with --debug; what was finished is kept."
-)
+NO_REASON = "Perhaps the disk is full; run it again with --debug. What was finished is kept."
 DEVICE = re.compile(r"default|cpu|gpu[0-9]+")
 
 
