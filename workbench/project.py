@@ -11,19 +11,27 @@ from utils.workspace import NextStep, Workspace
 from workbench import forms
 
 
-def project(home: Workspace) -> dict[str, Any]:
-    """Return the state of the workspace as JSON values."""
+def project(home: Workspace, *, busy: bool = False) -> dict[str, Any]:
+    """Return the state of the workspace as JSON values.
+
+    Parameters
+    ----------
+    busy : bool
+        Whether a job of the queue runs: its locks are nothing to wait for, the queue does so.
+    """
     try:
-        step = home.next_step()
+        waiting = "" if busy else status.waits(home)
+        step = NextStep("", waiting) if waiting else home.next_step()
         rows = status.rows(home)
         problem = ""
     except UserError as error:
-        step, rows, problem = NextStep("", ""), [], str(error)
+        waiting, step, rows, problem = "", NextStep("", ""), [], str(error)
     return {
         "folder": str(home.folder),
         "rows": rows,
         "problem": problem,
         "next": _next(home, step),
+        "lacks": "" if waiting or problem or step.words else _lacks(home),
         "sides": {
             side: {
                 "about": about,
@@ -52,6 +60,12 @@ def _next(home: Workspace, step: NextStep) -> dict[str, Any]:
         "command": home.typed(step.words),
         "purpose": step.purpose,
     }
+
+
+def _lacks(home: Workspace) -> str:
+    """Return the side whose clip comes next; nothing if both are there."""
+    missing = (side for side in workspace.SIDES if not home.clip(side).exists())
+    return next((side for side in missing if not workspace.has_images(home.faces(side))), "")
 
 
 def _clip(home: Workspace, side: str) -> str | None:

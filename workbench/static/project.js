@@ -79,10 +79,9 @@ function nextCard() {
 }
 
 /** What to do next, on a page. */
-function wanted({ next, sides }) {
-  if (next.command) return next.purpose[0].toUpperCase() + next.purpose.slice(1);
-  const side = ["src", "dst"].find((name) => !sides[name].footage);
-  return side ? `Drop the clip of ${side}, ${ROLES[side]}, below` : next.purpose;
+function wanted({ next, lacks }) {
+  const purpose = lacks ? `choose the clip of ${lacks}, ${ROLES[lacks]}, below` : next.purpose;
+  return purpose && purpose[0].toUpperCase() + purpose.slice(1);
 }
 
 function clips() {
