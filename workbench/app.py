@@ -6,6 +6,7 @@
 /files/...             images and videos of the workspace; other files only to download
 /api/session           what a POST must carry; the commands
 /api/form/STAGE        the form of a command, with values filled in
+/api/picker/...        the file picker: see workbench/picker.py
 /api/presets/STAGE     POST values of a form, to be saved under a name
 /api/upload/SIDE       POST a clip
 /api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
@@ -41,27 +42,13 @@ from workbench.job import QueuedJob
 from workbench.jobs import JobQueue
 from workbench.landmarks import LandmarksView
 from workbench.live import Live
-from workbench.paths import served
+from workbench.paths import SHOWN, served
+from workbench.picker import Picker
 from workbench.requests import body_of, json_object
 from workbench.result import ResultView
 from workbench.security import Door, Guard
 
 STATIC = Path(__file__).parent / "static"
-SHOWN = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".gif": "image/gif",
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/mp4",  # browsers play what is in it, but refuse its own name
-    ".webm": "video/webm",
-    ".mkv": "video/x-matroska",
-}
-"""What a browser may show; the rest could be a page with scripts, and is only downloaded."""
-
 LONGEST_PASSWORD = 1024
 
 
@@ -73,7 +60,8 @@ class App:
         self.door = door
         self.queue = JobQueue(home)
         self.live = Live(home)
-        self.convert = ConvertView(home)
+        self.picker = Picker(home, self.live.look_again)
+        self.convert = ConvertView(home, self.picker.picked)
 
     def asgi(self) -> Starlette:
         """Return the application for a server."""
@@ -90,6 +78,7 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
+                *self.picker.routes(),
                 *self.convert.routes(),
                 *FacesView(self.home).routes(),
                 *LandmarksView(self.home, self.door).routes(),
@@ -146,7 +135,10 @@ class App:
         return JSONResponse(await asyncio.to_thread(self._form, name, values))
 
     def _form(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
-        return forms.form(name, values, self.home) | {"presets": presets.load(self.home, name)}
+        return self._filled(name, values) | {"presets": presets.load(self.home, name)}
+
+    def _filled(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        return forms.form(name, values, self.home, self.picker.picked)
 
     async def save_preset(self, request: Request) -> Response:
         """Save the values of a form under a name; null as values removes it."""
@@ -204,7 +196,7 @@ class App:
         values, after = asked.get("values", {}), asked.get("after", [])
         if not isinstance(values, dict) or not _are_numbers(after):
             raise UsageError("Expected a form's values and numbers of jobs")
-        form = forms.form(name, values, self.home)
+        form = self._filled(name, values)
         if form["errors"] or form["problem"]:
             raise UsageError("; ".join(form["errors"].values()) or form["problem"])
         job = self.queue.job(self.queue.add(form["words"], after))

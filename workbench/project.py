@@ -8,7 +8,7 @@ from tools import status
 from utils import workspace
 from utils.errors import UserError
 from utils.workspace import NextStep, Workspace
-from workbench import forms
+from workbench import forms, picker
 
 
 def project(home: Workspace, *, busy: bool = False) -> dict[str, Any]:
@@ -37,6 +37,8 @@ def project(home: Workspace, *, busy: bool = False) -> dict[str, Any]:
                 "about": about,
                 "clip": _clip(home, side),
                 "footage": _has_footage(home, side),
+                "elsewhere": str(home.elsewhere.get(side, "")),
+                "earlier": picker.earlier(home, side),
                 "faces": home.faces(side).is_dir(),
             }
             for side, about in workspace.SIDES.items()
@@ -51,13 +53,13 @@ def project(home: Workspace, *, busy: bool = False) -> dict[str, Any]:
 def _next(home: Workspace, step: NextStep) -> dict[str, Any]:
     if not step.words:
         return {"stage": "", "values": {}, "words": [], "command": "", "purpose": step.purpose}
-    words = step.words.split()
-    stage, values = forms.from_words(words)
+    stage, values = forms.from_words(step.words.split())
+    words = forms.with_footage(step.words.split(), home)
     return {
         "stage": stage,
         "values": values,
         "words": words,
-        "command": home.typed(step.words),
+        "command": forms.typed(words, home),
         "purpose": step.purpose,
     }
 
@@ -90,5 +92,8 @@ def url(home: Workspace, path: Path) -> str | None:
         return None
     if not path.is_file():
         return None
-    name = quote(path.relative_to(home.folder).as_posix())
-    return f"/files/{name}?{found.st_mtime_ns:x}-{found.st_size:x}"
+    version = f"{found.st_mtime_ns:x}-{found.st_size:x}"
+    side = next((side for side, clip in list(home.elsewhere.items()) if clip == path), None)
+    if side is not None:
+        return f"/footage/{side}?{version}"
+    return f"/files/{quote(path.relative_to(home.folder).as_posix())}?{version}"

@@ -3,6 +3,7 @@
 import { on, post, upload } from "./api.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
 import { jobPanel } from "./jobs.js";
+import { pick } from "./picker.js";
 
 export const projectView = { title: "Project", make, open };
 
@@ -91,6 +92,7 @@ function clips() {
 function clipCard(side) {
   const box = el("div", { class: "video" });
   const error = el("p", { class: "error", role: "alert" });
+  const foot = el("div", { class: "clip-foot" });
   const id = `file-${side}`;
   const input = el("input", {
     id,
@@ -104,9 +106,10 @@ function clipCard(side) {
     "label",
     { class: "drop", for: id },
     el("strong", {}, `Drop the clip of ${side} here`),
-    el("span", {}, "or choose a file"),
+    el("span", {}, "or click to choose a video; it is copied into the workspace"),
   );
   let shown;
+  let empty = true;
 
   async function send(file) {
     if (!file) return;
@@ -130,16 +133,57 @@ function clipCard(side) {
   box.addEventListener("drop", (event) => {
     event.preventDefault();
     box.classList.remove("over");
-    if (!shown) send(event.dataTransfer.files[0]);
+    if (empty) send(event.dataTransfer.files[0]);
   });
 
+  /** Use the footage at a path of the machine that the server runs on; null: no longer. */
+  async function use(path, copy) {
+    say(error, "");
+    if (copy) fill(box, el("div", { class: "drop" }, "Copying into the workspace"));
+    try {
+      await post(`/api/picker/clip/${side}`, { path, copy });
+    } catch (problem) {
+      say(error, problem.message);
+      show(shown);
+    }
+  }
+
+  function button(text, onclick, label = `${text}: clip of ${side}`) {
+    return el("button", { type: "button", class: "quiet", "aria-label": label, onclick }, text);
+  }
+
+  async function browse() {
+    const path = await pick("footage", `Choose the clip of ${side}, ${ROLES[side]}`);
+    if (path !== null) await use(path, false);
+  }
+
+  /** What can be done with the clip: it is here, or elsewhere, or not chosen yet. */
+  function actions({ footage, elsewhere, earlier }) {
+    if (elsewhere) {
+      const where = el("p", { class: "clip-path" }, `Used where it is: ${elsewhere}`);
+      return [where, el("div", { class: "buttons" },
+        button("Copy into the workspace", () => use(elsewhere, true)),
+        button("Use another one", () => use(null, false)))];
+    }
+    if (footage) return [];
+    return [el("div", { class: "buttons" },
+      button("Use a clip where it is", browse),
+      earlier ? button(`Use ${earlier} again`, () => use(earlier, false)) : null)];
+  }
+
+  function show(about) {
+    shown = about;
+    empty = !about.footage;
+    if (about.clip) fill(box, video(about.clip, `the clip of ${side}`));
+    else if (about.footage) fill(box, el("p", { class: "drop" }, "A folder of frames, or a clip that the browser does not play"));
+    else fill(box, input, drop);
+    fill(foot, actions(about));
+  }
+
   on("project", (project) => {
-    const url = project.sides[side].clip;
-    if (url === shown) return;
-    shown = url;
-    fill(box, url ? video(url, `the clip of ${side}`) : [input, drop]);
+    if (JSON.stringify(project.sides[side]) !== JSON.stringify(shown)) show(project.sides[side]);
   });
-  return card(`${side}: ${ROLES[side]}`, box, error);
+  return card(`${side}: ${ROLES[side]}`, box, foot, error);
 }
 
 function video(url, label) {
