@@ -9,7 +9,7 @@
 /api/picker/...        the file picker: see workbench/picker.py
 /api/presets/STAGE     POST values of a form, to be saved under a name
 /api/upload/SIDE       POST a clip
-/api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
+/api/jobs              POST a command to the queue; .../N/cancel, .../N/retry, .../N/move
 /api/queue/run         POST: run what waits
 /api/convert/...       the view Convert: see workbench/convert.py
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
@@ -78,6 +78,7 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
+                Route("/api/jobs/{number:int}/move", self.move_job, methods=["POST"]),
                 *self.picker.routes(),
                 *self.convert.routes(),
                 *FacesView(self.home).routes(),
@@ -190,6 +191,14 @@ class App:
     async def retry_job(self, request: Request) -> Response:
         """Run a job again."""
         return await self._changed(lambda: self._retry(request.path_params["number"]))
+
+    async def move_job(self, request: Request) -> Response:
+        """Run a waiting job one place earlier or later, before another one, or (null) last."""
+        number = request.path_params["number"]
+        before = json_object(await body_of(request)).get("before")
+        if not (before is None or type(before) is int or before in ("up", "down")):
+            raise UsageError("Expected the number of a job, up or down")
+        return await self._changed(lambda: self.queue.move(number, before))
 
     def _add(self, asked: dict[str, Any]) -> QueuedJob:
         name = forms.stage_of(str(asked.get("stage", "")).split())

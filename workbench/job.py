@@ -43,6 +43,8 @@ class QueuedJob:
         Exit status of the last attempt.
     pid, born : number or None
         Its process, and when that was started: process ids are used again.
+    place : int
+        Its place in the order.
     """
 
     number: int
@@ -58,6 +60,7 @@ class QueuedJob:
     ended: float | None
     pid: int | None
     born: float | None
+    place: int
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -76,7 +79,7 @@ def from_row(row: Mapping[str, Any]) -> QueuedJob:
     lists = {name: tuple(json.loads(values[name])) for name in ("words", "after")}
     job = QueuedJob(**{**values, **lists, "state": JobState(values["state"])})
     texts = [job.device, *job.words]
-    whole = [job.number, job.retries, job.attempts, *job.after]
+    whole = [job.number, job.retries, job.attempts, job.place, *job.after]
     numbers = [job.added, job.started, job.ended, job.born, job.pid, job.status]
     if not (
         all(isinstance(text, str) for text in texts)
