@@ -25,6 +25,9 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
+KILLED = frozenset({*range(-64, 0), 0xC000013A})
+"""Exit statuses of a process that a signal ended, or Ctrl-Break on Windows."""
+
 ACTIVE = (JobState.RUNNING, JobState.STOPPING)
 UNFINISHED = (*ACTIVE, JobState.WAITING)
 
@@ -96,7 +99,7 @@ def state_after(job: QueuedJob, status: int) -> JobState:
         return JobState.DONE
     if job.state == JobState.STOPPING:
         return JobState.CANCELED
-    if status in (ExitStatus.INTERRUPTED, *range(-64, 0)):  # negative: killed by a signal
+    if status == ExitStatus.INTERRUPTED or status in KILLED:
         return JobState.INTERRUPTED
     again = status == ExitStatus.FAILED and job.attempts <= job.retries
     return JobState.WAITING if again else JobState.FAILED

@@ -29,7 +29,7 @@ SHOWN = {
 }
 """What a browser may show; the rest could be a page with scripts, and is only downloaded."""
 
-DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9¹²³]) *(\..*)?", re.IGNORECASE)
 FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$')
 """In a name on Windows; a colon begins a stream of a file, and dots at the end are dropped."""
 NETWORK, DEVICES = "\\\\", ("\\\\.\\", "\\\\?\\")

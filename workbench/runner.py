@@ -96,17 +96,24 @@ def _run(queue: JobQueue, job: QueuedJob) -> JobState:
             stdout=log,
             stderr=log,
             cwd=queue.home.folder,
-            env={**os.environ, events.VARIABLE: ""},
+            env={**os.environ, events.VARIABLE: job.words[0]},  # Windows has no empty ones
             **apart(),
         )
         requests.are_for(process.pid)
         queue.started(job, process.pid)
-        status = process.wait()
+        status = _ended(process)
     state = queue.finish(job, status)
     console.say(f"   job {job.number} is {state}")
     if requests.came:
         raise Interrupted("Stopped; queue run continues.")
     return state
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process; on Windows with pauses, without which no request to stop is heard."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(POLL_SECONDS if sys.platform == "win32" else None)
 
 
 class _Requests:
