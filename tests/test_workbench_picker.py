@@ -263,6 +263,20 @@ def test_a_clip_elsewhere_can_be_copied_and_is_offered_again(client, machine):
 
 
 @needs_chromium
+def test_an_empty_workspace_says_what_to_do_and_asks_for_consent(browser, client):
+    with page_at(browser, client) as page:
+        expect(page.locator(".purpose")).to_have_text("Choose a clip of the face to put in")
+        expect(page.get_by_text("only if both people agree")).to_be_visible()
+        expect(page.get_by_role("region", name="From two clips to a result")).to_be_visible()
+        expect(page.get_by_role("region", name="What is there")).to_be_hidden()
+        make_faceset(client.app.home.faces("src"), count=1)
+        expect(page.locator(".purpose")).to_have_text("Choose the footage to change", timeout=15000)
+        expect(page.get_by_text("only if both people agree")).to_be_visible()
+        expect(page.get_by_role("region", name="What is there")).to_be_visible()
+        expect(page.get_by_role("region", name="From two clips to a result")).to_be_hidden()
+
+
+@needs_chromium
 def test_a_clip_is_picked_with_the_keyboard_alone(browser, client, machine):
     (machine / "home" / "clips").symlink_to(machine / "other")
     with page_at(browser, client) as page:

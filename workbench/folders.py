@@ -71,10 +71,12 @@ def listed(text: str, takes: str, *, hidden: bool) -> dict[str, Any]:
         else:
             others += 1
     entries.sort(key=lambda entry: not entry["opens"])
+    kind = kind_of(folder)
     return {
         "folder": str(folder),
+        "kind": kind,
         "parent": None if folder.parent == folder else str(folder.parent),
-        "picks": kind_of(folder) in TAKES[takes],
+        "picks": kind in TAKES[takes],
         "wanted": WANTED[takes],
         "entries": entries,
         "others": others,

@@ -67,7 +67,7 @@ class Picker:
         takes, hidden = _known_kind(asked.get("takes", "any")), asked.get("hidden") == "yes"
         folder = asked.get("folder") or str(Path.home())
         found = await asyncio.to_thread(listed, folder, takes, hidden=hidden)
-        return JSONResponse(found | {"places": places(self.home)})
+        return JSONResponse(found | {"places": await asyncio.to_thread(places, self.home)})
 
     async def pick(self, request: Request) -> Response:
         """Remember what was picked; answer its path as a form names it."""

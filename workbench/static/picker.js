@@ -28,7 +28,7 @@ class Picker {
     this.note = el("p", { class: "help" });
     this.error = el("p", { class: "error", role: "alert" });
     this.hidden = el("input", { type: "checkbox", id: "picker-hidden", onchange: () => this.show(this.folder) });
-    this.here = el("button", { type: "button", class: "primary", onclick: () => this.choose(this.folder) }, "Choose this folder");
+    this.here = el("button", { type: "button", onclick: () => this.choose(this.folder) }, "Choose this folder");
     const go = el("form", { class: "go", onsubmit: (event) => this.onGo(event) }, this.up, this.path, el("button", {}, "Go"));
     const foot = el("div", { class: "buttons" }, this.here,
       el("button", { type: "button", onclick: () => this.dialog.close() }, "Cancel"),
@@ -81,6 +81,7 @@ class Picker {
     this.path.value = found.folder;
     this.up.disabled = !found.parent;
     this.here.hidden = !found.picks;
+    say(this.here, `Choose this ${KINDS[found.kind]}`);
     say(this.error, "");
     fill(this.places, found.places.map(({ name, path }) =>
       el("button", { type: "button", class: "quiet", onclick: () => this.show(path) }, name)));

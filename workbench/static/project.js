@@ -1,6 +1,6 @@
 // The project: what is there, what is next, what runs.
 
-import { on, post, upload } from "./api.js";
+import { newest, on, post, upload } from "./api.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
 import { jobPanel } from "./jobs.js";
 import { pick } from "./picker.js";
@@ -12,13 +12,46 @@ const VIEWS = { // where one looks on at a step
   evaluate: ["Result", "#result"],
 };
 const ROLES = { src: "the face to put in", dst: "the footage to change" };
+const FIRST = { // what is said while a clip is missing
+  src: ["Choose a clip of the face to put in", "A video of the person whose face is put in, called src: " +
+    "half a minute or more, best from many sides and with many expressions. Drop it below."],
+  dst: ["Choose the footage to change", "The video in which that face replaces another one, called dst. " +
+    "Drop it below."],
+};
+const CONSENT = "Swap a face only if both people agree: the one whose face it is and the one in the footage. " +
+  "Every result is marked as synthetic.";
+const WAY = [
+  ["Choose two clips", ""],
+  ["Find the faces in them", "some minutes"],
+  ["Delete blurred faces and other people", "a few minutes of your own"],
+  ["Train a network on both faces", "an hour or more; a preview shows how far it is"],
+  ["Put the face into the footage", "some minutes"],
+  ["Look at the result, and at how good it is", ""],
+];
 
 const right = el("div", { class: "column" });
 
 function make() {
-  right.append(previewCard(), factsCard());
+  right.append(wayCard(), previewCard(), factsCard());
   const left = el("div", { class: "column" }, nextCard(), clips(), resultCard());
-  return el("div", { class: "columns" }, left, right);
+  const page = el("div", { class: "columns" }, left, right);
+  const guide = () => {
+    const { sides, model } = newest("project") ?? { sides: {}, model: true };
+    const empty = !model && Object.values(sides).every((side) => !side.footage && !side.faces);
+    page.classList.toggle("fresh", empty && !newest("jobs")?.jobs.length);
+  };
+  on("project", guide);
+  on("jobs", guide);
+  return page;
+}
+
+/** The way to a result, for those who see the page for the first time. */
+function wayCard() {
+  const steps = WAY.map(([step, takes]) => el("li", {}, step, takes ? el("span", { class: "help" }, ` ${takes}`) : null));
+  const note = el("p", { class: "help" }, "The page says what is next, and each step can be stopped and continued.");
+  const element = card("From two clips to a result", el("ol", { class: "way" }, steps), note);
+  element.classList.add("guide");
+  return element;
 }
 
 function open() {
@@ -27,6 +60,8 @@ function open() {
 
 function nextCard() {
   const purpose = el("p", { class: "purpose" });
+  const about = el("p", {});
+  const consent = el("p", { class: "consent" }, CONSENT);
   const line = commandLine();
   const error = el("p", { class: "error", role: "alert" });
   const run = el("button", { class: "primary", onclick: onRun }, "Run");
@@ -62,6 +97,8 @@ function nextCard() {
     next = project.next;
     update();
     say(purpose, wanted(project));
+    say(about, FIRST[project.lacks]?.[1] ?? "");
+    about.hidden = consent.hidden = !project.lacks;
     line.set(next.command);
     buttons.hidden = !next.command;
     const [title, address] = VIEWS[next.stage] ?? ["", ""];
@@ -74,14 +111,14 @@ function nextCard() {
     jobs = event.jobs;
     update();
   });
-  const element = card("Next", purpose, line.element, buttons, error);
+  const element = card("Next", purpose, about, consent, line.element, buttons, error);
   element.classList.add("first");
   return element;
 }
 
 /** What to do next, on a page. */
 function wanted({ next, lacks }) {
-  const purpose = lacks ? `choose the clip of ${lacks}, ${ROLES[lacks]}, below` : next.purpose;
+  const purpose = FIRST[lacks]?.[0] ?? next.purpose;
   return purpose && purpose[0].toUpperCase() + purpose.slice(1);
 }
 
@@ -183,7 +220,7 @@ function clipCard(side) {
   on("project", (project) => {
     if (JSON.stringify(project.sides[side]) !== JSON.stringify(shown)) show(project.sides[side]);
   });
-  return card(`${side}: ${ROLES[side]}`, box, foot, error);
+  return card(`${ROLES[side][0].toUpperCase()}${ROLES[side].slice(1)}: ${side}`, box, foot, error);
 }
 
 function video(url, label) {
@@ -226,5 +263,7 @@ function factsCard() {
     const pairs = rows.map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]);
     fill(list, pairs.flat());
   });
-  return card("What is there", list);
+  const element = card("What is there", list);
+  element.classList.add("facts-card");
+  return element;
 }
