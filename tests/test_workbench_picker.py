@@ -16,7 +16,7 @@ from support.page import fake_stages, served
 from support.synthetic import make_faceset
 
 from utils.workspace import Workspace
-from workbench import folders
+from workbench import folders, forms
 
 SORT = {"stage": "sort", "run": False}
 
@@ -241,6 +241,12 @@ def test_a_clip_elsewhere_is_used_by_its_path(client, machine):
     for stage, flag in (("convert", "--input-dir"), ("evaluate", "--dst")):
         words = client.form(stage)["words"]
         assert words[words.index(flag) + 1] == str(clip)
+    home = client.app.home
+    for words in ("util edit-faces dst", "util show-frame dst --face 0.png --output x.jpg"):
+        assert forms.with_footage(words.split(), home)[-1] == str(clip)
+        assert forms.read_flags(forms.with_footage(words.split(), home))  # it is a command line
+    named = ["extract", "src", "--input-dir", "other.mp4"]
+    assert forms.with_footage(named, home) == named
     assert client.post("/api/picker/clip/src", {"path": None})[0] == 200
     assert project(client)["lacks"] == "src"
 

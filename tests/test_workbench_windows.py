@@ -105,9 +105,9 @@ def test_a_file_that_is_read_just_now_is_renamed_a_moment_later(
 
 def test_no_other_program_can_take_the_port(monkeypatch):
     monkeypatch.setattr(server.socket, "SO_EXCLUSIVEADDRUSE", -5, raising=False)
-    assert server._alone() == -5  # of Windows, where SO_REUSEADDR would let it
+    assert server._exclusive() == -5  # of Windows, where SO_REUSEADDR would let it
     monkeypatch.undo()
-    assert server._alone() == server.socket.SO_REUSEADDR
+    assert server._exclusive() == server.socket.SO_REUSEADDR
 
 
 def test_a_process_is_waited_for_with_pauses(monkeypatch):

@@ -138,7 +138,7 @@ def _listen(host: str | None, port: int) -> socket.socket:
         try:
             family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
             listening = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            listening.setsockopt(socket.SOL_SOCKET, _alone(), 1)
+            listening.setsockopt(socket.SOL_SOCKET, _exclusive(), 1)
             listening.bind((address, port))
             listening.listen()  # a browser may come before the server is ready
         except OSError as problem:
@@ -150,7 +150,7 @@ def _listen(host: str | None, port: int) -> socket.socket:
     return listening
 
 
-def _alone() -> int:
+def _exclusive() -> int:
     """Return the option of a socket with which no other program can take its port as well.
 
     On Windows that is not the default, and SO_REUSEADDR lets anyone take it; elsewhere that only
