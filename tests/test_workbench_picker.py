@@ -16,7 +16,7 @@ from support.page import fake_stages, served
 from support.synthetic import make_faceset
 
 from utils.workspace import Workspace
-from workbench import folders, forms
+from workbench import folders, forms, picker
 
 SORT = {"stage": "sort", "run": False}
 
@@ -66,9 +66,9 @@ def look(client, folder, takes="any", **more):
     return client.json(f"/api/picker?{urlencode({'folder': str(folder), 'takes': takes, **more})}")
 
 
-def refused(client, path, value=None):
+def refused(client, path, value=None, expected=400):
     status, _, content = client.get(path) if value is None else client.post(path, value)
-    assert status == 400
+    assert status == expected
     return json.loads(content)["error"]
 
 
@@ -254,13 +254,23 @@ def test_a_clip_elsewhere_is_used_by_its_path(client, machine):
 def test_a_clip_elsewhere_can_be_copied_and_is_offered_again(client, machine):
     clip = machine / "other" / "a <b>clip.mp4"
     assert client.post("/api/picker/clip/src", {"path": str(clip)})[0] == 200
-    with served(client.app.home.__class__(client.app.home.folder)) as again:
+    with served(Workspace(client.app.home.folder)) as again:
         told = project(again.enter())["sides"]["src"]
         assert (told["earlier"], told["footage"], told["elsewhere"]) == (str(clip), False, "")
         assert again.get("/footage/src")[0] == 404
+        assert again.post("/api/picker/clip/dst", {"path": str(clip)})[0] == 200
+    (client.app.home.folder / "data_src.mp4").touch()
+    value = {"path": str(clip), "copy": True}
+    assert "is there already" in refused(client, "/api/picker/clip/src", value, 404)
+    assert project(client)["sides"]["src"]["elsewhere"] == str(clip)
+    (client.app.home.folder / "data_src.mp4").unlink()
     assert client.post("/api/picker/clip/src", {"path": str(clip), "copy": True})[0] == 200
     assert (client.app.home.folder / "data_src.mp4").read_bytes() == clip.read_bytes()
-    assert project(client)["next"]["words"] == ["extract", "src"]
+    told = project(client)
+    assert told["next"]["words"] == ["extract", "src"]
+    assert told["sides"]["dst"]["earlier"] == str(clip)
+    (client.app.home.folder / ".queue" / "footage.json").write_text('{"dst": 3, "src": "x"}')
+    assert picker.earlier(client.app.home, "dst") is picker.earlier(client.app.home, "src") is None
     value = {"path": str(machine / "other" / "frames"), "copy": True}
     assert "used where it is" in refused(client, "/api/picker/clip/dst", value)
 

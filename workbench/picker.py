@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -87,11 +88,12 @@ class Picker:
         if asked.get("copy"):
             if path.is_dir():
                 raise UsageError("a folder of frames is used where it is; nothing was copied")
+            inside = Workspace(self.home.folder)
+            await uploads.receive(inside, side, path.name, path.stat().st_size, _read(path))
             self.home.elsewhere.pop(side, None)
-            await uploads.receive(self.home, side, path.name, path.stat().st_size, _read(path))
         else:
             self.home.elsewhere[side] = path
-        await asyncio.to_thread(_keep, self.home)
+        await asyncio.to_thread(_keep, self.home, side)
         self.changed()
         return JSONResponse({"path": str(path)})
 
@@ -120,21 +122,28 @@ class Picker:
 
 def earlier(home: Workspace, side: str) -> str | None:
     """Return the clip that was picked for a side before the server was started, if it exists."""
-    file = _file(home)
-    if not file.is_file():
-        return None
-    with suppress(InputError, OSError):
-        path = read_record(file, "footage", 1).get(side)
-        if isinstance(path, str) and Path(path).exists():
-            return path
+    path = _kept(home).get(side)
+    with suppress(OSError, ValueError):
+        return path if isinstance(path, str) and Path(path).exists() else None
     return None
 
 
-def _keep(home: Workspace) -> None:
-    """Write down what was picked, so that it can be offered again."""
-    file = _file(home)
-    file.parent.mkdir(exist_ok=True)
-    write_json(file, {"version": 1, **{s: str(path) for s, path in home.elsewhere.items()}})
+def _kept(home: Workspace) -> dict[str, Any]:
+    with suppress(InputError, OSError):
+        file = _file(home)
+        return read_record(file, "footage", 1) if file.is_file() else {}
+    return {}
+
+
+def _keep(home: Workspace, side: str) -> None:
+    """Write down which clip a side uses, so that it can be offered again."""
+    clips = {name: path for name, path in _kept(home).items() if name in SIDES and name != side}
+    if side in home.elsewhere:
+        clips[side] = str(home.elsewhere[side])
+    with suppress(InputError, OSError):  # it is only for convenience
+        file = _file(home)
+        file.parent.mkdir(exist_ok=True)
+        write_json(file, {"version": 1, **clips})
 
 
 def _file(home: Workspace) -> Path:
