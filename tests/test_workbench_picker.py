@@ -35,6 +35,7 @@ def machine(tmp_path_factory):
     (disk / "other" / "to home").symlink_to(disk / "home")
     (disk / "other" / "gone").symlink_to(disk / "nowhere")
     os.mkfifo(disk / "other" / "pipe.mp4")
+    (disk / "other" / os.fsdecode(b"no text \xff.mp4")).touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(disk / "home"))
         yield disk
@@ -95,7 +96,10 @@ def test_it_begins_at_home_and_says_what_each_thing_is(client, machine):
     sizes = {entry["name"]: entry["size"] for entry in found["entries"]}
     assert (sizes["notes.txt"], sizes["faces"]) == (5, None)
     assert found["parent"] == str(machine)
-    assert found["hidden"] == 1
+    assert (found["hidden"], found["others"]) == (
+        1,
+        3,
+    )  # a pipe, a dead link, a name that is no text
     assert ".secret" in kinds(look(client, machine / "other", hidden="yes"))
     assert look(client, "/")["parent"] is None
     places = {place["name"]: place["path"] for place in found["places"]}

@@ -62,7 +62,8 @@ def listed(text: str, takes: str, *, hidden: bool) -> dict[str, Any]:
     looks = LOOKED_INTO
     entries, others = [], 0
     for path in seen[:MOST]:
-        kind = kind_of(path, look=looks > 0)
+        typed = str(path).isprintable()  # or no command line could name it
+        kind = kind_of(path, look=looks > 0) if typed else ""
         looks -= kind in FOLDERS
         if kind in FOLDERS or kind in TAKES[takes]:
             size = None if kind in FOLDERS else _size(path)
