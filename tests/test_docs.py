@@ -30,7 +30,7 @@ def test_batch_files_call_nothing_by_an_absolute_path():
         for line in path.read_text(encoding="ascii").splitlines()
         if line.lower().startswith("call ")
     ]
-    assert len(calls) == 7
+    assert len(calls) == 8
     assert {target for _, target in calls} == {".\\_paths.bat"}
     for name, _ in calls:
         lines = (ROOT / "scripts" / name).read_text(encoding="ascii").splitlines()

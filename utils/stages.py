@@ -166,6 +166,17 @@ STAGES = {
         "workbench.queue:run",
         "run the jobs of the queue until none is left that can run",
     ),
+    "queue move": Stage(
+        "workbench.options:QueueMoveOptions",
+        "workbench.queue:move",
+        "change the order of the jobs that wait",
+        examples={"4 --before 2": "job 4 runs before job 2"},
+    ),
+    "queue retry": Stage(
+        "workbench.options:QueueRetryOptions",
+        "workbench.queue:retry",
+        "let jobs that have ended wait again",
+    ),
     "queue cancel": Stage(
         "workbench.options:QueueCancelOptions",
         "workbench.queue:cancel",

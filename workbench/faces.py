@@ -133,7 +133,7 @@ class FacesView:
         async with self._framing:
             if not file.is_file():
                 words = ["util", "show-frame", side, f"--face={name}", "--output", str(file)]
-                await self._run(words)
+                await self._run(forms.with_footage(words, self.home))
                 await asyncio.to_thread(_drop_oldest, file.parent)
         return FileResponse(file, media_type="image/jpeg")
 
