@@ -282,6 +282,7 @@ def _field(option: Option, saved: Mapping[str, Any]) -> dict[str, Any]:
         "when": meta["when"],
         "seldom": meta["seldom"],
         "decides": meta["decides"],
+        "live": meta["live"],
         "fixed": meta["fixed"] and option.name in saved,
     }
 

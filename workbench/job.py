@@ -1,6 +1,7 @@
 """One command in the queue, and whether its process lives."""
 
 import json
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -18,6 +19,8 @@ class JobState(StrEnum):
     RUNNING = "running"
     STOPPING = "stopping"
     """Running, and asked to stop."""
+    CHANGING = "changing"
+    """Running, and asked to stop; then it begins again with other words."""
     DONE = "done"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
@@ -28,7 +31,7 @@ class JobState(StrEnum):
 KILLED = frozenset({*range(-64, 0), 0xC000013A})
 """Exit statuses of a process that a signal ended, or Ctrl-Break on Windows."""
 
-ACTIVE = (JobState.RUNNING, JobState.STOPPING)
+ACTIVE = (JobState.RUNNING, JobState.STOPPING, JobState.CHANGING)
 UNFINISHED = (*ACTIVE, JobState.WAITING)
 
 
@@ -99,6 +102,8 @@ def state_after(job: QueuedJob, status: int) -> JobState:
         return JobState.DONE
     if job.state == JobState.STOPPING:
         return JobState.CANCELED
+    if job.state == JobState.CHANGING and status in (ExitStatus.INTERRUPTED, -signal.SIGINT):
+        return JobState.WAITING
     if status == ExitStatus.INTERRUPTED or status in KILLED:
         return JobState.INTERRUPTED
     again = status == ExitStatus.FAILED and job.attempts <= job.retries

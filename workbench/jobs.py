@@ -168,6 +168,31 @@ class JobQueue:
             )
         return self.job(number)
 
+    def reword(self, number: int, words: Sequence[str], *, again: bool) -> QueuedJob:
+        """Give a running job other words.
+
+        Parameters
+        ----------
+        again : bool
+            Whether its process, which is to be asked to stop, is followed by one with these words;
+            else it does already what they say.
+
+        Raises
+        ------
+        UsageError
+            If the words make no sense, or it does not run.
+        """
+        forms.check(words, self.home)
+        state = JobState.CHANGING if again else JobState.RUNNING
+        with self._changing() as database:
+            changed = database.execute(
+                "UPDATE jobs SET words = ?, state = ? WHERE number = ? AND state = 'running'",
+                (json.dumps(list(words)), state, number),
+            )
+        if not changed.rowcount:
+            raise UsageError(f"job {number} does not run: it is {self.job(number).state}")
+        return self.job(number)
+
     def retry(self, number: int) -> QueuedJob:
         """Let a job that has ended wait again; what it finished is kept by the command itself.
 

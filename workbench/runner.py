@@ -73,7 +73,9 @@ def _run_all(queue: JobQueue, device: str) -> Iterator[tuple[QueuedJob, JobState
     """Run jobs until none is left; wait while one of another device needs the same hardware."""
     while queue.has_next(device):
         if job := queue.claim(device):
-            yield job, _run(queue, job)
+            state = _run(queue, job)
+            if state != JobState.WAITING:  # it will be claimed again
+                yield job, state
         else:
             time.sleep(POLL_SECONDS)
 
@@ -190,8 +192,14 @@ def stop(pid: int) -> None:
 
 def cancel(queue: JobQueue, number: int) -> QueuedJob:
     """Cancel a job; a running one is asked to stop, and keeps what it finished."""
+    asked = queue.job(number).state == JobState.CHANGING  # a second time would not let it save
     job = queue.cancel(number)
-    if job.state == JobState.STOPPING and job.pid is not None and is_alive(job.pid, job.born):
+    if (
+        job.state == JobState.STOPPING
+        and not asked
+        and job.pid is not None
+        and is_alive(job.pid, job.born)
+    ):
         stop(job.pid)
     return job
 

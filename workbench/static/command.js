@@ -198,36 +198,7 @@ class Form {
 
   input(field, id) {
     const value = this.values[field.name] ?? field.default;
-    const changed = (event) => this.change(field, event.target);
-    const common = { id, disabled: field.fixed, required: field.required };
-    if (field.kind === "bool") {
-      return el("input", { ...common, type: "checkbox", checked: Boolean(value), onchange: changed });
-    }
-    if (field.kind === "choice") {
-      const choices = field.choices.map((choice) => el("option",
-        { value: choice.value, selected: choice.value === value, title: choice.about },
-        choice.about ? `${choice.value}: ${choice.about}` : choice.value));
-      const none = field.default === null ? [el("option", { value: "" }, "")] : [];
-      return el("select", { ...common, onchange: changed }, none, choices);
-    }
-    const text = Array.isArray(value) ? value.join("\n") : `${value ?? ""}`;
-    if (field.kind === "list") {
-      const hint = field.placeholder === "none" ? "one a line" : field.placeholder;
-      const area = el("textarea", { ...common, rows: "2", placeholder: hint, oninput: changed });
-      area.value = text;
-      return area;
-    }
-    const number = ["int", "float"].includes(field.kind);
-    return el("input", {
-      ...common,
-      type: "text",
-      inputmode: number ? "decimal" : null,
-      spellcheck: "false",
-      autocomplete: "off",
-      value: text,
-      placeholder: field.default === null ? field.placeholder : null,
-      oninput: changed,
-    });
+    return inputFor(field, value, id, (event) => this.change(field, event.target));
   }
 
   change(field, input) {
@@ -258,7 +229,40 @@ class Form {
   }
 }
 
-function explained(field) {
+/** The input of an option; `changed` is called with the event when another value is entered. */
+export function inputFor(field, value, id, changed) {
+  const common = { id, disabled: field.fixed, required: field.required };
+  if (field.kind === "bool") {
+    return el("input", { ...common, type: "checkbox", checked: Boolean(value), onchange: changed });
+  }
+  if (field.kind === "choice") {
+    const choices = field.choices.map((choice) => el("option",
+      { value: choice.value, selected: choice.value === value, title: choice.about },
+      choice.about ? `${choice.value}: ${choice.about}` : choice.value));
+    const none = field.default === null ? [el("option", { value: "" }, "")] : [];
+    return el("select", { ...common, onchange: changed }, none, choices);
+  }
+  const text = Array.isArray(value) ? value.join("\n") : `${value ?? ""}`;
+  if (field.kind === "list") {
+    const hint = field.placeholder === "none" ? "one a line" : field.placeholder;
+    const area = el("textarea", { ...common, rows: "2", placeholder: hint, oninput: changed });
+    area.value = text;
+    return area;
+  }
+  const number = ["int", "float"].includes(field.kind);
+  return el("input", {
+    ...common,
+    type: "text",
+    inputmode: number ? "decimal" : null,
+    spellcheck: "false",
+    autocomplete: "off",
+    value: text,
+    placeholder: field.default === null ? field.placeholder : null,
+    oninput: changed,
+  });
+}
+
+export function explained(field) {
   const range = ["int", "float"].includes(field.kind) && (field.low !== null || field.high !== null);
   const notes = [
     range ? field.allowed : "",

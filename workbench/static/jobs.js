@@ -5,7 +5,7 @@ import { card, duration, el, fill, say } from "./dom.js";
 
 export const jobsView = { title: "Queue", make, open };
 
-const ACTIVE = ["running", "stopping"];
+const ACTIVE = ["running", "stopping", "changing"];
 const SHOWN = new Set(["message", "announcement", "warning", "error"]);
 const LINES = 1000; // of a log that are kept on the page
 

@@ -85,7 +85,7 @@ function nextCard() {
   /** Offer to run it, unless it runs or waits already. */
   function update() {
     const words = next.words.join("\n");
-    const unfinished = jobs.filter((job) => ["running", "stopping", "waiting"].includes(job.state));
+    const unfinished = jobs.filter((job) => ["running", "stopping", "changing", "waiting"].includes(job.state));
     const same = unfinished.find((job) => job.words.join("\n") === words);
     const busy = unfinished.some((job) => job.state !== "waiting");
     run.disabled = Boolean(same);
