@@ -47,23 +47,28 @@ def tell_footage(
     name: str, names: Sequence[str], faces: Mapping[str, list[FaceInfo]], state: EditorState
 ) -> None:
     """Tell what does not change: the footage, its faces, and the keys."""
-    stems = ((index, Path(each).stem) for index, each in enumerate(names))
-    doubts = ((index, _doubts(faces[stem])) for index, stem in stems if stem in faces)
     facts = {
         "name": name,
         "count": state.footage.count,
         "faces": list(_runs(state.footage.face_frames)),
-        "doubtful": [[index, found] for index, found in doubts if found],
+        "doubtful": list(_doubts([faces.get(Path(each).stem, []) for each in names])),
         "keys": [[group, rows] for group, rows in keymap.help_groups().items()],
         "keys_by_setting": keymap.keys_by_setting(),
     }
     console.tell("footage", facts)
 
 
-def _doubts(infos: Sequence[FaceInfo]) -> list[str]:
-    """Return why the faces of a frame should be reviewed."""
-    found = [reason for info in infos for reason in review.reasons(info.score, info.quality)]
-    return list(dict.fromkeys(found))
+def _doubts(frames: Sequence[Sequence[FaceInfo]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the doubtful frames, with why their faces should be reviewed."""
+    known = [
+        [review.FaceSummary(info.source_rect, info.score, info.quality) for info in infos]
+        for infos in frames
+    ]
+    for index, here in enumerate(known):
+        before, after = (known[at] if 0 <= at < len(known) else () for at in (index - 1, index + 1))
+        found = [reason for each in review.reasons_in_frame(before, here, after) for reason in each]
+        if found:
+            yield index, list(dict.fromkeys(found))
 
 
 def _runs(frames: Sequence[int]) -> Iterator[tuple[int, int]]:
