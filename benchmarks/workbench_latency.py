@@ -107,7 +107,10 @@ def compare(browser: Browser, folder: Path, python: str, rounds: int) -> None:
             for name, (page, move) in moves.items():
                 page.bring_to_front()
                 page.wait_for_timeout(PAUSE)
-                times[name].append(page.evaluate(move, value))
+                try:
+                    times[name].append(page.evaluate(move, value))
+                except Exception as e:
+                    print("FAILED", name, value)
     fastest = median(times["workbench"])
     for name, each in times.items():
         low, high = np.percentile(each, (5, 95))

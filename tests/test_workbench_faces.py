@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from support.browser import needs_chromium, page_of
 from support.page import served
+from support.screen import wait_until
 from support.synthetic import make_faceset, make_frames, make_info, make_video
 
 from facelib import geometry
@@ -20,6 +21,8 @@ from workbench import thumbnails
 from workbench.thumbnails import Thumbnails
 
 COUNT = 40
+PAINTED = """canvas => canvas.getContext("2d").getImageData(
+  0, 0, canvas.width, canvas.height).data.some((value, at) => at % 4 === 3 && value)"""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +101,28 @@ def test_the_frame_of_a_face_is_drawn_once(client, home):
     status, _, content = client.get("/api/faces/src/frame?name=000008_0.png")
     assert status == 400
     assert "copy your clip there" in json.loads(content)["error"]
+
+
+def test_many_thumbnails_come_in_one_answer(client, home):
+    rows = listed(client)
+    faces = [[rows["key"][n], rows["name"][n]] for n in (2, 7)]
+    gone = ["00" * 16, "gone.png"]
+    asked = {"side": 96, "faces": [faces[0], gone, faces[1]]}
+    status, _, content = client.post("/api/faces/src/thumbnails", asked)
+    assert status == 200
+    parts = []
+    while content:
+        size = int.from_bytes(content[:4])
+        parts.append(content[4 : 4 + size])
+        content = content[4 + size :]
+    single = [
+        client.get(f"/api/faces/src/thumbnail/{key}?side=96&name={name}")[2] for key, name in faces
+    ]
+    assert parts == [single[0], b"", single[1]]
+    for wrong in ({"side": 97}, {"faces": [["00"]]}, {"faces": [[1, 2]]}, {"faces": [gone] * 257}):
+        assert client.post("/api/faces/src/thumbnails", asked | wrong)[0] == 400
+    outside = [["00" * 16, "../../data_src.mp4"]]
+    assert client.post("/api/faces/src/thumbnails", asked | {"faces": outside})[2] == bytes(4)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +221,8 @@ def test_faces_are_looked_through_in_a_browser(client, home):
 
     with page_of(client, "faces/src") as page:
         shown(COUNT)
-        expect(page.locator(".cell img").first).to_be_visible()
+        picture = page.locator(".grid-pictures").first
+        wait_until(lambda: picture.evaluate(PAINTED), "the thumbnails are drawn")
         drag(page, ".grid", (20, 20), (160, 160))  # over two by two faces
         shown(COUNT, 4)
         page.keyboard.press("Delete")
