@@ -103,6 +103,8 @@ export class Grid {
     const canvas = el("canvas", { class: "grid-pictures", role: "presentation" });
     canvas.width = this.lines.columns * this.lines.pitch * devicePixelRatio;
     canvas.height = this.lines.pitch * devicePixelRatio;
+    canvas.style.width = `${this.lines.columns * this.lines.pitch}px`;
+    canvas.style.height = `${this.lines.pitch}px`;
     const element = el("div", { class: "grid-row", role: "row" }, canvas, heading, cells.map((cell) => cell.element));
     this.body.append(element);
     return { element, heading, cells, canvas, context: canvas.getContext("2d") };
