@@ -293,3 +293,22 @@ def test_the_frame_of_a_face_is_shown_with_its_landmarks(tmp_path):
     changed = np.abs(shown.astype(int) - frame).max(axis=2) > 60
     assert changed[tuple(np.rint(points[8]).astype(int)[::-1])]  # the chin has its dot
     assert 0.01 < changed.mean() < 0.25  # and most of the picture is this frame
+
+
+@pytest.mark.parametrize("frame", ["4", "0.19s"])
+def test_the_frame_of_a_number_or_a_time_is_shown(tmp_path, frame):
+    images = [np.full((64, 96, 3), 20 + 20 * number, np.uint8) for number in range(8)]
+    clip = make_video(tmp_path / "clip.mp4", images, audio=False)
+    shown = tmp_path / "shown.png"
+    command = ["util", "show-frame", "--footage", str(clip), "--output", str(shown)]
+    assert main([*command, "--frame", frame]) == 0
+    assert abs(cv2.imread(str(shown)).mean() - 100) < 3
+    assert main([*command, "--frame", "8"]) == 1
+
+
+@pytest.mark.parametrize("flags", [[], ["--frame", "1", "--face", "a.png"], ["--face", "a.png"]])
+def test_a_frame_to_show_is_named_in_one_way(tmp_path, flags, capsys):
+    clip = make_video(tmp_path / "clip.mp4", [np.zeros((64, 96, 3), np.uint8)], audio=False)
+    command = ["util", "show-frame", "--footage", str(clip), "--output", str(tmp_path / "x.png")]
+    assert main([*command, *flags]) == 2
+    assert "--face" in capsys.readouterr().err

@@ -10,8 +10,8 @@ from typing import Any
 
 LONGEST_EVENT, CHUNK = 1 << 16, 1 << 16  # bytes
 
-Event = Mapping[str, Any]
-WAKE: Event = {}
+GivenEvent = Mapping[str, Any]
+WAKE: GivenEvent = {}
 """Ends a wait for events; not one itself."""
 
 
@@ -26,14 +26,14 @@ class Inbox:
 
     def __init__(self) -> None:
         self.ended = False
-        self._events: Queue[Event | None] = Queue()
+        self._events: Queue[GivenEvent | None] = Queue()
         Thread(target=self._read, args=(sys.stdin.fileno(),), daemon=True).start()
 
     def wake(self) -> None:
         """End the wait: there is something else to do."""
         self._events.put(WAKE)
 
-    def wait(self, seconds: float) -> Iterator[Event]:
+    def wait(self, seconds: float) -> Iterator[GivenEvent]:
         """Yield the events that came; wait for one, or for `wake`, some time."""
         try:
             event = self._events.get(timeout=seconds)
@@ -58,7 +58,7 @@ class Inbox:
         self._events.put(None)
 
 
-def _event(line: bytes) -> Event:
+def _event(line: bytes) -> GivenEvent:
     """Return a line as an event; one that is none does nothing but cause a message."""
     try:
         found = json.loads(line)

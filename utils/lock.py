@@ -64,14 +64,17 @@ def locked_folder(folder: Path, name: str, stage: str) -> Iterator[None]:
 
 def _taken(path: Path, stage: str) -> str:
     """Return the sentence that says which process is writing into a folder, and what to do."""
-    command = holder(path)
-    remedy = (
-        "close the page or the window in which its faces are corrected"
-        if "edit-faces" in command
-        else "wait until it ends, or choose another folder"
-    )
+    folder, command = path.parent, holder(path)
     which = f" (it is {command})" if command else ""
-    return f'another {stage} is writing into "{path.parent}"; {remedy}{which}'
+    if "edit-faces" in command:
+        return (
+            f'another {stage} is writing into "{folder}"; close the page or the window in which '
+            f"its faces are corrected{which}"
+        )
+    return (
+        f'another {stage} is writing into "{folder}"; wait until it ends, or choose another '
+        f"folder{which}"
+    )
 
 
 def holder(path: Path) -> str:

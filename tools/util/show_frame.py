@@ -64,8 +64,8 @@ def _frame_at(footage: Path, where: int | Fraction) -> Image:
     with open_random(open_source(footage, square_pixels=True)) as frames:
         number = where if isinstance(where, int) else frame_server.shown_at(frames.times, where)
         if number is None or number >= len(frames):
-            last = f"its last frame is {len(frames) - 1}"
-            raise InputError(f'"{footage}" has no frame at {where}; {last}')
+            last = len(frames) - 1
+            raise InputError(f'"{footage}" has no frame at {where}; its last frame is {last}')
         return frames[number].image
 
 
