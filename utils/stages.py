@@ -244,7 +244,12 @@ STAGES = {
     "util show-frame": Stage(
         "tools.util.options:ShowFrameOptions",
         "tools.util.show_frame:run",
-        "show the frame that a face was found in, with its landmarks",
+        "show a frame, or the one that a face was found in, with its landmarks",
+        check="tools.util.frame_checks:check",
+        examples={
+            "src --face 00012.png --output frame.jpg": "the frame of a face",
+            "dst --frame 12.5s --output frame.png": "the frame that is shown at that time",
+        },
     ),
     "util edit-faces": Stage(
         "extractor.options:EditFacesOptions",

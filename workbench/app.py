@@ -14,7 +14,7 @@
 /api/convert/...       the view Convert: see workbench/convert.py
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
 /api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
-/api/result            the view Result: see workbench/result.py
+/api/result/...        the view Result: see workbench/result.py, workbench/frames.py
 /api/train/MODEL/...   the view Train: see workbench/training.py
 /live                  WebSocket: everything that changes
 """
@@ -39,6 +39,7 @@ from utils.workspace import Workspace
 from workbench import forms, presets, runner, uploads
 from workbench.convert import ConvertView
 from workbench.faces import FacesView
+from workbench.frames import FramesView
 from workbench.job import UNFINISHED, QueuedJob
 from workbench.jobs import JobQueue
 from workbench.landmarks import LandmarksView
@@ -86,6 +87,7 @@ class App:
                 *FacesView(self.home).routes(),
                 *LandmarksView(self.home, self.door).routes(),
                 *ResultView(self.home).routes(),
+                *FramesView(self.home, self.door).routes(),
                 *self.live.training.routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),

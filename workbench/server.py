@@ -71,6 +71,7 @@ def configuration(app: App) -> uvicorn.Config:
         log_level="error",
         access_log=False,
         ws="websockets-sansio",
+        ws_per_message_deflate=False,  # images are compressed already; it costs milliseconds
         timeout_graceful_shutdown=1,
         server_header=False,
     )
