@@ -316,6 +316,7 @@ KINDS = {
     "footage": "utils.video.footage:check",
     "faces": "facelib.face_folder:check",
     "model": "models.model_folder:check",
+    "mask model": "models.model_folder:check_masks",
     "network": "facelib.weights:check",
 }
 """What checks the value of an option by its kind."""
