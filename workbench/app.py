@@ -14,6 +14,7 @@
 /api/convert/...       the view Convert: see workbench/convert.py
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
 /api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
+/api/masks/SIDE        WebSocket: the view Masks, see there
 /api/result/...        the view Result: see workbench/result.py, workbench/frames.py
 /api/train/MODEL/...   the view Train: see workbench/training.py
 /live                  WebSocket: everything that changes
@@ -42,7 +43,7 @@ from workbench.faces import FacesView
 from workbench.frames import FramesView
 from workbench.job import UNFINISHED, QueuedJob
 from workbench.jobs import JobQueue
-from workbench.landmarks import LandmarksView
+from workbench.landmarks import LandmarksView, MasksView
 from workbench.live import Live
 from workbench.paths import SHOWN, served
 from workbench.picker import Picker
@@ -86,6 +87,7 @@ class App:
                 *self.convert.routes(),
                 *FacesView(self.home).routes(),
                 *LandmarksView(self.home, self.door).routes(),
+                *MasksView(self.home, self.door).routes(),
                 *ResultView(self.home).routes(),
                 *FramesView(self.home, self.door).routes(),
                 *self.live.training.routes(),

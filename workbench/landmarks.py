@@ -1,8 +1,8 @@
-"""The view *Landmarks*: brings a page and `util edit-faces` together.
+"""The views *Landmarks* and *Masks*: bring a page and `util edit-faces` or `draw-masks` together.
 
-/api/landmarks/SIDE is a WebSocket. The page first sends {"csrf": ..., "frames": "doubtful"}; then
-what it sends goes to the command as it is, and what the command tells to the page
-(docs/progress.md). Each page has a command of its own, which ends with it.
+/api/landmarks/SIDE and /api/masks/SIDE are WebSockets. The page first sends {"csrf": ..., "frames":
+"doubtful"}, or which "faces"; then what it sends goes to the command as it is, and what the command
+tells to the page (docs/progress.md). Each page has a command of its own, which ends with it.
 """
 
 import asyncio
@@ -23,13 +23,15 @@ REMOTE = ("--remote", "--progress", "json")
 class LandmarksView:
     """Answers the view's WebSocket on one workspace."""
 
+    path, command, filter = "landmarks", "edit-faces", "frames"
+
     def __init__(self, home: Workspace, door: Door) -> None:
         self.home, self.door = home, door
         self._ending: set[asyncio.Task[int]] = set()
 
     def routes(self) -> list[BaseRoute]:
         """Return the addresses of the view."""
-        return [WebSocketRoute("/api/landmarks/{side}", self.serve)]
+        return [WebSocketRoute(f"/api/{self.path}/{{side}}", self.serve)]
 
     async def serve(self, socket: WebSocket) -> None:
         """Run the command as long as the page is open."""
@@ -52,8 +54,8 @@ class LandmarksView:
         side = str(socket.path_params["side"])
         if side not in SIDES:
             raise UsageError(f"Expected src or dst. Received: {side}")
-        words = ["util", "edit-faces", side, "--frames", str(asked.get("frames", ""))]
-        return forms.with_footage(words, self.home)  # refuses other frames
+        words = ["util", self.command, side, f"--{self.filter}", str(asked.get(self.filter, ""))]
+        return forms.with_footage(words, self.home)  # refuses other values of the filter
 
     async def _run(self, socket: WebSocket, words: list[str]) -> None:
         if self._ending:  # a page that shows other frames has just left these faces
@@ -67,3 +69,9 @@ class LandmarksView:
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
             await asyncio.shield(ending)
+
+
+class MasksView(LandmarksView):
+    """The same for the drawing of masks."""
+
+    path, command, filter = "masks", "draw-masks", "faces"
