@@ -6,8 +6,6 @@ what it sends goes to the command as it is, and what the command tells to the pa
 """
 
 import asyncio
-import hmac
-from contextlib import aclosing, suppress
 
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -15,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from utils.errors import UsageError, UserError
 from utils.workspace import SIDES, Workspace
 from workbench import forms
-from workbench.driven import DrivenCommand
+from workbench.driven import DrivenCommand, converse, tell
 from workbench.requests import json_object
 from workbench.security import Door
 
@@ -40,7 +38,7 @@ class LandmarksView:
             try:
                 words = self._words(socket, await socket.receive_text())
             except UserError as problem:
-                await _tell(socket, "error", text=str(problem))
+                await tell(socket, "error", text=str(problem))
             else:
                 await self._run(socket, words)
             await socket.close()
@@ -50,50 +48,22 @@ class LandmarksView:
     def _words(self, socket: WebSocket, text: str) -> list[str]:
         """Return the command that a page asks for."""
         asked = json_object(text)
-        given, frames = str(asked.get("csrf", "")), str(asked.get("frames", ""))
-        session = self.door.session(socket) or ""
-        if not hmac.compare_digest(given.encode(), self.door.csrf(session).encode()):
-            raise UsageError("the page is of an earlier run; load it again")
+        self.door.check_page(socket, asked)
         side = str(socket.path_params["side"])
         if side not in SIDES:
             raise UsageError(f"Expected src or dst. Received: {side}")
-        words = ["util", "edit-faces", side, "--frames", frames]
-        forms.read_flags(words)  # refuses other frames
-        return words
+        words = ["util", "edit-faces", side, "--frames", str(asked.get("frames", ""))]
+        return forms.with_footage(words, self.home)  # refuses other frames
 
     async def _run(self, socket: WebSocket, words: list[str]) -> None:
         if self._ending:  # a page that shows other frames has just left these faces
             await asyncio.wait(self._ending)
         command = await DrivenCommand.start([*words, *REMOTE], self.home)
-        listening = asyncio.create_task(_pass_on(socket, command))
         try:
-            await _tell(socket, "command", text=forms.typed(words, self.home))
-            telling = asyncio.create_task(_tell_all(socket, command))
-            await asyncio.wait({listening, telling}, return_when=asyncio.FIRST_COMPLETED)
-            if telling.done():
-                await _tell(socket, "closed", status=await command.close())
-            telling.cancel()
+            await tell(socket, "command", text=forms.typed(words, self.home))
+            await converse(socket, command)
         finally:
-            listening.cancel()
             ending = asyncio.create_task(command.close())
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
             await asyncio.shield(ending)
-
-
-async def _pass_on(socket: WebSocket, command: DrivenCommand) -> None:
-    """Give the events of a page to the command until the page is closed."""
-    with suppress(WebSocketDisconnect):
-        while True:
-            await command.send(await socket.receive_text())
-
-
-async def _tell_all(socket: WebSocket, command: DrivenCommand) -> None:
-    """Tell a page what the command tells, until it ends."""
-    async with aclosing(command.told()) as told:  # it is closed at once, so that `close` can read
-        async for event, _ in told:
-            await socket.send_json(event)
-
-
-async def _tell(socket: WebSocket, event: str, **facts: object) -> None:
-    await socket.send_json({"event": event, **facts})

@@ -79,6 +79,8 @@ class PreparedFace(NamedTuple):
         From the aligned image to the sample.
     mirrored_crop : (2, 3) float64
         The same for the mirror image of the face.
+    landmarks : (68, 2) float32
+        Pixels of the aligned image.
     """
 
     pixels: Image
@@ -90,6 +92,7 @@ class PreparedFace(NamedTuple):
     size: int
     crop: np.ndarray
     mirrored_crop: np.ndarray
+    landmarks: np.ndarray
 
     @property
     def nbytes(self) -> int:
@@ -133,7 +136,9 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     priority = _priority(landmarks, size) if settings.with_priority else None
     colors = recolor.face_colors(pixels) if settings.color_transfer != "none" else None
     target = blur_outside(pixels) if settings.blur_background else pixels
-    return PreparedFace(pixels, target, in_frame, priority, None, colors, size, crop, mirrored)
+    return PreparedFace(
+        pixels, target, in_frame, priority, None, colors, size, crop, mirrored, landmarks
+    )
 
 
 def _priority(landmarks: np.ndarray, size: int) -> Image:
