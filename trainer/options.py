@@ -13,7 +13,15 @@ from trainer.sample_options import OutputOptions, SampleOptions
 from trainer.schedule import Schedule
 from utils import workspace
 from utils.errors import InputError
-from utils.options import DeviceOptions, WorkspaceOptions, opt, options_of, to_json, with_defaults
+from utils.options import (
+    DeviceOptions,
+    WorkspaceOptions,
+    opt,
+    options_of,
+    to_json,
+    with_defaults,
+    without,
+)
 from utils.records import read_record
 from utils.workspace import Workspace
 
@@ -132,12 +140,9 @@ def options_class(model: str, preset: str | None = None) -> type[TrainOptions]:
 
 
 def _merged(model: str) -> type[TrainOptions]:
-    cls = type(
-        f"Train{model}Options",
-        (MODELS.load(model).Options, TrainOptions),
-        {"__module__": __name__},
-    )
-    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    cls = MODELS.load(model)
+    merged = type(f"Train{model}Options", (cls.Options, TrainOptions), {"__module__": __name__})
+    return without(dataclasses.dataclass(frozen=True, kw_only=True)(merged), cls.unused)
 
 
 def _peek(argv: Sequence[str]) -> argparse.Namespace:

@@ -282,6 +282,16 @@ def with_defaults(cls: type[T], defaults: Mapping[str, Value]) -> type[T]:
     return dataclasses.dataclass(frozen=True, kw_only=True)(type(cls.__name__, (cls,), body))
 
 
+def without(cls: type[T], names: Iterable[str]) -> type[T]:
+    """Return a class without some options: they are constants, with the options' defaults."""
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    body = {name: fields[name].default for name in names}
+    constants = {name: typing.ClassVar[hints[name]] for name in body}
+    body |= {"__annotations__": constants, "__module__": cls.__module__, "__doc__": cls.__doc__}
+    return dataclasses.dataclass(frozen=True, kw_only=True)(type(cls.__name__, (cls,), body))
+
+
 def resolve(cls: type[T], given: Mapping[str, Any], saved: Mapping[str, Any] | None = None) -> T:
     """Build the options: defaults < saved < given.
 

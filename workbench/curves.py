@@ -14,7 +14,13 @@ from facelib.validation_log import ValidationLog
 from utils.errors import InputError
 from utils.files import no_link
 
-FACES = {"ssim_src": "src", "ssim_dst": "dst", "mask_overlap": "mask"}
+FACES = {
+    "ssim_src": "src",
+    "ssim_dst": "dst",
+    "mask_overlap": "mask",
+    "mask_iou": "overlap with labels",
+    "mask_boundary": "edges within 2 pixels",
+}
 POINTS = 500
 """Of a curve of losses."""
 LARGEST = 1 << 30

@@ -12,15 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from facelib import quality
-from facelib.coverage import DirectionGap
 from facelib.validation_log import ValidationLog
-from facelib.verdict import training_verdict
 from trainer.monitoring import preview
 from trainer.monitoring.predict import FacePredictor, Predicted
-from trainer.monitoring.preview import PreviewContent, PreviewFaces
+from trainer.monitoring.preview import PreviewContent
 from trainer.monitoring.stop_rule import StopRule
 from trainer.monitoring.tensorboard import TensorBoardWriter
-from trainer.monitoring.validation import Validation
+from trainer.monitoring.watched import Measurement, Preview
 from trainer.monitoring.window import open_window
 from trainer.progress import Every, ProgressLine
 from trainer.session import TrainingSession
@@ -68,7 +66,7 @@ class Monitor:
 
     Parameters
     ----------
-    validation : Validation or None
+    validation : Measurement or None
         None when no faces are held out.
 
     Attributes
@@ -81,8 +79,8 @@ class Monitor:
         self,
         session: TrainingSession,
         line: ProgressLine,
-        faces: PreviewFaces,
-        validation: Validation | None,
+        faces: Preview,
+        validation: Measurement | None,
         settings: MonitorSettings,
     ) -> None:
         self._session, self._line, self._faces = session, line, faces
@@ -149,15 +147,9 @@ class Monitor:
         if self._settings.preview_minutes and self._session.losses.names:
             self._update_preview(files=True)
 
-    def summary(self, gaps: Sequence[DirectionGap]) -> str:
-        """Say why the training ends, if it does so by itself, and how good the swap is.
-
-        Parameters
-        ----------
-        gaps : sequence of DirectionGap
-            The head directions that src lacks.
-        """
-        return "\n".join(filter(None, [self.stop_reason, training_verdict(self._rows(), gaps)]))
+    def summary(self, verdict: Callable[[Sequence[Mapping[str, float]]], str]) -> str:
+        """Say why the training ends, if it does so by itself, and what its measurements mean."""
+        return "\n".join(filter(None, [self.stop_reason, verdict(self._rows())]))
 
     def _rows(self) -> list[Mapping[str, float]]:
         return self._log.until(self._session.iteration)
@@ -203,10 +195,10 @@ class Monitor:
 
     def _show(self, content: PreviewContent) -> None:
         if self._window is not None and not self._window.closed:
-            self._window.show(preview.draw(content))
+            self._window.show(self._faces.draw(content))
 
     def _write(self, content: PreviewContent, losses: Mapping[str, float]) -> None:
-        image, folder = preview.draw(content), self._settings.folder
+        image, folder = self._faces.draw(content), self._settings.folder
         _write_preview(folder / "preview.png", image)
         if self._settings.preview_history:
             _write_preview(folder / "preview_history" / f"{content.iteration:09d}.png", image)
@@ -214,7 +206,7 @@ class Monitor:
             self._tensorboard.scalars(content.iteration, losses)
             self._tensorboard.image(content.iteration, "preview", image)
 
-    def _continue_validation(self, validation: Validation) -> None:
+    def _continue_validation(self, validation: Measurement) -> None:
         """Predict a few more held-out faces; compute the metrics when all are done."""
         if self._validating is None:
             if not self._validation_due.due():
@@ -230,25 +222,25 @@ class Monitor:
         self._validating = None
         self._submit_metrics(validation, self._predicted)
 
-    def _measure_now(self, validation: Validation) -> None:
+    def _measure_now(self, validation: Measurement) -> None:
         """Measure, unless that was done in the last minute of training or nothing was trained."""
         session, reason = self._session, self.stop_reason
         recent = self._measured and session.seconds - self._measured < RECENT
         if recent or not session.steps_done:
             return
-        console.announce("measuring the swap")
+        console.announce("measuring the model")
         *_, predicted = validation.predict(self._predictor)
         self._submit_metrics(validation, predicted).result()
         self.stop_reason = reason  # what ends the training is known already
 
-    def _submit_metrics(self, validation: Validation, predicted: list[Predicted]) -> Future[None]:
+    def _submit_metrics(self, validation: Measurement, predicted: list[Predicted]) -> Future[None]:
         """Compute the metrics in the background."""
         self._measured = self._session.seconds
         when = {"iteration": float(self._session.iteration), "seconds": self._measured}
         return self._in_background(lambda: self._record_metrics(validation, predicted, when))
 
     def _record_metrics(
-        self, validation: Validation, predicted: list[Predicted], when: Mapping[str, float]
+        self, validation: Measurement, predicted: list[Predicted], when: Mapping[str, float]
     ) -> None:
         started = time.perf_counter()
         metrics = validation.metrics(predicted)

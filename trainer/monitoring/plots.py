@@ -44,6 +44,10 @@ SWAP = {
     "eye": ("eyes", COLORS[1]),
     "gaze": ("gaze", COLORS[2]),
 }
+MASKS = {
+    "mask_iou": ("overlap", COLORS[1]),
+    "mask_boundary": ("edge within 2 pixels", COLORS[2]),
+}
 
 
 class Axis(NamedTuple):
@@ -160,6 +164,13 @@ def draw_swap(
     """Draw how good the swap is; parameters as `draw_metrics`."""
     scored = [{**row, **quality.scores(row)} for row in rows]
     draw_metrics(area, scored, SWAP, "The swap, measured (1 is best)", iteration, scale)
+
+
+def draw_masks(
+    area: Image, rows: Sequence[Mapping[str, float]], iteration: int, scale: float
+) -> None:
+    """Draw how well masks match held-out labels; parameters as `draw_metrics`."""
+    draw_metrics(area, rows, MASKS, "Held-out labels, matched (1: exactly)", iteration, scale)
 
 
 def draw_metrics(
