@@ -212,6 +212,18 @@ STAGES = {
         makes="output_dir",
         resumes=True,
     ),
+    "util export-masks": Stage(
+        "tools.util.options:ExportMasksOptions",
+        "tools.util.masks:export_masks",
+        "write the masks of faces as images",
+        makes="output_dir",
+    ),
+    "util import-masks": Stage(
+        "tools.util.options:ImportMasksOptions",
+        "tools.util.masks:import_masks",
+        "put masks that other programs made into faces",
+        makes="input_dir",
+    ),
     "util debug-pictures": Stage(
         "tools.util.options:DebugPicturesOptions",
         "tools.util.debug_pictures:run",

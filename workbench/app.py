@@ -19,6 +19,7 @@
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -37,7 +38,7 @@ from utils.workspace import Workspace
 from workbench import forms, presets, runner, uploads
 from workbench.convert import ConvertView
 from workbench.faces import FacesView
-from workbench.job import QueuedJob
+from workbench.job import UNFINISHED, QueuedJob
 from workbench.jobs import JobQueue
 from workbench.landmarks import LandmarksView
 from workbench.live import Live
@@ -72,6 +73,7 @@ class App:
         self.home = home
         self.door = door
         self.queue = JobQueue(home)
+        self._adding = threading.Lock()
         self.live = Live(home)
         self.convert = ConvertView(home)
 
@@ -207,10 +209,21 @@ class App:
         form = forms.form(name, values, self.home)
         if form["errors"] or form["problem"]:
             raise UsageError("; ".join(form["errors"].values()) or form["problem"])
-        job = self.queue.job(self.queue.add(form["words"], after))
-        if asked.get("run", True):
+        at_once = asked.get("run", True)
+        with self._adding:
+            if at_once:
+                self._refuse_twice(form["words"])
+            job = self.queue.job(self.queue.add(form["words"], after))
+        if at_once:
             runner.start_runner(self.queue, job.device)
         return job
+
+    def _refuse_twice(self, words: list[str]) -> None:
+        """Refuse what was started already: on another page, or by a second click."""
+        for job in self.queue.jobs():
+            if job.state in UNFINISHED and list(job.words) == words:
+                same = f"job {job.number} is the same command, and {job.state}"
+                raise UsageError(f"{same}; it is not started twice")
 
     def _retry(self, number: int) -> QueuedJob:
         job = self.queue.retry(number)

@@ -36,7 +36,14 @@ from workbench.progress import ended_with
 FOLDER = ".queue"
 DEFAULT = "default"
 BUSY_SECONDS = 10.0
+TROUBLE = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space",
+    sqlite3.SQLITE_READONLY: "the disk or the file is read-only",
+    sqlite3.SQLITE_BUSY: "another program holds it",
+}
+"""What is no damage."""
 SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     words TEXT NOT NULL,
@@ -53,6 +60,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     born REAL
 );
 CREATE TABLE IF NOT EXISTS runners (device TEXT PRIMARY KEY, pid INTEGER, born REAL);
+COMMIT;
 """
 
 
@@ -90,7 +98,7 @@ class JobQueue:
 
     def jobs(self) -> list[QueuedJob]:
         """Return all jobs in their order, as `settle` finds them."""
-        if not self._path.exists():
+        if not self._is_there():
             return []
         jobs = self._read()
         if any(self._is_lost(job) for job in jobs):
@@ -211,7 +219,7 @@ class JobQueue:
 
     def runner_lives(self, device: str) -> bool:
         """Whether a process runs the jobs of a device."""
-        if not self._path.exists():
+        if not self._is_there():
             return False
         with self._open() as database:
             row = database.execute(
@@ -221,7 +229,7 @@ class JobQueue:
 
     def runners(self) -> list[int]:
         """Return the process ids of the runners."""
-        if not self._path.exists():
+        if not self._is_there():
             return []
         with self._open() as database:
             rows = database.execute("SELECT pid, born FROM runners").fetchall()
@@ -238,6 +246,10 @@ class JobQueue:
     @property
     def _path(self) -> Path:
         return self.folder / "jobs.sqlite"
+
+    def _is_there(self) -> bool:
+        """Whether there is a queue; what a full disk left is none."""
+        return self._path.exists() and self._path.stat().st_size > 0
 
     def _read(self) -> list[QueuedJob]:
         with self._open() as database:
@@ -261,6 +273,8 @@ class JobQueue:
                 database.executescript(SCHEMA)
                 yield database
         except (sqlite3.Error, *DAMAGE) as problem:
+            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", None)):
+                raise UserError(f'cannot write "{path}": {why}') from None
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'
             ) from None

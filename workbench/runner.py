@@ -5,6 +5,7 @@ A job is the same process that a terminal would start, with the same words, but 
 reaches it but through us.
 """
 
+import json
 import os
 import re
 import signal
@@ -13,17 +14,21 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 from utils import console, events, program, signals
-from utils.errors import InputError, Interrupted, UsageError
+from utils.errors import ExitStatus, InputError, Interrupted, UsageError
 from utils.lock import WAIT, locked
 from utils.workspace import Workspace
 from workbench import forms
 from workbench.job import ACTIVE, JobState, QueuedJob, is_alive
 from workbench.jobs import JobQueue
+from workbench.progress import ended_with
 
 POLL_SECONDS = 0.5
+SIGKILL = 9
+NO_MEMORY = "When memory runs out, the system does that; what was finished is kept."
+NO_REASON = "Perhaps the disk is full; run it again with --debug. What was finished is kept."
 DEVICE = re.compile(r"default|cpu|gpu[0-9]+")
 
 
@@ -74,6 +79,7 @@ def _resume(queue: JobQueue, device: str) -> None:
 def _run(queue: JobQueue, job: QueuedJob) -> JobState:
     console.say(f"== job {job.number}: {' '.join(job.words)}")
     with _Requests() as requests, queue.log(job.number).open("ab") as log:
+        _tell(log, event="attempt", job=job.number)  # the end of an earlier one no longer counts
         process = subprocess.Popen(
             command(job, queue.home),
             stdin=subprocess.DEVNULL,
@@ -86,11 +92,29 @@ def _run(queue: JobQueue, job: QueuedJob) -> JobState:
         requests.are_for(process.pid)
         queue.started(job, process.pid)
         status = process.wait()
+        _explain(queue, job, status, log)
     state = queue.finish(job, status)
     console.say(f"   job {job.number} is {state}")
     if requests.came:
         raise Interrupted("Stopped; queue run continues.")
     return state
+
+
+def _explain(queue: JobQueue, job: QueuedJob, status: int, log: BinaryIO) -> None:
+    """Say in the log how a process ended that did not say so itself."""
+    expected = status in (ExitStatus.DONE, ExitStatus.INTERRUPTED)
+    told = ended_with(queue.log(job.number)) is not None
+    if expected or told or queue.job(job.number).state == JobState.STOPPING:
+        return
+    how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+    why = NO_MEMORY if -status == SIGKILL else NO_REASON
+    _tell(log, event="error", text=f"{job.words[0]} ended without a word: {how}. {why}")
+
+
+def _tell(log: BinaryIO, **event: object) -> None:
+    with suppress(OSError):  # the disk is full
+        log.write(json.dumps(event).encode() + b"\n")
+        log.flush()
 
 
 class _Requests:
