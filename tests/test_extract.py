@@ -17,10 +17,11 @@ from extractor import in_flight
 from extractor.extract import run
 from extractor.journal import JOURNAL, LOCK
 from extractor.options import ExtractOptions
-from extractor.review import FaceSummary, frames_to_review
+from extractor.review import frames_to_review
 from facelib import geometry
 from facelib.detectors.yunet import YuNet
 from facelib.faceset import Faceset, read_face, read_info
+from facelib.review import FaceSummary
 from facelib.smoothing import REACH
 from facelib.types import FaceType, Rect, overlap
 from sorter.options import SortOptions

@@ -53,6 +53,7 @@ FULL_SIZE = [
     ("Quick96", {}, 8_183_712),
     ("Quick96", HEAD, 8_183_712 + NUMBERS * (6 * 6 * 288 + 1 + 6 * 6 * 192)),
     ("H64", HEAD, 112_753_288 + NUMBERS * (4 * 4 * 1024 + 1 + 4 * 4 * 1024)),
+    ("MASK", {}, 371_636),
     ("LIAEF128", HEAD, 136_056_068 + NUMBERS * (8 * 8 * 1024 + 1 + 2 * 8 * 8 * 512)),
 ]
 SMALL_SAE = {"resolution": 64, "ae_dims": 32, "ed_ch_dims": 10}

@@ -111,7 +111,7 @@ def test_a_training_that_reaches_its_target_is_measured_unless_that_was_just_don
     train.run(settings(**usual | {"measure_minutes": 0.0}, target_iter=2))
     assert measured(folder) == []
     train.run(settings(**usual, target_iter=3))
-    assert "measuring the swap ..." in capsys.readouterr().err
+    assert "measuring the model ..." in capsys.readouterr().err
     train.run(settings(**usual, target_iter=4))
     assert measured(folder) == [3]
     monkeypatch.setattr(monitor, "RECENT", 0.0)  # a minute later

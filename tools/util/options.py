@@ -124,10 +124,18 @@ class ImportOptions(StageOptions):
 class ShowFrameOptions(SideOptions):
     """Options of `util show-frame`."""
 
-    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
-    footage: Path = opt(
-        help="video or folder of frames the face is from", kind="footage", place="data_{side}.*"
+    input_dir: Path | None = opt(
+        None, help="folder of faces", kind="faces", place="data_{side}/aligned"
     )
-    face: str = opt(help="file name of the face; of a group's faces group/name")
-    output: Path = opt(help="image to write, .jpg or .png")
+    footage: Path = opt(help="video or folder of frames", kind="footage", place="data_{side}.*")
+    face: str | None = opt(
+        None, help="file name of the face whose frame is shown; of a group's faces group/name"
+    )
+    frame: str | None = opt(
+        None, help="the frame itself: a number counted from 0, or a time such as 12.5s"
+    )
+    output: Path | None = opt(None, help="image to write, .jpg or .png")
     largest_side: int = opt(1600, help="pixels; a larger frame is scaled down", low=64)
+    remote: bool = opt(
+        False, help="any frames for another program: events on stdin, JSON lines on stdout"
+    )
