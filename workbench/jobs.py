@@ -31,7 +31,7 @@ from workbench.job import (
     is_alive,
     state_after,
 )
-from workbench.progress import ended_with
+from workbench.progress import ended_with, note
 
 FOLDER = ".queue"
 DEFAULT = "default"
@@ -42,6 +42,7 @@ TROUBLE = {
     sqlite3.SQLITE_BUSY: "another program holds it",
 }
 """What is no damage."""
+KILLED = "was killed, or the machine was switched off; what was finished is kept."
 SCHEMA = """
 BEGIN;
 CREATE TABLE IF NOT EXISTS jobs (
@@ -134,6 +135,8 @@ class JobQueue:
         for job in self._read():
             if self._is_lost(job, device):
                 status = ended_with(self.log(job.number))
+                if status is None:
+                    note(self.log(job.number), "error", f"{job.words[0]} {KILLED}")
                 self.finish(job, ExitStatus.INTERRUPTED if status is None else status)
 
     def _is_lost(self, job: QueuedJob, device: str | None = None) -> bool:
