@@ -11,9 +11,11 @@ from utils import console
 from utils.errors import InputError
 from utils.files import write_bytes
 
+MASK_COLUMNS = ("mask_iou", "mask_boundary")
+"""What is measured of a model that masks faces, on held-out labels."""
 COLUMNS = (
     "iteration", "seconds", "ssim_src", "ssim_dst", "mask_overlap", "to_src", "to_dst",
-    *quality.COLUMNS,
+    *quality.COLUMNS, *MASK_COLUMNS,
 )  # fmt: skip
 """New ones are only ever added at the end."""
 
@@ -43,7 +45,7 @@ class ValidationLog:
 
         The whole file is written: it may have fewer columns, or a line that a crash cut off.
         """
-        self.rows.append(row)
+        self.rows.append(dict.fromkeys(COLUMNS, nan) | dict(row))
         columns = dict.fromkeys([*COLUMNS, *(name for each in self.rows for name in each)])
         text = io.StringIO()
         writer = csv.writer(text)

@@ -17,6 +17,10 @@ MODELS = Registry(
             "full face, 128 pixels: compensates for heads of different shape",
         ),
         "SAE": ("models.sae:SAE", "half, full or whole face, 64 to 256 pixels: configurable sizes"),
+        "MASK": (
+            "models.mask:Mask",
+            "no swap: learns from drawn labels where hands, hair or glasses hide the face",
+        ),
     },
 )
 

@@ -15,6 +15,9 @@ from facelib.types import FaceType
 from models.backend import Tensor, Variable, keras
 from utils.options import opt
 
+SWAP, MASK = "swap", "mask"
+"""What a model can be trained for: keys of `trainer.TASKS`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
@@ -48,9 +51,10 @@ class Batch(NamedTuple):
     target : (N, R, R, 3) float32
         The image that should come out.
     mask : (N, R, R, 1) float32
-        1 inside the hull of the face.
+        1 where the face is visible: as drawn, as a mask model says, or the hull of its landmarks.
     in_frame : (N, R, R, 1) float32
         0 beyond the edge of the frame, where the target is a mirror image: no matter for a loss.
+        Samples of masks have values between, too: how sure the label is.
     priority : (N, R, R, 1) float32 or None
         1 on eyes and mouth, falling to 0 around them; None when the model does not ask for it.
     expression : (N, 10) float32 or None
@@ -80,12 +84,16 @@ class Prediction(NamedTuple):
 
 
 class ModelBase(ABC):
-    """A face-swapping autoencoder pair.
+    """A face-swapping autoencoder pair, or a network that masks faces.
 
     Attributes
     ----------
     Options : type
         The model's options class.
+    task : str
+        SWAP or MASK: which samples, measurements and preview it is trained with.
+    unused : tuple of str
+        Options of the trainer that mean nothing to this model.
     defaults : mapping of str to object
         Options of the model or the trainer whose default is another for this model.
     fast : mapping of str to object
@@ -101,6 +109,8 @@ class ModelBase(ABC):
     """
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
+    task: ClassVar[str] = SWAP
+    unused: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
     fast: ClassVar[Mapping[str, Any]] = {}
     face_type: FaceType = FaceType.FULL

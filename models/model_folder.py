@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from models import MODELS
+from models.base import MASK
 from utils import workspace
 from utils.errors import InputError, ModelError
 from utils.files import no_link
@@ -12,7 +14,7 @@ GENERATIONS = "generations"
 
 
 def check(folder: Path, flag: str) -> None:
-    """Refuse a path that holds no trained model.
+    """Refuse a path that holds no trained model that swaps faces.
 
     Parameters
     ----------
@@ -23,6 +25,32 @@ def check(folder: Path, flag: str) -> None:
     ------
     ModelError
     """
+    check_trained(folder, flag)
+    if task_of(folder) == MASK:
+        raise ModelError(
+            f'the model in "{folder}" masks faces, so it has no swap; {flag} needs a model that '
+            "swaps them"
+        )
+
+
+def check_masks(folder: Path, flag: str) -> None:
+    """Refuse a path that holds no trained model that masks faces; arguments as `check`."""
+    check_trained(folder, flag)
+    if task_of(folder) not in (None, MASK):
+        raise ModelError(
+            f'the model in "{folder}" swaps faces; {flag} needs one that masks them: '
+            '"train --model MASK" makes it'
+        )
+
+
+def task_of(folder: Path) -> str | None:
+    """Return what the model in a folder was trained for; None if it is damaged or not known."""
+    name = newest_state(folder).get("model")
+    return MODELS.load(name).task if isinstance(name, str) and name in MODELS else None
+
+
+def check_trained(folder: Path, flag: str) -> None:
+    """Refuse a path that holds no trained model of any kind; arguments as `check`."""
     if generations(folder):
         return
     home = workspace.holding(folder)

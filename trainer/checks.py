@@ -33,7 +33,7 @@ def check(options: TrainOptions) -> None:
     if options.load_weights is not None:
         if state:
             raise not_new(folder, state.get("iteration"))
-        model_folder.check(options.load_weights, "--load-weights")
+        model_folder.check_trained(options.load_weights, "--load-weights")
     if state and not options.debug and _is_finished(options, state):
         raise NothingToDo(
             "the target is already reached: the model is at iteration "

@@ -1,29 +1,28 @@
 """Train a model: draw a batch of each side, do a step, show progress, save, repeat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from facelib import expression
-from facelib.coverage import DirectionGap, direction_gaps
 from facelib.faceset import Faceset
-from facelib.people import write_people
-from trainer import assembly, memory, save
+from models import MODELS
+from trainer import TASKS, assembly, memory, save
 from trainer.checks import LOCK, in_use
 from trainer.data.loader import BatchLoader
 from trainer.data.split import Samplers
+from trainer.live_options import LiveOptions
+from trainer.loss_history import WORDS
 from trainer.monitoring.debug_samples import show_samples
 from trainer.monitoring.monitor import QUIT, Monitor, MonitorSettings
-from trainer.monitoring.preview import PreviewFaces
 from trainer.monitoring.stop_rule import StopRule
-from trainer.monitoring.validation import Validation
+from trainer.monitoring.watched import Measurement
 from trainer.options import TrainOptions
-from trainer.people import check_people
 from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
 from trainer.signals import stop_requests
 from trainer.summary import describe, memory_taken
+from trainer.tasks import Task
 from utils import console, device, lazy, signals
 from utils.console import Report
 from utils.errors import InputError, Interrupted
@@ -46,13 +45,14 @@ def run(options: TrainOptions) -> Report:
         After Ctrl-C, SIGTERM or SIGHUP, when everything is saved.
     """
     monitoring = assembly.monitor_settings(options)
+    task: Task = TASKS.load(MODELS.load(options.model).task)(options)
     src = Faceset.open(options.training_data_src_dir)
     dst = Faceset.open(options.training_data_dst_dir)
     with _exclusive(options.model_dir):
-        people = check_people(options.model_dir, src, dst, new_faces=options.new_faces)
+        task.check(src, dst)
         has_gpu = device.tune()
         session = assembly.open_session(options)
-        samplers = assembly.open_samplers(options, session, src, dst)
+        samplers = task.samplers(session, src, dst)
         batch_size = memory.choose_batch(
             session.model,
             options.batch_size,
@@ -65,62 +65,48 @@ def run(options: TrainOptions) -> Report:
         if options.debug:
             console.say(f"memory  {memory_taken(session, has_gpu, parts=True)}")
             return show_samples(samplers, options.model_dir, in_window=options.preview)
-        if people is not None:
-            write_people(options.model_dir, people)
         if not has_gpu:
             lazy.load("models.fast_convolution").accelerate(session.networks)
-        gaps = direction_gaps(samplers.src.faces, samplers.dst.faces, mirrored=options.random_flip)
-        _warn_of_gaps(gaps, samplers, session.model.options.expression_head)
+        task.begin(session, samplers)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))
         if session.finished():
             console.say("the target is already reached; set a higher one to train further")
         with _saved_is_said(session):
-            _train(session, samplers, monitoring, options.save_minutes, gaps)
+            then = _train(options, session, samplers, monitoring, task)
     return Report(
         counts={"iterations": session.steps_done},
         notes={
             "files that are not faces": src.skipped + dst.skipped,
             "faces that could not be read": samplers.src.failures + samplers.dst.failures,
         },
+        then=then,
     )
 
 
-def _warn_of_gaps(gaps: Sequence[DirectionGap], samplers: Samplers, expression_head: bool) -> None:
-    """Say what cannot be learned from these faces."""
-    for gap in gaps:
-        console.warn(str(gap))
-    if not expression_head:
-        return
-    lacking: dict[str, list[str]] = {}
-    for name, sampler in (("src", samplers.src), ("dst", samplers.dst)):
-        for clause in expression.gaps([info for _, info in sampler.faces]):
-            lacking.setdefault(clause, []).append(name)
-    for clause, names in lacking.items():
-        console.warn(f"{' and '.join(names)}: {clause}")
-
-
 def _train(
+    options: TrainOptions,
     session: TrainingSession,
     samplers: Samplers,
     settings: MonitorSettings,
-    save_minutes: float,
-    gaps: Sequence[DirectionGap],
-) -> None:
-    """Train until a target is reached or the user asks to stop, and save."""
+    task: Task,
+) -> tuple[str, ...]:
+    """Train until a target is reached or the user asks to stop, and save; return what is next."""
     if session.saved_iteration < 0:
         console.announce("saving the new model")
         save.save(session)  # if this fails, better now than after hours
     line = ProgressLine(session)
     loader = BatchLoader(samplers.src, samplers.dst, session.samples, first=session.iteration)
-    faces, validation = PreviewFaces(samplers.src, samplers.dst), _validation(samplers, settings)
-    monitor = Monitor(session, line, faces, validation, settings)
+    monitor = Monitor(
+        session, line, task.preview(samplers), _measurement(task, samplers, settings), settings
+    )
     runner = StepRunner(session, loader, line)
     requests: set[str] = set()
     session.start_clock()
     with stop_requests() as stop, signals.finishing(line.rest), monitor:
-        console.say("training; Ctrl-C stops and saves")
+        console.say(f"training; Ctrl-C stops and saves; losses are {WORDS}")
         console.announce("compiling: the first step takes longer")
-        saver = save.Saver(session, line, runner, stop, save_minutes)
+        saver = save.Saver(session, line, runner, stop, options.save_minutes)
+        live = LiveOptions(options, session, monitor, saver, line)
         with loader, saver.on_error():
             while not (stop.received or QUIT in requests):
                 if monitor.stop_reason:
@@ -130,6 +116,7 @@ def _train(
                 if runner.step():
                     line.show(loader.waited)
                     requests = monitor.after_step()
+                    live.after_step()
                     saver.after_step(requests)
             runner.settle()
         line.end()
@@ -137,10 +124,12 @@ def _train(
             console.announce("saving the model")
         saver.last()
         monitor.finish(measure=session.finished() and not stop.received)
-    if summary := monitor.summary(gaps):
+        then = task.finish(session, samplers, hurried=bool(stop.received))
+    if summary := monitor.summary(task.verdict):
         console.say(summary)
     if stop.received:
         raise Interrupted(f"the model is saved at iteration {session.iteration}", ONCE)
+    return then
 
 
 @contextmanager
@@ -156,17 +145,12 @@ def _saved_is_said(session: TrainingSession) -> Iterator[None]:
         raise Interrupted(f"the model was last saved at iteration {saved}", ONCE) from None
 
 
-def _validation(samplers: Samplers, settings: MonitorSettings) -> Validation | None:
-    """Prepare the validation on held-out faces, if it is wanted and there are any."""
-    if not settings.validation_minutes or samplers.dst_held_out is None:
-        if settings.validation_minutes:
-            console.say("too few dst faces to hold some out; there is no validation")
-        if settings.stop_rule != StopRule():
-            console.warn("--stop-when has no effect, because there is no validation")
-        return None
-    return Validation(
-        samplers.src_held_out, samplers.dst_held_out, train_src=samplers.src, train_dst=samplers.dst
-    )
+def _measurement(task: Task, samplers: Samplers, settings: MonitorSettings) -> Measurement | None:
+    """Prepare what measures the model, if that is wanted and possible."""
+    found = task.measurement(samplers) if settings.validation_minutes else None
+    if found is None and settings.stop_rule != StopRule():
+        console.warn("--stop-when has no effect, because there is no validation")
+    return found
 
 
 @contextmanager

@@ -63,6 +63,9 @@ class Call:
             )
         if report.unfinished:
             return self._again("Next: go on", {DISCARDS})
+        if report.then:
+            purpose, words = report.then
+            return _next(f"Next: {purpose}", program.command(words))
         if step := after(report.made):
             return step
         beside = after(self._paths(), but=self.argv[0])

@@ -55,6 +55,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     ask: bool = False,
     seldom: bool = False,
     fixed: bool = False,
+    live: bool = False,
     decides: bool = False,
     aliases: tuple[str, ...] = (),
     positional: bool = False,
@@ -90,6 +91,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         Whether it is an advanced setting, asked for only on request.
     fixed : bool
         Whether it cannot change once a model exists.
+    live : bool
+        Whether it can change while the command runs (docs/training.md).
     decides : bool
         Whether the other options depend on it, so that it is asked first.
     aliases : tuple of str
@@ -123,6 +126,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             "ask": ask or seldom,
             "seldom": seldom,
             "fixed": fixed,
+            "live": live,
             "decides": decides,
             "aliases": aliases,
             "positional": positional,
@@ -275,6 +279,16 @@ def with_defaults(cls: type[T], defaults: Mapping[str, Value]) -> type[T]:
     }
     annotations = {name: hints[name] for name in changed}
     body = {**changed, "__annotations__": annotations, "__module__": cls.__module__}
+    return dataclasses.dataclass(frozen=True, kw_only=True)(type(cls.__name__, (cls,), body))
+
+
+def without(cls: type[T], names: Iterable[str]) -> type[T]:
+    """Return a class without some options: they are constants, with the options' defaults."""
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    body = {name: fields[name].default for name in names}
+    constants = {name: typing.ClassVar[hints[name]] for name in body}
+    body |= {"__annotations__": constants, "__module__": cls.__module__, "__doc__": cls.__doc__}
     return dataclasses.dataclass(frozen=True, kw_only=True)(type(cls.__name__, (cls,), body))
 
 

@@ -4,6 +4,7 @@
     /api/faces/SIDE/progress         how far that is
     /api/faces/SIDE/table            the table, as `util list-faces` wrote it
     /api/faces/SIDE/thumbnail/KEY    a thumbnail; ?name= is the face, ?side= its pixels
+    /api/faces/SIDE/thumbnails       POST side and faces: thumbnails of many, one after the other
     /api/faces/SIDE/image            a face; ?name=
     /api/faces/SIDE/frame            the frame that a face was found in; ?name=
     /api/faces/SIDE/delete           POST names: move faces to the trash
@@ -42,6 +43,8 @@ LONGEST_LINE = 1 << 20
 """Bytes of an event."""
 LARGEST_LIST = 32 << 20
 """Bytes of the names to delete."""
+MOST_THUMBNAILS = 256
+"""In one answer."""
 NAMES_SHOWN = 20
 """Names in a command line that is shown; more of them come from a list."""
 KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -71,6 +74,7 @@ class FacesView:
             Route(f"{base}/progress", self.progress),
             Route(f"{base}/table", self.send_table),
             Route(f"{base}/thumbnail/{{key}}", self.thumbnail),
+            Route(f"{base}/thumbnails", self.many_thumbnails, methods=["POST"]),
             Route(f"{base}/image", self.image),
             Route(f"{base}/frame", self.frame),
             Route(f"{base}/delete", self.delete, methods=["POST"]),
@@ -109,15 +113,25 @@ class FacesView:
 
     async def thumbnail(self, request: Request) -> Response:
         """Send a thumbnail."""
-        side, pixels = _side(request), request.query_params.get("side", "")
-        if pixels not in map(str, THUMBNAIL_SIDES):
-            raise UsageError(f"side: Expected one of {THUMBNAIL_SIDES}. Received: {pixels}")
-        try:
-            key = bytes.fromhex(request.path_params["key"])
-        except ValueError:
-            raise UsageError("Expected a checksum") from None
-        jpeg = await asyncio.to_thread(self._thumbnail, side, _name(request), key, int(pixels))
+        side, pixels = _side(request), _pixels(request.query_params.get("side", ""))
+        key = _checksum(request.path_params["key"])
+        jpeg = await asyncio.to_thread(self._thumbnail, side, _name(request), key, pixels)
         return Response(jpeg, media_type="image/jpeg", headers=KEPT)
+
+    async def many_thumbnails(self, request: Request) -> Response:
+        """Send thumbnails, each after its length in four bytes; 0: there is none."""
+        asked = json_object(await body_of(request))
+        side, pixels, faces = _side(request), _pixels(asked.get("side")), asked.get("faces")
+        if (
+            not isinstance(faces, list)
+            or len(faces) > MOST_THUMBNAILS
+            or not all(map(_is_face, faces))
+        ):
+            raise UsageError("Expected pairs of checksum and name")
+        wanted = [(name, _checksum(key)) for key, name in faces]
+        jpegs = await asyncio.to_thread(self._thumbnails_of, side, wanted, pixels)
+        body = b"".join(len(jpeg).to_bytes(4) + jpeg for jpeg in jpegs)
+        return Response(body, media_type="application/octet-stream")
 
     async def image(self, request: Request) -> Response:
         """Send a face as it is."""
@@ -133,7 +147,7 @@ class FacesView:
         async with self._framing:
             if not file.is_file():
                 words = ["util", "show-frame", side, f"--face={name}", "--output", str(file)]
-                await self._run(words)
+                await self._run(forms.with_footage(words, self.home))
                 await asyncio.to_thread(_drop_oldest, file.parent)
         return FileResponse(file, media_type="image/jpeg")
 
@@ -203,6 +217,17 @@ class FacesView:
             raise UserError(said.get("text") or f"{words[1]} ended with {process.returncode}")
         return latest
 
+    def _thumbnails_of(
+        self, side: str, faces: Sequence[tuple[str, bytes]], pixels: int
+    ) -> list[bytes]:
+        found = []
+        for name, key in faces:
+            try:
+                found.append(self._thumbnail(side, name, key, pixels))
+            except UserError:  # deleted meanwhile, or damaged
+                found.append(b"")
+        return found
+
     def _thumbnail(self, side: str, name: str, key: bytes, pixels: int) -> bytes:
         path = self._face(side, name)
         if side not in self._thumbnails:
@@ -232,6 +257,23 @@ def _side(request: Request) -> str:
 
 def _name(request: Request) -> str:
     return request.query_params.get("name", "")
+
+
+def _pixels(value: Any) -> int:  # noqa: ANN401 - JSON
+    if str(value) not in map(str, THUMBNAIL_SIDES):
+        raise UsageError(f"side: Expected one of {THUMBNAIL_SIDES}. Received: {value}")
+    return int(value)
+
+
+def _checksum(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise UsageError("Expected a checksum") from None
+
+
+def _is_face(value: Any) -> bool:  # noqa: ANN401 - JSON
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
 
 
 def _is_name(value: Any) -> bool:  # noqa: ANN401 - JSON

@@ -124,7 +124,8 @@ class Live:
         now = time.monotonic()
         known = self._project
         if known is None or known[1] != states or now > known[0]:
-            found = {"type": "project", **project(self.home)}
+            busy = any(job.state in ACTIVE for job in jobs)
+            found = {"type": "project", **project(self.home, busy=busy)}
             took = time.monotonic() - now
             self._project = known = (now + max(PROJECT_SECONDS, 20 * took), states, found)
         return known[2]

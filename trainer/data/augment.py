@@ -7,6 +7,7 @@ Instead of resampling at every step, each output pixel is mapped back and read o
 Points are (x, y) in pixels of the aligned image, centers at integers; its side is `size`.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -169,6 +170,21 @@ def sample(
         for pixels, points in ((image, bent), (image if target is None else target, straight))
     )
     return warped, read
+
+
+def read_warped(
+    images: Sequence[Image], matrix: np.ndarray, nodes: np.ndarray, resolution: int, size: int
+) -> list[Image]:
+    """Read the warped version of images of one size as `sample` does, but bilinear.
+
+    That takes a third of the time, and gives masks no overshoot.
+    """
+    reduction = len(images[0]) / size
+    matrix, nodes = _reduced(matrix, reduction), nodes * np.float32(reduction)
+    points = grid_points(matrix, resolution)
+    points = points + displacement(matrix, nodes, resolution, len(images[0]))
+    flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+    return [cv2.remap(image, points, None, flags, borderMode=border) for image in images]
 
 
 def read_mask(mask: Image, matrix: np.ndarray, resolution: int, size: int) -> Image:

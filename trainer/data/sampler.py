@@ -22,7 +22,7 @@ from utils.errors import InputError
 from utils.images import Image
 
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
-# Purposes of a random stream; 2 is yaw_matching.py's and 5 uniform.py's.
+# Purposes of a random stream; 2 is yaw_matching.py's, 5 uniform.py's and 6 mask_sampler.py's.
 ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4
 
 
@@ -33,7 +33,7 @@ class Pick(NamedTuple):
     flip: bool | None = None
 
 
-class _Sample(NamedTuple):
+class TrainingSample(NamedTuple):
     """The parts of a batch that one sample fills."""
 
     warped: Image
@@ -123,7 +123,7 @@ class Sampler:
         return batch
 
     @staticmethod
-    def _fill(batch: Batch, place: int, sample: "_Sample") -> None:
+    def _fill(batch: Batch, place: int, sample: "TrainingSample") -> None:
         batch.warped[place] = sample.warped
         batch.target[place] = sample.target
         batch.mask[place, ..., 0] = sample.mask
@@ -171,7 +171,7 @@ class Sampler:
         )
         return jitter if pick.flip is None else jitter._replace(flip=pick.flip)
 
-    def _sample(self, number: int, pick: Pick, warp: bool) -> "_Sample":
+    def _sample(self, number: int, pick: Pick, warp: bool) -> "TrainingSample":
         face = self._readable(pick.face)
         jitter = self._jitter(number, pick, face.size)
         if not warp:
@@ -196,7 +196,7 @@ class Sampler:
         if numbers is not None:
             numbers = np.rint((expression.mirror(numbers) if jitter.flip else numbers) * 255)
         in_frame = 255 if beyond is None else beyond
-        return _Sample(warped, target, mask, in_frame, priority, numbers)
+        return TrainingSample(warped, target, mask, in_frame, priority, numbers)
 
     def _recolored(
         self, number: int, face: PreparedFace, warped: Image, target: Image
@@ -231,11 +231,15 @@ class Sampler:
     def _load(self, index: int) -> PreparedFace:
         face = self._cache.get(index)
         if face is None:
-            face = prepare(self.faces[index][0], self.settings)
-            if self.settings.with_expression and self._expressions is not None:
-                face = face._replace(expression=self._expressions[index])
+            face = self._prepare(index)
             with self._lock:
                 if index not in self._cache and face.nbytes <= self._room:
                     self._cache[index] = face
                     self._room -= face.nbytes
+        return face
+
+    def _prepare(self, index: int) -> PreparedFace:
+        face = prepare(self.faces[index][0], self.settings)
+        if self.settings.with_expression and self._expressions is not None:
+            face = face._replace(expression=self._expressions[index])
         return face

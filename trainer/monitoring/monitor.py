@@ -12,15 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from facelib import quality
-from facelib.coverage import DirectionGap
 from facelib.validation_log import ValidationLog
-from facelib.verdict import training_verdict
 from trainer.monitoring import preview
 from trainer.monitoring.predict import FacePredictor, Predicted
-from trainer.monitoring.preview import PreviewContent, PreviewFaces
+from trainer.monitoring.preview import PreviewContent
 from trainer.monitoring.stop_rule import StopRule
 from trainer.monitoring.tensorboard import TensorBoardWriter
-from trainer.monitoring.validation import Validation
+from trainer.monitoring.watched import Measurement, Preview
 from trainer.monitoring.window import open_window
 from trainer.progress import Every, ProgressLine
 from trainer.session import TrainingSession
@@ -68,7 +66,7 @@ class Monitor:
 
     Parameters
     ----------
-    validation : Validation or None
+    validation : Measurement or None
         None when no faces are held out.
 
     Attributes
@@ -81,8 +79,8 @@ class Monitor:
         self,
         session: TrainingSession,
         line: ProgressLine,
-        faces: PreviewFaces,
-        validation: Validation | None,
+        faces: Preview,
+        validation: Measurement | None,
         settings: MonitorSettings,
     ) -> None:
         self._session, self._line, self._faces = session, line, faces
@@ -123,6 +121,12 @@ class Monitor:
         if self._tensorboard is not None:
             self._tensorboard.close()
 
+    def change(self, settings: MonitorSettings) -> None:
+        """Show and record as other settings say from now on."""
+        self._settings = settings
+        self._preview_due.change(settings.preview_minutes)
+        self.stop_reason = settings.stop_rule.reason(self._rows()) if self._validation else ""
+
     def after_step(self) -> set[str]:
         """Do a part of what is due and return what the user asked for in the window."""
         requests = self._handle_keys()
@@ -140,18 +144,12 @@ class Monitor:
         """Draw the preview a last time, and before it measure a last time if that is not recent."""
         if measure and self._validation is not None:
             self._measure_now(self._validation)
-        if self._settings.preview_minutes and self._session.loss_names:
+        if self._settings.preview_minutes and self._session.losses.names:
             self._update_preview(files=True)
 
-    def summary(self, gaps: Sequence[DirectionGap]) -> str:
-        """Say why the training ends, if it does so by itself, and how good the swap is.
-
-        Parameters
-        ----------
-        gaps : sequence of DirectionGap
-            The head directions that src lacks.
-        """
-        return "\n".join(filter(None, [self.stop_reason, training_verdict(self._rows(), gaps)]))
+    def summary(self, verdict: Callable[[Sequence[Mapping[str, float]]], str]) -> str:
+        """Say why the training ends, if it does so by itself, and what its measurements mean."""
+        return "\n".join(filter(None, [self.stop_reason, verdict(self._rows())]))
 
     def _rows(self) -> list[Mapping[str, float]]:
         return self._log.until(self._session.iteration)
@@ -179,8 +177,8 @@ class Monitor:
         columns = self._faces.columns(self._predictor, self._page)
         self._content = content = PreviewContent(
             columns=columns,
-            history=session.history,
-            names=session.loss_names,
+            history=session.losses.rows,
+            names=session.losses.names,
             iteration=session.iteration,
             metrics=self._rows(),
             facts=self._line.facts(),
@@ -190,17 +188,17 @@ class Monitor:
         if files:
             if self._page:
                 columns = self._faces.columns(self._predictor)
-            losses = {f"loss/{name}": value for name, value in session.mean_losses().items()}
+            losses = {f"loss/{name}": value for name, value in session.losses.means().items()}
             content = replace(content, columns=columns, last=0)
             self._drawing = self._in_background(partial(self._write, content, losses))
         self._line.restart()
 
     def _show(self, content: PreviewContent) -> None:
         if self._window is not None and not self._window.closed:
-            self._window.show(preview.draw(content))
+            self._window.show(self._faces.draw(content))
 
     def _write(self, content: PreviewContent, losses: Mapping[str, float]) -> None:
-        image, folder = preview.draw(content), self._settings.folder
+        image, folder = self._faces.draw(content), self._settings.folder
         _write_preview(folder / "preview.png", image)
         if self._settings.preview_history:
             _write_preview(folder / "preview_history" / f"{content.iteration:09d}.png", image)
@@ -208,7 +206,7 @@ class Monitor:
             self._tensorboard.scalars(content.iteration, losses)
             self._tensorboard.image(content.iteration, "preview", image)
 
-    def _continue_validation(self, validation: Validation) -> None:
+    def _continue_validation(self, validation: Measurement) -> None:
         """Predict a few more held-out faces; compute the metrics when all are done."""
         if self._validating is None:
             if not self._validation_due.due():
@@ -224,25 +222,25 @@ class Monitor:
         self._validating = None
         self._submit_metrics(validation, self._predicted)
 
-    def _measure_now(self, validation: Validation) -> None:
+    def _measure_now(self, validation: Measurement) -> None:
         """Measure, unless that was done in the last minute of training or nothing was trained."""
         session, reason = self._session, self.stop_reason
         recent = self._measured and session.seconds - self._measured < RECENT
         if recent or not session.steps_done:
             return
-        console.announce("measuring the swap")
+        console.announce("measuring the model")
         *_, predicted = validation.predict(self._predictor)
         self._submit_metrics(validation, predicted).result()
         self.stop_reason = reason  # what ends the training is known already
 
-    def _submit_metrics(self, validation: Validation, predicted: list[Predicted]) -> Future[None]:
+    def _submit_metrics(self, validation: Measurement, predicted: list[Predicted]) -> Future[None]:
         """Compute the metrics in the background."""
         self._measured = self._session.seconds
         when = {"iteration": float(self._session.iteration), "seconds": self._measured}
         return self._in_background(lambda: self._record_metrics(validation, predicted, when))
 
     def _record_metrics(
-        self, validation: Validation, predicted: list[Predicted], when: Mapping[str, float]
+        self, validation: Measurement, predicted: list[Predicted], when: Mapping[str, float]
     ) -> None:
         started = time.perf_counter()
         metrics = validation.metrics(predicted)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from facelib import quality
+from trainer.loss_history import WORDS, recent_means
 from utils import text
 from utils.images import Image
 from utils.text import BgrColor
@@ -42,6 +43,10 @@ SWAP = {
     "mouth": ("mouth", COLORS[0]),
     "eye": ("eyes", COLORS[1]),
     "gaze": ("gaze", COLORS[2]),
+}
+MASKS = {
+    "mask_iou": ("overlap", COLORS[1]),
+    "mask_boundary": ("edge within 2 pixels", COLORS[2]),
 }
 
 
@@ -122,13 +127,12 @@ def draw_losses(
     losses = losses[np.isfinite(losses).all(axis=1)]
     part = f", last {last:,} iterations" if 0 < last < len(history) else ""
     title = f"Loss on the training faces{part} (lower is better)"
+    means = recent_means(history, names)
     curves = (
         [_Curve.of(values, area.shape[1] // GROUP) for values in losses.T] if len(losses) else []
     )
-    latest = {
-        f"{name} {curve.middle[-1]:.4f}": color
-        for (name, color), curve in zip(shown.items(), curves, strict=False)
-    }
+    latest = {f"{name} {means[name]:.4f}": shown[name] for name in means}
+    latest |= {WORDS: DIM} if means else {}
     axis = loss_axis(np.stack([curve.middle for curve in curves], axis=1) if curves else losses)
     first = len(history) - len(losses)
     plot = _frame(area, title, latest, axis, (first, max(len(history), first + 1)), scale)
@@ -160,6 +164,13 @@ def draw_swap(
     """Draw how good the swap is; parameters as `draw_metrics`."""
     scored = [{**row, **quality.scores(row)} for row in rows]
     draw_metrics(area, scored, SWAP, "The swap, measured (1 is best)", iteration, scale)
+
+
+def draw_masks(
+    area: Image, rows: Sequence[Mapping[str, float]], iteration: int, scale: float
+) -> None:
+    """Draw how well masks match held-out labels; parameters as `draw_metrics`."""
+    draw_metrics(area, rows, MASKS, "Held-out labels, matched (1: exactly)", iteration, scale)
 
 
 def draw_metrics(

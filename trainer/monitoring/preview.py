@@ -80,6 +80,10 @@ class PreviewFaces:
         predicted = predictor(src[..., :3], dst[..., :3])
         return [_split(src), predicted.src, _split(dst), predicted.dst, predicted.swap]
 
+    def draw(self, content: PreviewContent) -> Image:
+        """Return the preview, (H, W, 3) uint8 BGR."""
+        return draw(content)
+
 
 def _spread(sampler: Sampler, rows: int, page: int) -> Image:
     picks = np.linspace(0, len(sampler.faces) - 1, rows * PAGES).round().astype(int)
@@ -156,7 +160,7 @@ def draw(content: PreviewContent) -> Image:
     panels = _panels(content)
     sheet = Sheet(rows, _enlargement(side) * side, masked, len(panels))
     canvas = np.full((*sheet.size, 3), DARK, np.uint8)
-    _write_facts(canvas[: sheet.px(HEADER)], content.facts, sheet)
+    write_facts(canvas[: sheet.px(HEADER)], content.facts, sheet.scale)
     _draw_half(canvas[:, : sheet.half], PLAIN_TITLE, [f.image for f in content.columns], sheet)
     if masked:
         images = [_masked(faces) for faces in content.columns]
@@ -179,14 +183,14 @@ def _panels(content: PreviewContent) -> list[Callable[..., None]]:
     return panels
 
 
-def _write_facts(area: Image, facts: Sequence[str], sheet: Sheet) -> None:
+def write_facts(area: Image, facts: Sequence[str], scale: float) -> None:
     """Write the facts in one line; the first stands out."""
-    size, between = sheet.px(17), sheet.px(26)
+    size, between = round(17 * scale), round(26 * scale)
     while size > 7 and sum(text.width(fact, size) + between for fact in facts) > area.shape[1]:
         size -= 1
-    x = sheet.px(plots.MARGIN)
+    x = round(plots.MARGIN * scale)
     for number, fact in enumerate(facts):
-        write(area, fact, (x, sheet.px(25)), size, DIM if number else LIGHT)
+        write(area, fact, (x, round(25 * scale)), size, DIM if number else LIGHT)
         x += text.width(fact, size) + between
 
 

@@ -94,11 +94,14 @@ class FacesView {
 
   // What the grid asks.
 
-  url(position) {
+  face(position) {
     const { name, key } = this.faces.columns;
     const row = this.rows[position];
-    const pixels = this.grid.size * devicePixelRatio > 128 ? 192 : 96;
-    return `/api/faces/${this.side}/thumbnail/${key[row]}?side=${pixels}&name=${encodeURIComponent(name[row])}`;
+    return [key[row], name[row]];
+  }
+
+  get address() {
+    return `/api/faces/${this.side}/thumbnails`;
   }
 
   label(position) {
