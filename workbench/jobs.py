@@ -324,7 +324,7 @@ class JobQueue:
                 database.executescript(SCHEMA)
                 yield database
         except (sqlite3.Error, *DAMAGE) as problem:
-            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", None)):
+            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", -1)):
                 raise UserError(f'cannot write "{path}": {why}') from None
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'
