@@ -5,25 +5,21 @@ used.
 """
 
 import base64
-import binascii
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from facelib.fingerprint import CELLS
+from facelib import face_values, mask_label, mask_png
+from facelib.face_values import UnfitError
+from facelib.mask_label import MaskLabel
 from facelib.types import FaceType, Rect
 from utils.errors import InputError
-from utils.files import ELSEWHERE
 
 VERSION = 1
 MAX_SIDE = 16_384  # pixels; the largest image that a face file may hold
-FARTHEST = 1_000_000  # pixels; no landmark of a real frame lies further out
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +68,12 @@ class FaceInfo:
     source_iris : (2, 2) float32 or None
         Centers of the irises, pixels of the frame, the person's right eye first; None in files of
         an earlier build, and if the landmarker does not measure them.
+    mask_label : MaskLabel or None
+        What a person drew to say where the face is visible.
+    mask : bytes or None
+        What a network or an import says of that, of this very cut: an 8-bit gray PNG that covers
+        the aligned image, whatever the size of both. `facelib.face_mask` decodes it, and says which
+        mask counts.
     unknown : mapping of str to object
         Keys of a later build, which are written again as they are.
     """
@@ -96,6 +98,8 @@ class FaceInfo:
     frame_size: tuple[int, int] | None = None
     fingerprint: np.ndarray | None = None
     source_iris: np.ndarray | None = None
+    mask_label: MaskLabel | None = None
+    mask: bytes | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -154,6 +158,10 @@ def to_json(info: FaceInfo, name: str) -> bytes:
         record["source_iris"] = _rounded(info.source_iris)
     if info.fingerprint is not None:
         record["fingerprint"] = base64.b64encode(info.fingerprint.tobytes()).decode()
+    if info.mask_label is not None:
+        record["mask_label"] = mask_label.to_record(info.mask_label)
+    if info.mask is not None:
+        record["mask"] = base64.b64encode(info.mask).decode()
     try:
         data = json.dumps(record, separators=(",", ":")).encode()
     except RecursionError:  # in what is unknown
@@ -199,168 +207,38 @@ def from_json(data: bytes, name: str) -> FaceInfo:
     for key, read in _READERS.items():
         try:
             values[key] = read(record.get(key))
-        except _UnfitError as problem:
+        except UnfitError as problem:
             raise _damaged(name, f"{key}: expected {problem}") from None
     unknown = {key: value for key, value in record.items() if key not in _READERS}
     unknown.pop("version")
     return FaceInfo(**values, unknown=unknown)
 
 
-class _UnfitError(Exception):
-    """A value is not as expected; the message says what was expected."""
-
-
 def _damaged(name: str, reason: str) -> InputError:
     return InputError(f'the face data in "{name}" is damaged ({reason}); extract this face again')
 
 
-def _whole(low: int, high: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        # `type` and not `isinstance`: True is not a number here
-        if type(value) is not int or not low <= value <= high:
-            raise _UnfitError(f"a whole number from {low} to {high}")
-        return value
-
-    return read
-
-
-def _number(low: float, high: float) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        # NaN fails the comparison, and an integer of any size passes it safely
-        if (type(value) is not int and type(value) is not float) or not low <= value <= high:
-            raise _UnfitError(f"a number from {low:g} to {high:g}")
-        return float(value)
-
-    return read
-
-
-def _text(longest: int) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if not isinstance(value, str) or len(value) > longest or CONTROL.search(value):
-            raise _UnfitError(f"text of up to {longest} characters")
-        return value
-
-    return read
-
-
-def _file_name(value: object) -> str:
-    name = _text(255)(value)
-    # the name becomes part of paths that are written to, so it must not lead elsewhere
-    if name in {"", ".", ".."} or ELSEWHERE.search(name):
-        raise _UnfitError("the name of a file, without a folder")
-    return name
-
-
-def _table(rows: int, columns: int, farthest: float) -> Callable[[object], np.ndarray]:
-    def read(value: object) -> np.ndarray:
-        expected = f"{rows} rows of {columns} numbers from {-farthest:g} to {farthest:g}"
-        if type(value) is not list or len(value) != rows or {list} != set(map(type, value)):
-            raise _UnfitError(expected)
-        # checked together and not one by one: many thousand files are opened at a time
-        numbers = list(chain.from_iterable(value))
-        if {columns} != set(map(len, value)) or not {int, float}.issuperset(map(type, numbers)):
-            raise _UnfitError(expected)
-        # before a huge integer becomes a float; a NaN that this overlooks is found below
-        if not -farthest <= min(numbers) <= max(numbers) <= farthest:
-            raise _UnfitError(expected)
-        table = np.array(numbers, np.float64).reshape(rows, columns)
-        if np.isnan(table).any():
-            raise _UnfitError(expected)
-        return table
-
-    return read
-
-
-def _landmarks(value: object) -> np.ndarray:
-    points = _table(68, 2, FARTHEST)(value)
-    if np.ptp(points, axis=0).max() < 1e-3:
-        raise _UnfitError("68 points that are not all the same")
-    return points.astype(np.float32)
-
-
-def _iris(value: object) -> np.ndarray | None:
-    return None if value is None else _table(2, 2, FARTHEST)(value).astype(np.float32)
-
-
-def _matrix(value: object) -> np.ndarray:
-    matrix = _table(2, 3, 1e9)(value)
-    if not 1e-6 < np.linalg.det(matrix[:, :2]) < 1e6:
-        raise _UnfitError("a matrix that can be inverted and does not mirror")
-    return matrix
-
-
-def _rect(value: object) -> Rect:
-    if not isinstance(value, list) or len(value) != 4:
-        raise _UnfitError("left, top, right and bottom")
-    rect = Rect(*(_number(-FARTHEST, FARTHEST)(number) for number in value))
-    if rect.width < 0 or rect.height < 0:
-        raise _UnfitError("left, top, right and bottom")
-    return rect
-
-
-def _face_type(value: object) -> FaceType:
-    names = [member.value for member in FaceType]
-    if value not in names:
-        raise _UnfitError("one of " + ", ".join(names))
-    return FaceType(value)
-
-
-def _time(value: object) -> float | None:
-    return None if value is None else _number(-1e9, 1e9)(value)
-
-
-def _aspect(value: object) -> float | None:
-    return None if value is None else _number(0.1, 10)(value)
-
-
-def _flag(value: object) -> bool:
-    if value is not None and not isinstance(value, bool):  # records of version 0.1.0 have none
-        raise _UnfitError("true or false")
-    return bool(value)
-
-
-def _size(value: object) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or len(value) != 2:
-        raise _UnfitError("width and height")
-    side = _whole(1, FARTHEST)
-    return side(value[0]), side(value[1])
-
-
-def _fingerprint(value: object) -> np.ndarray | None:
-    if value is None:
-        return None
-    try:
-        # the length first: text of any size may stand here
-        fits = isinstance(value, str) and len(value) <= 2 * CELLS**2
-        data = base64.b64decode(value, validate=True) if fits else b""  # type: ignore[arg-type]
-    except (binascii.Error, ValueError):
-        data = b""
-    if len(data) != CELLS**2:
-        raise _UnfitError(f"{CELLS**2} bytes in base64")
-    return np.frombuffer(data, np.uint8).reshape(CELLS, CELLS)
-
-
 _READERS: dict[str, Callable[[object], Any]] = {
-    "face_type": _face_type,
-    "size": _whole(1, MAX_SIDE),
-    "landmarks": _landmarks,
-    "source_landmarks": _landmarks,
-    "source_rect": _rect,
-    "source_name": _file_name,
-    "source": _text(255),
-    "frame_index": _whole(0, 2**40),
-    "time": _time,
-    "face_index": _whole(0, 100_000),
-    "detector": _text(64),
-    "landmarker": _text(64),
-    "score": _number(-1000, 1000),
-    "quality": _number(-1e6, 1e6),
-    "matrix": _matrix,
-    "smoothed": _flag,
-    "frame_size": _size,
-    "fingerprint": _fingerprint,
-    "source_iris": _iris,
-    "pixel_aspect": _aspect,
+    "face_type": face_values.face_type,
+    "size": face_values.whole(1, MAX_SIDE),
+    "landmarks": face_values.landmarks,
+    "source_landmarks": face_values.landmarks,
+    "source_rect": face_values.rect,
+    "source_name": face_values.file_name,
+    "source": face_values.text(255),
+    "frame_index": face_values.whole(0, 2**40),
+    "time": face_values.time,
+    "face_index": face_values.whole(0, 100_000),
+    "detector": face_values.text(64),
+    "landmarker": face_values.text(64),
+    "score": face_values.number(-1000, 1000),
+    "quality": face_values.number(-1e6, 1e6),
+    "matrix": face_values.matrix,
+    "smoothed": face_values.flag,
+    "frame_size": face_values.size,
+    "fingerprint": face_values.fingerprint,
+    "source_iris": face_values.iris,
+    "pixel_aspect": face_values.aspect,
+    "mask_label": mask_label.read,
+    "mask": mask_png.read,
 }

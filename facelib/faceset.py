@@ -45,7 +45,7 @@ __all__ = [
 
 R = TypeVar("R")
 
-MAX_PAYLOAD = 64 * 1024
+MAX_PAYLOAD = 1024 * 1024  # bytes; nearly all are of the mask, and of the points drawn
 
 SAME_PLACE = 0.1  # mean distance of the landmarks of one face found twice, in face sizes
 

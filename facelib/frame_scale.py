@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from facelib import geometry
+from facelib import geometry, mask_label
 from facelib.faceset import FaceInfo, Faceset
 from facelib.squaring import in_square_pixels
 from facelib.types import FaceType, Rect
@@ -44,12 +44,13 @@ def scaled(info: FaceInfo, scale: Scale) -> FaceInfo:
     to_frame = np.array([[scale[0], 0, (scale[0] - 1) / 2], [0, scale[1], (scale[1] - 1) / 2]])
     back = np.vstack([geometry.invert(to_frame), [0, 0, 1]])
     whole = info.face_type is FaceType.MARK_ONLY
-    iris = info.source_iris
+    iris, label = info.source_iris, info.mask_label
     size = info.frame_size
     return replace(
         info,
         source_landmarks=geometry.apply(to_frame, info.source_landmarks),
         source_iris=None if iris is None else geometry.apply(to_frame, iris),
+        mask_label=label and mask_label.transformed(label, to_frame),
         source_rect=scaled_rect(info.source_rect, scale),
         matrix=info.matrix if whole else info.matrix @ back,
         frame_size=None if size is None else (round(size[0] * scale[0]), round(size[1] * scale[1])),

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from facelib import geometry
+from facelib import geometry, mask_label
 from facelib.faceinfo import FaceInfo
 from facelib.types import Rect
 
@@ -27,10 +27,11 @@ def in_square_pixels(info: FaceInfo, aspect: Fraction | None) -> FaceInfo:
     # pixel centers are integers, so the image's edge, which scaling preserves, is at -0.5
     enlarged = np.column_stack([np.diag(scale), (scale - 1) / 2])
     corners = geometry.apply(enlarged, np.array([info.source_rect[:2], info.source_rect[2:]]))
-    iris = info.source_iris
+    iris, label = info.source_iris, info.mask_label
     return replace(
         info,
         source_iris=None if iris is None else geometry.apply(enlarged, iris),
+        mask_label=label and mask_label.transformed(label, enlarged),
         source_landmarks=geometry.apply(enlarged, info.source_landmarks).astype(np.float32),
         source_rect=Rect(*corners.ravel().tolist()),
         pixel_aspect=float(aspect),

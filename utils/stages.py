@@ -166,6 +166,17 @@ STAGES = {
         "workbench.queue:run",
         "run the jobs of the queue until none is left that can run",
     ),
+    "queue move": Stage(
+        "workbench.options:QueueMoveOptions",
+        "workbench.queue:move",
+        "change the order of the jobs that wait",
+        examples={"4 --before 2": "job 4 runs before job 2"},
+    ),
+    "queue retry": Stage(
+        "workbench.options:QueueRetryOptions",
+        "workbench.queue:retry",
+        "let jobs that have ended wait again",
+    ),
     "queue cancel": Stage(
         "workbench.options:QueueCancelOptions",
         "workbench.queue:cancel",
@@ -211,6 +222,18 @@ STAGES = {
         "import faces extracted by DeepFaceLab",
         makes="output_dir",
         resumes=True,
+    ),
+    "util export-masks": Stage(
+        "tools.util.options:ExportMasksOptions",
+        "tools.util.masks:export_masks",
+        "write the masks of faces as images",
+        makes="output_dir",
+    ),
+    "util import-masks": Stage(
+        "tools.util.options:ImportMasksOptions",
+        "tools.util.masks:import_masks",
+        "put masks that other programs made into faces",
+        makes="input_dir",
     ),
     "util debug-pictures": Stage(
         "tools.util.options:DebugPicturesOptions",

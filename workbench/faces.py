@@ -16,6 +16,7 @@ What changes files, or needs more than Pillow, is a command in a process of its 
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import no_link
 from utils.workspace import SIDES, SORTED, Workspace
 from workbench import forms, progress
+from workbench.faces_watch import stamp
 from workbench.paths import served
 from workbench.requests import body_of, json_object
 from workbench.runner import apart
@@ -60,7 +62,7 @@ class FacesView:
         self.home = home
         self._thumbnails: dict[str, Thumbnails] = {}
         self._moving: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._listing: dict[tuple[str, ...], asyncio.Task[Events]] = {}
+        self._listing: dict[tuple[str, ...], tuple[int, asyncio.Task[Events]]] = {}
         self._framing = asyncio.Lock()
         self._running: dict[str, Events] = {}
 
@@ -89,11 +91,14 @@ class FacesView:
         if asked.get("people"):
             words += ["--people"]
         forms.read_flags(words)  # refuses other methods
-        task = self._listing.get(tuple(words))
-        if task is None or task.done():
-            task = asyncio.create_task(self._run(words))
-            self._listing[tuple(words)] = task
-        return self._answer(await asyncio.shield(task), words)
+        async with self._moving[side]:  # not while faces are deleted
+            begun, task = self._listing.get(tuple(words), (0, None))
+            if task is None or task.done():
+                with suppress(OSError):  # which the command then says
+                    self._store(side).mkdir(exist_ok=True)  # before the folder is looked at
+                begun, task = stamp(self.home.faces(side)), asyncio.create_task(self._run(words))
+                self._listing[tuple(words)] = begun, task
+        return self._answer(await asyncio.shield(task), words, begun)
 
     async def progress(self, request: Request) -> Response:
         """Answer how far the command is that was started last."""
@@ -142,7 +147,7 @@ class FacesView:
         async with self._framing:
             if not file.is_file():
                 words = ["util", "show-frame", side, f"--face={name}", "--output", str(file)]
-                await self._run(words)
+                await self._run(forms.with_footage(words, self.home))
                 await asyncio.to_thread(_drop_oldest, file.parent)
         return FileResponse(file, media_type="image/jpeg")
 
@@ -157,16 +162,19 @@ class FacesView:
         async with self._moving[side]:
             listed = "\n".join(names).encode()
             told = await self._run([*words, "--names-from", "-"], listed)
+            self._listing.clear()  # a table that was begun before has them still
         return self._answer(told, [*words, *shown])
 
     async def restore(self, request: Request) -> Response:
         """Take the last deletion back."""
         words = ["util", "restore-faces", side := _side(request)]
         async with self._moving[side]:
-            return self._answer(await self._run(words), words)
+            told = await self._run(words)
+            self._listing.clear()
+        return self._answer(told, words)
 
-    def _answer(self, told: Events, words: Sequence[str]) -> Response:
-        """Answer how a command ended, and how it is typed."""
+    def _answer(self, told: Events, words: Sequence[str], of: int | None = None) -> Response:
+        """Answer how a command ended, how it is typed, and of when the faces are, now or `of`."""
         end = told.get("end", {})
         typed = forms.typed(words, self.home)
         if words[-1] == "-":
@@ -175,6 +183,7 @@ class FacesView:
             "command": typed,
             "counts": end.get("counts", {}),
             "notes": end.get("notes", {}),
+            "stamp": stamp(self.home.faces(words[2])) if of is None else of,
         })
 
     async def _run(self, words: Sequence[str], given: bytes | None = None) -> Events:

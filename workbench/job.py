@@ -25,6 +25,9 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
+KILLED = frozenset({*range(-64, 0), 0xC000013A})
+"""Exit statuses of a process that a signal ended, or Ctrl-Break on Windows."""
+
 ACTIVE = (JobState.RUNNING, JobState.STOPPING)
 UNFINISHED = (*ACTIVE, JobState.WAITING)
 
@@ -43,6 +46,8 @@ class QueuedJob:
         Exit status of the last attempt.
     pid, born : number or None
         Its process, and when that was started: process ids are used again.
+    place : int
+        Its place in the order.
     """
 
     number: int
@@ -58,6 +63,7 @@ class QueuedJob:
     ended: float | None
     pid: int | None
     born: float | None
+    place: int
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -76,7 +82,7 @@ def from_row(row: Mapping[str, Any]) -> QueuedJob:
     lists = {name: tuple(json.loads(values[name])) for name in ("words", "after")}
     job = QueuedJob(**{**values, **lists, "state": JobState(values["state"])})
     texts = [job.device, *job.words]
-    whole = [job.number, job.retries, job.attempts, *job.after]
+    whole = [job.number, job.retries, job.attempts, job.place, *job.after]
     numbers = [job.added, job.started, job.ended, job.born, job.pid, job.status]
     if not (
         all(isinstance(text, str) for text in texts)
@@ -93,7 +99,7 @@ def state_after(job: QueuedJob, status: int) -> JobState:
         return JobState.DONE
     if job.state == JobState.STOPPING:
         return JobState.CANCELED
-    if status in (ExitStatus.INTERRUPTED, *range(-64, 0)):  # negative: killed by a signal
+    if status == ExitStatus.INTERRUPTED or status in KILLED:
         return JobState.INTERRUPTED
     again = status == ExitStatus.FAILED and job.attempts <= job.retries
     return JobState.WAITING if again else JobState.FAILED

@@ -53,8 +53,7 @@ class LandmarksView:
         if side not in SIDES:
             raise UsageError(f"Expected src or dst. Received: {side}")
         words = ["util", "edit-faces", side, "--frames", str(asked.get("frames", ""))]
-        forms.read_flags(words)  # refuses other frames
-        return words
+        return forms.with_footage(words, self.home)  # refuses other frames
 
     async def _run(self, socket: WebSocket, words: list[str]) -> None:
         if self._ending:  # a page that shows other frames has just left these faces

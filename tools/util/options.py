@@ -1,6 +1,7 @@
 """Options of the tools for folders of faces; imports nothing heavy."""
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from utils.options import SideOptions, StageOptions, WorkspaceOptions, opt
@@ -59,6 +60,40 @@ class RestoreMetadataOptions(SideOptions):
     )
 
 
+class MaskChoice(Enum):
+    """Which mask of a face is exported."""
+
+    ANY = "any"
+    LABEL = "label"
+    APPLIED = "applied"
+    HULL = "hull"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportMasksOptions(SideOptions):
+    """Options of `util export-masks`."""
+
+    input_dir: Path = opt(
+        help="folder of faces; it does not change", kind="faces", place="data_{side}/aligned"
+    )
+    output_dir: Path | None = opt(
+        None, help="folder for the masks (default: the input's name with _masks)"
+    )
+    which: MaskChoice = opt(
+        MaskChoice.ANY, help="drawn label, applied mask, hull, or any: the first that a face has"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportMasksOptions(SideOptions):
+    """Options of `util import-masks`."""
+
+    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
+    mask_dir: Path | None = opt(
+        None, help="folder of masks named like the faces (default: the input's name with _masks)"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(WorkspaceOptions):
     """Options of `util export`."""
@@ -77,7 +112,9 @@ class ExportOptions(WorkspaceOptions):
 class ImportOptions(StageOptions):
     """Options of `util import-dfl`."""
 
-    input_dir: Path = opt(help="folder of faces that DeepFaceLab extracted, PNG or JPEG")
+    input_dir: Path = opt(
+        help="folder of faces that DeepFaceLab extracted, PNG or JPEG, or its faceset.pak"
+    )
     output_dir: Path | None = opt(
         None, help="folder for the faces (default: the input's name with _imported)"
     )

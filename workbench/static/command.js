@@ -2,6 +2,7 @@
 
 import { get, newest, on, post } from "./api.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
+import { pick } from "./picker.js";
 
 export const commandView = { title: "Commands", make, open };
 
@@ -172,9 +173,27 @@ class Form {
     const about = el("p", { class: "help", id: `${id}-help` }, explained(field));
     input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
     const label = el("label", { for: id }, el("code", {}, field.flag));
-    const row = el("div", { class: `field ${field.kind}` }, label, input, about, error);
+    const entry = field.takes ? this.withBrowse(field, input) : input;
+    const row = el("div", { class: `field ${field.kind}` }, label, entry, about, error);
     this.controls.set(field.name, { field, input, error, row });
     return row;
+  }
+
+  /** An input for a path, with the button that opens the file picker. */
+  withBrowse(field, input) {
+    const browse = el("button", { type: "button", class: "quiet", disabled: field.fixed,
+      "aria-label": `Browse for ${field.flag}`, onclick }, "Browse");
+    const form = this;
+    async function onclick() {
+      const path = await pick(field.takes, `${field.flag}: ${field.help}`);
+      if (path !== null) {
+        const before = field.kind === "list" ? input.value.trim() : "";
+        input.value = before ? `${before}\n${path}` : path;
+        form.change(field, input);
+      }
+      browse.focus();
+    }
+    return el("div", { class: "with-browse" }, input, browse);
   }
 
   input(field, id) {
