@@ -10,6 +10,7 @@ import numpy as np
 from support.synthetic import draw_face, make_info, make_landmarks, open_mouth
 
 from facelib import geometry
+from facelib import landmarks as lm
 from facelib.faceset import write_face
 from facelib.mask_label import POLYGON, MaskLabel, Shape
 
@@ -34,7 +35,8 @@ def make_masked_faceset(folder, count, seed=0, people=8, labelled=None):
         shapes = []
         if rng.random() >= FREE:
             frame, shapes = KINDS[int(rng.integers(len(KINDS)))](frame, points, rng)
-        label = MaskLabel(tuple(Shape(POLYGON, False, shape) for shape in shapes))
+        hidden = [Shape(POLYGON, False, shape) for shape in shapes]
+        label = MaskLabel((Shape(POLYGON, True, outline(points)), *hidden))
         info = make_info(
             points, SIDE, source_name=f"{index:06d}.png", frame_index=10 * index,
             mask_label=label if labelled is None or index in labelled else None,
@@ -42,6 +44,14 @@ def make_masked_faceset(folder, count, seed=0, people=8, labelled=None):
         paths.append(folder / f"{index:06d}_0.png")
         write_face(paths[-1], geometry.warp_face(frame, info.matrix, SIDE), info)
     return paths
+
+
+def outline(points):
+    """The edge of the skin that `draw_face` draws, as someone would follow it."""
+    part = points[np.r_[lm.JAW, 17:27]].astype(np.float64)
+    middle = part.mean(axis=0)
+    grown = (part - middle) * 1.08 + middle + 0.08 * (points[27] - points[8])
+    return cv2.convexHull(grown.astype(np.float32))[:, 0].astype(np.float64)
 
 
 def cup(frame, points, rng):
