@@ -36,7 +36,8 @@ def make_masked_faceset(folder, count, seed=0, people=8, labelled=None):
         if rng.random() >= FREE:
             frame, shapes = KINDS[int(rng.integers(len(KINDS)))](frame, points, rng)
         hidden = [Shape(POLYGON, False, shape) for shape in shapes]
-        label = MaskLabel((Shape(POLYGON, True, outline(points)), *hidden))
+        skin = [Shape(POLYGON, True, part) for part in skin_of(points)]
+        label = MaskLabel((*skin, *hidden))
         info = make_info(
             points, SIDE, source_name=f"{index:06d}.png", frame_index=10 * index,
             mask_label=label if labelled is None or index in labelled else None,
@@ -46,12 +47,12 @@ def make_masked_faceset(folder, count, seed=0, people=8, labelled=None):
     return paths
 
 
-def outline(points):
-    """The edge of the skin that `draw_face` draws, as someone would follow it."""
-    part = points[np.r_[lm.JAW, 17:27]].astype(np.float64)
-    middle = part.mean(axis=0)
-    grown = (part - middle) * 1.08 + middle + 0.08 * (points[27] - points[8])
-    return cv2.convexHull(grown.astype(np.float32))[:, 0].astype(np.float64)
+def skin_of(points):
+    """The edges of the skin that `draw_face` draws, in two parts, as someone would follow them."""
+    points = points.astype(np.float64)
+    face, jaw = points[np.r_[lm.JAW, 17:27]], points[lm.JAW]
+    grown = (face - face.mean(axis=0)) * 1.08 + face.mean(axis=0) + 0.08 * (points[27] - points[8])
+    return [cv2.convexHull(part.astype(np.float32))[:, 0].astype(float) for part in (grown, jaw)]
 
 
 def cup(frame, points, rng):
