@@ -33,7 +33,7 @@ BANNED = re.compile(
     r"\b(anew|nobody|somebody|whoever|learnt|unlearnt|ancestors?|whence|thereof"
     r"|(?:dis)?colou?red-in|\w*colour\w*|grey(?!_erosion|_dilation)\w*|\w*centre[sd]?|neighbour\w*"
     r"|(?:optim|recogn|normal|minim|maxim|summar|initial|organ|serial|visual)is(?:e|ed|er|ers|es|ing|ation)"
-    r"|behaviour\w*|licences?|favour\w*|artefacts?|judgement|towards|labeled|levelled|modelled)\b",
+    r"|behaviour\w*|licences?|favour\w*|artefacts?|judgement|towards|labelled|levelled|modelled)\b",
     re.I,
 )
 ALLOWED = {  # line by line: names that other programs or stored files give
