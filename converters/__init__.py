@@ -43,6 +43,21 @@ MASKS = Registry(
         ),
         "product": ("converters.blending.mask:product_mask", "predicted times hull"),
         "union": ("converters.blending.mask:union_mask", "predicted and hull together"),
+        "trained": (
+            "converters.blending.trained_mask:trained_mask",
+            "what a trained mask model takes for face; hands and hair stay in front",
+        ),
+        "trained-predicted": (
+            "converters.blending.trained_mask:trained_predicted_mask",
+            "trained times predicted",
+        ),
+        "trained-hull": (
+            "converters.blending.trained_mask:trained_hull_mask",
+            "trained times hull",
+        ),
     },
 )
 """Each entry is a function (Swap) -> mask, (MASK_SIDE, MASK_SIDE) float32 0..1 in the crop."""
+
+TRAINED_MASKS = tuple(name for name in MASKS if name.startswith("trained"))
+"""Mask types that need a trained mask model; what it takes for an occlusion stays sharp."""

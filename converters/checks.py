@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from converters.look import Look, has_alpha, look_of
+from converters.look import Look, has_alpha, look_of, wants_trained_mask
 from converters.options import ConvertOptions
 from converters.output.naming import was_named
 from models import model_folder
@@ -125,6 +125,21 @@ def check_output(
         for each in paths:
             container_of(each.suffix, encoder, each.name)
             require_new(each, overwrite or was_named(path, each))
+
+
+def check_mask_model(looks: Iterable[Look]) -> None:
+    """Refuse looks that need a trained mask model, where there is none.
+
+    Raises
+    ------
+    UsageError
+    """
+    wanting = next(filter(wants_trained_mask, looks), None)
+    if wanting is not None:
+        raise UsageError(
+            f"--mask-type {wanting.mask_type} needs a trained mask model: train one (docs/masks.md)"
+            " and name its folder by --mask-model-dir"
+        )
 
 
 def check_alpha(

@@ -23,6 +23,7 @@ from converters.output.video import VideoOutput
 from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
+from models.mask_predictor import MaskPredictor
 from utils import console, signals
 from utils.console import Report
 from utils.images import write_image
@@ -33,8 +34,12 @@ HIDDEN = "faces not converted, because they are occluded or out of the frame"
 UNMARKED = "not marked as synthetic and not signed: --no-provenance"
 
 
-def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
-    """Convert the footage; `predictor` replaces the one in the model folder.
+def run(
+    options: ConvertOptions,
+    predictor: Predictor | None = None,
+    masks: MaskPredictor | None = None,
+) -> Report:
+    """Convert the footage; `predictor` and `masks` replace those in the models' folders.
 
     Raises
     ------
@@ -54,15 +59,19 @@ def run(options: ConvertOptions, predictor: Predictor | None = None) -> Report:
         )
         if job.look.mask_type == "predicted" and not predictor.has_mask:
             console.warn("this model has learned no mask; the landmarks' hull is used instead")
-        plan = job.choose_plan(predictor)
+        if masks is None and job.mask_model_dir is not None:
+            masks = MaskPredictor(job.mask_model_dir)
+        plan = job.choose_plan(predictor, masks)
         if plan is None:
             return Report(made=[job.session.path], next_without=("--interactive", "--remote"))
-        output = open_output(job.output, job.footage, job.identity(plan, predictor.name))
+        identity = job.identity(plan, predictor.name, masks.name if masks else None)
+        output = open_output(job.output, job.footage, identity)
         save_look(settings_file(result), plan.timeline.at(0))
         log(result, "begun", model=predictor.name, options=to_json(options))
         with output, signals.finishing(signals.finishing_frames):
             frames = RemainingFrames(job.footage, job.faces, output, plan.timeline.context_frames)
-            report = _convert(frames, _pipeline(job, plan.timeline, predictor, output), output)
+            pipeline = _pipeline(job, plan.timeline, predictor, masks, output)
+            report = _convert(frames, pipeline, output)
         marked = "marked and signed" if signed else UNMARKED
         log(result, "finished", provenance=marked, failed=len(report.failures), **report.counts)
     report.made = job.output.paths
@@ -88,7 +97,7 @@ def open_output(request: OutputRequest, footage: Footage, identity: RunIdentity)
 class RemainingFrames:
     """The frames that are not finished yet, with their faces.
 
-    Before each come up to `context_frames` finished ones: its colors depend on them.
+    Before each come up to `context_frames` finished ones: its colors and mask depend on them.
 
     Attributes
     ----------
@@ -130,7 +139,13 @@ class RemainingFrames:
         return sorted(self._faces.by_frame.keys() - self.with_faces)
 
 
-def _pipeline(job: Job, timeline: LookTimeline, predictor: Predictor, output: Output) -> Pipeline:
+def _pipeline(
+    job: Job,
+    timeline: LookTimeline,
+    predictor: Predictor,
+    masks: MaskPredictor | None,
+    output: Output,
+) -> Pipeline:
     erode, blur = predictor.base_erode, predictor.base_blur
     return Pipeline(
         predictor,
@@ -142,6 +157,7 @@ def _pipeline(job: Job, timeline: LookTimeline, predictor: Predictor, output: Ou
         visibility=job.visibility,
         motions=job.faces.motions(),
         context=output.has,
+        masks=masks,
     )
 
 

@@ -8,13 +8,14 @@ from converters import checks
 from converters.blending.occlusion import OcclusionMasks
 from converters.footage import FacesByFrame, Footage
 from converters.interactive.session_file import SessionFile
-from converters.look import Look, look_of
+from converters.look import Look, look_of, wants_trained_mask
 from converters.options import ConvertOptions
 from converters.output.journal import RunIdentity
 from converters.output.naming import remove_empty_parts
 from converters.output.request import OutputRequest
 from converters.plan import Plan, read_plan
 from converters.predictor import Predictor
+from models.mask_predictor import MaskPredictor
 from utils.errors import UsageError
 from utils.provenance.c2pa import Marker
 from utils.video.options import encoder_for, keeps_16_bit_images
@@ -45,6 +46,8 @@ class Job:
         Where the looks of single frames are kept.
     plan : Plan or None
         The looks of all frames; None if the user chooses them in a window.
+    mask_model_dir : Path or None
+        The folder of the mask model, if a look needs it or may come to need it.
     batch_size : int
         How many faces the model predicts at once.
     debug : bool
@@ -60,6 +63,7 @@ class Job:
     look: Look
     session: SessionFile
     plan: Plan | None
+    mask_model_dir: Path | None
     batch_size: int
     debug: bool
     remote: bool = False
@@ -86,7 +90,13 @@ class Job:
             checks.check_window(options)
         else:
             plan = read_plan(look, session, footage.name, footage.number_of)
-        _check_looks(output, [look, *(plan.timeline.own.values() if plan else ())])
+        looks = [*plan.timeline.own.values()] if plan else [look]
+        _check_looks(output, [look, *looks])
+        mask_model_dir = options.mask_model_dir
+        if plan and not any(map(wants_trained_mask, looks)):
+            mask_model_dir = None
+        elif mask_model_dir is None:
+            checks.check_mask_model(looks)
         return cls(
             footage=footage,
             faces=FacesByFrame.open(options.aligned_dir, footage, check=options.check_faces),
@@ -95,22 +105,25 @@ class Job:
             look=look,
             session=session,
             plan=plan,
+            mask_model_dir=mask_model_dir,
             batch_size=options.batch_size,
             debug=options.debug,
             remote=options.remote,
         )
 
-    def choose_plan(self, predictor: Predictor) -> Plan | None:
+    def choose_plan(self, predictor: Predictor, masks: MaskPredictor | None = None) -> Plan | None:
         """Return the looks of all frames; None if the user does not want to render yet."""
         if self.plan is not None:
             return self.plan
         # not at the top: only --interactive needs a window
         from converters.interactive import app
 
-        timeline = app.choose(self, predictor)
+        timeline = app.choose(self, predictor, masks)
         if timeline is None:
             return None
         _check_looks(self.output, timeline.own.values())
+        if masks is None:
+            checks.check_mask_model(timeline.own.values())
         return Plan(timeline, from_session=True)
 
     @property
@@ -128,8 +141,8 @@ class Job:
             return False
         return True
 
-    def identity(self, plan: Plan, model: str) -> RunIdentity:
-        """Return what tells this run from others, with the looks and the model it came to use."""
+    def identity(self, plan: Plan, model: str, mask_model: str | None = None) -> RunIdentity:
+        """Return what tells this run from others, with the looks and models it came to use."""
         marked = "marked" if self.output.marker else "not marked"
         header: dict[str, object] = {
             "input": self.footage.name,
@@ -138,6 +151,8 @@ class Job:
             "obstructions": self.visibility.digest() if self.visibility else None,
             "files": f"{self.output.image_format}, {marked}",
         }
+        if mask_model is not None:
+            header["mask model"] = mask_model
         header |= plan.facts(as_whole=self.output.is_video)
         return RunIdentity(header, plan.fingerprints(self.footage.number_of))
 

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from converters import BLENDS, MASKS
+from converters import BLENDS, MASKS, TRAINED_MASKS
 from facelib.color_transfer import COLORS, FIRST_COLORS
 from utils.errors import InputError, UsageError
 from utils.files import write_bytes
@@ -63,6 +63,15 @@ class Look:
         choices=MASKS.about,
         more="product if too much is replaced, union if something of the old face is left",
         group="Look",
+        seldom=True,
+    )
+    mask_frames: int = opt(
+        3,
+        help="trained masks: frames that are averaged where nothing moves, against flicker; 1: off",
+        low=1,
+        high=25,
+        group="Look",
+        when={"mask_type": TRAINED_MASKS},
         seldom=True,
     )
     erode_modifier: int = opt(
@@ -203,8 +212,10 @@ def _unused(look: Look) -> Iterator[str]:
         yield "seamless_erode_modifier"
     if raw == "mask" or not _fits_colors(look):
         yield "color_frames"
-        if raw in ("rgb", "predicted"):
-            yield "mask_type"
+    if not _shows_mask(look):
+        yield "mask_type"
+    if not wants_trained_mask(look):
+        yield "mask_frames"
 
 
 def fingerprint(look: Look) -> str:
@@ -254,6 +265,27 @@ def has_alpha(look: Look) -> bool:
 def color_context_frames(look: Look) -> int:
     """Return how many frames before a frame its colors depend on."""
     return look.color_frames - 1 if _fits_colors(look) else 0
+
+
+def mask_context_frames(look: Look) -> int:
+    """Return how many frames before a frame its mask depends on."""
+    return look.mask_frames - 1 if wants_trained_mask(look) else 0
+
+
+def context_frames(look: Look) -> int:
+    """Return how many frames before a frame it depends on: colors on masks, masks on others."""
+    return color_context_frames(look) + mask_context_frames(look)
+
+
+def wants_trained_mask(look: Look) -> bool:
+    """Whether a trained mask model is needed."""
+    return look.mask_type in TRAINED_MASKS and _shows_mask(look)
+
+
+def _shows_mask(look: Look) -> bool:
+    """Whether the mask changes a pixel."""
+    bare = look.mode == "raw" and look.raw_mode in ("rgb", "predicted")
+    return not bare or _fits_colors(look)
 
 
 def _fits_colors(look: Look) -> bool:

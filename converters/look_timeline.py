@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from converters.blending.blender import Blender
-from converters.look import Look, color_context_frames
+from converters.look import Look, context_frames
 from utils.video.frame import Frame
 
 
@@ -38,8 +38,8 @@ class LookTimeline:
 
     @property
     def context_frames(self) -> int:
-        """How many frames before a frame its colors may depend on."""
-        return max(color_context_frames(look) for look in self.own.values())
+        """How many frames before a frame it may depend on."""
+        return max(context_frames(look) for look in self.own.values())
 
     def source(self, index: int) -> int:
         """Return the frame whose look a frame has: itself, or one before it."""

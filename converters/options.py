@@ -46,6 +46,13 @@ class FileOptions(DeviceOptions, WorkspaceOptions):
         help="occlusion masks, named like the frames; black pixels keep the original footage",
         group="Files",
     )
+    mask_model_dir: Path | None = opt(
+        None,
+        help="folder of a trained mask model, for the mask types that need one (docs/masks.md)",
+        kind="mask model",
+        place="mask_model",
+        group="Files",
+    )
     model: str | None = opt(
         None,
         help="refuse a model folder that holds another model",

@@ -4,10 +4,10 @@ Each of the three steps has threads of its own while the caller reads and writes
 order, and each step holds only a few of them.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, repeat
 from typing import TypeVar
 
 import numpy as np
@@ -18,9 +18,11 @@ from converters.blending.high_bit_depth import restore_16_bit
 from converters.blending.mask import Swap
 from converters.blending.mask_history import MaskHistory
 from converters.blending.motion import Motions
-from converters.look import color_context_frames
+from converters.blending.trained_mask import into_crop, steadied
+from converters.look import color_context_frames, mask_context_frames
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
+from models.mask_predictor import MaskPredictor
 from utils.errors import UserError
 from utils.images import to_float
 from utils.parallel import Failure, cores, ordered_map
@@ -50,6 +52,8 @@ class FrameJob:
         What went wrong so far, one sentence each.
     visibility : (H, W) uint8 or None
         0 where an object occludes the face; None when nothing does.
+    mask_crops : list of (M, M, 3) uint8
+        The faces as the mask model wants them, between cutting and predicting; empty without one.
     """
 
     frame: Frame
@@ -58,6 +62,7 @@ class FrameJob:
     swaps: list[Swap] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     visibility: np.ndarray | None = None
+    mask_crops: list[np.ndarray] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +116,8 @@ class Pipeline:
         Frame -> bool, whether it only serves the colors of frames after it and is not converted.
     keeps_square : bool
         Whether anamorphic frames stay enlarged to square pixels, to be looked at.
+    masks : MaskPredictor or None
+        Predicts the masks of mask types that are trained.
     """
 
     predictor: Predictor
@@ -123,6 +130,7 @@ class Pipeline:
     motions: Motions = field(default_factory=dict)
     context: Callable[[Frame], bool] | None = None
     keeps_square: bool = False
+    masks: MaskPredictor | None = None
 
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
@@ -141,7 +149,7 @@ class Pipeline:
     def cut(self, job: FrameJob) -> FrameJob:
         """Cut the faces out of a frame; one that cannot be aligned becomes a failure."""
         size, face_type = self.predictor.resolution, self.predictor.face_type
-        infos, crops, failures = [], [], []
+        infos, crops, mask_crops, failures = [], [], [], []
         try:
             visibility = self.visibility(job.frame) if self.visibility else None
         except UserError as problem:
@@ -155,7 +163,17 @@ class Pipeline:
                 continue
             infos.append(info)
             crops.append(to_float(crop.cut(job.frame.image, size)))
-        return replace(job, infos=infos, crops=crops, failures=failures, visibility=visibility)
+            if self.masks:
+                own = Crop.of(info.source_landmarks, self.masks.side, self.masks.face_type)
+                mask_crops.append(own.cut(job.frame.image, self.masks.side))
+        return replace(
+            job,
+            infos=infos,
+            crops=crops,
+            mask_crops=mask_crops,
+            failures=failures,
+            visibility=visibility,
+        )
 
     def _batches(self, jobs: Iterable[FrameJob]) -> Iterator[list[FrameJob]]:
         """Group frames until they have a batch of faces; frames without any do not pile up."""
@@ -173,27 +191,58 @@ class Pipeline:
         """Predict the faces of some frames, all at once."""
         crops = [crop for job in batch for crop in job.crops]
         predictions = iter(self.predictor(crops, self.batch_size))
+        masks = self._trained_masks(batch)
         predicted = []
         for job in batch:
             pairs = zip(job.infos, job.crops, strict=True)
-            swaps = [self._swap(info, crop, *next(predictions)) for info, crop in pairs]
-            predicted.append(replace(job, crops=[], swaps=swaps))
+            swaps = [
+                self._swap(info, crop, *next(predictions), next(masks)) for info, crop in pairs
+            ]
+            predicted.append(replace(job, crops=[], mask_crops=[], swaps=swaps))
         return predicted
 
+    def _trained_masks(self, batch: list[FrameJob]) -> Iterator[np.ndarray | None]:
+        """Yield the trained mask of each face of some frames; None for each without a model."""
+        if self.masks is None:
+            yield from repeat(None)
+            return
+        crops = [crop for job in batch for crop in job.mask_crops]
+        for start in range(0, len(crops), self.batch_size):
+            yield from self.masks(np.stack(crops[start : start + self.batch_size]))
+
     def _swap(
-        self, info: FaceInfo, crop: np.ndarray, face: np.ndarray, mask: np.ndarray | None
+        self,
+        info: FaceInfo,
+        crop: np.ndarray,
+        face: np.ndarray,
+        mask: np.ndarray | None,
+        trained: np.ndarray | None,
     ) -> Swap:
-        face_type, motion = self.predictor.face_type, self.motions.get(info, (0.0, 0.0))
-        return Swap(info.source_landmarks, crop, face, mask, face_type, info.face_index, motion)
+        size, face_type = self.predictor.resolution, self.predictor.face_type
+        if trained is not None and self.masks is not None:
+            own = Crop.of(info.source_landmarks, self.masks.side, self.masks.face_type)
+            trained = into_crop(trained, own, Crop.of(info.source_landmarks, size, face_type))
+        return Swap(
+            landmarks=info.source_landmarks,
+            crop=crop,
+            face=face,
+            mask=mask,
+            face_type=face_type,
+            index=info.face_index,
+            motion=self.motions.get(info, (0.0, 0.0)),
+            trained=trained,
+        )
 
     def remember(self, jobs: Iterable[FrameJob]) -> Iterator[FrameJob]:
         """Give the faces their masks of several frames, if the look needs them.
 
-        Frames come in order; those that only serve the colors of later ones end here.
+        Frames come in order; those that only serve later ones end here.
         """
-        history = MaskHistory()
+        trained_history, history = MaskHistory(), MaskHistory()
         for job in jobs:
             blender, swaps = self.blender(job.frame), job.swaps
+            if frames := mask_context_frames(blender.look):
+                swaps = _steadied(trained_history, job.frame.index, swaps, 1 + frames)
             if context_frames := color_context_frames(blender.look):
                 masks = [blender.face_mask(swap) for swap in swaps]
                 swaps = history.add(job.frame.index, swaps, masks, 1 + context_frames)
@@ -221,6 +270,14 @@ class Pipeline:
         if self.save:
             self.save(converted)
         return converted
+
+
+def _steadied(history: MaskHistory, index: int, swaps: Sequence[Swap], frames: int) -> list[Swap]:
+    """Return the faces of a frame with trained masks that do not flicker."""
+    known = [swap for swap in swaps if swap.trained is not None]
+    masks = [swap.trained for swap in known if swap.trained is not None]
+    recent = history.add(index, known, masks, frames)
+    return [replace(swap, trained=steadied(swap.masks), masks=()) for swap in recent]
 
 
 def _results(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:

@@ -3,6 +3,7 @@
 The options are turned into parts here; `automatic.py` and `manual/` do the work with those.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from extractor import journal
@@ -11,6 +12,7 @@ from extractor.checks import check_manual
 from extractor.face_finder import FaceFinder, FaceSearch, choose_devices, make_finders
 from extractor.frames import SampledSource
 from extractor.in_flight import InFlight
+from extractor.labels import Labels
 from extractor.manual import WINDOW, app
 from extractor.options import ExtractOptions, ManualMode, debug_dir
 from extractor.review import frames_to_review
@@ -52,6 +54,8 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     with journal.opened(
         writer.folder, header, footage.path, overwrite=options.overwrite
     ) as manifest:
+        writer = replace(writer, labels=Labels.kept_in(writer.folder))
+        before = set(manifest.done)
         done_before = len(journal.frames_of(manifest))
         if done_before:
             console.say(f"continuing: {counted(done_before, 'frames')} finished already")
@@ -62,6 +66,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
             with in_flight.hold(WINDOW):
                 app.run(mode, footage, writer, manifest, report, options.manual_window_size)
         _summarize(manifest, report, done_before)
+        _tell_labels(writer.labels, report, manifest.done.keys() - before)
     report.notes["the footage"] = footage.source.notes
     return report
 
@@ -120,3 +125,11 @@ def _summarize(manifest: Manifest, report: Report, done_before: int) -> None:
             "no face was found in any frame; try another --detector, and use --debug to see what "
             "was searched"
         )
+
+
+def _tell_labels(labels: Labels, report: Report, frames: Iterable[str]) -> None:
+    if labels.carried:
+        report.counts["labels of masks carried over"] = len(labels.carried)
+    lost = sorted(labels.without_face(frames), key=natural_key)
+    report.notes["frames in which a label fits no face"] = lost
+    report.failures += labels.problems

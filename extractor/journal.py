@@ -6,7 +6,8 @@ others are refused unless `--overwrite` starts over. A frame counts as finished 
 on disk, so faces that are sorted, renamed or deleted afterwards are not extracted again.
 
 What `--overwrite` discards goes to `<output-dir>_trash`: the face files whose metadata names the
-same source, whatever their names are by now, and their debug images. Nothing else is touched.
+same source, whatever their names are by now, and their debug images. Nothing else is touched. What
+people drew on the faces is kept for those that take their place (`labels.py`).
 """
 
 import hashlib
@@ -16,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from extractor import labels
 from extractor.checks import check_output_dir
 from extractor.options import ExtractOptions, debug_dir
-from extractor.review import FaceSummary
 from facelib.faceset import FaceInfo, Faceset
+from facelib.review import FaceSummary
 from facelib.types import Face, Rect
 from utils.console import one_line
 from utils.errors import InputError
@@ -133,10 +135,12 @@ def _discard(folder: Path, path: Path, sources: set[str]) -> None:
     if old is not None:
         sources = sources | {str(old.get("source"))}
         frames = set(Manifest(path, old).done)
+    faces = list(faces_of(folder, sources))
+    labels.keep(folder, [info for _, info in faces])
     if path.exists():
         # first: without it, a half-emptied folder is not mistaken for a finished one
         move_to_trash(path)
-    for face, info in list(faces_of(folder, sources)):
+    for face, info in faces:
         frames.add(info.source_name)
         move_to_trash(face)
     for stem in {Path(name).stem for name in frames}:

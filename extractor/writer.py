@@ -1,7 +1,7 @@
 """From a frame and its faces to files: aligned images with their metadata, and debug images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -9,6 +9,7 @@ import numpy as np
 
 from extractor.frames import Pending
 from extractor.journal import debug_dir
+from extractor.labels import Labels
 from facelib import geometry, landmarks
 from facelib.faceset import FaceInfo, read_info, write_face
 from facelib.fingerprint import around, fingerprint, to_bytes
@@ -37,6 +38,8 @@ class FaceWriter:
         Where the faces come from, for their metadata.
     debug : bool
         Whether annotated frames are written too.
+    labels : Labels
+        What people drew on the faces that are replaced.
     """
 
     folder: Path
@@ -46,9 +49,21 @@ class FaceWriter:
     detector: str
     landmarker: str
     debug: bool
+    labels: Labels = field(default_factory=Labels)
 
-    def write(self, frame: Pending, image: np.ndarray, faces: Sequence[Face]) -> list[Path]:
+    def write(
+        self,
+        frame: Pending,
+        image: np.ndarray,
+        faces: Sequence[Face],
+        existing: Sequence[FaceInfo] = (),
+    ) -> list[Path]:
         """Write the faces of a frame, and the annotated frame if `debug`.
+
+        Parameters
+        ----------
+        existing : sequence of FaceInfo
+            Faces of the frame that are replaced.
 
         Returns
         -------
@@ -56,13 +71,14 @@ class FaceWriter:
             The face files.
         """
         infos = [self._info(frame, image, face, index) for index, face in enumerate(faces)]
-        paths = []
-        for info in infos:
+        paths = [self._path(info) for info in infos]
+        existing = existing or [read_info(path) for path in paths if path.exists()]
+        infos = self.labels.carry_over(infos, image, existing)
+        for path, info in zip(paths, infos, strict=True):
             aligned = image
             if info.face_type is not FaceType.MARK_ONLY:
                 aligned = geometry.warp_face(image, info.matrix, info.size)
-            paths.append(self._path(info))
-            write_face(paths[-1], aligned, info)
+            write_face(path, aligned, info)
         if self.debug:
             path = debug_dir(self.folder) / f"{Path(frame.name).stem}.jpg"
             write_image(path, annotate(image, infos), DEBUG_QUALITY)

@@ -71,12 +71,17 @@ def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     mask : (height, width, 1) float32
         1 inside, 0 outside.
     """
-    return _fill(landmarks, HULLS, shape)
+    return fill_hull(landmarks, shape)[..., None].astype(np.float32)
+
+
+def fill_hull(landmarks: np.ndarray, shape: tuple[int, int], value: int = 1) -> np.ndarray:
+    """Return `hull_mask` as (height, width) uint8, `value` inside."""
+    return _fill(landmarks, HULLS, shape, value)
 
 
 def eye_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Fill both eyes; arguments and result as `hull_mask`."""
-    return _fill(landmarks, EYES, shape)
+    return _fill(landmarks, EYES, shape)[..., None].astype(np.float32)
 
 
 def priority_map(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -107,13 +112,13 @@ def priority_map(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _fill(
-    landmarks: np.ndarray, parts: tuple[np.ndarray, ...], shape: tuple[int, int]
+    landmarks: np.ndarray, parts: tuple[np.ndarray, ...], shape: tuple[int, int], value: int = 1
 ) -> np.ndarray:
     mask = np.zeros(shape[:2], np.uint8)
     points = _fixed_point(landmarks)
     for part in parts:
-        cv2.fillConvexPoly(mask, cv2.convexHull(points[part]), 1, shift=FRACTION_BITS)
-    return mask[..., None].astype(np.float32)
+        cv2.fillConvexPoly(mask, cv2.convexHull(points[part]), value, shift=FRACTION_BITS)
+    return mask
 
 
 def _fixed_point(points: np.ndarray) -> np.ndarray:

@@ -157,6 +157,8 @@ def within_limits(label: MaskLabel, info: FaceInfo) -> MaskLabel:
         raise InputError(
             f"a face has up to {MOST_SHAPES} shapes drawn on it, not {len(label.shapes)}"
         )
+    if _count(label.shapes) <= MOST_POINTS:
+        return label
     tolerance = TOLERANCE / np.sqrt(np.linalg.det(info.matrix[:, :2]))
     shapes = label.shapes
     while _count(shapes) > MOST_POINTS:
@@ -192,9 +194,9 @@ def draw(label: MaskLabel, info: FaceInfo, side: int) -> np.ndarray:
     mask : (side, side) float32
         1 where the face is visible, 0 elsewhere.
     """
-    samples = samples_of(side)
-    matrix = matrix_to(info, side * samples)
-    canvas = fine_hull(info, side) if not label.outlines else _empty(side * samples)
+    fine = side * samples_of(side)
+    canvas = np.zeros((fine, fine), np.uint8) if label.outlines else fine_hull(info, side)
+    matrix = matrix_to(info, fine)
     for shape in label.shapes:
         _add(canvas, shape, matrix)
     return reduced(canvas, side)
@@ -203,8 +205,9 @@ def draw(label: MaskLabel, info: FaceInfo, side: int) -> np.ndarray:
 def fine_hull(info: FaceInfo, side: int) -> np.ndarray:
     """Return the hull of a face in samples of a mask of `side` pixels: (n, n) uint8, 0 or 255."""
     fine = side * samples_of(side)
-    points = info.source_landmarks @ (matrix := matrix_to(info, fine))[:, :2].T + matrix[:, 2]
-    return (landmarks.hull_mask(points, (fine, fine))[..., 0] * 255).astype(np.uint8)
+    matrix = matrix_to(info, fine)
+    points = info.source_landmarks @ matrix[:, :2].T + matrix[:, 2]
+    return landmarks.fill_hull(points, (fine, fine), 255)
 
 
 def samples_of(side: int) -> int:
@@ -228,10 +231,6 @@ def reduced(canvas: np.ndarray, side: int) -> np.ndarray:
     """Return the means of samples 0..255 in each pixel: (side, side) float32 in 0..1."""
     mask = cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA)
     return mask.astype(np.float32) / np.float32(255)
-
-
-def _empty(side: int) -> np.ndarray:
-    return np.zeros((side, side), np.uint8)
 
 
 def _add(canvas: np.ndarray, shape: Shape, matrix: np.ndarray) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from facelib.face_values import UnfitError
 from utils.errors import InputError
 from utils.image_guard import PNG_START, check_png
-from utils.images import to_uint8
+from utils.images import encode_image
 
 SIDE = 256  # pixels
 LARGEST = 512
@@ -42,6 +42,13 @@ def read(value: object) -> bytes | None:
     return png
 
 
+def reduced(mask: np.ndarray) -> np.ndarray:
+    """Return a mask (n, n) uint8 with no more pixels than a face keeps; itself, if it has not."""
+    if len(mask) <= LARGEST:
+        return mask
+    return np.asarray(cv2.resize(mask, (LARGEST, LARGEST), interpolation=cv2.INTER_AREA))
+
+
 def encode(mask: np.ndarray) -> bytes:
     """Return a mask (n, n), uint8 or float in 0..1, as a PNG; it has up to LARGEST pixels a side.
 
@@ -55,7 +62,7 @@ def encode(mask: np.ndarray) -> bytes:
             f"a mask is square and has up to {LARGEST} pixels a side, not "
             + "x".join(map(str, mask.shape[::-1]))
         )
-    return bytes(cv2.imencode(".png", to_uint8(mask), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
+    return encode_image(mask)
 
 
 def decode(png: bytes, name: str) -> np.ndarray:

@@ -51,7 +51,7 @@ class Batch(NamedTuple):
     target : (N, R, R, 3) float32
         The image that should come out.
     mask : (N, R, R, 1) float32
-        1 inside the hull of the face.
+        1 where the face is visible: as drawn, as a mask model says, or the hull of its landmarks.
     in_frame : (N, R, R, 1) float32
         0 beyond the edge of the frame, where the target is a mirror image: no matter for a loss.
         Samples of masks have values between, too: how sure the label is.

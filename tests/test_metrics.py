@@ -266,6 +266,41 @@ def test_flicker_in_parts_of_a_face_is_seen_though_the_mean_stands_still():
     assert np.isnan(metrics.local_flicker(flickering, still, np.arange(6)))
 
 
+def test_an_edge_that_wobbles_flickers_and_one_that_follows_does_not(picture, hull):
+    rng = np.random.default_rng(0)
+    swapped = np.clip(picture * np.float32([0.6, 0.8, 1.0]), 0, 1)
+    side = len(hull)
+
+    def changes(wobble):
+        found = []
+        for reach in rng.normal(0, wobble, 12):
+            grown = cv2.warpAffine(
+                np.float32(hull > 0),
+                cv2.getRotationMatrix2D((side / 2, side / 2), 0, 1 + reach / side),
+                (side, side),
+            )[..., None]
+            mixed = picture * (1 - grown) + swapped * grown
+            found.append(metrics.rim_change(mixed, picture, hull))
+        return np.stack(found)
+
+    runs = np.zeros(12, int)
+    still, shaking, wild = (metrics.edge_flicker(changes(each), runs) for each in (0, 3, 9))
+    assert still == 0
+    assert 0 < 1.5 * shaking < wild
+    assert np.isnan(metrics.edge_flicker(changes(3), np.arange(12)))
+
+
+def test_what_was_changed_of_an_occlusion_is_its_share(picture):
+    hidden = np.zeros(picture.shape[:2], bool)
+    hidden[50:150, 40:140] = True
+    result = picture.copy()
+    result[50:100] = 1 - result[50:100]
+    noisy = np.clip(picture + np.random.default_rng(0).normal(0, 0.02, picture.shape), 0, 1)
+    assert metrics.changed_share(result, picture, hidden) == pytest.approx(0.5, abs=0.05)
+    assert metrics.changed_share(np.float32(noisy), picture, hidden) == 0  # an encoder's noise
+    assert np.isnan(metrics.changed_share(result, picture, np.zeros_like(hidden)))
+
+
 def test_ssim_of_flat_pictures_is_the_closed_form():
     first, second, c1 = 0.4, 0.6, 0.01**2
     flat = [np.full((40, 40, 3), value, np.float32) for value in (first, second)]

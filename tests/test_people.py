@@ -197,7 +197,7 @@ def test_nothing_is_recognized_or_written_when_nothing_changed(
     def stop(*_):
         raise AssertionError("recognized again")
 
-    monkeypatch.setattr(RECOGNIZERS.load("sface"), "__init__", stop)
+    monkeypatch.setattr(people, "_recognizer", stop)
     before = (trained / people.FILE).stat()
     check("astronaut", "drawn")
     with pytest.raises(InputError, match="are exchanged"):  # that is known without, too

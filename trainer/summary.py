@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from facelib import face_mask
 from trainer import memory
 from trainer.data.sampler import Sampler
 from trainer.options import options_class
@@ -35,6 +36,8 @@ def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool
     lines.append(f"memory  {memory_taken(session, has_gpu)}")
     lines.append(f"device  {device()}")
     lines.append(f"faces   src {len(src.faces)}, dst {len(dst.faces)}")
+    if masks := _masks(src, dst):
+        lines.append(f"masks   {masks}")
     if session.sides_swapped:
         lines.append(f"sides   swapped until iteration {session.swapped_until:,}")
     return "\n".join(lines)
@@ -59,6 +62,16 @@ def _target(session: TrainingSession) -> str:
     if session.iteration:
         words = [f"{goal}, {rest} left" for goal, rest in zip(words, left, strict=True)]
     return ", or ".join(words)
+
+
+def _masks(src: Sampler, dst: Sampler) -> str:
+    """Say how many faces have masks other than the hull; empty if none has."""
+    counts = {
+        name: sum(face_mask.source_of(info) != face_mask.HULL for _, info in sampler.faces)
+        for name, sampler in (("src", src), ("dst", dst))
+    }
+    said = [f"of {count:,} faces of {name}" for name, count in counts.items() if count]
+    return f"{' and '.join(said)}, the hull of the others" if said else ""
 
 
 def _table(model: str, values: Mapping[str, Any], *, changed: bool = False) -> list[str]:

@@ -1,13 +1,11 @@
-"""The view *Landmarks*: brings a page and `util edit-faces` together.
+"""The views *Landmarks* and *Masks*: bring a page and `util edit-faces` or `draw-masks` together.
 
-/api/landmarks/SIDE is a WebSocket. The page first sends {"csrf": ..., "frames": "doubtful"}; then
-what it sends goes to the command as it is, and what the command tells to the page
-(docs/progress.md). Each page has a command of its own, which ends with it.
+/api/landmarks/SIDE and /api/masks/SIDE are WebSockets. The page first sends {"csrf": ..., "frames":
+"doubtful"}, or which "faces"; then what it sends goes to the command as it is, and what the command
+tells to the page (docs/progress.md). Each page has a command of its own, which ends with it.
 """
 
 import asyncio
-import hmac
-from contextlib import aclosing, suppress
 
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -15,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from utils.errors import UsageError, UserError
 from utils.workspace import SIDES, Workspace
 from workbench import forms
-from workbench.driven import DrivenCommand
+from workbench.driven import DrivenCommand, converse, tell
 from workbench.requests import json_object
 from workbench.security import Door
 
@@ -25,13 +23,15 @@ REMOTE = ("--remote", "--progress", "json")
 class LandmarksView:
     """Answers the view's WebSocket on one workspace."""
 
+    path, command, filter = "landmarks", "edit-faces", "frames"
+
     def __init__(self, home: Workspace, door: Door) -> None:
         self.home, self.door = home, door
         self._ending: set[asyncio.Task[int]] = set()
 
     def routes(self) -> list[BaseRoute]:
         """Return the addresses of the view."""
-        return [WebSocketRoute("/api/landmarks/{side}", self.serve)]
+        return [WebSocketRoute(f"/api/{self.path}/{{side}}", self.serve)]
 
     async def serve(self, socket: WebSocket) -> None:
         """Run the command as long as the page is open."""
@@ -40,7 +40,7 @@ class LandmarksView:
             try:
                 words = self._words(socket, await socket.receive_text())
             except UserError as problem:
-                await _tell(socket, "error", text=str(problem))
+                await tell(socket, "error", text=str(problem))
             else:
                 await self._run(socket, words)
             await socket.close()
@@ -50,50 +50,28 @@ class LandmarksView:
     def _words(self, socket: WebSocket, text: str) -> list[str]:
         """Return the command that a page asks for."""
         asked = json_object(text)
-        given, frames = str(asked.get("csrf", "")), str(asked.get("frames", ""))
-        session = self.door.session(socket) or ""
-        if not hmac.compare_digest(given.encode(), self.door.csrf(session).encode()):
-            raise UsageError("the page is of an earlier run; load it again")
+        self.door.check_page(socket, asked)
         side = str(socket.path_params["side"])
         if side not in SIDES:
             raise UsageError(f"Expected src or dst. Received: {side}")
-        words = ["util", "edit-faces", side, "--frames", frames]
-        forms.read_flags(words)  # refuses other frames
-        return words
+        words = ["util", self.command, side, f"--{self.filter}", str(asked.get(self.filter, ""))]
+        return forms.with_footage(words, self.home)  # refuses other values of the filter
 
     async def _run(self, socket: WebSocket, words: list[str]) -> None:
         if self._ending:  # a page that shows other frames has just left these faces
             await asyncio.wait(self._ending)
         command = await DrivenCommand.start([*words, *REMOTE], self.home)
-        listening = asyncio.create_task(_pass_on(socket, command))
         try:
-            await _tell(socket, "command", text=forms.typed(words, self.home))
-            telling = asyncio.create_task(_tell_all(socket, command))
-            await asyncio.wait({listening, telling}, return_when=asyncio.FIRST_COMPLETED)
-            if telling.done():
-                await _tell(socket, "closed", status=await command.close())
-            telling.cancel()
+            await tell(socket, "command", text=forms.typed(words, self.home))
+            await converse(socket, command)
         finally:
-            listening.cancel()
             ending = asyncio.create_task(command.close())
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
             await asyncio.shield(ending)
 
 
-async def _pass_on(socket: WebSocket, command: DrivenCommand) -> None:
-    """Give the events of a page to the command until the page is closed."""
-    with suppress(WebSocketDisconnect):
-        while True:
-            await command.send(await socket.receive_text())
+class MasksView(LandmarksView):
+    """The same for the drawing of masks."""
 
-
-async def _tell_all(socket: WebSocket, command: DrivenCommand) -> None:
-    """Tell a page what the command tells, until it ends."""
-    async with aclosing(command.told()) as told:  # it is closed at once, so that `close` can read
-        async for event, _ in told:
-            await socket.send_json(event)
-
-
-async def _tell(socket: WebSocket, event: str, **facts: object) -> None:
-    await socket.send_json({"event": event, **facts})
+    path, command, filter = "masks", "draw-masks", "faces"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from converters import BLENDS, MASKS
+from converters import BLENDS, MASKS, TRAINED_MASKS
 from converters.blending.crop import Box, Crop, enlarge
 from converters.blending.detail import degrade, denoise, motion_blur, sharpen
 from converters.blending.mask import (
@@ -23,6 +23,7 @@ from converters.blending.mask import (
 )
 from converters.blending.mask_history import average
 from converters.blending.overlay import Blend, FaceBlend
+from converters.blending.trained_mask import into_crop, unoccluded
 from converters.look import Look
 from facelib.color_transfer import COLORS
 from facelib.color_transfer.statistics import Colors, Match, measure
@@ -68,6 +69,7 @@ class Blender:
             self.transfer = COLORS.load(look.color_transfer)
         self.erode = base_erode + look.erode_modifier
         self.blur = base_blur + look.blur_modifier
+        self.trained = look.mask_type in TRAINED_MASKS
         self.fade = fade()
 
     def __call__(
@@ -122,12 +124,30 @@ class Blender:
 
     def face_mask(self, swap: Swap) -> np.ndarray:
         """Return a face's mask, neither eroded nor blurred: (MASK_SIDE, MASK_SIDE) float32."""
+        outline = self._outline(swap)
+        return outline * self._unoccluded(swap) if self.trained else outline
+
+    def _outline(self, swap: Swap) -> np.ndarray:
+        """Return a face's mask with the occlusions filled that a trained mask knows."""
         return self.find_mask(swap) * self.fade
 
+    def _unoccluded(self, swap: Swap) -> np.ndarray:
+        """Return 0 where a trained mask says that something lies before the face, else 1.
+
+        A face that is enlarged or shrunk leaves what lies before it as large as it is.
+        """
+        visible = unoccluded(swap)
+        if not self.look.face_scale:
+            return visible
+        scaled, own = self._crop(swap), self._crop(swap, 1)
+        return 1 - into_crop(1 - visible, own, scaled)
+
+    def _crop(self, swap: Swap, scale: float | None = None) -> Crop:
+        scale = 1 + self.look.face_scale / 100 if scale is None else scale
+        return Crop.of(swap.landmarks, swap.face.shape[0], swap.face_type, scale)
+
     def _prepare(self, frame: np.ndarray, swap: Swap, visibility: np.ndarray | None) -> FaceBlend:
-        size = swap.face.shape[0]
-        scale = 1 + self.look.face_scale / 100
-        crop = Crop.of(swap.landmarks, size, swap.face_type, scale)
+        crop = self._crop(swap)
         crop.check(frame)
         outputs = [swap.face] if swap.mask is None else [swap.face, swap.mask]
         if not all(np.isfinite(image).all() for image in outputs):
@@ -136,8 +156,11 @@ class Blender:
         masks = swap.masks or (self.face_mask(swap),)
         face_mask = masks[-1]
         scale_to_mask = MASK_SIDE / crop.side
-        mask = erode(face_mask, erode_size(length, self.erode) * scale_to_mask)
+        outline = self._outline(swap) if self.trained else face_mask
+        mask = erode(outline, erode_size(length, self.erode) * scale_to_mask)
         mask = blur(mask, blur_size(length, self.blur) * scale_to_mask) * self.fade
+        if self.trained:
+            mask *= self._unoccluded(swap)
         visible_masks = _visible(masks, crop, visibility)
         pixels = self._detail(self._recolor(swap, visible_masks), swap, crop)
         return FaceBlend(

@@ -47,6 +47,8 @@ class Swap:
         Its motion from frame to frame in pixels.
     masks : tuple of (MASK_SIDE, MASK_SIDE) float32
         Its masks in recent frames, this one's last, to be averaged; empty when nothing is.
+    trained : (MASK_SIDE, MASK_SIDE) float32 or None
+        The mask of a trained mask model, in this crop; None without one.
     """
 
     landmarks: np.ndarray
@@ -57,6 +59,7 @@ class Swap:
     index: int = 0
     motion: tuple[float, float] = (0.0, 0.0)
     masks: tuple[np.ndarray, ...] = ()
+    trained: np.ndarray | None = None
 
 
 def face_length(crop_side: float, face_type: FaceType) -> float:

@@ -25,6 +25,7 @@ from converters.look import Look
 from converters.look_timeline import LookTimeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
+from models.mask_predictor import MaskPredictor
 from utils.video.seekable import open_random
 from utils.window import Closed, Event, Key, Mouse, Window
 
@@ -39,7 +40,9 @@ REPEAT_SECONDS = 0.12
 ACTIONS = keymap.key_actions()
 
 
-def choose(job: Job, predictor: Predictor) -> LookTimeline | None:
+def choose(
+    job: Job, predictor: Predictor, masks: MaskPredictor | None = None
+) -> LookTimeline | None:
     """Let a person choose the looks; return None if nothing is to be rendered here and now.
 
     Raises
@@ -58,9 +61,11 @@ def choose(job: Job, predictor: Predictor) -> LookTimeline | None:
             saved.timeline,
             saved.frame,
             can_have_alpha=job.can_have_alpha,
+            has_mask_model=masks is not None,
         )
         autosave = Autosave(job.session.path, footage.name, frames.names)
-        previews = PreviewWorker(PreviewRenderer(frames, faces, predictor, job.visibility))
+        renderer = PreviewRenderer(frames, faces, predictor, job.visibility, masks)
+        previews = PreviewWorker(renderer)
         if job.remote:
             remote.tell_footage(footage.name, frames.names, faces, state)
             with previews:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+from converters import TRAINED_MASKS
 from converters.interactive.state import Action, EditorState, go_to
 from converters.look import Look, has_alpha
 from converters.look_timeline import LookTimeline
@@ -48,7 +49,7 @@ def set_values(**values: object) -> Action:
 def step_setting(name: str, sign: int) -> Action:
     """Move a number up or down within its range; give another setting its next or previous value.
 
-    Values that need an alpha channel are left out where the result cannot have one.
+    Values that need what is not there are left out, such as an alpha channel.
     """
     option = option_of(name)
     if option.type is int:
@@ -58,30 +59,39 @@ def step_setting(name: str, sign: int) -> Action:
     def step(state: EditorState) -> EditorState:
         place = values.index(getattr(state.look, name))
         others = [values[(place + sign * turn) % len(values)] for turn in range(1, len(values))]
-        fitting = (value for value in others if _look_with(state, name, value))
+        fitting = (v for v in others if not _obstacle(state, _look_with(state, name, v)))
         return choose(name, next(fitting, others[0]))(state)
 
     return step
 
 
 def choose(name: str, value: object) -> Action:
-    """Give a setting one of its values, unless the result cannot have the alpha it needs."""
+    """Give a setting one of its values, unless something that it needs is not there."""
 
     def act(state: EditorState) -> EditorState:
         look = _look_with(state, name, value)
-        if look is None:
-            return replace(state, message=f"{label(name)}: the result cannot have an alpha channel")
+        if obstacle := _obstacle(state, look):
+            return replace(state, message=f"{label(name)}: {obstacle}")
         return change_look(state, f"{label(name)} {format_value(value)}", **vars(look))
 
     return act
 
 
-def _look_with(state: EditorState, name: str, value: object) -> Look | None:
-    """Return the look of the current frame with another value; None if it cannot be rendered."""
+def _look_with(state: EditorState, name: str, value: object) -> Look:
+    """Return the look of the current frame with another value."""
     look = replace(state.look, **{name: value})  # type: ignore[arg-type]
     if name == "mode" and has_alpha(look) and not state.can_have_alpha:
         look = replace(look, raw_mode="rgb")
-    return look if state.can_have_alpha or not has_alpha(look) else None
+    return look
+
+
+def _obstacle(state: EditorState, look: Look) -> str:
+    """Return why a look cannot be rendered; empty if it can."""
+    if has_alpha(look) and not state.can_have_alpha:
+        return "the result cannot have an alpha channel"
+    if look.mask_type in TRAINED_MASKS and not state.has_mask_model:
+        return "there is no trained mask model; name one by --mask-model-dir"
+    return ""
 
 
 def _step_number(option: Option, sign: int) -> Action:

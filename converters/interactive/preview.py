@@ -21,10 +21,11 @@ from converters.blending.blender import Blender
 from converters.blending.mask import MASK_SIDE, Swap
 from converters.blending.motion import find_motions
 from converters.interactive.state import EditorState, ViewMode
-from converters.look import Look, color_context_frames
+from converters.look import Look, context_frames
 from converters.pipeline import Converted, FrameJob, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
+from models.mask_predictor import MaskPredictor
 from utils.errors import UserError
 from utils.video.frame import Frame
 from utils.video.seekable import RandomFrames
@@ -40,8 +41,8 @@ ZOOM_MARGIN = 1.8
 """Side of the zoomed area, relative to the size of the face."""
 
 
-MaskCache = MutableMapping[Swap, dict[str, np.ndarray]]
-"""Masks by face and mask type."""
+MaskCache = MutableMapping[Swap, dict[tuple[str, int], np.ndarray]]
+"""Masks by face, and by mask type and face scale."""
 
 
 class PreviewRequest(NamedTuple):
@@ -67,7 +68,7 @@ class PreviewRequest(NamedTuple):
         view = state.shown_view
         if view == "original":  # the same with any look
             return cls(state.frame, (Look(),), view)
-        first = max(0, state.frame - color_context_frames(state.look))
+        first = max(0, state.frame - context_frames(state.look))
         looks = tuple(state.timeline.at(index) for index in range(first, state.frame + 1))
         return cls(state.frame, looks, view)
 
@@ -119,9 +120,11 @@ class CachingBlender(Blender):
     def face_mask(self, swap: Swap) -> np.ndarray:
         """Return a face's mask."""
         masks = self._cache.setdefault(swap, {})
-        if self.look.mask_type not in masks:
-            masks[self.look.mask_type] = super().face_mask(swap)
-        return masks[self.look.mask_type]
+        scale = self.look.face_scale if self.trained else 0  # other masks are the same at any
+        kind = (self.look.mask_type, scale)
+        if kind not in masks:
+            masks[kind] = super().face_mask(swap)
+        return masks[kind]
 
 
 class PreviewRenderer:
@@ -137,6 +140,8 @@ class PreviewRenderer:
         Makes the new faces.
     visibility : callable or None
         Returns a frame's `FrameJob.visibility`.
+    masks : MaskPredictor or None
+        Predicts the masks of mask types that are trained.
     """
 
     def __init__(
@@ -145,11 +150,13 @@ class PreviewRenderer:
         faces: Mapping[str, list[FaceInfo]],
         predictor: Predictor,
         visibility: Callable[[Frame], np.ndarray | None] | None = None,
+        masks: MaskPredictor | None = None,
     ) -> None:
         self.frames = frames
         self._faces = faces
         self._predictor = predictor
-        size = FACE_BYTES * predictor.resolution**2 + MASK_BYTES * MASK_SIDE**2
+        sides = MASK_SIDE**2 * (1 if masks is None else 2)
+        size = FACE_BYTES * predictor.resolution**2 + MASK_BYTES * sides
         self._max_jobs = max(16, CACHE_BYTES // size)
         motions = find_motions(info for infos in faces.values() for info in infos)
         self._pipeline = Pipeline(
@@ -159,6 +166,7 @@ class PreviewRenderer:
             visibility=visibility,
             motions=motions,
             keeps_square=True,
+            masks=masks,
         )
         self._jobs: OrderedDict[int, FrameJob] = OrderedDict()
         self._unreadable: set[int] = set()

@@ -82,6 +82,8 @@ class EditorState:
         None unless the footage is being played.
     can_have_alpha : bool
         Whether the result can have an alpha channel; if not, no setting may ask for one.
+    has_mask_model : bool
+        Whether there is a trained mask model; if not, no setting may ask for its masks.
     this_frame_only : bool
         Changes apply to the current frame only, not to the ones that follow.
     typed : str or None
@@ -107,6 +109,7 @@ class EditorState:
     hovered: str = ""
     playback: Playback | None = None
     can_have_alpha: bool = True
+    has_mask_model: bool = False
     zoomed: bool = False
     this_frame_only: bool = False
     show_help: bool = False

@@ -1,15 +1,19 @@
 """`util edit-faces`: a person corrects the faces of an extraction, with the settings it had."""
 
+from dataclasses import replace
+
 from extractor import journal
 from extractor.extract import face_writer
 from extractor.frames import SampledSource
 from extractor.journal import DECISIVE, REFERENCES, Header
+from extractor.labels import Labels
 from extractor.manual.app import ManualSession, WindowScreen
 from extractor.manual.frame_cache import FrameCache
 from extractor.manual.remote import RemoteScreen
 from extractor.manual.store import Store
 from extractor.options import MANUAL, EditFacesOptions, ExtractOptions, FrameFilter
-from extractor.review import FaceSummary, reasons_to_review
+from extractor.review import reasons_to_review
+from facelib.review import FaceSummary
 from utils import console
 from utils.console import Report
 from utils.errors import InputError
@@ -39,6 +43,7 @@ def run(options: EditFacesOptions) -> Report:
     writer = face_writer(extraction, footage.path.name)
     report = Report(made=[writer.folder])
     with journal.opened(writer.folder, header, footage.path, overwrite=False) as manifest:
+        writer = replace(writer, labels=Labels.kept_in(writer.folder))
         known = sorted(journal.frames_of(manifest), key=lambda frame: natural_key(frame[0]))
         names = chosen(options.frames, known, every=extraction.detector == MANUAL)
         if names is not None and not names:

@@ -15,9 +15,8 @@ from extractor.frames import Pending
 from extractor.manual.state import FrameFaces
 from extractor.options import MANUAL
 from extractor.writer import FaceWriter
-from facelib.faceset import read_info
+from facelib.faceset import FaceInfo, read_info, try_each
 from facelib.types import Face
-from utils.errors import InputError
 from utils.files import Manifest, move_to_trash
 
 
@@ -43,11 +42,7 @@ class Store:
     def faces(self, name: str) -> FrameFaces:
         """Return the faces that a frame has."""
         faces = []
-        for path in self._files.get(name, ()):
-            try:
-                info = read_info(path)
-            except InputError:  # deleted or damaged since
-                continue
+        for info in self._infos(name):
             rect, points, iris = info.source_rect, info.source_landmarks, info.source_iris
             faces.append(Face(rect, points, info.score, info.quality, info.smoothed, iris))
         return tuple(faces)
@@ -60,12 +55,17 @@ class Store:
     def keep(self, frame: Pending, image: np.ndarray, faces: FrameFaces) -> None:
         """Replace a frame's faces, and record that a person has decided on them."""
         largest_first = sorted(faces, key=lambda face: -face.rect.area)
-        written = self.writer.write(frame, image, largest_first)
+        written = self.writer.write(frame, image, largest_first, self._infos(frame.name))
         for path in self._files.get(frame.name, ()):
             if path not in written and path.exists():
                 move_to_trash(path)
         journal.record(self._manifest, frame.name, journal.summaries(largest_first), manual=True)
         self._remember(frame, written)
+
+    def _infos(self, name: str) -> list[FaceInfo]:
+        """Return the faces that a frame has, without those deleted or damaged since."""
+        found = try_each(read_info, self._files.get(name, ()))
+        return [info for info in found if isinstance(info, FaceInfo)]
 
     def _remember(self, frame: Pending, written: list[Path]) -> None:
         entry = (frame.index, frame.name)

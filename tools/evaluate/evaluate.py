@@ -30,6 +30,7 @@ from tools.evaluate.observe import (
     Observer,
     alike,
     centers_in,
+    drawn_in,
     pair_frames,
 )
 from tools.evaluate.options import EvaluateOptions, check
@@ -75,10 +76,11 @@ def run(options: EvaluateOptions) -> Report:
         options.detector, options.landmarker, options.recognizer, cpu_only=options.cpu_only
     )
     centers = None if dst_faceset is None else centers_in(dst_faceset, clips[0])
+    drawn = {} if dst_faceset is None else drawn_in(dst_faceset, clips[0])
     recognizer = RECOGNIZERS.load(options.recognizer)()
     src = _reference(networks, src_faces, recognizer, report)
     observations = _observe(
-        Observer(networks, centers, average), *clips, options.every, span, report
+        Observer(networks, centers, average, drawn), *clips, options.every, span, report
     )
     frames = _count(observations, report)
     if not frames["measured"]:

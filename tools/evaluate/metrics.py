@@ -23,6 +23,10 @@ BANDS = ((0.005, 0.0087), (0.0087, 0.015))
 COARSE = BANDS[-1][1]
 NEIGHBORHOOD = 0.03  # of the crop's side: where dst's detail lies is known as exactly as this
 
+RIM_CELLS = 32  # of the crop, along each side, for the mask's edge
+RIM = 0.08  # of the crop's side: half the width of the band around the hull that is its rim
+CHANGED = 16 / 255  # by which a pixel of an occlusion differs from dst's, beyond an encoder's noise
+
 COLOR_CELLS = 8  # of the crop, along each side, for local changes of color
 LEAST_OF_CELL = 0.5  # of a cell must be face
 
@@ -148,6 +152,66 @@ def _mean_step(steps: np.ndarray, runs: np.ndarray) -> float:
     lengths = np.linalg.norm(steps, axis=-1)[np.diff(runs) == 0]
     known = np.isfinite(lengths)
     return float(lengths[known].mean()) if known.any() else np.nan
+
+
+def rim_change(face: np.ndarray, dst: np.ndarray, hull: np.ndarray) -> np.ndarray:
+    """Return how much a face differs from dst along the rim of its hull, where masks end.
+
+    Parameters
+    ----------
+    face, dst : (S, S, 3) float32 BGR, 0..1
+        Aligned crops of one place.
+    hull : (S, S) float32
+        1 inside.
+
+    Returns
+    -------
+    change : (32, 32) float16
+        Mean absolute difference in each cell; NaN beside the rim.
+    """
+    side = hull.shape[0]
+    inside = (hull > 0).astype(np.uint8)
+    depth, away = (cv2.distanceTransform(area, cv2.DIST_L2, 5) for area in (inside, 1 - inside))
+    rim = (np.maximum(depth, away) < RIM * side).astype(np.float32)
+    cells = (RIM_CELLS, RIM_CELLS)
+    share = cv2.resize(rim, cells, interpolation=cv2.INTER_AREA)
+    difference = np.abs(face - dst).mean(axis=2) * rim
+    total = cv2.resize(difference, cells, interpolation=cv2.INTER_AREA)
+    change = np.where(share >= LEAST_OF_CELL, total / np.maximum(share, 1e-6), np.nan)
+    return change.astype(np.float16)
+
+
+def edge_flicker(changes: np.ndarray, runs: np.ndarray) -> float:
+    """Return by how much `rim_change` differs between neighboring frames, % of white, or NaN.
+
+    A mask whose edge wobbles lets dst through in one frame and not in the next.
+
+    Parameters
+    ----------
+    changes : (n, 32, 32) float
+        Of each frame.
+    """
+    steps = np.abs(np.diff(changes.astype(float), axis=0))[np.diff(runs) == 0]
+    known = np.isfinite(steps)
+    return 100 * float(steps[known].mean()) if known.any() else np.nan
+
+
+def changed_share(face: np.ndarray, dst: np.ndarray, hidden: np.ndarray) -> float:
+    """Return the share of what lies before the face that a result has changed; NaN for nothing.
+
+    Parameters
+    ----------
+    face, dst : (S, S, 3) float32 BGR, 0..1
+        Aligned crops of one place.
+    hidden : (S, S) bool
+        Where something lies before the face.
+    """
+    # its edge is nobody's: a pixel there is partly face
+    core = cv2.erode(hidden.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
+    if not core.any():
+        return np.nan
+    difference = cv2.blur(np.abs(face - dst), (3, 3)).max(axis=2)
+    return float((difference[core] > CHANGED).mean())
 
 
 def mean_lab(face: np.ndarray, hull: np.ndarray) -> np.ndarray:

@@ -1,18 +1,20 @@
 """Finds the followed face in both clips, frame by frame, and notes what the metrics need."""
 
+import math
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from facelib import geometry
+from facelib import face_mask, geometry
 from facelib.detectors import DETECTORS
-from facelib.faceset import Faceset
+from facelib.faceset import FaceInfo, Faceset
 from facelib.footage_match import find_mismatch
 from facelib.frame_scale import fit_to_frames
 from facelib.landmarkers import LANDMARKERS
@@ -34,6 +36,7 @@ CROP_SIDES = (64, 512)  # least and most pixels of the aligned crop that is meas
 THUMBNAIL = (32, 18)
 NEAR = 1.5  # a face of the result may lie this many inter-ocular distances from dst's
 
+NO_RIM = np.full((metrics.RIM_CELLS, metrics.RIM_CELLS), np.nan, np.float16)
 NO_FRAME: tuple[int, None] = (-1, None)
 
 Network = Any
@@ -82,12 +85,18 @@ class SeenFace:
         Mean CIE Lab colors of its parts; NaN beside the face.
     sharpness : float
         Fine detail as a share of dst's; NaN in a face too small for it.
+    rim : (32, 32) float16
+        As `metrics.rim_change` returns it.
+    occlusion_changed : float
+        Share of what is drawn as an occlusion that differs from dst; NaN without any.
     """
 
     face: FoundFace | None
     lab: np.ndarray
     colors: np.ndarray
     sharpness: float
+    rim: np.ndarray = field(default_factory=lambda: NO_RIM)
+    occlusion_changed: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +179,12 @@ def _fit(image: Image, like: Image) -> Image:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
+def drawn_in(faceset: Faceset, dst: FrameSource) -> dict[str, FaceInfo]:
+    """Return the first face of each frame that has a label, by the stem of the frame's name."""
+    firsts = {stem: infos[0] for stem, infos in fit_to_frames(faceset, dst).by_frame().items()}
+    return {stem: info for stem, info in firsts.items() if info.mask_label is not None}
+
+
 def centers_in(faceset: Faceset, dst: FrameSource) -> dict[str, np.ndarray]:
     """Return the center (2,) of the first face of each frame, by the stem of the frame's name.
 
@@ -238,6 +253,8 @@ class Observer:
         Where the swapped face is, by the stem of the dst frame; None follows the largest face.
     average : AverageFace or None
         The baseline to observe as well.
+    drawn : mapping of str to FaceInfo
+        Faces with a label, drawn by hand, by the stem of the dst frame.
     """
 
     def __init__(
@@ -245,8 +262,10 @@ class Observer:
         networks: FaceNetworks,
         centers: Mapping[str, np.ndarray] | None = None,
         average: AverageFace | None = None,
+        drawn: Mapping[str, FaceInfo] = MappingProxyType({}),
     ) -> None:
         self._networks, self._centers, self._average = networks, centers, average
+        self._drawn = drawn
 
     def __call__(self, pair: Pair) -> Observation:
         """Describe the followed face of one frame."""
@@ -264,7 +283,7 @@ class Observer:
         versions = {"result": pair.result}
         if self._average is not None:
             versions["average"] = self._average.paste(frame.image, located.landmarks)
-        place = _Place.of(frame.image, located.landmarks)
+        place = _Place.of(frame.image, located.landmarks, self._drawn.get(stem))
         compared = {name: self._compare(image, place) for name, image in versions.items()}
         dst = self._describe(frame.image, located, place)
         return Observation(
@@ -299,24 +318,32 @@ class Observer:
             lab=metrics.mean_lab(crop, place.hull),
             colors=metrics.cell_colors(crop, place.hull),
             sharpness=metrics.sharpness(crop, place.dst, place.hull),
+            rim=metrics.rim_change(crop, place.dst, place.hull),
+            occlusion_changed=metrics.changed_share(crop, place.dst, place.hidden),
         )
 
 
 class _Place(NamedTuple):
-    """Where dst's face is: landmarks, crop matrix, hull within the crop, and the crop."""
+    """Where dst's face is: landmarks, crop matrix, hull in the crop, crop, and what hides it."""
 
     landmarks: np.ndarray
     matrix: np.ndarray
     hull: np.ndarray
     dst: np.ndarray
+    hidden: np.ndarray
 
     @classmethod
-    def of(cls, image: Image, landmarks: np.ndarray) -> "_Place":
+    def of(cls, image: Image, landmarks: np.ndarray, drawn: FaceInfo | None) -> "_Place":
         side = geometry.crop_side(geometry.crop_matrix(landmarks, 100, FaceType.HALF), 100)
         size = int(np.clip(round(side), *CROP_SIDES))
         matrix = geometry.crop_matrix(landmarks, size, FaceType.HALF)
         hull = hull_mask(geometry.apply(matrix, landmarks), (size, size))[..., 0]
-        return cls(landmarks, matrix, hull, geometry.warp_face(to_float(image), matrix, size))
+        dst = geometry.warp_face(to_float(image), matrix, size)
+        hidden = np.zeros(hull.shape, bool)
+        if drawn is not None:
+            visible = face_mask.face_mask(replace(drawn, matrix=matrix, size=size), size)
+            hidden = (hull > 0) & (visible < 0.5)
+        return cls(landmarks, matrix, hull, dst, hidden)
 
     def crop(self, image: Image) -> np.ndarray:
         """Return the same part of another image."""

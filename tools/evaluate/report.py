@@ -11,7 +11,7 @@ from facelib.following import LEAST_GAZE, following, is_known
 from tools.evaluate import metrics
 from tools.evaluate.compared import ComparedFrames, FaceTrack
 from tools.evaluate.observe import NEAR, Observation
-from tools.evaluate.rows import ROWS
+from tools.evaluate.rows import OPTIONAL, ROWS
 
 NOT_MEASURED = "-"
 REFERENCES = 64  # the medoid of more embeddings is the same
@@ -132,6 +132,8 @@ def _appearance(frames: ComparedFrames) -> dict[str, float]:
     )
     share = np.array([face.sharpness for face in frames.seen])
     share = share[np.isfinite(share)]
+    occluded = np.array([face.occlusion_changed for face in frames.seen])
+    occluded = occluded[np.isfinite(occluded)]
     return {
         "sharpness": float(np.median(share)) if share.size else math.nan,
         "jitter": shaking,
@@ -139,6 +141,8 @@ def _appearance(frames: ComparedFrames) -> dict[str, float]:
         "flicker": changing,
         "flicker_excess": changing - changing_before,
         "local_flicker": metrics.local_flicker(colors, dst_colors, runs),
+        "edge_flicker": metrics.edge_flicker(np.stack([face.rim for face in frames.seen]), runs),
+        "occlusion_changed": float(np.mean(occluded)) if occluded.size else math.nan,
     }
 
 
@@ -156,11 +160,11 @@ def table(columns: Mapping[str, Mapping[str, float]]) -> str:
         return f"{label:<{labels}}{''.join(aligned)}"
 
     lines = [line("", heads)]
-    unknown = []
+    unknown: list[str] = []
     for row in ROWS:
         cells = [_cell(values[row.key], row.form) for values in columns.values()]
         if set(cells) == {NOT_MEASURED}:
-            unknown.append(row.label.split(":")[0].strip())
+            unknown += [] if row.key in OPTIONAL else [row.label.split(":")[0].strip()]
             continue
         lines.append(line(row.label, [*cells, row.good]))
     if unknown:

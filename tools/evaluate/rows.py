@@ -12,6 +12,8 @@ class MetricRow(NamedTuple):
     good: str
 
 
+OPTIONAL = frozenset({"occlusion_changed"})
+"""Metrics of what a user may have drawn; without it they are not named."""
 ROWS = (
     MetricRow("face_found", "frames with a face, share of dst's", ".0%", "100 %"),
     MetricRow("identity_to_src", "identity: distance to src (median)", ".3f", "low"),
@@ -34,4 +36,6 @@ ROWS = (
     MetricRow("flicker", "color change between frames, Lab units", ".2f", "dst's"),
     MetricRow("flicker_excess", "  beyond dst's own", ".2f", "0"),
     MetricRow("local_flicker", "  in parts of the face, beyond dst's own", ".2f", "0"),
+    MetricRow("edge_flicker", "mask's edge: change between frames, %", ".2f", "low"),
+    MetricRow("occlusion_changed", "drawn occlusions: share that was changed", ".1%", "0 %"),
 )

@@ -5,12 +5,12 @@ import numpy as np
 
 from utils.images import Image
 
-REACH = 1 / 24  # of the side: as far beyond the hull the image fades to its blurred version
+REACH = 1 / 24  # of the side: as far beyond the mask the image fades to its blurred version
 BLUR = 1 / 24  # of the side: standard deviation of the blur
 
 
 def blur_outside(pixels: Image) -> Image:
-    """Return (k, k, 4) uint8 BGR and hull mask with the image blurred outside of the hull.
+    """Return (k, k, 4) uint8 BGR and mask with the image blurred outside of the mask.
 
     Only colors of the outside are averaged, so that no skin spreads into the background.
     """

@@ -1,14 +1,16 @@
 """Faces ready for sampling: read once and reduced to what the model can use."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from facelib import face_mask
 from facelib import landmarks as marks
-from facelib.faceset import FaceFiles, read_face
+from facelib.faceset import FaceFiles, FaceInfo, read_face
 from facelib.frame_edge import mirror_beyond_frame
 from facelib.geometry import apply, crop_matrix, crop_side, warp_face
 from facelib.types import FaceType
@@ -37,7 +39,7 @@ class SamplerSettings(NamedTuple):
     color_transfer : str
         How a sampler with partners recolors its samples, or "none".
     blur_background : bool
-        Whether targets are blurred outside of the hull.
+        Whether targets are blurred outside of the mask.
     uniform_pose, uniform_expression : bool
         Whether rare directions and rare expressions are shown more often.
     """
@@ -62,7 +64,7 @@ class PreparedFace(NamedTuple):
     Attributes
     ----------
     pixels : (k, k, 4) uint8
-        BGR and hull mask, reduced from `size` to k pixels.
+        BGR and mask, reduced from `size` to k pixels.
     target : (k, k, 4) uint8
         What samples should become: `pixels`, or those with a blurred background.
     in_frame : (k, k) uint8 or None
@@ -72,7 +74,7 @@ class PreparedFace(NamedTuple):
     expression : (10,) float64 or None
         The numbers of `facelib.expression`; None when they are not wanted.
     colors : FaceColors or None
-        The colors inside the hull; None when they are not wanted, or the hull is too small.
+        The colors inside the mask; None when they are not wanted, or the mask is too small.
     size : int
         Side of the aligned image, in whose pixels the matrices are.
     crop : (2, 3) float64
@@ -114,15 +116,17 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     image, info = read_face(path)
     landmarks, size, matrix = info.landmarks, info.size, info.matrix
     frame_size = info.frame_size
+    shown = info
     if info.face_type is FaceType.MARK_ONLY:  # a whole frame: crop it as extraction would
         size = 4 * settings.resolution
         frame_size = image.shape[1::-1]
         matrix = crop_matrix(landmarks, size, _extracted_type(settings.face_type))
         image, landmarks = warp_face(image, matrix, size), apply(matrix, landmarks)
+        shown = replace(info, size=size, matrix=matrix, landmarks=landmarks, mask=None)
     image, in_frame = mirror_beyond_frame(image, matrix, frame_size)
     if settings.draw_landmarks:
         image = marks.draw(image, landmarks)
-    mask = (marks.hull_mask(landmarks, (size, size)) * 255).astype(np.uint8)
+    mask = _mask(shown, size, path.name)
     resolution, kind = settings.resolution, settings.face_type
     crop = crop_matrix(landmarks, resolution, kind)
     mirrored = crop_matrix(marks.mirror(landmarks, size), resolution, kind)
@@ -139,6 +143,14 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     return PreparedFace(
         pixels, target, in_frame, priority, None, colors, size, crop, mirrored, landmarks
     )
+
+
+def _mask(info: FaceInfo, size: int, name: str) -> Image:
+    """Return where the face is visible, (size, size, 1) uint8: drawn, applied, or the hull."""
+    if face_mask.source_of(info) == face_mask.HULL:
+        return (marks.hull_mask(info.landmarks, (size, size)) * 255).astype(np.uint8)
+    mask = face_mask.face_mask(info, size, name)
+    return np.rint(mask[..., None] * 255).astype(np.uint8)
 
 
 def _priority(landmarks: np.ndarray, size: int) -> Image:

@@ -31,7 +31,7 @@ ColorChange = Callable[[Image], Image]
 
 
 class FaceColors(NamedTuple):
-    """The colors of a face inside its hull.
+    """The colors of a face inside its mask.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class FaceColors(NamedTuple):
 
 
 def face_colors(pixels: Image) -> FaceColors | None:
-    """Measure the colors of (k, k, 4) uint8 BGR and hull mask; None when the hull is too small."""
+    """Measure the colors of (k, k, 4) uint8 BGR and mask; None when the mask is too small."""
     small = to_float(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)).reshape(-1, 4)
     inside = small[small[:, 3] > 0]
     samples = Colors(np.ascontiguousarray(inside[:, :3]), inside[:, 3])

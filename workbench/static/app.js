@@ -8,6 +8,7 @@ import { convertView } from "./convert.js";
 import { facesView } from "./faces.js";
 import { jobsView } from "./jobs.js";
 import { landmarksView } from "./landmarks.js";
+import { masksView } from "./masks.js";
 import { projectView } from "./project.js";
 import { resultView } from "./result.js";
 import { trainView } from "./train.js";
@@ -16,6 +17,7 @@ const VIEWS = {
   project: projectView,
   faces: facesView,
   landmarks: landmarksView,
+  masks: masksView,
   train: trainView,
   convert: convertView,
   result: resultView,
@@ -68,10 +70,7 @@ for (const type of ["project", "training"]) {
     if (started && Boolean(lack) !== Boolean(lacking())) route();
   });
 }
-on("project", (project) => {
-  say(document.getElementById("folder"), project.folder);
-  emit({ type: "problem", text: project.problem });
-});
+on("project", ({ folder }) => say(document.getElementById("folder"), folder));
 on("connection", ({ text }) => say(document.getElementById("connection"), text));
 on("problem", ({ text }) => {
   const problem = document.getElementById("problem");
