@@ -33,7 +33,7 @@ from workbench.job import (
     state_after,
 )
 from workbench.order import is_taken, moved, next_for
-from workbench.progress import ended_with
+from workbench.progress import ended_with, note
 
 FOLDER = ".queue"
 BUSY_SECONDS = 10.0
@@ -43,6 +43,7 @@ TROUBLE = {
     sqlite3.SQLITE_BUSY: "another program holds it",
 }
 """What is no damage."""
+KILLED = "was killed, or the machine was switched off; what was finished is kept."
 SCHEMA = """
 BEGIN;
 CREATE TABLE IF NOT EXISTS jobs (
@@ -140,6 +141,8 @@ class JobQueue:
         for job in self._read():
             if self._is_lost(job, device):
                 status = ended_with(self.log(job.number))
+                if status is None:
+                    note(self.log(job.number), "error", f"{job.words[0]} {KILLED}")
                 self.finish(job, ExitStatus.INTERRUPTED if status is None else status)
 
     def _is_lost(self, job: QueuedJob, device: str | None = None) -> bool:
@@ -327,7 +330,7 @@ class JobQueue:
                 database.executescript(SCHEMA)
                 yield database
         except (sqlite3.Error, *DAMAGE) as problem:
-            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", None)):
+            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", -1)):
                 raise UserError(f'cannot write "{path}": {why}') from None
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'
