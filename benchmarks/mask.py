@@ -4,9 +4,10 @@
     python -m benchmarks.mask speed
 
 `learn` draws faces that things hide (`tests/support/masked.py`; training draws things of other
-kinds), trains on some labelled and some unlabelled ones, and measures on others of other people:
-overlap (IoU), and edges within 2 pixels of 256. CPU seconds are those of the whole process from the
-second step on, samples included, measuring excluded: other programs may run beside it.
+kinds), trains on some labeled and some unlabeled ones, and measures on held-out faces of the same
+people and of strangers: overlap (IoU), and edges within 2 pixels of 256. CPU seconds are those of
+the whole process from the second step on, samples included, measuring excluded: other programs may
+run beside it.
 
 `speed` is CPU time a face of one thread, beside a U-Net of plain 3 x 3 convolutions as wide as
 DeepFaceLab's XSeg: 32 to 256 channels at full size and below, and a dense bottleneck.
@@ -44,7 +45,7 @@ from trainer.monitoring.mask_validation import MaskValidation
 from trainer.monitoring.predict import FacePredictor
 from trainer.options import options_class
 
-TESTED = 100  # faces
+TESTED = 64  # faces
 WIDTHS = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 3), (256, 3))  # channels, convolutions
 CODE = 512
 
@@ -58,10 +59,11 @@ def learn(chosen: argparse.Namespace) -> None:
         every = max(1, count // chosen.labels)
         for side in ("src", "dst"):  # the same people, half of the labels each
             first = 0 if side == "src" else 1
-            labelled = set(range(first * every, count, 2 * every))
+            labeled = set(range(first * every, count, 2 * every))
             seed = 1 + first
-            make_masked_faceset(folder / side, count // 2 * 2, seed, labelled=labelled)
-        make_masked_faceset(folder / "test", TESTED, seed=77)
+            make_masked_faceset(folder / side, count // 2 * 2, seed, seed, labeled)
+        for name, cast in (("held out", 1), ("strangers", 3)):
+            make_masked_faceset(folder / name, TESTED, 77, cast)
         options = options_class("MASK")(
             training_data_src_dir=folder / "src",
             training_data_dst_dir=folder / "dst",
@@ -89,9 +91,12 @@ def learn(chosen: argparse.Namespace) -> None:
                     session._earlier = used + time.process_time() - started  # the schedule's clock
                 used += time.process_time() - started
                 due = used + chosen.every
-                *_, predicted = test.predict(predictor)
                 point = {"iteration": session.iteration, "cpu_seconds": round(used, 1)}
-                curve.append(point | {k: round(v, 4) for k, v in test.metrics(predicted).items()})
+                for name, test in tests.items():
+                    *_, predicted = test.predict(predictor)
+                    metrics = test.metrics(predicted).items()
+                    point |= {f"{name} {key}": round(value, 4) for key, value in metrics}
+                curve.append(point)
                 chosen.output.write_text(json.dumps(curve))
                 print(curve[-1], flush=True)
         if chosen.model_dir is not None:
@@ -166,8 +171,8 @@ def main() -> None:
     learning = commands.add_parser("learn")
     learning.set_defaults(run=learn)
     learning.add_argument("--output", type=Path, required=True, help="the curve")
-    learning.add_argument("--labels", type=int, default=20, help="labelled faces, of both sides")
-    learning.add_argument("--others", type=int, default=60, help="unlabelled ones, of each side")
+    learning.add_argument("--labels", type=int, default=20, help="labeled faces, of both sides")
+    learning.add_argument("--others", type=int, default=60, help="unlabeled ones, of each side")
     learning.add_argument("--cpu-seconds", type=float, default=600)
     learning.add_argument(
         "--every", type=float, default=60, help="CPU seconds between measurements"

@@ -50,7 +50,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             _timed(times, f"step, batch {BATCH}", lambda: session.train(*batches))
             columns = _timed(times, "preview, predicting", lambda: preview_faces.columns(predictor))
-            content = preview.PreviewContent(columns, session.history, session.loss_names, 1)
+            content = preview.PreviewContent(columns, session.losses.rows, session.losses.names, 1)
             _timed(
                 times,
                 "preview, drawing (background)",

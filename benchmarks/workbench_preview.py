@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -57,7 +57,11 @@ def main() -> None:
     stage = ROOT / "tests" / "support" / "preview_stage.py"
     program.start = lambda: [sys.executable, str(stage)]
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
-    with tempfile.TemporaryDirectory() as folder, opened(make(Path(folder), face)) as page:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chromium() as browser,
+        opened(browser, make(Path(folder), face)) as page,
+    ):
         for mode in MODES:
             page.get_by_label("mode", exact=True).select_option(mode)
             page.wait_for_timeout(4000)  # the frames before are prepared
@@ -74,6 +78,7 @@ def make(folder: Path, face: int) -> Workspace:
     """Make a workspace with a clip and its faces."""
     points = make_landmarks(8, 3, 6, center=(960, 540), width=face)
     image = draw_face(points, (1080, 1920))
+    folder.mkdir(exist_ok=True)
     make_video(folder / "data_dst.mp4", [image] * FRAMES, audio=False)
     aligned = folder / "data_dst" / "aligned"
     aligned.mkdir(parents=True)
@@ -86,12 +91,19 @@ def make(folder: Path, face: int) -> Workspace:
 
 
 @contextmanager
-def opened(home: Workspace) -> Iterator[Page]:
+def chromium() -> Iterator[Browser]:
+    """Yield a browser."""
+    with sync_playwright() as play:
+        path = shutil.which("chromium")
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, home: Workspace) -> Iterator[Page]:
     """Yield the page with the preview of a frame."""
-    with served(home) as client, sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    with served(home) as client:
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
         page.goto(f"http://{client.host}/?token={client.app.door.token}#convert")
         page.get_by_role("link", name="Convert").click()
@@ -100,7 +112,7 @@ def opened(home: Workspace) -> Iterator[Page]:
         for _ in range(AT):
             page.keyboard.press("ArrowRight")
         yield page
-        browser.close()
+        page.close()
 
 
 def cpu_seconds() -> float:

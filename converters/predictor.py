@@ -91,7 +91,9 @@ def of_model(model: ModelBase, name: str) -> Predictor:
         acceleration.accelerate_prediction(model.networks.values())
 
     # one trace serves batches of any size
-    @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32)])
+    signature = [tf.TensorSpec((None, side, side, 3), tf.float32)]
+
+    @tf.function(input_signature=signature, autograph=False)
     def graph(dst: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor | None"]:
         face, mask = model.swap(dst)
         return face, mask

@@ -18,9 +18,9 @@ from extractor import journal
 from extractor.face_finder import FaceFinder
 from extractor.frames import Pending, SampledSource
 from extractor.in_flight import InFlight, WorkerDiedError
-from extractor.review import FaceSummary
 from extractor.smoothing import Found, SmoothedFaces, smoothed
 from extractor.writer import FaceWriter
+from facelib.review import FaceSummary
 from facelib.smoothing import REACH
 from utils import console, parallel
 from utils.errors import UserError

@@ -20,8 +20,8 @@ from typing import Any
 from extractor import labels
 from extractor.checks import check_output_dir
 from extractor.options import ExtractOptions, debug_dir
-from extractor.review import FaceSummary
 from facelib.faceset import FaceInfo, Faceset
+from facelib.review import FaceSummary
 from facelib.types import Face, Rect
 from utils.console import one_line
 from utils.errors import InputError

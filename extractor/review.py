@@ -1,26 +1,8 @@
-"""Frames that a person should review, chosen by detection scores, landmark quality and motion.
+"""Frames that a person should review, with the reasons of their faces (`facelib.review`)."""
 
-Nothing is discarded on a suspicion: the frames are listed with the reason.
-"""
+from collections.abc import Sequence
 
-from collections.abc import Iterator, Sequence
-from math import dist
-from typing import NamedTuple
-
-from facelib import review
-from facelib.types import Rect, overlap
-
-SAME_PLACE = 0.5  # intersection over union of two faces that are one, found twice
-STEADY_SIZE, STEADY_SHIFT = 1.25, 0.5  # neighbors that agree: ratio of sizes, shift in sizes
-JUMP_SIZE, JUMP_SHIFT = 1.6, 0.75  # a face between them that does not
-
-
-class FaceSummary(NamedTuple):
-    """What the journal records of a face: rectangle, detection score and landmark quality."""
-
-    rect: Rect
-    score: float
-    quality: float
+from facelib.review import REASONS, FaceSummary, reasons_in_frame
 
 
 def frames_to_review(frames: Sequence[tuple[str, Sequence[FaceSummary]]]) -> list[str]:
@@ -40,44 +22,9 @@ def reasons_to_review(
 ) -> dict[str, list[str]]:
     """Return the names of all suspicious frames with the reasons; arguments as above."""
     doubts = {}
-    for index, (name, faces) in enumerate(frames):
-        reasons = list(_reasons(faces))
-        if 0 < index < len(frames) - 1 and _jumps(
-            frames[index - 1][1], faces, frames[index + 1][1]
-        ):
-            reasons.append("face out of line with the neighboring frames")
-        if reasons:
-            doubts[name] = reasons
+    faces = [(), *(found for _, found in frames), ()]
+    for (name, here), before, after in zip(frames, faces, faces[2:], strict=False):
+        found = {reason for face in reasons_in_frame(before, here, after) for reason in face}
+        if found:
+            doubts[name] = [reason for reason in REASONS if reason in found]
     return doubts
-
-
-def _reasons(faces: Sequence[FaceSummary]) -> Iterator[str]:
-    found = {reason for face in faces for reason in review.reasons(face.score, face.quality)}
-    yield from (reason for reason in (review.UNCERTAIN, review.UNLIKELY) if reason in found)
-    pairs = ((a, b) for i, a in enumerate(faces) for b in faces[:i])
-    if any(overlap(a.rect, b.rect) > SAME_PLACE for a, b in pairs):
-        yield "two faces in one place"
-
-
-def _jumps(
-    before: Sequence[FaceSummary], here: Sequence[FaceSummary], after: Sequence[FaceSummary]
-) -> bool:
-    """Whether the largest face stays from `before` to `after`, but no face here is near it."""
-    if not (before and here and after):
-        return False
-    a, b = before[0].rect, after[0].rect
-    if _ratio(a, b) > STEADY_SIZE or _shift(a, b) > STEADY_SHIFT:
-        return False  # unrelated images, or fast movement
-    return not any(
-        _ratio(a, face.rect) < JUMP_SIZE and _shift(a, face.rect) < JUMP_SHIFT for face in here
-    )
-
-
-def _ratio(a: Rect, b: Rect) -> float:
-    small, large = sorted((a.area, b.area))
-    return (large / small) ** 0.5 if small > 0 else float("inf")
-
-
-def _shift(a: Rect, b: Rect) -> float:
-    """Distance of the centers in sides of the first rectangle."""
-    return dist(a.center, b.center) / a.area**0.5 if a.area > 0 else float("inf")

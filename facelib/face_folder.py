@@ -60,10 +60,11 @@ def _remedy(folder: Path, flag: str) -> str:
 
 def _holds_face(folder: Path) -> bool:
     images = list(islice(filter(is_image, folder.iterdir()), LOOKED_AT + 1))
-    return len(images) > LOOKED_AT or any(map(_is_face, images))
+    return len(images) > LOOKED_AT or any(map(holds_face, images))
 
 
-def _is_face(path: Path) -> bool:
+def holds_face(path: Path) -> bool:
+    """Whether a file is a face that extract made."""
     if not path.is_file():
         return False
     try:

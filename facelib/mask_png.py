@@ -42,6 +42,13 @@ def read(value: object) -> bytes | None:
     return png
 
 
+def reduced(mask: np.ndarray) -> np.ndarray:
+    """Return a mask (n, n) uint8 with no more pixels than a face keeps; itself, if it has not."""
+    if len(mask) <= LARGEST:
+        return mask
+    return np.asarray(cv2.resize(mask, (LARGEST, LARGEST), interpolation=cv2.INTER_AREA))
+
+
 def encode(mask: np.ndarray) -> bytes:
     """Return a mask (n, n), uint8 or float in 0..1, as a PNG; it has up to LARGEST pixels a side.
 

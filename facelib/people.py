@@ -89,8 +89,12 @@ def recognize(faces: FaceFiles, known: Iterable[Person] = ()) -> Person:
     return Person(_mean_vector(paths), len(faces), checksums)
 
 
+def _recognizer() -> Any:  # noqa: ANN401 - of the registry
+    return RECOGNIZERS.load(RECOGNIZER)()
+
+
 def _mean_vector(paths: Iterable[Path]) -> np.ndarray:
-    recognizer = RECOGNIZERS.load(RECOGNIZER)()
+    recognizer = _recognizer()
     vectors, problem = [], InputError("there is no face to recognize; extract faces first")
     for path in paths:
         try:

@@ -48,7 +48,7 @@ class MaskPredictor:
         # one trace serves batches of any size
         @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.uint8)])
         def graph(crops: Tensor) -> Tensor:
-            mask = model.swap(tf.cast(crops, tf.float32) * (1 / 255)).mask
+            mask: Tensor = model.swap(tf.cast(crops, tf.float32) * (1 / 255)).mask
             return mask[..., 0]
 
         self._graph = graph.get_concrete_function()

@@ -74,16 +74,22 @@ def face(
     shown : bool
         Whether these landmarks are drawn.
     """
-    filmed_frame = filmed(person(), moment, wall((0.30, 0.36, 0.40), 0.2))
-    frame = np.round(filmed_frame * 255).astype(np.uint8)
-    landmarks = locate(frame)
-    frame = spoil(frame, landmarks)
+    frame, landmarks = shot(moment)
+    frame = spoil(frame.copy(), landmarks)
     landmarks = displace(landmarks)
     matrix = crop_matrix(landmarks, TILE, FaceType.FULL)
     tile = warp_face(frame, matrix, TILE)
     if shown:
         tile = points_of.draw(tile, apply(matrix, landmarks), (90, 255, 90))
     return Image.fromarray(tile)
+
+
+@cache
+def shot(moment: Moment) -> tuple[Frame, np.ndarray]:
+    """Return a frame of the person and the landmarks of its face."""
+    filmed_frame = filmed(person(), moment, wall((0.30, 0.36, 0.40), 0.2))
+    frame = np.round(filmed_frame * 255).astype(np.uint8)
+    return frame, locate(frame)
 
 
 @cache

@@ -18,8 +18,6 @@ from sorter.sort import arrange, open_faces
 from sorter.table import VERSION, Stamps, Table
 from utils import processes
 
-REASONS = (review.UNCERTAIN, review.UNLIKELY)
-"""Bit n of the column `review` is set for reason n."""
 TO_TRASH = "to the trash"
 """The group of the faces that `final` would not keep."""
 
@@ -64,7 +62,7 @@ def _make(folder: Path, stamps: Mapping[Path, str], options: ListFacesOptions) -
     return {
         "version": VERSION,
         "by": options.by,
-        "reasons": REASONS,
+        "reasons": review.REASONS,
         "recognized": options.people,
         "columns": {name: _plain(values) for name, values in columns.items()},
         "order": _order([placed for placed in arranged if placed.path in complete]),
@@ -98,10 +96,15 @@ def _people(job: SortJob, store: Path, measure: bool) -> dict[Path, int] | None:
 
 def _metadata(faces: FaceFiles) -> dict[str, Column]:
     infos: list[FaceInfo] = [info for _, info in faces]
-    bits = [
-        sum(1 << REASONS.index(reason) for reason in review.reasons(info.score, info.quality))
+    doubts = review.reasons_in_clips(
+        (
+            info.source,
+            info.frame_index,
+            review.FaceSummary(info.source_rect, info.score, info.quality),
+        )
         for info in infos
-    ]
+    )
+    bits = [sum(1 << review.REASONS.index(reason) for reason in found) for found in doubts]
     return {
         "size": [info.size for info in infos],
         "score": [round(info.score, 3) for info in infos],

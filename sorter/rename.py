@@ -22,6 +22,7 @@ from utils.errors import InputError, Interrupted, UserError
 from utils.files import (
     free_name,
     no_link,
+    patiently,
     sync_folder,
     write_atomic,
     write_bytes,
@@ -184,7 +185,7 @@ def _move(old: Path, new: Path) -> None:
 def move_file(old: Path, new: Path) -> None:
     """Move a file to a free name, also to another disk, where the trash may be."""
     try:
-        old.rename(new)
+        patiently(old.rename, new)
     except OSError as problem:
         if problem.errno != errno.EXDEV:
             raise

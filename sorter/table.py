@@ -7,11 +7,13 @@ renaming does not change. docs/file-formats.md describes the columns.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from facelib.review import REASONS, TWICE
 from sorter.checks import folder_of
 from sorter.options import ListFacesOptions
 from sorter.rename import groups, state_dir
@@ -88,7 +90,21 @@ def _from_last(store: Path, stamps: Stamps, people: bool) -> Table | None:
         name: [values[row] for row in faces.values()] for name, values in old["columns"].items()
     }
     columns["name"] = list(faces)
+    _forget_lone_twins(columns)
     return old | {"columns": columns, "by": None, "order": None, "skipped": left}
+
+
+def _forget_lone_twins(columns: dict[str, list[Any]]) -> None:
+    """Take back that two faces are in one place where only one of them is left."""
+    bit = 1 << REASONS.index(TWICE)
+    frames = list(zip(columns["source"], columns["frame_index"], strict=True))
+    twins = Counter(
+        frame for frame, bits in zip(frames, columns["review"], strict=True) if bits & bit
+    )
+    columns["review"] = [
+        bits & ~bit if twins[frame] == 1 else bits
+        for frame, bits in zip(frames, columns["review"], strict=True)
+    ]
 
 
 def _read(file: Path) -> Table:
@@ -106,4 +122,9 @@ def _check(table: Table) -> None:
         raise ValueError(table)
     if not all(isinstance(stamp, str) for stamp in columns["stamp"]):
         raise ValueError(table)
+    if (
+        tuple(table["reasons"]) != REASONS
+        or not {"source", "frame_index", "review"} <= columns.keys()
+    ):
+        raise ValueError(table)  # of an earlier build
     dict(table["skipped"])

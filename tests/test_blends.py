@@ -15,21 +15,23 @@ from converters.blending.crop import Box, Crop
 from converters.look import RAW_MODES, SHOWN_MODES, Look
 from facelib.types import FaceType
 
-HUGE, OFTEN = "1400 px", ("overlay", "seamless-hist-match")  # it takes two seconds each time
+LARGE, HUGE = "700 px", "1400 px"  # half a second and two seconds each time
+OFTEN = [(FaceType.FULL, mode) for mode in ("overlay", "seamless-hist-match")]
 POSES = {
     "40 px": (0.38, 0, (0, 0)),
     "40 px rotated": (0.38, 30, (0.4, 0.7)),
     "rotated": (3, -25, (0, 0)),
     "cut off at the left": (3, 0, (-330, 40)),
     "in the corner": (3, 70, (250, 260)),
+    LARGE: (6.7, 12, (0, 0)),
     HUGE: (13.4, 12, (0, 0)),
 }
 """Zoom, roll and shift of the scene."""
 
 
 def case(pose, face_type, mode):
-    often = pose != HUGE or (face_type is FaceType.FULL and mode in OFTEN)
-    name, marks = f"{pose}-{face_type.name}-{mode}", () if often else pytest.mark.slow
+    seldom = pose == HUGE or (pose == LARGE and (face_type, mode) not in OFTEN)
+    name, marks = f"{pose}-{face_type.name}-{mode}", pytest.mark.slow if seldom else ()
     return pytest.param(*POSES[pose], face_type, mode, id=name, marks=marks)
 
 

@@ -43,6 +43,7 @@ def test_the_demo_ends_with_the_paths_to_look_at_and_how_to_go_on(tmp_path, monk
     monkeypatch.setattr(demo.run, "execute", lambda step, *_: called.append(step.stage))
     synthetic.make_faceset(tmp_path / "data_src" / "aligned", count=2)
     (tmp_path / "data_src" / "aligned" / ".sort").mkdir()
+    (tmp_path / "data_src" / "aligned" / ".sort" / "undo-000001.json").touch()
     assert demo.demo(tmp_path, 25) == 0
     assert called == ["train", "convert"]
     assert f'Look at "{tmp_path / "result.mp4"}"' in (said := capsys.readouterr().out)

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.small_models import small_class
 from support.toy_model import Toy, ToyOptions
 
-from models import MODELS
 from models.base import Batch
 from trainer import devices
 from trainer.step import TrainStep
@@ -170,8 +170,8 @@ def test_mixed_precision_learns_with_weights_of_full_precision():
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_quick96_takes_a_step_in_mixed_precision():
-    cls, rng = MODELS.load("Quick96"), np.random.default_rng(0)
+def test_quick96_takes_a_step_in_mixed_precision(monkeypatch):
+    cls, rng = small_class("Quick96", monkeypatch), np.random.default_rng(0)
     devices.set_precision(mixed=True)
     try:
         model = cls(cls.Options(expression_head=True, eyes_mouth_priority=1.0))

@@ -30,7 +30,7 @@ def test_batch_files_call_nothing_by_an_absolute_path():
         for line in path.read_text(encoding="ascii").splitlines()
         if line.lower().startswith("call ")
     ]
-    assert len(calls) == 7
+    assert len(calls) == 8
     assert {target for _, target in calls} == {".\\_paths.bat"}
     for name, _ in calls:
         lines = (ROOT / "scripts" / name).read_text(encoding="ascii").splitlines()
@@ -172,7 +172,8 @@ def sentences():
 @pytest.mark.parametrize("message", list(messages()))
 def test_messages_in_the_docs_are_those_of_the_code(message, sentences):
     found = re.compile(pattern_of(message), re.DOTALL)
-    assert any(map(found.search, sentences))
+    most = max(re.split(r"\.{3}|\b[NM]\b", message), key=len)  # few sentences have that
+    assert any(found.search(sentence) for sentence in sentences if most in sentence)
 
 
 if __name__ == "__main__":

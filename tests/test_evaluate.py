@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 from support.synthetic import make_faceset, make_info, make_landmarks, make_video, open_mouth
+from support.toy_model import ENTRY, Toy, ToyOptions
+from support.training import save_model
 
 import main
 from converters.options import ConvertOptions
@@ -23,7 +25,7 @@ from facelib.landmarkers import LANDMARKERS
 from facelib.landmarks import mouth_opening
 from facelib.mask_label import MaskLabel, Shape
 from facelib.types import FaceType
-from models.checkpoint import build_model, save_generation
+from models import MODELS
 from tools.evaluate import evaluate
 from tools.evaluate.conversion_log import check_counts, converted_span
 from tools.evaluate.observe import FoundFace, Observation, SeenFace, centers_in, pair_frames
@@ -248,7 +250,7 @@ def test_only_frames_of_the_dst_faceset_count(clip, src_aligned, tmp_path):
 def test_a_clip_without_faces_is_an_error_that_says_so(clip, frames, src_aligned, tmp_path):
     folder = write_frames(tmp_path / "gray", [np.full_like(f, 90) for f in frames[:3]])
     with pytest.raises(InputError, match="shows a face where"):
-        measure(clip, folder, src_aligned, tmp_path)
+        measure(clip, folder, src_aligned, tmp_path, baseline=False, every=4)
 
 
 def test_a_model_needs_the_faces_it_rebuilds(clip, src_aligned, tmp_path):
@@ -256,19 +258,17 @@ def test_a_model_needs_the_faces_it_rebuilds(clip, src_aligned, tmp_path):
         measure(clip, clip, src_aligned, tmp_path, model_dir=tmp_path)
 
 
-def test_self_reconstruction_looks_at_held_out_faces_only(clip, src_aligned, tmp_path, capsys):
+def test_self_reconstruction_looks_at_held_out_faces_only(
+    clip, src_aligned, tmp_path, capsys, monkeypatch
+):
     dst_aligned, model_dir = tmp_path / "dst", tmp_path / "model"
     paths = make_faceset(dst_aligned, 60)
     faces = [(path, read_info(path)) for path in paths]
     _, rule = held_out.of_training(model_dir, faces, faces, new=True)
     for path in sorted(src_aligned.iterdir())[:2]:  # frames of the clip, so that some are measured
         shutil.copy(path, dst_aligned / f"clip_{path.name}")
-    model = build_model("H64", {"lightweight": True})
-    save_generation(
-        model_dir, state={"model": "H64", "iteration": 0}, options={"lightweight": True},
-        weights={name: net.get_weights() for name, net in model.networks.items()},
-        optimizer={}, history=np.zeros((0, 2)), keep=1,
-    )  # fmt: skip
+    monkeypatch.setitem(MODELS._entries, "TOY", ENTRY)
+    save_model("TOY", Toy(ToyOptions()), model_dir)
     _, found = measure(clip, clip, src_aligned, tmp_path, baseline=False,
                        dst_aligned=dst_aligned, model_dir=model_dir)  # fmt: skip
     rebuilt = found["self_reconstruction"]

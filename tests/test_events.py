@@ -137,7 +137,24 @@ def test_a_worker_tells_as_its_parent_does(wanted, capfd):
     assert event == {"event": "message", "stage": "extract", "text": "hello"}
 
 
-def test_a_training_tells_iteration_speed_losses_and_rest(wanted, capsys, monkeypatch):
+def machine(gpus):
+    """A TensorFlow whose GPUs use so much memory, (now, at most); None: one that does not tell."""
+
+    def memory(name):
+        if gpus is None:
+            raise ValueError(name)
+        return dict(zip(("current", "peak"), gpus[int(name.removeprefix("GPU:"))], strict=True))
+
+    config = SimpleNamespace(
+        list_logical_devices=lambda kind: ["GPU"] if gpus is None else gpus,
+        experimental=SimpleNamespace(get_memory_info=memory),
+    )
+    return SimpleNamespace(config=config, errors=SimpleNamespace(OpError=RuntimeError))
+
+
+@pytest.mark.parametrize("gpus", [[], [(5, 7), (20, 40)], None], ids=["none", "two", "not told"])
+def test_a_training_tells_iteration_speed_losses_memory_and_rest(wanted, capsys, monkeypatch, gpus):
+    monkeypatch.setattr("trainer.devices.tf", machine(gpus))
     now = [0.0]
     monkeypatch.setattr("trainer.progress.time", SimpleNamespace(perf_counter=lambda: now[0]))
     session = SimpleNamespace(
@@ -145,7 +162,7 @@ def test_a_training_tells_iteration_speed_losses_and_rest(wanted, capsys, monkey
         seconds=0.0,
         samples=8,
         schedule=Schedule(1e-4, 0, 0.2, 100, 0.0),
-        mean_losses=lambda: {"src": 0.25, "dst": 0.5},
+        losses=SimpleNamespace(means=lambda: {"src": 0.25, "dst": 0.5}),
     )
     line = ProgressLine(session)
     for _ in range(10):
@@ -154,7 +171,8 @@ def test_a_training_tells_iteration_speed_losses_and_rest(wanted, capsys, monkey
         line.show(0.0)
     found = list(map(json.loads, capsys.readouterr().out.splitlines()))
     assert [event["item"] for event in found] == [2, 4, 6, 8, 10]
-    assert set(found[-1]) == KEYS
+    assert set(found[-1]) == (KEYS | {"gpu_memory"} if gpus else KEYS)
+    assert found[-1].get("gpu_memory") == ({"now": 25, "most": 47} if gpus else None)
     expected = {"of": 100, "unit": "iteration", "rate": 2.0, "eta": 45.0}
     assert found[-1] | expected == found[-1]
     assert found[-1]["values"] == {"src": 0.25, "dst": 0.5}

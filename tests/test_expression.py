@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from skimage.metrics import structural_similarity
+from support.small_models import small_class
 from support.synthetic import make_faceset, make_info, make_landmarks, open_mouth
 
 from converters import predictor
@@ -186,10 +187,10 @@ def _blur(image, sigma):
     return total / share
 
 
-def test_the_decoders_read_the_expression():
+def test_the_decoders_read_the_expression(monkeypatch):
     """And in training, a part of the code is dropped."""
     keras.utils.set_random_seed(1)
-    cls = MODELS.load("Quick96")
+    cls = small_class("Quick96", monkeypatch)
     model = cls(cls.Options(expression_head=True))
     encoder = model.networks["encoder"]
     faces = np.random.default_rng(0).random((2, 96, 96, 3), np.float32)
@@ -304,8 +305,8 @@ def test_quick96_learns_from_three_still_faces_without_irises(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("name", "network"), [("Quick96", "encoder"), ("LIAEF128", "inter_AB")])
-def test_numbers_are_spread_about_half_open(name, network):
-    cls = MODELS.load(name)
+def test_numbers_are_spread_about_half_open(name, network, monkeypatch):
+    cls = small_class(name, monkeypatch)
     model = cls(cls.Options(expression_head=True))
     joined = model.networks[network].layers
     [joined] = [layer.output for layer in joined if layer.name.endswith("with_expression")]
@@ -323,8 +324,9 @@ def test_numbers_are_spread_about_half_open(name, network):
     assert np.abs(after - before).max() > 1e-3
 
 
-def test_a_model_without_a_head_is_left_alone():
-    model = MODELS.load("Quick96")(MODELS.load("Quick96").Options())
+def test_a_model_without_a_head_is_left_alone(monkeypatch):
+    cls = small_class("Quick96", monkeypatch)
+    model = cls(cls.Options())
     face = np.random.default_rng(0).random((1, 96, 96, 3), np.float32)
     before = model.swap(face).image.numpy()
     expression_gain.turn_up(model, {"mouth": 1.7, "eye": 1.7})
@@ -351,8 +353,8 @@ def test_the_gain_makes_up_for_what_was_measured(tmp_path):
     assert choose(gain=1.2) == {"mouth": 1.2, "eye": 1.2}
 
 
-def test_results_of_two_gains_are_not_mixed(tmp_path):
-    cls = MODELS.load("Quick96")
+def test_results_of_two_gains_are_not_mixed(tmp_path, monkeypatch):
+    cls = small_class("Quick96", monkeypatch)
     model = cls(cls.Options(expression_head=True))
     save_generation(
         tmp_path,

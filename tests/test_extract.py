@@ -17,10 +17,11 @@ from extractor import in_flight
 from extractor.extract import run
 from extractor.journal import JOURNAL, LOCK
 from extractor.options import ExtractOptions
-from extractor.review import FaceSummary, frames_to_review
+from extractor.review import frames_to_review
 from facelib import geometry
 from facelib.detectors.yunet import YuNet
 from facelib.faceset import Faceset, read_face, read_info
+from facelib.review import FaceSummary
 from facelib.smoothing import REACH
 from facelib.types import FaceType, Rect, overlap
 from sorter.options import SortOptions
@@ -31,7 +32,7 @@ from utils.files import TEMPORARY, trash_dir
 from utils.video.decoder import VideoSource
 
 ROOT = Path(__file__).parent.parent
-COUNT, RATE = 12, 25
+COUNT, LONG, RATE = 12, 48, 25
 FACE = np.array([222, 115])  # the middle of her face in the photograph
 
 
@@ -395,7 +396,7 @@ def stop_in_the_middle(process, out, how, at_least):
 
 @pytest.fixture(scope="module")
 def long_footage(frames, tmp_path_factory):
-    """A folder and a video of 48 frames."""
+    """A folder and a video of LONG frames."""
     folder = tmp_path_factory.mktemp("long") / "frames"
     folder.mkdir()
     images = (frames + frames[::-1]) * 2
@@ -421,7 +422,7 @@ def test_a_stopped_run_is_continued_exactly(kind, how, long_footage, out, tmp_pa
     status = stop_in_the_middle(start(source, out, "--debug"), out, how, at_least=6)
     assert status == (130 if how is signal.SIGINT else -9)
     done = {line.split('"')[3] for line in (out / JOURNAL).read_text().splitlines()[1:] if line}
-    assert 5 <= len(done) < 48
+    assert 5 <= len(done) < LONG
     before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.glob("*.png")}
     assert all(f"{Path(name).stem}_0.png" in before for name in done)
     if kind == "folder":  # what is done is not even opened again
@@ -430,13 +431,15 @@ def test_a_stopped_run_is_continued_exactly(kind, how, long_footage, out, tmp_pa
             (source / name).write_bytes(b"no longer a picture")
     report = extract(source, out, debug=True)
     assert report.status is ExitStatus.DONE
-    assert report.counts["frames"] == report.counts["faces"] == 48
+    assert report.counts["frames"] == report.counts["faces"] == LONG
     assert report.counts["frames done by an earlier run"] == len(done)
     assert contents(out) == contents(tmp_path / "whole")
     for name in done:
         face = f"{Path(name).stem}_0.png"
         assert (out / face).stat().st_mtime_ns == before[face][0], "it was made again"
-    assert names(out.with_name(out.name + "_debug"), "*.jpg") == [f"{i:06d}.jpg" for i in range(48)]
+    assert names(out.with_name(out.name + "_debug"), "*.jpg") == [
+        f"{i:06d}.jpg" for i in range(LONG)
+    ]
     left = [p.name for p in out.iterdir() if p.name.startswith(".") and p.name != JOURNAL]
     assert not left, "no half-written file is left"
 

@@ -23,6 +23,7 @@ from support.synthetic import (
 from facelib import geometry
 from facelib.faceset import Faceset, fingerprint, write_face
 from facelib.pose import pose
+from facelib.types import Rect
 from main import main
 from sorter import cache
 from sorter.deletion import delete, restore
@@ -84,8 +85,8 @@ def test_the_table_says_of_each_face_what_its_file_says(folder):
 def test_doubtful_faces_are_marked_with_the_reasons(folder):
     points = make_landmarks()
     picture = draw_face(points)
-    for name, score, quality in (("a", 0.5, 4.0), ("b", 0.9, -1.0), ("c", 0.5, -1.0)):
-        info = make_info(points, 64, score=score, quality=quality)
+    for at, (name, score, quality) in enumerate((("a", 0.5, 4), ("b", 0.9, -1), ("c", 0.5, -1))):
+        info = make_info(points, 64, score=score, quality=quality, frame_index=20 + 10 * at)
         write_face(folder / f"{name}.png", geometry.warp_face(picture, info.matrix, 64), info)
     table, _ = listed(folder)
     bits = dict(zip(table["columns"]["name"], table["columns"]["review"], strict=True))
@@ -95,6 +96,37 @@ def test_doubtful_faces_are_marked_with_the_reasons(folder):
     }
     low, unsure = "low face score", "landmarks uncertain"
     assert said == {"a.png": {low}, "b.png": {unsure}, "c.png": {low, unsure}}
+
+
+def test_a_face_found_twice_or_out_of_line_is_doubtful(folder):
+    def place(name, frame, rect):
+        points = make_landmarks()
+        info = make_info(points, 64, source_rect=rect, frame_index=frame, source="clip.mp4")
+        picture = draw_face(points)
+        write_face(folder / name, geometry.warp_face(picture, info.matrix, 64), info)
+
+    for path in folder.glob("*.png"):
+        path.unlink()
+    steady, moved = Rect(10, 10, 60, 60), Rect(90, 70, 140, 120)
+    for name, frame, rect in [
+        ("a.png", 0, steady), ("b.png", 5, moved), ("c.png", 10, steady),  # every fifth frame
+        ("d.png", 20, steady), ("e.png", 25, steady), ("f.png", 25, Rect(12, 10, 62, 60)),
+        ("g.png", 35, moved),  # the frame before has no face any more
+    ]:  # fmt: skip
+        place(name, frame, rect)
+
+    def doubts():
+        table, _ = listed(folder)
+        return {
+            name: [reason for bit, reason in enumerate(table["reasons"]) if bits >> bit & 1]
+            for name, bits in zip(table["columns"]["name"], table["columns"]["review"], strict=True)
+            if bits
+        }
+
+    twice, line = ["two faces in one place"], ["face out of line with the neighboring frames"]
+    assert doubts() == {"b.png": line, "e.png": twice, "f.png": twice}
+    delete_named(folder, "f.png")
+    assert doubts() == {"b.png": line}
 
 
 def test_the_second_table_reads_no_face_and_follows_deletions_and_names(folder, monkeypatch):
@@ -261,3 +293,22 @@ def test_the_frame_of_a_face_is_shown_with_its_landmarks(tmp_path):
     changed = np.abs(shown.astype(int) - frame).max(axis=2) > 60
     assert changed[tuple(np.rint(points[8]).astype(int)[::-1])]  # the chin has its dot
     assert 0.01 < changed.mean() < 0.25  # and most of the picture is this frame
+
+
+@pytest.mark.parametrize("frame", ["4", "0.19s"])
+def test_the_frame_of_a_number_or_a_time_is_shown(tmp_path, frame):
+    images = [np.full((64, 96, 3), 20 + 20 * number, np.uint8) for number in range(8)]
+    clip = make_video(tmp_path / "clip.mp4", images, audio=False)
+    shown = tmp_path / "shown.png"
+    command = ["util", "show-frame", "--footage", str(clip), "--output", str(shown)]
+    assert main([*command, "--frame", frame]) == 0
+    assert abs(cv2.imread(str(shown)).mean() - 100) < 3
+    assert main([*command, "--frame", "8"]) == 1
+
+
+@pytest.mark.parametrize("flags", [[], ["--frame", "1", "--face", "a.png"], ["--face", "a.png"]])
+def test_a_frame_to_show_is_named_in_one_way(tmp_path, flags, capsys):
+    clip = make_video(tmp_path / "clip.mp4", [np.zeros((64, 96, 3), np.uint8)], audio=False)
+    command = ["util", "show-frame", "--footage", str(clip), "--output", str(tmp_path / "x.png")]
+    assert main([*command, *flags]) == 2
+    assert "--face" in capsys.readouterr().err

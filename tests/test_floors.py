@@ -1,6 +1,7 @@
 """What may import what: floors, light packages, and tests that stand alone."""
 
 import ast
+import functools
 import json
 import re
 import subprocess
@@ -16,8 +17,13 @@ FLOOR = {
 }  # fmt: skip
 
 
+@functools.cache
+def nodes(path):
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -48,7 +54,7 @@ def test_nothing_is_pickled_or_executed():
         names = {module.split(".")[0] for module, _ in imports(path)}
         calls = {
             node.func.id
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in nodes(path)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }
         if names & forbidden or calls & {"exec", "eval"}:
@@ -101,7 +107,7 @@ def test_a_heavy_import_would_be_found():
 
 def names(path):
     """All identifiers in a module, with their lines."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         for field in ("name", "id", "attr", "arg"):
             if isinstance(name := getattr(node, field, None), str):
                 yield name, getattr(node, "lineno", 0)

@@ -89,7 +89,7 @@ def test_a_later_version_s_own_matrix_is_used(old):
     record["landmarks"] = (points @ matrix[:, :2].T + matrix[:, 2]).tolist()
     deepfacelab.write(old, "00000_0.png", image, {**record, "image_to_face_mat": matrix})
     deepfacelab.write(old, "00001_0.png", image, record)
-    deepfacelab.write(old, "00002_0.png", image, {**record, "seg_ie_polys": [{"type": 1}]})
+    deepfacelab.write(old, "00002_0.png", image, {**record, "ie_polys": [(1, [(2, 3)])]})
     report = bring_in(old)
     assert report.notes == {"masks that were not taken over": ["00002_0.png"]}
     for _, info in Faceset.open(old.with_name("aligned_imported")):
@@ -350,7 +350,7 @@ before = peak()
 for path in map(Path, sys.argv[1:]):
     try:
         record = dfl_pickle.read(path.read_bytes(), path.name)
-        dfl_face._face({"source_rect": (1, 2, 3, 4), "landmarks": record}, path)
+        dfl_face._face({"source_rect": (1, 2, 3, 4), "landmarks": record}, path.name)
     except InputError as problem:
         print(problem)
 print(peak() - before)
@@ -399,7 +399,7 @@ def dfl_record():
 def test_every_instruction_there_is_was_thought_of():
     """Python gains instructions now and then: an unknown one must be refused, not passed over."""
     harmless = dfl_pickle.LITERALS | dfl_pickle.CONSTANTS.keys() | dfl_pickle.IGNORED | {"GLOBAL"}
-    machine = dfl_pickle._Machine()
+    machine = dfl_pickle._Machine(dfl_pickle.FACE)
     refused = {
         each.name for each in pickletools.opcodes
         if each.name not in harmless and not hasattr(machine, f"_{each.name.lower()}")

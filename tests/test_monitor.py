@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -59,10 +60,16 @@ def sides(settings, people):
 # --- files
 
 
-def test_training_writes_previews_metrics_and_events(settings, monkeypatch):
+@pytest.fixture
+def few(monkeypatch):
+    """Measurements of few faces, which may take all of the time."""
     for module in (validation, swap):
-        monkeypatch.setattr(module, "FACES", 2 * CHUNK)
+        monkeypatch.setattr(module, "FACES", CHUNK)
     monkeypatch.setattr(monitor, "VALIDATION_SHARE", 1.0)
+
+
+@pytest.mark.usefixtures("few")
+def test_training_writes_previews_metrics_and_events(settings):
     train.run(
         settings(
             target_iter=200,
@@ -88,14 +95,6 @@ def test_training_writes_previews_metrics_and_events(settings, monkeypatch):
         assert value == pytest.approx(row["ssim_dst"], abs=1e-6)
     latest = read_image(folder / "preview.png")
     assert (cv2.imdecode(np.frombuffer(images["preview"], np.uint8), 1) == latest).all()
-
-
-@pytest.fixture
-def few(monkeypatch):
-    """Measurements of few faces, which may take all of the time."""
-    for module in (validation, swap):
-        monkeypatch.setattr(module, "FACES", CHUNK)
-    monkeypatch.setattr(monitor, "VALIDATION_SHARE", 1.0)
 
 
 def measured(folder):
@@ -265,6 +264,7 @@ def test_predictions_in_parts_are_those_of_the_model(sides):
     assert sum(len(m.src.image) for m in predicted) == len(faces)
 
 
+@pytest.mark.usefixtures("few")
 def test_without_weights_of_a_recognizer_the_rest_is_measured(sides, monkeypatch, capsys):
     _, (src, dst, _, dst_rest) = sides
     monkeypatch.setattr("facelib.recognizers.sface.weight_file", _no_file)
@@ -322,7 +322,7 @@ def trainee(screen, people, tmp_path):
         sys.executable, str(PROGRAM), "train", "--model", "TOY", "--no-ask",
         "--training-data-src-dir", str(people / "src"), "--model-dir", str(model_dir),
         "--training-data-dst-dir", str(people / "dst"), "--batch-size", "2",
-        "--preview-minutes", "0.1", "--measure-minutes", "0",
+        "--preview-minutes", "0.03", "--measure-minutes", "0",
     ]  # fmt: skip
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -339,8 +339,9 @@ def trainee(screen, people, tmp_path):
     process.wait()
 
 
-def test_keys_in_the_window(screen, trainee):
-    process, _, model_dir, log = trainee
+def test_keys_in_the_window_and_closing_it(screen, trainee):
+    process, window, model_dir, log = trainee
+    preview = model_dir / "preview.png"
     screen.key("s")
     wait_until(lambda: "saved iteration" in log(), "s saves")
     screen.key("b")
@@ -351,20 +352,26 @@ def test_keys_in_the_window(screen, trainee):
     caption = screen.picture()[-300:, :400]
     screen.key("l")
     wait_until(lambda: (screen.picture()[-300:, :400] != caption).any(), "l changes the range")
-    before = (model_dir / "preview.png").stat().st_mtime_ns
-    wait_until(lambda: (model_dir / "preview.png").stat().st_mtime_ns > before, "files go on")
-    screen.key("Return")
-    assert process.wait(60) == 0
-    assert "Done in " in log()
-    assert checkpoint.load_newest(model_dir).iteration > 0
-
-
-def test_closing_the_window_does_not_stop_the_training(screen, trainee):
-    process, window, model_dir, log = trainee
+    before = preview.stat().st_mtime_ns
+    wait_until(lambda: preview.stat().st_mtime_ns > before, "files go on")
     screen.close_window(window)
     screen.gone(window)
     wait_until(lambda: "training goes on" in log(), "it is said")
-    before = (model_dir / "preview.png").stat().st_mtime_ns
-    wait_until(lambda: (model_dir / "preview.png").stat().st_mtime_ns > before, "it goes on")
+    before = preview.stat().st_mtime_ns
+    wait_until(lambda: preview.stat().st_mtime_ns > before, "it goes on")
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(60) == 130
+
+
+def test_enter_saves_and_quits(settings, monkeypatch):
+    """As `utils.window` calls that key, which tests/test_window.py presses."""
+
+    class Keys(SimpleNamespace):
+        closed = False
+        show = close = staticmethod(lambda *_: None)
+        keys = staticmethod(lambda: ["enter"])
+
+    monkeypatch.setattr(monitor, "open_window", Keys)
+    report = train.run(settings(preview=True, preview_minutes=60.0, target_iter=1000))
+    assert report.counts["iterations"] < 5
+    assert checkpoint.load_newest(settings().model_dir).iteration == report.counts["iterations"]

@@ -27,9 +27,11 @@ SWAPPING = [name for name in MODELS if MODELS.load(name).task == SWAP]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _whole_samples():
+def _as_it_is():
+    """Undo what conftest.py shortens."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(people, "SAMPLE", 24)
+        patch.setattr(people, "_recognizer", people._recognizer.__wrapped__)
         yield
 
 
@@ -197,7 +199,7 @@ def test_nothing_is_recognized_or_written_when_nothing_changed(
     def stop(*_):
         raise AssertionError("recognized again")
 
-    monkeypatch.setattr(RECOGNIZERS.load("sface"), "__init__", stop)
+    monkeypatch.setattr(people, "_recognizer", stop)
     before = (trained / people.FILE).stat()
     check("astronaut", "drawn")
     with pytest.raises(InputError, match="are exchanged"):  # that is known without, too

@@ -296,7 +296,7 @@ def test_the_facts_are_time_speed_and_what_is_left(monkeypatch):
         iteration=12_345,
         seconds=3 * 3600 + 300,
         samples=8,
-        mean_losses=dict,
+        losses=SimpleNamespace(means=dict),
         schedule=SimpleNamespace(seconds_left=lambda *_: None),
     )
     line = progress.ProgressLine(session)

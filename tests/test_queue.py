@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -14,12 +16,18 @@ import pytest
 import main
 from utils.errors import InputError, UsageError
 from utils.workspace import Workspace
-from workbench import progress, runner
+from workbench import devices, progress, runner
 from workbench.job import JobState, born, is_alive
 from workbench.jobs import JobQueue
 
 ROOT = Path(__file__).parent.parent
 DONE, FAILS, ENDLESS = (["sort", "src", "--by", by] for by in ("blur", "black", "hist"))
+
+
+@pytest.fixture(autouse=True)
+def gpu(monkeypatch):
+    """A machine with a GPU; the runners of `support.fake_stage` have one, too."""
+    monkeypatch.setattr(devices, "has_gpu", lambda: True)
 
 
 @pytest.fixture
@@ -139,15 +147,93 @@ def test_a_job_waits_only_for_jobs_that_exist(queue):
         ("extract src", "default"),
         ("extract src --cpu-only", "cpu"),
         ("train --force-gpu-idx 1", "gpu1"),
+        ("train --force-gpu-idx 0", "default"),  # the one that is taken without the flag
+        ("train --multi-gpu", "gpus"),
     ],
 )
-def test_a_job_belongs_to_the_device_that_it_asks_for(queue, words, device):
-    assert queue.job(queue.add(words.split())).device == device
+def test_a_job_belongs_to_the_device_that_it_asks_for(queue, words, device, monkeypatch):
+    number = queue.add(words.split())
+    assert queue.job(number).device == device
+    monkeypatch.setattr(devices, "has_gpu", lambda: False)  # all compute on the processor
+    assert queue.job(number).device == "default"
 
 
-def test_a_device_has_one_of_the_known_names(queue):
-    with pytest.raises(UsageError, match="Expected default, cpu or gpu0"):
-        runner.run_jobs(queue, "../x", resume=True)
+@pytest.mark.parametrize("name", ["../x", "gpu", "gpu01", "gpu-1", "GPU1", ""])
+def test_a_device_has_one_of_the_known_names(queue, name):
+    with pytest.raises(UsageError, match="Expected default, cpu, gpus or gpu1"):
+        runner.run_jobs(queue, name, resume=True)
+
+
+def test_jobs_that_need_the_same_gpu_do_not_run_at_once(queue, run):
+    """--multi-gpu takes those that other jobs ask for by their number."""
+    queue.add(ENDLESS)
+    train = ["extract", "src", "--min-face-size", "33"]
+    queue.add([*train, "--multi-gpu"])
+    queue.add([*train, "--cpu-only"])
+    first = run()
+    wait_running(queue, 1)
+    assert run("--device", "cpu").wait() == 0
+    assert states(queue) == ["running", "waiting", "done"]
+    all_gpus = run("--device", "gpus")
+    wait_until(lambda: queue.runner_lives("gpus"))
+    assert queue.claim("gpus") is None
+    assert states(queue) == ["running", "waiting", "done"]
+    go(queue)
+    assert first.wait(20) == all_gpus.wait(20) == 0
+    assert states(queue) == ["done", "done", "done"]
+    assert queue.job(2).started >= queue.job(1).ended
+
+
+# --------------------------------------------------------------------- order
+
+
+def order(queue):
+    return [job.number for job in queue.jobs() if job.state == JobState.WAITING]
+
+
+def test_waiting_jobs_can_change_places(queue, capsys, run):
+    for _ in range(5):
+        queue.add(DONE)
+    queue.cancel(3)
+    folder = str(queue.home.folder)
+    assert main.main(["queue", "move", "5", "--before", "2", "--workspace", folder]) == 0
+    assert capsys.readouterr().out == "order of the jobs that wait: 1, 5, 2, 4\n"
+    assert main.main(["queue", "move", "1", "--workspace", folder]) == 0
+    assert order(queue) == [5, 2, 4, 1]
+    queue.move(4, 4)
+    assert order(queue) == [5, 2, 4, 1]
+    assert queue.add(DONE) == 6
+    assert order(queue) == [5, 2, 4, 1, 6]
+    assert run().wait() == 0
+    began = sorted((job for job in queue.jobs() if job.started), key=lambda job: job.started)
+    assert [job.number for job in began] == [5, 2, 4, 1, 6]
+    assert main.main(["queue", "retry", "2", "3", "--workspace", folder]) == 0
+    assert order(queue) == [2, 3]
+
+
+def test_a_job_comes_after_those_that_it_waits_for(queue):
+    queue.add(DONE)
+    queue.add(DONE)
+    queue.add(DONE, after=[2])
+    for number, before in ((3, 2), (3, 1), (2, None)):
+        with pytest.raises(UsageError, match="job 3 waits for job 2 and cannot come before it"):
+            queue.move(number, before)
+    assert order(queue) == [1, 2, 3]
+    queue.move(1, None)
+    assert order(queue) == [2, 3, 1]
+    assert queue.claim("default").number == 2
+    for number, before in ((2, 1), (1, 2), (1, 9)):
+        with pytest.raises(UsageError, match="does not wait; only waiting jobs have an order"):
+            queue.move(number, before)
+
+
+def test_a_queue_of_an_earlier_version_is_read(queue):
+    queue.add(DONE)
+    with closing(sqlite3.connect(queue.folder / "jobs.sqlite")) as database, database:
+        database.execute("DROP TABLE places")
+        database.execute("UPDATE jobs SET device = 'gpu0'")
+    assert queue.job(1).device == "default"
+    assert queue.claim("default").number == 1
 
 
 # --------------------------------------------------------------------- running
@@ -210,7 +296,7 @@ def test_one_process_runs_the_jobs_of_a_device_and_another_those_of_another(queu
     second = run()
     assert "another process runs the jobs of the device default" in second.communicate()[0]
     assert second.returncode == 1
-    assert run("--device", "cpu").wait() == 0
+    assert run("--device", "gpu1").wait() == 0
     go(queue)
     assert first.wait(20) == 0
 
@@ -228,9 +314,12 @@ def test_many_processes_may_add_at_once(queue):
     for thread in threads:
         thread.join()
     assert sorted(numbers) == [job.number for job in queue.jobs()] == list(range(1, 21))
-    claimed = [queue.claim("default").number for _ in numbers]
+    claimed = []
+    while job := queue.claim("default"):
+        assert queue.claim("default") is None  # one at a time
+        queue.finish(job, 0)
+        claimed.append(job.number)
     assert claimed == sorted(numbers)
-    assert queue.claim("default") is None
 
 
 # --------------------------------------------------------------------- kills

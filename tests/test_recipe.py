@@ -17,6 +17,7 @@ from trainer.monitoring.monitor import Monitor
 from trainer.monitoring.preview import PreviewFaces, Sheet
 from trainer.optimizer import AdaBelief, Adam
 from trainer.progress import ProgressLine
+from trainer.rollback import Rollbacks
 from trainer.step import StepResult, TrainStep, UpdateSettings
 from utils.images import read_image
 
@@ -100,7 +101,7 @@ def test_what_is_saved_is_the_average_and_training_continues_from_the_raw_weight
     assert (flat(again.model) == raw).mean() == pytest.approx(0.25, abs=0.06)  # twice dropped
     np.testing.assert_array_equal(flat(again.model), flat(session.model))
     np.testing.assert_array_equal(flat(again.output_model), flat(session.output_model))
-    again.roll_back(4)
+    Rollbacks(again).to(4)
     np.testing.assert_array_equal(flat(again.model), raw)
     np.testing.assert_array_equal(flat(again.output_model), averaged)
 

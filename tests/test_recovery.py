@@ -147,7 +147,7 @@ def test_a_loss_that_is_no_number_is_forgotten_and_training_goes_on(at_work, cap
     assert session.iteration == 3
     assert "not a number" in capsys.readouterr().out
     assert runner.step()
-    assert np.isfinite(session.history).all()
+    assert np.isfinite(session.losses.rows).all()
 
 
 def test_what_cannot_go_well_ends_with_the_model_as_it_was_saved(settings):

@@ -29,13 +29,16 @@ from models.base import Batch
 from trainer import people as people_check
 from trainer import save, summary, train
 from trainer.assembly import open_samplers, open_session
-from trainer.monitoring import preview
+from trainer.learning_options import PRESETS
+from trainer.loss_history import LossHistory
+from trainer.monitoring import plots, preview
 from trainer.monitoring.monitor import Monitor
 from trainer.monitoring.predict import FacePredictor
 from trainer.optimizer import Adam
-from trainer.options import PRESETS, for_arguments, options_class, saved_options
+from trainer.options import for_arguments, options_class, saved_options
 from trainer.progress import Every, ProgressLine
 from trainer.recovery import StepRunner
+from trainer.rollback import Rollbacks
 from trainer.save import Saver
 from trainer.schedule import Schedule
 from trainer.session import TrainingSession
@@ -387,6 +390,7 @@ def test_files_that_are_no_faces_are_reported_and_the_rest_is_trained_on(
 def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
     train.run(settings(target_iter=4))
     session = open_session(settings())
+    rollbacks = Rollbacks(session)
     rng = np.random.default_rng(1)
     session.train(random_batch(rng), random_batch(rng))
     saved = weights_of(open_session(settings()).model)
@@ -394,12 +398,12 @@ def test_a_loss_that_is_no_number_rolls_back_to_the_newest_save(settings):
     for _ in range(3):
         variable.assign(tf.fill(variable.shape, np.nan))
         assert not session.train(random_batch(rng), random_batch(rng)).finite
-        session.roll_back(session.iteration)
-        assert session.iteration == 4 == len(session.history)
+        rollbacks.to(session.iteration)
+        assert session.iteration == 4 == len(session.losses.rows)
         for one, other in zip(saved, weights_of(session.model), strict=True):
             np.testing.assert_array_equal(one, other)
     with pytest.raises(UserError, match="lower --learning-rate"):
-        session.roll_back(session.iteration)
+        rollbacks.to(session.iteration)
 
 
 def test_a_training_that_cannot_go_well_ends_with_a_sentence(settings):
@@ -696,15 +700,22 @@ def test_the_console_line_has_speed_losses_and_the_time_left(settings):
     assert re.match(r"\[#000005\]  .{2,9} to target  ", line), "a narrow terminal shows it too"
 
 
-def test_losses_shown_are_means_since_the_newest_save(settings):
-    session = open_session(settings())
-    rng = np.random.default_rng(1)
-    results = [session.train(random_batch(rng), random_batch(rng)) for _ in range(6)]
-    session.save()
-    results += [session.train(random_batch(rng), random_batch(rng)) for _ in range(3)]
-    expected = np.mean([result.losses["dst"] for result in results[6:]])
-    assert session.mean_losses()["dst"] == pytest.approx(expected)
-    assert set(session.mean_losses()) == {"src", "dst"}
+def test_losses_on_screen_and_in_the_preview_are_means_of_the_same_iterations(monkeypatch):
+    names, rng = ["src", "dst", "src_mask"], np.random.default_rng(1)
+    rows = rng.random((250, 3))
+    history = LossHistory()
+    for row in rows:
+        history.add(dict(zip(names, row.tolist(), strict=True)))
+    expected = {name: rows[150:, column].mean() for column, name in enumerate(["src", "dst"])}
+    assert history.means() == pytest.approx(expected, rel=1e-6)
+    written = []
+    monkeypatch.setattr(plots, "write", lambda area, words, *_: written.append(words))
+    plots.draw_losses(np.zeros((220, 600, 3), np.uint8), history.rows, names, 1.0)
+    assert {f"{name} {mean:.4f}" for name, mean in expected.items()} < set(written)
+    assert "means of the last 100 iterations" in written
+    few = LossHistory(names, rows[:3].astype(np.float32))
+    assert few.means() == pytest.approx({"src": rows[:3, 0].mean(), "dst": rows[:3, 1].mean()})
+    assert LossHistory().means() == {}
 
 
 def test_durations_are_said_in_words():

@@ -21,7 +21,7 @@ from converters import convert
 from converters.blending.high_bit_depth import restore_16_bit
 from converters.output import video
 from facelib.faceset import write_face
-from utils.errors import InputError, UsageError
+from utils.errors import InputError, UsageError, UserError
 from utils.files import TEMPORARY, list_images
 from utils.images import read_image, write_image
 from utils.video.frame import Span
@@ -96,8 +96,9 @@ def test_after_ctrl_c_a_video_is_continued(shared, tmp_path, limit):
 
 
 def assert_same_as_undisturbed(folder, clip, place):
-    whole = place / "whole.mkv"
-    convert.run(options(folder, whole, input_dir=clip, codec="ffv1"), INVERT)
+    whole = folder / "whole.mkv"
+    if not whole.exists():
+        convert.run(options(folder, whole, input_dir=clip, codec="ffv1"), INVERT)
     assert alike(pictures(place / "result.mkv"), pictures(whole))
     assert times_of(place / "result.mkv") == times_of(whole)
     assert_sound_kept(clip, place / "result.mkv")
@@ -123,23 +124,19 @@ SLOW_RUN = """
 """
 
 
-ONE_OF_TWO = """
+AT_WORK = """
     import sys
     sys.path[:0] = {path!r}
     from pathlib import Path
     from converters import convert
     from support.conversion import make_predictor, options
-    from utils.errors import UserError
     def waits(crops):
         print("at work", flush=True)
         sys.stdin.readline()
         return 1 - crops
     chosen = options(Path({folder!r}), Path({result!r}), input_dir=Path({clip!r}), overwrite=True)
-    try:
-        convert.run(chosen, make_predictor(waits, "negative"))
-        print("done", flush=True)
-    except UserError as problem:
-        print(problem, flush=True)
+    convert.run(chosen, make_predictor(waits, "negative"))
+    print("done", flush=True)
 """
 
 
@@ -147,17 +144,14 @@ ONE_OF_TWO = """
 def test_of_two_runs_into_one_place_the_second_is_refused(name, shared, tmp_path):
     folder, clip = shared
     values = {"path": sys.path, "folder": str(folder), "clip": str(clip)}
-    code = textwrap.dedent(ONE_OF_TWO).format(**values, result=str(tmp_path / name))
-
-    def start():
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        return subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
-
-    with start() as first:
+    code = textwrap.dedent(AT_WORK).format(**values, result=str(tmp_path / name))
+    second = options(folder, tmp_path / name, input_dir=clip, overwrite=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as first:
         assert first.stdout.readline() == "at work\n"
-        with start() as second:
-            said, _ = second.communicate("\n", timeout=60)
-        assert said.startswith(f'another convert is at work on "{tmp_path / name}"')
+        with pytest.raises(UserError) as refusal:
+            convert.run(second, INVERT)
+        assert str(refusal.value).startswith(f'another convert is at work on "{tmp_path / name}"')
         said, _ = first.communicate("\n" * COUNT, timeout=60)
     assert said.endswith("done\n")
     source = open_source(tmp_path / name)

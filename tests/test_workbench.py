@@ -12,6 +12,8 @@ import pytest
 from support.page import Client, events_until, fake_stages, served
 from support.synthetic import make_faceset
 
+from utils.errors import UserError
+from utils.lock import TRAIN_LOCK, locked
 from utils.workspace import Workspace
 from workbench import runner
 from workbench.job import born, is_alive
@@ -62,7 +64,25 @@ def test_the_project_is_what_status_says(client):
     assert ["src faces", "3"] in project["rows"]
     assert project["next"]["purpose"].startswith("copy the clip of dst")
     assert project["next"]["command"] == ""
+    assert project["lacks"] == "dst"
     assert project["folder"] == str(client.app.home.folder)
+
+
+def test_a_training_in_a_terminal_is_waited_for(client):
+    """The page offers no step into what another program writes."""
+    home = client.app.home
+    make_faceset(home.faces("dst"), count=1)
+    home.model.mkdir()
+    with client.live() as live:
+        told = events_until(live, lambda event: event["type"] == "project")
+        assert told[-1]["next"]["stage"] == "sort"
+        with locked(home.model / TRAIN_LOCK, UserError("taken")):
+            told = events_until(live, lambda e: e["type"] == "project" and not e["next"]["words"])
+            assert told[-1]["next"]["purpose"].startswith("wait for the training, or stop it")
+            assert told[-1]["lacks"] == ""
+            queued = {"stage": "sort", "values": {"side": "src", "by": "hist"}}
+            client.post("/api/jobs", queued)  # the queue itself waits for what it runs
+            events_until(live, lambda e: e["type"] == "project" and e["next"]["stage"] == "sort")
 
 
 def test_a_clip_that_is_sent_is_told_to_the_page_and_becomes_the_next_step(client):

@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from support.browser import needs_chromium, page_of
 from support.page import served
+from support.screen import wait_until
 from support.synthetic import make_faceset, make_frames, make_info, make_video
 
 from facelib import geometry
@@ -20,6 +21,8 @@ from workbench import thumbnails
 from workbench.thumbnails import Thumbnails
 
 COUNT = 40
+PAINTED = """canvas => canvas.getContext("2d").getImageData(
+  0, 0, canvas.width, canvas.height).data.some((value, at) => at % 4 === 3 && value)"""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +101,28 @@ def test_the_frame_of_a_face_is_drawn_once(client, home):
     status, _, content = client.get("/api/faces/src/frame?name=000008_0.png")
     assert status == 400
     assert "copy your clip there" in json.loads(content)["error"]
+
+
+def test_many_thumbnails_come_in_one_answer(client, home):
+    rows = listed(client)
+    faces = [[rows["key"][n], rows["name"][n]] for n in (2, 7)]
+    gone = ["00" * 16, "gone.png"]
+    asked = {"side": 96, "faces": [faces[0], gone, faces[1]]}
+    status, _, content = client.post("/api/faces/src/thumbnails", asked)
+    assert status == 200
+    parts = []
+    while content:
+        size = int.from_bytes(content[:4])
+        parts.append(content[4 : 4 + size])
+        content = content[4 + size :]
+    single = [
+        client.get(f"/api/faces/src/thumbnail/{key}?side=96&name={name}")[2] for key, name in faces
+    ]
+    assert parts == [single[0], b"", single[1]]
+    for wrong in ({"side": 97}, {"faces": [["00"]]}, {"faces": [[1, 2]]}, {"faces": [gone] * 257}):
+        assert client.post("/api/faces/src/thumbnails", asked | wrong)[0] == 400
+    outside = [["00" * 16, "../../data_src.mp4"]]
+    assert client.post("/api/faces/src/thumbnails", asked | {"faces": outside})[2] == bytes(4)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +221,8 @@ def test_faces_are_looked_through_in_a_browser(client, home):
 
     with page_of(client, "faces/src") as page:
         shown(COUNT)
-        expect(page.locator(".cell img").first).to_be_visible()
+        picture = page.locator(".grid-pictures").first
+        wait_until(lambda: picture.evaluate(PAINTED), "the thumbnails are drawn")
         drag(page, ".grid", (20, 20), (160, 160))  # over two by two faces
         shown(COUNT, 4)
         page.keyboard.press("Delete")
@@ -225,3 +251,73 @@ def test_faces_are_looked_through_in_a_browser(client, home):
         drag(page, ".scatter", (2, 2), (cloud["width"] / 2, cloud["height"] - 2))
         yaws = client.json("/api/faces/src/table")["columns"]["yaw"]
         shown(sum(yaw >= 0 for yaw in yaws))  # noses to the left
+
+
+@pytest.fixture
+def two_people(home, astronaut, face_landmarks):
+    """The drawn faces, and some of the astronaut, who is found in frames of their own."""
+    for number in range(4):
+        facts = {"source_name": f"{100 + number:06d}.png", "frame_index": 100 + number}
+        info = make_info(face_landmarks + number, 96, score=0.8, frame_size=(512, 512), **facts)
+        picture = geometry.warp_face(astronaut, info.matrix, 96)
+        write_face(home.faces("src") / f"person_{number}.png", picture, info)
+    return home
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_people_are_recognized_and_grouped_in_a_browser(client, two_people):
+    total = COUNT + 4
+
+    def shown(count, selected=0):
+        text = f"{count} of {total} faces shown, {selected} selected"
+        expect(page.locator(".counts")).to_have_text(text, timeout=60_000)
+
+    with page_of(client, "faces/src", console=False) as page:
+        shown(total)
+        page.get_by_role("button", name="Recognize people").click()
+        person = page.get_by_label("Person", exact=True)
+        expect(person).to_be_visible(timeout=90_000)
+        table = client.json("/api/faces/src/table")["columns"]
+        people = dict(zip(table["name"], table["person"], strict=True))
+        [astronauts] = {people[f"person_{number}.png"] for number in range(4)}
+        members = [name for name, found in people.items() if found == astronauts]
+        assert len(members) == 4  # no drawn face is taken for her
+        person.select_option(str(astronauts))
+        shown(4)
+        page.get_by_label("Groups", exact=True).select_option("person")
+        heading = page.locator(".grid-heading:visible")
+        expect(heading).to_have_text(f"person {astronauts + 1:03} (4)")
+        page.get_by_role("button", name="Show all").click()
+        shown(total)
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_scores_frames_and_pairs_in_a_browser(client):
+    def shown(count, selected=0):
+        text = f"{count} of {COUNT} faces shown, {selected} selected"
+        expect(page.locator(".counts")).to_have_text(text, timeout=60_000)
+
+    with page_of(client, "faces/src", console=False) as page:
+        shown(COUNT)
+        doubtful = [f"{number:06d}_0.png" for number in range(0, COUNT, 10)]
+        page.get_by_label("Detection score, at most").fill("0.85")
+        shown(len(doubtful))
+        page.get_by_role("grid").focus()
+        page.keyboard.press("Home")
+        page.keyboard.press("Shift+ArrowRight")
+        shown(len(doubtful), 2)
+        page.keyboard.press("c")
+        pair = page.get_by_role("dialog", name="Two faces").get_by_role("img")
+        assert [image.get_attribute("alt") for image in pair.all()] == doubtful[:2]
+        assert pair.first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+        page.keyboard.press("Escape")
+        page.keyboard.press("Home")
+        page.keyboard.press("Enter")
+        frame = page.get_by_role("dialog", name="The frame of").get_by_role("img")
+        expect(frame).to_be_visible(timeout=60_000)
+        assert frame.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [160, 120]
+        page.get_by_role("button", name="Close").click()
+        page.locator(".cell:visible").nth(1).dblclick()
+        expect(page.get_by_role("dialog", name=f"The frame of {doubtful[1]}")).to_be_visible()

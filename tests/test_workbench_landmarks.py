@@ -71,6 +71,8 @@ def test_a_page_and_the_command_talk_until_that_is_killed(client, home):
         with opened(client) as second:
             problem = events_until(second, named("error"))[-1]["text"]
             assert "another extract is writing into" in problem
+            assert f"it is process {commands()[0].pid}: util edit-faces dst" in problem
+            assert "close the page" in problem
             assert events_until(second, named("closed"))[-1]["status"] == 1
         commands()[0].kill()
         assert events_until(live, named("closed"))[-1]["status"] == -9
@@ -104,7 +106,7 @@ def page(client):
 def test_landmarks_are_dragged_by_mouse_and_by_keys(page, home):
     before = on_disk(home)["000.png"].source_landmarks
     facts, name = page.locator(".landmarks-facts"), page.locator(".landmarks-name")
-    expect(facts).to_have_text("locked")
+    expect(facts).to_have_text("locked", timeout=30_000)  # the command has begun
     box = page.get_by_role("application").bounding_box()
     scale = min(box["width"] / SIZE[0], box["height"] / SIZE[1])
     x, y = (before[33] + 0.5 - np.array(SIZE) / 2) * scale

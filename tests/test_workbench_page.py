@@ -136,6 +136,33 @@ def test_a_running_job_is_shown_after_a_reload_and_can_be_stopped(page, client):
     expect(page.locator(".job-head .state")).to_have_text("canceled")
 
 
+def test_waiting_jobs_change_places_on_the_page(page, client):
+    """With the keyboard alone; the focus stays on the job that is moved."""
+    for by in ("hist", "black", "hue"):
+        job = {"stage": "sort", "values": {"side": "src", "by": by}, "run": False}
+        client.post("/api/jobs", job)
+    client.post("/api/jobs", job | {"after": [3]})
+    page.get_by_role("link", name="Queue").click()
+    numbers = page.locator(".jobs .number")
+    expect(numbers).to_have_text(["1", "2", "3", "4"])
+    page.get_by_role("button", name="Move job 3 up").focus()
+    page.keyboard.press("Enter")
+    expect(numbers).to_have_text(["1", "3", "2", "4"])
+    expect(page.get_by_role("button", name="Move job 3 up")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(numbers).to_have_text(["3", "1", "2", "4"])
+    expect(page.get_by_role("button", name="Move job 3 down")).to_be_focused()
+    expect(page.get_by_role("button", name="Move job 3 up")).to_be_disabled()
+    page.get_by_role("button", name="Move job 4 up").click()
+    page.get_by_role("button", name="Move job 4 up").click()
+    expect(numbers).to_have_text(["3", "4", "1", "2"])
+    assert [job.number for job in client.app.queue.jobs()] == [3, 4, 1, 2]
+    status, _, content = client.post("/api/jobs/4/move", {"before": 3})
+    assert (status, b"job 4 waits for job 3" in content) == (400, True)
+    for wrong in ({"before": "1"}, {"before": 9}, {"before": []}):
+        assert client.post("/api/jobs/4/move", wrong)[0] == 400
+
+
 def test_the_preview_changes_on_the_page(page, home):
     home.model.mkdir()
     for size in (40, 70):

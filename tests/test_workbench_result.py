@@ -8,11 +8,15 @@ import shutil
 import sys
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
+import psutil
 import pytest
 from playwright.sync_api import expect
 from support.browser import needs_chromium, page_of
-from support.page import served
+from support.page import events_until, served
+from support.screen import wait_until
 from support.synthetic import make_video
 
 from utils.workspace import Workspace
@@ -73,8 +77,8 @@ def client(home):
 
 def test_figures_and_a_value_for_every_frame(client, home):
     found = client.json("/api/result")
-    assert client.get(found["result"])[2] == home.result.read_bytes()
-    assert client.get(found["before"])[2] == home.clip("dst").read_bytes()
+    assert client.get(found["result"]["url"])[2] == home.result.read_bytes()
+    assert client.get(found["before"]["url"])[2] == home.clip("dst").read_bytes()
     assert (found["problem"], found["stale"]) == ("", False)
     shown = found["evaluation"]
     assert shown["rows"]["heads"] == ["result", "untouched", "good"]
@@ -236,5 +240,99 @@ def test_both_clips_show_the_same_frame_wherever_one_goes(page):
     expect(page.get_by_role("button", name="Play")).to_be_visible()  # it came to its end
     show(COUNT - 1)
     page.get_by_role("button", name="Check it").click()
-    expect(page.locator(".verdict li", has_text="states nothing").first).to_be_visible()
+    stated = page.locator(".verdict li", has_text="states nothing").first
+    expect(stated).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Something is wrong with it.")).to_be_visible()
+
+
+# ------------------------------------------------- what no browser decodes, frame by frame
+
+PIXEL = """canvas => canvas.getContext("2d").getImageData(1, 1, 1, 1).data[1]"""
+
+
+def encode(path, images, codec, pixels):
+    with av.open(path, "w") as container:
+        stream = container.add_stream(codec, RATE, width=96, height=64, pix_fmt=pixels)
+        if codec == "mpeg4":
+            stream.bit_rate = 2_000_000
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+
+
+@pytest.fixture
+def undecodable(home):
+    """The footage in 10 bits without loss, the result in a format that browsers never had."""
+    images = [np.full((64, 96, 3), gray(n), np.uint8) for n in range(FRAMES)]
+    home.clip("dst").unlink()
+    encode(home.folder / "data_dst.mkv", images, "ffv1", "yuv420p10le")
+    encode(home.result, images[FIRST : FIRST + COUNT], "mpeg4", "yuv420p")
+    home.evaluation.write_text(json.dumps(evaluation()))
+    return home
+
+
+def shows(page, label, number, level):
+    """Wait until a frame is on its canvas, and look at its gray."""
+    canvas = page.get_by_role("img", name=label, exact=True)
+    expect(canvas).to_have_attribute("data-frame", str(number), timeout=30_000)
+    assert abs(canvas.evaluate(PIXEL) - gray(level)) <= 3
+
+
+@needs_chromium
+def test_what_the_browser_cannot_decode_is_sent_frame_by_frame(client, undecodable):
+    def show(number):
+        shows(page, "the result", number, FIRST + number)
+        shows(page, "the footage", FIRST + number, FIRST + number)
+
+    with page_of(client, console=False) as page:
+        page.get_by_role("link", name="Result").click()
+        show(0)
+        expect(page.get_by_text("the server sends its frames")).to_be_visible()
+        page.locator(".worst button").first.click()
+        show(FACELESS)
+        page.get_by_role("button", name="one frame on").click()
+        show(FACELESS + 1)
+        page.get_by_label("time", exact=True).fill(str((COUNT - 1.5) / RATE))
+        show(COUNT - 2)
+        page.get_by_role("button", name="Play").click()
+        expect(page.get_by_role("button", name="Play")).to_be_visible()
+        show(COUNT - 1)
+        page.get_by_role("link", name="Project").click()
+        wait_until(lambda: not served_frames(), "the commands end with the view")
+
+
+def served_frames():
+    return [p for p in psutil.Process().children() if "show-frame" in p.cmdline()]
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_another_result_of_a_folder_of_frames_is_shown_too(client, home):
+    home.clip("dst").unlink()
+    for folder, first, count in (("data_dst", 0, FRAMES), ("frames", FIRST, COUNT)):
+        (home.folder / folder).mkdir()
+        for number in range(count):
+            level = np.full((64, 96, 3), gray(first + number), np.uint8)
+            cv2.imwrite(str(home.folder / folder / f"{number:06d}.png"), level)
+    (home.folder / "frames_log.jsonl").write_text("")
+    with page_of(client, "result", console=False) as page:
+        page.get_by_label("Result", exact=True).select_option("frames")
+        shows(page, "the result", 0, FIRST)
+        page.get_by_role("button", name="one frame on").click()
+        shows(page, "the result", 1, FIRST + 1)
+        shows(page, "the footage", 1, 1)  # nothing says that it began later
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"csrf": "0" * 64}, "earlier run"),
+        ({"clip": "both"}, "before or after"),
+        ({"clip": "after", "name": "../outside.mp4"}, "outside of the workspace"),
+        ({"clip": "after", "name": "none.mp4"}, "none.mp4"),
+    ],
+)
+def test_only_clips_of_the_workspace_are_sent(client, asked, said):
+    with client.live(path="/api/result/frames") as live:
+        live.send(json.dumps({"csrf": client.csrf, **asked}))
+        assert said in events_until(live, lambda event: event["event"] == "error")[-1]["text"]

@@ -171,7 +171,10 @@ def test_a_change_says_where_it_comes_from(client):
 @pytest.mark.parametrize("token", [None, "", "wrong"])
 def test_a_change_carries_the_token_of_the_page(client, token):
     before = jobs(client)
-    for path in ("/api/jobs", "/api/upload/src?name=x.mp4", "/api/jobs/1/cancel", "/api/queue/run"):
+    for path in (
+        "/api/jobs", "/api/upload/src?name=x.mp4", "/api/jobs/1/cancel", "/api/jobs/1/move",
+        "/api/queue/run", "/api/picker/pick", "/api/picker/clip/src",
+    ):  # fmt: skip
         assert client.post(path, JOB, X_CSRF_Token=token)[0] == 403
     assert jobs(client) == before
     assert client.post("/api/jobs", JOB)[0] == 200
@@ -184,7 +187,9 @@ def test_a_token_of_another_session_does_not_count(client):
     assert client.post("/api/jobs", JOB, X_CSRF_Token=mine)[0] == 403
 
 
-@pytest.mark.parametrize("path", ["/api/jobs", "/api/upload/src", "/api/jobs/1/cancel"])
+@pytest.mark.parametrize(
+    "path", ["/api/jobs", "/api/upload/src", "/api/jobs/1/cancel", "/api/picker/pick"]
+)
 def test_nothing_changes_by_get(client, path):
     before = jobs(client)
     assert client.get(path)[0] == 405

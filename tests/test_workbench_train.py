@@ -16,7 +16,7 @@ from support.synthetic import make_faceset
 from facelib.validation_log import ValidationLog
 from models.checkpoint import save_generation
 from utils.workspace import Workspace
-from workbench import training
+from workbench import curves
 from workbench.training import TrainView
 
 NAMES = ["src", "dst", "src_mask"]
@@ -77,7 +77,7 @@ def test_losses_are_means_of_all_iterations(home):
     assert list(found["values"]) == ["src", "dst"]
     ends = found["iterations"]
     assert ends[-1] == ITERATIONS
-    assert len(ends) <= training.POINTS
+    assert len(ends) <= curves.POINTS
     parts = np.split(losses().astype(float), ends[:-1])
     for column, name in enumerate(["src", "dst"]):
         expected = [part[:, column].mean() for part in parts]
@@ -207,7 +207,7 @@ def zoom_and_back(page, curve, expect):
 def test_a_curve_is_zoomed_on_the_page(page):
     curve = page.get_by_label("model", exact=True).get_by_label("losses of model")
     expect(curve.locator(".u-legend")).to_contain_text("dst")
-    expect(page.get_by_label("swap quality of all models").locator("canvas")).to_be_visible()
+    expect(page.get_by_label("the chosen curve of all models").locator("canvas")).to_be_visible()
     zoom_and_back(page, curve, expect)
 
 
@@ -217,15 +217,17 @@ def test_a_training_on_the_page(page, home):
     facts = model.locator(".facts")
     expect(facts).to_contain_text("1,234")
     expect(page.get_by_label("other & model", exact=True).locator("h2")).to_contain_text("not")
-    expect(page.get_by_label("swap quality of all models").locator("canvas")).to_be_visible()
+    expect(page.get_by_label("the chosen curve of all models").locator("canvas")).to_be_visible()
     curve = model.get_by_label("losses of model")
     expect(curve.locator(".u-legend")).to_contain_text("dst")
-    expect(model.locator(".command code")).to_contain_text("python main.py train --workspace")
+    expect(model.locator(".part > .command code")).to_contain_text(
+        "python main.py train --workspace"
+    )
     model.get_by_role("button", name="Train", exact=True).click()
     expect(facts).to_contain_text("2 min")
     expect(facts).to_contain_text("src 0.2500, dst 0.1250")
     model.get_by_role("button", name="Save now").click()
-    expect(model.locator(".said")).to_have_text("It saves after this step.")
+    expect(model.locator(".part > .said")).to_have_text("It saves after this step.")
     Image.new("RGB", (90, 30)).save(home.model / "preview.png")
     picture = model.locator(".preview")
     for _ in range(100):
@@ -235,3 +237,26 @@ def test_a_training_on_the_page(page, home):
     assert picture.evaluate("image => image.naturalWidth") == 90
     model.get_by_role("button", name="Stop").click()
     expect(model.locator(".state")).to_have_text("not training")
+
+
+@needs_chromium
+def test_two_models_are_chosen_and_compared_while_one_trains(page, home):
+    models = [page.locator(f'section[aria-label="{name}"]') for name in ("model", "other & model")]
+    both = page.get_by_label("All models", exact=True)
+    legend = both.locator(".u-legend")
+    expect(legend).to_contain_text("other & model")
+    models[1].get_by_role("button", name="Train", exact=True).click()
+    expect(models[1].locator(".state")).to_have_text("training")
+    expect(models[0].locator(".state")).to_have_text("not training")
+    expect(models[0].get_by_role("button", name="Train when the job")).to_be_enabled()
+    both.get_by_label("Curve to compare").select_option(label="losses: dst")
+    expect(legend).to_contain_text("other & model")
+    page.get_by_role("checkbox", name="other & model").uncheck()
+    expect(models[1]).to_be_hidden()
+    expect(legend).to_be_hidden()
+    expect(models[0].locator(".facts")).to_contain_text("1,234")
+    Image.new("RGB", (80, 30)).save(home.folder / "other & model" / "preview.png")
+    page.get_by_role("checkbox", name="other & model").check()
+    expect(models[1].locator(".facts")).to_contain_text("src 0.2500, dst 0.1250")
+    expect(models[1].locator(".preview")).to_be_visible()
+    expect(legend).to_contain_text("model")

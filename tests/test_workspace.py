@@ -47,6 +47,11 @@ def make_faces(home, *sides):
         (home.faces(side) / "0.png").write_bytes(PNG)
 
 
+def make_sorted(home, side):
+    (home.faces(side) / ".sort").mkdir(exist_ok=True)
+    (home.faces(side) / ".sort" / "undo-000001.json").touch()
+
+
 def chosen(words):
     """The options that a command line comes to, without its checks."""
     name = main.find_stage(words.split())
@@ -180,7 +185,7 @@ def test_each_step_leads_to_the_next(home):
     assert said() == "extract dst"
     make_faces(home, "dst")
     assert said() == "sort src --by hist"
-    (home.faces("src") / ".sort").mkdir()
+    make_sorted(home, "src")
     assert said() == "train"
     write(home.model, lambda path: make_model(path, 10, 60))
     assert said() == "convert"
@@ -205,7 +210,7 @@ def log_conversion(home, iteration, *events):
 
 def make_trained(home, iteration=10):
     make_faces(home, "src", "dst")
-    (home.faces("src") / ".sort").mkdir()
+    make_sorted(home, "src")
     make_model(home.model, iteration, 60)
 
 
@@ -273,6 +278,56 @@ def test_where_no_face_was_found_something_else_is_next(frames, home, capsys):
         next(run.commands(home, 30))
 
 
+def test_faces_that_were_only_looked_at_are_not_sorted(home, capsys):
+    """The page keeps what it measured in the folder of the sort's plans."""
+    make_faces(home, "src", "dst")
+    (home.faces("src") / ".sort").mkdir()
+    (home.faces("src") / ".sort" / "faces.json").touch()
+    assert home.next_step().words == "sort src --by hist"
+    assert "sorted" not in lines_of_status(home, capsys)[0]["src faces"]
+    assert "sort src --by hist" in [each.words for each in run.commands(home, 30)]
+    (home.faces("src") / ".sort" / "plan.json").touch()  # a sort that was interrupted
+    assert home.next_step().words == "train"
+    assert "sorted" in lines_of_status(home, capsys)[0]["src faces"]
+
+
+@pytest.mark.parametrize("restorable", [True, False])
+def test_faces_that_were_all_deleted_are_not_looked_for_with_another_detector(
+    restorable, home, capsys
+):
+    journal_of(home, "src", "0", "*")
+    journal = home.faces("src") / workspace.JOURNAL
+    lines = journal.read_text().replace('"item": "0"', '"item": "0", "faces": [[1, 2, 3, 4, 0.9]]')
+    journal.write_text(lines)
+    words = "extract src --overwrite"
+    if restorable:
+        make_sorted(home, "src")
+        (home.faces("src") / ".sort" / "deleted-000001.json").touch()
+        words = "util restore-faces src"
+    step = home.next_step()
+    assert step.words == words
+    assert step.purpose.startswith("all faces of src were deleted: ")
+    chosen(words)
+    assert lines_of_status(home, capsys)[0]["src faces"] == "all were deleted"
+    with pytest.raises(InputError, match=f"all faces of src were deleted.*{words}"):
+        next(run.commands(home, 30))
+
+
+def test_faces_in_groups_are_there(home):
+    make_faces(home, "src", "dst")
+    make_sorted(home, "src")
+    journal_of(home, "src", "0", "*")
+    group = home.faces("src") / "0"
+    group.mkdir()
+    (home.faces("src") / "0.png").rename(group / "0.png")
+    step = home.next_step()
+    assert step.words == "sort src --by origname"
+    assert "groups of other people" in step.purpose
+    chosen(step.words)
+    with pytest.raises(InputError, match="groups of other people"):
+        next(run.commands(home, 30))
+
+
 def test_a_missing_clip_is_asked_for_by_its_path(home):
     home.clip("dst").unlink()
     make_faces(home, "src")
@@ -315,7 +370,7 @@ def test_status_says_what_is_there(home, capsys):
     } == {"-"}
     assert lines[-1].endswith("extract src")
     make_faces(home, "src", "dst")
-    (home.faces("src") / ".sort").mkdir()
+    make_sorted(home, "src")
     make_model(home.model, 1234, 600)
     home.result.touch()
     home.evaluation.write_text(json.dumps({"version": 1, "verdict": ["It is src.", "Train on."]}))
@@ -329,7 +384,7 @@ def test_status_says_what_is_there(home, capsys):
 
 def test_status_goes_on_to_a_target_first(home, capsys):
     make_faces(home, "src", "dst")
-    (home.faces("src") / ".sort").mkdir()
+    make_sorted(home, "src")
     make_model(home.model, 1234, 600, target={"target_iter": 2000, "target_minutes": 0.0})
 
     def advised():
@@ -417,11 +472,15 @@ def test_status_waits_for_an_extraction_that_is_running(home, capsys):
     rows, lines = lines_of_status(home, capsys)
     assert "not come to its end" in rows["src faces"]
     assert lines[-1].endswith("extract src")
+    journal_of(home, "src", "*")
+    with locked(home.faces("src") / extract_journal.LOCK, UserError("taken")):
+        _, lines = lines_of_status(home, capsys)
+    assert lines[-1].startswith("Next: wait until src's faces are corrected")
 
 
 def test_the_advice_on_bad_faces_names_a_picture_that_is_there(home):
     make_faces(home, "src", "dst")
-    (home.faces("src") / ".sort").mkdir()
+    make_sorted(home, "src")
     picture = Path(re.search('which: "(.+?)"', home.next_step().purpose)[1])
     with Image.open(picture) as image:
         assert image.width > 500
@@ -510,7 +569,7 @@ def test_run_decides_on_each_command_when_those_before_it_are_done(home):
 
 def test_a_second_run_makes_only_what_is_out_of_date(home):
     make_faces(home, "src", "dst")
-    (home.faces("src") / ".sort").mkdir()
+    make_sorted(home, "src")
     make_model(home.model, 10, 60)
     for path in (home.folder / workspace.SETTINGS, home.result, home.evaluation):
         path.touch()

@@ -68,10 +68,10 @@ def commands(home: Workspace, minutes: float, model: str | None = None) -> Itera
         done = workspace.has_images(home.faces(side)) and home.extraction_ended(side)
         if home.clip(side).exists() and not done:
             words, purpose = home.extraction(side)
-            if not words:
-                raise InputError(purpose)
+            if words.split()[:1] != ["extract"] or home.all_deleted(side):
+                raise InputError(f"{purpose}: {home.typed(words)}" if words else purpose)
             yield Command(words, purpose)
-    if not (home.faces("src") / workspace.SORTED).is_dir():
+    if not home.is_sorted("src"):
         yield Command("sort src --by hist", "sort them, so that bad ones are next to each other")
     chosen = f" --model {model}" if model else ""
     yield Command(f"train{chosen} --target-minutes {minutes:g}", "train a model on both")

@@ -40,7 +40,8 @@ def run(options: StatusOptions) -> Report:
     listed = rows(home, gaps=_gaps(home))
     width = max(len(title) for title, _ in listed) + 2
     console.say("\n".join(f"  {title:{width}}{text}" for title, text in listed))
-    console.say(f"\n{_waits(home) or next_in(home)}")
+    waiting = waits(home)
+    console.say(f"\nNext: {waiting}" if waiting else f"\n{next_in(home)}")
     return StatusReport()
 
 
@@ -54,16 +55,18 @@ def rows(home: Workspace, gaps: str = "") -> list[tuple[str, str]]:
     return found + [("", line) for line in more]
 
 
-def _waits(home: Workspace) -> str:
+def waits(home: Workspace) -> str:
     """Return what to wait for; nothing while no other process extracts or trains here."""
     for side in workspace.SIDES:
         if _is_extracted(home, side):
-            return f"Next: wait until the faces of {side} are found"
+            if home.extraction_ended(side):
+                return f"wait until {side}'s faces are corrected, or end that where it runs"
+            return f"wait until the faces of {side} are found"
     if not _is_trained(home):
         return ""
     preview = home.model / "preview.png"
     shown = f'; how far it is shows "{preview}"' if preview.is_file() else ""
-    return f"Next: wait for the training, or stop it with Ctrl-C where it runs{shown}"
+    return f"wait for the training, or stop it with Ctrl-C where it runs{shown}"
 
 
 def _is_extracted(home: Workspace, side: str) -> bool:
@@ -83,10 +86,16 @@ def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
         notes.append("being extracted now")
     elif home.extraction_ended(side) is False:
         notes.append("extract has not come to its end: run it again to continue")
-    if count and (faces / workspace.SORTED).is_dir():
+    if count and home.is_sorted(side):
         notes.append("sorted")
-    none = "no face was found" if home.found_nothing(side) else NOTHING
+    none = _why_none(home, side)
     yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else none
+
+
+def _why_none(home: Workspace, side: str) -> str:
+    if home.all_deleted(side):
+        return "all were deleted"
+    return "no face was found" if home.found_nothing(side) else NOTHING
 
 
 def _gaps(home: Workspace) -> str:

@@ -1,20 +1,22 @@
 """Turns the options into the parts of a run; the modules that get those do not know the options."""
 
 import secrets
+from typing import Any
 
 from facelib import held_out
 from facelib.faceset import Faceset
 from models import checkpoint, initializers, model_folder, weight_transfer
 from models.backend import keras
 from models.base import ModelBase
-from trainer import devices
+from trainer import devices, option_changes
 from trainer.average import WeightAverage
 from trainer.checks import not_new
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
+from trainer.learning_options import PRESETS
 from trainer.monitoring.monitor import MonitorSettings
 from trainer.monitoring.stop_rule import StopRule
-from trainer.options import PRESETS, TrainOptions, to_save
+from trainer.options import TARGETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
 from trainer.step import TrainStep, UpdateSettings
 from utils import console
@@ -69,9 +71,20 @@ def open_session(options: TrainOptions) -> TrainingSession:
     )
     if generation is not None:
         session.resume(generation)
+        if changes := _changes(options):
+            session.note_changes(changes)
     if options.swap_sides:
         session.swapped_until = session.iteration + options.swap_sides
     return session
+
+
+def _changes(options: TrainOptions) -> dict[str, list[Any]]:
+    """Return what is another option now than in the run that saved the model."""
+    before = options.saved({"model_dir": options.model_dir}) or {}
+    targets = {name: value for name, value in to_json(options).items() if name in TARGETS}
+    return option_changes.between(
+        {**dict.fromkeys(TARGETS, 0), **before}, to_save(options) | targets
+    )
 
 
 def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:

@@ -79,3 +79,15 @@ def check_precision(gpus: Sequence[Any]) -> None:
 def set_precision(*, mixed: bool) -> None:
     """Choose how networks built from now on compute; their weights stay float32."""
     keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")
+
+
+def gpu_memory() -> dict[str, int]:
+    """Return the bytes that TensorFlow uses on all GPUs, `now` and at `most`; empty without one."""
+    count = len(tf.config.list_logical_devices("GPU"))
+    try:
+        found = [tf.config.experimental.get_memory_info(f"GPU:{n}") for n in range(count)]
+    except (ValueError, tf.errors.OpError):  # a device that does not count
+        return {}
+    if not found:
+        return {}
+    return {"now": sum(i["current"] for i in found), "most": sum(i["peak"] for i in found)}

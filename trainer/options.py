@@ -4,11 +4,12 @@ import argparse
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from facelib.color_transfer import COLORS, FIRST_COLORS
-from models import COST, MODELS
+from models import MODELS
 from models.model_folder import generations, newest_state
+from trainer.learning_options import PRESETS, LearningOptions
+from trainer.sample_options import OutputOptions, SampleOptions
 from trainer.schedule import Schedule
 from utils import workspace
 from utils.errors import InputError
@@ -24,7 +25,7 @@ from utils.options import (
 from utils.records import read_record
 from utils.workspace import Workspace
 
-DATA, SAMPLES, TRAINING, OUTPUT = "Files", "Samples", "Training", "Saving and preview"
+DATA = "Files"
 TARGETS = frozenset({"target_iter", "target_minutes"})
 # Not saved with the settings of the model: paths, and what concerns one run or one machine only.
 NOT_SAVED = frozenset({
@@ -48,33 +49,9 @@ NOT_SAVED = frozenset({
 })
 
 
-class Preset(NamedTuple):
-    """Settings that belong together.
-
-    Attributes
-    ----------
-    learning_rate : float
-        Unless the user gives one.
-    warm_up : int
-        Iterations over which the learning rate grows from zero.
-    he_init : bool
-        Whether weights are initialized by `models/initializers.py` (He), not by Keras (Glorot).
-    """
-
-    learning_rate: float
-    warm_up: int
-    he_init: bool
-
-
-PRESETS = {
-    "fast": Preset(2e-4, 100, he_init=True),
-    "original": Preset(5e-5, 0, he_init=False),
-}
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainOptions(DeviceOptions, WorkspaceOptions):
-    """Options of the trainer, whatever the model."""
+class TrainingFiles:
+    """What is trained on, and where the model is."""
 
     training_data_src_dir: Path = opt(
         help="aligned faces of src, the identity to put in",
@@ -96,238 +73,13 @@ class TrainOptions(DeviceOptions, WorkspaceOptions):
         help="train on the people in these folders, whomever the model was trained on before",
         group=DATA,
     )
-    model: str = opt(
-        MODELS.names[0],
-        help="model architecture",
-        choices=MODELS.about,
-        more=COST,
-        fixed=True,
-        group=TRAINING,
-        ask=True,
-        decides=True,
-    )
-    load_weights: Path | None = opt(
-        None,
-        help="start a new model with all layers that fit of the model in this folder",
-        seldom=True,
-        fixed=True,
-        group=TRAINING,
-    )
-    batch_size: int = opt(
-        8,
-        help="samples of each side per iteration; more need more memory (0: what fits)",
-        low=0,
-        high=1024,
-        group=TRAINING,
-        seldom=True,
-        zero="automatic",
-    )
-    preset: str = opt(
-        "original",
-        help="weight initialization and learning rate; fast is for small networks only",
-        choices=tuple(PRESETS),
-        renamed={"ancestor": "original"},
-        group=TRAINING,
-    )
-    learning_rate: float = opt(
-        0.0,
-        help="learning rate of the optimizer (0: that of the preset)",
-        low=0,
-        high=0.1,
-        seldom=True,
-        group=TRAINING,
-        zero="that of the preset",
-    )
-    optimizer: str = opt(
-        "adam",
-        help="what turns gradients into steps; adabelief steps farther where they agree",
-        choices=("adam", "adabelief"),
-        seldom=True,
-        group=TRAINING,
-    )
-    cool_down: float = opt(
-        0.2,
-        help="last fraction of the way to the target over which the learning rate decays to zero",
-        low=0,
-        high=1,
-        seldom=True,
-        group=TRAINING,
-    )
-    clip_gradients: float = opt(
-        0.0,
-        help="largest norm of the gradient (0: no clipping); 1 helps if training collapses",
-        low=0,
-        seldom=True,
-        group=TRAINING,
-        zero="off",
-    )
-    grow_batch: int = opt(
-        0,
-        help="batch size after the first quarter of the way to the target (0: as before)",
-        low=0,
-        high=1024,
-        seldom=True,
-        group=TRAINING,
-        zero="off",
-    )
-    accumulate: int = opt(
-        1,
-        help="batches per iteration, one after the other: a larger batch in the same memory",
-        low=1,
-        high=64,
-        seldom=True,
-        group=TRAINING,
-    )
-    lr_dropout: float = opt(
-        0.0,
-        help="share of the weights that an iteration leaves as they are, at random, as 0.7",
-        low=0,
-        high=0.99,
-        seldom=True,
-        group=TRAINING,
-        zero="off",
-    )
-    average_weights: float = opt(
-        0.0,
-        help="show and save a moving average of the weights with this decay, as 0.999 (0: none)",
-        low=0,
-        high=0.99999,
-        seldom=True,
-        group=TRAINING,
-        zero="off",
-    )
-    warp_off: float = opt(
-        0.0,
-        help="last fraction of the way to the target on which samples are not warped, as 0.2",
-        low=0,
-        high=1,
-        seldom=True,
-        group=TRAINING,
-        zero="off",
-    )
-    swap_sides: int = opt(
-        0,
-        help="train this many iterations with src and dst swapped; helps a stuck model",
-        low=0,
-        seldom=True,
-        group=TRAINING,
-        zero="off",
-    )
-    multi_gpu: bool = opt(False, help="split each batch among all GPUs", group=TRAINING)
-    mixed_precision: bool = opt(
-        False,
-        help="train in bfloat16: faster, half the memory; needs an RTX 30 series GPU or newer",
-        seldom=True,
-        group=TRAINING,
-    )
-    target_iter: int = opt(
-        0,
-        help="stop after this many iterations, earlier runs included (0: no limit)",
-        low=0,
-        aliases=("--target-epoch",),
-        group=TRAINING,
-        seldom=True,
-        zero="no limit",
-    )
-    target_minutes: float = opt(
-        0.0,
-        help="stop after this many minutes of training, earlier runs included (0: no limit)",
-        low=0,
-        group=TRAINING,
-        ask=True,
-        zero="no limit",
-    )
-    stop_when: str | None = opt(
-        None,
-        help="stop at this swap quality (0.8), when it stalls (stalled:5 measurements), or both",
-        group=TRAINING,
-    )
-    seed: int | None = opt(
-        None, help="seed of reproducible samples", low=0, group=TRAINING, zero="random"
-    )
-    random_flip: bool = opt(
-        True,
-        help="mirror faces at random; not needed if src looks in every direction of dst",
-        group=SAMPLES,
-        seldom=True,
-    )
-    sort_by_yaw: bool = opt(
-        False, help="pair each dst face with a src face of similar yaw", group=SAMPLES, seldom=True
-    )
-    src_scale: int = opt(
-        0,
-        help="enlarge src faces by so many percent; negative if src's face is wider than dst's",
-        low=-30,
-        high=30,
-        group=SAMPLES,
-        seldom=True,
-    )
-    input_jitter: float = opt(
-        0.0,
-        help="vary color and sharpness of what goes in, not of the target; 0.15 is usual (0: off)",
-        low=0,
-        high=1,
-        seldom=True,
-        group=SAMPLES,
-        zero="off",
-    )
-    train_color_transfer: str = opt(
-        "none",
-        help="show src in colors of random dst faces, by a random part of the way",
-        choices={"none": "leave the colors as they are"} | COLORS.about,
-        more=FIRST_COLORS,
-        seldom=True,
-        group=SAMPLES,
-    )
-    blur_out_mask: bool = opt(
-        False,
-        help="blur the target outside of the face, so that nothing of it has to be learned",
-        seldom=True,
-        group=SAMPLES,
-    )
-    uniform_pose: bool = opt(
-        False,
-        help="show faces in rare directions more often",
-        seldom=True,
-        group=SAMPLES,
-    )
-    uniform_expression: bool = opt(
-        False,
-        help="show rare expressions, such as shut eyes or an open mouth, more often",
-        seldom=True,
-        group=SAMPLES,
-    )
-    save_minutes: float = opt(
-        10.0, help="minutes between two saves", low=0.001, seldom=True, group=OUTPUT
-    )
-    keep: int = opt(3, help="number of saved generations to keep", low=1, seldom=True, group=OUTPUT)
-    preview: bool = opt(
-        True, help="show a window with faces and losses, if there is a display", group=OUTPUT
-    )
-    preview_minutes: float = opt(
-        1.0,
-        help="minutes between two previews, in the window and as preview.png (0: none)",
-        low=0,
-        group=OUTPUT,
-        zero="never",
-    )
-    preview_history: bool = opt(
-        False, help="keep every preview in <model dir>/preview_history", group=OUTPUT, seldom=True
-    )
-    tensorboard: bool = opt(
-        False,
-        help="write losses, metrics and previews for TensorBoard into <model dir>/tensorboard",
-        seldom=True,
-        group=OUTPUT,
-    )
-    measure_minutes: float = opt(
-        5.0,
-        help="minutes between two validations on held-out faces, for progress.csv (0: none)",
-        low=0,
-        seldom=True,
-        group=OUTPUT,
-        zero="never",
-    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainOptions(
+    OutputOptions, SampleOptions, LearningOptions, TrainingFiles, DeviceOptions, WorkspaceOptions
+):
+    """Options of the trainer, whatever the model; listed from the last base to the first."""
 
     @property
     def schedule(self) -> Schedule:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections import deque
 
+from trainer import devices
 from trainer.session import TrainingSession
 from utils import console, events
 from utils.wording import duration
@@ -24,6 +25,10 @@ class Every:
         self._share = share
         self._spent = 0.0
         self._last = time.perf_counter() - elapsed
+
+    def change(self, minutes: float) -> None:
+        """Take another period, which began when the present one did."""
+        self._seconds = minutes * 60
 
     def spent(self, seconds: float) -> None:
         """Report how long the event took, at once or in parts."""
@@ -73,7 +78,7 @@ class ProgressLine:
         self._times.clear()
 
     def line(self) -> str:
-        """Return iteration, time left, ms, mean losses since the newest save, speed and waiting.
+        """Return iteration, time left, ms, losses, speed and waiting.
 
         A narrow terminal shows the beginning only.
         """
@@ -85,7 +90,7 @@ class ProgressLine:
         if left is not None:
             parts.append(f"{duration(left)} to target")
         parts.append(f"{seconds * 1000:.0f} ms")
-        parts += [f"{name} {mean:.4f}" for name, mean in session.mean_losses().items()]
+        parts += [f"{name} {mean:.4f}" for name, mean in session.losses.means().items()]
         parts.append(f"{2 * session.samples / seconds:.1f} samples/s")
         if (share := (waited - waited_before) / max(end - start, 1e-9)) > 0.01:
             parts.append(f"{share:.0%} of the time waiting for samples")
@@ -95,15 +100,17 @@ class ProgressLine:
         """Return what the line says for the reader of events."""
         session, seconds = self.session, max(self.step_seconds, 1e-9)
         left = session.schedule.seconds_left(session.iteration, session.seconds, seconds)
-        return events.progress(
+        facts = events.progress(
             session.iteration,
             None if left is None else session.iteration + round(left / seconds),
             1 / seconds,
             "Training",
             eta=left,
             unit="iteration",
-            values=session.mean_losses(),
+            values=session.losses.means(),
         )
+        gpu = devices.gpu_memory()
+        return facts | {"gpu_memory": gpu} if gpu else facts
 
     def facts(self) -> list[str]:
         """Return how far the training is: iteration, time, speed and the time left, in words."""

@@ -4,6 +4,7 @@ from models.backend import tf
 from trainer.data.loader import BatchLoader
 from trainer.health import CHECK_EVERY, RECENT, HealthGuard, Problem
 from trainer.progress import ProgressLine
+from trainer.rollback import Rollbacks, nothing_healthy
 from trainer.session import TrainingSession
 from utils import console
 from utils.errors import UserError
@@ -18,7 +19,7 @@ class StepRunner:
 
     def __init__(self, session: TrainingSession, loader: BatchLoader, line: ProgressLine) -> None:
         self._session, self._loader, self._line = session, loader, line
-        self._guard = HealthGuard()
+        self._guard, self._rollbacks = HealthGuard(), Rollbacks(session)
         self._skipped = 0
         self._returned_to: int | None = None
 
@@ -123,8 +124,8 @@ class StepRunner:
             found = session.restore_newest(iteration, self._fine)
         # the losses of much earlier ones are no measure
         if not (found or session.restore_newest(iteration, self._is_alive)):
-            raise session.nothing_healthy()
-        session.roll_back(session.iteration)
+            raise nothing_healthy(session)
+        self._rollbacks.to(session.iteration)
         self._returned_to, self._skipped = session.iteration, 0
         self._guard.reset()
         self._line.restart()

@@ -41,11 +41,11 @@ class Saver:
         self._session, self._line, self._runner, self._stop = session, line, runner, stop
         self._due = Every(minutes)
         self._wanted: set[str] = set()
-        self._files = RequestFiles(session.save_settings.model_dir)
+        self._files = RequestFiles(session.save_settings.model_dir, SAVE, BACKUP)
 
     def after_step(self, requests: set[str]) -> None:
         """Save and back up what is due or asked for, as soon as the model may be saved."""
-        self._wanted |= requests & {SAVE, BACKUP} | self._files.taken()
+        self._wanted |= requests & {SAVE, BACKUP} | set(self._files.taken())
         if self._due.due():
             self._wanted.add(SAVE)
         if not self._wanted or not self._runner.may_save():
@@ -55,6 +55,11 @@ class Saver:
         if BACKUP in self._wanted:
             try_to_back_up(self._session, self._line)
         self._wanted.clear()
+
+    def change(self, minutes: float) -> None:
+        """Save so often from now on, and as soon as the model may be saved."""
+        self._due.change(minutes)
+        self._wanted.add(SAVE)
 
     def last(self) -> None:
         """Save at the end, and try again for a while when the disk is full.

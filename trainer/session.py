@@ -3,7 +3,6 @@
 import math
 import platform
 import time
-from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +14,13 @@ from models import checkpoint
 from models.backend import keras
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
+from trainer import option_changes
+from trainer.loss_history import LossHistory
+from trainer.option_changes import Change, Changes
 from trainer.schedule import Schedule
 from trainer.step import StepResult, TrainStep
 from utils import lazy
-from utils.errors import UserError
 from utils.records import reading
-
-MAX_ROLLBACKS = 3  # to the same generation
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,10 @@ class TrainingSession:
         Steps done in all runs.
     steps_done : int
         Steps done in this run.
-    loss_names : list of str
-        Columns of `history`, known after the first step.
+    losses : LossHistory
+        The losses of all runs.
+    changes : list of Change
+        Where an option took effect that was another one before, oldest first.
     saved_iteration : int
         Iteration of the newest generation on disk, -1 before the first.
     healthy : int
@@ -81,15 +82,14 @@ class TrainingSession:
         self.schedule, self.save_settings = schedule, save_settings
         self.batch_size, self.seed = batch_size, seed
         self.iteration, self.steps_done, self.saved_iteration = 0, 0, -1
-        self.loss_names: list[str] = []
+        self.losses = LossHistory()
+        self.changes: list[Change] = []
         self.healthy = self.swapped_until = 0
         self.save_seconds = 0.0
         self._target = schedule.target()
         self._saved_target: object = None
-        self._losses = array("f")
         self._saved_schedule: Mapping[str, Any] = {}
         self._earlier, self._started = 0.0, math.inf
-        self._rollbacks, self._rolled_back_to = 0, -1
 
     @property
     def output_model(self) -> ModelBase:
@@ -125,6 +125,7 @@ class TrainingSession:
             self._earlier = float(state.get("seconds", 0.0))
             self.swapped_until = int(state.get("exchanged_until", 0))
             self._saved_schedule = dict(state.get("schedule", {}))
+            self.changes = option_changes.sound(state.get("changes"))
             self.schedule = self.schedule.continued(
                 self._saved_schedule, self.iteration, self.seconds
             )
@@ -134,12 +135,6 @@ class TrainingSession:
     def seconds(self) -> float:
         """How long the model has been trained, all runs together."""
         return self._earlier + max(0.0, time.perf_counter() - self._started)
-
-    @property
-    def history(self) -> np.ndarray:
-        """(iterations, losses) float32, columns as `loss_names`."""
-        columns = max(len(self.loss_names), 1)
-        return np.array(self._losses, np.float32).reshape(-1, columns)
 
     @property
     def sides_swapped(self) -> bool:
@@ -165,6 +160,17 @@ class TrainingSession:
         if not self.schedule.ends_early:
             self.schedule = self.schedule.ending(self.iteration, self.seconds, self._saved_schedule)
 
+    def reschedule(self, schedule: Schedule) -> None:
+        """Follow another schedule from the next step on; a target that stays keeps its way."""
+        self._saved_schedule = self.schedule.state()
+        continued = schedule.continued(self._saved_schedule, self.iteration, self.seconds)
+        self.schedule = replace(continued, grow_batch=self.schedule.grow_batch)
+        self._target = schedule.target()
+
+    def note_changes(self, changes: Changes) -> None:
+        """Record that options differ from those before, from the next step on."""
+        self.changes.append({"iteration": self.iteration, "options": dict(changes)})
+
     def start_clock(self) -> None:
         """Count training time from now on; preparation does not count."""
         self._started = time.perf_counter()
@@ -174,19 +180,10 @@ class TrainingSession:
         self.step.optimizer.rate.assign(self.schedule.learning_rate * self.lr_scale)
         result = self.step(dst, src) if self.sides_swapped else self.step(src, dst)
         if result.finite:
-            self.loss_names = list(result.losses)
-            self._losses.extend(result.losses.values())
+            self.losses.add(result.losses)
             self.iteration += 1
             self.steps_done += 1
         return result
-
-    def mean_losses(self) -> dict[str, float]:
-        """Return the mean since the newest save of each loss that is shown to the user."""
-        columns = max(len(self.loss_names), 1)
-        since = min(max(self.saved_iteration, 0), self.iteration - 1)
-        rows = np.array(self._losses[since * columns :], np.float32).reshape(-1, columns)
-        means = zip(self.loss_names, rows.mean(axis=0).tolist(), strict=True)
-        return {name: mean for name, mean in means if "mask" not in name}
 
     def save(self) -> None:
         """Write a generation, unless the newest one has all that was learned, and the target.
@@ -205,7 +202,7 @@ class TrainingSession:
             options=settings.options,
             weights=_weights(self.output_model),
             optimizer=self._optimizer_state(),
-            history=self.history,
+            history=self.losses.rows,
             keep=None,
         )
         self.saved_iteration, self._saved_target = self.iteration, self._target_ahead
@@ -215,7 +212,7 @@ class TrainingSession:
     def bytes_to_save(self) -> int:
         """Return about how many bytes a generation takes."""
         arrays = [array for network in _weights(self.output_model).values() for array in network]
-        arrays += [*self._optimizer_state().values(), self.history]
+        arrays += [*self._optimizer_state().values(), self.losses.rows]
         return sum(array.nbytes for array in arrays)
 
     def confirm(self, iteration: int) -> None:
@@ -246,35 +243,10 @@ class TrainingSession:
             at_most = generation.iteration - 1
         return False
 
-    def nothing_healthy(self) -> UserError:
-        """Return the error for a model folder of which no generation can be trained further."""
-        return UserError(
-            f'no saved state in "{self.save_settings.model_dir / checkpoint.GENERATIONS}" is '
-            f'healthy, so training cannot go on: copy one from "{checkpoint.BACKUPS}" there, or '
-            "start again in another --model-dir with a lower --learning-rate (now "
-            f"{self.schedule.learning_rate:g}) or --clip-gradients 1"
-        )
-
-    def roll_back(self, healthy: int) -> None:
-        """Return to the newest generation up to iteration `healthy` and remove newer ones.
-
-        Raises
-        ------
-        UserError
-            When that has happened too often, or there is nothing to return to.
-        """
-        if not self.restore_newest(healthy):
-            raise self.nothing_healthy()
-        again = self.iteration <= self._rolled_back_to
-        self._rollbacks = self._rollbacks + 1 if again else 1
-        self.healthy = self._rolled_back_to = self.iteration
+    def forget_newer(self) -> None:
+        """Remove the generations after the one that was restored, which is the last healthy one."""
+        self.healthy = self.iteration
         checkpoint.remove_newer(self.save_settings.model_dir, self.iteration)
-        if self._rollbacks > MAX_ROLLBACKS:
-            raise UserError(
-                f"training breaks down repeatedly after iteration {self.saved_iteration}, which is "
-                f"saved: lower --learning-rate (now {self.schedule.learning_rate:g}), "
-                "use --clip-gradients 1, or look for damaged faces with --debug"
-            )
 
     def set_batch_size(self, size: int) -> None:
         """Use another batch size from now on and save it with the model."""
@@ -308,12 +280,13 @@ class TrainingSession:
             "model": self.save_settings.options["model"],
             "iteration": self.iteration,
             "seconds": round(self.seconds, 3),
-            "loss_names": self.loss_names,
+            "loss_names": self.losses.names,
             "exchanged_until": self.swapped_until,
             "schedule": self.schedule.state(),
             "versions": _versions(),
             **({} if average is None else {"averaged_steps": int(average.steps)}),
             **({} if target is None else {"target": target}),
+            **({"changes": self.changes[-option_changes.MOST :]} if self.changes else {}),
         }
 
     def _optimizer_state(self) -> dict[str, np.ndarray]:
@@ -331,8 +304,8 @@ class TrainingSession:
         self.step.restore(generation.optimizer())
         self.iteration = self.saved_iteration = generation.iteration
         self._saved_target = generation.state.get("target")
-        self.loss_names = [str(name) for name in generation.state.get("loss_names", [])]
-        self._losses = array("f", generation.history().ravel().tolist())
+        names = [str(name) for name in generation.state.get("loss_names", [])]
+        self.losses = LossHistory(names, generation.history())
 
 
 def _weights(model: ModelBase) -> dict[str, list[np.ndarray]]:

@@ -81,7 +81,9 @@ class TrainStep:
             for layer in network.layers
             if isinstance(layer, keras.layers.Dropout)
         ]
-        self._graph = tf.function(self._step if strategy is None else self._distributed_step)
+        step = self._step if strategy is None else self._distributed_step
+        # no `if` here depends on a tensor: rewriting all this code would only delay the first step
+        self._graph = tf.function(step, autograph=False)
 
     @property
     def device_count(self) -> int:

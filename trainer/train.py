@@ -10,6 +10,8 @@ from trainer import TASKS, assembly, memory, save
 from trainer.checks import LOCK, in_use
 from trainer.data.loader import BatchLoader
 from trainer.data.split import Samplers
+from trainer.live_options import LiveOptions
+from trainer.loss_history import WORDS
 from trainer.monitoring.debug_samples import show_samples
 from trainer.monitoring.monitor import QUIT, Monitor, MonitorSettings
 from trainer.monitoring.stop_rule import StopRule
@@ -70,7 +72,7 @@ def run(options: TrainOptions) -> Report:
         if session.finished():
             console.say("the target is already reached; set a higher one to train further")
         with _saved_is_said(session):
-            then = _train(session, samplers, monitoring, options.save_minutes, task)
+            then = _train(options, session, samplers, monitoring, task)
     return Report(
         counts={"iterations": session.steps_done},
         notes={
@@ -82,10 +84,10 @@ def run(options: TrainOptions) -> Report:
 
 
 def _train(
+    options: TrainOptions,
     session: TrainingSession,
     samplers: Samplers,
     settings: MonitorSettings,
-    save_minutes: float,
     task: Task,
 ) -> tuple[str, ...]:
     """Train until a target is reached or the user asks to stop, and save; return what is next."""
@@ -101,9 +103,10 @@ def _train(
     requests: set[str] = set()
     session.start_clock()
     with stop_requests() as stop, signals.finishing(line.rest), monitor:
-        console.say("training; Ctrl-C stops and saves")
+        console.say(f"training; Ctrl-C stops and saves; losses are {WORDS}")
         console.announce("compiling: the first step takes longer")
-        saver = save.Saver(session, line, runner, stop, save_minutes)
+        saver = save.Saver(session, line, runner, stop, options.save_minutes)
+        live = LiveOptions(options, session, monitor, saver, line)
         with loader, saver.on_error():
             while not (stop.received or QUIT in requests):
                 if monitor.stop_reason:
@@ -113,6 +116,7 @@ def _train(
                 if runner.step():
                     line.show(loader.waited)
                     requests = monitor.after_step()
+                    live.after_step()
                     saver.after_step(requests)
             runner.settle()
         line.end()

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import stat
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -72,6 +73,9 @@ NAME_FAULTS = {"Cc": "control characters", "Cs": "bytes that are not valid text"
 
 LONGEST_STEM = 240
 """Bytes; numbers and a suffix that follow stay within the usual limit of 255."""
+
+BUSY_SECONDS = 2.0 if os.name == "nt" else 0.0
+"""How long to wait for a file that another program reads, which Windows does not rename then."""
 
 NOT_HELD = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 """What a file system answers to a name that it cannot hold."""
@@ -178,9 +182,28 @@ def write_atomic(path: Path) -> Iterator[Path]:
             if sys.platform == "win32":  # which cannot rename an open file
                 held.close()
             with naming(path):
-                temporary.replace(path)
+                patiently(temporary.replace, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def patiently(rename: Callable[[Path], object], new: Path) -> None:
+    """Rename a file; on Windows wait a moment for a program that reads it, such as the workbench.
+
+    Parameters
+    ----------
+    rename : callable
+        `Path.replace` or `Path.rename` of the file.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            rename(new)
+            return
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager

@@ -212,6 +212,15 @@ def write_image(path: Path, image: Image, quality: int = 95) -> None:
     write_bytes(path, encode_image(image, path.suffix.lower(), quality))
 
 
+def fitted(image: Image, width: int, height: int) -> Image:
+    """Return an image (H, W, 3) uint8 as it fits into a size; a smaller one stays as it is."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
 def to_float(image: Image) -> Image:
     """Convert uint8 0..255 to float32 0..1; float input is only cast."""
     if image.dtype == np.uint8:

@@ -55,6 +55,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     ask: bool = False,
     seldom: bool = False,
     fixed: bool = False,
+    live: bool = False,
     decides: bool = False,
     aliases: tuple[str, ...] = (),
     positional: bool = False,
@@ -90,6 +91,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         Whether it is an advanced setting, asked for only on request.
     fixed : bool
         Whether it cannot change once a model exists.
+    live : bool
+        Whether it can change while the command runs (docs/training.md).
     decides : bool
         Whether the other options depend on it, so that it is asked first.
     aliases : tuple of str
@@ -123,6 +126,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             "ask": ask or seldom,
             "seldom": seldom,
             "fixed": fixed,
+            "live": live,
             "decides": decides,
             "aliases": aliases,
             "positional": positional,

@@ -166,6 +166,17 @@ STAGES = {
         "workbench.queue:run",
         "run the jobs of the queue until none is left that can run",
     ),
+    "queue move": Stage(
+        "workbench.options:QueueMoveOptions",
+        "workbench.queue:move",
+        "change the order of the jobs that wait",
+        examples={"4 --before 2": "job 4 runs before job 2"},
+    ),
+    "queue retry": Stage(
+        "workbench.options:QueueRetryOptions",
+        "workbench.queue:retry",
+        "let jobs that have ended wait again",
+    ),
     "queue cancel": Stage(
         "workbench.options:QueueCancelOptions",
         "workbench.queue:cancel",
@@ -212,6 +223,18 @@ STAGES = {
         makes="output_dir",
         resumes=True,
     ),
+    "util export-masks": Stage(
+        "tools.util.options:ExportMasksOptions",
+        "tools.util.masks:export_masks",
+        "write the masks of faces as images",
+        makes="output_dir",
+    ),
+    "util import-masks": Stage(
+        "tools.util.options:ImportMasksOptions",
+        "tools.util.masks:import_masks",
+        "put masks that other programs made into faces",
+        makes="input_dir",
+    ),
     "util debug-pictures": Stage(
         "tools.util.options:DebugPicturesOptions",
         "tools.util.debug_pictures:run",
@@ -221,7 +244,12 @@ STAGES = {
     "util show-frame": Stage(
         "tools.util.options:ShowFrameOptions",
         "tools.util.show_frame:run",
-        "show the frame that a face was found in, with its landmarks",
+        "show a frame, or the one that a face was found in, with its landmarks",
+        check="tools.util.frame_checks:check",
+        examples={
+            "src --face 00012.png --output frame.jpg": "the frame of a face",
+            "dst --frame 12.5s --output frame.png": "the frame that is shown at that time",
+        },
     ),
     "util edit-faces": Stage(
         "extractor.options:EditFacesOptions",

@@ -16,7 +16,7 @@ no flag has set their places. `Workspace.next_step` says what to do next.
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +32,10 @@ SIDES = {"src": "the face to put in", "dst": "the footage to change"}
 JOURNAL, END = ".extract.jsonl", "*"
 """The record that extract keeps with the faces, and its item for the end of a video."""
 SORTED = ".sort"
-"""In a folder of faces that was sorted; the sort stage keeps its undo files there."""
+"""In a folder of faces, for what was measured of them and the plans of sorts."""
+SORT_PLANS = ("plan.json", "undo-*.json")
+DELETIONS = "deleted-*.json"
+"""In that folder: a sort that was interrupted, sorts and deletions that can be taken back."""
 SETTINGS, LOG = "result.mp4_convert.json", "result.mp4_log.jsonl"
 """Written when a conversion begins; and the record of the conversions, with their models."""
 ITERATION = re.compile(r"at iteration (\d+)")
@@ -52,9 +55,16 @@ TRAIN_ON = NextStep("train", "train on, if it is not good enough yet")
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder with the usual layout."""
+    """A folder with the usual layout.
+
+    Attributes
+    ----------
+    elsewhere : dict of str to Path
+        Footage of a side that lies outside of the folder, as the workbench's file picker says.
+    """
 
     folder: Path
+    elsewhere: dict[str, Path] = field(default_factory=dict, compare=False)
 
     def place(self, place: str, side: str | None = None) -> Path:
         """Return the path of an option's place; one that ends in `.*` is footage."""
@@ -94,28 +104,56 @@ class Workspace:
         header, items = self._journal(side)
         return END in items if header.get("bytes") else None
 
-    def _journal(self, side: str) -> tuple[dict[str, Any], set[str]]:
-        """Return the settings of a side's extraction, and the frames that it has finished."""
+    def _journal(self, side: str) -> tuple[dict[str, Any], dict[str, bool]]:
+        """Return the settings of a side's extraction, and its finished frames: has it faces?"""
         journal = self.faces(side) / JOURNAL
         records = list(read_lines(journal)) if journal.is_file() else []
         header = records[0].get("header") if records else None
-        items = {str(record.get("item")) for record in records[1:]}
-        return (header, items) if isinstance(header, dict) else ({}, set())
+        items = {str(record.get("item")): bool(record.get("faces")) for record in records[1:]}
+        return (header, items) if isinstance(header, dict) else ({}, {})
 
     def found_nothing(self, side: str) -> bool:
-        """Whether the whole footage of a side was searched, and there is no face."""
+        """Whether the whole footage of a side was searched, and there was no face."""
         _, items = self._journal(side)
         clip = self.clip(side)
         if clip.is_dir():
             frames = {path.name for path in clip.iterdir() if is_image(path)}
-            searched = bool(frames) and frames <= items
+            searched = bool(frames) and frames <= items.keys()
         else:
             searched = END in items
-        return searched and not has_images(self.faces(side))
+        return searched and not any(items.values()) and not has_images(self.faces(side))
+
+    def all_deleted(self, side: str) -> bool:
+        """Whether faces of a side were found, and there is none any more."""
+        found = any(self._journal(side)[1].values())
+        return found and not has_images(self.faces(side)) and not self.in_groups(side)
+
+    def in_groups(self, side: str) -> bool:
+        """Whether all faces of a side are in the folders of groups that a sort made."""
+        folder = self.faces(side)
+        if has_images(folder) or not self.is_sorted(side):
+            return False
+        return any(map(has_images, folder.iterdir()))
+
+    def is_sorted(self, side: str) -> bool:
+        """Whether the faces of a side were sorted; measured are they also for a look at them."""
+        return any(self._keeps(side, plans) for plans in SORT_PLANS)
+
+    def _keeps(self, side: str, pattern: str) -> bool:
+        return any((self.faces(side) / SORTED).glob(pattern))
 
     def extraction(self, side: str) -> NextStep:
         """Return how to get the faces of a side."""
         clip = self.clip(side)
+        if self.extraction_ended(side) is not False:
+            if self.in_groups(side):
+                return NextStep(
+                    f"sort {side} --by origname",
+                    f"delete the groups of other people in {side}'s faces, then take the faces "
+                    "out of the others",
+                )
+            if self.all_deleted(side):
+                return self._after_deletion(side)
         if not clip.exists():
             return NextStep("", f'copy the clip of {side}, {SIDES[side]}, to "{clip}"')
         if not self.found_nothing(side):
@@ -125,6 +163,18 @@ class Workspace:
         return NextStep(
             f"extract {side} --detector {OTHER_DETECTOR} --overwrite",
             f"search {side} with another detector: no face was found",
+        )
+
+    def _after_deletion(self, side: str) -> NextStep:
+        if self._keeps(side, DELETIONS):
+            return NextStep(
+                f"util restore-faces {side}",
+                f"all faces of {side} were deleted: take the last deletion back, or search the "
+                f"footage again with extract {side} --overwrite",
+            )
+        return NextStep(
+            f"extract {side} --overwrite",
+            f"all faces of {side} were deleted: search the footage again",
         )
 
     @property
@@ -178,7 +228,7 @@ class Workspace:
             if not has_images(self.faces(side)) or self.extraction_ended(side) is False:
                 return self.extraction(side)
         trained, made, measured = self.trained, changed(self.result), changed(self.evaluation)
-        if not trained and not (self.faces("src") / SORTED).exists():
+        if not trained and not self.is_sorted("src"):
             return NextStep(
                 "sort src --by hist", "sort src's faces, so that bad ones get next to each other"
             )
@@ -208,6 +258,8 @@ class Workspace:
         return program.command(words)
 
     def _footage(self, stem: str) -> Path:
+        if path := self.elsewhere.get(stem.removeprefix("data_")):
+            return path
         found = sorted(self.folder.glob(f"{stem}.*"))
         videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES]
         if len(videos) > 1:

@@ -6,20 +6,22 @@
 /files/...             images and videos of the workspace; other files only to download
 /api/session           what a POST must carry; the commands
 /api/form/STAGE        the form of a command, with values filled in
+/api/picker/...        the file picker: see workbench/picker.py
 /api/presets/STAGE     POST values of a form, to be saved under a name
 /api/upload/SIDE       POST a clip
-/api/jobs              POST a command to the queue; .../N/cancel, .../N/retry
+/api/jobs              POST a command to the queue; .../N/cancel, .../N/retry, .../N/move
 /api/queue/run         POST: run what waits
 /api/convert/...       the view Convert: see workbench/convert.py
 /api/faces/SIDE/...    the view Faces: see workbench/faces.py
 /api/landmarks/SIDE    WebSocket: the view Landmarks, see workbench/landmarks.py
 /api/masks/SIDE        WebSocket: the view Masks, see there
-/api/result            the view Result: see workbench/result.py
+/api/result/...        the view Result: see workbench/result.py, workbench/frames.py
 /api/train/MODEL/...   the view Train: see workbench/training.py
 /live                  WebSocket: everything that changes
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -38,31 +40,18 @@ from utils.workspace import Workspace
 from workbench import forms, presets, runner, uploads
 from workbench.convert import ConvertView
 from workbench.faces import FacesView
-from workbench.job import QueuedJob
+from workbench.frames import FramesView
+from workbench.job import UNFINISHED, QueuedJob
 from workbench.jobs import JobQueue
 from workbench.landmarks import LandmarksView, MasksView
 from workbench.live import Live
-from workbench.paths import served
+from workbench.paths import SHOWN, served
+from workbench.picker import Picker
 from workbench.requests import body_of, json_object
 from workbench.result import ResultView
 from workbench.security import Door, Guard
 
 STATIC = Path(__file__).parent / "static"
-SHOWN = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".gif": "image/gif",
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/mp4",  # browsers play what is in it, but refuse its own name
-    ".webm": "video/webm",
-    ".mkv": "video/x-matroska",
-}
-"""What a browser may show; the rest could be a page with scripts, and is only downloaded."""
-
 LONGEST_PASSWORD = 1024
 
 
@@ -73,8 +62,10 @@ class App:
         self.home = home
         self.door = door
         self.queue = JobQueue(home)
+        self._adding = threading.Lock()
         self.live = Live(home)
-        self.convert = ConvertView(home)
+        self.picker = Picker(home, self.live.look_again)
+        self.convert = ConvertView(home, self.picker.picked)
 
     def asgi(self) -> Starlette:
         """Return the application for a server."""
@@ -91,11 +82,14 @@ class App:
                 Route("/api/queue/run", self.run_queue, methods=["POST"]),
                 Route("/api/jobs/{number:int}/cancel", self.cancel_job, methods=["POST"]),
                 Route("/api/jobs/{number:int}/retry", self.retry_job, methods=["POST"]),
+                Route("/api/jobs/{number:int}/move", self.move_job, methods=["POST"]),
+                *self.picker.routes(),
                 *self.convert.routes(),
                 *FacesView(self.home).routes(),
                 *LandmarksView(self.home, self.door).routes(),
                 *MasksView(self.home, self.door).routes(),
                 *ResultView(self.home).routes(),
+                *FramesView(self.home, self.door).routes(),
                 *self.live.training.routes(),
                 WebSocketRoute("/live", self.live.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
@@ -148,7 +142,10 @@ class App:
         return JSONResponse(await asyncio.to_thread(self._form, name, values))
 
     def _form(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
-        return forms.form(name, values, self.home) | {"presets": presets.load(self.home, name)}
+        return self._filled(name, values) | {"presets": presets.load(self.home, name)}
+
+    def _filled(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        return forms.form(name, values, self.home, self.picker.picked)
 
     async def save_preset(self, request: Request) -> Response:
         """Save the values of a form under a name; null as values removes it."""
@@ -201,18 +198,37 @@ class App:
         """Run a job again."""
         return await self._changed(lambda: self._retry(request.path_params["number"]))
 
+    async def move_job(self, request: Request) -> Response:
+        """Run a waiting job one place earlier or later, before another one, or (null) last."""
+        number = request.path_params["number"]
+        before = json_object(await body_of(request)).get("before")
+        if not (before is None or type(before) is int or before in ("up", "down")):
+            raise UsageError("Expected the number of a job, up or down")
+        return await self._changed(lambda: self.queue.move(number, before))
+
     def _add(self, asked: dict[str, Any]) -> QueuedJob:
         name = forms.stage_of(str(asked.get("stage", "")).split())
         values, after = asked.get("values", {}), asked.get("after", [])
         if not isinstance(values, dict) or not _are_numbers(after):
             raise UsageError("Expected a form's values and numbers of jobs")
-        form = forms.form(name, values, self.home)
+        form = self._filled(name, values)
         if form["errors"] or form["problem"]:
             raise UsageError("; ".join(form["errors"].values()) or form["problem"])
-        job = self.queue.job(self.queue.add(form["words"], after))
-        if asked.get("run", True):
+        at_once = asked.get("run", True)
+        with self._adding:
+            if at_once:
+                self._refuse_twice(form["words"])
+            job = self.queue.job(self.queue.add(form["words"], after))
+        if at_once:
             runner.start_runner(self.queue, job.device)
         return job
+
+    def _refuse_twice(self, words: list[str]) -> None:
+        """Refuse what was started already: on another page, or by a second click."""
+        for job in self.queue.jobs():
+            if job.state in UNFINISHED and list(job.words) == words:
+                same = f"job {job.number} is the same command, and {job.state}"
+                raise UsageError(f"{same}; it is not started twice")
 
     def _retry(self, number: int) -> QueuedJob:
         job = self.queue.retry(number)

@@ -9,7 +9,8 @@ The preview is `convert --interactive --remote`, a process of its own (docs/inte
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -36,8 +37,8 @@ LINGER_SECONDS = 30.0
 class ConvertView:
     """Answers the requests of the view on one workspace; all pages share one preview."""
 
-    def __init__(self, home: Workspace) -> None:
-        self.home = home
+    def __init__(self, home: Workspace, picked: Collection[Path] = ()) -> None:
+        self.home, self.picked = home, picked
         self._pages: set[_Page] = set()
         self._command: DrivenCommand | None = None
         self._following: asyncio.Task[None] | None = None
@@ -56,7 +57,7 @@ class ConvertView:
         """Start the preview; one that runs already stays."""
         values = json_object(await body_of(request))
         values = {name: value for name, value in values.items() if name not in DECIDED}
-        form = await asyncio.to_thread(forms.form, STAGE, values, self.home)
+        form = await asyncio.to_thread(forms.form, STAGE, values, self.home, self.picked)
         if form["errors"] or form["problem"]:
             raise UsageError("; ".join(form["errors"].values()) or form["problem"])
         if self._following is None or self._following.done():

@@ -4,8 +4,10 @@ import asyncio
 import json
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from utils import program
 from utils.errors import UsageError
@@ -90,3 +92,37 @@ class DrivenCommand:
             while await output.read(1 << 16):
                 pass
         return await self._process.wait()
+
+
+async def converse(socket: WebSocket, command: DrivenCommand) -> None:
+    """Bring a page and a command together until one of them ends; the caller closes the command."""
+    listening = asyncio.create_task(_pass_on(socket, command))
+    telling = asyncio.create_task(_tell_all(socket, command))
+    try:
+        await asyncio.wait({listening, telling}, return_when=asyncio.FIRST_COMPLETED)
+        if telling.done():
+            await tell(socket, "closed", status=await command.close())
+    finally:
+        listening.cancel()
+        telling.cancel()
+
+
+async def tell(socket: WebSocket, event: str, **facts: object) -> None:
+    """Tell a page an event."""
+    await socket.send_json({"event": event, **facts})
+
+
+async def _pass_on(socket: WebSocket, command: DrivenCommand) -> None:
+    """Give the events of a page to the command until the page is closed."""
+    with suppress(WebSocketDisconnect):
+        while True:
+            await command.send(await socket.receive_text())
+
+
+async def _tell_all(socket: WebSocket, command: DrivenCommand) -> None:
+    """Tell a page what the command tells, until it ends; data follows its event."""
+    async with aclosing(command.told()) as told:  # it is closed at once, so that `close` can read
+        async for event, data in told:
+            await socket.send_json(event)
+            if data:
+                await socket.send_bytes(data)

@@ -4,6 +4,7 @@
     /api/faces/SIDE/progress         how far that is
     /api/faces/SIDE/table            the table, as `util list-faces` wrote it
     /api/faces/SIDE/thumbnail/KEY    a thumbnail; ?name= is the face, ?side= its pixels
+    /api/faces/SIDE/thumbnails       POST side and faces: thumbnails of many, one after the other
     /api/faces/SIDE/image            a face; ?name=
     /api/faces/SIDE/frame            the frame that a face was found in; ?name=
     /api/faces/SIDE/delete           POST names: move faces to the trash
@@ -15,6 +16,7 @@ What changes files, or needs more than Pillow, is a command in a process of its 
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import no_link
 from utils.workspace import SIDES, SORTED, Workspace
 from workbench import forms, progress
+from workbench.faces_watch import stamp
 from workbench.paths import served
 from workbench.requests import body_of, json_object
 from workbench.runner import apart
@@ -40,6 +43,8 @@ LONGEST_LINE = 1 << 20
 """Bytes of an event."""
 LARGEST_LIST = 32 << 20
 """Bytes of the names to delete."""
+MOST_THUMBNAILS = 256
+"""In one answer."""
 NAMES_SHOWN = 20
 """Names in a command line that is shown; more of them come from a list."""
 KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -57,7 +62,7 @@ class FacesView:
         self.home = home
         self._thumbnails: dict[str, Thumbnails] = {}
         self._moving: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._listing: dict[tuple[str, ...], asyncio.Task[Events]] = {}
+        self._listing: dict[tuple[str, ...], tuple[int, asyncio.Task[Events]]] = {}
         self._framing = asyncio.Lock()
         self._running: dict[str, Events] = {}
 
@@ -69,6 +74,7 @@ class FacesView:
             Route(f"{base}/progress", self.progress),
             Route(f"{base}/table", self.send_table),
             Route(f"{base}/thumbnail/{{key}}", self.thumbnail),
+            Route(f"{base}/thumbnails", self.many_thumbnails, methods=["POST"]),
             Route(f"{base}/image", self.image),
             Route(f"{base}/frame", self.frame),
             Route(f"{base}/delete", self.delete, methods=["POST"]),
@@ -85,11 +91,14 @@ class FacesView:
         if asked.get("people"):
             words += ["--people"]
         forms.read_flags(words)  # refuses other methods
-        task = self._listing.get(tuple(words))
-        if task is None or task.done():
-            task = asyncio.create_task(self._run(words))
-            self._listing[tuple(words)] = task
-        return self._answer(await asyncio.shield(task), words)
+        async with self._moving[side]:  # not while faces are deleted
+            begun, task = self._listing.get(tuple(words), (0, None))
+            if task is None or task.done():
+                with suppress(OSError):  # which the command then says
+                    self._store(side).mkdir(exist_ok=True)  # before the folder is looked at
+                begun, task = stamp(self.home.faces(side)), asyncio.create_task(self._run(words))
+                self._listing[tuple(words)] = begun, task
+        return self._answer(await asyncio.shield(task), words, begun)
 
     async def progress(self, request: Request) -> Response:
         """Answer how far the command is that was started last."""
@@ -104,15 +113,25 @@ class FacesView:
 
     async def thumbnail(self, request: Request) -> Response:
         """Send a thumbnail."""
-        side, pixels = _side(request), request.query_params.get("side", "")
-        if pixels not in map(str, THUMBNAIL_SIDES):
-            raise UsageError(f"side: Expected one of {THUMBNAIL_SIDES}. Received: {pixels}")
-        try:
-            key = bytes.fromhex(request.path_params["key"])
-        except ValueError:
-            raise UsageError("Expected a checksum") from None
-        jpeg = await asyncio.to_thread(self._thumbnail, side, _name(request), key, int(pixels))
+        side, pixels = _side(request), _pixels(request.query_params.get("side", ""))
+        key = _checksum(request.path_params["key"])
+        jpeg = await asyncio.to_thread(self._thumbnail, side, _name(request), key, pixels)
         return Response(jpeg, media_type="image/jpeg", headers=KEPT)
+
+    async def many_thumbnails(self, request: Request) -> Response:
+        """Send thumbnails, each after its length in four bytes; 0: there is none."""
+        asked = json_object(await body_of(request))
+        side, pixels, faces = _side(request), _pixels(asked.get("side")), asked.get("faces")
+        if (
+            not isinstance(faces, list)
+            or len(faces) > MOST_THUMBNAILS
+            or not all(map(_is_face, faces))
+        ):
+            raise UsageError("Expected pairs of checksum and name")
+        wanted = [(name, _checksum(key)) for key, name in faces]
+        jpegs = await asyncio.to_thread(self._thumbnails_of, side, wanted, pixels)
+        body = b"".join(len(jpeg).to_bytes(4) + jpeg for jpeg in jpegs)
+        return Response(body, media_type="application/octet-stream")
 
     async def image(self, request: Request) -> Response:
         """Send a face as it is."""
@@ -128,7 +147,7 @@ class FacesView:
         async with self._framing:
             if not file.is_file():
                 words = ["util", "show-frame", side, f"--face={name}", "--output", str(file)]
-                await self._run(words)
+                await self._run(forms.with_footage(words, self.home))
                 await asyncio.to_thread(_drop_oldest, file.parent)
         return FileResponse(file, media_type="image/jpeg")
 
@@ -143,16 +162,19 @@ class FacesView:
         async with self._moving[side]:
             listed = "\n".join(names).encode()
             told = await self._run([*words, "--names-from", "-"], listed)
+            self._listing.clear()  # a table that was begun before has them still
         return self._answer(told, [*words, *shown])
 
     async def restore(self, request: Request) -> Response:
         """Take the last deletion back."""
         words = ["util", "restore-faces", side := _side(request)]
         async with self._moving[side]:
-            return self._answer(await self._run(words), words)
+            told = await self._run(words)
+            self._listing.clear()
+        return self._answer(told, words)
 
-    def _answer(self, told: Events, words: Sequence[str]) -> Response:
-        """Answer how a command ended, and how it is typed."""
+    def _answer(self, told: Events, words: Sequence[str], of: int | None = None) -> Response:
+        """Answer how a command ended, how it is typed, and of when the faces are, now or `of`."""
         end = told.get("end", {})
         typed = forms.typed(words, self.home)
         if words[-1] == "-":
@@ -161,6 +183,7 @@ class FacesView:
             "command": typed,
             "counts": end.get("counts", {}),
             "notes": end.get("notes", {}),
+            "stamp": stamp(self.home.faces(words[2])) if of is None else of,
         })
 
     async def _run(self, words: Sequence[str], given: bytes | None = None) -> Events:
@@ -194,6 +217,17 @@ class FacesView:
             raise UserError(said.get("text") or f"{words[1]} ended with {process.returncode}")
         return latest
 
+    def _thumbnails_of(
+        self, side: str, faces: Sequence[tuple[str, bytes]], pixels: int
+    ) -> list[bytes]:
+        found = []
+        for name, key in faces:
+            try:
+                found.append(self._thumbnail(side, name, key, pixels))
+            except UserError:  # deleted meanwhile, or damaged
+                found.append(b"")
+        return found
+
     def _thumbnail(self, side: str, name: str, key: bytes, pixels: int) -> bytes:
         path = self._face(side, name)
         if side not in self._thumbnails:
@@ -223,6 +257,23 @@ def _side(request: Request) -> str:
 
 def _name(request: Request) -> str:
     return request.query_params.get("name", "")
+
+
+def _pixels(value: Any) -> int:  # noqa: ANN401 - JSON
+    if str(value) not in map(str, THUMBNAIL_SIDES):
+        raise UsageError(f"side: Expected one of {THUMBNAIL_SIDES}. Received: {value}")
+    return int(value)
+
+
+def _checksum(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise UsageError("Expected a checksum") from None
+
+
+def _is_face(value: Any) -> bool:  # noqa: ANN401 - JSON
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
 
 
 def _is_name(value: Any) -> bool:  # noqa: ANN401 - JSON

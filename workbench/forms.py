@@ -1,8 +1,7 @@
 """Forms: the options of a command as data for the page, and its values as a command line."""
 
-import shlex
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,11 @@ from workbench.paths import inside
 
 OWN = ("workbench", "queue")
 """First words of the commands that are no jobs: they would run the page in itself."""
+
+PathOf = Callable[[str], Path]
+
+TAKES = {"load_weights": "model", "person": "image", "not_person": "image"}
+"""What may be picked for an option, where its declaration does not say so; see `folders.TAKES`."""
 
 HIDDEN = frozenset({"workspace", "ask", "debug", "progress", "remote"})
 """What the page decides itself."""
@@ -110,17 +114,44 @@ def from_words(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
 
 def typed(words: Sequence[str], home: Workspace) -> str:
     """Return a command line as it is typed in the folder where the program was started."""
-    line = shlex.join(words)
+    line = " ".join(map(program.quoted, words))
     return home.typed(line) if takes_workspace(stage_of(words)) else program.command(line)
 
 
-def form(name: str, values: Mapping[str, Any], home: Workspace) -> dict[str, Any]:
+def with_footage(words: Sequence[str], home: Workspace) -> list[str]:
+    """Return a command line that names the footage that lies outside of the workspace."""
+    cls, given = read_flags(words)
+    found = _footage(cls, given, home)
+    return [*words, *(word for name in found for word in (_flag(cls, name), found[name]))]
+
+
+def _footage(cls: type, given: Mapping[str, Any], home: Workspace) -> dict[str, str]:
+    """Return the paths of footage outside of the workspace, of the options that have no value."""
+    found = {}
+    for option in options_of(cls):
+        place = str(option.place or "")
+        if place.endswith(".*") and option.name not in given:
+            side = place.format(side=given.get("side")).removeprefix("data_").removesuffix(".*")
+            if side in home.elsewhere:
+                found[option.name] = str(home.elsewhere[side])
+    return found
+
+
+def _flag(cls: type, name: str) -> str:
+    return next(option.flag for option in options_of(cls) if option.name == name)
+
+
+def form(
+    name: str, values: Mapping[str, Any], home: Workspace, picked: Collection[Path] = ()
+) -> dict[str, Any]:
     """Return the form of a command for the page, with the values filled in so far.
 
     Parameters
     ----------
     values : mapping of str to JSON value
         By name of the option; those of options that the command lacks are left out.
+    picked : collection of Path
+        What may be named although it is outside of the workspace.
 
     Returns
     -------
@@ -128,8 +159,10 @@ def form(name: str, values: Mapping[str, Any], home: Workspace) -> dict[str, Any
         `groups` of fields, `words` of the command line, the `command` as it is typed, `errors` by
         field, and the `problem` with the whole, "" for none.
     """
-    cls = _class_for(name, values, home)
-    words, errors = to_words(name, cls, values, home)
+    path_of = partial(inside, home, picked=picked)
+    cls = _class_for(name, values, home, path_of)
+    footage = _footage(cls, values, home)
+    words, errors = to_words(name, cls, {**footage, **values}, path_of)
     problem, saved = "", None
     try:
         cls, given = _read(words, home)
@@ -145,7 +178,7 @@ def form(name: str, values: Mapping[str, Any], home: Workspace) -> dict[str, Any
             {"words": f"{name} {words}".strip(), "about": text}
             for words, text in stage.examples.items()
         ],
-        "groups": _groups(cls, saved or {}),
+        "groups": _groups(cls, {**(saved or {}), **footage}),
         "words": words,
         "command": typed(words, home),
         "errors": errors,
@@ -154,9 +187,15 @@ def form(name: str, values: Mapping[str, Any], home: Workspace) -> dict[str, Any
 
 
 def to_words(
-    name: str, cls: type, values: Mapping[str, Any], home: Workspace
+    name: str, cls: type, values: Mapping[str, Any], path_of: PathOf
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command line that a form's values come to, and what is wrong with which value."""
+    """Return the command line that a form's values come to, and what is wrong with which value.
+
+    Parameters
+    ----------
+    path_of : callable
+        Returns the path that a text means, or raises UserError if the page may not use it.
+    """
     positionals: list[str] = []
     flags: list[str] = []
     errors: dict[str, str] = {}
@@ -164,7 +203,7 @@ def to_words(
         if option.name in HIDDEN or option.name not in values:
             continue
         try:
-            found = _words_of(option, values[option.name], home)
+            found = _words_of(option, values[option.name], path_of)
         except UserError as error:
             errors[option.name] = str(error)
         else:
@@ -172,14 +211,14 @@ def to_words(
     return [*name.split(), *positionals, *flags], errors
 
 
-def _words_of(option: Option, value: Any, home: Workspace) -> list[str]:  # noqa: ANN401 - JSON
+def _words_of(option: Option, value: Any, path_of: PathOf) -> list[str]:  # noqa: ANN401 - JSON
     items = value if isinstance(value, list) else [value]
     texts = [text for item in items if item is not None and (text := options.to_text(item).strip())]
     if not texts:
         return []
     if len(texts) > 1 and not option.many:
         raise UsageError(f"{option.flag}: Expected {option.describe()}. Received: a list")
-    words = [_word(option, text, home) for text in texts]
+    words = [_word(option, text, path_of) for text in texts]
     if option.type is bool:
         return [option.flag if words == ["yes"] else option.flag.replace("--", "--no-", 1)]
     if option.positional:
@@ -191,21 +230,23 @@ def _words_of(option: Option, value: Any, home: Workspace) -> list[str]:  # noqa
     return [option.flag, *words]
 
 
-def _word(option: Option, text: str, home: Workspace) -> str:
+def _word(option: Option, text: str, path_of: PathOf) -> str:
     """Return a value as it is typed; it means the same when it is read again."""
-    value = inside(home, text) if option.type is Path else option.parse(text)
+    value = path_of(text) if option.type is Path else option.parse(text)
     word = options.to_text(value)
     if "\0" in word or not word.isprintable() or option.parse(word) != value:
         raise UsageError(f"{option.flag}: Expected {option.describe()} that can be typed")
     return word
 
 
-def _class_for(name: str, values: Mapping[str, Any], home: Workspace) -> type[StageOptions]:
+def _class_for(
+    name: str, values: Mapping[str, Any], home: Workspace, path_of: PathOf
+) -> type[StageOptions]:
     """Return the options class that the values lead to, where it depends on them."""
     basis = options_class(name, in_workspace(name.split(), home))
     if isinstance(basis, type) and not any(o.meta["decides"] for o in options_of(basis)):
         return basis
-    words, _ = to_words(name, basis, values, home)
+    words, _ = to_words(name, basis, values, path_of)
     return options_class(name, in_workspace(words, home))
 
 
@@ -224,6 +265,7 @@ def _field(option: Option, saved: Mapping[str, Any]) -> dict[str, Any]:
         "name": option.name,
         "flag": option.flag,
         "kind": _kind(option),
+        "takes": _takes(option),
         "help": meta["help"],
         "allowed": option.describe(),
         "required": option.required and not option.place,
@@ -240,6 +282,7 @@ def _field(option: Option, saved: Mapping[str, Any]) -> dict[str, Any]:
         "when": meta["when"],
         "seldom": meta["seldom"],
         "decides": meta["decides"],
+        "live": meta["live"],
         "fixed": meta["fixed"] and option.name in saved,
     }
 
@@ -250,6 +293,14 @@ def _kind(option: Option) -> str:
     if option.choices:
         return "choice"
     return {bool: "bool", int: "int", float: "float", Path: "path"}.get(option.type, "text")
+
+
+def _takes(option: Option) -> str:
+    """Return what the file picker offers for an option, "" if it is no path."""
+    if option.type is not Path:
+        return ""
+    usual = "folder" if option.name.endswith("_dir") else "any"
+    return str(option.meta["kind"] or TAKES.get(option.name, usual))
 
 
 def _plain(value: options.Value) -> Any:  # noqa: ANN401 - JSON

@@ -1,6 +1,7 @@
 """One command in the queue, and whether its process lives."""
 
 import json
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -18,6 +19,8 @@ class JobState(StrEnum):
     RUNNING = "running"
     STOPPING = "stopping"
     """Running, and asked to stop."""
+    CHANGING = "changing"
+    """Running, and asked to stop; then it begins again with other words."""
     DONE = "done"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
@@ -25,7 +28,10 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
-ACTIVE = (JobState.RUNNING, JobState.STOPPING)
+KILLED = frozenset({*range(-64, 0), 0xC000013A})
+"""Exit statuses of a process that a signal ended, or Ctrl-Break on Windows."""
+
+ACTIVE = (JobState.RUNNING, JobState.STOPPING, JobState.CHANGING)
 UNFINISHED = (*ACTIVE, JobState.WAITING)
 
 
@@ -43,6 +49,8 @@ class QueuedJob:
         Exit status of the last attempt.
     pid, born : number or None
         Its process, and when that was started: process ids are used again.
+    place : int
+        Its place in the order.
     """
 
     number: int
@@ -58,6 +66,7 @@ class QueuedJob:
     ended: float | None
     pid: int | None
     born: float | None
+    place: int
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -76,7 +85,7 @@ def from_row(row: Mapping[str, Any]) -> QueuedJob:
     lists = {name: tuple(json.loads(values[name])) for name in ("words", "after")}
     job = QueuedJob(**{**values, **lists, "state": JobState(values["state"])})
     texts = [job.device, *job.words]
-    whole = [job.number, job.retries, job.attempts, *job.after]
+    whole = [job.number, job.retries, job.attempts, job.place, *job.after]
     numbers = [job.added, job.started, job.ended, job.born, job.pid, job.status]
     if not (
         all(isinstance(text, str) for text in texts)
@@ -93,7 +102,9 @@ def state_after(job: QueuedJob, status: int) -> JobState:
         return JobState.DONE
     if job.state == JobState.STOPPING:
         return JobState.CANCELED
-    if status in (ExitStatus.INTERRUPTED, *range(-64, 0)):  # negative: killed by a signal
+    if job.state == JobState.CHANGING and status in (ExitStatus.INTERRUPTED, -signal.SIGINT):
+        return JobState.WAITING
+    if status == ExitStatus.INTERRUPTED or status in KILLED:
         return JobState.INTERRUPTED
     again = status == ExitStatus.FAILED and job.attempts <= job.retries
     return JobState.WAITING if again else JobState.FAILED

@@ -5,22 +5,23 @@
     .queue/default.lock    held by the runner of a device (`workbench.runner`)
 
 A job is one command. Its process may outlive the runner, and the runner may be killed: `settle`
-tells by the process ids what really runs.
+tells by the process ids what really runs. Jobs run in the order of their numbers, unless they were
+moved; one that was moved has a place of its own.
 """
 
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import no_link
-from utils.options import DeviceOptions
 from utils.records import DAMAGE
 from utils.workspace import Workspace
-from workbench import forms
+from workbench import devices, forms
 from workbench.job import (
     ACTIVE,
     UNFINISHED,
@@ -31,12 +32,20 @@ from workbench.job import (
     is_alive,
     state_after,
 )
-from workbench.progress import ended_with
+from workbench.order import is_taken, moved, next_for
+from workbench.progress import ended_with, note
 
 FOLDER = ".queue"
-DEFAULT = "default"
 BUSY_SECONDS = 10.0
+TROUBLE = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space",
+    sqlite3.SQLITE_READONLY: "the disk or the file is read-only",
+    sqlite3.SQLITE_BUSY: "another program holds it",
+}
+"""What is no damage."""
+KILLED = "was killed, or the machine was switched off; what was finished is kept."
 SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     words TEXT NOT NULL,
@@ -53,6 +62,12 @@ CREATE TABLE IF NOT EXISTS jobs (
     born REAL
 );
 CREATE TABLE IF NOT EXISTS runners (device TEXT PRIMARY KEY, pid INTEGER, born REAL);
+CREATE TABLE IF NOT EXISTS places (number INTEGER PRIMARY KEY, place INTEGER NOT NULL);
+COMMIT;
+"""
+ORDERED = """
+SELECT jobs.*, coalesce(places.place, jobs.number) AS place
+FROM jobs LEFT JOIN places USING (number) ORDER BY place, jobs.number
 """
 
 
@@ -80,7 +95,7 @@ class JobQueue:
                 "INSERT INTO jobs (words, device, after, retries, added) VALUES (?, ?, ?, ?, ?)",
                 (
                     json.dumps(list(words)),
-                    device_of(words),
+                    devices.device_of(words),
                     json.dumps(sorted(set(after))),
                     retries,
                     time.time(),
@@ -90,7 +105,7 @@ class JobQueue:
 
     def jobs(self) -> list[QueuedJob]:
         """Return all jobs in their order, as `settle` finds them."""
-        if not self._path.exists():
+        if not self._is_there():
             return []
         jobs = self._read()
         if any(self._is_lost(job) for job in jobs):
@@ -126,6 +141,8 @@ class JobQueue:
         for job in self._read():
             if self._is_lost(job, device):
                 status = ended_with(self.log(job.number))
+                if status is None:
+                    note(self.log(job.number), "error", f"{job.words[0]} {KILLED}")
                 self.finish(job, ExitStatus.INTERRUPTED if status is None else status)
 
     def _is_lost(self, job: QueuedJob, device: str | None = None) -> bool:
@@ -154,6 +171,37 @@ class JobQueue:
             )
         return self.job(number)
 
+    def reword(
+        self, number: int, words: Sequence[str], stop: Callable[[int], None] | None = None
+    ) -> QueuedJob:
+        """Give a running job other words.
+
+        Parameters
+        ----------
+        stop : callable or None
+            Asks its process, by its id, to stop; another one with these words follows. Called while
+            the queue is held, so that a kill leaves neither half done. None: the process does
+            already what they say.
+
+        Raises
+        ------
+        UsageError
+            If the words make no sense, or it does not run.
+        """
+        forms.check(words, self.home)
+        state = JobState.RUNNING if stop is None else JobState.CHANGING
+        with self._changing() as database:
+            changed = database.execute(
+                "UPDATE jobs SET words = ?, state = ? "
+                "WHERE number = ? AND state = 'running' AND pid IS NOT NULL RETURNING pid",
+                (json.dumps(list(words)), state, number),
+            ).fetchone()
+            if changed and stop is not None:
+                stop(changed["pid"])
+        if not changed:
+            raise UsageError(f"job {number} does not run yet, or is {self.job(number).state}")
+        return self.job(number)
+
     def retry(self, number: int) -> QueuedJob:
         """Let a job that has ended wait again; what it finished is kept by the command itself.
 
@@ -173,21 +221,38 @@ class JobQueue:
             )
         return self.job(number)
 
+    def move(self, number: int, before: int | str | None) -> QueuedJob:
+        """Let a waiting job run earlier or later; see `order.moved`.
+
+        Raises
+        ------
+        UsageError
+            If one of them does not wait, or it would come before a job that must be done first.
+        """
+        with self._changing() as database:
+            waiting = [job for job in _all(database) if job.state == JobState.WAITING]
+            order = moved(waiting, number, before)
+            places = sorted(job.place for job in waiting)
+            rows = zip(order, places, strict=True)
+            database.executemany("INSERT OR REPLACE INTO places VALUES (?, ?)", rows)
+        return self.job(number)
+
     def claim(self, device: str) -> QueuedJob | None:
         """Return the next job that a device may run, marked as running; None if there is none."""
         with self._changing() as database:
             jobs = _all(database)
-            done = {job.number for job in jobs if job.state == JobState.DONE}
-            for job in jobs:
-                free = job.state == JobState.WAITING and job.device == device
-                if free and done.issuperset(job.after):
-                    database.execute(
-                        "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = ?, "
-                        "ended = NULL, status = NULL, pid = NULL, born = NULL WHERE number = ?",
-                        (time.time(), job.number),
-                    )
-                    return job
-        return None
+            job = None if is_taken(device, jobs) else next_for(device, jobs)
+            if job is not None:
+                database.execute(
+                    "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = ?, "
+                    "ended = NULL, status = NULL, pid = NULL, born = NULL WHERE number = ?",
+                    (time.time(), job.number),
+                )
+        return job
+
+    def has_next(self, device: str) -> bool:
+        """Whether a job of a device can run, at once or when the hardware is free."""
+        return next_for(device, self.jobs()) is not None
 
     def started(self, job: QueuedJob, pid: int) -> None:
         """Record the process of a claimed job."""
@@ -200,8 +265,8 @@ class JobQueue:
     def finish(self, job: QueuedJob, status: int) -> JobState:
         """Record how a job ended; one that failed waits again if it has retries left."""
         with self._changing() as database:
-            row = database.execute("SELECT * FROM jobs WHERE number = ?", (job.number,)).fetchone()
-            state = state_after(from_row(dict(row)), status)
+            now = next(each for each in _all(database) if each.number == job.number)
+            state = state_after(now, status)
             database.execute(
                 "UPDATE jobs SET state = ?, status = ?, ended = ?, pid = NULL, born = NULL "
                 "WHERE number = ?",
@@ -211,7 +276,7 @@ class JobQueue:
 
     def runner_lives(self, device: str) -> bool:
         """Whether a process runs the jobs of a device."""
-        if not self._path.exists():
+        if not self._is_there():
             return False
         with self._open() as database:
             row = database.execute(
@@ -221,7 +286,7 @@ class JobQueue:
 
     def runners(self) -> list[int]:
         """Return the process ids of the runners."""
-        if not self._path.exists():
+        if not self._is_there():
             return []
         with self._open() as database:
             rows = database.execute("SELECT pid, born FROM runners").fetchall()
@@ -238,6 +303,10 @@ class JobQueue:
     @property
     def _path(self) -> Path:
         return self.folder / "jobs.sqlite"
+
+    def _is_there(self) -> bool:
+        """Whether there is a queue; what a full disk left is none."""
+        return self._path.exists() and self._path.stat().st_size > 0
 
     def _read(self) -> list[QueuedJob]:
         with self._open() as database:
@@ -261,6 +330,8 @@ class JobQueue:
                 database.executescript(SCHEMA)
                 yield database
         except (sqlite3.Error, *DAMAGE) as problem:
+            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", -1)):
+                raise UserError(f'cannot write "{path}": {why}') from None
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'
             ) from None
@@ -269,16 +340,5 @@ class JobQueue:
 
 
 def _all(database: sqlite3.Connection) -> list[QueuedJob]:
-    rows = database.execute("SELECT * FROM jobs ORDER BY number")
-    return [from_row(dict(row)) for row in rows]
-
-
-def device_of(words: Sequence[str]) -> str:
-    """Return the device that a command line asks for; those of others run side by side."""
-    cls, given = forms.read_flags(words)
-    if not issubclass(cls, DeviceOptions):
-        return DEFAULT
-    index = given.get("force_gpu_idx")
-    if given.get("cpu_only"):
-        return "cpu"
-    return DEFAULT if index is None else f"gpu{index}"
+    jobs = [from_row(dict(row)) for row in database.execute(ORDERED)]
+    return [replace(job, device=devices.present(job.device)) for job in jobs]

@@ -6,8 +6,6 @@ tells to the page (docs/progress.md). Each page has a command of its own, which 
 """
 
 import asyncio
-import hmac
-from contextlib import aclosing, suppress
 
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -15,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from utils.errors import UsageError, UserError
 from utils.workspace import SIDES, Workspace
 from workbench import forms
-from workbench.driven import DrivenCommand
+from workbench.driven import DrivenCommand, converse, tell
 from workbench.requests import json_object
 from workbench.security import Door
 
@@ -42,7 +40,7 @@ class LandmarksView:
             try:
                 words = self._words(socket, await socket.receive_text())
             except UserError as problem:
-                await _tell(socket, "error", text=str(problem))
+                await tell(socket, "error", text=str(problem))
             else:
                 await self._run(socket, words)
             await socket.close()
@@ -52,31 +50,21 @@ class LandmarksView:
     def _words(self, socket: WebSocket, text: str) -> list[str]:
         """Return the command that a page asks for."""
         asked = json_object(text)
-        given, shown = str(asked.get("csrf", "")), str(asked.get(self.filter, ""))
-        session = self.door.session(socket) or ""
-        if not hmac.compare_digest(given.encode(), self.door.csrf(session).encode()):
-            raise UsageError("the page is of an earlier run; load it again")
+        self.door.check_page(socket, asked)
         side = str(socket.path_params["side"])
         if side not in SIDES:
             raise UsageError(f"Expected src or dst. Received: {side}")
-        words = ["util", self.command, side, f"--{self.filter}", shown]
-        forms.read_flags(words)  # refuses others
-        return words
+        words = ["util", self.command, side, f"--{self.filter}", str(asked.get(self.filter, ""))]
+        return forms.with_footage(words, self.home)  # refuses other values of the filter
 
     async def _run(self, socket: WebSocket, words: list[str]) -> None:
         if self._ending:  # a page that shows other frames has just left these faces
             await asyncio.wait(self._ending)
         command = await DrivenCommand.start([*words, *REMOTE], self.home)
-        listening = asyncio.create_task(_pass_on(socket, command))
         try:
-            await _tell(socket, "command", text=forms.typed(words, self.home))
-            telling = asyncio.create_task(_tell_all(socket, command))
-            await asyncio.wait({listening, telling}, return_when=asyncio.FIRST_COMPLETED)
-            if telling.done():
-                await _tell(socket, "closed", status=await command.close())
-            telling.cancel()
+            await tell(socket, "command", text=forms.typed(words, self.home))
+            await converse(socket, command)
         finally:
-            listening.cancel()
             ending = asyncio.create_task(command.close())
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
@@ -87,23 +75,3 @@ class MasksView(LandmarksView):
     """The same for the drawing of masks."""
 
     path, command, filter = "masks", "draw-masks", "faces"
-
-
-async def _pass_on(socket: WebSocket, command: DrivenCommand) -> None:
-    """Give the events of a page to the command until the page is closed."""
-    with suppress(WebSocketDisconnect):
-        while True:
-            await command.send(await socket.receive_text())
-
-
-async def _tell_all(socket: WebSocket, command: DrivenCommand) -> None:
-    """Tell a page what the command tells, until it ends."""
-    async with aclosing(command.told()) as told:  # it is closed at once, so that `close` can read
-        async for event, data in told:
-            await socket.send_json(event)
-            if data:
-                await socket.send_bytes(data)
-
-
-async def _tell(socket: WebSocket, event: str, **facts: object) -> None:
-    await socket.send_json({"event": event, **facts})

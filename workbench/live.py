@@ -12,9 +12,10 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from utils.errors import UserError
+from utils.errors import InputError, UserError, sentence
 from utils.workspace import Workspace
 from workbench import forms, progress
+from workbench.faces_watch import FacesWatch
 from workbench.job import ACTIVE, QueuedJob
 from workbench.jobs import JobQueue
 from workbench.project import project, url
@@ -64,6 +65,7 @@ class Live:
         self.home = home
         self.queue = JobQueue(home)
         self.training = TrainView(home)
+        self.faces = FacesWatch(home)
         self._lock = threading.Lock()
         self._project: tuple[float, list[object], News] | None = None
 
@@ -93,10 +95,18 @@ class Live:
 
     def _news(self, page: Page) -> list[News]:
         try:
-            jobs = self.queue.jobs()
-        except UserError as problem:
-            return [{"type": "problem", "text": str(problem)}]
-        events = [self._look(jobs), self._jobs(jobs), self._preview(), *self._training(jobs)]
+            return self._found(page)
+        except (UserError, OSError) as problem:  # told until it is mended
+            return [{"type": "problem", "text": sentence(problem)}]
+
+    def _found(self, page: Page) -> list[News]:
+        if not self.home.folder.is_dir():
+            raise InputError(f'the workspace "{self.home.folder}" is gone; move it back')
+        jobs = self.queue.jobs()
+        found = self._look(jobs)
+        problem = {"type": "problem", "text": found["problem"]}
+        events = [found, problem, self._jobs(jobs), self._preview(), *self._training(jobs)]
+        events.append({"type": "faces", "stamps": self.faces.look()})
         if jobs and page.followed != (newest := _newest(jobs).number):
             page.followed = newest
             page.show(newest)
@@ -114,7 +124,8 @@ class Live:
         now = time.monotonic()
         known = self._project
         if known is None or known[1] != states or now > known[0]:
-            found = {"type": "project", **project(self.home)}
+            busy = any(job.state in ACTIVE for job in jobs)
+            found = {"type": "project", **project(self.home, busy=busy)}
             took = time.monotonic() - now
             self._project = known = (now + max(PROJECT_SECONDS, 20 * took), states, found)
         return known[2]

@@ -46,7 +46,8 @@ class QueueRunOptions(WorkspaceOptions):
 
     device: str = opt(
         "default",
-        help="run the jobs of this device: default, cpu (--cpu-only), gpu0 (--force-gpu-idx 0)",
+        help="run the jobs of this device: default, gpu1 (--force-gpu-idx 1), gpus (--multi-gpu), "
+        "cpu (--cpu-only)",
     )
     resume: bool = opt(True, help="continue jobs that were interrupted")
 
@@ -59,4 +60,23 @@ class QueueCancelOptions(WorkspaceOptions):
         help="numbers of jobs; a running one is stopped, and keeps what is finished",
         positional=True,
         low=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueMoveOptions(WorkspaceOptions):
+    """Options of `queue move`."""
+
+    job: int = opt(help="number of a job that waits", positional=True, low=1)
+    before: int | None = opt(
+        None, help="number of the job to run it before (default: after all others)", low=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueRetryOptions(WorkspaceOptions):
+    """Options of `queue retry`."""
+
+    jobs: tuple[int, ...] = opt(
+        help="numbers of jobs that have ended, to run again", positional=True, low=1
     )

@@ -8,27 +8,37 @@ from tools import status
 from utils import workspace
 from utils.errors import UserError
 from utils.workspace import NextStep, Workspace
-from workbench import forms
+from workbench import forms, picker
 
 
-def project(home: Workspace) -> dict[str, Any]:
-    """Return the state of the workspace as JSON values."""
+def project(home: Workspace, *, busy: bool = False) -> dict[str, Any]:
+    """Return the state of the workspace as JSON values.
+
+    Parameters
+    ----------
+    busy : bool
+        Whether a job of the queue runs: its locks are nothing to wait for, the queue does so.
+    """
     try:
-        step = home.next_step()
+        waiting = "" if busy else status.waits(home)
+        step = NextStep("", waiting) if waiting else home.next_step()
         rows = status.rows(home)
         problem = ""
     except UserError as error:
-        step, rows, problem = NextStep("", ""), [], str(error)
+        waiting, step, rows, problem = "", NextStep("", ""), [], str(error)
     return {
         "folder": str(home.folder),
         "rows": rows,
         "problem": problem,
         "next": _next(home, step),
+        "lacks": "" if waiting or problem or step.words else _lacks(home),
         "sides": {
             side: {
                 "about": about,
                 "clip": _clip(home, side),
                 "footage": _has_footage(home, side),
+                "elsewhere": str(home.elsewhere.get(side, "")),
+                "earlier": picker.earlier(home, side),
                 "faces": home.faces(side).is_dir(),
             }
             for side, about in workspace.SIDES.items()
@@ -43,15 +53,21 @@ def project(home: Workspace) -> dict[str, Any]:
 def _next(home: Workspace, step: NextStep) -> dict[str, Any]:
     if not step.words:
         return {"stage": "", "values": {}, "words": [], "command": "", "purpose": step.purpose}
-    words = step.words.split()
-    stage, values = forms.from_words(words)
+    stage, values = forms.from_words(step.words.split())
+    words = forms.with_footage(step.words.split(), home)
     return {
         "stage": stage,
         "values": values,
         "words": words,
-        "command": home.typed(step.words),
+        "command": forms.typed(words, home),
         "purpose": step.purpose,
     }
+
+
+def _lacks(home: Workspace) -> str:
+    """Return the side whose clip comes next; nothing if both are there."""
+    missing = (side for side in workspace.SIDES if not home.clip(side).exists())
+    return next((side for side in missing if not workspace.has_images(home.faces(side))), "")
 
 
 def _clip(home: Workspace, side: str) -> str | None:
@@ -76,5 +92,8 @@ def url(home: Workspace, path: Path) -> str | None:
         return None
     if not path.is_file():
         return None
-    name = quote(path.relative_to(home.folder).as_posix())
-    return f"/files/{name}?{found.st_mtime_ns:x}-{found.st_size:x}"
+    version = f"{found.st_mtime_ns:x}-{found.st_size:x}"
+    side = next((side for side, clip in list(home.elsewhere.items()) if clip == path), None)
+    if side is not None:
+        return f"/footage/{side}?{version}"
+    return f"/files/{quote(path.relative_to(home.folder).as_posix())}?{version}"

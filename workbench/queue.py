@@ -1,4 +1,4 @@
-"""`queue add`, `list`, `run` and `cancel`: the queue of a workspace without a browser."""
+"""`queue add`, `list`, `run`, ...: the queue of a workspace without a browser."""
 
 import shlex
 from collections import Counter
@@ -12,6 +12,8 @@ from workbench.options import (
     QueueAddOptions,
     QueueCancelOptions,
     QueueListOptions,
+    QueueMoveOptions,
+    QueueRetryOptions,
     QueueRunOptions,
 )
 
@@ -80,4 +82,22 @@ def cancel(options: QueueCancelOptions) -> Report:
     queue = JobQueue(workspace.chosen(options.workspace))
     for number in options.jobs:
         console.say(f"job {number}: {runner.cancel(queue, number).state}")
+    return QueueReport()
+
+
+def move(options: QueueMoveOptions) -> Report:
+    """Change the order of the jobs that wait."""
+    queue = JobQueue(workspace.chosen(options.workspace))
+    queue.move(options.job, options.before)
+    waiting = [str(job.number) for job in queue.jobs() if job.state == JobState.WAITING]
+    console.say(f"order of the jobs that wait: {', '.join(waiting)}")
+    return QueueReport()
+
+
+def retry(options: QueueRetryOptions) -> Report:
+    """Let jobs that have ended wait again."""
+    queue = JobQueue(workspace.chosen(options.workspace))
+    for number in options.jobs:
+        console.say(f"job {number}: {queue.retry(number).state}")
+    console.say(f"{queue.home.typed('queue run')} runs what waits")
     return QueueReport()

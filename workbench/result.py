@@ -2,6 +2,8 @@
 
 /api/result            what there is, and the figures with a value for every frame
 /api/result/verify     POST: look at the result's signature, in a process of its own
+
+Both take ?name=, the path of another result than the usual one.
 """
 
 import asyncio
@@ -19,8 +21,9 @@ from tools.evaluate.rows import ROWS
 from tools.evaluate.run_log import options_that_made
 from utils import program
 from utils.errors import InputError, UserError
-from utils.workspace import Workspace, changed
+from utils.workspace import Workspace, changed, has_images
 from workbench import progress
+from workbench.frames import result_named
 from workbench.project import url
 
 VERSIONS = {"result": "result", "dst": "untouched", "average": "average src"}
@@ -34,6 +37,8 @@ CURVES = {
 """The metrics of each frame that can be drawn."""
 RISING = frozenset({"sharpness"})
 """Those of which more is better."""
+LOG_SUFFIX = "_log.jsonl"
+LOGS = f"[!.]*{LOG_SUFFIX}"
 LARGEST_FILE = 256 << 20
 VERIFY_SECONDS = 600.0
 
@@ -51,35 +56,62 @@ class ResultView:
             Route("/api/result/verify", self.verify, methods=["POST"]),
         ]
 
-    async def result(self, _: Request) -> Response:
+    async def result(self, request: Request) -> Response:
         """Answer with all that is known of the result."""
-        return JSONResponse(await asyncio.to_thread(found, self.home))
+        return JSONResponse(await asyncio.to_thread(found, self.home, _name(request)))
 
-    async def verify(self, _: Request) -> Response:
+    async def verify(self, request: Request) -> Response:
         """Answer with what `verify` says of the result."""
-        if not self.home.result.is_file():
+        result = result_named(self.home, _name(request))
+        if not result.is_file():
             raise InputError("there is no result yet; convert first")
-        return JSONResponse(await verified(self.home.result))
+        return JSONResponse(await verified(result))
 
 
-def found(home: Workspace) -> dict[str, Any]:
-    """Return what there is of the result, as JSON values."""
-    measured, problem = _evaluation(home.evaluation)
+def _name(request: Request) -> str:
+    return request.query_params.get("name", "")
+
+
+def found(home: Workspace, name: str = "") -> dict[str, Any]:
+    """Return what there is of a result, as JSON values; the figures are of the usual one."""
+    result = result_named(home, name)
+    usual = result.resolve() == home.result.resolve()
+    measured, problem = _evaluation(home.evaluation) if usual else (None, "")
     return {
-        "result": url(home, home.result),
+        "names": names_of_results(home),
+        "result": _clip(home, result),
         "before": _before(home),
+        "usual": usual,
         "evaluation": measured,
         "problem": problem,
-        "partial": bool(options_that_made(home.result).get("from_")),
+        "partial": bool(options_that_made(result).get("from_")),
         "stale": changed(home.evaluation) < changed(home.result),
     }
 
 
-def _before(home: Workspace) -> str | None:
+def names_of_results(home: Workspace) -> list[str]:
+    """Return the names of all results beside which convert has left its log; the usual one first.
+
+    One in a subfolder is found by its path only.
+    """
+    made = (log.with_name(log.name.removesuffix(LOG_SUFFIX)) for log in home.folder.glob(LOGS))
+    names = {path.name for path in (*made, home.result) if path.exists()}
+    return sorted(names, key=lambda name: (name != home.result.name, name))
+
+
+def _before(home: Workspace) -> dict[str, Any] | None:
     try:
-        return url(home, home.clip("dst"))
+        return _clip(home, home.clip("dst"))
     except UserError:
         return None
+
+
+def _clip(home: Workspace, path: Path) -> dict[str, Any] | None:
+    """Return a clip for the player: its address, None for a folder of frames; None if not there."""
+    if path.is_dir():
+        return {"url": None, "state": f"{path.stat().st_mtime_ns:x}"} if has_images(path) else None
+    address = url(home, path)
+    return {"url": address, "state": address} if address else None
 
 
 def _evaluation(path: Path) -> tuple[dict[str, Any] | None, str]:

@@ -6,25 +6,28 @@ reaches it but through us.
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from utils import console, events, program, signals
-from utils.errors import InputError, Interrupted, UsageError
+from utils.errors import ExitStatus, InputError, Interrupted
 from utils.lock import WAIT, locked
 from utils.workspace import Workspace
-from workbench import forms
+from workbench import devices, forms
 from workbench.job import ACTIVE, JobState, QueuedJob, is_alive
 from workbench.jobs import JobQueue
+from workbench.progress import ended_with, note
 
 POLL_SECONDS = 0.5
-DEVICE = re.compile(r"default|cpu|gpu[0-9]+")
+SIGKILL = 9
+NO_MEMORY = "When memory runs out, the system does that; what was finished is kept."
+NO_REASON = "Perhaps the disk is full; run it again with --debug. What was finished is kept."
 
 
 def run_jobs(queue: JobQueue, device: str, resume: bool) -> list[tuple[QueuedJob, JobState]]:
@@ -39,22 +42,41 @@ def run_jobs(queue: JobQueue, device: str, resume: bool) -> list[tuple[QueuedJob
     Interrupted
         If it was stopped; so was its job, which is continued the next time.
     """
-    if not DEVICE.fullmatch(device):
-        raise UsageError(f"--device: Expected default, cpu or gpu0. Received: {device}")
+    device = devices.named(device)
     taken = InputError(f"another process runs the jobs of the device {device}; see queue list")
     queue.folder.mkdir(exist_ok=True)
-    ended = []
+    ended: list[tuple[QueuedJob, JobState]] = []
     with locked(queue.folder / f"{device}.lock", taken, WAIT):
-        queue.set_runner(device, os.getpid())
-        try:
+        with _registered(queue, device):
             _wait_for_orphans(queue, device)
             if resume:
                 _resume(queue, device)
-            while job := queue.claim(device):
-                ended.append((job, _run(queue, job)))
-        finally:
-            queue.set_runner(device, None)
+            ended += _run_all(queue, device)
+        while queue.has_next(device):  # it was added while we still seemed to be at work
+            with _registered(queue, device):
+                ended += _run_all(queue, device)
     return ended
+
+
+@contextmanager
+def _registered(queue: JobQueue, device: str) -> Iterator[None]:
+    """Be the process that runs the jobs of a device."""
+    queue.set_runner(device, os.getpid())
+    try:
+        yield
+    finally:
+        queue.set_runner(device, None)
+
+
+def _run_all(queue: JobQueue, device: str) -> Iterator[tuple[QueuedJob, JobState]]:
+    """Run jobs until none is left; wait while one of another device needs the same hardware."""
+    while queue.has_next(device):
+        if job := queue.claim(device):
+            state = _run(queue, job)
+            if state != JobState.WAITING:  # it will be claimed again
+                yield job, state
+        else:
+            time.sleep(POLL_SECONDS)
 
 
 def _wait_for_orphans(queue: JobQueue, device: str) -> None:
@@ -73,6 +95,7 @@ def _resume(queue: JobQueue, device: str) -> None:
 
 def _run(queue: JobQueue, job: QueuedJob) -> JobState:
     console.say(f"== job {job.number}: {' '.join(job.words)}")
+    note(queue.log(job.number), "attempt")  # the end of an earlier one no longer counts
     with _Requests() as requests, queue.log(job.number).open("ab") as log:
         process = subprocess.Popen(
             command(job, queue.home),
@@ -80,17 +103,38 @@ def _run(queue: JobQueue, job: QueuedJob) -> JobState:
             stdout=log,
             stderr=log,
             cwd=queue.home.folder,
-            env={**os.environ, events.VARIABLE: ""},
+            env={**os.environ, events.VARIABLE: job.words[0]},  # Windows has no empty ones
             **apart(),
         )
         requests.are_for(process.pid)
         queue.started(job, process.pid)
-        status = process.wait()
+        status = _ended(process)
+        if requests.came and status != ExitStatus.DONE:  # perhaps before it could listen
+            status = ExitStatus.INTERRUPTED
+        _explain(queue, job, status)
     state = queue.finish(job, status)
     console.say(f"   job {job.number} is {state}")
     if requests.came:
         raise Interrupted("Stopped; queue run continues.")
     return state
+
+
+def _explain(queue: JobQueue, job: QueuedJob, status: int) -> None:
+    """Say in the log how a process ended that did not say so itself."""
+    expected = status in (ExitStatus.DONE, ExitStatus.INTERRUPTED)
+    told = ended_with(queue.log(job.number)) is not None
+    if expected or told or queue.job(job.number).state == JobState.STOPPING:
+        return
+    how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+    why = NO_MEMORY if -status == SIGKILL else NO_REASON
+    note(queue.log(job.number), "error", f"{job.words[0]} ended without a word: {how}. {why}")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process; on Windows with pauses, without which no request to stop is heard."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(POLL_SECONDS if sys.platform == "win32" else None)
 
 
 class _Requests:
@@ -143,8 +187,14 @@ def stop(pid: int) -> None:
 
 def cancel(queue: JobQueue, number: int) -> QueuedJob:
     """Cancel a job; a running one is asked to stop, and keeps what it finished."""
+    asked = queue.job(number).state == JobState.CHANGING  # a second time would not let it save
     job = queue.cancel(number)
-    if job.state == JobState.STOPPING and job.pid is not None and is_alive(job.pid, job.born):
+    if (
+        job.state == JobState.STOPPING
+        and not asked
+        and job.pid is not None
+        and is_alive(job.pid, job.born)
+    ):
         stop(job.pid)
     return job
 

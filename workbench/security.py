@@ -10,9 +10,10 @@ import secrets
 import socket
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -20,6 +21,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from utils.errors import UsageError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE = frozenset({"GET", "HEAD"})
@@ -112,6 +115,18 @@ class Door:
     def csrf(self, session: str) -> str:
         """Return what each POST of a session must carry; other sites cannot read it."""
         return hmac.new(self._secret, session.encode(), "sha256").hexdigest()
+
+    def check_page(self, socket: HTTPConnection, asked: Mapping[str, Any]) -> None:
+        """Refuse the first message of a WebSocket unless it is of a page of this session.
+
+        Raises
+        ------
+        UsageError
+            If it has another token.
+        """
+        expected = self.csrf(self.session(socket) or "")
+        if not hmac.compare_digest(str(asked.get("csrf", "")).encode(), expected.encode()):
+            raise UsageError("the page is of an earlier run; load it again")
 
     def is_token(self, given: str) -> bool:
         """Whether it is the token of the first URL."""

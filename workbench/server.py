@@ -71,6 +71,7 @@ def configuration(app: App) -> uvicorn.Config:
         log_level="error",
         access_log=False,
         ws="websockets-sansio",
+        ws_per_message_deflate=False,  # images are compressed already; it costs milliseconds
         timeout_graceful_shutdown=1,
         server_header=False,
     )
@@ -138,8 +139,7 @@ def _listen(host: str | None, port: int) -> socket.socket:
         try:
             family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
             listening = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            if os.name == "posix":
-                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setsockopt(socket.SOL_SOCKET, _exclusive(), 1)
             listening.bind((address, port))
             listening.listen()  # a browser may come before the server is ready
         except OSError as problem:
@@ -149,6 +149,15 @@ def _listen(host: str | None, port: int) -> socket.socket:
             ) from None
         stack.pop_all()
     return listening
+
+
+def _exclusive() -> int:
+    """Return the option of a socket with which no other program can take its port as well.
+
+    On Windows that is not the default, and SO_REUSEADDR lets anyone take it; elsewhere that only
+    lets us have a port that was in use a moment ago.
+    """
+    return int(getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR))
 
 
 def _url(host: str | None, port: int) -> str:

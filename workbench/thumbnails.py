@@ -125,7 +125,8 @@ def _open(store: Path) -> sqlite3.Connection | None:
             if isinstance(problem, sqlite3.OperationalError):  # read-only, full, or locked
                 return None
             for suffix in ("", "-wal", "-shm"):
-                file.with_name(file.name + suffix).unlink(missing_ok=True)
+                with suppress(OSError):  # Windows keeps one that another server has open
+                    file.with_name(file.name + suffix).unlink(missing_ok=True)
         except OSError:
             return None
     return None

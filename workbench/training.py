@@ -2,60 +2,53 @@
 
 Pages are told, over the WebSocket, `training` (all models, in short) and `curves` (one model each:
 losses, and the metrics of held-out faces). A request is a file in the model's folder, which any
-program may write (docs/training.md): /api/train/MODEL/save and /api/train/MODEL/backup write it.
+program may write (docs/training.md).
+
+/api/train/MODEL/save, .../backup    POST: ask a running training for it
+/api/train/MODEL/options             the options that may change while it runs, as a form; POST
+                                     changes them (workbench/training_options.py)
 """
 
 import asyncio
 import math
-import re
-import sys
 import time
-from array import array
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import psutil
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from facelib import quality
-from facelib.validation_log import ValidationLog
 from models import model_folder
-from utils.errors import InputError, UserError
+from utils.errors import InputError, UsageError
 from utils.files import no_link
+from utils.lock import TRAIN_LOCK, held
 from utils.workspace import Workspace, changed
-from workbench import forms, progress
-from workbench.jobs import ACTIVE, JobQueue, QueuedJob
+from workbench import curves, progress
+from workbench.curves import Curve
+from workbench.job import JobState
+from workbench.jobs import JobQueue, QueuedJob
 from workbench.project import url
+from workbench.requests import body_of, json_object
+from workbench.training_options import Running
+from workbench.trainings import (
+    changes_in,
+    folder_of,
+    may_train,
+    memory_of,
+    models,
+    state_of,
+)
 
 REQUESTS = {"save": "save.request", "backup": "backup.request"}
 LOOK_SECONDS = 2.0
 """Between two looks at the curves, at the memory, and at which models there are."""
-FACES = {
-    "ssim_src": "src",
-    "ssim_dst": "dst",
-    "mask_overlap": "mask",
-    "mask_iou": "overlap with labels",
-    "mask_boundary": "edges within 2 pixels",
-}
-POINTS = 500
-"""Of a curve of losses."""
-LARGEST = 1 << 30
-"""Bytes of a history of losses."""
-HEADER = re.compile(rb"\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\), \}\s*")
-MAGIC = b"\x93NUMPY\x01\x00"
 
+FAILED = JobState.FAILED
+RECENT = 20
+"""Trainings that have ended, among which the last of each model is looked for."""
 ModelNews = dict[str, Any]
-
-
-class Curve(NamedTuple):
-    """Losses over the iterations, as lists of equal length."""
-
-    iterations: list[float]
-    losses: dict[str, list[float]]
 
 
 class TrainView:
@@ -67,7 +60,12 @@ class TrainView:
         self._looked = -math.inf
         self._folders: list[Path] = []
         self._states: dict[Path, dict[str, Any]] = {}
+        self._elsewhere: set[Path] = set()
+        self._failed: dict[Path, str] = {}
+        self._reasons: dict[tuple[int, int], str] = {}  # by job and attempt
         self._memory: dict[int, int] = {}
+        self._beginning: set[tuple[int, int]] = set()  # attempts seen before the first iteration
+        self._took: dict[int, float] = {}  # by job: seconds until the first iteration
         self._latest: dict[
             int, tuple[int, ModelNews]
         ] = {}  # by job: offset in its log, last progress
@@ -78,7 +76,27 @@ class TrainView:
 
     def routes(self) -> list[Route]:
         """Return the addresses of the view."""
-        return [Route("/api/train/{model}/{request}", self.ask, methods=["POST"])]
+        options = "/api/train/{model}/options"
+        return [
+            Route(options, self.options, methods=["GET"]),
+            Route(options, self.change, methods=["POST"]),
+            Route("/api/train/{model}/{request}", self.ask, methods=["POST"]),
+        ]
+
+    async def options(self, request: Request) -> Response:
+        """Answer with the options of a running training that may change."""
+        values = json_object(request.query_params.get("values", "{}"))
+        name = request.path_params["model"]
+        return JSONResponse(await asyncio.to_thread(lambda: self._running(name).form(values)))
+
+    async def change(self, request: Request) -> Response:
+        """Change options of a running training."""
+        values = json_object(await body_of(request)).get("values")
+        if not isinstance(values, dict):
+            raise UsageError("Expected a form's values")
+        name = request.path_params["model"]
+        how = await asyncio.to_thread(lambda: self._running(name).change(values, self.queue))
+        return JSONResponse({"how": how})
 
     async def ask(self, request: Request) -> Response:
         """Ask a running training to save or to make a backup."""
@@ -87,28 +105,43 @@ class TrainView:
         return JSONResponse({})
 
     def _ask(self, name: str, what: str) -> None:
-        folder = self.home.folder / name
-        if what not in REQUESTS or folder not in models(self.home):
-            raise InputError(f'there is no model "{name}" here, or no such request')
-        if not any(_folder(job, self.home) == folder for job in self._trainings()):
-            raise InputError(f'no training of "{name}" runs here')
-        no_link(folder / REQUESTS[what]).touch()
+        if what not in REQUESTS:
+            raise InputError("there is no such request")
+        no_link(self._running(name).folder / REQUESTS[what]).touch()
 
-    def _trainings(self) -> list[QueuedJob]:
-        return [job for job in self.queue.jobs() if _may_train(job)]
+    def _running(self, name: str) -> Running:
+        """Return the training of a model.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, or it does not train.
+        """
+        folder = self.home.folder / name
+        if folder not in models(self.home):
+            raise InputError(f'there is no model "{name}" here')
+        jobs = (job for job in self.queue.jobs() if may_train(job))
+        job = next((job for job in jobs if folder_of(job, self.home) == folder), None)
+        if job is None and not held(folder / TRAIN_LOCK):
+            raise InputError(f'no training of "{name}" runs')
+        return Running(self.home, folder, job)
 
     def news(self, jobs: Sequence[QueuedJob]) -> list[ModelNews]:
         """Return what pages are told: all models in short, and the curves of each."""
-        trainings = [job for job in jobs if _may_train(job)]
+        trainings = [job for job in jobs if may_train(job)]
         now = time.monotonic()
         look = now - self._looked > LOOK_SECONDS
         if look:
             self._folders = models(self.home)
-            self._states = {folder: _state(folder) for folder in self._folders}
-            self._memory = {job.number: _memory(job.pid) for job in trainings}
+            self._states = {folder: state_of(folder) for folder in self._folders}
+            self._memory = {job.number: memory_of(job.pid) for job in trainings}
         for job in trainings:
             self._follow(job)
-        running = {_folder(job, self.home): job for job in trainings if self._trains(job)}
+        running = {folder_of(job, self.home): job for job in trainings if self._trains(job)}
+        if look:
+            others = (folder for folder in self._folders if folder not in running)
+            self._elsewhere = {folder for folder in others if held(folder / TRAIN_LOCK)}
+            self._failed = self._failures(jobs)
         listed = [self._model(folder, running.get(folder)) for folder in self._folders]
         if look:
             for folder in self._folders:
@@ -127,14 +160,39 @@ class TrainView:
         for event in events:
             if event["event"] == "progress" and event.get("unit") == "iteration":
                 latest = event
+                self._begun(job)
                 values = event.get("values")
                 points[event.get("item", 0)] = values if isinstance(values, dict) else {}
             elif event["event"] == "end":
                 latest = {}
-        if len(points) > POINTS:
+        if not latest:
+            self._beginning.add((job.number, job.attempts))
+        if len(points) > curves.POINTS:
             for item in list(points)[1::2]:
                 del points[item]
         self._latest[job.number] = offset, latest
+
+    def _begun(self, job: QueuedJob) -> None:
+        """Note how long a training took to begin, if we saw it."""
+        if (job.number, job.attempts) in self._beginning and job.started:
+            self._took[job.number] = time.time() - job.started
+            self._beginning.discard((job.number, job.attempts))
+
+    def _failures(self, jobs: Sequence[QueuedJob]) -> dict[Path, str]:
+        """Return why the last training of a model failed, of those that did."""
+        last = {}
+        for job in [job for job in jobs if job.words[0] == "train" and job.started][-RECENT:]:
+            if folder := folder_of(job, self.home):
+                last[folder] = job
+        return {folder: self._reason(job) for folder, job in last.items() if job.state == FAILED}
+
+    def _reason(self, job: QueuedJob) -> str:
+        key = job.number, job.attempts
+        if key not in self._reasons:
+            events, _ = progress.tail(self.queue.log(job.number))
+            errors = [str(event.get("text")) for event in events if event["event"] == "error"]
+            self._reasons[key] = errors[-1] if errors else f"job {job.number} failed: see its log"
+        return self._reasons[key]
 
     def _trains(self, job: QueuedJob) -> bool:
         """Whether a job trains just now; `run` also does other things."""
@@ -153,6 +211,9 @@ class TrainView:
             "job": job.number if job else None,
             "state": job.state if job else "",
             "latest": latest or None,
+            "failure": "" if job else self._failed.get(folder, ""),
+            "elsewhere": job is None and folder in self._elsewhere,
+            "begins_in": self._took.get(job.number) if job else None,
             "memory": self._memory.get(job.number) if job else None,
         }
 
@@ -171,6 +232,7 @@ class TrainView:
             "type": f"curves {folder.name}",
             "model": folder.name,
             "losses": {"iterations": iterations, "values": losses},
+            "changes": changes_in(self._states.get(folder, {})),
             **self._metrics(folder),
         }
 
@@ -178,7 +240,7 @@ class TrainView:
         """Return the metrics, read again only after another measurement."""
         key = url(self.home, folder / "progress.csv")
         if folder not in self._measured or self._measured[folder][0] != key:
-            self._measured[folder] = key, _metrics(folder)
+            self._measured[folder] = key, curves.metrics(folder)
         return self._measured[folder][1]
 
     def _losses(self, folder: Path) -> Curve:
@@ -186,111 +248,6 @@ class TrainView:
         newest = next(iter(model_folder.generations(folder)), None)
         key = None if newest is None else f"{newest.name} {changed(folder)}"
         if folder not in self._saved or self._saved[folder][0] != key:
-            names = [str(name) for name in _state(folder).get("loss_names", [])]
-            self._saved[folder] = key, _history(newest, names) if newest else Curve([], {})
+            names = [str(name) for name in state_of(folder).get("loss_names", [])]
+            self._saved[folder] = key, curves.history(newest, names) if newest else Curve([], {})
         return self._saved[folder][1]
-
-
-def models(home: Workspace) -> list[Path]:
-    """Return the folders of the workspace that hold a model, the usual one first."""
-    found = []
-    with suppress(OSError):
-        found = [
-            path
-            for path in sorted(home.folder.iterdir())
-            if (path / model_folder.GENERATIONS).is_dir() and not path.is_symlink()
-        ]
-    return sorted(found, key=lambda path: path != home.model)
-
-
-def _may_train(job: QueuedJob) -> bool:
-    return job.state in ACTIVE and job.words[0] in ("train", "run")
-
-
-def _folder(job: QueuedJob, home: Workspace) -> Path | None:
-    """Return the folder of the model that a job trains."""
-    try:
-        _, given = forms.read_flags(forms.in_workspace(job.words, home))
-    except UserError:
-        return None
-    return home.folder / given.get("model_dir", home.model)
-
-
-def _state(folder: Path) -> dict[str, Any]:
-    try:
-        return model_folder.newest_state(folder)
-    except (OSError, UserError):
-        return {}
-
-
-def _memory(pid: int | None) -> int:
-    """Return the bytes of memory that a process and its children use."""
-    total = 0
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for each in [process, *process.children(recursive=True)]:
-            with suppress(psutil.Error):
-                total += each.memory_info().rss
-    return total
-
-
-def _metrics(folder: Path) -> ModelNews:
-    """Return the metrics of held-out faces and of the swap over the iterations."""
-    try:
-        rows = ValidationLog.of(folder).until(sys.maxsize)
-    except InputError as problem:
-        return {"metrics": {"iterations": [], "swap": {}, "faces": {}}, "problem": str(problem)}
-    scores = [quality.scores(row) for row in rows]
-    swap = {"quality": [_finite(row["swap_quality"]) for row in rows]}
-    for name in scores[0] if scores else ():
-        swap[name] = [_finite(score[name]) for score in scores]
-    faces = {label: [_finite(row[key]) for row in rows] for key, label in FACES.items()}
-    return {
-        "metrics": {
-            "iterations": [row["iteration"] for row in rows],
-            "swap": {name: values for name, values in swap.items() if _any_known(values)},
-            "faces": {name: values for name, values in faces.items() if _any_known(values)},
-        },
-        "problem": "",
-    }
-
-
-def _any_known(values: Sequence[float | None]) -> bool:
-    """Whether there is anything to draw."""
-    return any(value is not None for value in values)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _history(generation: Path, names: Sequence[str]) -> Curve:
-    """Return the losses of a generation as means of equally many iterations; none if damaged.
-
-    The file has a row of float32 for each iteration (docs/file-formats.md); read without NumPy.
-    """
-    rows = _read_rows(generation / "history.npy", len(names))
-    count = len(rows) // max(len(names), 1)
-    step = max(1, math.ceil(count / POINTS))
-    starts = range(0, count, step)
-    shown = [name for name in names if "mask" not in name]
-    losses = {}
-    for column, name in enumerate(names):
-        values = rows[column :: len(names)]
-        means = [sum(values[at : at + step]) / len(values[at : at + step]) for at in starts]
-        if name in shown and all(map(math.isfinite, means)):
-            losses[name] = [float(f"{mean:.6g}") for mean in means]
-    return Curve([min(at + step, count) for at in starts], losses)
-
-
-def _read_rows(path: Path, columns: int) -> "array[float]":
-    rows = array("f")
-    with suppress(OSError, ValueError):
-        data = no_link(path).read_bytes() if path.stat().st_size <= LARGEST else b""
-        size = int.from_bytes(data[8:10], "little")
-        header = HEADER.fullmatch(data[10 : 10 + size])
-        if data.startswith(MAGIC) and header and int(header[2]) == columns:
-            rows.frombytes(data[10 + size :])
-    if sys.byteorder == "big":
-        rows.byteswap()
-    return rows

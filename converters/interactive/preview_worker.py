@@ -7,11 +7,15 @@ windows report only the last one.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from converters.interactive.preview import PreviewImage, PreviewRenderer, PreviewRequest
 from utils.errors import UserError
+
+T = TypeVar("T")
 
 LATE_SECONDS = 0.3
 """A preview that takes longer than this is announced."""
@@ -49,6 +53,7 @@ class PreviewWorker:
         self._latest = PreviewResult()
         self._request: PreviewRequest | None = None
         self._since = 0.0
+        self._done: Callable[[], None] = lambda: None
 
     def __enter__(self) -> PreviewWorker:
         return self
@@ -67,6 +72,10 @@ class PreviewWorker:
             self._start_next(request)
         return self._latest
 
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Call a function, in the thread that renders, when something has been rendered."""
+        self._done = call
+
     @property
     def busy(self) -> bool:
         """Whether something is being rendered."""
@@ -83,7 +92,7 @@ class PreviewWorker:
 
     def _start_next(self, request: PreviewRequest) -> None:
         if self._latest.request != request:
-            self._task = self._thread.submit(self._render, request)
+            self._submit(self._render, request)
         elif self._elapsed > IDLE_SECONDS:
             self._look_ahead(request)
 
@@ -92,11 +101,15 @@ class PreviewWorker:
         renderer, preview = self._renderer, self._latest.preview
         missing, following = renderer.missing(request), request.frame + 1
         if missing:
-            self._task = self._thread.submit(self._prepare, missing[0])
+            self._submit(self._prepare, missing[0])
         elif preview is not None and preview.missing:
-            self._task = self._thread.submit(self._render, request)
+            self._submit(self._render, request)
         elif following < len(renderer.frames) and not renderer.ready(following):
-            self._task = self._thread.submit(self._prepare, following)
+            self._submit(self._prepare, following)
+
+    def _submit(self, work: Callable[[T], PreviewResult | None], item: T) -> None:
+        self._task = self._thread.submit(work, item)
+        self._task.add_done_callback(lambda _: self._done())
 
     def _render(self, request: PreviewRequest) -> PreviewResult:
         try:

@@ -6,16 +6,11 @@ that of the window. See docs/interactive.md.
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
 from typing import Any
 
 import cv2
@@ -31,11 +26,12 @@ from facelib import review
 from facelib.faceset import FaceInfo
 from utils import console
 from utils.errors import UsageError
+from utils.images import fitted
+from utils.inbox import Inbox
 
 ACTIONS = keymap.key_actions()
-IDLE_SECONDS, BUSY_SECONDS = 0.05, 0.004
-"""How long the event loop waits for events, also while something is rendered."""
-LONGEST_EVENT, CHUNK = 1 << 16, 1 << 16  # bytes
+IDLE_SECONDS, PLAYING_SECONDS = 0.05, 0.004
+"""How long the event loop waits for events, or for what is rendered."""
 JPEG_QUALITY = 90
 SIDES = (16, 4096)
 """Sides of the images that may be asked for, in pixels."""
@@ -47,23 +43,28 @@ def tell_footage(
     name: str, names: Sequence[str], faces: Mapping[str, list[FaceInfo]], state: EditorState
 ) -> None:
     """Tell what does not change: the footage, its faces, and the keys."""
-    stems = ((index, Path(each).stem) for index, each in enumerate(names))
-    doubts = ((index, _doubts(faces[stem])) for index, stem in stems if stem in faces)
     facts = {
         "name": name,
         "count": state.footage.count,
         "faces": list(_runs(state.footage.face_frames)),
-        "doubtful": [[index, found] for index, found in doubts if found],
+        "doubtful": list(_doubts([faces.get(Path(each).stem, []) for each in names])),
         "keys": [[group, rows] for group, rows in keymap.help_groups().items()],
         "keys_by_setting": keymap.keys_by_setting(),
     }
     console.tell("footage", facts)
 
 
-def _doubts(infos: Sequence[FaceInfo]) -> list[str]:
-    """Return why the faces of a frame should be reviewed."""
-    found = [reason for info in infos for reason in review.reasons(info.score, info.quality)]
-    return list(dict.fromkeys(found))
+def _doubts(frames: Sequence[Sequence[FaceInfo]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the doubtful frames, with why their faces should be reviewed."""
+    known = [
+        [review.FaceSummary(info.source_rect, info.score, info.quality) for info in infos]
+        for infos in frames
+    ]
+    for index, here in enumerate(known):
+        before, after = (known[at] if 0 <= at < len(known) else () for at in (index - 1, index + 1))
+        found = [reason for each in review.reasons_in_frame(before, here, after) for reason in each]
+        if found:
+            yield index, list(dict.fromkeys(found))
 
 
 def _runs(frames: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -76,6 +77,7 @@ def _runs(frames: Sequence[int]) -> Iterator[tuple[int, int]]:
 def run_event_loop(previews: PreviewWorker, state: EditorState, autosave: Autosave) -> EditorState:
     """Handle events and tell what changes until stdin ends; return the last state."""
     inbox, view = Inbox(), RemoteView()
+    previews.when_done(inbox.wake)
     while not inbox.ended:
         now = time.monotonic()
         state = playback.start_clock(state, now)
@@ -86,8 +88,8 @@ def run_event_loop(previews: PreviewWorker, state: EditorState, autosave: Autosa
         view.tell_state(state, problem, late=previews.late)
         if result.preview is not None and result.request is not None:
             view.tell_images(result.preview, result.request.view, state.zoomed)
-        busy = previews.busy or state.playback is not None
-        for event in inbox.wait(BUSY_SECONDS if busy else IDLE_SECONDS):
+        playing = state.playback is not None
+        for event in inbox.wait(PLAYING_SECONDS if playing else IDLE_SECONDS):
             try:
                 state = handle(view.resized(event, state), event)
             except UsageError as problem:
@@ -177,21 +179,12 @@ class RemoteView:
         if self._images.get(view) == key:
             return
         self._images = {"original": self._images.get("original"), view: key}
-        fitted = fit(image, *self.size)
-        height, width = fitted.shape[:2]
-        jpeg = cv2.imencode(".jpg", fitted, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+        image = fitted(image, *self.size)
+        height, width = image.shape[:2]
+        jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
         facts = {"frame": preview.frame.index, "view": view, "width": width, "height": height}
         facts |= {"failures": preview.failures, "missing": len(preview.missing)}
         console.tell("image", facts, jpeg)
-
-
-def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Return an image (H, W, 3) uint8 as it fits into a size; a smaller one stays as it is."""
-    scale = min(width / image.shape[1], height / image.shape[0])
-    if scale >= 1:
-        return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def describe(state: EditorState) -> dict[str, Any]:
@@ -212,50 +205,3 @@ def describe(state: EditorState) -> dict[str, Any]:
         "playing": playback.describe(state),
         "message": state.message,
     }
-
-
-class Inbox:
-    """The events on stdin, read in a thread of their own.
-
-    Attributes
-    ----------
-    ended : bool
-        Whether there will be no more.
-    """
-
-    def __init__(self) -> None:
-        self.ended = False
-        self._events: Queue[PreviewEvent | None] = Queue()
-        Thread(target=self._read, args=(sys.stdin.fileno(),), daemon=True).start()
-
-    def wait(self, seconds: float) -> Iterator[PreviewEvent]:
-        """Yield the events that came, at least one unless none comes within a time."""
-        try:
-            event = self._events.get(timeout=seconds)
-            while event is not None:
-                yield event
-                event = self._events.get_nowait()
-            self.ended = True
-        except Empty:
-            return
-
-    def _read(self, descriptor: int) -> None:
-        """Put the events into the queue, and None at their end.
-
-        The file object is not used: its lock would be held while the interpreter shuts down.
-        """
-        rest = b""
-        while len(rest) < LONGEST_EVENT and (data := os.read(descriptor, CHUNK)):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._events.put(_event(line))
-        self._events.put(None)
-
-
-def _event(line: bytes) -> PreviewEvent:
-    """Return a line as an event; one that is none does nothing but cause a message."""
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        found = None
-    return found if isinstance(found, dict) else {"line": ""}

@@ -12,7 +12,8 @@ from extractor.manual.frame_cache import FrameCache
 from extractor.manual.remote import RemoteScreen
 from extractor.manual.store import Store
 from extractor.options import MANUAL, EditFacesOptions, ExtractOptions, FrameFilter
-from extractor.review import FaceSummary, reasons_to_review
+from extractor.review import reasons_to_review
+from facelib.review import FaceSummary
 from utils import console
 from utils.console import Report
 from utils.errors import InputError

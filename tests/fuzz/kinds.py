@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -22,10 +23,11 @@ from converters.output import video
 from converters.output.journal import Journal, RunIdentity
 from converters.output.naming import was_named
 from converters.output.parts import PartRecord
-from extractor import journal
-from facelib import held_out, people
+from extractor import journal, labels
+from facelib import face_mask, held_out, mask_png, people
 from facelib.faceinfo import to_json
-from facelib.faceset import Faceset, fingerprint, read_face
+from facelib.faceset import Faceset, fingerprint, read_face, write_face
+from facelib.mask_label import POLYGON, STROKE, MaskLabel, Shape
 from facelib.validation_log import ValidationLog
 from fuzz.campaign import ReaderKind
 from models import checkpoint
@@ -34,7 +36,7 @@ from sorter.features import IDENTITY, IMAGE_STATS, POSE
 from sorter.job import SortJob
 from tools import verify
 from tools.evaluate import conversion_log
-from tools.util import import_dfl, metadata, pack
+from tools.util import dfl_pack, import_dfl, metadata, pack
 from tools.util.options import ImportOptions, PackOptions, RestoreMetadataOptions, UnpackOptions
 from tools.video import extract
 from trainer.options import for_arguments, saved_options
@@ -73,12 +75,26 @@ def each(*calls):
 
 def face_samples(folder):
     for number, size in enumerate((32, 64)):
-        make_faceset(folder / str(number), 1, seed=number, size=size)
+        (path,) = make_faceset(folder / str(number), 1, seed=number, size=size)
+        if number:
+            image, info = read_face(path)
+            write_face(path, image, drawn_on(info))
+
+
+def drawn_on(info):
+    """A face with a label and a mask."""
+    shapes = (
+        Shape(POLYGON, include=True, points=info.source_landmarks[:17].astype(float)),
+        Shape(STROKE, include=False, points=info.source_landmarks[30:33].astype(float), width=5.5),
+    )
+    mask = mask_png.encode(PIXELS[:24, :24, 0])
+    return replace(info, mask_label=MaskLabel(shapes), mask=mask)
 
 
 def read_faces(folder):
     for path, info in Faceset.open(folder):
-        each((read_face, path), (fingerprint, path), (to_json, info, path.name))
+        masks = [(face_mask.mask_from, source, info, 32) for source in ("label", "applied")]
+        each((read_face, path), (fingerprint, path), (to_json, info, path.name), *masks)
 
 
 # --------------------------------------------------------------------------------------- journals
@@ -109,6 +125,9 @@ def journal_samples(folder):
     lines(folder / "log" / "y.mp4_log.jsonl", begun, {"event": "finished"})
     make_faceset(folder / "metadata" / "faces", 1, size=32)
     metadata.save(RestoreMetadataOptions(input_dir=folder / "metadata" / "faces"))
+    (folder / "labels").mkdir()
+    labels.keep(folder / "labels", [drawn_on(info) for _, info in
+                                    Faceset.open(folder / "metadata" / "faces")])  # fmt: skip
     moves = [["a.png", "sorting0_000000.png", "b.png"],
              ["c.png", "sorting0_000001.png", ":trash/c.png"],
              ["b.png", "sorting0_000002.png", "group/a.png"]]  # fmt: skip
@@ -198,6 +217,7 @@ def read_progress(path):
 
 
 JOURNALS = {
+    labels.FILE: lambda path: labels.Labels.kept_in(path.parent),
     journal.JOURNAL: read_extract,
     video.JOURNAL: read_convert,
     extract.JOURNAL: read_frame_times,
@@ -264,7 +284,16 @@ def import_samples(folder):
             record |= {
                 "image_to_face_mat": deepfacelab.matrix_of(record["source_landmarks"], 64, 12)
             }
-        deepfacelab.write(folder / str(number) / "in", name, image, record, protocol=2 + number)
+        if number:
+            points = np.float32([(5, 5), (50, 9), (30, 60)])
+            record["seg_ie_polys"] = {"polys": [{"type": 1, "pts": points}]}
+            record["xseg_mask"] = cv2.imencode(".png", PIXELS[:24, :24, 0])[1].ravel()
+        path = deepfacelab.write(
+            folder / str(number) / "in", name, image, record, protocol=2 + number
+        )
+        if number == 2:
+            (folder / "3" / "in").mkdir(parents=True)
+            deepfacelab.pack(folder / "3" / "in" / dfl_pack.NAME, {name: path.read_bytes()})
 
 
 def read_imports(folder):

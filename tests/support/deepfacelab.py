@@ -2,7 +2,12 @@
 
 import pickle
 import struct
+import sys
 import zlib
+from enum import IntEnum
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -123,4 +128,55 @@ def write(folder, name, image, record, protocol=3):
     path = folder / name
     make = png_with if path.suffix == ".png" else jpeg_with
     path.write_bytes(make(image, pickle.dumps(record, protocol)))
+    return path
+
+
+class SampleType(IntEnum):
+    FACE = 1
+
+
+class FaceType(IntEnum):
+    FULL = 2
+
+
+MODULES = {"samplelib": None, "samplelib.Sample": SampleType, "facelib.FaceType": FaceType}
+"""Where DeepFaceLab defines them, which their pickles name."""
+for module, kind in MODULES.items():
+    if kind is not None:
+        kind.__module__ = module
+
+
+def dumps(records):
+    """Pickle what has members of the enumerations, as DeepFaceLab does."""
+    modules = {name: ModuleType(name) for name in MODULES}
+    for name, kind in MODULES.items():
+        if kind is not None:
+            setattr(modules[name], kind.__name__, kind)
+    with patch.dict(sys.modules, modules):
+        return pickle.dumps(records, 4)
+
+
+def pack(path, faces, records=None, **changes):
+    """Write a faceset.pak of face files, {name: bytes} in order; return the path.
+
+    `records` replaces what is listed; of `changes`, version and last stand in the file's head and
+    at the end of the table, and the bytes `data` replace the list.
+    """
+    listed = records or [
+        {
+            "sample_type": SampleType.FACE, "filename": name, "face_type": FaceType.FULL,
+            "shape": (256, 256, 3), "landmarks": np.arange(136.0).reshape(68, 2).tolist(),
+            "seg_ie_polys": {"polys": [{"type": 1, "pts": np.ones((3, 2), np.float32)}]},
+            "xseg_mask": None, "xseg_mask_compressed": np.zeros(9, np.uint8),
+            "eyebrows_expand_mod": 1.0, "source_filename": "00000.png", "person_name": None,
+        }
+        for name in faces
+    ]  # fmt: skip
+    data = changes.get("data", dumps(listed))
+    ends = np.cumsum([0, *map(len, faces.values())])
+    begin = 16 + len(data) + 8 * len(ends)
+    places = [*ends[:-1].tolist(), changes.get("last", begin + int(ends[-1]))]
+    head = struct.pack("<QQ", changes.get("version", 1), changes.get("length", len(data)))
+    table = struct.pack(f"<{len(places)}Q", *places)
+    Path(path).write_bytes(head + data + table + b"".join(faces.values()))
     return path

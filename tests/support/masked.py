@@ -10,15 +10,17 @@ import numpy as np
 from support.synthetic import draw_face, make_info, make_landmarks, open_mouth
 
 from facelib import geometry
+from facelib import landmarks as lm
 from facelib.faceset import write_face
 from facelib.mask_label import POLYGON, MaskLabel, Shape
 
 FRAME, SIDE = 320, 256
+PEOPLE = 8  # of a cast
 FREE = 0.2  # share of the faces that nothing hides
 
 
-def make_masked_faceset(folder, count, seed=0, people=8, labelled=None):
-    """Write `count` faces of some people; label those whose number is in `labelled` (None: all)."""
+def make_masked_faceset(folder, count, seed=0, cast=0, labeled=None):
+    """Write `count` faces of one cast; label those whose number is in `labeled` (None: all)."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index in range(count):
@@ -29,19 +31,29 @@ def make_masked_faceset(folder, count, seed=0, people=8, labelled=None):
             width=rng.uniform(130, 165),
         )  # fmt: skip
         frame = draw_face(
-            points, (FRAME, FRAME), [seed, index], [seed, index % people], rng.uniform(0, 1.5)
+            points, (FRAME, FRAME), [seed, index], [cast, index % PEOPLE], rng.uniform(0, 1.5)
         )
         shapes = []
         if rng.random() >= FREE:
             frame, shapes = KINDS[int(rng.integers(len(KINDS)))](frame, points, rng)
-        label = MaskLabel(tuple(Shape(POLYGON, False, shape) for shape in shapes))
+        hidden = [Shape(POLYGON, False, shape) for shape in shapes]
+        skin = [Shape(POLYGON, True, part) for part in skin_of(points)]
+        label = MaskLabel((*skin, *hidden))
         info = make_info(
             points, SIDE, source_name=f"{index:06d}.png", frame_index=10 * index,
-            mask_label=label if labelled is None or index in labelled else None,
+            mask_label=label if labeled is None or index in labeled else None,
         )  # fmt: skip
         paths.append(folder / f"{index:06d}_0.png")
         write_face(paths[-1], geometry.warp_face(frame, info.matrix, SIDE), info)
     return paths
+
+
+def skin_of(points):
+    """The edges of the skin that `draw_face` draws, in two parts, as someone would follow them."""
+    points = points.astype(np.float64)
+    face, jaw = points[np.r_[lm.JAW, 17:27]], points[lm.JAW]
+    grown = (face - face.mean(axis=0)) * 1.08 + face.mean(axis=0) + 0.08 * (points[27] - points[8])
+    return [cv2.convexHull(part.astype(np.float32))[:, 0].astype(float) for part in (grown, jaw)]
 
 
 def cup(frame, points, rng):

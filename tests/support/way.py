@@ -4,6 +4,7 @@ The server runs in an environment without a display, and the browser reaches it 
 port, as with `ssh -L`. Each step leaves the page at the view that it is about.
 """
 
+import base64
 import os
 import re
 import signal
@@ -24,9 +25,34 @@ from facelib.faceset import Faceset
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds until a command has ended; a loaded machine needs long to load TensorFlow
+TINY = {
+    "model": "SAE",
+    "resolution": 64,
+    "face_type": "half",
+    "ae_dims": 16,
+    "ed_ch_dims": 10,
+    "lighter_encoder": True,
+    "multiscale_decoder": False,
+    "learn_mask": False,
+    "pixel_loss": True,
+}
+"""A real architecture, as small as its options allow."""
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
+DROPPED = """([name, text]) => {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name, { type: "video/mp4" }));
+  return transfer;
+}"""
 CHECKSUM = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
   .data.reduce((sum, value) => (31 * sum + value) % 1e9, 0)"""
+DRAWN = f"""image => {{
+  if (!image.complete || !image.naturalWidth) return null;
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  return ({CHECKSUM})(canvas);
+}}"""
 
 
 class Server:
@@ -155,6 +181,18 @@ class Way:
         self.page.get_by_role("button", name="Run", exact=True).click()
         expect(self.page.locator(".job-title")).to_contain_text(words)
 
+    def drop(self, clips):
+        """Drag the clip of each side into the page and drop it there."""
+        for side, clip in clips.items():
+            content = base64.b64encode(clip.read_bytes()).decode()
+            dragged = {
+                "dataTransfer": self.page.evaluate_handle(DROPPED, [f"my {clip.name}", content])
+            }
+            zone = self.page.locator(f"label[for=file-{side}]")
+            for event in ("dragenter", "dragover", "drop"):
+                zone.dispatch_event(event, dragged)
+            expect(self.page.get_by_label(f"the clip of {side}", exact=True)).to_be_visible()
+
     def upload(self, clips):
         """Choose the clip of each side."""
         for side, clip in clips.items():
@@ -217,17 +255,29 @@ class Way:
         self.view("Train")
         self.page.get_by_role("link", name="Options").click()
         expect(self.page.get_by_role("heading", name="train", exact=True)).to_be_visible()
-        for summary in self.page.locator("summary").all():
-            summary.click()
         for name, value in options.items():
-            self.page.get_by_label(f"--{name.replace('_', '-')}", exact=True).fill(f"{value}")
+            self._enter(f"--{name.replace('_', '-')}", value)
         self.page.get_by_role("button", name="Run", exact=True).click()
         expect(self.page.locator(".job-title")).to_contain_text("train")
 
+    def _enter(self, flag, value):
+        """Enter a value into the form of a command."""
+        field = self.page.get_by_label(flag, exact=True)
+        field.wait_for(state="attached")
+        closed = field.locator("xpath=ancestor::details[not(@open)]/summary")
+        if closed.count():
+            closed.click()
+        if isinstance(value, bool):
+            field.set_checked(value)
+        elif field.evaluate("field => field.localName") == "select":
+            field.select_option(value)
+        else:
+            field.fill(f"{value}")
+
     def preview(self):
-        """The address of the training preview that is shown, or None."""
+        """A checksum of the training preview that is shown, or None."""
         image = self.page.locator(".preview").first
-        return image.get_attribute("src") if image.count() else None
+        return image.evaluate(DRAWN) if image.count() else None
 
     def open_preview(self):
         """Open the interactive preview, and wait for its first frame."""

@@ -132,7 +132,8 @@ def to_crop(image: Image, info: FaceInfo, side: int, face_type: FaceType) -> Ima
     image, _ = mirror_beyond_frame(image, info.matrix, info.frame_size)
     margin = len(image) // 2 if list(FaceType).index(face_type) > _place(info) else 0
     if margin:
-        image = cv2.copyMakeBorder(image, *[margin] * 4, cv2.BORDER_REFLECT_101)
+        mirror = cv2.BORDER_REFLECT_101
+        image = cv2.copyMakeBorder(image, margin, margin, margin, margin, mirror)
     matrix = geometry.crop_matrix(info.landmarks + np.float32(margin), side, face_type)
     return geometry.warp_face(image, matrix, side)
 

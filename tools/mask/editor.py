@@ -314,8 +314,9 @@ class _Given:
         self.event = event
 
     def number(self, name: str) -> float:
-        value = self.event.get(name)
-        if type(value) not in (int, float) or not abs(value) <= mask_label.FARTHEST:
+        value: Any = self.event.get(name)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not -mask_label.FARTHEST <= value <= mask_label.FARTHEST:
             raise UsageError(f"{name}: Expected a number. Received: {value}")
         return float(value)
 

@@ -5,7 +5,7 @@ import re
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PureWindowsPath
+from pathlib import PurePath, PureWindowsPath
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,13 +17,14 @@ from facelib.faceinfo import FaceInfo
 from facelib.geometry import CropShape
 from facelib.types import FaceType, Rect
 from tools.util import dfl_pickle
+from tools.util.dfl_mask import COMPUTED, DRAWN, cut_mask
 from utils.errors import InputError
-from utils.images import Image, read_file
+from utils.images import Image
 
 PNG_CHUNK = b"fcWp"
 JPEG_START, JPEG_SEGMENT, JPEG_PIXELS = b"\xff\xd8", 0xEF, 0xDA
 UNKNOWN = "unknown"  # detector and landmarker are not in the metadata
-MASKS = frozenset({"ie_polys", "seg_ie_polys", "xseg_mask", "fanseg_mask"})
+OLD_MASKS = frozenset({"ie_polys", "fanseg_mask"})
 ROUNDED = 1.5  # pixels between integer landmarks and what their matrix gives, at most
 SAME_SCALE = 1.25  # ratio; beyond it the image was scaled after it was aligned
 OURS = {kind.value: kind for kind in FaceType}
@@ -55,8 +56,10 @@ class DflFace(NamedTuple):
         The frame's file name.
     matrix : (2, 3) float64 or None
         From the frame to the aligned image; None when the metadata has none.
-    masked : bool
-        Whether it holds a mask, which is not imported.
+    masks : dict
+        What it holds of the keys of `dfl_mask`, as it was read.
+    old_mask : bool
+        Whether it holds a mask of 2019, which is not imported.
     """
 
     face_type: str
@@ -65,26 +68,26 @@ class DflFace(NamedTuple):
     source_rect: Rect
     source_name: str
     matrix: np.ndarray | None
-    masked: bool
+    masks: dict[str, Any]
+    old_mask: bool
 
 
-def read_dfl(path: Path) -> DflFace:
-    """Read the metadata of a DeepFaceLab face file, PNG or JPEG.
+def read_dfl(data: bytes, name: str) -> DflFace:
+    """Read the metadata in the bytes of a DeepFaceLab face file, PNG or JPEG.
 
     Raises
     ------
     InputError
         If there is none, it is damaged, or it holds anything but data.
     """
-    data = read_file(path)
     find = _in_jpeg if data.startswith(JPEG_START) else _in_png
-    payload = find(data, path.name)
+    payload = find(data, name)
     if payload is None:
-        raise InputError(f'"{path.name}" holds no DeepFaceLab metadata')
-    record = dfl_pickle.read(payload, path.name)
+        raise InputError(f'"{name}" holds no DeepFaceLab metadata')
+    record = dfl_pickle.read(payload, name)
     if not isinstance(record, dict):
-        raise _unfit(path.name, "a dict")
-    return _face(record, path)
+        raise _unfit(name, "a dict")
+    return _face(record, name)
 
 
 def _in_png(data: bytes, name: str) -> bytes | None:
@@ -109,14 +112,14 @@ def _in_jpeg(data: bytes, name: str) -> bytes | None:
     raise InputError(f'"{name}" is truncated or damaged')
 
 
-def _face(record: dict[Any, Any], path: Path) -> DflFace:
-    name, kinds = path.name, [*SIDES, FaceType.MARK_ONLY.value]
+def _face(record: dict[Any, Any], name: str) -> DflFace:
+    kinds = [*SIDES, FaceType.MARK_ONLY.value]
     kind = record.get("face_type", FaceType.FULL.value)  # the only one of the first versions
     if not isinstance(kind, str) or kind not in kinds:
         raise _unfit(name, f"face_type: one of {', '.join(kinds)}", kind)
     source_name = record.get("source_filename")
     if source_name is None:
-        source_name = re.sub(r"_\d+$", "", path.stem) + ".png"
+        source_name = re.sub(r"_\d+$", "", PurePath(name).stem) + ".png"
     if not isinstance(source_name, str):
         raise _unfit(name, "source_filename: text", source_name)
     rect = _table([record.get("source_rect")], (1, 4), f"{name}", "source_rect")[0]
@@ -128,7 +131,8 @@ def _face(record: dict[Any, Any], path: Path) -> DflFace:
         Rect(*rect.tolist()),
         PureWindowsPath(source_name).name,
         None if matrix is None else _table(matrix, (2, 3), name, "image_to_face_mat"),
-        not MASKS.isdisjoint(record),
+        {key: record[key] for key in (DRAWN, COMPUTED) if key in record},
+        not OLD_MASKS.isdisjoint(record),
     )
 
 
@@ -276,4 +280,5 @@ def cut_down(image: Image, info: FaceInfo) -> tuple[Image, FaceInfo]:
         borderMode=cv2.BORDER_REPLICATE,
     )
     landmarks = geometry.apply(matrix, points)
-    return cut, replace(info, size=size, matrix=matrix, landmarks=landmarks)
+    new = replace(info, size=size, matrix=matrix, landmarks=landmarks)
+    return cut, new if info.mask is None else replace(new, mask=cut_mask(info.mask, info, new))

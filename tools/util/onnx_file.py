@@ -85,7 +85,7 @@ def _convert(network: "keras.Model") -> OnnxModel:
         ),
     ]
     model, _ = tf2onnx.convert.from_function(
-        tf.function(run), input_signature=signature, opset=OPSET
+        tf.function(run, autograph=False), input_signature=signature, opset=OPSET
     )
     return model
 

@@ -1,6 +1,7 @@
 """Options of the tools for folders of faces; imports nothing heavy."""
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from utils.options import SideOptions, StageOptions, WorkspaceOptions, opt
@@ -59,6 +60,40 @@ class RestoreMetadataOptions(SideOptions):
     )
 
 
+class MaskChoice(Enum):
+    """Which mask of a face is exported."""
+
+    ANY = "any"
+    LABEL = "label"
+    APPLIED = "applied"
+    HULL = "hull"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportMasksOptions(SideOptions):
+    """Options of `util export-masks`."""
+
+    input_dir: Path = opt(
+        help="folder of faces; it does not change", kind="faces", place="data_{side}/aligned"
+    )
+    output_dir: Path | None = opt(
+        None, help="folder for the masks (default: the input's name with _masks)"
+    )
+    which: MaskChoice = opt(
+        MaskChoice.ANY, help="drawn label, applied mask, hull, or any: the first that a face has"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportMasksOptions(SideOptions):
+    """Options of `util import-masks`."""
+
+    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
+    mask_dir: Path | None = opt(
+        None, help="folder of masks named like the faces (default: the input's name with _masks)"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(WorkspaceOptions):
     """Options of `util export`."""
@@ -77,7 +112,9 @@ class ExportOptions(WorkspaceOptions):
 class ImportOptions(StageOptions):
     """Options of `util import-dfl`."""
 
-    input_dir: Path = opt(help="folder of faces that DeepFaceLab extracted, PNG or JPEG")
+    input_dir: Path = opt(
+        help="folder of faces that DeepFaceLab extracted, PNG or JPEG, or its faceset.pak"
+    )
     output_dir: Path | None = opt(
         None, help="folder for the faces (default: the input's name with _imported)"
     )
@@ -87,10 +124,18 @@ class ImportOptions(StageOptions):
 class ShowFrameOptions(SideOptions):
     """Options of `util show-frame`."""
 
-    input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
-    footage: Path = opt(
-        help="video or folder of frames the face is from", kind="footage", place="data_{side}.*"
+    input_dir: Path | None = opt(
+        None, help="folder of faces", kind="faces", place="data_{side}/aligned"
     )
-    face: str = opt(help="file name of the face; of a group's faces group/name")
-    output: Path = opt(help="image to write, .jpg or .png")
+    footage: Path = opt(help="video or folder of frames", kind="footage", place="data_{side}.*")
+    face: str | None = opt(
+        None, help="file name of the face whose frame is shown; of a group's faces group/name"
+    )
+    frame: str | None = opt(
+        None, help="the frame itself: a number counted from 0, or a time such as 12.5s"
+    )
+    output: Path | None = opt(None, help="image to write, .jpg or .png")
     largest_side: int = opt(1600, help="pixels; a larger frame is scaled down", low=64)
+    remote: bool = opt(
+        False, help="any frames for another program: events on stdin, JSON lines on stdout"
+    )

@@ -1,4 +1,4 @@
-"""Validation of masks: held-out labelled faces are masked and compared with their labels."""
+"""Validation of masks: held-out labeled faces are masked and compared with their labels."""
 
 from collections.abc import Iterator, Sequence
 
@@ -40,7 +40,12 @@ class MaskValidation:
 
     def metrics(self, predicted: Sequence[Predicted]) -> dict[str, float]:
         """Return the means over the faces."""
-        masks = [mask[..., 0] for chunk in predicted for mask in chunk.dst.mask]
+        masks = [
+            mask[..., 0]
+            for chunk in predicted
+            if chunk.dst.mask is not None
+            for mask in chunk.dst.mask
+        ]
         labels = list(self._faces[..., 3])
         pairs = list(zip(labels, masks, strict=True))
         return {

@@ -121,6 +121,12 @@ class Monitor:
         if self._tensorboard is not None:
             self._tensorboard.close()
 
+    def change(self, settings: MonitorSettings) -> None:
+        """Show and record as other settings say from now on."""
+        self._settings = settings
+        self._preview_due.change(settings.preview_minutes)
+        self.stop_reason = settings.stop_rule.reason(self._rows()) if self._validation else ""
+
     def after_step(self) -> set[str]:
         """Do a part of what is due and return what the user asked for in the window."""
         requests = self._handle_keys()
@@ -138,7 +144,7 @@ class Monitor:
         """Draw the preview a last time, and before it measure a last time if that is not recent."""
         if measure and self._validation is not None:
             self._measure_now(self._validation)
-        if self._settings.preview_minutes and self._session.loss_names:
+        if self._settings.preview_minutes and self._session.losses.names:
             self._update_preview(files=True)
 
     def summary(self, verdict: Callable[[Sequence[Mapping[str, float]]], str]) -> str:
@@ -171,8 +177,8 @@ class Monitor:
         columns = self._faces.columns(self._predictor, self._page)
         self._content = content = PreviewContent(
             columns=columns,
-            history=session.history,
-            names=session.loss_names,
+            history=session.losses.rows,
+            names=session.losses.names,
             iteration=session.iteration,
             metrics=self._rows(),
             facts=self._line.facts(),
@@ -182,7 +188,7 @@ class Monitor:
         if files:
             if self._page:
                 columns = self._faces.columns(self._predictor)
-            losses = {f"loss/{name}": value for name, value in session.mean_losses().items()}
+            losses = {f"loss/{name}": value for name, value in session.losses.means().items()}
             content = replace(content, columns=columns, last=0)
             self._drawing = self._in_background(partial(self._write, content, losses))
         self._line.restart()

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from facelib import quality
+from trainer.loss_history import WORDS, recent_means
 from utils import text
 from utils.images import Image
 from utils.text import BgrColor
@@ -126,13 +127,12 @@ def draw_losses(
     losses = losses[np.isfinite(losses).all(axis=1)]
     part = f", last {last:,} iterations" if 0 < last < len(history) else ""
     title = f"Loss on the training faces{part} (lower is better)"
+    means = recent_means(history, names)
     curves = (
         [_Curve.of(values, area.shape[1] // GROUP) for values in losses.T] if len(losses) else []
     )
-    latest = {
-        f"{name} {curve.middle[-1]:.4f}": color
-        for (name, color), curve in zip(shown.items(), curves, strict=False)
-    }
+    latest = {f"{name} {means[name]:.4f}": shown[name] for name in means}
+    latest |= {WORDS: DIM} if means else {}
     axis = loss_axis(np.stack([curve.middle for curve in curves], axis=1) if curves else losses)
     first = len(history) - len(losses)
     plot = _frame(area, title, latest, axis, (first, max(len(history), first + 1)), scale)

@@ -23,7 +23,7 @@ class FacePredictor:
 
     def __init__(self, model: ModelBase) -> None:
         self.model = model
-        self._graph = tf.function(self._predict)
+        self._graph = tf.function(self._predict, autograph=False)
 
     def __call__(self, src: np.ndarray, dst: np.ndarray) -> Predicted:
         """Predict n <= CHUNK faces of each side, (n, R, R, 3) float32 0..1."""

@@ -40,6 +40,14 @@ export async function post(path, value) {
   return answer(await fetch(path, { method: "POST", headers, body: JSON.stringify(value ?? {}) }));
 }
 
+/** Post a value; the answer is bytes. */
+export async function postForBytes(path, value) {
+  const headers = { "X-CSRF-Token": csrf, "Content-Type": "application/json" };
+  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(value) });
+  if (!response.ok) await answer(response);
+  return response.arrayBuffer();
+}
+
 /** Send a file; `progress` is called with the fraction that is sent. */
 export function upload(path, file, progress) {
   return new Promise((resolve, reject) => {

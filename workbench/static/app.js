@@ -70,10 +70,7 @@ for (const type of ["project", "training"]) {
     if (started && Boolean(lack) !== Boolean(lacking())) route();
   });
 }
-on("project", (project) => {
-  say(document.getElementById("folder"), project.folder);
-  emit({ type: "problem", text: project.problem });
-});
+on("project", ({ folder }) => say(document.getElementById("folder"), folder));
 on("connection", ({ text }) => say(document.getElementById("connection"), text));
 on("problem", ({ text }) => {
   const problem = document.getElementById("problem");

@@ -10,14 +10,16 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /**
- * Make a chart. set(x, [[label, values], ...]) draws; mark(x) moves a vertical line; a click calls
- * `picked` with the index of the nearest x.
+ * Make a chart. set(x, [[label, values], ...]) draws; mark(x) moves a vertical line;
+ * note([[x, label], ...]) draws such lines with labels; a click calls `picked` with the index of
+ * the nearest x.
  */
 export function chart({ label, x: xLabel, height = 180, picked = null }) {
   const box = el("div", { class: "chart", role: "img", "aria-label": label });
   let plot = null;
   let shown = null;
   let marked = null;
+  let notes = [];
 
   function options(names) {
     const axis = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 1 },
@@ -39,7 +41,7 @@ export function chart({ label, x: xLabel, height = 180, picked = null }) {
           value: (_, value) => number(value),
         })),
       ],
-      hooks: { draw: [drawMark], ready: [listen] },
+      hooks: { draw: [drawMarks], ready: [listen] },
     };
   }
 
@@ -52,14 +54,28 @@ export function chart({ label, x: xLabel, height = 180, picked = null }) {
     });
   }
 
-  function drawMark(self) {
-    if (marked === null) return;
-    const at = Math.round(self.valToPos(marked, "x", true));
+  function drawMarks(self) {
+    let [last, row] = [-Infinity, 0];
+    for (const [x, label] of notes) {
+      const at = self.valToPos(x, "x");
+      row = at - last < 18 ? (row + 1) % 6 : 0; // labels that would cover each other go down
+      last = at;
+      drawLine(self, x, "--soft", label, row);
+    }
+    if (marked !== null) drawLine(self, marked, "--text", "", 0);
+  }
+
+  function drawLine(self, x, tint, label, row) {
+    const at = Math.round(self.valToPos(x, "x", true));
     const { left, top, width, height: tall } = self.bbox;
     if (at < left || at > left + width) return;
+    const ratio = devicePixelRatio;
     self.ctx.save();
-    self.ctx.fillStyle = color("--text");
-    self.ctx.fillRect(at - 1, top, 2, tall);
+    self.ctx.fillStyle = color(tint);
+    self.ctx.fillRect(at - 1, top, label ? ratio : 2, tall);
+    self.ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+    self.ctx.textAlign = "right";
+    self.ctx.fillText(label, at - 4 * ratio, top + (11 + 14 * row) * ratio);
     self.ctx.restore();
   }
 
@@ -93,6 +109,10 @@ export function chart({ label, x: xLabel, height = 180, picked = null }) {
     },
     mark(x) {
       marked = x;
+      plot?.redraw(false);
+    },
+    note(lines) {
+      notes = lines;
       plot?.redraw(false);
     },
   };

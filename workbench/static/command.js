@@ -2,6 +2,7 @@
 
 import { get, newest, on, post } from "./api.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
+import { pick } from "./picker.js";
 
 export const commandView = { title: "Commands", make, open };
 
@@ -172,43 +173,32 @@ class Form {
     const about = el("p", { class: "help", id: `${id}-help` }, explained(field));
     input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
     const label = el("label", { for: id }, el("code", {}, field.flag));
-    const row = el("div", { class: `field ${field.kind}` }, label, input, about, error);
+    const entry = field.takes ? this.withBrowse(field, input) : input;
+    const row = el("div", { class: `field ${field.kind}` }, label, entry, about, error);
     this.controls.set(field.name, { field, input, error, row });
     return row;
   }
 
+  /** An input for a path, with the button that opens the file picker. */
+  withBrowse(field, input) {
+    const browse = el("button", { type: "button", class: "quiet", disabled: field.fixed,
+      "aria-label": `Browse for ${field.flag}`, onclick }, "Browse");
+    const form = this;
+    async function onclick() {
+      const path = await pick(field.takes, `${field.flag}: ${field.help}`);
+      if (path !== null) {
+        const before = field.kind === "list" ? input.value.trim() : "";
+        input.value = before ? `${before}\n${path}` : path;
+        form.change(field, input);
+      }
+      browse.focus();
+    }
+    return el("div", { class: "with-browse" }, input, browse);
+  }
+
   input(field, id) {
     const value = this.values[field.name] ?? field.default;
-    const changed = (event) => this.change(field, event.target);
-    const common = { id, disabled: field.fixed, required: field.required };
-    if (field.kind === "bool") {
-      return el("input", { ...common, type: "checkbox", checked: Boolean(value), onchange: changed });
-    }
-    if (field.kind === "choice") {
-      const choices = field.choices.map((choice) => el("option",
-        { value: choice.value, selected: choice.value === value, title: choice.about },
-        choice.about ? `${choice.value}: ${choice.about}` : choice.value));
-      const none = field.default === null ? [el("option", { value: "" }, "")] : [];
-      return el("select", { ...common, onchange: changed }, none, choices);
-    }
-    const text = Array.isArray(value) ? value.join("\n") : `${value ?? ""}`;
-    if (field.kind === "list") {
-      const hint = field.placeholder === "none" ? "one a line" : field.placeholder;
-      const area = el("textarea", { ...common, rows: "2", placeholder: hint, oninput: changed });
-      area.value = text;
-      return area;
-    }
-    const number = ["int", "float"].includes(field.kind);
-    return el("input", {
-      ...common,
-      type: "text",
-      inputmode: number ? "decimal" : null,
-      spellcheck: "false",
-      autocomplete: "off",
-      value: text,
-      placeholder: field.default === null ? field.placeholder : null,
-      oninput: changed,
-    });
+    return inputFor(field, value, id, (event) => this.change(field, event.target));
   }
 
   change(field, input) {
@@ -239,7 +229,40 @@ class Form {
   }
 }
 
-function explained(field) {
+/** The input of an option; `changed` is called with the event when another value is entered. */
+export function inputFor(field, value, id, changed) {
+  const common = { id, disabled: field.fixed, required: field.required };
+  if (field.kind === "bool") {
+    return el("input", { ...common, type: "checkbox", checked: Boolean(value), onchange: changed });
+  }
+  if (field.kind === "choice") {
+    const choices = field.choices.map((choice) => el("option",
+      { value: choice.value, selected: choice.value === value, title: choice.about },
+      choice.about ? `${choice.value}: ${choice.about}` : choice.value));
+    const none = field.default === null ? [el("option", { value: "" }, "")] : [];
+    return el("select", { ...common, onchange: changed }, none, choices);
+  }
+  const text = Array.isArray(value) ? value.join("\n") : `${value ?? ""}`;
+  if (field.kind === "list") {
+    const hint = field.placeholder === "none" ? "one a line" : field.placeholder;
+    const area = el("textarea", { ...common, rows: "2", placeholder: hint, oninput: changed });
+    area.value = text;
+    return area;
+  }
+  const number = ["int", "float"].includes(field.kind);
+  return el("input", {
+    ...common,
+    type: "text",
+    inputmode: number ? "decimal" : null,
+    spellcheck: "false",
+    autocomplete: "off",
+    value: text,
+    placeholder: field.default === null ? field.placeholder : null,
+    oninput: changed,
+  });
+}
+
+export function explained(field) {
   const range = ["int", "float"].includes(field.kind) && (field.low !== null || field.high !== null);
   const notes = [
     range ? field.allowed : "",

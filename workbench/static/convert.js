@@ -39,7 +39,8 @@ class ConvertView {
     this.status = { open: false, text: "", error: "", values: {} };
     this.start = this.startCard();
     this.render = this.renderCard();
-    this.work = el("div", { class: "convert" }, this.middle(), this.side());
+    this.job = el("div", { class: "convert-job" });
+    this.work = el("div", { class: "convert" }, this.middle(), this.side(), this.job);
     this.element = el("div", { class: "convert-view" }, this.start, this.work, this.keys.element);
     this.link.on("preview", (status) => this.setStatus(status));
     this.link.on("footage", (footage) => this.setFootage(footage));
@@ -62,9 +63,13 @@ class ConvertView {
     this.startText = el("p", { class: "said busy", role: "status" });
     this.startButton = el("button", { class: "primary", onclick: () => this.openPreview() },
       "Open the preview");
+    this.output = el("input", { id: "convert-output", placeholder: "result.mp4", autocomplete: "off",
+      spellcheck: "false", oninput: () => this.refreshCommand() });
     return card("Choose the look", el("p", {},
       "The preview shows each frame as it will be rendered. Change how the face is blended in, for all " +
       "frames or from a frame on; the settings are saved as you go. Nothing is rendered until you say so."),
+      el("div", { class: "field" }, el("label", { for: "convert-output" }, "Result"), this.output,
+        el("p", { class: "help" }, "a video, or a folder for frames; each has settings of its own")),
       this.startLine.element, this.startProblem, this.startText,
       el("div", { class: "buttons" }, this.startButton));
   }
@@ -110,10 +115,9 @@ class ConvertView {
       action("To all later", "\\", "copy the settings to all later frames"),
       action("To all earlier", "|", "copy the settings to all earlier frames"),
       action("Drop own", "delete", "drop this frame's own settings"));
-    this.job = el("div", { class: "convert-job" });
     const settings = card("Settings", scope, this.source, this.settings.element, copy);
     settings.classList.add("settings-card");
-    return el("div", { class: "column convert-side" }, settings, this.render, this.job);
+    return el("div", { class: "column convert-side" }, settings, this.render);
   }
 
   renderCard() {
@@ -126,8 +130,9 @@ class ConvertView {
       el("label", { for: "render-overwrite" }, "replace the earlier result"));
     this.overwriteRow.hidden = true;
     this.renderButton = el("button", { class: "primary", onclick: () => this.addJob() }, "Render");
+    this.watch = el("a", { class: "button", href: "#result" }, "Watch it");
     return card("Render", this.overwriteRow, this.renderLine.element, this.renderProblem, this.renderSaid,
-      el("div", { class: "buttons" }, this.renderButton));
+      el("div", { class: "buttons" }, this.renderButton, this.watch));
   }
 
   show() {
@@ -249,7 +254,14 @@ class ConvertView {
 
   /** Values of the form; those of the preview that is open. */
   values() {
-    return this.status.open ? this.status.values : {};
+    if (this.status.open) return this.status.values;
+    const output = this.output.value.trim();
+    return output ? { output_dir: output } : {};
+  }
+
+  /** The result that they name; "" is the usual one. */
+  get resultName() {
+    return this.values().output_dir ?? "";
   }
 
   renderValues() {
@@ -259,10 +271,13 @@ class ConvertView {
   }
 
   async refreshCommand() {
-    const result = Boolean(newest("project")?.result);
-    if (this.overwriteRow.hidden && result) this.overwrite.checked = true;
-    this.overwriteRow.hidden = !result;
     const asked = (this.asked = (this.asked ?? 0) + 1);
+    const name = encodeURIComponent(this.resultName);
+    const { result } = await get(`/api/result?name=${name}`).catch(() => ({}));
+    if (asked !== this.asked) return;
+    if (this.overwriteRow.hidden && result) this.overwrite.checked = true;
+    this.overwriteRow.hidden = this.watch.hidden = !result;
+    this.watch.setAttribute("href", name ? `#result/${name}` : "#result");
     const form = (values) => get(`/api/form/convert?values=${encodeURIComponent(JSON.stringify(values))}`);
     const rendered = await form(this.renderValues());
     const shown = await form({ ...this.values(), interactive: true });

@@ -1,6 +1,6 @@
 // The view of the faces of a side: look through them, select, delete, take it back.
 
-import { get, post } from "./api.js";
+import { get, on, post } from "./api.js";
 import { commandLine, el, fill, say } from "./dom.js";
 import { Faces, GROUPS, ORDERS } from "./faces/data.js";
 import { Deletion } from "./faces/deletion.js";
@@ -51,6 +51,7 @@ class FacesView {
     this.state = el("div", { class: "faces-state" });
     this.build();
     listen(this.grid, this);
+    on("faces", ({ stamps }) => this.follow(stamps));
   }
 
   build() {
@@ -93,11 +94,14 @@ class FacesView {
 
   // What the grid asks.
 
-  url(position) {
+  face(position) {
     const { name, key } = this.faces.columns;
     const row = this.rows[position];
-    const pixels = this.grid.size * devicePixelRatio > 128 ? 192 : 96;
-    return `/api/faces/${this.side}/thumbnail/${key[row]}?side=${pixels}&name=${encodeURIComponent(name[row])}`;
+    return [key[row], name[row]];
+  }
+
+  get address() {
+    return `/api/faces/${this.side}/thumbnails`;
   }
 
   label(position) {
@@ -121,7 +125,7 @@ class FacesView {
   // The table.
 
   async load(side) {
-    if (side === this.side) return;
+    if (side === this.side) return this.follow(this.stamps);
     this.side = side;
     this.faces = null;
     this.rows = [];
@@ -137,15 +141,26 @@ class FacesView {
     return this.deletion.then(() => this.read(asked));
   }
 
+  /** Read the table again if another page or program has changed the faces since. */
+  follow(stamps) {
+    this.stamps = stamps;
+    if (this.isOld()) this.deletion.then(() => this.isOld() && this.read({}, { quiet: true })); // after our own
+  }
+
+  isOld() {
+    return this.faces && this.element.isConnected && this.stamps?.[this.side] > this.stamp;
+  }
+
   /** Let the table be written and show it. */
-  async read(asked) {
+  async read(asked, { quiet } = {}) {
     const side = this.side;
-    this.wait("Measuring the faces. The first time this takes some ms for each.");
+    if (!quiet) this.wait("Measuring the faces. The first time this takes some ms for each.");
     try {
-      const { command } = await post(`/api/faces/${side}/list`, asked);
+      const { command, stamp } = await post(`/api/faces/${side}/list`, asked);
       const table = await get(`/api/faces/${side}/table`);
       if (side !== this.side) return;
       this.line.set(command);
+      this.stamp = stamp;
       this.show(new Faces(table));
     } catch (problem) {
       if (side === this.side) this.fail(problem.message);
@@ -176,7 +191,9 @@ class FacesView {
   }
 
   show(faces) {
+    const chosen = new Set(this.faces?.selectedNames);
     this.faces = faces;
+    faces.selectNames(chosen);
     this.deletion.forget();
     this.element.dataset.state = "ready";
     const method = this.group.querySelector("option[value=method]");

@@ -5,7 +5,7 @@ import { card, duration, el, fill, say } from "./dom.js";
 
 export const jobsView = { title: "Queue", make, open };
 
-const ACTIVE = ["running", "stopping"];
+const ACTIVE = ["running", "stopping", "changing"];
 const SHOWN = new Set(["message", "announcement", "warning", "error"]);
 const LINES = 1000; // of a log that are kept on the page
 
@@ -59,6 +59,35 @@ function buttons(job) {
   return null;
 }
 
+/** Buttons that let a waiting job change places with the one before or after it. */
+function movers(job, waiting, failed) {
+  if (job.state !== "waiting" || waiting.length < 2) return null;
+  const at = waiting.indexOf(job);
+  const mover = (label, sign, last) => {
+    const text = `Move job ${job.number} ${label}`;
+    const button = el("button", { class: "quiet", "aria-label": text, title: text, onclick,
+      "data-move": `${job.number} ${label}`, disabled: last }, sign);
+    async function onclick() {
+      try {
+        await post(`/api/jobs/${job.number}/move`, { before: label });
+        failed("");
+      } catch (problem) {
+        failed(problem.message);
+      }
+    }
+    return button;
+  };
+  return [mover("up", "↑", at === 0), mover("down", "↓", at === waiting.length - 1)];
+}
+
+/** Jobs as one looks for them: those that run, those that wait in their order, the newest that ended. */
+function arranged(jobs) {
+  const running = jobs.filter((job) => ACTIVE.includes(job.state));
+  const waiting = jobs.filter((job) => job.state === "waiting");
+  const ended = jobs.filter((job) => !running.includes(job) && !waiting.includes(job));
+  return [...running, ...waiting, ...ended.sort((one, other) => (other.ended ?? other.number) - (one.ended ?? one.number))];
+}
+
 /** What a waiting job waits for. */
 function waitsFor(job, jobs) {
   const before = jobs.filter((other) => job.after.includes(other.number) && other.state !== "done");
@@ -69,6 +98,7 @@ function waitsFor(job, jobs) {
 function jobsCard() {
   const list = el("ol", { class: "jobs" });
   const empty = el("p", { class: "empty" }, "Nothing was run yet.");
+  const error = el("p", { class: "error", role: "alert" });
   const start = action("Run the queue", "/api/queue/run", "Run the queue");
   let shown;
   on("jobs", ({ jobs, runners }) => {
@@ -77,17 +107,29 @@ function jobsCard() {
     empty.hidden = jobs.length > 0;
     if (text === shown) return;
     shown = text;
-    fill(list, [...jobs].reverse().map((job) => row(job, jobs)));
+    const focused = document.activeElement?.dataset?.move;
+    fill(list, arranged(jobs).map((job) => row(job, jobs, (problem) => say(error, problem))));
+    if (focused) refocus(list, focused);
   });
-  const element = card("Jobs", start, empty, list);
+  const element = card("Jobs", start, empty, error, list);
   element.classList.add("first");
   return element;
 }
 
-function row(job, jobs) {
+/** Keep the focus on the button that moved a job; at the end, on the one that moves it back. */
+function refocus(list, move) {
+  const button = list.querySelector(`[data-move="${move}"]`);
+  const other = list.querySelector(`[data-move^="${move.split(" ")[0]} "]:not(:disabled)`);
+  (button?.disabled ? other : button)?.focus();
+}
+
+function row(job, jobs, failed) {
   const open = el("button", { class: "link", onclick: () => show(job.number) }, job.words.join(" "));
-  const state = el("span", { class: `state ${job.state}` }, job.state + waitsFor(job, jobs));
-  return el("li", { value: job.number }, el("span", { class: "number" }, `${job.number}`), open, state, buttons(job));
+  const device = job.device === "default" ? "" : ` (${job.device})`;
+  const state = el("span", { class: `state ${job.state}` }, job.state + device + waitsFor(job, jobs));
+  const waiting = jobs.filter((other) => other.state === "waiting");
+  const does = el("span", { class: "does" }, movers(job, waiting, failed), buttons(job));
+  return el("li", { value: job.number }, el("span", { class: "number" }, `${job.number}`), open, state, does);
 }
 
 function makePanel() {

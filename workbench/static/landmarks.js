@@ -277,7 +277,8 @@ class LandmarksView {
     const extract = `#commands/${encodeURIComponent(JSON.stringify(["extract", { side: this.side }]))}`;
     this.tell("failed", el("p", { class: "error", role: "alert" }, text), el("div", { class: "buttons" },
       el("button", { class: "primary", onclick: () => this.start() }, "Try again"),
-      el("a", { class: "button", href: extract }, "Extract")));
+      text.includes("is writing into") ? el("a", { class: "button", href: "#jobs" }, "What runs")
+        : el("a", { class: "button", href: extract }, "Extract")));
   }
 
   tell(state, ...content) {

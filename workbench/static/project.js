@@ -1,8 +1,9 @@
 // The project: what is there, what is next, what runs.
 
-import { on, post, upload } from "./api.js";
+import { newest, on, post, upload } from "./api.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
 import { jobPanel } from "./jobs.js";
+import { pick } from "./picker.js";
 
 export const projectView = { title: "Project", make, open };
 
@@ -11,13 +12,46 @@ const VIEWS = { // where one looks on at a step
   evaluate: ["Result", "#result"],
 };
 const ROLES = { src: "the face to put in", dst: "the footage to change" };
+const FIRST = { // what is said while a clip is missing
+  src: ["Choose a clip of the face to put in", "A video of the person whose face is put in, called src: " +
+    "half a minute or more, best from many sides and with many expressions. Drop it below."],
+  dst: ["Choose the footage to change", "The video in which that face replaces another one, called dst. " +
+    "Drop it below."],
+};
+const CONSENT = "Swap a face only if both people agree: the one whose face it is and the one in the footage. " +
+  "Every result is marked as synthetic.";
+const WAY = [
+  ["Choose two clips", ""],
+  ["Find the faces in them", "some minutes"],
+  ["Delete blurred faces and other people", "a few minutes of your own"],
+  ["Train a network on both faces", "an hour or more; a preview shows how far it is"],
+  ["Put the face into the footage", "some minutes"],
+  ["Look at the result, and at how good it is", ""],
+];
 
 const right = el("div", { class: "column" });
 
 function make() {
-  right.append(previewCard(), factsCard());
+  right.append(wayCard(), previewCard(), factsCard());
   const left = el("div", { class: "column" }, nextCard(), clips(), resultCard());
-  return el("div", { class: "columns" }, left, right);
+  const page = el("div", { class: "columns" }, left, right);
+  const guide = () => {
+    const { sides, model } = newest("project") ?? { sides: {}, model: true };
+    const empty = !model && Object.values(sides).every((side) => !side.footage && !side.faces);
+    page.classList.toggle("fresh", empty && !newest("jobs")?.jobs.length);
+  };
+  on("project", guide);
+  on("jobs", guide);
+  return page;
+}
+
+/** The way to a result, for those who see the page for the first time. */
+function wayCard() {
+  const steps = WAY.map(([step, takes]) => el("li", {}, step, takes ? el("span", { class: "help" }, ` ${takes}`) : null));
+  const note = el("p", { class: "help" }, "The page says what is next, and each step can be stopped and continued.");
+  const element = card("From two clips to a result", el("ol", { class: "way" }, steps), note);
+  element.classList.add("guide");
+  return element;
 }
 
 function open() {
@@ -26,6 +60,8 @@ function open() {
 
 function nextCard() {
   const purpose = el("p", { class: "purpose" });
+  const about = el("p", {});
+  const consent = el("p", { class: "consent" }, CONSENT);
   const line = commandLine();
   const error = el("p", { class: "error", role: "alert" });
   const run = el("button", { class: "primary", onclick: onRun }, "Run");
@@ -49,7 +85,7 @@ function nextCard() {
   /** Offer to run it, unless it runs or waits already. */
   function update() {
     const words = next.words.join("\n");
-    const unfinished = jobs.filter((job) => ["running", "stopping", "waiting"].includes(job.state));
+    const unfinished = jobs.filter((job) => ["running", "stopping", "changing", "waiting"].includes(job.state));
     const same = unfinished.find((job) => job.words.join("\n") === words);
     const busy = unfinished.some((job) => job.state !== "waiting");
     run.disabled = Boolean(same);
@@ -61,6 +97,8 @@ function nextCard() {
     next = project.next;
     update();
     say(purpose, wanted(project));
+    say(about, FIRST[project.lacks]?.[1] ?? "");
+    about.hidden = consent.hidden = !project.lacks;
     line.set(next.command);
     buttons.hidden = !next.command;
     const [title, address] = VIEWS[next.stage] ?? ["", ""];
@@ -73,16 +111,15 @@ function nextCard() {
     jobs = event.jobs;
     update();
   });
-  const element = card("Next", purpose, line.element, buttons, error);
+  const element = card("Next", purpose, about, consent, line.element, buttons, error);
   element.classList.add("first");
   return element;
 }
 
 /** What to do next, on a page. */
-function wanted({ next, sides }) {
-  if (next.command) return next.purpose[0].toUpperCase() + next.purpose.slice(1);
-  const side = ["src", "dst"].find((name) => !sides[name].footage);
-  return side ? `Drop the clip of ${side}, ${ROLES[side]}, below` : next.purpose;
+function wanted({ next, lacks }) {
+  const purpose = FIRST[lacks]?.[0] ?? next.purpose;
+  return purpose && purpose[0].toUpperCase() + purpose.slice(1);
 }
 
 function clips() {
@@ -92,6 +129,7 @@ function clips() {
 function clipCard(side) {
   const box = el("div", { class: "video" });
   const error = el("p", { class: "error", role: "alert" });
+  const foot = el("div", { class: "clip-foot" });
   const id = `file-${side}`;
   const input = el("input", {
     id,
@@ -105,9 +143,10 @@ function clipCard(side) {
     "label",
     { class: "drop", for: id },
     el("strong", {}, `Drop the clip of ${side} here`),
-    el("span", {}, "or choose a file"),
+    el("span", {}, "or click to choose a video; it is copied into the workspace"),
   );
   let shown;
+  let empty = true;
 
   async function send(file) {
     if (!file) return;
@@ -131,16 +170,57 @@ function clipCard(side) {
   box.addEventListener("drop", (event) => {
     event.preventDefault();
     box.classList.remove("over");
-    if (!shown) send(event.dataTransfer.files[0]);
+    if (empty) send(event.dataTransfer.files[0]);
   });
 
+  /** Use the footage at a path of the machine that the server runs on; null: no longer. */
+  async function use(path, copy) {
+    say(error, "");
+    if (copy) fill(box, el("div", { class: "drop" }, "Copying into the workspace"));
+    try {
+      await post(`/api/picker/clip/${side}`, { path, copy });
+    } catch (problem) {
+      say(error, problem.message);
+      show(shown);
+    }
+  }
+
+  function button(text, onclick, label = `${text}: clip of ${side}`) {
+    return el("button", { type: "button", class: "quiet", "aria-label": label, onclick }, text);
+  }
+
+  async function browse() {
+    const path = await pick("footage", `Choose the clip of ${side}, ${ROLES[side]}`);
+    if (path !== null) await use(path, false);
+  }
+
+  /** What can be done with the clip: it is here, or elsewhere, or not chosen yet. */
+  function actions({ footage, elsewhere, earlier }) {
+    if (elsewhere) {
+      const where = el("p", { class: "clip-path" }, `Used where it is: ${elsewhere}`);
+      return [where, el("div", { class: "buttons" },
+        button("Copy into the workspace", () => use(elsewhere, true)),
+        button("Use another one", () => use(null, false)))];
+    }
+    if (footage) return [];
+    return [el("div", { class: "buttons" },
+      button("Use a clip where it is", browse),
+      earlier ? button(`Use ${earlier} again`, () => use(earlier, false)) : null)];
+  }
+
+  function show(about) {
+    shown = about;
+    empty = !about.footage;
+    if (about.clip) fill(box, video(about.clip, `the clip of ${side}`));
+    else if (about.footage) fill(box, el("p", { class: "drop" }, "A folder of frames, or a clip that the browser does not play"));
+    else fill(box, input, drop);
+    fill(foot, actions(about));
+  }
+
   on("project", (project) => {
-    const url = project.sides[side].clip;
-    if (url === shown) return;
-    shown = url;
-    fill(box, url ? video(url, `the clip of ${side}`) : [input, drop]);
+    if (JSON.stringify(project.sides[side]) !== JSON.stringify(shown)) show(project.sides[side]);
   });
-  return card(`${side}: ${ROLES[side]}`, box, error);
+  return card(`${ROLES[side][0].toUpperCase()}${ROLES[side].slice(1)}: ${side}`, box, foot, error);
 }
 
 function video(url, label) {
@@ -183,5 +263,7 @@ function factsCard() {
     const pairs = rows.map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]);
     fill(list, pairs.flat());
   });
-  return card("What is there", list);
+  const element = card("What is there", list);
+  element.classList.add("facts-card");
+  return element;
 }

@@ -18,11 +18,15 @@ let view = null;
 
 function make() {
   view = new Result();
+  addEventListener("hashchange", () => {
+    if (!location.hash.startsWith("#result")) view.player.leave();
+  });
   return view.element;
 }
 
-function open() {
-  view.load();
+/** Open a result by its name; "" is the usual one. */
+function open(name) {
+  view.load(name);
 }
 
 class Result {
@@ -30,29 +34,36 @@ class Result {
     this.player = new Player();
     this.empty = el("p", { class: "empty" }, "There is no result yet: convert makes one.");
     this.shifted = el("p", { class: "help" }, "The result begins later than the footage (--from): measure it, and both are shown in step.");
-    this.verified = verifyCard();
+    this.name = "";
+    this.verified = verifyCard(() => this.name);
+    this.pick = el("select", { id: "result-name",
+      onchange: () => (location.hash = `#result/${encodeURIComponent(this.pick.value)}`) });
+    this.others = el("div", { class: "labeled" }, el("label", { for: "result-name" }, "Result"), this.pick);
     this.measured = new Measured(this.player);
     this.left = el("div", { class: "column" }, this.measured.curves);
     this.right = el("div", { class: "column" }, this.measured.figures, this.verified);
-    const clips = card("Before and after", this.empty, this.player.element, this.shifted);
+    const clips = card("Before and after", this.others, this.empty, this.player.element, this.shifted);
     clips.classList.add("first");
     this.element = el("div", { class: "result" }, clips,
       el("div", { class: "columns" }, this.left, this.right));
     let seen;
     on("project", ({ result, evaluation, sides }) => {
       const now = JSON.stringify([result, evaluation, sides.dst.clip]);
-      if (now !== seen && this.element.isConnected) this.load();
+      if (now !== seen && this.element.isConnected) this.load(this.name);
       seen = now;
     });
   }
 
-  async load() {
+  async load(name) {
+    this.name = name;
     let found;
     try {
-      found = await get("/api/result");
+      found = await get(`/api/result?name=${encodeURIComponent(name)}`);
     } catch (problem) {
       return this.measured.problem(problem.message);
     }
+    if (name !== this.name || !this.element.isConnected) return;
+    this.offer(found.names, name);
     this.empty.hidden = Boolean(found.result);
     this.player.element.hidden = this.verified.hidden = !found.result;
     const measured = found.stale ? null : found.evaluation;
@@ -61,10 +72,18 @@ class Result {
       ? { after: measured.seconds, before: measured.before_seconds, dense: measured.every === 1 }
       : null;
     this.shifted.hidden = !found.result || !found.partial || Boolean(times);
-    if (found.result) this.player.load(found.before, found.result, times);
+    if (found.result) this.player.load(found.before, { ...found.result, name }, times);
     this.measured.show(found);
     const place = this.measured.curves.hidden ? this.left : this.right; // no column stays empty
     if (this.measured.figures.parentNode !== place) place.prepend(this.measured.figures);
+  }
+
+  /** Offer the results that convert has made, if there are several. */
+  offer(names, name) {
+    const all = name && !names.includes(name) ? [...names, name] : names;
+    this.others.hidden = all.length < 2;
+    fill(this.pick, all.map((each) => el("option", { value: each }, each)));
+    this.pick.value = name || all[0];
   }
 }
 
@@ -94,11 +113,11 @@ class Measured {
     say(this.error, text);
   }
 
-  show({ evaluation, problem, stale, result }) {
+  show({ evaluation, problem, stale, result, usual }) {
     say(this.error, problem);
     this.missing.hidden = this.measure.hidden = Boolean(evaluation) && !stale && Boolean(evaluation.curves?.length);
-    say(this.missing, result ? reason(evaluation, stale) : "Nothing is measured yet.");
-    this.measure.hidden ||= !result;
+    say(this.missing, result ? reason(evaluation, stale, usual) : "Nothing is measured yet.");
+    this.measure.hidden ||= !result || !usual;
     this.figures.querySelector("details").hidden = !evaluation;
     fill(this.verdict, (evaluation?.verdict ?? []).map((line) => el("li", {}, line)));
     if (evaluation) fill(this.table, ...table(evaluation.rows));
@@ -147,7 +166,8 @@ class Measured {
   }
 }
 
-function reason(evaluation, stale) {
+function reason(evaluation, stale, usual) {
+  if (!usual) return "Figures are shown of result.mp4 only; evaluate --result measures another one.";
   if (!evaluation) return "Nothing is measured yet.";
   if (stale) return "The result was made again since it was measured.";
   return "An earlier version measured it, without values of each frame.";
@@ -185,7 +205,7 @@ function measureButton() {
   return el("div", { class: "measure" }, line.element, el("div", { class: "buttons" }, run), error);
 }
 
-function verifyCard() {
+function verifyCard(nameOf) {
   const said = el("p", { class: "purpose", role: "status" });
   const lines = el("ul", { class: "verdict" });
   const error = el("p", { class: "error", role: "alert" });
@@ -197,7 +217,7 @@ function verifyCard() {
     say(said, "Reading the file");
     const url = newest("project")?.result;
     try {
-      const found = await post("/api/result/verify");
+      const found = await post(`/api/result/verify?name=${encodeURIComponent(nameOf())}`);
       checked = url;
       say(said, found.status === 0 ? "Marked as synthetic, unchanged, signed on this machine." : "Something is wrong with it.");
       fill(lines, found.lines.map((line) => el("li", {}, line)));

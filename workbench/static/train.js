@@ -3,6 +3,8 @@
 import { get, newest, on, post } from "./api.js";
 import { chart, number } from "./chart.js";
 import { card, commandLine, duration, el, fill, say } from "./dom.js";
+import { ChangeForm } from "./train/change.js";
+import { compareCard } from "./train/compare.js";
 
 export const trainView = { title: "Train", make, missing };
 
@@ -12,13 +14,22 @@ function missing({ sides, model }) {
 }
 
 const USUAL = "model"; // the folder of the workspace's own model
-const UNFINISHED = ["waiting", "running", "stopping"];
+const ACTIVE = ["running", "stopping", "changing"];
+const UNFINISHED = ["waiting", ...ACTIVE];
+const STATES = {
+  running: "training",
+  stopping: "stopping: it saves first",
+  changing: "saving; then it goes on with other options",
+};
 
 function make() {
   const grid = el("div", { class: "models" });
   const empty = emptyCard();
-  const compared = compareCard();
   const columns = new Map();
+  const compared = compareCard((names) => {
+    for (const [name, { element }] of columns) element.hidden = !names.includes(name);
+    grid.classList.toggle("one", names.length === 1);
+  });
   on("training", ({ models }) => {
     empty.hidden = models.length > 0;
     const names = models.map(({ name }) => name);
@@ -28,12 +39,11 @@ function make() {
       columns.clear();
       for (const name of names) columns.set(name, old.get(name) ?? new Model(name));
       fill(grid, [...columns.values()].map(({ element }) => element));
-      grid.classList.toggle("one", names.length === 1);
     }
     for (const model of models) columns.get(model.name).show(model);
     compared.show(names);
   });
-  return el("div", { class: "train" }, empty, grid, compared.element);
+  return el("div", { class: "train" }, empty, compared.models, grid, compared.element);
 }
 
 function emptyCard() {
@@ -56,6 +66,7 @@ class Start {
     this.values = values;
     this.line = commandLine();
     this.error = el("p", { class: "error", role: "alert" });
+    this.problem = "";
     this.run = el("button", { class: "primary", onclick: () => this.start() }, "Train");
     const asked = encodeURIComponent(JSON.stringify(values));
     get(`/api/form/train?values=${asked}`).then(({ command }) => this.line.set(command)).catch(() => {});
@@ -66,17 +77,19 @@ class Start {
     const given = this.values.model_dir ?? USUAL;
     const mine = ({ words, state }) => words[0] === "train" && UNFINISHED.includes(state) && folderOf(words) === given;
     const job = jobs.find(mine);
-    const busy = jobs.some(({ state }) => ["running", "stopping"].includes(state));
+    const busy = jobs.some(({ state }) => ACTIVE.includes(state));
     this.run.disabled = Boolean(job);
     say(this.run, job ? (job.state === "waiting" ? "In the queue" : "Training") : busy ? "Train when the job before it has ended" : "Train");
   }
 
   async start() {
     this.run.disabled = true;
+    this.problem = "";
     say(this.error, "");
     try {
       await post("/api/jobs", { stage: "train", values: this.values });
     } catch (problem) {
+      this.problem = problem.message;
       say(this.error, problem.message);
       this.run.disabled = false;
     }
@@ -114,12 +127,17 @@ class Model {
       swap: el("h3", {}, "The swap: 1 is best"),
       faces: el("h3", {}, "Held-out faces, rebuilt: 1 is best"),
     };
+    this.changes = el("ol", { class: "changes" });
+    this.changed = el("div", { class: "changed", hidden: true }, el("h3", {}, "Options that changed"), this.changes);
+    this.change = new ChangeForm(name);
     this.unmeasured = el("p", { class: "empty" }, "Held-out faces are measured every few minutes.");
-    const buttons = el("div", { class: "buttons" }, this.start.run, this.stop, this.save, this.backup, formLink(values, "Options"));
+    this.options = formLink(values, "Options");
+    const buttons = el("div", { class: "buttons" }, this.start.run, this.stop, this.save, this.backup, this.options);
     this.element = el("section", { class: "card model", "aria-label": name },
       el("h2", { class: "model-head" }, name, this.state),
-      el("div", { class: "part" }, this.facts, buttons, this.said, this.problem, this.start.error, this.start.line.element, this.preview),
-      el("div", { class: "part" }, Object.keys(this.charts).flatMap((key) => [this.titles[key], this.charts[key].element]), this.unmeasured));
+      el("div", { class: "part" }, this.facts, buttons, this.said, this.problem, this.start.error, this.start.line.element, this.change.element, this.preview),
+      el("div", { class: "part" }, Object.keys(this.charts).flatMap((key) => [this.titles[key], this.charts[key].element,
+        key === "losses" ? this.changed : null]), this.unmeasured));
     on(`curves ${name}`, (curves) => this.draw(curves));
   }
 
@@ -141,12 +159,17 @@ class Model {
   show(model) {
     if (model.saved !== this.model.saved) say(this.said, "");
     this.model = model;
-    const running = model.job !== null;
-    say(this.state, running ? (model.state === "stopping" ? "stopping: it saves first" : "training") : "not training");
-    this.state.className = `state ${running ? model.state : ""}`;
-    this.start.run.hidden = this.start.line.element.hidden = running;
-    for (const button of [this.stop, this.save, this.backup]) button.hidden = !running;
-    for (const button of [this.stop, this.save, this.backup]) button.disabled = model.state === "stopping";
+    const ours = model.job !== null;
+    const running = ours || model.elsewhere;
+    say(this.state, ours ? STATES[model.state] : model.elsewhere ? "training, started in a terminal or by another program" : "not training");
+    this.state.className = `state ${ours ? model.state : model.elsewhere ? "running" : ""}`;
+    this.start.run.hidden = this.start.line.element.hidden = this.options.hidden = running;
+    this.stop.hidden = !ours;
+    this.save.hidden = this.backup.hidden = this.change.element.hidden = !running;
+    for (const button of [this.stop, this.save, this.backup]) button.disabled = ours && model.state !== "running";
+    if (!running) this.change.element.open = false;
+    this.change.beginsIn = model.begins_in;
+    say(this.start.error, model.failure ? `The last training failed: ${model.failure}` : this.start.problem);
     const facts = describe(model);
     const text = JSON.stringify(facts);
     if (text !== this.shown) fill(this.facts, facts.flatMap(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]));
@@ -155,8 +178,9 @@ class Model {
     if (!model.preview) this.preview.removeAttribute("src");
   }
 
-  draw({ losses, metrics, problem }) {
+  draw({ losses, metrics, problem, changes }) {
     say(this.problem, problem);
+    this.list(changes);
     const all = { losses: [losses.iterations, losses.values], swap: [metrics.iterations, metrics.swap], faces: [metrics.iterations, metrics.faces] };
     for (const [key, [x, lines]] of Object.entries(all)) {
       const some = x.length > 1 && Object.keys(lines).length > 0;
@@ -164,6 +188,17 @@ class Model {
       if (some) this.charts[key].set(x, Object.entries(lines));
     }
     this.unmeasured.hidden = metrics.iterations.length > 1;
+  }
+
+  /** List where options changed, and mark it on the curve of losses. */
+  list(changes) {
+    const text = JSON.stringify(changes);
+    if (text === this.listed) return;
+    this.listed = text;
+    this.changed.hidden = !changes.length;
+    fill(this.changes, changes.map((change) => el("li", {}, `from iteration ${(change.iteration + 1).toLocaleString("en")}: ${change.text}`)));
+    this.charts.losses.note(changes.map(({ iteration }, index) => [iteration, `${index + 1}`]));
+    this.change.changed();
   }
 }
 
@@ -177,46 +212,11 @@ function describe({ kind, iteration, seconds, saved, latest, memory }) {
     if (latest.rate) facts.push(["speed", latest.rate < 1 ? `${number(1 / latest.rate)} s each` : `${number(latest.rate)} per second`]);
     facts.push(["left", latest.eta === null ? "no target, it goes on until you stop it" : duration(latest.eta)]);
     const losses = Object.entries(latest.values).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-    if (losses.length) facts.push(["losses", losses.join(", ")]);
+    if (losses.length) facts.push(["losses", `${losses.join(", ")} (means of the last 100 iterations)`]);
   }
-  if (memory) facts.push(["memory", `${(memory / 2 ** 30).toFixed(1)} GB`]);
+  const size = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GB`;
+  if (memory) facts.push(["memory", size(memory)]);
+  const gpu = latest?.gpu_memory;
+  if (gpu) facts.push(["GPU memory", `${size(gpu.now)}, at most ${size(gpu.most)}`]);
   return facts;
-}
-
-/** The swap quality of all models in one chart. */
-function compareCard() {
-  const plot = chart({ label: "swap quality of all models", x: "iteration" });
-  const element = card("All models: quality of the swap", plot.element);
-  element.hidden = true;
-  const curves = new Map();
-  const heard = new Set();
-  let names = [];
-
-  function draw() {
-    const shown = names.filter((name) => curves.get(name)?.metrics.swap.quality);
-    element.hidden = shown.length < 2;
-    if (element.hidden) return;
-    const x = [...new Set(shown.flatMap((name) => curves.get(name).metrics.iterations))].sort((a, b) => a - b);
-    plot.set(x, shown.map((name) => {
-      const { iterations, swap } = curves.get(name).metrics;
-      const at = new Map(iterations.map((iteration, index) => [iteration, swap.quality[index]]));
-      return [name, x.map((iteration) => at.get(iteration))];
-    }));
-  }
-
-  function show(now) {
-    if (JSON.stringify(now) === JSON.stringify(names)) return;
-    names = now;
-    for (const name of names) {
-      if (heard.has(name)) continue;
-      heard.add(name);
-      on(`curves ${name}`, (event) => {
-        curves.set(name, event);
-        draw();
-      });
-    }
-    draw();
-  }
-
-  return { element, show };
 }

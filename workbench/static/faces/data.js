@@ -79,6 +79,14 @@ export class Faces {
     this.select(rows);
   }
 
+  get selectedNames() {
+    return this.selection.map((row) => this.columns.name[row]);
+  }
+
+  selectNames(names) {
+    if (names.size) this.select([...this.columns.name.keys()].filter((row) => names.has(this.columns.name[row])));
+  }
+
   /** The selected faces, in the order of the table. */
   get selection() {
     const rows = [];

@@ -57,6 +57,7 @@ export class Deletion {
     say(view.problem, "");
     view.arrange();
     this.then(act).then((answer) => {
+      view.stamp = answer.stamp;
       say(view.said, [...counts(answer.counts), ...counts(answer.notes)].join(", "));
       view.line.set(answer.command);
     }, (problem) => {

@@ -1,16 +1,17 @@
 // A grid of any number of thumbnails: only the rows in view are elements, and they are used again.
 
 import { el } from "../dom.js";
-import { Lines } from "./lines.js";
+import { FRAME, Lines } from "./lines.js";
+import { Pictures } from "./pictures.js";
 
 const OVERSCAN = 4; // rows above and below the view
 const SETTLED = 60; // ms without scrolling, after which images are loaded
 const FAST = 0.15; // views in one frame; images that fly by are not loaded
-const LOADED = 6; // images that are begun to load in one frame
 
 /**
  * The grid. It knows positions (the n-th face that is shown) and asks `source` about them:
- * `key(position)`, `url(position)`, `label(position)`, `mark(position)`, `chosen(position)`.
+ * `face(position)`, its checksum and name, `label(position)`, `mark(position)`, `chosen(position)`, and
+ * `address`, where thumbnails come from.
  */
 export class Grid {
   constructor(source, { label, size }) {
@@ -21,6 +22,7 @@ export class Grid {
     this.shown = new Map(); // line -> row
     this.free = [];
     this.body = el("div", { class: "grid-body", role: "rowgroup" });
+    this.pictures = new Pictures(() => this.schedule());
     this.band = el("div", { class: "grid-band", hidden: true });
     this.element = el("div", {
       class: "grid", role: "grid", tabindex: "0", "aria-label": label, "aria-multiselectable": "true",
@@ -96,15 +98,16 @@ export class Grid {
 
   makeRow() {
     const heading = el("div", { class: "grid-heading", role: "gridcell" });
-    const cells = Array.from({ length: this.lines.columns }, () => {
-      const image = el("img", { alt: "", decoding: "async", draggable: "false" });
-      const element = el("div", { class: "cell", role: "gridcell" }, image);
-      image.onload = () => (image.style.visibility = "visible");
-      return { element, image, position: -1, url: "" };
-    });
-    const element = el("div", { class: "grid-row", role: "row" }, heading, cells.map((cell) => cell.element));
+    const cells = Array.from({ length: this.lines.columns }, () =>
+      ({ element: el("div", { class: "cell", role: "gridcell" }), position: -1, drawn: false }));
+    const canvas = el("canvas", { class: "grid-pictures", role: "presentation" });
+    canvas.width = this.lines.columns * this.lines.pitch * devicePixelRatio;
+    canvas.height = this.lines.pitch * devicePixelRatio;
+    canvas.style.width = `${this.lines.columns * this.lines.pitch}px`;
+    canvas.style.height = `${this.lines.pitch}px`;
+    const element = el("div", { class: "grid-row", role: "row" }, canvas, heading, cells.map((cell) => cell.element));
     this.body.append(element);
-    return { element, heading, cells };
+    return { element, heading, cells, canvas, context: canvas.getContext("2d") };
   }
 
   fillRow(row, line) {
@@ -113,14 +116,19 @@ export class Grid {
     row.element.style.transform = `translateY(${this.lines.top(line)}px)`;
     row.element.setAttribute("aria-rowindex", line + 1);
     row.heading.hidden = group === null;
+    row.canvas.hidden = group !== null;
     if (group !== null) {
       row.heading.textContent = `${group.name} (${group.count.toLocaleString("en")})`;
     }
+    row.context.clearRect(0, 0, row.canvas.width, row.canvas.height);
     row.cells.forEach((cell, column) => {
-      cell.element.hidden = column >= count;
-      cell.position = column < count ? start + column : -1;
-      if (cell.position >= 0) this.fillCell(cell);
+      const used = column < count;
+      if (cell.element.hidden === used) cell.element.hidden = !used;
+      cell.position = used ? start + column : -1;
+      cell.drawn = false;
+      if (used) this.fillCell(cell);
     });
+    this.drawRow(row);
     return row;
   }
 
@@ -130,26 +138,38 @@ export class Grid {
     element.setAttribute("aria-label", this.source.label(position));
     element.setAttribute("aria-selected", this.source.chosen(position));
     element.classList.toggle("doubt", this.source.mark(position));
-    if (cell.url && cell.url !== this.source.url(position)) {
-      cell.image.style.visibility = "hidden"; // the face that was there before
-      cell.url = "";
-    }
   }
 
-  /** Load the images in view, some in each frame. */
+  get pixels() {
+    return this.size * devicePixelRatio > 128 ? 192 : 96;
+  }
+
+  /** Draw the pictures of a row that are there; return its faces whose are not. */
+  drawRow(row) {
+    const missing = [];
+    row.cells.forEach((cell, column) => {
+      if (cell.position < 0 || cell.drawn) return;
+      const face = this.source.face(cell.position);
+      const picture = this.pictures.find(this.pixels, face[0]);
+      cell.drawn = picture !== undefined;
+      if (picture) this.drawPicture(row.context, picture, column);
+      else if (!cell.drawn) missing.push(face);
+    });
+    return missing;
+  }
+
+  drawPicture(context, picture, column) {
+    const scale = (devicePixelRatio * this.size) / Math.max(picture.width, picture.height);
+    const [width, height] = [picture.width * scale, picture.height * scale];
+    const middle = devicePixelRatio * (FRAME + this.size / 2);
+    const left = devicePixelRatio * column * this.lines.pitch;
+    context.drawImage(picture, left + middle - width / 2, middle - height / 2, width, height);
+  }
+
+  /** Draw what is there, and ask for the rest of what is in view. */
   load() {
-    let left = LOADED;
-    for (const row of this.shown.values()) {
-      for (const cell of row.cells) {
-        if (cell.position < 0 || cell.url) continue;
-        if (left-- === 0) {
-          this.schedule();
-          return;
-        }
-        cell.url = this.source.url(cell.position);
-        cell.image.src = cell.url;
-      }
-    }
+    const missing = [...this.shown.values()].flatMap((row) => this.drawRow(row));
+    this.pictures.want(this.source.address, this.pixels, missing);
   }
 
   /** Show again which faces are selected. */

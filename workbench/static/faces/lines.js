@@ -1,7 +1,7 @@
 // Where the faces lie: lines of equal cells, with a heading before each group.
 
 const GAP = 6; // px
-const FRAME = 3; // px around an image
+export const FRAME = 3; // px around an image
 const HEADING = 34; // px
 
 /** The lines of a grid; a position is the n-th face. */

@@ -2,6 +2,8 @@
 
 const STEP = 1.25; // of the zoom, and of the brush
 const BRUSHES = [0.005, 0.5]; // of the image's side
+const LEAST_STEP = 0.5; // image pixels between two points of a stroke
+const LONGEST = 2000; // points
 const CLOSE = 10; // CSS pixels from the first corner that close a polygon
 const NUDGE = { plain: 1, shift: 10 }; // pixels of the image by which an arrow moves the pointer
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -52,10 +54,21 @@ export class MaskInput {
       return;
     }
     canvas.pointer = canvas.toImage(...place);
-    if (canvas.painted.length) canvas.painted.push(canvas.pointer);
+    if (canvas.painted.length) this.paint(canvas.pointer);
     if (this.dragged) this.drag(canvas.pointer);
     canvas.element.style.cursor = !canvas.brush && canvas.near(...place) ? "grab" : "";
     canvas.refresh();
+  }
+
+  /** Lengthen the stroke; a very long one is sent in pieces. */
+  paint(point) {
+    const { painted } = this.canvas;
+    const [x, y] = painted.at(-1);
+    if (Math.hypot(point[0] - x, point[1] - y) < LEAST_STEP) return;
+    painted.push(point.map((at) => Math.round(100 * at) / 100));
+    if (painted.length < LONGEST) return;
+    this.send({ do: "stroke", points: painted, width: this.canvas.brush });
+    this.canvas.painted = [painted.at(-1)];
   }
 
   /** Move the dragged point; it is sent once for each image of the screen. */

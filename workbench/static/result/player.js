@@ -1,12 +1,15 @@
-// Two clips in step, before and after: side by side, or one over the other with a wipe.
+// Two clips in step, before and after: side by side, or one over the other with a wipe. A clip that the
+// browser cannot decode, or a folder of frames, is shown frame by frame as the server sends it.
 
 import { el, fill, say } from "../dom.js";
+import { FrameClip } from "./frames.js";
 
 const LOOSE = 0.25; // seconds apart from which the other clip jumps
 const TIGHT = 0.02; // below that they are in step
 const GUESS = 1 / 25; // seconds of a frame, until it is known
 const INSIDE = 0.002; // of a frame: rounding must not show the one before
 
+const NAMES = { before: "the footage", after: "the result" };
 const MODES = { side: "Side by side", wipe: "Wipe", result: "Result only" };
 
 export class Player {
@@ -14,10 +17,11 @@ export class Player {
     this.times = null; // of the frames, in the result and in the footage
     this.frame = GUESS;
     this.listeners = new Set();
-    this.before = this.video("before");
-    this.after = this.video("after");
+    this.clips = { before: null, after: null }; // { url, state, name } of each
+    this.figures = Object.fromEntries(Object.keys(NAMES).map((role) => [role, this.figure(role)]));
     this.error = el("p", { class: "error", role: "alert" });
-    this.stage = el("div", { class: "stage" }, this.figure(this.before, "before"), this.figure(this.after, "after"));
+    this.said = el("p", { class: "help", role: "status" });
+    this.stage = el("div", { class: "stage" }, Object.values(this.figures));
     this.line = el("input", { type: "range", min: "0", max: "100", value: "50", class: "wipe-at",
       "aria-label": "position of the wipe", oninput: () => this.wipe() });
     this.time = el("input", { type: "range", min: "0", max: "1", step: "any", value: "0", class: "time",
@@ -31,43 +35,52 @@ export class Player {
     const on = el("button", { class: "quiet", "aria-label": "one frame on", onclick: () => this.step(1) }, "▶");
     this.element = el("div", { class: "player", tabindex: "-1", onkeydown: (event) => this.key(event) },
       this.stage, this.line, this.time,
-      el("div", { class: "buttons" }, this.playing, back, on, this.clock, this.modes), this.error);
+      el("div", { class: "buttons" }, this.playing, back, on, this.clock, this.modes), this.said, this.error);
     this.stage.addEventListener("pointerdown", (event) => this.drag(event));
     this.stage.addEventListener("pointermove", (event) => event.buttons && this.drag(event));
+    for (const role of Object.keys(NAMES)) this.use(role, this.video(role));
     this.show("side");
-    this.listen();
   }
 
-  video(name) {
-    return el("video", { class: name, muted: true, playsInline: true, preload: "auto",
-      "aria-label": name === "before" ? "the footage" : "the result" });
+  video(role) {
+    return el("video", { class: role, muted: true, playsInline: true, preload: "auto", "aria-label": NAMES[role] });
   }
 
-  figure(video, text) {
-    return el("figure", { class: video.className }, video, el("figcaption", {}, text));
+  figure(role) {
+    return el("figure", { class: role }, el("figcaption", {}, role));
   }
 
-  listen() {
-    const { after, before } = this;
-    after.addEventListener("loadedmetadata", () => {
-      this.time.max = after.duration;
-      this.tell();
+  /** Show a clip by a <video> or by a `FrameClip`. */
+  use(role, media) {
+    const before = this[role];
+    before?.close?.();
+    (before?.element ?? before)?.remove();
+    this[role] = media;
+    this.figures[role].prepend(media.element ?? media);
+    const on = (name, act) => media.addEventListener(name, () => this[role] === media && act());
+    on("error", () => this.cannot(role));
+    on("loadedmetadata", () => {
+      if (media.videoWidth === 0) this.cannot(role); // only the sound can be decoded
+      else this.known(role);
     });
-    after.addEventListener("play", () => {
+    if (role === "after") this.follows(media, on);
+  }
+
+  /** Keep clock, button and footage in step with the result. */
+  follows(after, on) {
+    on("play", () => {
       say(this.playing, "Pause");
-      if (this.both) before.play().catch(() => {});
+      if (this.both && this.before.tagName) this.before.play().catch(() => {}); // else see `follow`
     });
-    after.addEventListener("pause", () => {
+    on("pause", () => {
       say(this.playing, "Play");
-      before.pause();
+      this.before.pause();
       this.align();
     });
-    after.addEventListener("seeked", () => this.tell());
-    before.addEventListener("loadedmetadata", () => this.align());
-    after.addEventListener("error", () => this.cannot(after, "the result"));
-    before.addEventListener("error", () => this.cannot(before, "the footage"));
+    on("seeked", () => this.tell());
     let last = null;
     const shown = (_, { mediaTime, presentedFrames }) => {
+      if (this.after !== after) return;
       const frames = last ? presentedFrames - last.presentedFrames : 0;
       const passed = last ? (mediaTime - last.mediaTime) / frames : 0;
       if (!after.paused && frames === 1 && passed > 0.002 && passed < 0.2 && !this.times) this.frame = passed;
@@ -80,13 +93,38 @@ export class Player {
     after.requestVideoFrameCallback?.(shown);
   }
 
+  /** A clip says how long it is. */
+  known(role) {
+    if (this.after.frame && !this.times) this.frame = this.after.frame;
+    if (role === "after") {
+      this.time.max = this.after.duration;
+      this.tell();
+    }
+    this.align();
+  }
+
   get both() {
     return Boolean(this.before.getAttribute("src")) && this.mode !== "result";
   }
 
-  cannot(video, what) {
-    if (!video.getAttribute("src")) return;
-    fill(this.error, `This browser cannot play ${what}. `, el("a", { href: video.getAttribute("src"), download: "" }, "Download it"));
+  /** The browser cannot decode a clip: let the server do it. */
+  cannot(role) {
+    const media = this[role], { url } = this.clips[role] ?? {};
+    if (!this.clips[role] || (media.tagName && !media.getAttribute("src"))) return;
+    if (media.tagName) return this.byFrames(role);
+    const download = url ? el("a", { href: url, download: "" }, "Download it") : null;
+    fill(this.error, `${media.message} `, download);
+  }
+
+  byFrames(role) {
+    const { url, name } = this.clips[role];
+    const frames = new FrameClip(NAMES[role], { clip: role, name });
+    frames.guess = this.frame;
+    this.use(role, frames);
+    frames.currentTime = 0;
+    frames.open();
+    const why = url ? `This browser cannot decode ${NAMES[role]}` : `${NAMES[role]} is a folder of frames`;
+    say(this.said, `${why[0].toUpperCase()}${why.slice(1)}: the server sends its frames, exact but without sound.`);
   }
 
   /** Load clips; `times` has the seconds of each frame in both, as evaluate measured them. */
@@ -95,14 +133,30 @@ export class Player {
     if (times?.dense && times.after.length > 1) {
       this.frame = (times.after.at(-1) - times.after[0]) / (times.after.length - 1);
     }
-    for (const [video, url] of [[this.before, before], [this.after, after]]) {
-      if (video.getAttribute("src") === url) continue;
-      fill(this.error);
-      if (url) video.src = url;
-      else video.removeAttribute("src");
-    }
+    for (const [role, clip] of [["before", before], ["after", after]]) this.loadClip(role, clip);
     this.element.classList.toggle("alone", !before);
     this.align();
+  }
+
+  loadClip(role, clip) {
+    const old = this.clips[role];
+    if (old?.state === clip?.state && old?.name === clip?.name) {
+      if (clip) this[role].open?.(); // it was closed with the view
+      return;
+    }
+    this.clips[role] = clip;
+    fill(this.error);
+    say(this.said, "");
+    if (clip && !clip.url) return this.byFrames(role);
+    if (!this[role].tagName) this.use(role, this.video(role));
+    if (clip) this[role].src = clip.url;
+    else this[role].removeAttribute("src");
+  }
+
+  /** Let the server end what it decodes. */
+  leave() {
+    this.after.pause();
+    for (const role of Object.keys(NAMES)) this[role].close?.();
   }
 
   /** The time in the footage of a time in the result. */
@@ -121,12 +175,14 @@ export class Player {
     if (!this.both || after.paused || before.seeking) return;
     const ahead = before.currentTime - this.there(after.currentTime);
     if (Math.abs(ahead) > LOOSE) before.currentTime = this.there(after.currentTime);
+    if (!before.tagName) return void (before.currentTime = this.there(after.currentTime)); // frame by frame
     before.playbackRate = Math.abs(ahead) < TIGHT ? 1 : Math.min(1.25, Math.max(0.8, 1 - ahead));
     if (before.paused && !before.ended) before.play().catch(() => {});
   }
 
   /** Show the same frame in both while they stand still. */
   align() {
+    this.before.guess = this.frame; // of a folder, which has no times
     if (!this.after.paused || !this.before.getAttribute("src")) return;
     this.before.currentTime = this.there(this.after.currentTime);
   }

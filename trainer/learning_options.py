@@ -1,0 +1,195 @@
+"""Options of `train` about the network, how it learns, and for how long."""
+
+import dataclasses
+from pathlib import Path
+from typing import NamedTuple
+
+from models import COST, MODELS
+from utils.options import opt
+
+TRAINING = "Training"
+
+
+class Preset(NamedTuple):
+    """Settings that belong together.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Unless the user gives one.
+    warm_up : int
+        Iterations over which the learning rate grows from zero.
+    he_init : bool
+        Whether weights are initialized by `models/initializers.py` (He), not by Keras (Glorot).
+    """
+
+    learning_rate: float
+    warm_up: int
+    he_init: bool
+
+
+PRESETS = {
+    "fast": Preset(2e-4, 100, he_init=True),
+    "original": Preset(5e-5, 0, he_init=False),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LearningOptions:
+    """The network, its optimizer, and when it ends."""
+
+    model: str = opt(
+        MODELS.names[0],
+        help="model architecture",
+        choices=MODELS.about,
+        more=COST,
+        fixed=True,
+        group=TRAINING,
+        ask=True,
+        decides=True,
+    )
+    load_weights: Path | None = opt(
+        None,
+        help="start a new model with all layers that fit of the model in this folder",
+        seldom=True,
+        fixed=True,
+        group=TRAINING,
+    )
+    batch_size: int = opt(
+        8,
+        help="samples of each side per iteration; more need more memory (0: what fits)",
+        low=0,
+        high=1024,
+        group=TRAINING,
+        seldom=True,
+        zero="automatic",
+    )
+    preset: str = opt(
+        "original",
+        help="weight initialization and learning rate; fast is for small networks only",
+        choices=tuple(PRESETS),
+        renamed={"ancestor": "original"},
+        group=TRAINING,
+    )
+    learning_rate: float = opt(
+        0.0,
+        help="learning rate of the optimizer (0: that of the preset)",
+        low=0,
+        high=0.1,
+        seldom=True,
+        live=True,
+        group=TRAINING,
+        zero="that of the preset",
+    )
+    optimizer: str = opt(
+        "adam",
+        help="what turns gradients into steps; adabelief steps farther where they agree",
+        choices=("adam", "adabelief"),
+        seldom=True,
+        group=TRAINING,
+    )
+    cool_down: float = opt(
+        0.2,
+        help="last fraction of the way to the target over which the learning rate decays to zero",
+        low=0,
+        high=1,
+        seldom=True,
+        live=True,
+        group=TRAINING,
+    )
+    clip_gradients: float = opt(
+        0.0,
+        help="largest norm of the gradient (0: no clipping); 1 helps if training collapses",
+        low=0,
+        seldom=True,
+        group=TRAINING,
+        zero="off",
+    )
+    grow_batch: int = opt(
+        0,
+        help="batch size after the first quarter of the way to the target (0: as before)",
+        low=0,
+        high=1024,
+        seldom=True,
+        group=TRAINING,
+        zero="off",
+    )
+    accumulate: int = opt(
+        1,
+        help="batches per iteration, one after the other: a larger batch in the same memory",
+        low=1,
+        high=64,
+        seldom=True,
+        group=TRAINING,
+    )
+    lr_dropout: float = opt(
+        0.0,
+        help="share of the weights that an iteration leaves as they are, at random, as 0.7",
+        low=0,
+        high=0.99,
+        seldom=True,
+        group=TRAINING,
+        zero="off",
+    )
+    average_weights: float = opt(
+        0.0,
+        help="show and save a moving average of the weights with this decay, as 0.999 (0: none)",
+        low=0,
+        high=0.99999,
+        seldom=True,
+        group=TRAINING,
+        zero="off",
+    )
+    warp_off: float = opt(
+        0.0,
+        help="last fraction of the way to the target on which samples are not warped, as 0.2",
+        low=0,
+        high=1,
+        seldom=True,
+        live=True,
+        group=TRAINING,
+        zero="off",
+    )
+    swap_sides: int = opt(
+        0,
+        help="train this many iterations with src and dst swapped; helps a stuck model",
+        low=0,
+        seldom=True,
+        group=TRAINING,
+        zero="off",
+    )
+    multi_gpu: bool = opt(False, help="split each batch among all GPUs", group=TRAINING)
+    mixed_precision: bool = opt(
+        False,
+        help="train in bfloat16: faster, half the memory; needs an RTX 30 series GPU or newer",
+        seldom=True,
+        group=TRAINING,
+    )
+    target_iter: int = opt(
+        0,
+        help="stop after this many iterations, earlier runs included (0: no limit)",
+        low=0,
+        aliases=("--target-epoch",),
+        live=True,
+        group=TRAINING,
+        seldom=True,
+        zero="no limit",
+    )
+    target_minutes: float = opt(
+        0.0,
+        help="stop after this many minutes of training, earlier runs included (0: no limit)",
+        low=0,
+        live=True,
+        group=TRAINING,
+        ask=True,
+        zero="no limit",
+    )
+    stop_when: str | None = opt(
+        None,
+        help="stop at this swap quality (0.8), when it stalls (stalled:5 measurements), or both",
+        live=True,
+        group=TRAINING,
+    )
+    seed: int | None = opt(
+        None, help="seed of reproducible samples", low=0, group=TRAINING, zero="random"
+    )
