@@ -22,12 +22,29 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.mask_outlines import draw as draw_labels
+from converters.blending.blender import Blender
+from converters.blending.crop import Crop
+from converters.blending.mask import MASK_SIDE, Swap
+from converters.look import Look
 from facelib.face_mask import APPLIED, face_mask, source_of
 from facelib.faceset import Faceset, read_face
+from facelib.types import FaceType
+from models.mask_predictor import MaskPredictor
 from scripts import spoiled_faces
-from scripts.readme_footage import FRAME, Picture, dst_frames, src_frames, write_footage
+from scripts.readme_footage import (
+    FRAME,
+    Picture,
+    dst_frames,
+    filmed,
+    filmed_moment,
+    src_frames,
+    src_person,
+    to_pillow,
+    write_footage,
+)
 from scripts.readme_pictures import IMAGES, Workspace, call, toolkit
 from utils.console import say
+from utils.images import read_image, to_float
 
 FRAMES = {"src": 96, "dst": 48}
 SPRITE = 440  # side of a drawing in the frame, pixels
@@ -36,7 +53,7 @@ SHOWN = {"src": (17, 33, 49, 65, 81), "dst": (8, 17, 25, 33, 41)}  # frames of t
 SWAPPED = 25
 TILE, GAP, LABEL = 200, 10, 30
 INK, PAPER, GREEN, RED = "#282828", "#ffffff", "#20a040", np.array([208, 69, 58], np.float32)
-LOOK = ("--mode", "overlay", "--color-transfer", "rct")
+VIEW = (90, 60, 430, 400)  # left, top, right and bottom of what is shown of a frame
 
 
 class Occluder(NamedTuple):
@@ -57,16 +74,14 @@ def main() -> None:
     """Go the way of the page, and draw what it shows."""
     parser = argparse.ArgumentParser(description="pictures for docs/masks.md")
     parser.add_argument("--workspace", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=10, help="of the training of masks")
-    parser.add_argument("--iterations", type=int, default=800, help="of the training of the swap")
+    parser.add_argument("--iterations", type=int, default=700, help="of the training")
     arguments = parser.parse_args()
     workspace = Workspace(arguments.workspace)
     for side in FRAMES:
         film(workspace, side)
-    learn(workspace, arguments.minutes)
+    learn(workspace, arguments.iterations)
     save("masks-draw.jpg", drawn_tiles(workspace))
     save("masks-learned.jpg", learned_tiles(workspace))
-    swap(workspace, arguments.iterations)
     save("masks-swap.jpg", swapped_tiles(workspace))
 
 
@@ -116,33 +131,13 @@ def pasted(frame: Picture, layer: np.ndarray, corner: np.ndarray) -> Picture:
 # ---- the commands of the page
 
 
-def learn(workspace: Workspace, minutes: float) -> None:
+def learn(workspace: Workspace, iterations: int) -> None:
     """Train masks on the labels, and write them into all faces."""
-    model = mask_model(workspace)
-    if model.exists():
-        return
-    call(toolkit("train", "--model", "MASK", "--model-dir", model, *both(workspace),
-                 "--target-minutes", str(minutes), "--no-preview"))  # fmt: skip
+    call(toolkit("train", "--model", "MASK", "--model-dir", workspace.model, *both(workspace),
+                 "--target-iter", str(iterations), "--seed", "1", "--no-preview"))  # fmt: skip
     for side in FRAMES:
-        call(toolkit("mask", "apply", "--input-dir", workspace.faces(side), "--model-dir", model))
-
-
-def swap(workspace: Workspace, iterations: int) -> None:
-    """Train a swap with the masks, and convert one frame with and without the mask of dst."""
-    call(toolkit("train", "--model", "Quick96", "--model-dir", workspace.model, *both(workspace),
-                 "--target-iter", str(iterations), "--no-preview", "--seed", "1"))  # fmt: skip
-    for kind in ("hull", "trained"):
-        call(toolkit("convert", "--input-dir", workspace.frames("dst"),
-                     "--output-dir", workspace.folder / f"result_{kind}",
-                     "--aligned-dir", workspace.faces("dst"), "--model-dir", workspace.model,
-                     "--mask-type", kind, "--mask-model-dir", mask_model(workspace),
-                     "--from", str(SWAPPED - 2), "--to", str(SWAPPED + 2), "--overwrite",
-                     *LOOK))  # fmt: skip
-
-
-def mask_model(workspace: Workspace) -> Path:
-    """Return the folder of the model that masks."""
-    return workspace.folder / "mask_model"
+        faces = ("--input-dir", workspace.faces(side), "--model-dir", workspace.model)
+        call(toolkit("mask", "apply", *faces))
 
 
 def both(workspace: Workspace) -> tuple[str | Path, ...]:
@@ -189,17 +184,26 @@ def learned_tiles(workspace: Workspace) -> list[tuple[str, Image.Image]]:
 
 
 def swapped_tiles(workspace: Workspace) -> list[tuple[str, Image.Image]]:
-    """Show a frame, and what conversion makes of it with and without the mask."""
-    name = f"{SWAPPED:06d}.png"
-    folders = {
-        "frame": workspace.frames("dst"),
-        "--mask-type hull": workspace.folder / "result_hull",
-        "--mask-type trained": workspace.folder / "result_trained",
-    }
-    part = (90, 60, 430, 400)
+    """Show a frame, and what becomes of it with and without the mask.
+
+    The face that is put in is src's in the same pose: what a perfect model would predict.
+    """
+    frame = read_image(workspace.frames("dst") / f"{SWAPPED:06d}.png")
+    _, info = read_face(face_of(workspace, "dst", SWAPPED))
+    moment = filmed_moment(SWAPPED, np.random.default_rng(2))
+    ideal = np.asarray(to_pillow(filmed(src_person(), moment, None)))[..., ::-1]
+    crop = Crop.of(info.source_landmarks, MASK_SIDE, FaceType.FULL)
+    here, face = crop.cut(frame, MASK_SIDE), to_float(crop.cut(ideal, MASK_SIDE))
+    trained = MaskPredictor(workspace.model)(here[None])[0]
+    swap = Swap(info.source_landmarks, to_float(here), face, None, FaceType.FULL, trained=trained)
+    tiles = [("the frame", frame)]
+    for kind in ("hull", "trained"):
+        look = Look(mask_type=kind, color_transfer="rct")
+        tiles.append((f"--mask-type {kind}", Blender(look)(frame, [swap]).image))
+    left, top, right, bottom = VIEW
     return [
-        (title, Image.open(folder / name).crop(part).resize((TILE * 3 // 2,) * 2))
-        for title, folder in folders.items()
+        (title, Image.fromarray(image[top:bottom, left:right, ::-1]).resize((TILE * 3 // 2,) * 2))
+        for title, image in tiles
     ]
 
 
