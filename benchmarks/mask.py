@@ -77,9 +77,12 @@ def learn(chosen: argparse.Namespace) -> None:
         sides = [Faceset.open(folder / side) for side in ("src", "dst")]
         samplers = task.samplers(session, *sides)
         settings = SamplerSettings(session.model.face_type, session.model.resolution)
-        test = MaskValidation([
-            MaskSampler(list(Faceset.open(folder / "test")), [], settings, (0,))
-        ])
+        tests = {
+            name: MaskValidation([
+                MaskSampler(list(Faceset.open(folder / name)), [], settings, (0,))
+            ])
+            for name in ("held out", "strangers")
+        }
         predictor = FacePredictor(session.output_model)
         curve, used, due = [], 0.0, 0.0
         with BatchLoader(samplers.src, samplers.dst, session.samples) as loader:

@@ -276,7 +276,7 @@ def trained(tmp_path_factory):
     make_masked_faceset(folder / "dst", 6, seed=1, cast=1, labeled={1})
     words = ["train", "--model", "MASK", "--training-data-src-dir", "src", "--no-ask"]
     words += ["--training-data-dst-dir", "dst", "--model-dir", "model", "--target-iter", 3]
-    words += ["--batch-size", 1, "--no-preview", "--cpu-only", "--seed", 3]
+    words += ["--batch-size", 1, "--average-weights", 0, "--no-preview", "--cpu-only", "--seed", 3]
     return folder, run(words, folder=folder)
 
 
