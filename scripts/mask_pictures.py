@@ -53,6 +53,7 @@ SHOWN = {"src": (17, 33, 49, 65, 81), "dst": (8, 17, 25, 33, 41)}  # frames of t
 SWAPPED = 25
 TILE, GAP, LABEL = 200, 10, 30
 INK, PAPER, GREEN, RED = "#282828", "#ffffff", "#20a040", np.array([208, 69, 58], np.float32)
+EDGE = (60, 60)  # how far the mask is eroded and blurred, percent
 VIEW = (90, 60, 430, 400)  # left, top, right and bottom of what is shown of a frame
 
 
@@ -199,7 +200,7 @@ def swapped_tiles(workspace: Workspace) -> list[tuple[str, Image.Image]]:
     tiles = [("the frame", frame)]
     for kind in ("hull", "trained"):
         look = Look(mask_type=kind, color_transfer="rct")
-        tiles.append((f"--mask-type {kind}", Blender(look)(frame, [swap]).image))
+        tiles.append((f"--mask-type {kind}", Blender(look, *EDGE)(frame, [swap]).image))
     left, top, right, bottom = VIEW
     return [
         (title, Image.fromarray(image[top:bottom, left:right, ::-1]).resize((TILE * 3 // 2,) * 2))
