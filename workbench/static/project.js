@@ -99,10 +99,12 @@ function nextCard() {
     next = project.next;
     update();
     say(purpose, wanted(project));
-    say(about, FIRST[project.lacks]?.[1] ?? "");
-    about.hidden = consent.hidden = !project.lacks;
-    line.set(next.command);
-    buttons.hidden = !next.command;
+    const lacking = missingClip(project);
+    say(about, FIRST[lacking]?.[1] ?? "");
+    about.hidden = consent.hidden = !lacking;
+    const command = lacking ? "" : next.command;
+    line.set(command);
+    buttons.hidden = !command;
     const [title, address] = (isChoosing(project) ? VIEWS.sort : VIEWS[next.stage]) ?? ["", ""];
     view.hidden = !title;
     view.href = address;
@@ -123,10 +125,17 @@ function isChoosing({ next, model }) {
   return next.stage === "train" && !model;
 }
 
+/** The side whose clip comes next: both are chosen before the first extraction. */
+function missingClip({ lacks, next, sides }) {
+  const all = Object.entries(sides);
+  if (lacks || next.stage !== "extract" || all.some(([, side]) => side.faces)) return lacks;
+  return all.find(([, side]) => !side.footage)?.[0] ?? "";
+}
+
 /** What to do next, on a page. */
 function wanted(project) {
-  const { next, lacks } = project;
-  const purpose = FIRST[lacks]?.[0] ?? (isChoosing(project) ? CHOOSE : next.purpose);
+  const { next } = project;
+  const purpose = FIRST[missingClip(project)]?.[0] ?? (isChoosing(project) ? CHOOSE : next.purpose);
   return purpose && purpose[0].toUpperCase() + purpose.slice(1);
 }
 
