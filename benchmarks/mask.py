@@ -4,7 +4,7 @@
     python -m benchmarks.mask speed
 
 `learn` draws faces that things hide (`tests/support/masked.py`; training draws things of other
-kinds), trains on some labelled and some unlabelled ones, and measures on others of other people:
+kinds), trains on some labeled and some unlabeled ones, and measures on others of other people:
 overlap (IoU), and edges within 2 pixels of 256. CPU seconds are those of the whole process from the
 second step on, samples included, measuring excluded: other programs may run beside it.
 
@@ -58,9 +58,9 @@ def learn(chosen: argparse.Namespace) -> None:
         every = max(1, count // chosen.labels)
         for side in ("src", "dst"):  # the same people, half of the labels each
             first = 0 if side == "src" else 1
-            labelled = set(range(first * every, count, 2 * every))
+            labeled = set(range(first * every, count, 2 * every))
             seed = 1 + first
-            make_masked_faceset(folder / side, count // 2 * 2, seed, labelled=labelled)
+            make_masked_faceset(folder / side, count // 2 * 2, seed, labeled=labeled)
         make_masked_faceset(folder / "test", TESTED, seed=77)
         options = options_class("MASK")(
             training_data_src_dir=folder / "src",
@@ -166,8 +166,8 @@ def main() -> None:
     learning = commands.add_parser("learn")
     learning.set_defaults(run=learn)
     learning.add_argument("--output", type=Path, required=True, help="the curve")
-    learning.add_argument("--labels", type=int, default=20, help="labelled faces, of both sides")
-    learning.add_argument("--others", type=int, default=60, help="unlabelled ones, of each side")
+    learning.add_argument("--labels", type=int, default=20, help="labeled faces, of both sides")
+    learning.add_argument("--others", type=int, default=60, help="unlabeled ones, of each side")
     learning.add_argument("--cpu-seconds", type=float, default=600)
     learning.add_argument(
         "--every", type=float, default=60, help="CPU seconds between measurements"

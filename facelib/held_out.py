@@ -26,7 +26,7 @@ MIN_FRAMES = 20  # with fewer, all faces are trained on
 SHARE, MOST = 0.05, 256  # of the frames, and frames
 BLOCK = 16  # frames
 GUARD, GUARD_SHARE = 8, 1 / 40  # frames on each side of a block, but at most this share of all
-MIN_LABELS, LABEL_SHARE = 8, 1 / 8  # with fewer labelled faces all are trained on; their share
+MIN_LABELS, LABEL_SHARE = 8, 1 / 8  # with fewer labeled faces all are trained on; their share
 REFERENCES = 1000  # faces in which the counterpart of an expression is looked for
 
 
@@ -155,15 +155,15 @@ def of_training(model_dir: Path, src: FaceFiles, dst: FaceFiles, *, new: bool) -
 
 
 def of_labels(model_dir: Path, src: FaceFiles, dst: FaceFiles, *, new: bool) -> list[HeldOut]:
-    """Return which labelled faces a training of masks holds out, and record it.
+    """Return which labeled faces a training of masks holds out, and record it.
 
-    Frames around them are not trained on either, unless those are labelled: labels are few. Where
+    Frames around them are not trained on either, unless those are labeled: labels are few. Where
     there were too few of them, blocks are chosen as soon as there are enough.
 
     Parameters
     ----------
     src, dst : FaceFiles
-        The labelled faces.
+        The labeled faces.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def of_labels(model_dir: Path, src: FaceFiles, dst: FaceFiles, *, new: bool) -> 
     """
     recorded = [HeldOut(())] * 2 if new else of_model(model_dir)
     sides = [
-        known if known.blocks else choose_labelled(faces)
+        known if known.blocks else choose_labeled(faces)
         for known, faces in zip(recorded, (src, dst), strict=True)
     ]
     if sides != recorded or new:
@@ -180,8 +180,8 @@ def of_labels(model_dir: Path, src: FaceFiles, dst: FaceFiles, *, new: bool) -> 
     return sides
 
 
-def choose_labelled(faces: FaceFiles) -> HeldOut:
-    """Choose a block of one frame for every eighth labelled face, spread over them."""
+def choose_labeled(faces: FaceFiles) -> HeldOut:
+    """Choose a block of one frame for every eighth labeled face, spread over them."""
     places = sorted({(info.source, info.frame_index) for _, info in faces})
     if len(places) < MIN_LABELS:
         return HeldOut(())
@@ -191,7 +191,7 @@ def choose_labelled(faces: FaceFiles) -> HeldOut:
 
 
 def _label_block(places: Sequence[tuple[str, int]], at: int) -> Block:
-    """Return a block of one frame, whose gaps end before the nearest labelled frames."""
+    """Return a block of one frame, whose gaps end before the nearest labeled frames."""
     source, frame = places[at]
     near = [abs(other - frame) for name, other in places if name == source and other != frame]
     guard = min(GUARD, min(near, default=GUARD + 1) - 1)

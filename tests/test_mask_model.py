@@ -25,7 +25,7 @@ from models import checkpoint, model_folder
 from models.mask_predictor import MaskPredictor
 from trainer import to_label
 from trainer.data import mask_sampler, occluders
-from trainer.data.mask_sampler import MaskSampler, is_labelled
+from trainer.data.mask_sampler import MaskSampler, is_labeled
 from trainer.data.occluders import Layer, Surroundings
 from trainer.data.sampler import SamplerSettings
 from trainer.options import options_class
@@ -188,7 +188,7 @@ def test_a_guess_counts_little_and_not_at_its_edge(tmp_path, plain):
         assert (sure[mask] > 0).mean() > 0.5
 
 
-def test_most_samples_show_labelled_faces_and_all_repeat(tmp_path, plain):
+def test_most_samples_show_labeled_faces_and_all_repeat(tmp_path, plain):
     make_faceset(tmp_path / "others", 5)
     faces = painted_faces(tmp_path / "drawn"), list(Faceset.open(tmp_path / "others"))
     one, other = (MaskSampler(*faces, SETTINGS, (4,)) for _ in range(2))
@@ -204,21 +204,21 @@ def test_most_samples_show_labelled_faces_and_all_repeat(tmp_path, plain):
 # what is held out
 
 
-def labelled_infos(frames):
+def labeled_infos(frames):
     return [(None, make_info(POINTS, SIDE, frame_index=frame)) for frame in frames]
 
 
 @pytest.mark.parametrize(("labels", "blocks"), [(7, 0), (8, 1), (12, 2), (20, 2), (40, 5)])
 def test_every_eighth_label_is_held_out(labels, blocks):
-    chosen = held_out.choose_labelled(labelled_infos(range(0, 3 * labels, 3))).blocks
+    chosen = held_out.choose_labeled(labeled_infos(range(0, 3 * labels, 3))).blocks
     assert len(chosen) == blocks
     assert all(block.first == block.last and block.first % 3 == 0 for block in chosen)
 
 
 def test_frames_beside_a_held_out_label_are_not_trained_on_but_other_labels_are():
     drawn = list(range(0, 160, 4))
-    rule = held_out.choose_labelled(labelled_infos(drawn))
-    trained, tested = rule.split(labelled_infos(range(160)))
+    rule = held_out.choose_labeled(labeled_infos(drawn))
+    trained, tested = rule.split(labeled_infos(range(160)))
     frames = {info.frame_index for _, info in trained}
     for _, info in tested:
         assert not frames & set(range(info.frame_index - 3, info.frame_index + 4))
@@ -226,9 +226,9 @@ def test_frames_beside_a_held_out_label_are_not_trained_on_but_other_labels_are(
 
 
 def test_a_model_remembers_what_it_holds_out(tmp_path):
-    faces = labelled_infos(range(0, 60, 5))
+    faces = labeled_infos(range(0, 60, 5))
     first = held_out.of_labels(tmp_path, faces, [], new=True)
-    more = held_out.of_labels(tmp_path, labelled_infos(range(60)), faces, new=False)
+    more = held_out.of_labels(tmp_path, labeled_infos(range(60)), faces, new=False)
     assert more[0] == first[0]
     assert first[1].blocks == ()
     assert more[1].blocks
@@ -270,17 +270,17 @@ def test_the_faces_to_draw_are_no_neighbors():
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A few steps on drawn faces, 12 labelled: the folders, and what was printed."""
+    """A few steps on drawn faces, 12 labeled: the folders, and what was printed."""
     folder = tmp_path_factory.mktemp("mask")
-    make_masked_faceset(folder / "src", 16, labelled=set(range(0, 16, 2)))
-    make_masked_faceset(folder / "dst", 6, seed=1, labelled={1})
+    make_masked_faceset(folder / "src", 16, labeled=set(range(0, 16, 2)))
+    make_masked_faceset(folder / "dst", 6, seed=1, labeled={1})
     words = ["train", "--model", "MASK", "--training-data-src-dir", "src", "--no-ask"]
     words += ["--training-data-dst-dir", "dst", "--model-dir", "model", "--target-iter", 3]
     words += ["--batch-size", 1, "--no-preview", "--cpu-only", "--seed", 3]
     return folder, run(words, folder=folder)
 
 
-def test_training_says_what_is_labelled_measured_and_next(trained):
+def test_training_says_what_is_labeled_measured_and_next(trained):
     _, printed = trained
     assert "labels  src 7, and 1 held out; dst 1, and 0 held out" in printed
     assert re.search(r"masks overlap by 0\.\d{3} .* of their edges are within 2 pixels", printed)
@@ -294,7 +294,7 @@ def test_held_out_labels_are_measured(trained):
     with (folder / "model" / "progress.csv").open(encoding="utf-8") as file:
         [row] = csv.DictReader(file)
     [face] = held_out.of_model(folder / "model")[0].split(list(Faceset.open(folder / "src")))[1]
-    assert is_labelled(face[1])
+    assert is_labeled(face[1])
     image, info = read_face(face[0])
     mask = MaskPredictor(folder / "model")(image[None])[0]
     label = face_mask.face_mask(info, 256)
@@ -306,14 +306,14 @@ def test_held_out_labels_are_measured(trained):
     assert row["swap_quality"] == "nan"
 
 
-def test_the_faces_to_draw_are_listed_without_labelled_ones(trained):
+def test_the_faces_to_draw_are_listed_without_labeled_ones(trained):
     folder, _ = trained
     listed = json.loads((folder / "model" / "to_label.json").read_text(encoding="utf-8"))
     assert (listed["version"], listed["iteration"]) == (1, 3)
     assert 1 <= len(listed["faces"]) <= 12
     for face in listed["faces"]:
         _, info = read_face(folder / face["side"] / face["file"])
-        assert not is_labelled(info)
+        assert not is_labeled(info)
         assert face["folder"] == str(folder / face["side"])
         assert (face["source"], face["frame_index"]) == (info.source, info.frame_index)
         assert 0 < face["doubt"] <= 1
@@ -370,7 +370,7 @@ def test_faces_without_labels_are_refused_at_once(tmp_path, monkeypatch, capsys)
     run(words, folder=tmp_path, status=1)
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
     assert len(errors) == 1
-    assert "is labelled" in errors[0]
+    assert "is labeled" in errors[0]
     assert "util draw-masks" in errors[0]
     assert not list((tmp_path / "model").glob("generations"))
 
@@ -389,8 +389,8 @@ def test_only_options_that_mean_something_are_offered():
 
 @pytest.mark.slow
 def test_it_learns_to_see_things_of_kinds_that_it_was_not_shown(tmp_path):
-    make_masked_faceset(tmp_path / "src", 40, labelled=set(range(0, 40, 4)))
-    make_masked_faceset(tmp_path / "dst", 40, seed=1, labelled=set(range(0, 40, 4)))
+    make_masked_faceset(tmp_path / "src", 40, labeled=set(range(0, 40, 4)))
+    make_masked_faceset(tmp_path / "dst", 40, seed=1, labeled=set(range(0, 40, 4)))
     words = ["train", "--model", "MASK", "--training-data-src-dir", "src", "--no-ask"]
     words += ["--training-data-dst-dir", "dst", "--model-dir", "model", "--target-iter", 500]
     run([*words, "--no-preview", "--cpu-only", "--seed", 3], folder=tmp_path)

@@ -1,4 +1,4 @@
-"""Training masks: labelled faces, the masks measured on held-out labels, and what to draw next."""
+"""Training masks: labeled faces, the masks measured on held-out labels, and what to draw next."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -7,7 +7,7 @@ from facelib import held_out
 from facelib.faceset import FaceFiles, Faceset
 from facelib.held_out import SIDES
 from trainer import to_label
-from trainer.data.mask_sampler import MaskSampler, is_labelled
+from trainer.data.mask_sampler import MaskSampler, is_labeled
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.data.split import Samplers
 from trainer.monitoring.mask_preview import MaskPreview
@@ -25,37 +25,37 @@ class MaskTask(Task):
     """Tells where faces are visible."""
 
     def check(self, src: Faceset, dst: Faceset) -> None:
-        """Refuse faces of which none is labelled."""
-        if not any(is_labelled(info) for faces in (src, dst) for _, info in faces):
+        """Refuse faces of which none is labeled."""
+        if not any(is_labeled(info) for faces in (src, dst) for _, info in faces):
             raise InputError(
-                f'no face in "{src.folder}" and "{dst.folder}" is labelled; draw masks on ten or '
+                f'no face in "{src.folder}" and "{dst.folder}" is labeled; draw masks on ten or '
                 f'more first: "{program.command("util draw-masks --input-dir FACES")}"'
             )
 
     def samplers(self, session: TrainingSession, src: Faceset, dst: Faceset) -> Samplers:
-        """Make samplers of labelled and other faces; a side without labels borrows them."""
+        """Make samplers of labeled and other faces; a side without labels borrows them."""
         model, sides = session.model, (src, dst)
         settings = SamplerSettings(
             model.face_type, model.resolution, random_flip=self.options.random_flip
         )
         rules = held_out.of_labels(
-            self.options.model_dir, *map(_labelled, sides), new=session.iteration == 0
+            self.options.model_dir, *map(_labeled, sides), new=session.iteration == 0
         )
         parts = [rule.split(faces) for rule, faces in zip(rules, sides, strict=True)]
-        drawn = [_labelled(trained) for trained, _ in parts]
+        drawn = [_labeled(trained) for trained, _ in parts]
         trained, tested = [], []
         for side, (faces, rest) in enumerate(parts):
-            others = [face for face in faces if not is_labelled(face[1])]
+            others = [face for face in faces if not is_labeled(face[1])]
             seed = session.seed, side
             trained.append(MaskSampler(drawn[side] or drawn[1 - side], others, settings, seed))
-            known = _labelled(rest)
+            known = _labeled(rest)
             tested.append(MaskSampler(known, [], settings, seed) if known else None)
         self._held_out = [len(sampler.faces) if sampler else 0 for sampler in tested]
         self._drawn = [len(faces) for faces in drawn]
         return Samplers(*trained, *tested)
 
     def begin(self, session: TrainingSession, samplers: Samplers) -> None:
-        """Say how many faces are labelled."""
+        """Say how many faces are labeled."""
         counts = zip(SIDES, self._drawn, self._held_out, strict=True)
         said = [f"{side} {drawn}, and {out} held out" for side, drawn, out in counts]
         console.say(f"labels  {'; '.join(said)}")
@@ -71,7 +71,7 @@ class MaskTask(Task):
         tested = _known(samplers.src_held_out, samplers.dst_held_out)
         if not tested:
             console.say(
-                f"too few labelled faces to hold some out ({held_out.MIN_LABELS} of one side are "
+                f"too few labeled faces to hold some out ({held_out.MIN_LABELS} of one side are "
                 "enough); there is no validation"
             )
         return MaskValidation(tested) if tested else None
@@ -94,7 +94,7 @@ class MaskTask(Task):
         sides = [
             (name, MaskSampler([], others, sampler.settings, sampler.seed))
             for name, sampler in (("src", samplers.src), ("dst", samplers.dst))
-            if (others := [face for face in sampler.faces if not is_labelled(face[1])])
+            if (others := [face for face in sampler.faces if not is_labeled(face[1])])
         ]
         if not (session.steps_done and sides):
             return ()
@@ -108,8 +108,8 @@ class MaskTask(Task):
         return purpose, f"util draw-masks --input-dir {folder}"
 
 
-def _labelled(faces: FaceFiles) -> FaceFiles:
-    return [face for face in faces if is_labelled(face[1])]
+def _labeled(faces: FaceFiles) -> FaceFiles:
+    return [face for face in faces if is_labeled(face[1])]
 
 
 def _known(*samplers: Sampler | None) -> list[Sampler]:

@@ -47,7 +47,7 @@ def find(model: ModelBase, sides: Sequence[tuple[str, Sampler]], most: int) -> l
     model : ModelBase
         In its present state.
     sides : sequence of (str, Sampler)
-        The unlabelled faces, by the name of their side.
+        The unlabeled faces, by the name of their side.
     most : int
         Faces that are looked at.
     """

@@ -30,7 +30,7 @@ from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import no_link
 from utils.workspace import SIDES, SORTED, Workspace
 from workbench import forms, progress
-from workbench.faces_watch import stamp
+from workbench.faces_watch import changed_at
 from workbench.paths import served
 from workbench.requests import body_of, json_object
 from workbench.runner import apart
@@ -96,7 +96,10 @@ class FacesView:
             if task is None or task.done():
                 with suppress(OSError):  # which the command then says
                     self._store(side).mkdir(exist_ok=True)  # before the folder is looked at
-                begun, task = stamp(self.home.faces(side)), asyncio.create_task(self._run(words))
+                begun, task = (
+                    changed_at(self.home.faces(side)),
+                    asyncio.create_task(self._run(words)),
+                )
                 self._listing[tuple(words)] = begun, task
         return self._answer(await asyncio.shield(task), words, begun)
 
@@ -183,7 +186,7 @@ class FacesView:
             "command": typed,
             "counts": end.get("counts", {}),
             "notes": end.get("notes", {}),
-            "stamp": stamp(self.home.faces(words[2])) if of is None else of,
+            "stamp": changed_at(self.home.faces(words[2])) if of is None else of,
         })
 
     async def _run(self, words: Sequence[str], given: bytes | None = None) -> Events:

@@ -17,8 +17,8 @@ FRAME, SIDE = 320, 256
 FREE = 0.2  # share of the faces that nothing hides
 
 
-def make_masked_faceset(folder, count, seed=0, people=8, labelled=None):
-    """Write `count` faces of some people; label those whose number is in `labelled` (None: all)."""
+def make_masked_faceset(folder, count, seed=0, people=8, labeled=None):
+    """Write `count` faces of some people; label those whose number is in `labeled` (None: all)."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index in range(count):
@@ -37,7 +37,7 @@ def make_masked_faceset(folder, count, seed=0, people=8, labelled=None):
         label = MaskLabel(tuple(Shape(POLYGON, False, shape) for shape in shapes))
         info = make_info(
             points, SIDE, source_name=f"{index:06d}.png", frame_index=10 * index,
-            mask_label=label if labelled is None or index in labelled else None,
+            mask_label=label if labeled is None or index in labeled else None,
         )  # fmt: skip
         paths.append(folder / f"{index:06d}_0.png")
         write_face(paths[-1], geometry.warp_face(frame, info.matrix, SIDE), info)

@@ -47,7 +47,7 @@ class Row(NamedTuple):
     doubt: float
 
 
-class Editor:
+class MaskEditor:
     """The faces that a person draws on, and the drawing of the one that is shown.
 
     Parameters
@@ -343,21 +343,21 @@ class _Given:
 
 
 _ACTIONS = {
-    "corner": Editor.corner,
-    "close": Editor.close,
-    "stroke": Editor.stroke,
-    "move": Editor.move,
-    "divide": Editor.divide,
-    "remove": Editor.remove,
-    "turn": Editor.turn,
-    "include": Editor.include,
-    "undo": Editor.undo,
-    "redo": Editor.redo,
-    "clear": Editor.clear,
-    "copy": Editor.copy,
-    "accept": Editor.accept,
-    "keep": Editor.keep,
-    "enter": Editor.enter,
-    "forget": Editor.forget,
-    "show": Editor.show,
+    "corner": MaskEditor.corner,
+    "close": MaskEditor.close,
+    "stroke": MaskEditor.stroke,
+    "move": MaskEditor.move,
+    "divide": MaskEditor.divide,
+    "remove": MaskEditor.remove,
+    "turn": MaskEditor.turn,
+    "include": MaskEditor.include,
+    "undo": MaskEditor.undo,
+    "redo": MaskEditor.redo,
+    "clear": MaskEditor.clear,
+    "copy": MaskEditor.copy,
+    "accept": MaskEditor.accept,
+    "keep": MaskEditor.keep,
+    "enter": MaskEditor.enter,
+    "forget": MaskEditor.forget,
+    "show": MaskEditor.show,
 }

@@ -1,4 +1,4 @@
-"""Batches for models that mask faces: labelled faces, and others whose labels are only guessed.
+"""Batches for models that mask faces: labeled faces, and others whose labels are only guessed.
 
 A guess is the applied mask or the hull of the landmarks. It is wrong where something hides the
 face, and says nothing of the forehead, so it counts little, and not at all near its edge. What is
@@ -22,7 +22,7 @@ from trainer.data.prepared_face import PreparedFace, prepare
 from trainer.data.sampler import CHANGE, ORDER, Pick, Sampler, SamplerSettings, TrainingSample
 from utils.images import Image, decode_image, encode_image
 
-LABELLED_SHARE = 0.75  # of the samples, where other faces are there, too
+LABELED_SHARE = 0.75  # of the samples, where other faces are there, too
 OCCLUDED_SHARE = 0.7
 SCALE = 0.15  # either way, beside that of `augment`
 GUESSED = 26  # of 255: how much a guessed label counts
@@ -33,7 +33,7 @@ BLURRED, SHRUNK, NOISY, COMPRESSED = 0.2, 0.25, 0.3, 0.4  # shares of the sample
 LOWEST_QUALITY, HIGHEST_QUALITY = 20, 95  # of JPEG
 
 
-def is_labelled(info: FaceInfo) -> bool:
+def is_labeled(info: FaceInfo) -> bool:
     """Whether someone drew on a face; frames without a crop have no mask to train on."""
     return source_of(info) == LABEL and info.face_type is not FaceType.MARK_ONLY
 
@@ -45,7 +45,7 @@ class MaskSampler(Sampler):
 
     Parameters
     ----------
-    labelled, others : FaceFiles
+    labeled, others : FaceFiles
         With and without a label.
     settings : SamplerSettings
         Of which face type, resolution and flip count.
@@ -55,23 +55,23 @@ class MaskSampler(Sampler):
 
     def __init__(
         self,
-        labelled: FaceFiles,
+        labeled: FaceFiles,
         others: FaceFiles,
         settings: SamplerSettings,
         seed: Sequence[int],
     ) -> None:
-        self._labelled, self._others = len(labelled), len(others)
-        super().__init__([*labelled, *others], settings, seed, picks=self._picks)
+        self._labeled, self._others = len(labeled), len(others)
+        super().__init__([*labeled, *others], settings, seed, picks=self._picks)
 
     def _picks(self, first: int, count: int) -> list[Pick]:
-        """Return what samples first..first + count show: mostly labelled faces."""
+        """Return what samples first..first + count show: mostly labeled faces."""
         return [self._pick(self._rng(ORDER, number)) for number in range(first, first + count)]
 
     def _pick(self, rng: Generator) -> Pick:
-        guessed = self._others and (not self._labelled or rng.random() >= LABELLED_SHARE)
+        guessed = self._others and (not self._labeled or rng.random() >= LABELED_SHARE)
         if guessed:
-            return Pick(self._labelled + int(rng.integers(self._others)))
-        return Pick(int(rng.integers(self._labelled)))
+            return Pick(self._labeled + int(rng.integers(self._others)))
+        return Pick(int(rng.integers(self._labeled)))
 
     def _prepare(self, index: int) -> PreparedFace:
         path, info = self.faces[index]
@@ -80,7 +80,7 @@ class MaskSampler(Sampler):
             mask = face_mask(info, len(face.pixels), path.name)
             pixels = np.dstack([face.pixels[..., :3], np.rint(mask * 255).astype(np.uint8)])
             face = face._replace(pixels=pixels, target=pixels)
-        sure = _certainty(face.pixels[..., 3], labelled=is_labelled(info))
+        sure = _certainty(face.pixels[..., 3], labeled=is_labeled(info))
         if face.in_frame is not None:
             sure = np.where(face.in_frame > 127, sure, 0).astype(np.uint8)
         return face._replace(in_frame=sure)
@@ -116,9 +116,9 @@ class MaskSampler(Sampler):
         return cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR)
 
 
-def _certainty(mask: Image, *, labelled: bool) -> Image:
+def _certainty(mask: Image, *, labeled: bool) -> Image:
     """Return how sure each pixel of a mask is, (k, k) uint8."""
-    if labelled:
+    if labeled:
         return np.full(mask.shape, 255, np.uint8)
     inside = (mask > 127).astype(np.uint8)
     depth, away = (

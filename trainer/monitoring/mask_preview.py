@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from models.base import Prediction
-from trainer.data.mask_sampler import is_labelled
+from trainer.data.mask_sampler import is_labeled
 from trainer.data.sampler import Sampler
 from trainer.monitoring import plots
 from trainer.monitoring.plots import DARK, DIM, write
@@ -75,13 +75,13 @@ class MaskPreview:
 
 def _choose(samplers: Sequence[Sampler]) -> list[tuple[Sampler, int]]:
     """Return the faces of a side in the order in which they are shown, enough for all pages."""
-    labelled, others = [], []
+    labeled, others = [], []
     for sampler in samplers:
         for index, (_, info) in enumerate(sampler.faces):
-            (labelled if is_labelled(info) else others).append((sampler, index))
+            (labeled if is_labeled(info) else others).append((sampler, index))
     wanted = ROWS * PAGES
     steps = np.linspace(0, len(others) - 1, min(wanted, len(others))).round().astype(int)
-    chosen = labelled[:wanted] + [others[step] for step in steps]
+    chosen = labeled[:wanted] + [others[step] for step in steps]
     rounds = -(-wanted // len(chosen))
     return (chosen * rounds)[:wanted]
 
@@ -92,14 +92,14 @@ def _page(chosen: Sequence[tuple[Sampler, int]], page: int) -> Image:
     return np.stack([sampler.plain(index) for sampler, index in rows])
 
 
-def _half(side: str, labelled: Prediction, predicted: Prediction) -> Image:
+def _half(side: str, labeled: Prediction, predicted: Prediction) -> Image:
     """Draw one side: each row a face, its label, its mask, and both together."""
-    assert labelled.mask is not None
+    assert labeled.mask is not None
     assert predicted.mask is not None
-    gray = [np.repeat(mask, 3, axis=3) for mask in (labelled.mask, predicted.mask)]
+    gray = [np.repeat(mask, 3, axis=3) for mask in (labeled.mask, predicted.mask)]
     hidden = TINT * (1 - predicted.mask)
-    overlay = labelled.image * (1 - hidden) + hidden * (np.float32(HIDDEN) / 255)
-    columns = [labelled.image, *gray, overlay]
+    overlay = labeled.image * (1 - hidden) + hidden * (np.float32(HIDDEN) / 255)
+    columns = [labeled.image, *gray, overlay]
     grid = np.hstack([to_uint8(np.concatenate(list(column))) for column in columns])
     titles = np.full((round(LABELS * SCALE), grid.shape[1], 3), DARK, np.uint8)
     cells = np.array_split(titles, len(COLUMNS), axis=1)

@@ -1,4 +1,4 @@
-"""Validation of masks: held-out labelled faces are masked and compared with their labels."""
+"""Validation of masks: held-out labeled faces are masked and compared with their labels."""
 
 from collections.abc import Iterator, Sequence
 
