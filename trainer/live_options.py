@@ -66,7 +66,10 @@ class LiveOptions:
             session.save_settings,
             keep=options.keep,
             # the batch size that is saved may be a smaller one than was asked for
-            options=session.save_settings.options | {n: known[n] for n in changes if n in known},
+            options={
+                **session.save_settings.options,
+                **{n: known[n] for n in changes if n in known},
+            },
         )
         if options.schedule != before.schedule or options.stop_when != before.stop_when:
             session.reschedule(options.schedule)

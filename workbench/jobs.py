@@ -43,6 +43,8 @@ TROUBLE = {
     sqlite3.SQLITE_BUSY: "another program holds it",
 }
 """What is no damage."""
+PRIMARY = 0xFF
+"""The part of an error code that says what kind it is."""
 SCHEMA = """
 BEGIN;
 CREATE TABLE IF NOT EXISTS jobs (
@@ -321,7 +323,7 @@ class JobQueue:
                 database.executescript(SCHEMA)
                 yield database
         except (sqlite3.Error, *DAMAGE) as problem:
-            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", None)):
+            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", 0) & PRIMARY):
                 raise UserError(f'cannot write "{path}": {why}') from None
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'

@@ -44,8 +44,9 @@ def shown_at(times: Sequence[Fraction | None], time: Fraction) -> int | None:
 
 
 def _answer(frames: RandomFrames, event: Mapping[str, Any]) -> None:
-    number, *sides = (event.get(name) for name in ("frame", "width", "height"))
-    if not all(type(value) is int for value in (number, *sides)) or not 0 <= number < len(frames):
+    asked = [event.get(name) for name in ("frame", "width", "height")]
+    number, *sides = [value for value in asked if type(value) is int] or [-1]
+    if len(sides) != 2 or not 0 <= number < len(frames):
         console.warn(f"Expected frame (0 to {len(frames) - 1}), width and height")
         return
     low, high = SIDES
