@@ -8,7 +8,7 @@ import pytest
 from support.training import make_people, quick_settings
 
 from models import checkpoint
-from trainer import option_changes, train
+from trainer import option_changes, request_files, train
 from trainer.live_options import LiveOptions, changed
 from trainer.options import TrainOptions, options_class, saved_options
 from utils.errors import UsageError
@@ -57,6 +57,39 @@ def test_a_running_training_takes_options_and_the_model_remembers_where(
     again = checkpoint.load_newest(folder).state["changes"]
     assert again[:1] == state["changes"]
     assert again[1:] == [{"iteration": 6, "options": {"batch_size": [2, 1], "target_iter": [0, 7]}}]
+
+
+def test_what_is_asked_for_while_it_gets_ready_counts(settings, monkeypatch, capsys):
+    folder, describe = settings().model_dir, train.describe
+
+    def ask(*facts):
+        assert not (folder / "options.request").exists()  # that was for the training before
+        (folder / "options.request").write_text('{"target_iter": 2}')
+        return describe(*facts)
+
+    folder.mkdir()
+    (folder / "options.request").write_text('{"target_iter": 1}')
+    monkeypatch.setattr(train, "describe", ask)
+    train.run(settings())
+    assert "from iteration 2: target iter 2 (before: no limit)" in capsys.readouterr().out
+    assert checkpoint.load_newest(folder).iteration == 2
+
+
+def test_a_request_that_comes_while_another_is_read_is_the_next(tmp_path, monkeypatch):
+    path, read = tmp_path / "options.request", request_files._read
+
+    def be_overtaken(file):
+        content = read(file)
+        path.write_text("second")
+        monkeypatch.setattr(request_files, "_read", read)
+        return content
+
+    monkeypatch.setattr(request_files, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(request_files, "_read", be_overtaken)
+    files = request_files.RequestFiles(tmp_path, "options", "save")
+    path.write_text("first")
+    assert [files.taken() for _ in range(3)] == [{"options": b"first"}, {"options": b"second"}, {}]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

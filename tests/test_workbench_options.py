@@ -2,6 +2,9 @@
 
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from utils.errors import UsageError
 from utils.workspace import Workspace
 from workbench import runner
 from workbench.job import JobState
+from workbench.jobs import JobQueue
 
 PATH = "/api/train/model/options"
 
@@ -87,7 +91,8 @@ def test_what_runs_takes_options_at_once_or_goes_on_with_them(client, home):
     told = [json.loads(line) for line in client.app.queue.log(1).read_text().splitlines()]
     ended = next(number for number, event in enumerate(told) if event["event"] == "end")
     reached = max(event.get("item", 0) for event in told[:ended])
-    assert told[ended + 1]["text"] == f"began after {reached}"
+    assert told[ended + 1]["event"] == "attempt"
+    assert told[ended + 2]["text"] == f"began after {reached}"
     rest = ["--save-minutes", "10.0", "--batch-size", "4", "--target-iter", "800"]
     assert words(client) == ["train", "--stop-when", "0.5", *rest]
     assert client.app.queue.job(1).attempts == 2
@@ -96,7 +101,8 @@ def test_what_runs_takes_options_at_once_or_goes_on_with_them(client, home):
 @pytest.mark.parametrize(
     "values",
     [{}, {"batch_size": "0.5"}, {"target_iter": -1}, {"stop_when": "soon"}, {"model": "H64"},
-     {"model_dir": "x"}, {"cpu_only": True}, {"nothing": 1}, {"keep": [1, 2]}],
+     {"model_dir": "x"}, {"cpu_only": True}, {"nothing": 1}, {"keep": [1, 2]},
+     {"target_iter": ""}, {"keep": 2, "stop_when": " "}, {"target_minutes": None}],
 )  # fmt: skip
 def test_what_makes_no_sense_changes_nothing(client, home, values, tmp_path):
     with FileLock(home.model / ".train.lock"):
@@ -122,6 +128,36 @@ def test_a_training_of_a_terminal_takes_what_takes_effect_while_it_runs(client, 
     asked = json.loads((home.model / "options.request").read_text())
     assert asked == {"target_iter": 900, "keep": 2}
     assert (home.model / "save.request").exists()
+
+
+def test_a_training_that_only_begins_is_not_asked(client, home):
+    queue = client.app.queue
+    queue.add(["train"])
+    queue.started(queue.claim("default"), os.getpid())
+    status, content = change(client, target_iter=900)
+    assert (status, "only begins" in content["error"]) == (404, True)
+    assert client.post("/api/train/model/save")[0] == 404
+    assert words(client) == ["train"]
+    assert list(home.model.glob("*.request")) == []
+
+
+def test_changes_of_two_pages_at_once_are_both_made(client, home, monkeypatch):
+    queue = client.app.queue
+    queue.add(["train"])
+    queue.started(queue.claim("default"), os.getpid())
+    reword, both = JobQueue.reword, threading.Barrier(2)
+
+    def meet(*args, **how):
+        with suppress(threading.BrokenBarrierError):  # the other one waits for its turn
+            both.wait(0.3)
+        return reword(*args, **how)
+
+    monkeypatch.setattr(JobQueue, "reword", meet)
+    with FileLock(home.model / ".train.lock"), ThreadPoolExecutor(2) as pages:
+        asked = [pages.submit(change, client, **value) for value in ({"keep": 2}, {"cool_down": 0})]
+        assert [each.result() for each in asked] == [(200, {"how": "live"})] * 2
+    assert sorted(words(client)) == sorted(["train", "--keep", "2", "--cool-down", "0.0"])
+    assert json.loads((home.model / "options.request").read_text()) == {"keep": 2, "cool_down": 0}
 
 
 def test_a_training_that_failed_says_why(client):

@@ -296,6 +296,10 @@ def test_what_the_browser_cannot_decode_is_sent_frame_by_frame(client, undecodab
         page.get_by_role("button", name="Play").click()
         expect(page.get_by_role("button", name="Play")).to_be_visible()
         show(COUNT - 1)
+        page.get_by_role("button", name="Play").click()  # once more, from the beginning
+        canvas = page.get_by_role("img", name="the result", exact=True)
+        expect(canvas).not_to_have_attribute("data-frame", str(COUNT - 1))
+        show(COUNT - 1)
         page.get_by_role("link", name="Project").click()
         wait_until(lambda: not served_frames(), "the commands end with the view")
 

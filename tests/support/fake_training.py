@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from filelock import FileLock
+
 
 def train(words):
     """Train no model; returns the exit status."""
@@ -18,10 +20,13 @@ def train(words):
     folder = home / (words[words.index("--model-dir") + 1] if "--model-dir" in words else "model")
     if words[1:3] == ["--batch-size", "3"]:
         tell("error", text="there is no batch size of 3")
+        tell("end", status=1)
         return 1
     reached = folder / "reached"
     iteration = int(reached.read_text()) if reached.exists() else 100
     tell("message", text=f"began after {iteration}")
+    lock = FileLock(folder / ".train.lock")
+    lock.acquire()
     asked = []
     signal.signal(signal.SIGINT, lambda *_: asked.append(True))
     while not asked:
