@@ -2,7 +2,9 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.training import make_people, quick_settings
@@ -10,7 +12,10 @@ from support.training import make_people, quick_settings
 from models import checkpoint
 from trainer import option_changes, request_files, train
 from trainer.live_options import LiveOptions, changed
+from trainer.monitoring.monitor import Monitor, MonitorSettings
+from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TrainOptions, options_class, saved_options
+from trainer.session import TrainingSession
 from utils.errors import UsageError
 from utils.options import options_of
 
@@ -90,6 +95,25 @@ def test_a_request_that_comes_while_another_is_read_is_the_next(tmp_path, monkey
     path.write_text("first")
     assert [files.taken() for _ in range(3)] == [{"options": b"first"}, {"options": b"second"}, {}]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_ends_a_training_stays_known_until_the_rule_changes(tmp_path):
+    settings = MonitorSettings(tmp_path, False, 0.0, False, 0.0, False, StopRule.parse("0.5"))
+    session = SimpleNamespace(iteration=9, seconds=9.0, output_model=None)
+    monitor = Monitor(session, None, None, object(), settings)
+    monitor.stop_reason = "stopped because it is good"
+    monitor.change(replace(settings, preview_minutes=5.0))
+    assert monitor.stop_reason == "stopped because it is good"
+    monitor.change(replace(settings, stop_rule=StopRule.parse("0.9")))
+    assert monitor.stop_reason == ""
+
+
+def test_what_changed_holds_from_where_a_training_went_back_to(tmp_path):
+    changes = [{"iteration": 3}, {"iteration": 9}]
+    files = SimpleNamespace(model_dir=tmp_path)
+    session = SimpleNamespace(iteration=4, healthy=0, changes=changes, save_settings=files)
+    TrainingSession.forget_newer(session)
+    assert changes == [{"iteration": 3}, {"iteration": 4}]
 
 
 @pytest.mark.parametrize(

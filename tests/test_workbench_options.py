@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -169,7 +170,14 @@ def test_a_training_that_failed_says_why(client):
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [(130, "waiting"), (-2, "waiting"), (0, "done"), (-9, "interrupted"), (1, "failed")],
+    [
+        (130, "waiting"),
+        (-2, "waiting"),
+        (0xC000013A, "waiting"),
+        (0, "done"),
+        (-9, "interrupted"),
+        (1, "failed"),
+    ],
 )
 def test_only_a_job_that_has_saved_goes_on_with_other_words(client, status, state):
     queue = client.app.queue
@@ -193,6 +201,17 @@ def test_stopping_what_saves_already_lets_it_save(client, monkeypatch):
     assert runner.cancel(queue, 1).state == JobState.STOPPING
     assert asked == []  # a second Ctrl-C would end it without saving
     assert queue.finish(job, 130) == JobState.CANCELED
+
+
+def test_a_job_that_is_stopped_while_it_starts_stops(client, monkeypatch):
+    queue = client.app.queue
+    queue.add(["train"])
+    queue.set_runner("default", os.getpid())
+    job = queue.claim("default")
+    assert runner.cancel(queue, 1).state == JobState.STOPPING  # its process is not known yet
+    wait = [sys.executable, "-c", "import time; time.sleep(20)"]
+    monkeypatch.setattr(runner, "command", lambda *_: wait)
+    assert runner._run(queue, job) == JobState.CANCELED
 
 
 @needs_chromium

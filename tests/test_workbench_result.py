@@ -20,6 +20,7 @@ from support.screen import wait_until
 from support.synthetic import make_video
 
 from utils.workspace import Workspace
+from workbench import server
 
 ROOT = Path(__file__).parent.parent
 VENDOR = ROOT / "workbench" / "static" / "vendor"
@@ -339,3 +340,19 @@ def test_only_clips_of_the_workspace_are_sent(client, asked, said):
     with client.live(path="/api/result/frames") as live:
         live.send(json.dumps({"csrf": client.csrf, **asked}))
         assert said in events_until(live, lambda event: event["event"] == "error")[-1]["text"]
+
+
+def test_footage_that_is_a_link_to_elsewhere_is_not_sent(client, home):
+    outside = home.clip("dst").rename(home.folder.parent / "outside.mp4")
+    (home.folder / "data_dst.mp4").symlink_to(outside)
+    with client.live(path="/api/result/frames") as live:
+        live.send(json.dumps({"csrf": client.csrf, "clip": "before"}))
+        told = events_until(live, lambda event: event["event"] in ("error", "footage"))[-1]
+    assert "outside of the workspace" in told.get("text", "")
+
+
+def test_a_workspace_that_is_a_link_shows_its_result(home, tmp_path):
+    (tmp_path / "link").symlink_to(home.folder)
+    with served(server._home(tmp_path / "link")) as client:
+        found = client.enter().json("/api/result?name=result.mp4")
+        assert client.get(found["result"]["url"])[2] == home.result.read_bytes()

@@ -37,7 +37,7 @@ from starlette.staticfiles import StaticFiles
 
 from utils.errors import InputError, UsageError, UserError, sentence
 from utils.workspace import Workspace
-from workbench import forms, presets, runner, uploads
+from workbench import forms, presets, runner
 from workbench.convert import ConvertView
 from workbench.faces import FacesView
 from workbench.frames import FramesView
@@ -174,9 +174,7 @@ class App:
         size = request.headers.get("content-length", "")
         if not (size.isascii() and size.isdecimal()):
             raise UsageError("a clip is sent with its length")
-        body = request.stream()
-        stored = await uploads.receive(self.home, side, name, int(size), body)
-        self.live.look_again()
+        stored = await self.picker.store(side, name, int(size), request.stream())
         return JSONResponse({"name": stored})
 
     async def add_job(self, request: Request) -> Response:

@@ -56,7 +56,8 @@ class FramesView:
 
     def _clip(self, asked: dict[str, Any]) -> Path:
         if asked.get("clip") == "before":
-            return self.home.clip("dst")
+            chosen = self.home.elsewhere.values()
+            return inside(self.home, str(self.home.clip("dst")), list(chosen))
         if asked.get("clip") == "after":
             return result_named(self.home, str(asked.get("name", "")))
         raise UsageError("Expected before or after")
@@ -70,4 +71,4 @@ def result_named(home: Workspace, name: str) -> Path:
     UsageError
         If the path leads out of the workspace.
     """
-    return inside(home, name) if name else home.result
+    return inside(home, name or home.result.name)

@@ -247,13 +247,15 @@ class JobQueue:
         """Whether a job of a device can run, at once or when the hardware is free."""
         return next_for(device, self.jobs()) is not None
 
-    def started(self, job: QueuedJob, pid: int) -> None:
-        """Record the process of a claimed job."""
+    def started(self, job: QueuedJob, pid: int) -> bool:
+        """Record the process of a claimed job; whether it was asked to stop before that."""
         with self._changing() as database:
             database.execute(
                 "UPDATE jobs SET pid = ?, born = ? WHERE number = ?",
                 (pid, born(pid), job.number),
             )
+            now = next(each for each in _all(database) if each.number == job.number)
+        return now.state != JobState.RUNNING
 
     def finish(self, job: QueuedJob, status: int) -> JobState:
         """Record how a job ended; one that failed waits again if it has retries left."""

@@ -88,14 +88,22 @@ class Picker:
         if asked.get("copy"):
             if path.is_dir():
                 raise UsageError("a folder of frames is used where it is; nothing was copied")
-            inside = Workspace(self.home.folder)
-            await uploads.receive(inside, side, path.name, path.stat().st_size, _read(path))
-            self.home.elsewhere.pop(side, None)
+            await self.store(side, path.name, path.stat().st_size, _read(path))
         else:
             self.home.elsewhere[side] = path
+            await self._kept(side)
+        return JSONResponse({"path": str(path)})
+
+    async def store(self, side: str, name: str, size: int, body: AsyncIterator[bytes]) -> str:
+        """Store a clip in the workspace, in place of one elsewhere; return the name it got."""
+        stored = await uploads.receive(Workspace(self.home.folder), side, name, size, body)
+        self.home.elsewhere.pop(side, None)
+        await self._kept(side)
+        return stored
+
+    async def _kept(self, side: str) -> None:
         await asyncio.to_thread(_keep, self.home, side)
         self.changed()
-        return JSONResponse({"path": str(path)})
 
     async def footage(self, request: Request) -> Response:
         """Send the clip that was picked for a side."""

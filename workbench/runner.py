@@ -108,7 +108,8 @@ def _run(queue: JobQueue, job: QueuedJob) -> JobState:
             **apart(),
         )
         requests.are_for(process.pid)
-        queue.started(job, process.pid)
+        if queue.started(job, process.pid):
+            stop(process.pid)
         status = _ended(process)
         _explain(queue, job, status, log)
     state = queue.finish(job, status)

@@ -40,8 +40,7 @@ async def receive(
     if suffix not in VIDEO_SUFFIXES:
         known = ", ".join(sorted(VIDEO_SUFFIXES))
         raise UsageError(f"a clip is a file of one of the kinds {known}. Received: {suffix}")
-    if home.clip(side).exists():
-        raise InputError(f'"{home.clip(side)}" is there already; move it away first')
+    _check_place(home, side)
     _check_size(home, size)
     target = home.folder / f"data_{side}{suffix}"
     with write_result(target) as temporary, temporary.open("wb") as file:
@@ -53,7 +52,13 @@ async def receive(
             file.write(chunk)
         if left:
             raise InputError("the clip ended early; nothing was kept, send it again")
+        _check_place(home, side)  # another page may have sent one meanwhile
     return target.name
+
+
+def _check_place(home: Workspace, side: str) -> None:
+    if home.clip(side).exists():
+        raise InputError(f'"{home.clip(side)}" is there already; move it away first')
 
 
 def _check_size(home: Workspace, size: int) -> None:
