@@ -47,7 +47,7 @@ from workbench.landmarks import LandmarksView, MasksView
 from workbench.live import Live
 from workbench.paths import SHOWN, served
 from workbench.picker import Picker
-from workbench.requests import body_of, json_object
+from workbench.requests import body_of, json_object, side_of
 from workbench.result import ResultView
 from workbench.security import Door, Guard
 
@@ -170,7 +170,7 @@ class App:
 
     async def upload(self, request: Request) -> Response:
         """Store a clip."""
-        side, name = request.path_params["side"], request.query_params.get("name", "")
+        side, name = side_of(request), request.query_params.get("name", "")
         size = request.headers.get("content-length", "")
         if not (size.isascii() and size.isdecimal()):
             raise UsageError("a clip is sent with its length")

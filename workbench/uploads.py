@@ -4,7 +4,6 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import PurePath
 
-from utils import workspace
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, write_result
 from utils.workspace import Workspace
@@ -30,12 +29,10 @@ async def receive(
     Raises
     ------
     UsageError
-        If the side or the kind of file is unknown.
+        If the kind of file is unknown.
     InputError
         If there is footage already, it is too large, or ends early.
     """
-    if side not in workspace.SIDES:
-        raise UsageError(f"Expected one of {', '.join(workspace.SIDES)}. Received: {side}")
     suffix = PurePath(name).suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
         known = ", ".join(sorted(VIDEO_SUFFIXES))
