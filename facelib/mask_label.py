@@ -157,6 +157,8 @@ def within_limits(label: MaskLabel, info: FaceInfo) -> MaskLabel:
         raise InputError(
             f"a face has up to {MOST_SHAPES} shapes drawn on it, not {len(label.shapes)}"
         )
+    if _count(label.shapes) <= MOST_POINTS:
+        return label
     tolerance = TOLERANCE / np.sqrt(np.linalg.det(info.matrix[:, :2]))
     shapes = label.shapes
     while _count(shapes) > MOST_POINTS:

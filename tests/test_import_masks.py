@@ -160,7 +160,9 @@ def test_very_many_points_are_reduced(old):
     ring = 96 + 60 * np.stack([np.sin(turn), np.cos(turn)], axis=1)
     picture, record = deepfacelab.make_later_face("full_face", seg_ie_polys=polys((1, ring)))
     deepfacelab.write(old, "00001_0.png", picture, record)
-    bring_in(old)
+    report = bring_in(old)
+    assert report.notes["outlines of more than 10,000 points, simplified"] == ["00001_0.png"]
+    assert report.status is ExitStatus.DONE
     drawn = face_mask.face_mask(imported(old)["00001_0"], SIDE)
     assert np.abs(drawn - disc(radius=60 / SIDE) / 255).mean() < 0.01
 

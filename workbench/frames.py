@@ -60,4 +60,5 @@ def result_named(home: Workspace, name: str) -> Path:
     UsageError
         If the path leads out of the workspace.
     """
-    return inside(home, name or home.result.name)
+    path = inside(home, name or home.result.name)
+    return home.folder / path.relative_to(home.folder.resolve())

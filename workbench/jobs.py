@@ -12,7 +12,7 @@ moved; one that was moved has a place of its own.
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from workbench.job import (
     state_after,
 )
 from workbench.order import is_taken, moved, next_for
-from workbench.progress import ended_with
+from workbench.progress import ended_with, note
 
 FOLDER = ".queue"
 BUSY_SECONDS = 10.0
@@ -45,6 +45,7 @@ TROUBLE = {
 """What is no damage."""
 PRIMARY = 0xFF
 """The part of an error code that says what kind it is."""
+KILLED = "was killed, or the machine was switched off; what was finished is kept."
 SCHEMA = """
 BEGIN;
 CREATE TABLE IF NOT EXISTS jobs (
@@ -142,6 +143,8 @@ class JobQueue:
         for job in self._read():
             if self._is_lost(job, device):
                 status = ended_with(self.log(job.number))
+                if status is None:
+                    note(self.log(job.number), "error", f"{job.words[0]} {KILLED}")
                 self.finish(job, ExitStatus.INTERRUPTED if status is None else status)
 
     def _is_lost(self, job: QueuedJob, device: str | None = None) -> bool:
@@ -170,14 +173,17 @@ class JobQueue:
             )
         return self.job(number)
 
-    def reword(self, number: int, words: Sequence[str], *, again: bool) -> QueuedJob:
+    def reword(
+        self, number: int, words: Sequence[str], stop: Callable[[int], None] | None = None
+    ) -> QueuedJob:
         """Give a running job other words.
 
         Parameters
         ----------
-        again : bool
-            Whether its process, which is to be asked to stop, is followed by one with these words;
-            else it does already what they say.
+        stop : callable or None
+            Asks its process, by its id, to stop; another one with these words follows. Called while
+            the queue is held, so that a kill leaves neither half done. None: the process does
+            already what they say.
 
         Raises
         ------
@@ -185,14 +191,17 @@ class JobQueue:
             If the words make no sense, or it does not run.
         """
         forms.check(words, self.home)
-        state = JobState.CHANGING if again else JobState.RUNNING
+        state = JobState.RUNNING if stop is None else JobState.CHANGING
         with self._changing() as database:
             changed = database.execute(
-                "UPDATE jobs SET words = ?, state = ? WHERE number = ? AND state = 'running'",
+                "UPDATE jobs SET words = ?, state = ? "
+                "WHERE number = ? AND state = 'running' AND pid IS NOT NULL RETURNING pid",
                 (json.dumps(list(words)), state, number),
-            )
-        if not changed.rowcount:
-            raise UsageError(f"job {number} does not run: it is {self.job(number).state}")
+            ).fetchone()
+            if changed and stop is not None:
+                stop(changed["pid"])
+        if not changed:
+            raise UsageError(f"job {number} does not run yet, or is {self.job(number).state}")
         return self.job(number)
 
     def retry(self, number: int) -> QueuedJob:

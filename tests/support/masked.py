@@ -10,6 +10,7 @@ import numpy as np
 from support.synthetic import draw_face, make_info, make_landmarks, open_mouth
 
 from facelib import geometry
+from facelib import landmarks as lm
 from facelib.faceset import write_face
 from facelib.mask_label import POLYGON, MaskLabel, Shape
 
@@ -34,7 +35,9 @@ def make_masked_faceset(folder, count, seed=0, people=8, labeled=None):
         shapes = []
         if rng.random() >= FREE:
             frame, shapes = KINDS[int(rng.integers(len(KINDS)))](frame, points, rng)
-        label = MaskLabel(tuple(Shape(POLYGON, False, shape) for shape in shapes))
+        hidden = [Shape(POLYGON, False, shape) for shape in shapes]
+        skin = [Shape(POLYGON, True, part) for part in skin_of(points)]
+        label = MaskLabel((*skin, *hidden))
         info = make_info(
             points, SIDE, source_name=f"{index:06d}.png", frame_index=10 * index,
             mask_label=label if labeled is None or index in labeled else None,
@@ -42,6 +45,14 @@ def make_masked_faceset(folder, count, seed=0, people=8, labeled=None):
         paths.append(folder / f"{index:06d}_0.png")
         write_face(paths[-1], geometry.warp_face(frame, info.matrix, SIDE), info)
     return paths
+
+
+def skin_of(points):
+    """The edges of the skin that `draw_face` draws, in two parts, as someone would follow them."""
+    points = points.astype(np.float64)
+    face, jaw = points[np.r_[lm.JAW, 17:27]], points[lm.JAW]
+    grown = (face - face.mean(axis=0)) * 1.08 + face.mean(axis=0) + 0.08 * (points[27] - points[8])
+    return [cv2.convexHull(part.astype(np.float32))[:, 0].astype(float) for part in (grown, jaw)]
 
 
 def cup(frame, points, rng):

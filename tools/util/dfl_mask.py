@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,7 +21,25 @@ LONGEST = 1 << 22  # bytes of a compressed mask; DeepFaceLab writes up to 50,000
 LARGEST = 4096  # pixels; XSeg's have 256
 
 
-def with_masks(info: FaceInfo, record: dict[Any, Any], name: str) -> tuple[FaceInfo, list[str]]:
+class Masked(NamedTuple):
+    """A face with what can be taken over of its masks.
+
+    Attributes
+    ----------
+    info : FaceInfo
+        The face.
+    problems : list of str
+        A sentence for each thing that cannot be taken over.
+    simplified : bool
+        Whether its outlines had more points than a face keeps.
+    """
+
+    info: FaceInfo
+    problems: list[str]
+    simplified: bool
+
+
+def with_masks(info: FaceInfo, record: dict[Any, Any], name: str) -> Masked:
     """Return a face with the label and the mask of its DeepFaceLab metadata.
 
     Parameters
@@ -32,26 +50,20 @@ def with_masks(info: FaceInfo, record: dict[Any, Any], name: str) -> tuple[FaceI
         The metadata, read without trust.
     name : str
         The file's, for messages.
-
-    Returns
-    -------
-    info : FaceInfo
-        With what can be taken over.
-    problems : list of str
-        A sentence for each thing that cannot.
     """
-    problems = []
+    problems, whole, label = [], None, None
     try:
-        label = _label(record.get(DRAWN), info)
+        whole = _label(record.get(DRAWN), info)
+        label = whole and mask_label.within_limits(whole, info)
     except InputError as problem:
-        label = None
         problems.append(f'the outlines drawn on "{name}" were not taken over: {problem}')
     try:
         mask = _mask(record.get(COMPUTED), name)
     except InputError as problem:
         mask = None
         problems.append(f'the mask of "{name}" was not taken over: {problem}')
-    return replace(info, mask_label=label, mask=mask), problems
+    masked = replace(info, mask_label=label, mask=mask)
+    return Masked(masked, problems, simplified=label is not whole and label is not None)
 
 
 def _label(drawn: object, info: FaceInfo) -> MaskLabel | None:
@@ -67,7 +79,7 @@ def _label(drawn: object, info: FaceInfo) -> MaskLabel | None:
     shapes.sort(key=lambda shape: not shape.include)
     if any(np.abs(shape.points).max() > FARTHEST for shape in shapes):
         raise InputError("they lie far outside of the image")
-    return mask_label.within_limits(MaskLabel(tuple(shapes)), info)
+    return MaskLabel(tuple(shapes))
 
 
 def _polygons(drawn: object) -> Iterator[tuple[bool, np.ndarray]]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 
-from facelib.faceset import FaceInfo, write_face
+from facelib.faceset import write_face
+from facelib.mask_label import MOST_POINTS
 from tools.util import dfl_pack
 from tools.util.dfl_face import DflFace, cut_down, read_dfl, to_info
-from tools.util.dfl_mask import with_masks
+from tools.util.dfl_mask import Masked, with_masks
 from tools.util.options import ImportOptions
 from utils import console, parallel
 from utils.console import Report, quoted
@@ -59,7 +60,7 @@ def run(options: ImportOptions) -> Report:
         report.counts["faces there already"] = len(existing)
     indices = _indices(faces)
 
-    def convert(item: Item) -> tuple[FaceInfo, list[str]]:
+    def convert(item: Item) -> Masked:
         image = decode_image(item.read(), item.name)
         frame_index, face_index = indices[item]
         info = to_info(
@@ -70,11 +71,12 @@ def run(options: ImportOptions) -> Report:
             frame_index=frame_index,
             face_index=face_index,
         )
-        info, problems = with_masks(info, faces[item].masks, item.name)
+        masked = with_masks(info, faces[item].masks, item.name)
+        info = masked.info
         if info.face_type.value != faces[item].face_type:
             image, info = cut_down(image, info)
         write_face(_target(target, item), image, info)
-        return info, problems
+        return masked._replace(info=info)
 
     wanted = [item for item in faces if item not in existing]
     results = parallel.ordered_map(convert, wanted, workers=parallel.cores())
@@ -83,18 +85,23 @@ def run(options: ImportOptions) -> Report:
         if isinstance(result, parallel.Failure):
             report.failures.append(str(result.error))
         else:
-            _count(report, item, faces[item].face_type, *result)
+            _count(report, item, faces[item].face_type, result)
     return report
 
 
-def _count(report: Report, item: Item, theirs: str, info: FaceInfo, problems: list[str]) -> None:
+def _count(report: Report, item: Item, theirs: str, masked: Masked) -> None:
+    """Add a face that was imported to the report."""
+    info = masked.info
     report.counts["faces imported"] += 1
-    report.failures += problems
+    report.failures += masked.problems
     for kind, value in (("labels of masks", info.mask_label), ("masks", info.mask)):
         if value is not None:
             report.counts[kind] = report.counts.get(kind, 0) + 1
     if info.face_type.value != theirs:
         title = f"{theirs} of DeepFaceLab, cut down to {info.face_type.value}"
+        report.notes.setdefault(title, []).append(item.name)
+    if masked.simplified:
+        title = f"outlines of more than {MOST_POINTS:,} points, simplified"
         report.notes.setdefault(title, []).append(item.name)
 
 

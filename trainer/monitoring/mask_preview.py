@@ -30,7 +30,7 @@ COLUMNS = (
     ("overlay", "hidden is red"),
 )
 SCALE = 1.6  # of the type; faces are shown at their own size
-HIDDEN = (60, 40, 230)  # BGR
+HIDDEN = np.array([0.24, 0.16, 0.9], np.float32)  # BGR
 TINT = 0.6
 
 
@@ -75,8 +75,7 @@ class MaskPreview:
 
 def _choose(samplers: Sequence[Sampler]) -> list[tuple[Sampler, int]]:
     """Return the faces of a side in the order in which they are shown, enough for all pages."""
-    labeled: list[tuple[Sampler, int]] = []
-    others: list[tuple[Sampler, int]] = []
+    labeled, others = list[tuple[Sampler, int]](), list[tuple[Sampler, int]]()
     for sampler in samplers:
         for index, (_, info) in enumerate(sampler.faces):
             (labeled if is_labeled(info) else others).append((sampler, index))
@@ -99,7 +98,7 @@ def _half(side: str, labeled: Prediction, predicted: Prediction) -> Image:
     assert predicted.mask is not None
     gray = [np.repeat(mask, 3, axis=3) for mask in (labeled.mask, predicted.mask)]
     hidden = TINT * (1 - predicted.mask)
-    overlay = labeled.image * (1 - hidden) + hidden * (np.array(HIDDEN, np.float32) / 255)
+    overlay = labeled.image * (1 - hidden) + hidden * HIDDEN
     columns = [labeled.image, *gray, overlay]
     grid = np.hstack([to_uint8(np.concatenate(list(column))) for column in columns])
     titles = np.full((round(LABELS * SCALE), grid.shape[1], 3), DARK, np.uint8)

@@ -40,8 +40,12 @@ class MaskValidation:
 
     def metrics(self, predicted: Sequence[Predicted]) -> dict[str, float]:
         """Return the means over the faces."""
-        found = [chunk.dst.mask for chunk in predicted if chunk.dst.mask is not None]
-        masks = [mask[..., 0] for chunk in found for mask in chunk]
+        masks = [
+            mask[..., 0]
+            for chunk in predicted
+            if chunk.dst.mask is not None
+            for mask in chunk.dst.mask
+        ]
         labels = list(self._faces[..., 3])
         pairs = list(zip(labels, masks, strict=True))
         return {
