@@ -6,7 +6,9 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,6 +30,7 @@ def _handlers():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    signals._requested.clear()
 
 
 def broken_pipe():
@@ -136,6 +139,20 @@ def test_ctrl_c_that_an_import_turned_into_another_error_is_ctrl_c(monkeypatch, 
     assert capsys.readouterr().out == "Stopped; what was finished is kept.\n"
     monkeypatch.setattr(main, "_dispatch", lack_a_library)
     assert main.main([]) == 1
+
+
+def test_an_interrupt_that_a_library_drops_is_obeyed(monkeypatch):
+    def import_a_library(_):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        return lambda _: pytest.fail("the stage began")
+
+    signals.raise_on_request()
+    monkeypatch.setattr(main, "_load", import_a_library)
+    stage = SimpleNamespace(run="a stage")
+    call = SimpleNamespace(stage=stage, options=None, stopped=lambda *_: "Stopped.")
+    with pytest.raises(Interrupted, match="Stopped"):
+        main._run(call)
 
 
 def test_under_nohup_a_closed_terminal_is_no_reason_to_stop(monkeypatch):

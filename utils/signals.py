@@ -44,6 +44,12 @@ def raise_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def obey() -> None:
+    """Stop if that was asked for: a library that is being imported may drop KeyboardInterrupt."""
+    if _requested.is_set():
+        raise KeyboardInterrupt
+
+
 @contextmanager
 def held() -> Iterator[None]:
     """Let a request to stop wait for the end of the block, which must not be left half done.
