@@ -87,7 +87,8 @@ def test_what_runs_takes_options_at_once_or_goes_on_with_them(client, home):
     told = [json.loads(line) for line in client.app.queue.log(1).read_text().splitlines()]
     ended = next(number for number, event in enumerate(told) if event["event"] == "end")
     reached = max(event.get("item", 0) for event in told[:ended])
-    assert told[ended + 1]["text"] == f"began after {reached}"
+    again = next(event for event in told[ended:] if event["event"] == "message")
+    assert again["text"] == f"began after {reached}"
     rest = ["--save-minutes", "10.0", "--batch-size", "4", "--target-iter", "800"]
     assert words(client) == ["train", "--stop-when", "0.5", *rest]
     assert client.app.queue.job(1).attempts == 2
