@@ -252,4 +252,6 @@ def _check(stage: Stage, chosen: options.StageOptions) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    signals.end_at_once()
+    sys.exit(ended)

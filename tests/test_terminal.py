@@ -195,11 +195,16 @@ def test_children_ignore_what_the_terminal_sends():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
 def test_a_request_while_a_process_starts_waits_until_it_has(number):
+    started = []
+
+    def start():
+        with signals.ignored_by_children():
+            os.kill(os.getpid(), number)
+            started.append(number)
+
     signals.raise_on_request()
-    started = False
-    with pytest.raises(KeyboardInterrupt), signals.ignored_by_children():
-        os.kill(os.getpid(), number)
-        started = True
+    with pytest.raises(KeyboardInterrupt):
+        start()
     assert started
     with signals.ignored_by_children():  # nothing waits any more
         pass

@@ -109,8 +109,8 @@ class _ProcessPool:
 
     def _answers(self, seconds: float) -> dict[int, tuple[bool, Any]]:
         """Wait for results, at most so long; return what there is, by the number of the chunk."""
-        pipes = {worker.pipe: worker for worker in self.workers if worker.chunk is not None}
-        return dict(pipes[pipe].answer() for pipe in wait(list(pipes), seconds))
+        ready = wait([worker.pipe for worker in self.workers if worker.chunk is not None], seconds)
+        return dict(worker.answer() for worker in self.workers if worker.pipe in ready)
 
     def end(self, workers: "Sequence[_ChunkWorker]") -> None:
         """Kill workers, whatever they are doing."""

@@ -44,6 +44,13 @@ def raise_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def end_at_once() -> None:
+    """Let each further request end the program: all is done, and an exception only prints lines."""
+    for number in requests():
+        if signal.getsignal(number) is raise_interrupt:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def obey() -> None:
     """Stop if that was asked for: a library that is being imported may drop KeyboardInterrupt."""
     if _requested.is_set():
