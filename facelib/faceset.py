@@ -7,9 +7,10 @@ in a second. Files are untrusted: nothing is read before its length is known.
 import io
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TypeVar, overload
+from typing import Any, BinaryIO, TypeVar, overload
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from utils.images import decode_image, encode_image
 __all__ = [
     "FaceInfo",
     "Faceset",
+    "change_info",
     "embed",
     "extract_info",
     "fingerprint",
@@ -120,6 +122,23 @@ def try_each(read: Callable[[Path], R], paths: Sequence[Path]) -> list[R | str]:
 def extract_info(png: bytes, name: str) -> FaceInfo:
     """Read the metadata in the bytes of a face file; `name` is for messages."""
     return _read(io.BytesIO(png), name)
+
+
+def change_info(path: Path, **changes: Any) -> FaceInfo:  # noqa: ANN401 - fields of FaceInfo
+    """Change metadata of a face file as it is now, and return it; what others wrote stays.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is no face, or the metadata becomes invalid.
+    """
+    try:
+        png = path.read_bytes()
+    except OSError as problem:
+        raise unreadable(path, problem) from None
+    info = replace(extract_info(png, path.name), **changes)
+    write_bytes(path, embed(png, info, path.name))
+    return info
 
 
 def embed(png: bytes, info: FaceInfo, name: str = "a face") -> bytes:

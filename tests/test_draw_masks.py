@@ -17,7 +17,7 @@ from facelib.mask_label import MaskLabel, Shape
 from facelib.types import FaceType
 from tools.mask import draw
 from tools.mask.drawing import Drawing, carried
-from tools.mask.editor import Editor, outlined
+from tools.mask.editor import MaskEditor, outlined
 from tools.mask.options import DrawMasksOptions, FaceFilter
 from utils.errors import InputError, UsageError
 
@@ -53,7 +53,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def editor(folder):
-    return Editor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None))
+    return MaskEditor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None))
 
 
 def act(editor, *events):
@@ -181,7 +181,7 @@ def test_copying_before_anything_was_kept_is_a_sentence(editor):
 
 
 def test_a_suggestion_becomes_polygons_that_draw_it(folder):
-    editor = Editor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None), Disc())
+    editor = MaskEditor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None), Disc())
     suggested = editor.suggestion()
     assert 0.1 < suggested.mean() < 0.9
     act(editor, {"do": "accept"})
@@ -195,7 +195,7 @@ def test_a_suggestion_becomes_polygons_that_draw_it(folder):
 
 def test_without_a_model_the_applied_mask_is_suggested_and_else_a_sentence(folder):
     rows = draw.chosen(FaceFilter.ALL, Faceset.open(folder), None)
-    editor = Editor(rows)
+    editor = MaskEditor(rows)
     act(editor, {"do": "accept"})
     assert "no trained mask model" in editor.message
     path = folder / "000000_0.png"
@@ -203,7 +203,7 @@ def test_without_a_model_the_applied_mask_is_suggested_and_else_a_sentence(folde
     half = np.zeros((256, 256), np.uint8)
     half[:, :128] = 255
     write_face(path, image, dataclasses.replace(info, mask=mask_png.encode(half)))
-    editor = Editor(rows)
+    editor = MaskEditor(rows)
     act(editor, {"do": "accept"})
     assert np.abs(editor.mask() - half / 255).mean() < 0.01
 
@@ -338,7 +338,7 @@ def test_it_is_refused_at_a_terminal_with_the_way_out(folder):
 def test_drawing_survives_a_file_that_has_gone(folder, in_json):
     (folder / "000001_0.png").unlink()
     faces = Faceset.open(folder)
-    editor = Editor(draw.chosen(FaceFilter.ALL, faces, None))
+    editor = MaskEditor(draw.chosen(FaceFilter.ALL, faces, None))
     (folder / "000000_0.png").unlink()
     with pytest.raises(InputError):
         editor.act({"do": "keep"})

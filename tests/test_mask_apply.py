@@ -99,6 +99,24 @@ def test_no_pixel_changes_and_a_label_counts_before_the_mask(tmp_path):
     assert face_mask.source_of(read_info(labeled)) == face_mask.HULL
 
 
+def test_what_is_drawn_while_masks_are_applied_stays(tmp_path):
+    folder = tmp_path / "faces"
+    make_faces(folder, count=1)
+    [face] = folder.iterdir()
+    label = MaskLabel((Shape("polygon", False, np.float64([(100, 100), (200, 100), (150, 180)])),))
+
+    class IsOvertaken(SkyIsHidden):
+        def __call__(self, crops):
+            image, info = read_face(face)
+            write_face(face, image, dataclasses.replace(info, mask_label=label))
+            return super().__call__(crops)
+
+    apply_to(folder, IsOvertaken())
+    info = read_info(face)
+    assert info.mask is not None
+    np.testing.assert_array_equal(info.mask_label.shapes[0].points, label.shapes[0].points)
+
+
 def test_a_face_that_cannot_be_read_or_has_gone_is_a_sentence_and_the_rest_is_done(tmp_path):
     folder = tmp_path / "faces"
     make_faces(folder, count=4)

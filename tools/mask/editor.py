@@ -15,12 +15,11 @@ import numpy as np
 
 from facelib import geometry, mask_label, mask_png
 from facelib.face_mask import face_mask, mask_from, source_of
-from facelib.faceset import FaceInfo, embed, read_face, read_info
+from facelib.faceset import FaceInfo, change_info, read_face
 from facelib.mask_label import POLYGON, MaskLabel, Shape
 from tools.mask.apply import to_aligned, to_crop
 from tools.mask.drawing import LEAST_POINTS, Drawing, carried
 from utils.errors import UsageError
-from utils.files import write_bytes
 from utils.images import Image
 
 PREVIEW_SIDE = 256
@@ -47,7 +46,7 @@ class Row(NamedTuple):
     doubt: float
 
 
-class Editor:
+class MaskEditor:
     """The faces that a person draws on, and the drawing of the one that is shown.
 
     Parameters
@@ -217,13 +216,11 @@ class Editor:
         row = self.rows[self.position]
         if label is not None:
             label = mask_label.within_limits(label, self.info)
-        info = replace(read_info(row.path), mask_label=label)  # as it is now: others may write
-        write_bytes(row.path, embed(row.path.read_bytes(), info, row.path.name))
-        self.info = info
+        self.info = change_info(row.path, mask_label=label)
         self.rows[self.position] = row._replace(labeled=label is not None, moved=False)
         self.written += 1
         if label is not None:
-            self._copied = (info, label.shapes)
+            self._copied = (self.info, label.shapes)
 
     def _next(self) -> None:
         later = range(self.position + 1, len(self.rows))
@@ -343,21 +340,21 @@ class _Given:
 
 
 _ACTIONS = {
-    "corner": Editor.corner,
-    "close": Editor.close,
-    "stroke": Editor.stroke,
-    "move": Editor.move,
-    "divide": Editor.divide,
-    "remove": Editor.remove,
-    "turn": Editor.turn,
-    "include": Editor.include,
-    "undo": Editor.undo,
-    "redo": Editor.redo,
-    "clear": Editor.clear,
-    "copy": Editor.copy,
-    "accept": Editor.accept,
-    "keep": Editor.keep,
-    "enter": Editor.enter,
-    "forget": Editor.forget,
-    "show": Editor.show,
+    "corner": MaskEditor.corner,
+    "close": MaskEditor.close,
+    "stroke": MaskEditor.stroke,
+    "move": MaskEditor.move,
+    "divide": MaskEditor.divide,
+    "remove": MaskEditor.remove,
+    "turn": MaskEditor.turn,
+    "include": MaskEditor.include,
+    "undo": MaskEditor.undo,
+    "redo": MaskEditor.redo,
+    "clear": MaskEditor.clear,
+    "copy": MaskEditor.copy,
+    "accept": MaskEditor.accept,
+    "keep": MaskEditor.keep,
+    "enter": MaskEditor.enter,
+    "forget": MaskEditor.forget,
+    "show": MaskEditor.show,
 }

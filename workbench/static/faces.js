@@ -1,8 +1,8 @@
 // The view of the faces of a side: look through them, select, delete, take it back.
 
-import { get, on, post } from "./api.js";
+import { get, on } from "./api.js";
 import { commandLine, el, fill, say } from "./dom.js";
-import { Faces, GROUPS, ORDERS } from "./faces/data.js";
+import { Faces, GROUPS, ORDERS, readTable } from "./faces/data.js";
 import { Deletion } from "./faces/deletion.js";
 import { compare, Details, frameDialog, showKeys } from "./faces/details.js";
 import { Filters } from "./faces/filters.js";
@@ -141,10 +141,16 @@ class FacesView {
     return this.deletion.then(() => this.read(asked));
   }
 
+  /** What a table must have to show what is shown. */
+  get wanted() {
+    const [kind, by] = this.order.value.split(":");
+    return { ...(kind === "by" ? { by } : {}), ...(this.faces?.people ? { people: true } : {}) };
+  }
+
   /** Read the table again if another page or program has changed the faces since. */
   follow(stamps) {
     this.stamps = stamps;
-    if (this.isOld()) this.deletion.then(() => this.isOld() && this.read({}, { quiet: true })); // after our own
+    if (this.isOld()) this.deletion.then(() => this.isOld() && this.read(this.wanted, { quiet: true })); // after our own
   }
 
   isOld() {
@@ -157,8 +163,7 @@ class FacesView {
     if (!quiet) this.wait(asked.people ? "Recognizing the people. The first time this takes a minute or more."
       : "Measuring the faces. The first time this takes some seconds, with some orders minutes.");
     try {
-      const { command, stamp } = await post(`/api/faces/${side}/list`, asked);
-      const table = await get(`/api/faces/${side}/table`);
+      const { command, stamp, table } = await readTable(side, asked);
       if (side !== this.side) return;
       this.line.set(command);
       this.stamp = stamp;
