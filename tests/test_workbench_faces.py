@@ -237,11 +237,9 @@ def test_faces_are_looked_through_in_a_browser(client, home):
         assert on_disk() == COUNT
 
         drag(page, ".grid", (20, 20), (60, 60))
-        shown(COUNT, 1)
         page.keyboard.press("Delete")
         expect(said).to_have_text("1 face moved to the trash")
         page.keyboard.press("Control+z")
-        expect(said).to_have_text("1 face put back")
         shown(COUNT)
 
         page.keyboard.press("End")
