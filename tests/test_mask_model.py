@@ -201,6 +201,17 @@ def test_most_samples_show_labeled_faces_and_all_repeat(tmp_path, plain):
             assert np.array_equal(getattr(whole, name)[span], getattr(part, name))
 
 
+def test_a_label_is_never_taken_for_another_face_that_a_sort_gave_its_name(tmp_path, plain):
+    make_faceset(tmp_path, 3)
+    faces = list(Faceset.open(tmp_path))
+    sampler = MaskSampler([], faces, SETTINGS, (1,))
+    faces[1][0].replace(faces[0][0])
+    batch = sampler.batch(0, 12)
+    assert len(sampler.failures) == 2
+    assert any("another face since the training began" in each for each in sampler.failures)
+    assert batch.warped.any()
+
+
 # what is held out
 
 
@@ -315,7 +326,8 @@ def test_the_faces_to_draw_are_listed_without_labeled_ones(trained):
         _, info = read_face(folder / face["side"] / face["file"])
         assert not is_labeled(info)
         assert face["folder"] == str(folder / face["side"])
-        assert (face["source"], face["frame_index"]) == (info.source, info.frame_index)
+        named = info.source, info.frame_index, info.face_index
+        assert (face["source"], face["frame_index"], face["face_index"]) == named
         assert 0 < face["doubt"] <= 1
 
 
