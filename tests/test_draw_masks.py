@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import io
 import json
+import shutil
 import sys
 from typing import NamedTuple
 
@@ -39,17 +40,22 @@ class Disc(NamedTuple):
         return np.float32([mask / 255 for _ in crops])
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Three faces, each elsewhere in its frame."""
+@pytest.fixture(scope="module")
+def _folder(tmp_path_factory):
+    faces = tmp_path_factory.mktemp("faces")
     for index in range(3):
         landmarks = make_landmarks(center=(150 + 20 * index, 140), width=110)
         frame = draw_face(landmarks, (300, 360), identity=1, blur=1)
         info = make_info(landmarks, SIZE, source_name=f"{index:06d}.png", frame_index=index)
-        (tmp_path / "faces").mkdir(exist_ok=True)
         face = geometry.warp_face(frame, info.matrix, SIZE)
-        write_face(tmp_path / "faces" / f"{index:06d}_0.png", face, info)
-    return tmp_path / "faces"
+        write_face(faces / f"{index:06d}_0.png", face, info)
+    return faces
+
+
+@pytest.fixture
+def folder(_folder, tmp_path):
+    """Three faces, each elsewhere in its frame."""
+    return shutil.copytree(_folder, tmp_path / "faces")
 
 
 @pytest.fixture

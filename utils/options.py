@@ -272,10 +272,13 @@ def options_of(cls: type) -> list[Option]:
 def with_defaults(cls: type[T], defaults: Mapping[str, Value]) -> type[T]:
     """Return a class with the same options, some of which have other defaults."""
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    return _with_fields(cls, {
-        name: dataclasses.field(default=value, metadata=fields[name].metadata)
-        for name, value in defaults.items()
-    })
+    return _with_fields(
+        cls,
+        {
+            name: dataclasses.field(default=value, metadata=fields[name].metadata)
+            for name, value in defaults.items()
+        },
+    )
 
 
 def with_place(cls: type[T], name: str, place: str) -> type[T]:

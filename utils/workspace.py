@@ -328,8 +328,8 @@ def fill(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options given, and for folders that no flag names those of the workspace.
 
     With all that are required given, there is no workspace, and optional ones keep their default.
-    Otherwise an optional place counts if it exists, or is a file, which can be made; that of a model
-    if it was saved, which takes a while after a training has begun.
+    Otherwise an optional place counts if it exists, or is a file, which can be made; that of a
+    model, if one is saved there, which takes a while after a training has begun.
 
     Raises
     ------
