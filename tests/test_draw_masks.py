@@ -147,6 +147,11 @@ def test_enter_closes_a_polygon_and_then_keeps_the_label(editor, folder):
     assert len(info_of(folder, 0).mask_label.shapes) == 1
 
 
+def test_a_polygon_in_the_making_is_dropped_and_shapes_stay(editor):
+    act(editor, *corners(BOX), {"do": "close"}, *corners(BOX[:2]), {"do": "drop"}, {"do": "drop"})
+    assert (editor.drawing.corners, len(editor.drawing.shapes)) == ((), 1)
+
+
 def test_undo_takes_back_corner_by_corner_and_says_when_there_is_nothing(editor):
     act(editor, *corners(BOX[:3]), {"do": "undo"})
     assert len(editor.drawing.corners) == 2

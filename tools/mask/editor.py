@@ -148,6 +148,10 @@ class Editor:
             self.message = "a polygon needs three corners"
         self.drawing = self.drawing.closed()
 
+    def drop(self, _: Given) -> None:
+        """Remove the polygon in the making."""
+        self.drawing = replace(self.drawing, corners=())
+
     def stroke(self, given: Given) -> None:
         """Add a stroke of the brush."""
         points = self._frames(given.points)
@@ -315,6 +319,7 @@ class Editor:
 _ACTIONS = {
     "corner": Editor.corner,
     "close": Editor.close,
+    "drop": Editor.drop,
     "stroke": Editor.stroke,
     "move": Editor.move,
     "divide": Editor.divide,
