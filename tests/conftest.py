@@ -23,6 +23,10 @@ people._recognizer = functools.cache(people._recognizer)
 # else POT, which test_color compares with, loads TensorFlow
 os.environ["POT_BACKEND_DISABLE_TENSORFLOW"] = "1"
 
+LONGEST = ("convert", "evaluate", "extract", "extract_search", "models", "monitor", "pipeline",
+           "saving", "straight_way", "supervisor", "trainer", "training_kill", "video_output",
+           "workbench_kill")  # fmt: skip
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _apart(tmp_path_factory):
@@ -84,7 +88,11 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(items):
-    """Give tests of windows two more tries: without a window manager Qt may not paint a window."""
+    """Begin with the files that take longest, so that no worker is left alone with one at the end.
+
+    Give tests of windows two more tries: without a window manager Qt may not paint a window.
+    """
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
     for item in items:
         if "screen" in item.fixturenames:
             item.add_marker(pytest.mark.flaky(reruns=2))

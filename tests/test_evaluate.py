@@ -250,7 +250,7 @@ def test_only_frames_of_the_dst_faceset_count(clip, src_aligned, tmp_path):
 def test_a_clip_without_faces_is_an_error_that_says_so(clip, frames, src_aligned, tmp_path):
     folder = write_frames(tmp_path / "gray", [np.full_like(f, 90) for f in frames[:3]])
     with pytest.raises(InputError, match="shows a face where"):
-        measure(clip, folder, src_aligned, tmp_path)
+        measure(clip, folder, src_aligned, tmp_path, baseline=False, every=4)
 
 
 def test_a_model_needs_the_faces_it_rebuilds(clip, src_aligned, tmp_path):

@@ -32,7 +32,7 @@ from utils.files import TEMPORARY, trash_dir
 from utils.video.decoder import VideoSource
 
 ROOT = Path(__file__).parent.parent
-COUNT, LONG, RATE = 12, 36, 25
+COUNT, LONG, RATE = 12, 48, 25
 FACE = np.array([222, 115])  # the middle of her face in the photograph
 
 
@@ -399,7 +399,7 @@ def long_footage(frames, tmp_path_factory):
     """A folder and a video of LONG frames."""
     folder = tmp_path_factory.mktemp("long") / "frames"
     folder.mkdir()
-    images = frames + frames[::-1] + frames
+    images = (frames + frames[::-1]) * 2
     for index, frame in enumerate(images):
         write_picture(folder / f"{index:06d}.png", frame)
     return {"folder": folder, "video": make_video(folder.parent / "clip.mp4", images, RATE)}

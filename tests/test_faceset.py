@@ -407,7 +407,7 @@ def test_random_damage_never_causes_more_than_an_input_error(data):
         assert np.isfinite(info.landmarks).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4)

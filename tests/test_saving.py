@@ -62,7 +62,11 @@ class EverySeventh:
     """Stands for `Every`: what is due does not depend on how busy the computer is."""
 
     def __init__(self, minutes):
-        self.calls, self.never = 0, minutes == NEVER
+        self.calls = 0
+        self.change(minutes)
+
+    def change(self, minutes):
+        self.never = minutes == NEVER
 
     def due(self):
         self.calls += 1

@@ -83,11 +83,12 @@ def test_what_runs_takes_options_at_once_or_goes_on_with_them(client, home):
         events_until(live, lambda e: "target iter 900 (before: no limit)" in json.dumps(e))
 
         assert change(client, batch_size="4", target_iter=800) == (200, {"how": "again"})
-        logged(live, "began after 1")  # not 100: it went on where it was
+        logged(live, "began after")
     told = [json.loads(line) for line in client.app.queue.log(1).read_text().splitlines()]
     ended = next(number for number, event in enumerate(told) if event["event"] == "end")
     reached = max(event.get("item", 0) for event in told[:ended])
-    assert told[ended + 1]["text"] == f"began after {reached}"
+    again = next(event for event in told[ended:] if event["event"] == "message")
+    assert again["text"] == f"began after {reached}"
     rest = ["--save-minutes", "10.0", "--batch-size", "4", "--target-iter", "800"]
     assert words(client) == ["train", "--stop-when", "0.5", *rest]
     assert client.app.queue.job(1).attempts == 2
@@ -136,13 +137,14 @@ def test_a_training_that_failed_says_why(client):
     [(130, "waiting"), (-2, "waiting"), (0, "done"), (-9, "interrupted"), (1, "failed")],
 )
 def test_only_a_job_that_has_saved_goes_on_with_other_words(client, status, state):
-    queue = client.app.queue
+    queue, asked = client.app.queue, []
     queue.add(["train"])
     job = queue.claim("default")
     queue.started(job, os.getpid())
-    assert queue.reword(1, ["train", "--keep", "2"], again=True).state == JobState.CHANGING
-    with pytest.raises(UsageError, match="does not run: it is changing"):
-        queue.reword(1, ["train"], again=True)
+    assert queue.reword(1, ["train", "--keep", "2"], asked.append).state == JobState.CHANGING
+    with pytest.raises(UsageError, match="is changing"):
+        queue.reword(1, ["train"], asked.append)
+    assert asked == [os.getpid()]
     assert queue.finish(job, status) == state
     assert words(client) == ["train", "--keep", "2"]
 
@@ -152,7 +154,8 @@ def test_stopping_what_saves_already_lets_it_save(client, monkeypatch):
     queue.add(["train"])
     job = queue.claim("default")
     queue.started(job, os.getpid())
-    queue.reword(1, ["train"], again=True)
+    queue.reword(1, ["train"], asked.append)
+    asked.clear()
     monkeypatch.setattr(runner, "stop", asked.append)
     assert runner.cancel(queue, 1).state == JobState.STOPPING
     assert asked == []  # a second Ctrl-C would end it without saving

@@ -240,7 +240,8 @@ def test_both_clips_show_the_same_frame_wherever_one_goes(page):
     expect(page.get_by_role("button", name="Play")).to_be_visible()  # it came to its end
     show(COUNT - 1)
     page.get_by_role("button", name="Check it").click()
-    expect(page.locator(".verdict li", has_text="states nothing").first).to_be_visible()
+    stated = page.locator(".verdict li", has_text="states nothing").first
+    expect(stated).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Something is wrong with it.")).to_be_visible()
 
 

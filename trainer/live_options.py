@@ -60,13 +60,14 @@ class LiveOptions:
         changes = option_changes.between(to_json(before), to_json(options))
         if not changes:
             return
-        session, known = self._session, to_save(options)
+        session = self._session
+        known = {name: value for name, value in to_save(options).items() if name in changes}
         session.note_changes(changes)
         session.save_settings = replace(
             session.save_settings,
             keep=options.keep,
             # the batch size that is saved may be a smaller one than was asked for
-            options=session.save_settings.options | {n: known[n] for n in changes if n in known},
+            options={**session.save_settings.options, **known},
         )
         if options.schedule != before.schedule or options.stop_when != before.stop_when:
             session.reschedule(options.schedule)

@@ -70,4 +70,6 @@ def result_named(home: Workspace, name: str) -> Path:
     UsageError
         If the path leads out of the workspace.
     """
-    return inside(home, name) if name else home.result
+    if not name:
+        return home.result
+    return home.folder / inside(home, name).relative_to(home.folder.resolve())

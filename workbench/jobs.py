@@ -12,7 +12,7 @@ moved; one that was moved has a place of its own.
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from workbench.job import (
     state_after,
 )
 from workbench.order import is_taken, moved, next_for
-from workbench.progress import ended_with
+from workbench.progress import ended_with, note
 
 FOLDER = ".queue"
 BUSY_SECONDS = 10.0
@@ -43,6 +43,7 @@ TROUBLE = {
     sqlite3.SQLITE_BUSY: "another program holds it",
 }
 """What is no damage."""
+KILLED = "was killed, or the machine was switched off; what was finished is kept."
 SCHEMA = """
 BEGIN;
 CREATE TABLE IF NOT EXISTS jobs (
@@ -140,6 +141,8 @@ class JobQueue:
         for job in self._read():
             if self._is_lost(job, device):
                 status = ended_with(self.log(job.number))
+                if status is None:
+                    note(self.log(job.number), "error", f"{job.words[0]} {KILLED}")
                 self.finish(job, ExitStatus.INTERRUPTED if status is None else status)
 
     def _is_lost(self, job: QueuedJob, device: str | None = None) -> bool:
@@ -168,14 +171,17 @@ class JobQueue:
             )
         return self.job(number)
 
-    def reword(self, number: int, words: Sequence[str], *, again: bool) -> QueuedJob:
+    def reword(
+        self, number: int, words: Sequence[str], stop: Callable[[int], None] | None = None
+    ) -> QueuedJob:
         """Give a running job other words.
 
         Parameters
         ----------
-        again : bool
-            Whether its process, which is to be asked to stop, is followed by one with these words;
-            else it does already what they say.
+        stop : callable or None
+            Asks its process, by its id, to stop; another one with these words follows. Called while
+            the queue is held, so that a kill leaves neither half done. None: the process does
+            already what they say.
 
         Raises
         ------
@@ -183,14 +189,17 @@ class JobQueue:
             If the words make no sense, or it does not run.
         """
         forms.check(words, self.home)
-        state = JobState.CHANGING if again else JobState.RUNNING
+        state = JobState.RUNNING if stop is None else JobState.CHANGING
         with self._changing() as database:
             changed = database.execute(
-                "UPDATE jobs SET words = ?, state = ? WHERE number = ? AND state = 'running'",
+                "UPDATE jobs SET words = ?, state = ? "
+                "WHERE number = ? AND state = 'running' AND pid IS NOT NULL RETURNING pid",
                 (json.dumps(list(words)), state, number),
-            )
-        if not changed.rowcount:
-            raise UsageError(f"job {number} does not run: it is {self.job(number).state}")
+            ).fetchone()
+            if changed and stop is not None:
+                stop(changed["pid"])
+        if not changed:
+            raise UsageError(f"job {number} does not run yet, or is {self.job(number).state}")
         return self.job(number)
 
     def retry(self, number: int) -> QueuedJob:
@@ -321,7 +330,7 @@ class JobQueue:
                 database.executescript(SCHEMA)
                 yield database
         except (sqlite3.Error, *DAMAGE) as problem:
-            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", None)):
+            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", -1)):
                 raise UserError(f'cannot write "{path}": {why}') from None
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'

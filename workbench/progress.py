@@ -1,6 +1,7 @@
 """What a command tells of itself with `--progress json`, read from its log (docs/progress.md)."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def tail(path: Path, offset: int = 0, most: int = TAIL) -> tuple[list[dict[str, 
         whole = whole.partition(b"\n")[2]
     lines = whole.decode("utf-8", "replace").splitlines() if whole else []
     return [event(line) for line in lines if line.strip()], skipped + len(data) - len(rest)
+
+
+def note(path: Path, event: str, text: str = "") -> None:
+    """Add an event to a log, unless the disk is full."""
+    with suppress(OSError), path.open("ab") as file:
+        file.write(json.dumps({"event": event, "text": text}).encode() + b"\n")
 
 
 def ended_with(path: Path) -> int | None:

@@ -111,7 +111,7 @@ def _clip(home: Workspace, path: Path) -> dict[str, Any] | None:
     if path.is_dir():
         return {"url": None, "state": f"{path.stat().st_mtime_ns:x}"} if has_images(path) else None
     address = url(home, path)
-    return address and {"url": address, "state": address}
+    return {"url": address, "state": address} if address else None
 
 
 def _evaluation(path: Path) -> tuple[dict[str, Any] | None, str]:

@@ -5,7 +5,6 @@ A job is the same process that a terminal would start, with the same words, but 
 reaches it but through us.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO
+from typing import Any
 
 from utils import console, events, program, signals
 from utils.errors import ExitStatus, InputError, Interrupted
@@ -23,7 +22,7 @@ from utils.workspace import Workspace
 from workbench import devices, forms
 from workbench.job import ACTIVE, JobState, QueuedJob, is_alive
 from workbench.jobs import JobQueue
-from workbench.progress import ended_with
+from workbench.progress import ended_with, note
 
 POLL_SECONDS = 0.5
 SIGKILL = 9
@@ -96,8 +95,8 @@ def _resume(queue: JobQueue, device: str) -> None:
 
 def _run(queue: JobQueue, job: QueuedJob) -> JobState:
     console.say(f"== job {job.number}: {' '.join(job.words)}")
+    note(queue.log(job.number), "attempt")  # the end of an earlier one no longer counts
     with _Requests() as requests, queue.log(job.number).open("ab") as log:
-        _tell(log, event="attempt", job=job.number)  # the end of an earlier one no longer counts
         process = subprocess.Popen(
             command(job, queue.home),
             stdin=subprocess.DEVNULL,
@@ -110,7 +109,9 @@ def _run(queue: JobQueue, job: QueuedJob) -> JobState:
         requests.are_for(process.pid)
         queue.started(job, process.pid)
         status = _ended(process)
-        _explain(queue, job, status, log)
+        if requests.came and status != ExitStatus.DONE:  # perhaps before it could listen
+            status = ExitStatus.INTERRUPTED
+        _explain(queue, job, status)
     state = queue.finish(job, status)
     console.say(f"   job {job.number} is {state}")
     if requests.came:
@@ -118,7 +119,7 @@ def _run(queue: JobQueue, job: QueuedJob) -> JobState:
     return state
 
 
-def _explain(queue: JobQueue, job: QueuedJob, status: int, log: BinaryIO) -> None:
+def _explain(queue: JobQueue, job: QueuedJob, status: int) -> None:
     """Say in the log how a process ended that did not say so itself."""
     expected = status in (ExitStatus.DONE, ExitStatus.INTERRUPTED)
     told = ended_with(queue.log(job.number)) is not None
@@ -126,13 +127,7 @@ def _explain(queue: JobQueue, job: QueuedJob, status: int, log: BinaryIO) -> Non
         return
     how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
     why = NO_MEMORY if -status == SIGKILL else NO_REASON
-    _tell(log, event="error", text=f"{job.words[0]} ended without a word: {how}. {why}")
-
-
-def _tell(log: BinaryIO, **event: object) -> None:
-    with suppress(OSError):  # the disk is full
-        log.write(json.dumps(event).encode() + b"\n")
-        log.flush()
+    note(queue.log(job.number), "error", f"{job.words[0]} ended without a word: {how}. {why}")
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:

@@ -112,9 +112,7 @@ class Running(NamedTuple):
             values, forms.form("train", self._with_folder(values), self.home)["words"]
         )
         if self.job is not None and words:
-            job = queue.reword(self.job.number, words, again=how == AGAIN)
-            if how == AGAIN and job.pid is not None:
-                runner.stop(job.pid)
+            queue.reword(self.job.number, words, runner.stop if how == AGAIN else None)
         if how == LIVE:
             path = no_link(self.folder / REQUEST)
             write_json(path, {**_pending(path), **values})

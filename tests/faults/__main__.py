@@ -9,6 +9,7 @@ Prints a table of what was tried, and ends with status 1 if there was a fault.
 
 import argparse
 import random
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,4 +76,5 @@ def broken(folder, seed, only):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then its folder is removed, too
     sys.exit(main())

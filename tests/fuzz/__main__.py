@@ -8,6 +8,7 @@ more than 20 s, more than 1 GB, a write outside of the input's folder, a program
 """
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -68,4 +69,5 @@ def read_one(kind, seed, number):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then its folder is removed, too
     sys.exit(main())

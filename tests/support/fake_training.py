@@ -18,6 +18,7 @@ def train(words):
     folder = home / (words[words.index("--model-dir") + 1] if "--model-dir" in words else "model")
     if words[1:3] == ["--batch-size", "3"]:
         tell("error", text="there is no batch size of 3")
+        tell("end", status=1)
         return 1
     reached = folder / "reached"
     iteration = int(reached.read_text()) if reached.exists() else 100

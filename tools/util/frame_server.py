@@ -44,12 +44,15 @@ def shown_at(times: Sequence[Fraction | None], time: Fraction) -> int | None:
 
 
 def _answer(frames: RandomFrames, event: Mapping[str, Any]) -> None:
-    number, *sides = (event.get(name) for name in ("frame", "width", "height"))
-    if not all(type(value) is int for value in (number, *sides)) or not 0 <= number < len(frames):
+    number, width, height = (
+        value if type(value) is int else -1
+        for value in map(event.get, ("frame", "width", "height"))
+    )
+    if not 0 <= number < len(frames) or min(width, height) < 0:
         console.warn(f"Expected frame (0 to {len(frames) - 1}), width and height")
         return
     low, high = SIDES
-    width, height = (min(max(side, low), high) for side in sides)
+    width, height = (min(max(side, low), high) for side in (width, height))
     try:
         image = fitted(frames[number].image, width, height)
     except InputError as problem:
