@@ -19,7 +19,7 @@ from facelib.mask_label import MaskLabel, Shape
 from facelib.types import FaceType
 from tools.mask import draw
 from tools.mask.drawing import Drawing, carried, outlined
-from tools.mask.editor import Editor
+from tools.mask.editor import MaskEditor
 from tools.mask.options import DrawMasksOptions, FaceFilter
 from utils.errors import InputError, UsageError
 
@@ -60,7 +60,7 @@ def folder(_folder, tmp_path):
 
 @pytest.fixture
 def editor(folder):
-    return Editor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None))
+    return MaskEditor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None))
 
 
 def act(editor, *events):
@@ -193,7 +193,7 @@ def test_copying_before_anything_was_kept_is_a_sentence(editor):
 
 
 def test_a_suggestion_becomes_polygons_that_draw_it(folder):
-    editor = Editor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None), Disc())
+    editor = MaskEditor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None), Disc())
     suggested = editor.suggestion()
     assert 0.1 < suggested.mean() < 0.9
     act(editor, {"do": "accept"})
@@ -207,7 +207,7 @@ def test_a_suggestion_becomes_polygons_that_draw_it(folder):
 
 def test_without_a_model_the_applied_mask_is_suggested_and_else_a_sentence(folder):
     rows = draw.chosen(FaceFilter.ALL, Faceset.open(folder), None)
-    editor = Editor(rows)
+    editor = MaskEditor(rows)
     act(editor, {"do": "accept"})
     assert "no trained mask model" in editor.message
     path = folder / "000000_0.png"
@@ -215,7 +215,7 @@ def test_without_a_model_the_applied_mask_is_suggested_and_else_a_sentence(folde
     half = np.zeros((256, 256), np.uint8)
     half[:, :128] = 255
     write_face(path, image, dataclasses.replace(info, mask=mask_png.encode(half)))
-    editor = Editor(rows)
+    editor = MaskEditor(rows)
     act(editor, {"do": "accept"})
     assert np.abs(editor.mask() - half / 255).mean() < 0.01
 
@@ -376,7 +376,7 @@ def test_a_label_lands_in_its_face_though_a_sort_gave_its_name_to_another(editor
 
 def test_two_who_draw_on_one_face_do_not_replace_each_other_unawares(editor, folder):
     rows = draw.chosen(FaceFilter.ALL, Faceset.open(folder), None)
-    other = Editor(rows)
+    other = MaskEditor(rows)
     act(other, *corners(BOX), {"do": "close"}, {"do": "keep"})
     stroke = {"do": "stroke", "points": [[50, 64], [80, 64]], "width": 20}
     act(editor, stroke)
@@ -402,7 +402,7 @@ def test_a_face_that_cannot_be_read_is_passed_over_and_never_gets_another_ones_l
     assert editor.position == 2
     assert info_of(folder, 1).mask_label is None
     path.rename(folder / "000000_0.png")
-    assert Editor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None)).position == 1
+    assert MaskEditor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None)).position == 1
 
 
 def test_what_was_removed_from_the_file_comes_back_by_undo(editor, folder):

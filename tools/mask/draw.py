@@ -18,7 +18,7 @@ from facelib import mask_png
 from facelib.faceset import FaceFiles, Faceset
 from facelib.types import FaceType
 from models.mask_predictor import MaskPredictor
-from tools.mask.editor import Editor, Row
+from tools.mask.editor import MaskEditor, Row
 from tools.mask.options import DrawMasksOptions, FaceFilter
 from utils import console, events, program
 from utils.console import Report
@@ -50,7 +50,7 @@ def run(options: DrawMasksOptions, given: TextIO | None = None) -> Report:
     console.tell("faces", {"rows": [_row(row) for row in rows], "of": len(faces)})
     if rows:
         predict = MaskPredictor(options.model_dir) if options.model_dir is not None else None
-        editor = Editor(rows, predict)
+        editor = MaskEditor(rows, predict)
         _converse(editor, sys.stdin if given is None else given)
         report.counts = {"masks drawn": editor.written}
     return report
@@ -95,7 +95,7 @@ def _doubts(model_dir: Path | None) -> dict[tuple[object, ...], float]:
         return {tuple(each[key] for key in FACE): float(each["doubt"]) for each in record["faces"]}
 
 
-def _converse(editor: Editor, given: TextIO) -> None:
+def _converse(editor: MaskEditor, given: TextIO) -> None:
     """Tell what is to be shown, and do what is asked for, until there is no more."""
     shown: tuple[object, ...] = ()
     _tell_face(editor)
@@ -128,7 +128,7 @@ def _events(given: TextIO) -> Iterator[dict[str, Any]]:
             console.warn(f"this is no event: {console.quoted(line.strip())}")
 
 
-def _tell_face(editor: Editor) -> None:
+def _tell_face(editor: MaskEditor) -> None:
     row, info = editor.rows[editor.position], editor.info
     facts = {
         "position": editor.position,
@@ -144,7 +144,7 @@ def _tell_face(editor: Editor) -> None:
         console.tell("suggestion", {}, mask_png.encode(suggestion))
 
 
-def _tell_state(editor: Editor) -> None:
+def _tell_state(editor: MaskEditor) -> None:
     drawing = editor.drawing
     scale = float(np.sqrt(np.linalg.det(editor.info.matrix[:, :2])))
     shapes = [

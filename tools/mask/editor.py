@@ -51,7 +51,7 @@ class Row(NamedTuple):
         return cls(path, label is not None, label is not None and label.moved, doubt)
 
 
-class Editor:
+class MaskEditor:
     """The faces that a person draws on, and the drawing of the one that is shown.
 
     Parameters
@@ -317,22 +317,22 @@ class Editor:
 
 
 _ACTIONS = {
-    "corner": Editor.corner,
-    "close": Editor.close,
-    "drop": Editor.drop,
-    "stroke": Editor.stroke,
-    "move": Editor.move,
-    "divide": Editor.divide,
-    "remove": Editor.remove,
-    "turn": Editor.turn,
-    "include": Editor.include,
-    "undo": Editor.undo,
-    "redo": Editor.redo,
-    "clear": Editor.clear,
-    "copy": Editor.copy,
-    "accept": Editor.accept,
-    "keep": Editor.keep,
-    "enter": Editor.enter,
-    "forget": Editor.forget,
-    "show": Editor.show,
+    "corner": MaskEditor.corner,
+    "close": MaskEditor.close,
+    "drop": MaskEditor.drop,
+    "stroke": MaskEditor.stroke,
+    "move": MaskEditor.move,
+    "divide": MaskEditor.divide,
+    "remove": MaskEditor.remove,
+    "turn": MaskEditor.turn,
+    "include": MaskEditor.include,
+    "undo": MaskEditor.undo,
+    "redo": MaskEditor.redo,
+    "clear": MaskEditor.clear,
+    "copy": MaskEditor.copy,
+    "accept": MaskEditor.accept,
+    "keep": MaskEditor.keep,
+    "enter": MaskEditor.enter,
+    "forget": MaskEditor.forget,
+    "show": MaskEditor.show,
 }
