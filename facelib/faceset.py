@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TypeVar, overload
+from typing import Any, BinaryIO, TypeVar, overload
 
 import numpy as np
 
@@ -34,13 +34,13 @@ from utils.images import decode_image, encode_image
 __all__ = [
     "FaceInfo",
     "Faceset",
+    "change_info",
     "embed",
     "extract_info",
     "fingerprint",
     "read_face",
     "read_info",
     "read_pixels",
-    "rewrite",
     "try_each",
     "write_face",
 ]
@@ -144,7 +144,7 @@ def embed(png: bytes, info: FaceInfo, name: str = "a face") -> bytes:
     return embedded
 
 
-def rewrite(path: Path, known: FaceInfo, **changes: object) -> FaceInfo:
+def change_info(path: Path, known: FaceInfo, **changes: Any) -> FaceInfo:  # noqa: ANN401 - fields of FaceInfo
     """Change values in the metadata of a face file as it is now; no pixel changes.
 
     Parameters
@@ -168,7 +168,7 @@ def rewrite(path: Path, known: FaceInfo, **changes: object) -> FaceInfo:
     info = extract_info(data, path.name)
     if not info.is_same(known):
         raise InputError(f'"{path.name}" is another face since it was read; run this again')
-    info = replace(info, **changes)  # type: ignore[arg-type]
+    info = replace(info, **changes)
     write_bytes(path, embed(data, info, path.name))
     return info
 

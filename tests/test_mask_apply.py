@@ -9,7 +9,7 @@ import pytest
 from support.synthetic import draw_face, make_info, make_landmarks
 
 from facelib import face_mask, geometry, mask_png
-from facelib.faceset import Faceset, read_face, read_info, rewrite, write_face
+from facelib.faceset import Faceset, change_info, read_face, read_info, write_face
 from facelib.mask_label import MaskLabel, Shape
 from facelib.types import FaceType
 from tools.mask import apply
@@ -132,7 +132,7 @@ def test_what_others_change_while_masks_are_computed_stays(tmp_path):
 
     class OthersWork(SkyIsHidden):
         def __call__(self, crops):
-            rewrite(first, read_info(first), mask_label=label)
+            change_info(first, read_info(first), mask_label=label)
             second.rename(folder / "aside.png")
             third.rename(second)
             (folder / "aside.png").rename(third)

@@ -253,6 +253,35 @@ def test_faces_are_looked_through_in_a_browser(client, home):
         shown(sum(yaw >= 0 for yaw in yaws))  # noses to the left
 
 
+ASKED = """async () => {
+  const { Pictures } = await import("/static/faces/pictures.js");
+  let asked = 0;
+  window.fetch = async () => {
+    asked++;
+    throw new TypeError("the server is gone");
+  };
+  const pictures = new Pictures(() => pictures.want("", 96, [["key", "name"]]));
+  pictures.came();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return asked;
+}"""
+GONE = """async () => {
+  const { Pictures } = await import("/static/faces/pictures.js");
+  const pictures = new Pictures(() => {});
+  await pictures.take(["96 key"], new ArrayBuffer(4)); // no picture: it was deleted meanwhile
+  const gone = pictures.find(96, "key");
+  pictures.forget();
+  return [gone, pictures.find(96, "key") === undefined];
+}"""
+
+
+@needs_chromium
+def test_thumbnails_that_did_not_come_are_asked_for_again_but_not_at_once(client):
+    with page_of(client) as page:
+        assert page.evaluate(GONE) == [None, True]
+        assert page.evaluate(ASKED) == 1
+
+
 @pytest.fixture
 def two_people(home, astronaut, face_landmarks):
     """The drawn faces, and some of the astronaut, who is found in frames of their own."""

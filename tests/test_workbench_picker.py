@@ -275,6 +275,12 @@ def test_a_clip_elsewhere_can_be_copied_and_is_offered_again(client, machine):
     assert told["sides"]["dst"]["earlier"] == str(clip)
     (client.app.home.folder / ".queue" / "footage.json").write_text('{"dst": 3, "src": "x"}')
     assert picker.earlier(client.app.home, "dst") is picker.earlier(client.app.home, "src") is None
+    assert client.post("/api/picker/clip/dst", {"path": str(clip)})[0] == 200
+    assert client.post("/api/upload/dst?name=new.mp4", b"a clip")[0] == 200
+    assert (client.app.home.folder / "data_dst.mp4").read_bytes() == b"a clip"
+    assert project(client)["sides"]["dst"]["elsewhere"] == ""
+    (client.app.home.folder / "data_dst.mp4").unlink()
+    assert clip.exists()
     value = {"path": str(machine / "other" / "frames"), "copy": True}
     assert "used where it is" in refused(client, "/api/picker/clip/dst", value)
 

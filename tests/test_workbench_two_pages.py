@@ -101,7 +101,7 @@ def test_both_pages_show_what_one_of_them_does(client, home):
         other.keyboard.press("Delete")
         shown(other, COUNT - 3)
         shown(one, COUNT - 3)
-        for page in (one, other):  # each takes back the last deletion, whoever's it was
+        for page in (one, other):  # each takes back the last deletion, of whichever page
             page.get_by_role("button", name="Undo", exact=True).click()
             expect(page.locator(".faces-foot .said")).to_contain_text("put back", timeout=30_000)
         for page in (one, other):

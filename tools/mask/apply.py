@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from facelib import geometry, mask_png
-from facelib.faceset import FaceFiles, FaceInfo, Faceset, read_pixels, rewrite
+from facelib.faceset import FaceFiles, FaceInfo, Faceset, change_info, read_pixels
 from facelib.frame_edge import mirror_beyond_frame
 from facelib.mask_label import matrix_to
 from facelib.types import FaceType
@@ -71,7 +71,7 @@ def remove(options: RemoveMasksOptions) -> Report:
 def _rewrite(path: Path, info: FaceInfo, report: Report, **changes: object) -> bool:
     """Change the metadata of a face; return whether that went well."""
     try:
-        rewrite(path, info, **changes)
+        change_info(path, info, **changes)
     except InputError as problem:
         report.failures.append(str(problem))
         return False

@@ -15,7 +15,7 @@ import numpy as np
 
 from facelib import geometry, mask_label, mask_png
 from facelib.face_mask import face_mask, mask_from, source_of
-from facelib.faceset import FaceInfo, read_face, read_info, rewrite
+from facelib.faceset import FaceInfo, change_info, read_face, read_info
 from facelib.mask_label import MaskLabel, Shape
 from tools.mask.apply import to_aligned, to_crop
 from tools.mask.drawing import LEAST_POINTS, Drawing, carried, outlined
@@ -250,7 +250,7 @@ class MaskEditor:
                 f'someone else has drawn on "{path.name}" since it was opened; keep this again to '
                 "replace that"
             )
-        self.info = rewrite(path, now, mask_label=label)
+        self.info = change_info(path, now, mask_label=label)
         self.rows[self.position] = Row.of(path, self.info, row.doubt)
         self.written += 1
         if label is not None:

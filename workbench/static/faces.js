@@ -141,10 +141,16 @@ class FacesView {
     return this.deletion.then(() => this.read(asked));
   }
 
+  /** What a table must have to show what is shown. */
+  get wanted() {
+    const [kind, by] = this.order.value.split(":");
+    return { ...(kind === "by" ? { by } : {}), ...(this.faces?.people ? { people: true } : {}) };
+  }
+
   /** Read the table again if another page or program has changed the faces since. */
   follow(stamps) {
     this.stamps = stamps;
-    if (this.isOld()) this.deletion.then(() => this.isOld() && this.read({}, { quiet: true })); // after our own
+    if (this.isOld()) this.deletion.then(() => this.isOld() && this.read(this.wanted, { quiet: true })); // after our own
   }
 
   isOld() {

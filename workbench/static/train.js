@@ -100,7 +100,7 @@ function folderOf(words) {
   const at = words.findIndex((word) => word.split("=")[0] === "--model-dir");
   if (at < 0) return USUAL;
   const path = words[at].includes("=") ? words[at].split("=").slice(1).join("=") : words[at + 1];
-  return path.replace(/\/+$/, "").split("/").pop();
+  return path.split(/[\\/]+/).findLast((part) => part);
 }
 
 class Model {

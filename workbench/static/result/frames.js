@@ -33,6 +33,7 @@ export class FrameClip extends EventTarget {
 
   set currentTime(time) {
     this.at = Math.min(Math.max(time, 0), this.duration || 0);
+    this.begun = performance.now() - 1000 * this.at;
     this.want(this.numberAt(this.at));
   }
 
@@ -55,9 +56,8 @@ export class FrameClip extends EventTarget {
 
   async play() {
     if (!this.paused || !this.count) return;
-    if (this.ended) this.currentTime = 0;
+    this.currentTime = this.ended ? 0 : this.at;
     this.paused = false;
-    this.begun = performance.now() - 1000 * this.at;
     this.tell("play");
     this.tick();
   }
@@ -98,7 +98,7 @@ export class FrameClip extends EventTarget {
     this.at = Math.min((performance.now() - this.begun) / 1000, this.timeOf(this.count - 1));
     const number = this.numberAt(this.at);
     if (this.waiting < 0 && number !== this.shown) this.ask(number);
-    if (this.ended) return this.pause();
+    if (this.ended && number === this.shown) return this.pause();
     requestAnimationFrame(() => this.tick());
   }
 
