@@ -7,6 +7,8 @@ import csv
 import dataclasses
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -28,6 +30,7 @@ from trainer.data import mask_sampler, occluders
 from trainer.data.mask_sampler import MaskSampler, is_labeled
 from trainer.data.occluders import Layer, Surroundings
 from trainer.data.sampler import SamplerSettings
+from trainer.mask_task import MaskTask
 from trainer.options import options_class
 from utils.errors import ModelError
 from utils.options import options_of
@@ -244,6 +247,35 @@ def test_a_model_remembers_what_it_holds_out(tmp_path):
     assert first[1].blocks == ()
     assert more[1].blocks
     assert held_out.of_model(tmp_path) == more
+
+
+def test_labels_that_are_drawn_later_beside_held_out_ones_are_trained_on(tmp_path):
+    def faces(drawn):
+        label = MaskLabel(())
+        infos = labeled_infos(range(80))
+        return [
+            (Path(f"{frame}.png"), dataclasses.replace(info, mask_label=label))
+            if frame in drawn
+            else (Path(f"{frame}.png"), info)
+            for frame, (_, info) in enumerate(infos)
+        ]
+
+    def trained_on(drawn, iteration):
+        model = SimpleNamespace(face_type=FaceType.FULL, resolution=SIDE)
+        session = SimpleNamespace(model=model, iteration=iteration, seed=1)
+        task = MaskTask(SimpleNamespace(model_dir=tmp_path, random_flip=True))
+        samplers = task.samplers(session, faces(drawn), faces({7}))
+        [held] = [info.frame_index for _, info in samplers.src_held_out.faces]
+        frames = [info.frame_index for _, info in samplers.src.faces]
+        return held, frames
+
+    first = set(range(0, 80, 10))
+    held, frames = trained_on(first, 0)
+    assert held in first
+    assert {held - 3, held, held + 3}.isdisjoint(frames)
+    again, more = trained_on({*first, held + 3}, 5)
+    assert again == held
+    assert set(more) == {*frames, held + 3}
 
 
 # what to draw next
