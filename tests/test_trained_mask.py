@@ -181,6 +181,23 @@ def test_a_trained_mask_without_a_model_is_refused_before_anything_is_read(tmp_p
     checks.check_mask_model([Look(mode="raw", raw_mode="rgb", mask_type="trained")])
 
 
+def test_only_the_frames_that_come_to_want_a_trained_mask_are_made_again(tmp_path):
+    write_footage(tmp_path, 3)
+    chosen = options(tmp_path, mask_model_dir=tmp_path / "mask_model")
+
+    def convert_with(timeline, model="MASK at iteration 1"):
+        with open_random(open_source(tmp_path / "frames")) as frames:
+            save(session_path(tmp_path / "result"), SavedSession(timeline), "frames", frames.names)
+        report = convert.run(chosen, INVERT, BrightIsVisible(name=model))
+        return report.counts["converted faces"]
+
+    hull, trained = Look(mask_type="hull"), Look(mask_type="trained", mask_frames=1)
+    assert convert_with(LookTimeline.all_alike(hull)) == 3
+    assert convert_with(LookTimeline({0: hull, 2: trained})) == 1
+    assert convert_with(LookTimeline({0: hull, 2: trained}), "MASK at iteration 2") == 1
+    assert convert_with(LookTimeline({0: hull, 2: trained}), "MASK at iteration 2") == 0
+
+
 def test_other_mask_types_do_not_load_the_mask_model(tmp_path):
     write_footage(tmp_path, 1)
     convert.run(options(tmp_path, mask_model_dir=tmp_path / "nowhere"), INVERT)
