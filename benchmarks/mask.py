@@ -4,9 +4,10 @@
     python -m benchmarks.mask speed
 
 `learn` draws faces that things hide (`tests/support/masked.py`; training draws things of other
-kinds), trains on some labeled and some unlabeled ones, and measures on others of other people:
-overlap (IoU), and edges within 2 pixels of 256. CPU seconds are those of the whole process from the
-second step on, samples included, measuring excluded: other programs may run beside it.
+kinds), trains on some labeled and some unlabeled ones, and measures on held-out faces of the same
+people and of strangers: overlap (IoU), and edges within 2 pixels of 256. CPU seconds are those of
+the whole process from the second step on, samples included, measuring excluded: other programs may
+run beside it.
 
 `speed` is CPU time a face of one thread, beside a U-Net of plain 3 x 3 convolutions as wide as
 DeepFaceLab's XSeg: 32 to 256 channels at full size and below, and a dense bottleneck.
@@ -44,7 +45,7 @@ from trainer.monitoring.mask_validation import MaskValidation
 from trainer.monitoring.predict import FacePredictor
 from trainer.options import options_class
 
-TESTED = 100  # faces
+TESTED = 64  # faces
 WIDTHS = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 3), (256, 3))  # channels, convolutions
 CODE = 512
 
@@ -60,8 +61,9 @@ def learn(chosen: argparse.Namespace) -> None:
             first = 0 if side == "src" else 1
             labeled = set(range(first * every, count, 2 * every))
             seed = 1 + first
-            make_masked_faceset(folder / side, count // 2 * 2, seed, labeled=labeled)
-        make_masked_faceset(folder / "test", TESTED, seed=77)
+            make_masked_faceset(folder / side, count // 2 * 2, seed, seed, labeled)
+        for name, cast in (("held out", 1), ("strangers", 3)):
+            make_masked_faceset(folder / name, TESTED, 77, cast)
         options = options_class("MASK")(
             training_data_src_dir=folder / "src",
             training_data_dst_dir=folder / "dst",
@@ -75,9 +77,12 @@ def learn(chosen: argparse.Namespace) -> None:
         sides = [Faceset.open(folder / side) for side in ("src", "dst")]
         samplers = task.samplers(session, *sides)
         settings = SamplerSettings(session.model.face_type, session.model.resolution)
-        test = MaskValidation([
-            MaskSampler(list(Faceset.open(folder / "test")), [], settings, (0,))
-        ])
+        tests = {
+            name: MaskValidation([
+                MaskSampler(list(Faceset.open(folder / name)), [], settings, (0,))
+            ])
+            for name in ("held out", "strangers")
+        }
         predictor = FacePredictor(session.output_model)
         curve, used, due = [], 0.0, 0.0
         with BatchLoader(samplers.src, samplers.dst, session.samples) as loader:
@@ -89,9 +94,12 @@ def learn(chosen: argparse.Namespace) -> None:
                     session._earlier = used + time.process_time() - started  # the schedule's clock
                 used += time.process_time() - started
                 due = used + chosen.every
-                *_, predicted = test.predict(predictor)
                 point = {"iteration": session.iteration, "cpu_seconds": round(used, 1)}
-                curve.append(point | {k: round(v, 4) for k, v in test.metrics(predicted).items()})
+                for name, test in tests.items():
+                    *_, predicted = test.predict(predictor)
+                    metrics = test.metrics(predicted).items()
+                    point |= {f"{name} {key}": round(value, 4) for key, value in metrics}
+                curve.append(point)
                 chosen.output.write_text(json.dumps(curve))
                 print(curve[-1], flush=True)
         if chosen.model_dir is not None:

@@ -15,11 +15,12 @@ from facelib.faceset import write_face
 from facelib.mask_label import POLYGON, MaskLabel, Shape
 
 FRAME, SIDE = 320, 256
+PEOPLE = 8  # of a cast
 FREE = 0.2  # share of the faces that nothing hides
 
 
-def make_masked_faceset(folder, count, seed=0, people=8, labeled=None):
-    """Write `count` faces of some people; label those whose number is in `labeled` (None: all)."""
+def make_masked_faceset(folder, count, seed=0, cast=0, labeled=None):
+    """Write `count` faces of one cast; label those whose number is in `labeled` (None: all)."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index in range(count):
@@ -30,7 +31,7 @@ def make_masked_faceset(folder, count, seed=0, people=8, labeled=None):
             width=rng.uniform(130, 165),
         )  # fmt: skip
         frame = draw_face(
-            points, (FRAME, FRAME), [seed, index], [seed, index % people], rng.uniform(0, 1.5)
+            points, (FRAME, FRAME), [seed, index], [cast, index % PEOPLE], rng.uniform(0, 1.5)
         )
         shapes = []
         if rng.random() >= FREE:

@@ -29,7 +29,7 @@ SCALE = 0.15  # either way, beside that of `augment`
 GUESSED = 26  # of 255: how much a guessed label counts
 INSIDE, OUTSIDE = 0.03, 0.15  # of the side: from there on, measured from the edge of a guess
 SEEN = 6  # purpose of a random stream, see `trainer.data.sampler`
-LIGHT = 0.12  # strength of `input_jitter`: other colors, light and sharpness
+LIGHT = 0.2  # strength of `input_jitter`: other colors, light and sharpness
 BLURRED, SHRUNK, NOISY, COMPRESSED = 0.2, 0.25, 0.3, 0.4  # shares of the samples
 LOWEST_QUALITY, HIGHEST_QUALITY = 20, 95  # of JPEG
 
