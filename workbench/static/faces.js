@@ -1,8 +1,8 @@
 // The view of the faces of a side: look through them, select, delete, take it back.
 
-import { get, on, post } from "./api.js";
+import { get, on } from "./api.js";
 import { commandLine, el, fill, say } from "./dom.js";
-import { Faces, GROUPS, ORDERS } from "./faces/data.js";
+import { Faces, GROUPS, ORDERS, readTable } from "./faces/data.js";
 import { Deletion } from "./faces/deletion.js";
 import { compare, Details, frameDialog, showKeys } from "./faces/details.js";
 import { Filters } from "./faces/filters.js";
@@ -162,8 +162,7 @@ class FacesView {
     const side = this.side;
     if (!quiet) this.wait("Measuring the faces. The first time this takes some ms for each.");
     try {
-      const { command, stamp } = await post(`/api/faces/${side}/list`, asked);
-      const table = await get(`/api/faces/${side}/table`);
+      const { command, stamp, table } = await readTable(side, asked);
       if (side !== this.side) return;
       this.line.set(command);
       this.stamp = stamp;
