@@ -236,6 +236,12 @@ def test_faces_are_looked_through_in_a_browser(client, home):
         shown(COUNT)
         assert on_disk() == COUNT
 
+        drag(page, ".grid", (20, 20), (60, 60))
+        page.keyboard.press("Delete")
+        expect(said).to_have_text("1 face moved to the trash")
+        page.keyboard.press("Control+z")
+        shown(COUNT)
+
         page.keyboard.press("End")
         page.keyboard.press("Shift+ArrowLeft")
         page.keyboard.press("Shift+ArrowLeft")

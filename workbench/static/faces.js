@@ -72,7 +72,7 @@ class FacesView {
     const button = (text, run, title) => el("button", { type: "button", title, onclick: run }, text);
     this.sides = ["src", "dst"].map((side) => el("a", { class: "button", href: `#faces/${side}` }, side));
     this.recognize = button("Recognize people", () => this.reread({ people: true }),
-      "30 ms per face, the first time");
+      "Tell people apart; the first time this takes a minute or more");
     this.buttons = {
       erase: button("Delete", () => this.erase(), "Move the selected faces to the trash (Delete)"),
       undo: button("Undo", () => this.undo(), "Take the last deletion back (Ctrl-Z)"),
@@ -160,13 +160,14 @@ class FacesView {
   /** Let the table be written and show it. */
   async read(asked, { quiet } = {}) {
     const side = this.side;
-    if (!quiet) this.wait("Measuring the faces. The first time this takes some ms for each.");
+    if (!quiet) this.wait(asked.people ? "Recognizing the people. The first time this takes a minute or more."
+      : "Measuring the faces. The first time this takes some seconds, with some orders minutes.");
     try {
       const { command, stamp, table } = await readTable(side, asked);
       if (side !== this.side) return;
       this.line.set(command);
       this.stamp = stamp;
-      this.show(new Faces(table));
+      this.show(new Faces(table), asked.by && this.order.value !== `by:${asked.by}`);
     } catch (problem) {
       if (side === this.side) this.fail(problem.message);
     }
@@ -195,7 +196,8 @@ class FacesView {
     this.element.dataset.state = "failed";
   }
 
-  show(faces) {
+  /** Show a table; `passed` if another order was chosen while this one was measured. */
+  show(faces, passed = false) {
     const chosen = new Set(this.faces?.selectedNames);
     this.faces = faces;
     faces.selectNames(chosen);
@@ -205,10 +207,10 @@ class FacesView {
     method?.remove();
     if (faces.table.order?.groups.some(([name]) => name)) {
       this.group.prepend(el("option", { value: "method" }, `groups of ${faces.method}`));
-      this.group.value = "method";
+      if (!passed) this.group.value = "method";
     }
-    else if (!this.group.value) this.group.value = "none";
-    this.order.value = faces.method ? `by:${faces.method}` : this.order.value.replace(/^by:.*/, "name");
+    if (!this.group.value) this.group.value = "none";
+    if (!passed) this.order.value = faces.method ? `by:${faces.method}` : this.order.value.replace(/^by:.*/, "name");
     this.recognize.hidden = Boolean(faces.people);
     this.filters.offer(faces);
     this.arrange();

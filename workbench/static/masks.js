@@ -20,7 +20,7 @@ const NONE = {
 };
 const SOURCES = {
   label: "drawn", applied: "the mask is the network's: nothing was drawn",
-  hull: "the mask is the hull of the landmarks: nothing was drawn",
+  hull: "nothing was drawn: click around what hides the face, such as a hand, and press Enter to close the shape",
 };
 const NEAR = 60; // faces of the list that are shown before and after the current one
 

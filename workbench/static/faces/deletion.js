@@ -70,6 +70,8 @@ export class Deletion {
 }
 
 function counts(found) {
-  return Object.entries(found).map(([what, count]) =>
-    `${(count.count ?? count).toLocaleString("en")} ${what}`);
+  return Object.entries(found).map(([what, said]) => {
+    const count = said.count ?? said;
+    return `${count.toLocaleString("en")} ${count === 1 ? what.replace(/^faces /, "face ") : what}`;
+  });
 }
