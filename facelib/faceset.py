@@ -124,23 +124,6 @@ def extract_info(png: bytes, name: str) -> FaceInfo:
     return _read(io.BytesIO(png), name)
 
 
-def change_info(path: Path, **changes: Any) -> FaceInfo:  # noqa: ANN401 - fields of FaceInfo
-    """Change metadata of a face file as it is now, and return it; what others wrote stays.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is no face, or the metadata becomes invalid.
-    """
-    try:
-        png = path.read_bytes()
-    except OSError as problem:
-        raise unreadable(path, problem) from None
-    info = replace(extract_info(png, path.name), **changes)
-    write_bytes(path, embed(png, info, path.name))
-    return info
-
-
 def embed(png: bytes, info: FaceInfo, name: str = "a face") -> bytes:
     """Embed metadata into a PNG, replacing older metadata; no pixel changes.
 
@@ -159,6 +142,35 @@ def embed(png: bytes, info: FaceInfo, name: str = "a face") -> bytes:
     embedded = b"".join(parts)
     _read(io.BytesIO(embedded), name)
     return embedded
+
+
+def change_info(path: Path, known: FaceInfo, **changes: Any) -> FaceInfo:  # noqa: ANN401 - fields of FaceInfo
+    """Change values in the metadata of a face file as it is now; no pixel changes.
+
+    Parameters
+    ----------
+    known : FaceInfo
+        The face that the file must still hold; what else was changed since it was read stays.
+    **changes : object
+        The values, by the name in `FaceInfo`.
+
+    Raises
+    ------
+    InputError
+        If the file is gone, or holds another face, because it was sorted or extracted meanwhile.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f'"{path.name}" was moved or deleted meanwhile') from None
+    except OSError as problem:
+        raise unreadable(path, problem) from None
+    info = extract_info(data, path.name)
+    if not info.is_same(known):
+        raise InputError(f'"{path.name}" is another face since it was read; run this again')
+    info = replace(info, **changes)
+    write_bytes(path, embed(data, info, path.name))
+    return info
 
 
 def _read(file: BinaryIO, name: str) -> FaceInfo:

@@ -86,6 +86,17 @@ def page(client):
         yield page
 
 
+def leaves_by_keys(page, face, facts):
+    """Drop a polygon by Escape, and leave the face by Tab: it holds no one back."""
+    page.mouse.click(*face.at(60, 60))
+    expect(facts).to_contain_text("1 corner")
+    page.keyboard.press("Escape")
+    expect(facts).to_contain_text("nothing was drawn: click around")
+    page.keyboard.press("Tab")
+    expect(face.stage).not_to_be_focused()
+    face.stage.focus()
+
+
 @needs_chromium
 def test_masks_are_drawn_by_mouse_by_brush_and_by_keys(page, home):
     facts, number, face = page.locator("#masks-facts"), page.locator("#masks-number"), Face(page)
@@ -117,6 +128,7 @@ def test_masks_are_drawn_by_mouse_by_brush_and_by_keys(page, home):
     expect(facts).to_contain_text("1 shape")
     page.keyboard.press("u")
     expect(facts).to_contain_text("nothing was drawn: click around")
+    leaves_by_keys(page, face, facts)
     page.mouse.move(*face.at(-20, -20))  # beside the image
     for key in ("Space", *["Shift+ArrowRight"] * 2, "Space", "Shift+ArrowDown", "Space"):
         page.keyboard.press(key)

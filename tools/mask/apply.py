@@ -45,7 +45,7 @@ def apply(options: ApplyMasksOptions, predict: MaskPredictor | None = None) -> R
         masks = predict(np.stack([crop for _, _, crop in group]))
         for (path, info, _), mask in zip(group, masks, strict=True):
             png = mask_png.encode(to_aligned(mask, info, predict.face_type))
-            report.counts["masks written"] += _rewrite(path, report, mask=png)
+            report.counts["masks written"] += _rewrite(path, info, report, mask=png)
     return report
 
 
@@ -61,21 +61,19 @@ def remove(options: RemoveMasksOptions) -> Report:
     remove_leftovers(options.input_dir)
     report = Report({"masks removed": 0}, failures=faces.skipped, made=[options.input_dir])
     for path, info in console.progress(faces, len(faces), "Removing", "face"):
-        removed: dict[str, None] = {"mask": None}
-        if options.labels:
-            removed["mask_label"] = None
-        if any(getattr(info, name) is not None for name in removed):
-            report.counts["masks removed"] += _rewrite(path, report, **removed)
+        if info.mask is None and not (options.labels and info.mask_label is not None):
+            continue
+        labels = {"mask_label": None} if options.labels else {}
+        report.counts["masks removed"] += _rewrite(path, info, report, mask=None, **labels)
     return report
 
 
-def _rewrite(path: Path, report: Report, **changes: bytes | None) -> bool:
-    """Change metadata of a face; return whether that went well."""
+def _rewrite(path: Path, info: FaceInfo, report: Report, **changes: object) -> bool:
+    """Change the metadata of a face; return whether that went well."""
     try:
-        change_info(path, **changes)
+        change_info(path, info, **changes)
     except InputError as problem:
-        gone = f'"{path.name}" was moved or deleted meanwhile'
-        report.failures.append(str(problem) if path.exists() else gone)
+        report.failures.append(str(problem))
         return False
     return True
 

@@ -54,8 +54,8 @@ class MasksView {
   }
 
   build() {
-    const button = (text, key, run, title) => el("button", { type: "button", title: `${title} (${key})`,
-      "aria-keyshortcuts": key, onclick: () => this.touch(run) }, text);
+    const button = (text, key, run, title) => el("button", { type: "button", title: key ? `${title} (${key})` : title,
+      "aria-keyshortcuts": key || null, onclick: () => this.touch(run) }, text);
     const does = (text, key, name, title) => button(text, key, () => this.send({ do: name }), title);
     this.sides = ["src", "dst"].map((side) => el("a", { class: "button", "data-side": side }, side));
     this.filter = el("select", { id: "masks-filter",
@@ -82,7 +82,7 @@ class MasksView {
       this.redo = does("Redo", "Control+Y", "redo", "Do again what was undone"),
       does("Copy last", "C", "copy", "Copy what was kept last, moved with the landmarks"),
       this.accept = does("Take suggestion", "S", "accept", "Take the outline that the trained model suggests"),
-      does("Clear", "Escape", "clear", "Remove all shapes"),
+      does("Clear", "", "clear", "Remove all shapes"),
       this.remove = button("Not drawn", "", () => this.send({ do: "forget" }), "Remove what was drawn from the file"),
       this.shows = button("Mask", "V", () => this.toggleMask(), "Show or hide the mask"),
       button("‹", "PageUp", () => this.go(this.position - 1), "Previous face"),
