@@ -105,7 +105,9 @@ def state_after(job: QueuedJob, status: int) -> JobState:
     if status == ExitStatus.DONE:
         return JobState.DONE
     if job.state == JobState.STOPPING:
-        return JobState.CANCELED
+        # the usual end of a training: what waits for it goes on with the model that it saved
+        saved = job.words[:1] == ("train",) and status == ExitStatus.INTERRUPTED
+        return JobState.DONE if saved else JobState.CANCELED
     if job.state == JobState.CHANGING and status in ASKED:
         return JobState.WAITING
     if status == ExitStatus.INTERRUPTED or status in KILLED:

@@ -121,7 +121,8 @@ class Model {
     this.start = new Start(values);
     this.state = el("span", { class: "state" });
     this.facts = el("dl", { class: "facts" });
-    this.stop = el("button", { onclick: () => this.ask(`/api/jobs/${this.model.job}/cancel`, "") }, "Stop");
+    this.stop = el("button", { title: "Saves and ends; jobs that wait for it begin",
+      onclick: () => this.ask(`/api/jobs/${this.model.job}/cancel`, "") }, "Stop");
     this.save = el("button", { onclick: () => this.ask(this.at("save"), "It saves after this step.") }, "Save now");
     this.backup = el("button", { onclick: () => this.ask(this.at("backup"), "It makes a backup after this step.") }, "Back up");
     this.said = el("p", { class: "said", role: "status" });
