@@ -117,7 +117,9 @@ def _run(call: Call) -> Report:
     """
     begun = time.monotonic()
     try:
-        report: Report = _load(call.stage.run)(call.options)
+        run = _load(call.stage.run)
+        signals.obey()
+        report: Report = run(call.options)
     except BaseException as problem:
         if isinstance(problem, (Interrupted, KeyboardInterrupt)) or signals.became(problem):
             raise Interrupted(call.stopped(problem, time.monotonic() - begun)) from None
@@ -250,4 +252,6 @@ def _check(stage: Stage, chosen: options.StageOptions) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    signals.end_at_once()
+    sys.exit(ended)

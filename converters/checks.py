@@ -52,11 +52,13 @@ def check(options: ConvertOptions) -> None:
 
 def inputs_of(options: ConvertOptions) -> Mapping[str, Path]:
     """Return what a run reads, by the flag that names it."""
-    return {
+    paths = {
         "--input-dir": options.input_dir,
         "--aligned-dir": options.aligned_dir,
         "--model-dir": options.model_dir,
+        "--mask-model-dir": options.mask_model_dir,
     }
+    return {flag: path for flag, path in paths.items() if path is not None}
 
 
 def check_session(path: Path) -> None:

@@ -64,6 +64,7 @@ def run(
         plan = job.choose_plan(predictor, masks)
         if plan is None:
             return Report(made=[job.session.path], next_without=("--interactive", "--remote"))
+        masks = masks if plan.wants_trained_masks else None
         identity = job.identity(plan, predictor.name, masks.name if masks else None)
         output = open_output(job.output, job.footage, identity)
         save_look(settings_file(result), plan.timeline.at(0))

@@ -8,7 +8,7 @@ from converters import checks
 from converters.blending.occlusion import OcclusionMasks
 from converters.footage import FacesByFrame, Footage
 from converters.interactive.session_file import SessionFile
-from converters.look import Look, look_of, wants_trained_mask
+from converters.look import Look, look_of
 from converters.options import ConvertOptions
 from converters.output.journal import RunIdentity
 from converters.output.naming import remove_empty_parts
@@ -93,7 +93,7 @@ class Job:
         looks = [*plan.timeline.own.values()] if plan else [look]
         _check_looks(output, [look, *looks])
         mask_model_dir = options.mask_model_dir
-        if plan and not any(map(wants_trained_mask, looks)):
+        if plan and not plan.wants_trained_masks:
             mask_model_dir = None
         elif mask_model_dir is None:
             checks.check_mask_model(looks)
@@ -151,10 +151,10 @@ class Job:
             "obstructions": self.visibility.digest() if self.visibility else None,
             "files": f"{self.output.image_format}, {marked}",
         }
-        if mask_model is not None:
+        if mask_model is not None and (self.output.is_video or not plan.from_session):
             header["mask model"] = mask_model
         header |= plan.facts(as_whole=self.output.is_video)
-        return RunIdentity(header, plan.fingerprints(self.footage.number_of))
+        return RunIdentity(header, plan.fingerprints(self.footage.number_of, mask_model))
 
 
 def _check_looks(output: OutputRequest, looks: Iterable[Look]) -> None:

@@ -272,11 +272,6 @@ def mask_context_frames(look: Look) -> int:
     return look.mask_frames - 1 if wants_trained_mask(look) else 0
 
 
-def context_frames(look: Look) -> int:
-    """Return how many frames before a frame it depends on: colors on masks, masks on others."""
-    return color_context_frames(look) + mask_context_frames(look)
-
-
 def wants_trained_mask(look: Look) -> bool:
     """Whether a trained mask model is needed."""
     return look.mask_type in TRAINED_MASKS and _shows_mask(look)

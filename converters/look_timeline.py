@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from converters.blending.blender import Blender
-from converters.look import Look, context_frames
+from converters.look import Look, color_context_frames, mask_context_frames
 from utils.video.frame import Frame
 
 
@@ -38,8 +38,14 @@ class LookTimeline:
 
     @property
     def context_frames(self) -> int:
-        """How many frames before a frame it may depend on."""
-        return max(context_frames(look) for look in self.own.values())
+        """How many frames before a frame it may depend on: colors on masks, masks on others."""
+        looks = self.own.values()
+        return max(map(color_context_frames, looks)) + max(map(mask_context_frames, looks))
+
+    def first_needed(self, index: int) -> int:
+        """Return the first frame that a frame depends on, or that one does whose mask it takes."""
+        taken = range(max(0, index - color_context_frames(self.at(index))), index + 1)
+        return max(0, min(each - mask_context_frames(self.at(each)) for each in taken))
 
     def source(self, index: int) -> int:
         """Return the frame whose look a frame has: itself, or one before it."""

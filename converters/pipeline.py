@@ -274,9 +274,10 @@ class Pipeline:
 
 def _steadied(history: MaskHistory, index: int, swaps: Sequence[Swap], frames: int) -> list[Swap]:
     """Return the faces of a frame with trained masks that do not flicker."""
-    known = [swap for swap in swaps if swap.trained is not None]
-    masks = [swap.trained for swap in known if swap.trained is not None]
-    recent = history.add(index, known, masks, frames)
+    masks = [swap.trained for swap in swaps if swap.trained is not None]
+    if len(masks) < len(swaps):  # there is no mask model, which blending says
+        return list(swaps)
+    recent = history.add(index, swaps, masks, frames)
     return [replace(swap, trained=steadied(swap.masks), masks=()) for swap in recent]
 
 

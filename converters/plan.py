@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from converters.interactive import session_file
 from converters.interactive.session_file import SessionFile
-from converters.look import Look, fingerprint, look_to_json, used
+from converters.look import Look, fingerprint, look_to_json, used, wants_trained_mask
 from converters.look_timeline import LookTimeline
 from utils import console
 
@@ -44,17 +44,32 @@ class Plan:
             "look": {str(index): look_to_json(look) for index, look in self.timeline.own.items()}
         }
 
-    def fingerprints(self, number_of: Callable[[str], int | None]) -> Callable[[str], str] | None:
+    @property
+    def wants_trained_masks(self) -> bool:
+        """Whether a trained mask model is needed for a frame."""
+        return any(map(wants_trained_mask, self.timeline.own.values()))
+
+    def fingerprints(
+        self, number_of: Callable[[str], int | None], mask_model: str | None = None
+    ) -> Callable[[str], str] | None:
         """Return what turns a frame's name into the fingerprint of its look; None if all are alike.
 
         Parameters
         ----------
         number_of : callable
             Name of a frame -> its number.
+        mask_model : str or None
+            Name of the mask model, on which looks with trained masks depend.
         """
         if not self.from_session:
             return None
-        return lambda name: fingerprint(self.timeline.at(number_of(name) or 0))
+
+        def of(name: str) -> str:
+            look = self.timeline.at(number_of(name) or 0)
+            known = fingerprint(look)
+            return f"{known}, {mask_model}" if mask_model and wants_trained_mask(look) else known
+
+        return of
 
 
 def read_plan(

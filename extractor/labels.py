@@ -9,6 +9,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -18,6 +19,7 @@ from facelib.faceinfo import FaceInfo, from_json, to_json
 from facelib.fingerprint import around, compare, fingerprint
 from facelib.frame_scale import scaled, stem_of
 from facelib.mask_label import MaskLabel
+from facelib.squaring import in_square_pixels
 from facelib.types import FaceType, Rect, overlap
 from utils.errors import InputError
 from utils.files import no_link, write_bytes
@@ -66,7 +68,7 @@ class Labels:
             Its faces on disk, whose masks are kept too where the face is cut as it was.
         """
         found = list(infos)
-        there = [_in_frame(old, image) for old in existing]
+        there = [_in_frame(old, image, infos) for old in existing]
         for new, old in _pairs(found, there):
             mask = old.mask if _same_cut(old, found[new]) else None
             found[new] = replace(found[new], mask=mask, mask_label=_label(old, found[new]))
@@ -82,7 +84,7 @@ class Labels:
         if not infos:
             return []
         kept = self._by_frame.get(stem_of(infos[0]), ())
-        old = [_in_frame(face, image) for face in kept if _shows(image, face, infos[0].source)]
+        old = [_in_frame(face, image, infos) for face in kept if _shows(image, face, infos)]
         return _not_among(there, old)
 
     def without_face(self, frames: Iterable[str]) -> list[str]:
@@ -153,22 +155,23 @@ def _box(face: FaceInfo) -> Rect:
     return Rect(*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
 
 
-def _in_frame(old: FaceInfo, image: np.ndarray) -> FaceInfo:
-    """Return a face as it is in its frame, which may have another size now."""
+def _in_frame(old: FaceInfo, image: np.ndarray, new: Sequence[FaceInfo]) -> FaceInfo:
+    """Return a face as it is in its frame, which may have another size, or square pixels, now."""
     if old.frame_size is None:
-        return old
+        aspect = new[0].pixel_aspect if new else None
+        return in_square_pixels(old, None if aspect is None else Fraction(aspect))
     height, width = image.shape[:2]
     return scaled(old, (width / old.frame_size[0], height / old.frame_size[1]))
 
 
-def _shows(image: np.ndarray, old: FaceInfo, source: str) -> bool:
+def _shows(image: np.ndarray, old: FaceInfo, new: Sequence[FaceInfo]) -> bool:
     """Whether a frame shows what it did when the old face was found."""
+    same_source = old.source == new[0].source
     if old.fingerprint is None:
-        return old.source == source
-    likeness = compare(
-        old.fingerprint, fingerprint(image, around(_in_frame(old, image).source_landmarks))
-    )
-    return old.source == source if likeness is None else likeness.fits
+        return same_source
+    points = _in_frame(old, image, new).source_landmarks
+    likeness = compare(old.fingerprint, fingerprint(image, around(points)))
+    return same_source if likeness is None else likeness.fits
 
 
 def _label(old: FaceInfo, new: FaceInfo) -> MaskLabel | None:

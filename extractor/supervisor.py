@@ -16,9 +16,8 @@ import os
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -27,7 +26,7 @@ from extractor.manual import WINDOW
 from extractor.options import ExtractOptions
 from utils import console, native_output, signals
 from utils.console import Report
-from utils.errors import ExitStatus, Interrupted, UserError
+from utils.errors import ExitStatus, Interrupted, UserError, portable
 
 POLL = 0.5  # seconds to wait for a message at a time
 HEARTBEAT = 0.2  # seconds between two signs of life
@@ -90,7 +89,9 @@ def run(options: ExtractOptions) -> Report:
     """
     losses = Losses()
     while True:
-        with signals.finishing(signals.finishing_frames), _Worker(options, losses) as worker:
+        with signals.finishing(signals.finishing_frames), ExitStack() as started:
+            with signals.held():  # or a request to stop would leave it behind
+                worker = started.enter_context(_Worker(options, losses))
             report = worker.wait(options.patience)
         if report is not None:
             report.notes["workers that died and were replaced"] = losses.deaths
@@ -238,7 +239,7 @@ def _run_worker(
     except KeyboardInterrupt:
         send("error", Interrupted())
     except Exception as problem:  # noqa: BLE001 - the parent raises it again
-        send("error", Interrupted() if signals.became(problem) else _portable(problem))
+        send("error", Interrupted() if signals.became(problem) else portable(problem))
     finally:  # at once: native threads that are still running would print errors
         os._exit(ExitStatus.DONE)
 
@@ -252,11 +253,3 @@ def _listen(pipe: Connection, send: Callable[[str, Message], None]) -> None:
         _thread.interrupt_main(signal.SIGTERM)
     except (EOFError, OSError):
         os._exit(ExitStatus.INTERRUPTED)
-
-
-def _portable(problem: Exception) -> Exception:
-    """Return an error that can be pickled, with its traceback as a note."""
-    if type(problem).__module__ not in ("builtins", "utils.errors"):
-        problem = RuntimeError(f"{type(problem).__name__}: {problem}")
-    problem.add_note("".join(traceback.format_exception(problem)))
-    return problem

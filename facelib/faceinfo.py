@@ -114,6 +114,14 @@ class FaceInfo:
         aligned = self.source_iris @ self.matrix[:, :2].T + self.matrix[:, 2]
         return aligned.astype(np.float32)
 
+    def is_same(self, other: "FaceInfo") -> bool:
+        """Whether both are of one face of a frame, cut alike; their masks may differ."""
+        return (
+            (self.source, self.source_name) == (other.source, other.source_name)
+            and np.array_equal(self.source_landmarks, other.source_landmarks)
+            and np.array_equal(self.matrix, other.matrix)
+        )
+
 
 def to_json(info: FaceInfo, name: str) -> bytes:
     """Return the metadata as JSON; landmarks are rounded to 0.001 pixel.

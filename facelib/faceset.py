@@ -7,9 +7,10 @@ in a second. Files are untrusted: nothing is read before its length is known.
 import io
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TypeVar, overload
+from typing import Any, BinaryIO, TypeVar, overload
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from utils.images import decode_image, encode_image
 __all__ = [
     "FaceInfo",
     "Faceset",
+    "change_info",
     "embed",
     "extract_info",
     "fingerprint",
@@ -140,6 +142,35 @@ def embed(png: bytes, info: FaceInfo, name: str = "a face") -> bytes:
     embedded = b"".join(parts)
     _read(io.BytesIO(embedded), name)
     return embedded
+
+
+def change_info(path: Path, known: FaceInfo, **changes: Any) -> FaceInfo:  # noqa: ANN401 - fields of FaceInfo
+    """Change values in the metadata of a face file as it is now; no pixel changes.
+
+    Parameters
+    ----------
+    known : FaceInfo
+        The face that the file must still hold; what else was changed since it was read stays.
+    **changes : object
+        The values, by the name in `FaceInfo`.
+
+    Raises
+    ------
+    InputError
+        If the file is gone, or holds another face, because it was sorted or extracted meanwhile.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f'"{path.name}" was moved or deleted meanwhile') from None
+    except OSError as problem:
+        raise unreadable(path, problem) from None
+    info = extract_info(data, path.name)
+    if not info.is_same(known):
+        raise InputError(f'"{path.name}" is another face since it was read; run this again')
+    info = replace(info, **changes)
+    write_bytes(path, embed(data, info, path.name))
+    return info
 
 
 def _read(file: BinaryIO, name: str) -> FaceInfo:

@@ -128,6 +128,11 @@ def to_record(label: MaskLabel) -> dict[str, Any]:
     return {"shapes": shapes, "moved": bool(label.moved)}
 
 
+def alike(one: MaskLabel | None, other: MaskLabel | None) -> bool:
+    """Whether two labels are the same in a file."""
+    return (one and to_record(one)) == (other and to_record(other))
+
+
 def transformed(label: MaskLabel, matrix: np.ndarray) -> MaskLabel:
     """Return a label in other pixels: those of a (2, 3) matrix from the frame's."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

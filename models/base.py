@@ -92,6 +92,8 @@ class ModelBase(ABC):
         The model's options class.
     task : str
         SWAP or MASK: which samples, measurements and preview it is trained with.
+    place : str
+        Its folder in a workspace.
     unused : tuple of str
         Options of the trainer that mean nothing to this model.
     defaults : mapping of str to object
@@ -110,6 +112,7 @@ class ModelBase(ABC):
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
     task: ClassVar[str] = SWAP
+    place: ClassVar[str] = "model"
     unused: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
     fast: ClassVar[Mapping[str, Any]] = {}

@@ -43,7 +43,7 @@ class Mask(ModelBase):
     """
 
     Options = without(MaskOptions, ("expression_head", "eyes_mouth_priority"))
-    task = MASK
+    task, place = MASK, "mask_model"
     unused = (
         "new_faces",
         "warp_off",

@@ -35,7 +35,7 @@ def check(folder: Path, flag: str) -> None:
 
 def check_masks(folder: Path, flag: str) -> None:
     """Refuse a path that holds no trained model that masks faces; arguments as `check`."""
-    check_trained(folder, flag)
+    check_trained(folder, flag, "train --model MASK")
     if task_of(folder) not in (None, MASK):
         raise ModelError(
             f'the model in "{folder}" swaps faces; {flag} needs one that masks them: '
@@ -49,12 +49,12 @@ def task_of(folder: Path) -> str | None:
     return MODELS.load(name).task if isinstance(name, str) and name in MODELS else None
 
 
-def check_trained(folder: Path, flag: str) -> None:
-    """Refuse a path that holds no trained model of any kind; arguments as `check`."""
+def check_trained(folder: Path, flag: str, command: str = "train") -> None:
+    """Refuse a path that holds no trained model of any kind; `command` makes one."""
     if generations(folder):
         return
     home = workspace.holding(folder)
-    train = "train" if home is None else f'"{home.typed("train")}"'
+    train = command if home is None else f'"{home.typed(command)}"'
     inside = sorted(path for path in _folders_in(folder) if generations(path))
     remedy = f"is it {flag} {inside[0]}?" if inside else f"run {train} first"
     raise ModelError(f'there is no trained model in "{folder}"; {remedy}')

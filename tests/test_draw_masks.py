@@ -1,8 +1,10 @@
 """`util draw-masks`: drawing by events, what is written, and what another program is told."""
 
 import dataclasses
+import errno
 import io
 import json
+import shutil
 import sys
 from typing import NamedTuple
 
@@ -16,8 +18,8 @@ from facelib.faceset import Faceset, read_face, read_info, write_face
 from facelib.mask_label import MaskLabel, Shape
 from facelib.types import FaceType
 from tools.mask import draw
-from tools.mask.drawing import Drawing, carried
-from tools.mask.editor import Editor, outlined
+from tools.mask.drawing import Drawing, carried, outlined
+from tools.mask.editor import MaskEditor
 from tools.mask.options import DrawMasksOptions, FaceFilter
 from utils.errors import InputError, UsageError
 
@@ -38,22 +40,27 @@ class Disc(NamedTuple):
         return np.float32([mask / 255 for _ in crops])
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Three faces, each elsewhere in its frame."""
+@pytest.fixture(scope="module")
+def _folder(tmp_path_factory):
+    faces = tmp_path_factory.mktemp("faces")
     for index in range(3):
         landmarks = make_landmarks(center=(150 + 20 * index, 140), width=110)
         frame = draw_face(landmarks, (300, 360), identity=1, blur=1)
         info = make_info(landmarks, SIZE, source_name=f"{index:06d}.png", frame_index=index)
-        (tmp_path / "faces").mkdir(exist_ok=True)
         face = geometry.warp_face(frame, info.matrix, SIZE)
-        write_face(tmp_path / "faces" / f"{index:06d}_0.png", face, info)
-    return tmp_path / "faces"
+        write_face(faces / f"{index:06d}_0.png", face, info)
+    return faces
+
+
+@pytest.fixture
+def folder(_folder, tmp_path):
+    """Three faces, each elsewhere in its frame."""
+    return shutil.copytree(_folder, tmp_path / "faces")
 
 
 @pytest.fixture
 def editor(folder):
-    return Editor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None))
+    return MaskEditor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None))
 
 
 def act(editor, *events):
@@ -140,6 +147,11 @@ def test_enter_closes_a_polygon_and_then_keeps_the_label(editor, folder):
     assert len(info_of(folder, 0).mask_label.shapes) == 1
 
 
+def test_a_polygon_in_the_making_is_dropped_and_shapes_stay(editor):
+    act(editor, *corners(BOX), {"do": "close"}, *corners(BOX[:2]), {"do": "drop"}, {"do": "drop"})
+    assert (editor.drawing.corners, len(editor.drawing.shapes)) == ((), 1)
+
+
 def test_undo_takes_back_corner_by_corner_and_says_when_there_is_nothing(editor):
     act(editor, *corners(BOX[:3]), {"do": "undo"})
     assert len(editor.drawing.corners) == 2
@@ -181,7 +193,7 @@ def test_copying_before_anything_was_kept_is_a_sentence(editor):
 
 
 def test_a_suggestion_becomes_polygons_that_draw_it(folder):
-    editor = Editor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None), Disc())
+    editor = MaskEditor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None), Disc())
     suggested = editor.suggestion()
     assert 0.1 < suggested.mean() < 0.9
     act(editor, {"do": "accept"})
@@ -195,7 +207,7 @@ def test_a_suggestion_becomes_polygons_that_draw_it(folder):
 
 def test_without_a_model_the_applied_mask_is_suggested_and_else_a_sentence(folder):
     rows = draw.chosen(FaceFilter.ALL, Faceset.open(folder), None)
-    editor = Editor(rows)
+    editor = MaskEditor(rows)
     act(editor, {"do": "accept"})
     assert "no trained mask model" in editor.message
     path = folder / "000000_0.png"
@@ -203,7 +215,7 @@ def test_without_a_model_the_applied_mask_is_suggested_and_else_a_sentence(folde
     half = np.zeros((256, 256), np.uint8)
     half[:, :128] = 255
     write_face(path, image, dataclasses.replace(info, mask=mask_png.encode(half)))
-    editor = Editor(rows)
+    editor = MaskEditor(rows)
     act(editor, {"do": "accept"})
     assert np.abs(editor.mask() - half / 255).mean() < 0.01
 
@@ -318,13 +330,17 @@ def test_another_program_is_told_faces_states_and_masks(folder, in_json):
 def test_suggested_faces_come_first_and_those_to_check(folder, tmp_path, in_json):
     model = tmp_path / "mask_model"
     model.mkdir()
-    listed = [{"file": "000002_0.png", "doubt": 0.5}, {"file": "000001_0.png", "doubt": 0.7}]
+    source = info_of(folder, 0).source
+    same = {"source": source, "face_index": 0}
+    listed = [same | {"frame_index": 2, "doubt": 0.5}, same | {"frame_index": 1, "doubt": 0.7}]
+    listed.append(same | {"frame_index": 0, "source": "of the other person", "doubt": 0.9})
     (model / "to_label.json").write_text(json.dumps({"version": 1, "faces": listed}))
     image, info = read_face(folder / "000000_0.png")
     label = MaskLabel((Shape("stroke", False, np.float64([(1, 2)]), 3.0),), moved=True)
     write_face(folder / "000000_0.png", image, dataclasses.replace(info, mask_label=label))
     rows = draw.chosen(FaceFilter.SUGGESTED, Faceset.open(folder), model)
     assert [row.path.name[:6] for row in rows] == ["000001", "000002", "000000"]
+    assert [row.doubt for row in rows] == [0.7, 0.5, 0]
     assert rows[2].moved
     labeled = draw.chosen(FaceFilter.LABELED, Faceset.open(folder), None)
     assert [row.path.name for row in labeled] == ["000000_0.png"]
@@ -335,13 +351,77 @@ def test_it_is_refused_at_a_terminal_with_the_way_out(folder):
         draw.check(DrawMasksOptions(input_dir=folder, side=None))
 
 
-def test_drawing_survives_a_file_that_has_gone(folder, in_json):
-    (folder / "000001_0.png").unlink()
-    faces = Faceset.open(folder)
-    editor = Editor(draw.chosen(FaceFilter.ALL, faces, None))
-    (folder / "000000_0.png").unlink()
-    with pytest.raises(InputError):
+def test_a_face_that_is_deleted_can_be_kept_when_it_is_back(editor, folder):
+    act(editor, *corners(BOX), {"do": "close"})
+    path = folder / "000000_0.png"
+    path.rename(folder.parent / path.name)
+    with pytest.raises(InputError, match="deleted"):
         editor.act({"do": "keep"})
+    assert len(editor.drawing.shapes) == 1
+    (folder.parent / path.name).rename(path)
+    act(editor, {"do": "keep"})
+    assert len(info_of(folder, 0).mask_label.shapes) == 1
+
+
+def test_a_label_lands_in_its_face_though_a_sort_gave_its_name_to_another(editor, folder):
+    act(editor, *corners(BOX), {"do": "close"})
+    (folder / "000000_0.png").rename(folder / "aside.png")
+    (folder / "000001_0.png").rename(folder / "000000_0.png")
+    (folder / "aside.png").rename(folder / "000001_0.png")
+    act(editor, {"do": "keep"})
+    other, own = info_of(folder, 0), info_of(folder, 1)
+    assert (own.frame_index, len(own.mask_label.shapes)) == (0, 1)
+    assert (other.frame_index, other.mask_label) == (1, None)
+
+
+def test_two_who_draw_on_one_face_do_not_replace_each_other_unawares(editor, folder):
+    rows = draw.chosen(FaceFilter.ALL, Faceset.open(folder), None)
+    other = MaskEditor(rows)
+    act(other, *corners(BOX), {"do": "close"}, {"do": "keep"})
+    stroke = {"do": "stroke", "points": [[50, 64], [80, 64]], "width": 20}
+    act(editor, stroke)
+    with pytest.raises(InputError, match="someone else has drawn"):
+        editor.act({"do": "keep"})
+    assert info_of(folder, 0).mask_label.shapes[0].kind == "polygon"
+    act(editor, {"do": "keep"})
+    assert [shape.kind for shape in info_of(folder, 0).mask_label.shapes] == ["stroke"]
+    act(other, {"do": "show", "position": 0})
+    assert other.drawing.shapes[0].kind == "stroke"
+
+
+def test_a_face_that_cannot_be_read_is_passed_over_and_never_gets_another_ones_label(
+    editor, folder
+):
+    path = folder / "000001_0.png"
+    path.write_bytes(path.read_bytes()[:-40] + bytes(28) + path.read_bytes()[-12:])
+    assert info_of(folder, 1).mask_label is None, "its metadata is sound"
+    with pytest.raises(InputError):
+        editor.act({"do": "show", "position": 1})
+    assert editor.position == 0
+    act(editor, {"do": "keep"})
+    assert editor.position == 2
+    assert info_of(folder, 1).mask_label is None
+    path.rename(folder / "000000_0.png")
+    assert MaskEditor(draw.chosen(FaceFilter.ALL, Faceset.open(folder), None)).position == 1
+
+
+def test_what_was_removed_from_the_file_comes_back_by_undo(editor, folder):
+    act(editor, *corners(BOX), {"do": "close"}, {"do": "keep"}, {"do": "show", "position": 0})
+    act(editor, {"do": "forget"})
+    assert info_of(folder, 0).mask_label is None
+    act(editor, {"do": "undo"}, {"do": "keep"})
+    assert len(info_of(folder, 0).mask_label.shapes) == 1
+
+
+def test_a_full_disk_is_said_and_what_is_drawn_stays(folder, in_json, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("facelib.faceset.write_bytes", full)
+    report, told = converse(folder, *corners(BOX), {"do": "close"}, {"do": "keep"})
+    last, _ = told.named("state")[-1]
+    assert "the disk is full" in last["message"]
+    assert (len(last["shapes"]), report.counts) == (1, {"masks drawn": 0})
 
 
 def test_a_drawing_starts_with_what_was_drawn():

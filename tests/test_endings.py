@@ -84,6 +84,7 @@ ENDS = {
     "util save-metadata src --metadata kept.jsonl": "kept.jsonl",
     "util pack src": "data_src/aligned.zip",
     "mask remove src": "data_src/aligned",
+    "util export-masks src --output-dir masks": "masks",
     "util debug-pictures dst --output-dir drawn": "drawn",
     "util export --output m.onnx": "m.onnx",
     "video extract --input-file data_src.mp4 --output-dir images": "images",
@@ -120,6 +121,8 @@ def test_every_stage_that_makes_something_is_among_them():
         "util import-dfl",
         "util restore-metadata",
         "util edit-faces",
+        "util draw-masks",
+        "util import-masks",
         "mask apply",  # needs a mask model
     }
 

@@ -13,7 +13,7 @@ import pytest
 import skimage.data
 from support.synthetic import make_landmarks
 
-from converters import BLENDS, MASKS
+from converters import BLENDS, MASKS, TRAINED_MASKS
 from converters.blending.blender import Blender
 from converters.blending.crop import Crop
 from converters.blending.mask import Swap
@@ -28,7 +28,7 @@ ERODE, BLUR = 20, 60
 CASES = {
     **{f"mode_{name}": {"mode": name} for name in BLENDS if name != "raw"},
     **{f"raw_{name}": {"mode": "raw", "raw_mode": name} for name in RAW_MODES},
-    **{f"mask_{name}": {"mask_type": name} for name in MASKS},
+    **{f"mask_{name}": {"mask_type": name} for name in MASKS if name not in TRAINED_MASKS},
     **{f"color_{name}": {"color_transfer": name} for name in COLORS},
     "hist_match_whole": {"mode": "hist-match", "masked_hist_match": False},
     "hist_match_threshold": {"mode": "hist-match", "hist_match_threshold": 180},

@@ -13,7 +13,7 @@ from support import deepfacelab
 from facelib import face_mask
 from facelib.faceset import Faceset, read_info
 from facelib.types import FaceType
-from tools.util import dfl_pack
+from tools.util import dfl_pack, dfl_pickle
 from tools.util.import_dfl import run
 from tools.util.options import ImportOptions
 from utils.errors import ExitStatus, InputError
@@ -286,6 +286,14 @@ def test_places_outside_of_the_file_cost_only_their_face(old, files):
     assert [f"0000{n}_0.jpg" in sentence for n, sentence in enumerate(report.failures)] == [
         True, True,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("empty", [b"]", b"}", b"(", b"h\x00)R"], ids=str)
+def test_what_is_empty_takes_memory_too(empty):
+    many = b"cnumpy.core.multiarray\n_reconstruct\nq\x000" + b"(" + empty * 5000 + b"l."
+    limits = dfl_pickle.Limits(longest=200_000, steps=1 << 20)
+    with pytest.raises(InputError, match="more work than"):
+        dfl_pickle.read(b"\x80\x02" + many, "x", limits)
 
 
 def test_a_small_packed_faceset_cannot_ask_for_much_memory(old, files):

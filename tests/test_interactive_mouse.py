@@ -79,7 +79,7 @@ def test_the_mouse_changes_the_setting_it_points_at(setting, what, wheel, expect
 def test_every_setting_goes_round_by_clicks():
     for option in options_of(Look):
         count = 2 if option.type is bool else len(option.choices or ())
-        state = begin()
+        state = begin(has_mask_model=True)
         for _ in range(count):
             state = point(state, "left down", on(option.name))
         if count:

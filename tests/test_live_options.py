@@ -2,15 +2,20 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.training import make_people, quick_settings
 
 from models import checkpoint
-from trainer import option_changes, train
+from trainer import option_changes, request_files, train
 from trainer.live_options import LiveOptions, changed
+from trainer.monitoring.monitor import Monitor, MonitorSettings
+from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TrainOptions, options_class, saved_options
+from trainer.session import TrainingSession
 from utils.errors import UsageError
 from utils.options import options_of
 
@@ -57,6 +62,58 @@ def test_a_running_training_takes_options_and_the_model_remembers_where(
     again = checkpoint.load_newest(folder).state["changes"]
     assert again[:1] == state["changes"]
     assert again[1:] == [{"iteration": 6, "options": {"batch_size": [2, 1], "target_iter": [0, 7]}}]
+
+
+def test_what_is_asked_for_while_it_gets_ready_counts(settings, monkeypatch, capsys):
+    folder, describe = settings().model_dir, train.describe
+
+    def ask(*facts):
+        assert not (folder / "options.request").exists()  # that was for the training before
+        (folder / "options.request").write_text('{"target_iter": 2}')
+        return describe(*facts)
+
+    folder.mkdir()
+    (folder / "options.request").write_text('{"target_iter": 1}')
+    monkeypatch.setattr(train, "describe", ask)
+    train.run(settings())
+    assert "from iteration 2: target iter 2 (before: no limit)" in capsys.readouterr().out
+    assert checkpoint.load_newest(folder).iteration == 2
+
+
+def test_a_request_that_comes_while_another_is_read_is_the_next(tmp_path, monkeypatch):
+    path, read = tmp_path / "options.request", request_files._read
+
+    def be_overtaken(file):
+        content = read(file)
+        path.write_text("second")
+        monkeypatch.setattr(request_files, "_read", read)
+        return content
+
+    monkeypatch.setattr(request_files, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(request_files, "_read", be_overtaken)
+    files = request_files.RequestFiles(tmp_path, "options", "save")
+    path.write_text("first")
+    assert [files.taken() for _ in range(3)] == [{"options": b"first"}, {"options": b"second"}, {}]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_ends_a_training_stays_known_until_the_rule_changes(tmp_path):
+    settings = MonitorSettings(tmp_path, False, 0.0, False, 0.0, False, StopRule.parse("0.5"))
+    session = SimpleNamespace(iteration=9, seconds=9.0, output_model=None)
+    monitor = Monitor(session, None, None, object(), settings)
+    monitor.stop_reason = "stopped because it is good"
+    monitor.change(replace(settings, preview_minutes=5.0))
+    assert monitor.stop_reason == "stopped because it is good"
+    monitor.change(replace(settings, stop_rule=StopRule.parse("0.9")))
+    assert monitor.stop_reason == ""
+
+
+def test_what_changed_holds_from_where_a_training_went_back_to(tmp_path):
+    changes = [{"iteration": 3}, {"iteration": 9}]
+    files = SimpleNamespace(model_dir=tmp_path)
+    session = SimpleNamespace(iteration=4, healthy=0, changes=changes, save_settings=files)
+    TrainingSession.forget_newer(session)
+    assert changes == [{"iteration": 3}, {"iteration": 4}]
 
 
 @pytest.mark.parametrize(

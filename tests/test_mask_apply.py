@@ -9,7 +9,7 @@ import pytest
 from support.synthetic import draw_face, make_info, make_landmarks
 
 from facelib import face_mask, geometry, mask_png
-from facelib.faceset import Faceset, read_face, read_info, write_face
+from facelib.faceset import Faceset, change_info, read_face, read_info, write_face
 from facelib.mask_label import MaskLabel, Shape
 from facelib.types import FaceType
 from tools.mask import apply
@@ -122,6 +122,29 @@ def test_a_face_that_cannot_be_read_or_has_gone_is_a_sentence_and_the_rest_is_do
     ]
     said = "\n".join(report.failures)
     assert all(part in said for part in ("000001_0", "whole frame", "000003_0.png", "deleted"))
+
+
+def test_what_others_change_while_masks_are_computed_stays(tmp_path):
+    folder = tmp_path / "faces"
+    make_faces(folder, count=3)
+    first, second, third = (folder / f"{index:06d}_0.png" for index in range(3))
+    label = MaskLabel((Shape("polygon", False, np.float64([(100, 100), (200, 100), (150, 180)])),))
+
+    class OthersWork(SkyIsHidden):
+        def __call__(self, crops):
+            change_info(first, read_info(first), mask_label=label)
+            second.rename(folder / "aside.png")
+            third.rename(second)
+            (folder / "aside.png").rename(third)
+            return super().__call__(crops)
+
+    report = apply_to(folder, OthersWork())
+    assert report.counts["masks written"] == 1
+    assert all("another face" in failure for failure in report.failures)
+    info = read_info(first)
+    assert info.mask is not None
+    assert len(info.mask_label.shapes) == 1
+    assert (read_info(second).frame_index, read_info(second).mask) == (2, None)
 
 
 def test_training_takes_the_mask_in_place_of_the_hull(tmp_path):

@@ -1,5 +1,6 @@
 """Masks as images: out of the faces and back without loss, and what other programs make."""
 
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -19,10 +20,9 @@ from utils.errors import ExitStatus, InputError
 SIDE = 96
 
 
-@pytest.fixture
-def faces(tmp_path):
-    """Three faces: one with a label, one with a mask too, one with nothing."""
-    folder = tmp_path / "my faces ü"
+@pytest.fixture(scope="module")
+def _faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
     paths = make_faceset(folder, 3, size=SIDE)
     for path in paths[:2]:
         image, info = read_face(path)
@@ -30,6 +30,12 @@ def faces(tmp_path):
         write_face(path, image, replace(info, mask_label=MaskLabel((Shape(POLYGON, True, ring),))))
     give_mask(paths[1], noise(SIDE))
     return folder
+
+
+@pytest.fixture
+def faces(_faces, tmp_path):
+    """Three faces: one with a label, one with a mask too, one with nothing."""
+    return shutil.copytree(_faces, tmp_path / "my faces ü")
 
 
 def noise(side, seed=0):

@@ -7,6 +7,8 @@ import csv
 import dataclasses
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -28,6 +30,7 @@ from trainer.data import mask_sampler, occluders
 from trainer.data.mask_sampler import MaskSampler, is_labeled
 from trainer.data.occluders import Layer, Surroundings
 from trainer.data.sampler import SamplerSettings
+from trainer.mask_task import MaskTask
 from trainer.options import options_class
 from utils.errors import ModelError
 from utils.options import options_of
@@ -201,6 +204,17 @@ def test_most_samples_show_labeled_faces_and_all_repeat(tmp_path, plain):
             assert np.array_equal(getattr(whole, name)[span], getattr(part, name))
 
 
+def test_a_label_is_never_taken_for_another_face_that_a_sort_gave_its_name(tmp_path, plain):
+    make_faceset(tmp_path, 3)
+    faces = list(Faceset.open(tmp_path))
+    sampler = MaskSampler([], faces, SETTINGS, (1,))
+    faces[1][0].replace(faces[0][0])
+    batch = sampler.batch(0, 12)
+    assert len(sampler.failures) == 2
+    assert any("another face since the training began" in each for each in sampler.failures)
+    assert batch.warped.any()
+
+
 # what is held out
 
 
@@ -233,6 +247,35 @@ def test_a_model_remembers_what_it_holds_out(tmp_path):
     assert first[1].blocks == ()
     assert more[1].blocks
     assert held_out.of_model(tmp_path) == more
+
+
+def test_labels_that_are_drawn_later_beside_held_out_ones_are_trained_on(tmp_path):
+    def faces(drawn):
+        label = MaskLabel(())
+        infos = labeled_infos(range(80))
+        return [
+            (Path(f"{frame}.png"), dataclasses.replace(info, mask_label=label))
+            if frame in drawn
+            else (Path(f"{frame}.png"), info)
+            for frame, (_, info) in enumerate(infos)
+        ]
+
+    def trained_on(drawn, iteration):
+        model = SimpleNamespace(face_type=FaceType.FULL, resolution=SIDE)
+        session = SimpleNamespace(model=model, iteration=iteration, seed=1)
+        task = MaskTask(SimpleNamespace(model_dir=tmp_path, random_flip=True))
+        samplers = task.samplers(session, faces(drawn), faces({7}))
+        [held] = [info.frame_index for _, info in samplers.src_held_out.faces]
+        frames = [info.frame_index for _, info in samplers.src.faces]
+        return held, frames
+
+    first = set(range(0, 80, 10))
+    held, frames = trained_on(first, 0)
+    assert held in first
+    assert {held - 3, held, held + 3}.isdisjoint(frames)
+    again, more = trained_on({*first, held + 3}, 5)
+    assert again == held
+    assert set(more) == {*frames, held + 3}
 
 
 # what to draw next
@@ -315,7 +358,8 @@ def test_the_faces_to_draw_are_listed_without_labeled_ones(trained):
         _, info = read_face(folder / face["side"] / face["file"])
         assert not is_labeled(info)
         assert face["folder"] == str(folder / face["side"])
-        assert (face["source"], face["frame_index"]) == (info.source, info.frame_index)
+        named = info.source, info.frame_index, info.face_index
+        assert (face["source"], face["frame_index"], face["face_index"]) == named
         assert 0 < face["doubt"] <= 1
 
 

@@ -1,5 +1,7 @@
 """Masks: DeepFaceLab's sizes without their collapse, shapes against plain definitions, fading."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -130,7 +132,8 @@ def test_fade_is_0_at_the_border_and_1_in_the_middle():
 @pytest.mark.parametrize("name", MASKS)
 @pytest.mark.parametrize("size", [64, 100, 256])
 def test_every_mask_type_gives_a_mask_of_the_fixed_size(name, size):
-    mask = MASKS.load(name)(make_swap(size=size))
+    trained = np.ones((MASK_SIDE, MASK_SIDE), np.float32)
+    mask = MASKS.load(name)(replace(make_swap(size=size), trained=trained))
     assert mask.shape == (MASK_SIDE, MASK_SIDE)
     assert mask.dtype == np.float32
     assert mask.min() >= 0

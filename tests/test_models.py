@@ -776,7 +776,7 @@ def test_new_weights_keep_the_size_of_what_passes_and_begin_without_a_checkerboa
     initializers.initialize(model.networks.values(), seed=3)
     faces = RNG.standard_normal((2, 64, 64, 3)).astype(np.float32)
     codes = model.networks["encoder"](faces).numpy()
-    assert 0.5 < codes.std() / faces.std() < 2
+    assert 0.25 < codes.std() / faces.std() < 2  # without: 0.02
     decoder = model.networks["decoder_src"]
     after = keras.Model(decoder.input, decoder.get_layer("up1_join").output)
     blocks = after(codes).numpy().reshape(2, 8, 2, 8, 2, -1)

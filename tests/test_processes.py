@@ -85,6 +85,36 @@ def test_without_its_parent_a_process_ends(tmp_path):
         time.sleep(0.1)
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="stats into /proc")
+@pytest.mark.parametrize("asked", ["all", "parent"])
+def test_a_request_to_stop_ends_what_never_ends(asked, tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n"
+        "import os, time\n"
+        "from utils import processes, signals\n"
+        "def stuck(items): time.sleep(600 * (items[0] > 0)); return [os.getpid()]\n"
+        "if __name__ == '__main__':\n"
+        "    processes.MANY = processes.CHUNK = 1\n"
+        "    signals.raise_on_request()\n"
+        "    try:\n"
+        "        for pid in processes.in_chunks(stuck, range(100)): print(pid, flush=True)\n"
+        "    except KeyboardInterrupt:\n"
+        "        sys.exit(130)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    child = int(parent.stdout.readline())
+    (os.killpg if asked == "all" else os.kill)(parent.pid, signal.SIGTERM)
+    try:
+        parent.communicate(timeout=30)  # a guard: it would wait for ever
+    finally:
+        parent.kill()
+    assert parent.returncode == 130
+    assert not alive(child)
+
+
 def alive(pid: int) -> bool:
     """Whether it runs; a zombie has ended."""
     try:

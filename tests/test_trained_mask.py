@@ -15,13 +15,18 @@ from converters.blending.crop import Crop
 from converters.blending.mask import MASK_SIDE
 from converters.blending.trained_mask import into_crop, steadied
 from converters.interactive import edits
+from converters.interactive.preview import PreviewRenderer, PreviewRequest
+from converters.interactive.session_file import SavedSession, save, session_path
 from converters.interactive.state import EditorState, FootageIndex
-from converters.look import SHOWN_MODES, Look, context_frames, used
+from converters.look import SHOWN_MODES, Look, used
 from converters.look_timeline import LookTimeline
+from facelib.faceset import Faceset
 from facelib.landmarks import hull_mask
 from facelib.types import FaceType
 from utils.errors import UsageError
 from utils.images import read_image, write_image
+from utils.video.io import open_source
+from utils.video.seekable import open_random
 
 BAR = 14  # pixels of the frame: half the width of the bar before the face
 
@@ -167,21 +172,6 @@ def test_a_conversion_keeps_a_moving_bar_in_every_frame(tmp_path):
     assert (hidden, changed) == (0, len(frames))
 
 
-def test_a_stopped_conversion_goes_on_to_the_same_frames(tmp_path):
-    barred_footage(tmp_path, 12)
-    values = {"mask_type": "trained", "mask_frames": 4, "color_transfer": "rct", "color_frames": 3}
-    values |= {"mask_model_dir": tmp_path / "mask_model", "batch_size": 1}
-    whole, part = (options(tmp_path, name, **values) for name in ("whole", "part"))
-    convert.run(whole, INVERT, BrightIsVisible())
-    with pytest.raises(KeyboardInterrupt):
-        convert.run(part, make_predictor(StopsAt(7), "negative"), BrightIsVisible())
-    done = len(read_folder(tmp_path / "part"))
-    assert 0 < done < 12
-    convert.run(part, INVERT, BrightIsVisible())
-    for one, other in zip(*map(read_folder, (tmp_path / "whole", tmp_path / "part")), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 def test_a_trained_mask_without_a_model_is_refused_before_anything_is_read(tmp_path):
     write_footage(tmp_path, 1)
     with pytest.raises(UsageError, match="trained mask model"):
@@ -191,17 +181,83 @@ def test_a_trained_mask_without_a_model_is_refused_before_anything_is_read(tmp_p
     checks.check_mask_model([Look(mode="raw", raw_mode="rgb", mask_type="trained")])
 
 
+def test_only_the_frames_that_come_to_want_a_trained_mask_are_made_again(tmp_path):
+    write_footage(tmp_path, 3)
+    chosen = options(tmp_path, mask_model_dir=tmp_path / "mask_model")
+
+    def convert_with(timeline, model="MASK at iteration 1"):
+        with open_random(open_source(tmp_path / "frames")) as frames:
+            save(session_path(tmp_path / "result"), SavedSession(timeline), "frames", frames.names)
+        report = convert.run(chosen, INVERT, BrightIsVisible(name=model))
+        return report.counts["converted faces"]
+
+    hull, trained = Look(mask_type="hull"), Look(mask_type="trained", mask_frames=1)
+    assert convert_with(LookTimeline.all_alike(hull)) == 3
+    assert convert_with(LookTimeline({0: hull, 2: trained})) == 1
+    assert convert_with(LookTimeline({0: hull, 2: trained}), "MASK at iteration 2") == 1
+    assert convert_with(LookTimeline({0: hull, 2: trained}), "MASK at iteration 2") == 0
+
+
 def test_other_mask_types_do_not_load_the_mask_model(tmp_path):
     write_footage(tmp_path, 1)
     convert.run(options(tmp_path, mask_model_dir=tmp_path / "nowhere"), INVERT)
     assert len(read_folder(tmp_path / "result")) == 1
 
 
-def test_masks_of_earlier_frames_count_only_for_trained_masks():
+def test_a_frame_needs_those_whose_masks_its_colors_take_and_those_that_these_take():
     look = Look(mask_type="trained", mask_frames=5, color_transfer="rct", color_frames=3)
-    assert context_frames(look) == 6
-    assert context_frames(dataclasses.replace(look, mask_type="hull")) == 2
-    assert used(dataclasses.replace(look, mask_type="hull")).mask_frames == Look().mask_frames
+    hull = dataclasses.replace(look, mask_type="hull", color_frames=4)
+    steady = dataclasses.replace(look, color_transfer="none", mask_frames=9)
+    assert used(hull).mask_frames == Look().mask_frames
+    alike = LookTimeline.all_alike(look)
+    assert (alike.context_frames, alike.first_needed(20), alike.first_needed(4)) == (6, 14, 0)
+    several = LookTimeline({0: look, 30: steady, 40: hull})
+    assert several.context_frames == 3 + 8
+    assert [several.first_needed(at) for at in (29, 30, 40, 41, 43)] == [23, 22, 29, 30, 40]
+
+
+class Wobbles(BrightIsVisible):
+    """Stands for a model whose masks have a soft edge, elsewhere in each frame."""
+
+    def __call__(self, crops):
+        return np.stack([edge(128 + int(crop.sum()) % 9, softness=60) for crop in crops])
+
+
+def test_a_preview_equals_the_rendered_frame_and_a_stopped_run_goes_on_to_the_same(tmp_path):
+    write_footage(tmp_path, 8)
+    look = Look(mask_type="trained", mask_frames=6, color_transfer="rct", color_frames=2)
+    later = dataclasses.replace(look, mask_frames=2, color_frames=4)
+    timeline = LookTimeline({0: look, 5: later})
+    values = {"mask_model_dir": tmp_path / "mask_model", "batch_size": 1}
+    whole, part = (options(tmp_path, name, **values) for name in ("whole", "part"))
+    with open_random(open_source(tmp_path / "frames")) as frames:
+        for name in ("whole", "part"):
+            session = SavedSession(timeline)
+            save(session_path(tmp_path / name), session, "frames", frames.names)
+        convert.run(whole, INVERT, Wobbles())
+        rendered = read_folder(tmp_path / "whole")
+        faces = Faceset.open(tmp_path / "aligned").by_frame()
+        renderer = PreviewRenderer(frames, faces, INVERT, masks=Wobbles())
+        for index, expected in enumerate(rendered):
+            state = EditorState(FootageIndex(8, tuple(range(8))), timeline, frame=index)
+            request = PreviewRequest.of(state)
+            for missing in renderer.missing(request):
+                renderer.prepare(missing)
+            np.testing.assert_array_equal(renderer(request).image, expected, f"frame {index}")
+    with pytest.raises(KeyboardInterrupt):
+        convert.run(part, make_predictor(StopsAt(7), "negative"), Wobbles())
+    assert 0 < len(read_folder(tmp_path / "part")) < 8
+    convert.run(part, INVERT, Wobbles())
+    np.testing.assert_array_equal(read_folder(tmp_path / "part"), rendered)
+
+
+def test_a_preview_without_the_mask_model_of_its_session_says_so(tmp_path):
+    barred_footage(tmp_path, 1)
+    with open_random(open_source(tmp_path / "frames")) as frames:
+        faces = Faceset.open(tmp_path / "aligned").by_frame()
+        renderer = PreviewRenderer(frames, faces, INVERT)
+        shown = renderer(PreviewRequest(0, (Look(mask_type="trained"),), "result"))
+    assert "--mask-model-dir" in shown.failures[0]
 
 
 def test_the_window_offers_trained_masks_only_with_a_mask_model():

@@ -236,6 +236,12 @@ def test_faces_are_looked_through_in_a_browser(client, home):
         shown(COUNT)
         assert on_disk() == COUNT
 
+        drag(page, ".grid", (20, 20), (60, 60))
+        page.keyboard.press("Delete")
+        expect(said).to_have_text("1 face moved to the trash")
+        page.keyboard.press("Control+z")
+        shown(COUNT)
+
         page.keyboard.press("End")
         page.keyboard.press("Shift+ArrowLeft")
         page.keyboard.press("Shift+ArrowLeft")
@@ -251,6 +257,35 @@ def test_faces_are_looked_through_in_a_browser(client, home):
         drag(page, ".scatter", (2, 2), (cloud["width"] / 2, cloud["height"] - 2))
         yaws = client.json("/api/faces/src/table")["columns"]["yaw"]
         shown(sum(yaw >= 0 for yaw in yaws))  # noses to the left
+
+
+ASKED = """async () => {
+  const { Pictures } = await import("/static/faces/pictures.js");
+  let asked = 0;
+  window.fetch = async () => {
+    asked++;
+    throw new TypeError("the server is gone");
+  };
+  const pictures = new Pictures(() => pictures.want("", 96, [["key", "name"]]));
+  pictures.came();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return asked;
+}"""
+GONE = """async () => {
+  const { Pictures } = await import("/static/faces/pictures.js");
+  const pictures = new Pictures(() => {});
+  await pictures.take(["96 key"], new ArrayBuffer(4)); // no picture: it was deleted meanwhile
+  const gone = pictures.find(96, "key");
+  pictures.forget();
+  return [gone, pictures.find(96, "key") === undefined];
+}"""
+
+
+@needs_chromium
+def test_thumbnails_that_did_not_come_are_asked_for_again_but_not_at_once(client):
+    with page_of(client) as page:
+        assert page.evaluate(GONE) == [None, True]
+        assert page.evaluate(ASKED) == 1
 
 
 @pytest.fixture

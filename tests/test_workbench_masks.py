@@ -81,9 +81,20 @@ def page(client):
     with page_of(client, console=False) as page:
         expect(page.get_by_role("heading", name="Next")).to_be_visible()
         page.evaluate("location.hash = '#masks/src/all'")
-        untouched = page.locator("#masks-facts").get_by_text("hull of the landmarks")
+        untouched = page.locator("#masks-facts").get_by_text("nothing was drawn: click around")
         expect(untouched).to_be_visible(timeout=60_000)
         yield page
+
+
+def leaves_by_keys(page, face, facts):
+    """Drop a polygon by Escape, and leave the face by Tab: it holds no one back."""
+    page.mouse.click(*face.at(60, 60))
+    expect(facts).to_contain_text("1 corner")
+    page.keyboard.press("Escape")
+    expect(facts).to_contain_text("nothing was drawn: click around")
+    page.keyboard.press("Tab")
+    expect(face.stage).not_to_be_focused()
+    face.stage.focus()
 
 
 @needs_chromium
@@ -116,7 +127,8 @@ def test_masks_are_drawn_by_mouse_by_brush_and_by_keys(page, home):
     page.get_by_role("button", name="Copy last").click()
     expect(facts).to_contain_text("1 shape")
     page.keyboard.press("u")
-    expect(facts).to_contain_text("hull of the landmarks")
+    expect(facts).to_contain_text("nothing was drawn: click around")
+    leaves_by_keys(page, face, facts)
     page.mouse.move(*face.at(-20, -20))  # beside the image
     for key in ("Space", *["Shift+ArrowRight"] * 2, "Space", "Shift+ArrowDown", "Space"):
         page.keyboard.press(key)

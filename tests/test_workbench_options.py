@@ -2,6 +2,10 @@
 
 import json
 import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -16,6 +20,7 @@ from utils.errors import UsageError
 from utils.workspace import Workspace
 from workbench import runner
 from workbench.job import JobState
+from workbench.jobs import JobQueue
 
 PATH = "/api/train/model/options"
 
@@ -97,7 +102,8 @@ def test_what_runs_takes_options_at_once_or_goes_on_with_them(client, home):
 @pytest.mark.parametrize(
     "values",
     [{}, {"batch_size": "0.5"}, {"target_iter": -1}, {"stop_when": "soon"}, {"model": "H64"},
-     {"model_dir": "x"}, {"cpu_only": True}, {"nothing": 1}, {"keep": [1, 2]}],
+     {"model_dir": "x"}, {"cpu_only": True}, {"nothing": 1}, {"keep": [1, 2]},
+     {"target_iter": ""}, {"keep": 2, "stop_when": " "}, {"target_minutes": None}],
 )  # fmt: skip
 def test_what_makes_no_sense_changes_nothing(client, home, values, tmp_path):
     with FileLock(home.model / ".train.lock"):
@@ -125,6 +131,36 @@ def test_a_training_of_a_terminal_takes_what_takes_effect_while_it_runs(client, 
     assert (home.model / "save.request").exists()
 
 
+def test_a_training_that_only_begins_is_not_asked(client, home):
+    queue = client.app.queue
+    queue.add(["train"])
+    queue.started(queue.claim("default"), os.getpid())
+    status, content = change(client, target_iter=900)
+    assert (status, "only begins" in content["error"]) == (404, True)
+    assert client.post("/api/train/model/save")[0] == 404
+    assert words(client) == ["train"]
+    assert list(home.model.glob("*.request")) == []
+
+
+def test_changes_of_two_pages_at_once_are_both_made(client, home, monkeypatch):
+    queue = client.app.queue
+    queue.add(["train"])
+    queue.started(queue.claim("default"), os.getpid())
+    reword, both = JobQueue.reword, threading.Barrier(2)
+
+    def meet(*args, **how):
+        with suppress(threading.BrokenBarrierError):  # the other one waits for its turn
+            both.wait(0.3)
+        return reword(*args, **how)
+
+    monkeypatch.setattr(JobQueue, "reword", meet)
+    with FileLock(home.model / ".train.lock"), ThreadPoolExecutor(2) as pages:
+        asked = [pages.submit(change, client, **value) for value in ({"keep": 2}, {"cool_down": 0})]
+        assert [each.result() for each in asked] == [(200, {"how": "live"})] * 2
+    assert sorted(words(client)) == sorted(["train", "--keep", "2", "--cool-down", "0.0"])
+    assert json.loads((home.model / "options.request").read_text()) == {"keep": 2, "cool_down": 0}
+
+
 def test_a_training_that_failed_says_why(client):
     start(client, batch_size=3)
     with client.live() as live:
@@ -134,7 +170,14 @@ def test_a_training_that_failed_says_why(client):
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [(130, "waiting"), (-2, "waiting"), (0, "done"), (-9, "interrupted"), (1, "failed")],
+    [
+        (130, "waiting"),
+        (-2, "waiting"),
+        (0xC000013A, "waiting"),
+        (0, "done"),
+        (-9, "interrupted"),
+        (1, "failed"),
+    ],
 )
 def test_only_a_job_that_has_saved_goes_on_with_other_words(client, status, state):
     queue, asked = client.app.queue, []
@@ -159,7 +202,20 @@ def test_stopping_what_saves_already_lets_it_save(client, monkeypatch):
     monkeypatch.setattr(runner, "stop", asked.append)
     assert runner.cancel(queue, 1).state == JobState.STOPPING
     assert asked == []  # a second Ctrl-C would end it without saving
-    assert queue.finish(job, 130) == JobState.CANCELED
+    queue.add(["convert"], after=[1])
+    assert queue.finish(job, 130) == JobState.DONE  # so what waits for it can begin
+    assert queue.claim("default").number == 2
+
+
+def test_a_job_that_is_stopped_while_it_starts_stops(client, monkeypatch):
+    queue = client.app.queue
+    queue.add(["train"])
+    queue.set_runner("default", os.getpid())
+    job = queue.claim("default")
+    assert runner.cancel(queue, 1).state == JobState.STOPPING  # its process is not known yet
+    wait = [sys.executable, "-c", "import time; time.sleep(20)"]
+    monkeypatch.setattr(runner, "command", lambda *_: wait)
+    assert runner._run(queue, job) == JobState.CANCELED
 
 
 @needs_chromium

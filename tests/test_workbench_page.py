@@ -180,6 +180,9 @@ def test_a_view_without_anything_to_show_says_what_comes_first(page, home):
     expect(page.locator("main .empty")).to_contain_text("Extract the faces of src and dst first")
     make_faceset(home.faces("dst"), count=1)
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("region", name="Job")).to_be_hidden()
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_role("region", name="Job")).to_contain_text("train", timeout=20_000)
 
 
 def test_the_keyboard_reaches_everything_that_can_be_clicked(page):

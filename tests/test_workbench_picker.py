@@ -275,6 +275,12 @@ def test_a_clip_elsewhere_can_be_copied_and_is_offered_again(client, machine):
     assert told["sides"]["dst"]["earlier"] == str(clip)
     (client.app.home.folder / ".queue" / "footage.json").write_text('{"dst": 3, "src": "x"}')
     assert picker.earlier(client.app.home, "dst") is picker.earlier(client.app.home, "src") is None
+    assert client.post("/api/picker/clip/dst", {"path": str(clip)})[0] == 200
+    assert client.post("/api/upload/dst?name=new.mp4", b"a clip")[0] == 200
+    assert (client.app.home.folder / "data_dst.mp4").read_bytes() == b"a clip"
+    assert project(client)["sides"]["dst"]["elsewhere"] == ""
+    (client.app.home.folder / "data_dst.mp4").unlink()
+    assert clip.exists()
     value = {"path": str(machine / "other" / "frames"), "copy": True}
     assert "used where it is" in refused(client, "/api/picker/clip/dst", value)
 
@@ -289,16 +295,21 @@ def test_an_empty_workspace_says_what_to_do_and_asks_for_consent(browser, client
         expect(page.get_by_text("only if both people agree")).to_be_visible()
         expect(page.get_by_role("region", name="From two clips to a result")).to_be_visible()
         expect(page.get_by_role("region", name="What is there")).to_be_hidden()
-        make_faceset(client.app.home.faces("src"), count=1)
+        client.app.home.clip("src").write_bytes(b"a clip")
         expect(page.locator(".purpose")).to_have_text("Choose the footage to change", timeout=15000)
+        expect(page.get_by_role("region", name="From two clips to a result")).to_be_visible()
+        expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
+        make_faceset(client.app.home.faces("src"), count=1)
+        expect(page.get_by_role("region", name="What is there")).to_be_visible(timeout=15000)
+        expect(page.locator(".purpose")).to_have_text("Choose the footage to change")
         expect(page.get_by_text("only if both people agree")).to_be_visible()
-        expect(page.get_by_role("region", name="What is there")).to_be_visible()
         expect(page.get_by_role("region", name="From two clips to a result")).to_be_hidden()
 
 
 @needs_chromium
 def test_a_clip_is_picked_with_the_keyboard_alone(browser, client, machine):
     (machine / "home" / "clips").symlink_to(machine / "other")
+    client.app.home.clip("dst").write_bytes(b"a clip")
     with page_at(browser, client) as page:
         page.get_by_role("button", name="Use a clip where it is: clip of src").focus()
         page.keyboard.press("Enter")

@@ -20,6 +20,7 @@ from support.screen import wait_until
 from support.synthetic import make_video
 
 from utils.workspace import Workspace
+from workbench import server
 
 ROOT = Path(__file__).parent.parent
 VENDOR = ROOT / "workbench" / "static" / "vendor"
@@ -297,6 +298,10 @@ def test_what_the_browser_cannot_decode_is_sent_frame_by_frame(client, undecodab
         page.get_by_role("button", name="Play").click()
         expect(page.get_by_role("button", name="Play")).to_be_visible()
         show(COUNT - 1)
+        page.get_by_role("button", name="Play").click()  # once more, from the beginning
+        canvas = page.get_by_role("img", name="the result", exact=True)
+        expect(canvas).not_to_have_attribute("data-frame", str(COUNT - 1))
+        show(COUNT - 1)
         page.get_by_role("link", name="Project").click()
         wait_until(lambda: not served_frames(), "the commands end with the view")
 
@@ -336,3 +341,19 @@ def test_only_clips_of_the_workspace_are_sent(client, asked, said):
     with client.live(path="/api/result/frames") as live:
         live.send(json.dumps({"csrf": client.csrf, **asked}))
         assert said in events_until(live, lambda event: event["event"] == "error")[-1]["text"]
+
+
+def test_footage_that_is_a_link_to_elsewhere_is_not_sent(client, home):
+    outside = home.clip("dst").rename(home.folder.parent / "outside.mp4")
+    (home.folder / "data_dst.mp4").symlink_to(outside)
+    with client.live(path="/api/result/frames") as live:
+        live.send(json.dumps({"csrf": client.csrf, "clip": "before"}))
+        told = events_until(live, lambda event: event["event"] in ("error", "footage"))[-1]
+    assert "outside of the workspace" in told.get("text", "")
+
+
+def test_a_workspace_that_is_a_link_shows_its_result(home, tmp_path):
+    (tmp_path / "link").symlink_to(home.folder)
+    with served(server._home(tmp_path / "link")) as client:
+        found = client.enter().json("/api/result?name=result.mp4")
+        assert client.get(found["result"]["url"])[2] == home.result.read_bytes()

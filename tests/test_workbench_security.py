@@ -1,5 +1,6 @@
 """Each rule of docs/workbench.md, "Security", with a plain HTTP client against a real server."""
 
+import asyncio
 import json
 import os
 import re
@@ -287,6 +288,19 @@ def test_an_upload_is_named_by_us(empty):
     status, _, content = empty.post("/api/upload/src?name=other.mkv", b"x")
     assert b"there already" in content
     assert files(empty) == ["data_src.mp4"]
+
+
+def test_what_another_page_has_sent_meanwhile_stays(tmp_path):
+    first, home = tmp_path / "data_src.mov", Workspace(tmp_path)
+
+    async def body():
+        first.write_bytes(b"first")
+        yield b"second"
+
+    with pytest.raises(InputError, match="is there already"):
+        asyncio.run(uploads.receive(home, "src", "second.mp4", 6, body()))
+    assert [path.name for path in tmp_path.iterdir()] == ["data_src.mov"]
+    assert first.read_bytes() == b"first"
 
 
 @pytest.mark.parametrize("path", ["src?name=evil.html", "src?name=mp4", "src", "model?name=x.mp4"])

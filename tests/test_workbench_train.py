@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import shutil
 
@@ -17,6 +18,7 @@ from facelib.validation_log import ValidationLog
 from models.checkpoint import save_generation
 from utils.workspace import Workspace
 from workbench import curves
+from workbench.jobs import JobQueue
 from workbench.training import TrainView
 
 NAMES = ["src", "dst", "src_mask"]
@@ -171,6 +173,30 @@ def test_losses_since_the_last_save_are_those_that_the_training_tells(client, ho
         )[-1]["losses"]
     assert told["iterations"][:51] == [*range(1, 51), 101]
     assert set(told["values"]["dst"][50:]) == {0.125}
+
+
+def test_what_was_lost_by_a_kill_is_not_in_the_curve(home):
+    view, queue = TrainView(home), JobQueue(home)
+    queue.add(["train"])
+    job = queue.claim("default")
+    queue.started(job, os.getpid())
+    killed, again = range(1, 60, 10), range(5, 30, 10)
+    told = [*killed, None, *again]
+    seen = []
+    with queue.log(1).open("w") as log:
+        for item in told:
+            facts = {"event": "attempt"}
+            if item is not None:
+                facts = {"event": "progress", "unit": "iteration", "item": ITERATIONS + item}
+                facts["values"] = {"src": 0.5}
+            print(json.dumps(facts), file=log, flush=True)
+            seen.append(view.news(queue.jobs())[0]["models"][0]["latest"])
+    assert seen[told.index(None)] is None  # it begins: nothing is known of it
+    view._looked = -math.inf
+    curve = next(e for e in view.news(queue.jobs()) if e["type"] == "curves model")["losses"]
+    since = [item - ITERATIONS for item in curve["iterations"] if item > ITERATIONS]
+    assert since == [1, 5, 15, 25]
+    assert curve["values"]["src"][-4:] == [0.5] * 4
 
 
 # --------------------------------------------------------------------- in a browser

@@ -75,6 +75,23 @@ def test_a_table_that_was_begun_before_a_deletion_is_not_that_of_another_page(cl
     first.join()
 
 
+@needs_chromium
+def test_the_order_of_another_page_is_not_taken(client):
+    came = []
+
+    def by_hist_at_first(route):
+        answer = route.fetch()
+        came.append(answer.json() | ({} if came else {"by": "hist"}))
+        route.fulfill(response=answer, json=came[-1])
+
+    with launched() as chromium, page_in(chromium) as page:
+        page.route("**/api/faces/src/table", by_hist_at_first)
+        page.goto(f"http://{client.host}/?token={client.app.door.token}#faces/src")
+        expect(page.get_by_label("Order")).to_have_value("name", timeout=30_000)
+        expect(page.locator(".counts")).to_contain_text(f"{COUNT} of {COUNT}", timeout=30_000)
+    assert [table["by"] for table in came] == ["hist", None]
+
+
 @pytest.mark.slow
 @needs_chromium
 def test_both_pages_show_what_one_of_them_does(client, home):
@@ -101,7 +118,7 @@ def test_both_pages_show_what_one_of_them_does(client, home):
         other.keyboard.press("Delete")
         shown(other, COUNT - 3)
         shown(one, COUNT - 3)
-        for page in (one, other):  # each takes back the last deletion, whoever's it was
+        for page in (one, other):  # each takes back the last deletion, of whichever page
             page.get_by_role("button", name="Undo", exact=True).click()
             expect(page.locator(".faces-foot .said")).to_contain_text("put back", timeout=30_000)
         for page in (one, other):

@@ -87,6 +87,14 @@ def paths(words):
             },
         ),
         (
+            "train --model mask",
+            {
+                "training_data_src_dir": "data_src/aligned",
+                "training_data_dst_dir": "data_dst/aligned",
+                "model_dir": "mask_model",
+            },
+        ),
+        (
             "convert",
             {
                 "input_dir": "data_dst.mp4",
@@ -114,6 +122,22 @@ def test_short_commands_take_the_folders_of_the_workspace(
         words += f" --workspace {folder}"
     found = {name: path for name, path in paths(words).items() if path is not None}
     assert found == {name: folder / place for name, place in expected.items()}
+
+
+def test_a_mask_model_counts_once_it_is_saved(home):
+    commands = ("convert", "util draw-masks src")
+    name = {"convert": "mask_model_dir"}
+    before = home.next_step()
+    home.mask_model.mkdir()
+    (home.mask_model / ".train.lock").touch()
+    found = [paths(words)[name.get(words, "model_dir")] for words in commands]
+    assert found == [None, None], "its training has just begun"
+    state = home.mask_model / "generations" / "0" / "state.json"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    found = [paths(words)[name.get(words, "model_dir")] for words in commands]
+    assert found == [home.mask_model] * 2
+    assert home.next_step() == before, "masks are no step of the way"
 
 
 def test_a_flag_goes_before_the_workspace(home):

@@ -88,8 +88,8 @@ def _side(home: Workspace, side: str) -> Iterator[tuple[str, str]]:
         notes.append("extract has not come to its end: run it again to continue")
     if count and home.is_sorted(side):
         notes.append("sorted")
-    none = _why_none(home, side)
-    yield f"{side} faces", f"{count}" + "".join(f", {note}" for note in notes) if count else none
+    found = f"{count}" + "".join(f", {note}" for note in notes)
+    yield f"{side} faces", found if count else _why_none(home, side)
 
 
 def _why_none(home: Workspace, side: str) -> str:

@@ -42,7 +42,7 @@ class MaskTask(Task):
             self.options.model_dir, *map(_labeled, sides), new=session.iteration == 0
         )
         parts = [rule.split(faces) for rule, faces in zip(rules, sides, strict=True)]
-        drawn = [_labeled(trained) for trained, _ in parts]
+        drawn = [_not_held_out(faces, rest) for faces, (_, rest) in zip(sides, parts, strict=True)]
         trained, tested = [], []
         for side, (faces, rest) in enumerate(parts):
             others = [face for face in faces if not is_labeled(face[1])]
@@ -110,6 +110,12 @@ class MaskTask(Task):
 
 def _labeled(faces: FaceFiles) -> FaceFiles:
     return [face for face in faces if is_labeled(face[1])]
+
+
+def _not_held_out(faces: FaceFiles, held_out_ones: FaceFiles) -> FaceFiles:
+    """Return the labeled faces to train on, also those that were drawn later in a gap."""
+    held = {path for path, _ in held_out_ones}
+    return [face for face in _labeled(faces) if face[0] not in held]
 
 
 def _known(*samplers: Sampler | None) -> list[Sampler]:

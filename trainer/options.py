@@ -20,6 +20,7 @@ from utils.options import (
     options_of,
     to_json,
     with_defaults,
+    with_place,
     without,
 )
 from utils.records import read_record
@@ -136,7 +137,7 @@ def options_class(model: str, preset: str | None = None) -> type[TrainOptions]:
         defaults.pop("learning_rate", None)
     if preset == "fast":
         defaults |= cls.fast
-    return with_defaults(_merged(model), defaults)
+    return with_place(with_defaults(_merged(model), defaults), "model_dir", cls.place)
 
 
 def _merged(model: str) -> type[TrainOptions]:

@@ -1,5 +1,6 @@
 """Requests of other programs to a running training: files in the model's folder."""
 
+import math
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,13 +10,19 @@ LARGEST = 1 << 16
 """Bytes of a request that are read."""
 
 
+def forget(folder: Path, *names: str) -> None:
+    """Remove what an earlier training was asked for and has not done."""
+    for name in names:
+        with suppress(OSError):
+            _file(folder, name).unlink()
+
+
 class RequestFiles:
-    """Looks for NAME.request now and then, and removes it; older ones do not count."""
+    """Looks for NAME.request now and then, and removes it."""
 
     def __init__(self, folder: Path, *names: str) -> None:
-        self._files = {name: folder / f"{name}.request" for name in names}
-        self._take()
-        self._looked = time.monotonic()
+        self._files = {name: _file(folder, name) for name in names}
+        self._looked = -math.inf
 
     def taken(self) -> dict[str, bytes]:
         """Return what is asked for since the last call: what each file held, by its name."""
@@ -23,16 +30,18 @@ class RequestFiles:
         if now - self._looked < LOOK_SECONDS:
             return {}
         self._looked = now
-        return self._take()
-
-    def _take(self) -> dict[str, bytes]:
         found = {}
         for name, path in self._files.items():
             with suppress(OSError):  # there is none, or it cannot be removed and would come again
-                content = _read(path)
-                path.unlink()
+                taken = path.replace(path.with_suffix(".taken"))  # one that comes now is the next
+                content = _read(taken)
+                taken.unlink()
                 found[name] = content
         return found
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.request"
 
 
 def _read(path: Path) -> bytes:

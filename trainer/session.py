@@ -246,6 +246,8 @@ class TrainingSession:
     def forget_newer(self) -> None:
         """Remove the generations after the one that was restored, which is the last healthy one."""
         self.healthy = self.iteration
+        for change in self.changes:  # what was set stays, so it holds from here on
+            change["iteration"] = min(change["iteration"], self.iteration)
         checkpoint.remove_newer(self.save_settings.model_dir, self.iteration)
 
     def set_batch_size(self, size: int) -> None:

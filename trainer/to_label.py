@@ -122,6 +122,7 @@ def write(folder: Path, faces: Sequence[UnsureFace], iteration: int) -> Path:
                 "file": face.path.name,
                 "source": face.info.source,
                 "frame_index": face.info.frame_index,
+                "face_index": face.info.face_index,
                 "doubt": round(face.doubt, 4),
             }
             for face in faces

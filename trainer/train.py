@@ -6,14 +6,14 @@ from pathlib import Path
 
 from facelib.faceset import Faceset
 from models import MODELS
-from trainer import TASKS, assembly, memory, save
+from trainer import TASKS, assembly, memory, request_files, save
 from trainer.checks import LOCK, in_use
 from trainer.data.loader import BatchLoader
 from trainer.data.split import Samplers
-from trainer.live_options import LiveOptions
+from trainer.live_options import OPTIONS, LiveOptions
 from trainer.loss_history import WORDS
 from trainer.monitoring.debug_samples import show_samples
-from trainer.monitoring.monitor import QUIT, Monitor, MonitorSettings
+from trainer.monitoring.monitor import BACKUP, QUIT, SAVE, Monitor, MonitorSettings
 from trainer.monitoring.stop_rule import StopRule
 from trainer.monitoring.watched import Measurement
 from trainer.options import TrainOptions
@@ -162,4 +162,5 @@ def _exclusive(model_dir: Path) -> Iterator[None]:
         raise InputError(f'cannot create the folder "{model_dir}": {problem.strerror}') from None
     with locked(model_dir / LOCK, in_use(model_dir)):
         remove_leftovers(model_dir)
+        request_files.forget(model_dir, SAVE, BACKUP, OPTIONS)
         yield

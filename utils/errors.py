@@ -12,6 +12,7 @@ Raise them with a full sentence: `InputError(f'no image found in "{path}"; extra
 """
 
 import errno
+import traceback
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import IntEnum, IntFlag
@@ -128,3 +129,11 @@ def sentence(problem: Exception) -> str:
         f"{type(problem).__name__}: {problem}\n"
         "This is a defect of the program; run it again with --debug for details"
     )
+
+
+def portable(problem: Exception) -> Exception:
+    """Return an error that can be pickled, with its traceback as a note."""
+    if type(problem).__module__ not in ("builtins", "utils.errors"):
+        problem = RuntimeError(f"{type(problem).__name__}: {problem}")
+    problem.add_note("".join(traceback.format_exception(problem)))
+    return problem

@@ -83,7 +83,9 @@ def holder(path: Path) -> str:
 
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            files = [] if process.pid == os.getpid() else process.open_files()
+            if process.pid == os.getpid() or "python" not in process.name().lower():
+                continue  # to list the files of all programs takes minutes on Windows
+            files = process.open_files()
             if any(Path(file.path) == path.absolute() for file in files):
                 words = process.cmdline()
                 start = next((n for n, word in enumerate(words) if word.endswith(MAIN)), 0)

@@ -271,12 +271,25 @@ def options_of(cls: type) -> list[Option]:
 
 def with_defaults(cls: type[T], defaults: Mapping[str, Value]) -> type[T]:
     """Return a class with the same options, some of which have other defaults."""
-    hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    changed = {
-        name: dataclasses.field(default=value, metadata=fields[name].metadata)
-        for name, value in defaults.items()
-    }
+    return _with_fields(
+        cls,
+        {
+            name: dataclasses.field(default=value, metadata=fields[name].metadata)
+            for name, value in defaults.items()
+        },
+    )
+
+
+def with_place(cls: type[T], name: str, place: str) -> type[T]:
+    """Return a class with the same options, one of which has another place in the workspace."""
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    metadata = {**fields[name].metadata, "place": place}
+    return _with_fields(cls, {name: dataclasses.field(metadata=metadata)})
+
+
+def _with_fields(cls: type[T], changed: Mapping[str, Any]) -> type[T]:
+    hints = typing.get_type_hints(cls)
     annotations = {name: hints[name] for name in changed}
     body = {**changed, "__annotations__": annotations, "__module__": cls.__module__}
     return dataclasses.dataclass(frozen=True, kw_only=True)(type(cls.__name__, (cls,), body))

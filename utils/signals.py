@@ -5,7 +5,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread, current_thread, main_thread
-from typing import NoReturn
 
 from utils import console
 
@@ -14,6 +13,10 @@ PAUSE = 0.05
 """Seconds in which a program that ends at once says so itself."""
 
 _requested = Event()
+_held = False
+"""Whether requests wait, within `held`."""
+_waiting = Event()
+"""Whether one waits."""
 _rest: Callable[[], str] | None = str  # that is, ""; another one within `finishing`
 
 
@@ -32,10 +35,46 @@ def raise_on_request() -> None:
             signal.signal(number, raise_interrupt)
 
 
-def raise_interrupt(*_: object) -> NoReturn:
+def raise_interrupt(*_: object) -> None:
     """Handle a signal."""
     _requested.set()
+    if _held:
+        _waiting.set()
+        return
     raise KeyboardInterrupt
+
+
+def end_at_once() -> None:
+    """Let each further request end the program: all is done, and an exception only prints lines."""
+    for number in requests():
+        if signal.getsignal(number) is raise_interrupt:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def obey() -> None:
+    """Stop if that was asked for: a library that is being imported may drop KeyboardInterrupt."""
+    if _requested.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Let a request to stop wait for the end of the block, which must not be left half done.
+
+    Handlers run in the main thread, so in others nothing needs to wait.
+    """
+    global _held  # noqa: PLW0603 - as handlers of signals, it belongs to the process
+    if _held or current_thread() is not main_thread():
+        yield
+        return
+    _held = True
+    try:
+        yield
+    finally:
+        _held = False
+        if _waiting.is_set():
+            _waiting.clear()
+            raise KeyboardInterrupt
 
 
 def became(problem: BaseException) -> bool:
@@ -115,16 +154,18 @@ def _acknowledge(numbers: socket.socket, ended: Event) -> None:
 def ignored_by_children() -> Iterator[None]:
     """Have processes started inside the block ignore what a terminal sends to all processes.
 
-    They hear of it from this process. Outside the main thread, which alone can do so, nothing
-    happens.
+    They hear of it from this process, which hears of it at the end of the block. Processes inherit
+    which signals are blocked; if they were ignored here meanwhile, a request would be lost.
     """
-    if current_thread() is not main_thread():
-        yield
-        return
-    terminal = [signal.SIGINT, *([] if SIGHUP is None else [SIGHUP])]
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in terminal}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with held():
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            yield
+            return
+        from multiprocessing import resource_tracker  # not at the top: slows `--help`
+
+        resource_tracker.ensure_running()  # its start, which would come now, unblocks SIGINT
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -6,6 +6,7 @@
       data_src/aligned/       faces of src, by extract
       data_dst/aligned/       faces of dst
       model/                  by train
+      mask_model/             by train --model MASK, if masks are drawn
       result.mp4              by convert
       evaluation.json         by evaluate
 
@@ -84,6 +85,11 @@ class Workspace:
     def model(self) -> Path:
         """The model's folder."""
         return self.folder / "model"
+
+    @property
+    def mask_model(self) -> Path:
+        """The folder of the model that masks faces."""
+        return self.folder / "mask_model"
 
     @property
     def result(self) -> Path:
@@ -315,14 +321,15 @@ def _places(workspace: Workspace) -> Iterator[Path]:
     for side in SIDES:
         yield from workspace.folder.glob(f"data_{side}.*")
         yield from (workspace.folder / f"data_{side}.mp4", workspace.faces(side))
-    yield from (workspace.model, workspace.result, workspace.evaluation)
+    yield from (workspace.model, workspace.mask_model, workspace.result, workspace.evaluation)
 
 
 def fill(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options given, and for folders that no flag names those of the workspace.
 
     With all that are required given, there is no workspace, and optional ones keep their default.
-    Otherwise an optional place counts if it exists, or is a file, which can be made.
+    Otherwise an optional place counts if it exists, or is a file, which can be made; that of a
+    model, if one is saved there, which takes a while after a training has begun.
 
     Raises
     ------
@@ -342,7 +349,8 @@ def fill(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
     workspace = _workspace_for(required, given.get("workspace"))
     for option in missing:
         path = workspace.place(str(option.place), side)
-        if option.required or path.suffix or path.exists():
+        is_model = "model" in (option.meta["kind"] or "")
+        if option.required or path.suffix or (changed(path) if is_model else path.exists()):
             filled[option.name] = path
     return filled
 

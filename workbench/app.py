@@ -37,7 +37,7 @@ from starlette.staticfiles import StaticFiles
 
 from utils.errors import InputError, UsageError, UserError, sentence
 from utils.workspace import Workspace
-from workbench import forms, presets, runner, uploads
+from workbench import forms, presets, runner
 from workbench.convert import ConvertView
 from workbench.faces import FacesView
 from workbench.frames import FramesView
@@ -47,7 +47,7 @@ from workbench.landmarks import LandmarksView, MasksView
 from workbench.live import Live
 from workbench.paths import SHOWN, served
 from workbench.picker import Picker
-from workbench.requests import body_of, json_object
+from workbench.requests import body_of, json_object, side_of
 from workbench.result import ResultView
 from workbench.security import Door, Guard
 
@@ -170,13 +170,11 @@ class App:
 
     async def upload(self, request: Request) -> Response:
         """Store a clip."""
-        side, name = request.path_params["side"], request.query_params.get("name", "")
+        side, name = side_of(request), request.query_params.get("name", "")
         size = request.headers.get("content-length", "")
         if not (size.isascii() and size.isdecimal()):
             raise UsageError("a clip is sent with its length")
-        body = request.stream()
-        stored = await uploads.receive(self.home, side, name, int(size), body)
-        self.live.look_again()
+        stored = await self.picker.store(side, name, int(size), request.stream())
         return JSONResponse({"name": stored})
 
     async def add_job(self, request: Request) -> Response:

@@ -3,19 +3,20 @@
 import asyncio
 import json
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from utils import program
-from utils.errors import UsageError
+from utils.errors import UsageError, UserError
 from utils.workspace import Workspace
 from workbench import forms
 from workbench.progress import event
 from workbench.requests import json_object
 from workbench.runner import apart, stop
+from workbench.security import Door
 
 LONGEST_LINE = 64 << 20
 """Bytes of a line that it tells: one may hold a frame."""
@@ -92,6 +93,21 @@ class DrivenCommand:
             while await output.read(1 << 16):
                 pass
         return await self._process.wait()
+
+
+async def answer(
+    socket: WebSocket, door: Door, run: Callable[[dict[str, Any]], Awaitable[None]]
+) -> None:
+    """Do what the first message of a page of ours asks for; the page is told why it cannot be."""
+    await socket.accept()
+    with suppress(WebSocketDisconnect, RuntimeError):  # closed while it was told
+        try:
+            asked = json_object(await socket.receive_text())
+            door.check_page(socket, asked)
+            await run(asked)
+        except UserError as problem:
+            await tell(socket, "error", text=str(problem))
+        await socket.close()
 
 
 async def converse(socket: WebSocket, command: DrivenCommand) -> None:

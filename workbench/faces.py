@@ -28,11 +28,11 @@ from facelib.png import fingerprint
 from utils import program
 from utils.errors import ExitStatus, InputError, UsageError, UserError
 from utils.files import no_link
-from utils.workspace import SIDES, SORTED, Workspace
+from utils.workspace import SORTED, Workspace
 from workbench import forms, progress
-from workbench.faces_watch import stamp
+from workbench.faces_watch import changed_at
 from workbench.paths import served
-from workbench.requests import body_of, json_object
+from workbench.requests import body_of, json_object, side_of
 from workbench.runner import apart
 from workbench.thumbnails import SIDES as THUMBNAIL_SIDES
 from workbench.thumbnails import Thumbnails
@@ -83,7 +83,7 @@ class FacesView:
 
     async def make_table(self, request: Request) -> Response:
         """Write the table; two pages that ask at once wait for the same command."""
-        side = _side(request)
+        side = side_of(request)
         asked = json_object(await body_of(request))
         words = ["util", "list-faces", side]
         if by := asked.get("by"):
@@ -96,24 +96,27 @@ class FacesView:
             if task is None or task.done():
                 with suppress(OSError):  # which the command then says
                     self._store(side).mkdir(exist_ok=True)  # before the folder is looked at
-                begun, task = stamp(self.home.faces(side)), asyncio.create_task(self._run(words))
+                begun, task = (
+                    changed_at(self.home.faces(side)),
+                    asyncio.create_task(self._run(words)),
+                )
                 self._listing[tuple(words)] = begun, task
         return self._answer(await asyncio.shield(task), words, begun)
 
     async def progress(self, request: Request) -> Response:
         """Answer how far the command is that was started last."""
-        return JSONResponse(self._running.get(_side(request), {}).get("progress", {}))
+        return JSONResponse(self._running.get(side_of(request), {}).get("progress", {}))
 
     async def send_table(self, request: Request) -> Response:
         """Send the table."""
-        file = self._store(_side(request)) / TABLE
+        file = self._store(side_of(request)) / TABLE
         if not file.is_file():
             raise InputError("there is no table of these faces yet")
         return FileResponse(file, media_type="application/json")
 
     async def thumbnail(self, request: Request) -> Response:
         """Send a thumbnail."""
-        side, pixels = _side(request), _pixels(request.query_params.get("side", ""))
+        side, pixels = side_of(request), _pixels(request.query_params.get("side", ""))
         key = _checksum(request.path_params["key"])
         jpeg = await asyncio.to_thread(self._thumbnail, side, _name(request), key, pixels)
         return Response(jpeg, media_type="image/jpeg", headers=KEPT)
@@ -121,7 +124,7 @@ class FacesView:
     async def many_thumbnails(self, request: Request) -> Response:
         """Send thumbnails, each after its length in four bytes; 0: there is none."""
         asked = json_object(await body_of(request))
-        side, pixels, faces = _side(request), _pixels(asked.get("side")), asked.get("faces")
+        side, pixels, faces = side_of(request), _pixels(asked.get("side")), asked.get("faces")
         if (
             not isinstance(faces, list)
             or len(faces) > MOST_THUMBNAILS
@@ -135,12 +138,12 @@ class FacesView:
 
     async def image(self, request: Request) -> Response:
         """Send a face as it is."""
-        path = await asyncio.to_thread(self._face, _side(request), _name(request))
+        path = await asyncio.to_thread(self._face, side_of(request), _name(request))
         return FileResponse(path, media_type="image/png")
 
     async def frame(self, request: Request) -> Response:
         """Send the frame of a face; the last ones are kept."""
-        side, name = _side(request), _name(request)
+        side, name = side_of(request), _name(request)
         path = await asyncio.to_thread(self._face, side, name)
         key = await asyncio.to_thread(fingerprint, path)
         file = no_link(self._store(side) / FRAMES) / f"{key.hex()}.jpg"
@@ -153,7 +156,7 @@ class FacesView:
 
     async def delete(self, request: Request) -> Response:
         """Move faces to the trash."""
-        side = _side(request)
+        side = side_of(request)
         names = json_object(await body_of(request, LARGEST_LIST)).get("names")
         if not isinstance(names, list) or not names or not all(map(_is_name, names)):
             raise UsageError("Expected the names of faces")
@@ -167,7 +170,7 @@ class FacesView:
 
     async def restore(self, request: Request) -> Response:
         """Take the last deletion back."""
-        words = ["util", "restore-faces", side := _side(request)]
+        words = ["util", "restore-faces", side := side_of(request)]
         async with self._moving[side]:
             told = await self._run(words)
             self._listing.clear()
@@ -183,7 +186,7 @@ class FacesView:
             "command": typed,
             "counts": end.get("counts", {}),
             "notes": end.get("notes", {}),
-            "stamp": stamp(self.home.faces(words[2])) if of is None else of,
+            "stamp": changed_at(self.home.faces(words[2])) if of is None else of,
         })
 
     async def _run(self, words: Sequence[str], given: bytes | None = None) -> Events:
@@ -246,13 +249,6 @@ class FacesView:
 
     def _store(self, side: str) -> Path:
         return no_link(self.home.faces(side) / SORTED)
-
-
-def _side(request: Request) -> str:
-    side = str(request.path_params["side"])
-    if side not in SIDES:
-        raise UsageError(f"Expected src or dst. Received: {side}")
-    return side
 
 
 def _name(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""When the faces of each side changed last, whoever changed them."""
+"""When the faces of each side changed last, by whatever program."""
 
 import time
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class FacesWatch:
         """Return the stamp of each side; a page reads a table that has an older one again."""
         now = time.monotonic()
         for side in SIDES:
-            found = stamp(self.home.faces(side))
+            found = changed_at(self.home.faces(side))
             known, since = self._seen[side]
             if found != known:
                 self._seen[side] = found, now
@@ -32,7 +32,7 @@ class FacesWatch:
         return dict(self._stamps)
 
 
-def stamp(folder: Path) -> int:
+def changed_at(folder: Path) -> int:
     """Return when files were added to a folder or taken away, in milliseconds; 0: there is none."""
     with suppress(OSError):
         return folder.stat().st_mtime_ns // 1_000_000

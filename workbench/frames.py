@@ -6,17 +6,17 @@ tells to the page (docs/progress.md). Each clip has a command of its own, which 
 """
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
-from utils.errors import UsageError, UserError
+from utils.errors import UsageError
 from utils.workspace import Workspace
-from workbench.driven import DrivenCommand, converse, tell
+from workbench.driven import DrivenCommand, answer, converse
 from workbench.paths import inside
-from workbench.requests import json_object
 from workbench.security import Door
 
 
@@ -32,21 +32,10 @@ class FramesView:
 
     async def serve(self, socket: WebSocket) -> None:
         """Run the command as long as the page shows the clip."""
-        await socket.accept()
-        try:
-            try:
-                asked = json_object(await socket.receive_text())
-                self.door.check_page(socket, asked)
-                clip = await asyncio.to_thread(self._clip, asked)
-            except UserError as problem:
-                await tell(socket, "error", text=str(problem))
-            else:
-                await self._run(socket, clip)
-            await socket.close()
-        except (WebSocketDisconnect, RuntimeError):  # closed while it was told
-            pass
+        await answer(socket, self.door, partial(self._run, socket))
 
-    async def _run(self, socket: WebSocket, clip: Path) -> None:
+    async def _run(self, socket: WebSocket, asked: dict[str, Any]) -> None:
+        clip = await asyncio.to_thread(self._clip, asked)
         words = ["util", "show-frame", "--footage", str(clip), "--remote", "--progress", "json"]
         command = await DrivenCommand.start(words, self.home)
         try:
@@ -56,7 +45,8 @@ class FramesView:
 
     def _clip(self, asked: dict[str, Any]) -> Path:
         if asked.get("clip") == "before":
-            return self.home.clip("dst")
+            chosen = self.home.elsewhere.values()
+            return inside(self.home, str(self.home.clip("dst")), list(chosen))
         if asked.get("clip") == "after":
             return result_named(self.home, str(asked.get("name", "")))
         raise UsageError("Expected before or after")
@@ -70,6 +60,5 @@ def result_named(home: Workspace, name: str) -> Path:
     UsageError
         If the path leads out of the workspace.
     """
-    if not name:
-        return home.result
-    return home.folder / inside(home, name).relative_to(home.folder.resolve())
+    path = inside(home, name or home.result.name)
+    return home.folder / path.relative_to(home.folder.resolve())

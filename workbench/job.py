@@ -28,8 +28,12 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
-KILLED = frozenset({*range(-64, 0), 0xC000013A})
-"""Exit statuses of a process that a signal ended, or Ctrl-Break on Windows."""
+CTRL_BREAK = 0xC000013A
+"""Exit status of a process that Ctrl-Break ended on Windows."""
+KILLED = frozenset({*range(-64, 0), CTRL_BREAK})
+"""Exit statuses of a process that a signal ended."""
+ASKED = (ExitStatus.INTERRUPTED, -signal.SIGINT, CTRL_BREAK)
+"""Those of one that was asked to stop, and did."""
 
 ACTIVE = (JobState.RUNNING, JobState.STOPPING, JobState.CHANGING)
 UNFINISHED = (*ACTIVE, JobState.WAITING)
@@ -101,8 +105,10 @@ def state_after(job: QueuedJob, status: int) -> JobState:
     if status == ExitStatus.DONE:
         return JobState.DONE
     if job.state == JobState.STOPPING:
-        return JobState.CANCELED
-    if job.state == JobState.CHANGING and status in (ExitStatus.INTERRUPTED, -signal.SIGINT):
+        # the usual end of a training: what waits for it goes on with the model that it saved
+        saved = job.words[:1] == ("train",) and status == ExitStatus.INTERRUPTED
+        return JobState.DONE if saved else JobState.CANCELED
+    if job.state == JobState.CHANGING and status in ASKED:
         return JobState.WAITING
     if status == ExitStatus.INTERRUPTED or status in KILLED:
         return JobState.INTERRUPTED

@@ -43,6 +43,8 @@ TROUBLE = {
     sqlite3.SQLITE_BUSY: "another program holds it",
 }
 """What is no damage."""
+PRIMARY = 0xFF
+"""The part of an error code that says what kind it is."""
 KILLED = "was killed, or the machine was switched off; what was finished is kept."
 SCHEMA = """
 BEGIN;
@@ -254,13 +256,15 @@ class JobQueue:
         """Whether a job of a device can run, at once or when the hardware is free."""
         return next_for(device, self.jobs()) is not None
 
-    def started(self, job: QueuedJob, pid: int) -> None:
-        """Record the process of a claimed job."""
+    def started(self, job: QueuedJob, pid: int) -> bool:
+        """Record the process of a claimed job; whether it was asked to stop before that."""
         with self._changing() as database:
             database.execute(
                 "UPDATE jobs SET pid = ?, born = ? WHERE number = ?",
                 (pid, born(pid), job.number),
             )
+            now = next(each for each in _all(database) if each.number == job.number)
+        return now.state != JobState.RUNNING
 
     def finish(self, job: QueuedJob, status: int) -> JobState:
         """Record how a job ended; one that failed waits again if it has retries left."""
@@ -330,7 +334,7 @@ class JobQueue:
                 database.executescript(SCHEMA)
                 yield database
         except (sqlite3.Error, *DAMAGE) as problem:
-            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", -1)):
+            if why := TROUBLE.get(getattr(problem, "sqlite_errorcode", 0) & PRIMARY):
                 raise UserError(f'cannot write "{path}": {why}') from None
             raise InputError(
                 f'the queue "{path}" cannot be used ({problem}); if it is damaged, move it away'

@@ -6,15 +6,16 @@ tells to the page (docs/progress.md). Each page has a command of its own, which 
 """
 
 import asyncio
+from functools import partial
+from typing import Any
 
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
-from utils.errors import UsageError, UserError
-from utils.workspace import SIDES, Workspace
+from utils.workspace import Workspace
 from workbench import forms
-from workbench.driven import DrivenCommand, converse, tell
-from workbench.requests import json_object
+from workbench.driven import DrivenCommand, answer, converse, tell
+from workbench.requests import side_of
 from workbench.security import Door
 
 REMOTE = ("--remote", "--progress", "json")
@@ -35,29 +36,15 @@ class LandmarksView:
 
     async def serve(self, socket: WebSocket) -> None:
         """Run the command as long as the page is open."""
-        await socket.accept()
-        try:
-            try:
-                words = self._words(socket, await socket.receive_text())
-            except UserError as problem:
-                await tell(socket, "error", text=str(problem))
-            else:
-                await self._run(socket, words)
-            await socket.close()
-        except (WebSocketDisconnect, RuntimeError):  # closed while it was told
-            pass
+        await answer(socket, self.door, partial(self._run, socket))
 
-    def _words(self, socket: WebSocket, text: str) -> list[str]:
+    def _words(self, side: str, asked: dict[str, Any]) -> list[str]:
         """Return the command that a page asks for."""
-        asked = json_object(text)
-        self.door.check_page(socket, asked)
-        side = str(socket.path_params["side"])
-        if side not in SIDES:
-            raise UsageError(f"Expected src or dst. Received: {side}")
         words = ["util", self.command, side, f"--{self.filter}", str(asked.get(self.filter, ""))]
         return forms.with_footage(words, self.home)  # refuses other values of the filter
 
-    async def _run(self, socket: WebSocket, words: list[str]) -> None:
+    async def _run(self, socket: WebSocket, asked: dict[str, Any]) -> None:
+        words = self._words(side_of(socket), asked)
         if self._ending:  # a page that shows other frames has just left these faces
             await asyncio.wait(self._ending)
         command = await DrivenCommand.start([*words, *REMOTE], self.home)

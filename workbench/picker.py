@@ -27,7 +27,7 @@ from workbench import uploads
 from workbench.folders import TAKES, WANTED, kind_of, listed, not_seen, places, resolved
 from workbench.jobs import FOLDER
 from workbench.paths import SHOWN
-from workbench.requests import body_of, json_object
+from workbench.requests import body_of, json_object, side_of
 
 EARLIER = "footage.json"
 CHUNK = 4 << 20
@@ -79,7 +79,7 @@ class Picker:
 
     async def choose_clip(self, request: Request) -> Response:
         """Use a clip as the footage of a side: where it is, as a copy, or (path null) no longer."""
-        side, asked = _side(request), json_object(await body_of(request))
+        side, asked = side_of(request), json_object(await body_of(request))
         if asked.get("path") is None:
             self.home.elsewhere.pop(side, None)
             self.changed()
@@ -88,18 +88,26 @@ class Picker:
         if asked.get("copy"):
             if path.is_dir():
                 raise UsageError("a folder of frames is used where it is; nothing was copied")
-            inside = Workspace(self.home.folder)
-            await uploads.receive(inside, side, path.name, path.stat().st_size, _read(path))
-            self.home.elsewhere.pop(side, None)
+            await self.store(side, path.name, path.stat().st_size, _read(path))
         else:
             self.home.elsewhere[side] = path
+            await self._kept(side)
+        return JSONResponse({"path": str(path)})
+
+    async def store(self, side: str, name: str, size: int, body: AsyncIterator[bytes]) -> str:
+        """Store a clip in the workspace, in place of one elsewhere; return the name it got."""
+        stored = await uploads.receive(Workspace(self.home.folder), side, name, size, body)
+        self.home.elsewhere.pop(side, None)
+        await self._kept(side)
+        return stored
+
+    async def _kept(self, side: str) -> None:
         await asyncio.to_thread(_keep, self.home, side)
         self.changed()
-        return JSONResponse({"path": str(path)})
 
     async def footage(self, request: Request) -> Response:
         """Send the clip that was picked for a side."""
-        path = self.home.elsewhere.get(_side(request))
+        path = self.home.elsewhere.get(side_of(request))
         if path is None or path.suffix.lower() not in VIDEO_SUFFIXES or not path.is_file():
             raise InputError("there is no such clip")
         kind = SHOWN.get(path.suffix.lower(), "application/octet-stream")
@@ -160,10 +168,3 @@ def _known_kind(takes: str) -> str:
     if takes not in TAKES:
         raise UsageError(f"takes: Expected one of {', '.join(TAKES)}. Received: {takes}")
     return takes
-
-
-def _side(request: Request) -> str:
-    side = str(request.path_params["side"])
-    if side not in SIDES:
-        raise UsageError(f"Expected src or dst. Received: {side}")
-    return side

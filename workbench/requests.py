@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from utils.errors import UsageError
+from utils.workspace import SIDES
 
 LARGEST_BODY = 1 << 20
 """Bytes of a POST that is no clip."""
@@ -30,3 +31,11 @@ def json_object(text: bytes | str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError("Expected a JSON object")
     return found
+
+
+def side_of(request: HTTPConnection) -> str:
+    """Return the side that an address names; UsageError if there is none such."""
+    side = str(request.path_params["side"])
+    if side not in SIDES:
+        raise UsageError(f"Expected {' or '.join(SIDES)}. Received: {side}")
+    return side

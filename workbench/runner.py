@@ -107,7 +107,8 @@ def _run(queue: JobQueue, job: QueuedJob) -> JobState:
             **apart(),
         )
         requests.are_for(process.pid)
-        queue.started(job, process.pid)
+        if queue.started(job, process.pid):
+            stop(process.pid)
         status = _ended(process)
         if requests.came and status != ExitStatus.DONE:  # perhaps before it could listen
             status = ExitStatus.INTERRUPTED

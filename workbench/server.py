@@ -94,12 +94,13 @@ def stop_jobs(queue: JobQueue) -> None:
 
 
 def _home(named: Path | None) -> Workspace:
-    """Return the workspace; where there is none, a new one."""
+    """Return the workspace; where there is none, a new one. Its path has no links, as all in it."""
     if named is not None:
-        return workspace.chosen(named)
-    home = workspace.find() or Workspace(Path.cwd() / workspace.NAME)
-    home.folder.mkdir(exist_ok=True)
-    return home
+        home = workspace.chosen(named)
+    else:
+        home = workspace.find() or Workspace(Path.cwd() / workspace.NAME)
+        home.folder.mkdir(exist_ok=True)
+    return Workspace(home.folder.resolve())
 
 
 def _password(options: WorkbenchOptions) -> Password | None:

@@ -11,6 +11,7 @@ program may write (docs/training.md).
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,6 +58,7 @@ class TrainView:
     def __init__(self, home: Workspace) -> None:
         self.home = home
         self.queue = JobQueue(home)
+        self._changing = threading.Lock()
         self._looked = -math.inf
         self._folders: list[Path] = []
         self._states: dict[Path, dict[str, Any]] = {}
@@ -95,8 +97,7 @@ class TrainView:
         if not isinstance(values, dict):
             raise UsageError("Expected a form's values")
         name = request.path_params["model"]
-        how = await asyncio.to_thread(lambda: self._running(name).change(values, self.queue))
-        return JSONResponse({"how": how})
+        return JSONResponse({"how": await asyncio.to_thread(self._change, name, values)})
 
     async def ask(self, request: Request) -> Response:
         """Ask a running training to save or to make a backup."""
@@ -104,10 +105,16 @@ class TrainView:
         await asyncio.to_thread(self._ask, name, what)
         return JSONResponse({})
 
+    def _change(self, name: str, values: Mapping[str, Any]) -> str:
+        with self._changing:  # each change begins with what the one before has led to
+            return self._running(name).change(values, self.queue)
+
     def _ask(self, name: str, what: str) -> None:
         if what not in REQUESTS:
             raise InputError("there is no such request")
-        no_link(self._running(name).folder / REQUESTS[what]).touch()
+        running = self._running(name)
+        running.check_takes_requests()
+        no_link(running.folder / REQUESTS[what]).touch()
 
     def _running(self, name: str) -> Running:
         """Return the training of a model.
@@ -161,9 +168,8 @@ class TrainView:
             if event["event"] == "progress" and event.get("unit") == "iteration":
                 latest = event
                 self._begun(job)
-                values = event.get("values")
-                points[event.get("item", 0)] = values if isinstance(values, dict) else {}
-            elif event["event"] == "end":
+                _add(points, event)
+            elif event["event"] in ("attempt", "end"):
                 latest = {}
         if not latest:
             self._beginning.add((job.number, job.attempts))
@@ -251,3 +257,11 @@ class TrainView:
             names = [str(name) for name in state_of(folder).get("loss_names", [])]
             self._saved[folder] = key, curves.history(newest, names) if newest else Curve([], {})
         return self._saved[folder][1]
+
+
+def _add(points: dict[float, Mapping[str, float]], event: Mapping[str, Any]) -> None:
+    """Add the losses that a training told; it may have gone back to an earlier iteration."""
+    item, values = event.get("item", 0), event.get("values")
+    while points and next(reversed(points)) >= item:
+        points.popitem()
+    points[item] = values if isinstance(values, dict) else {}

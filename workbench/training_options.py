@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from trainer.monitoring.stop_rule import StopRule
 from utils.errors import InputError, UsageError
 from utils.files import no_link, write_json
+from utils.lock import TRAIN_LOCK, held
 from utils.options import DEVICE, GENERAL, plain
 from utils.records import read_record
 from utils.workspace import Workspace
@@ -81,11 +82,12 @@ class Running(NamedTuple):
                 raise UsageError(f"{name}: this cannot change while it trains")
         if (rule := values.get("stop_when")) and not full["problem"]:
             full["problem"] = _problem_of(str(rule))
+        errors = {**full["errors"], **_empty(values, fields)}
         live = all(fields[name]["live"] for name in values)
         words = self._words(values, full["words"])
         return {
             "groups": [group for group in groups if group["fields"]],
-            "errors": full["errors"],
+            "errors": errors,
             "problem": full["problem"],
             "how": (LIVE if live else AGAIN) if values else "",
             "command": forms.typed(words, self.home) if words else "",
@@ -108,6 +110,8 @@ class Running(NamedTuple):
             raise UsageError("nothing was changed")
         if how == AGAIN and not self.can_begin_again:
             raise UsageError(ELSEWHERE)
+        if how == LIVE:
+            self.check_takes_requests()
         words = self._words(
             values, forms.form("train", self._with_folder(values), self.home)["words"]
         )
@@ -117,6 +121,17 @@ class Running(NamedTuple):
             path = no_link(self.folder / REQUEST)
             write_json(path, {**_pending(path), **values})
         return how
+
+    def check_takes_requests(self) -> None:
+        """Refuse to ask a training that only begins: it forgets what was there before it.
+
+        Raises
+        ------
+        InputError
+            If it has not got its folder yet.
+        """
+        if not held(self.folder / TRAIN_LOCK):
+            raise InputError(f'the training of "{self.folder.name}" only begins; ask a bit later')
 
     def _with_folder(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {"model_dir": str(self.folder), **values}
@@ -144,6 +159,13 @@ class Running(NamedTuple):
 
 def _may_change(field: Form) -> bool:
     return not (field["fixed"] or field["kind"] == "path" or field["name"] in LEFT_OUT)
+
+
+def _empty(values: Mapping[str, Any], fields: Mapping[str, Form]) -> dict[str, str]:
+    """Return what is wrong with values that are empty, by field: no flag says that."""
+    wrong = "{flag}: Expected {allowed}. Received: nothing; none or 0 turns off what can be off"
+    empty = (name for name, value in values.items() if value is None or not str(value).strip())
+    return {name: wrong.format(**fields[name]) for name in empty}
 
 
 def _problem_of(rule: str) -> str:

@@ -40,10 +40,11 @@ def may_train(job: QueuedJob) -> bool:
 def folder_of(job: QueuedJob, home: Workspace) -> Path | None:
     """Return the folder of the model that a job trains."""
     try:
-        _, given = forms.read_flags(forms.in_workspace(job.words, home))
+        cls, given = forms.read_flags(forms.in_workspace(job.words, home))
     except UserError:
         return None
-    return home.folder / given.get("model_dir", home.model)
+    places = {option.name: option.place for option in options_of(cls)}
+    return home.folder / given.get("model_dir", places.get("model_dir") or home.model)
 
 
 def state_of(folder: Path) -> dict[str, Any]:

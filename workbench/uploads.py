@@ -4,7 +4,6 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import PurePath
 
-from utils import workspace
 from utils.errors import InputError, UsageError
 from utils.files import VIDEO_SUFFIXES, write_result
 from utils.workspace import Workspace
@@ -30,18 +29,15 @@ async def receive(
     Raises
     ------
     UsageError
-        If the side or the kind of file is unknown.
+        If the kind of file is unknown.
     InputError
         If there is footage already, it is too large, or ends early.
     """
-    if side not in workspace.SIDES:
-        raise UsageError(f"Expected one of {', '.join(workspace.SIDES)}. Received: {side}")
     suffix = PurePath(name).suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
         known = ", ".join(sorted(VIDEO_SUFFIXES))
         raise UsageError(f"a clip is a file of one of the kinds {known}. Received: {suffix}")
-    if home.clip(side).exists():
-        raise InputError(f'"{home.clip(side)}" is there already; move it away first')
+    _check_place(home, side)
     _check_size(home, size)
     target = home.folder / f"data_{side}{suffix}"
     with write_result(target) as temporary, temporary.open("wb") as file:
@@ -53,7 +49,13 @@ async def receive(
             file.write(chunk)
         if left:
             raise InputError("the clip ended early; nothing was kept, send it again")
+        _check_place(home, side)  # another page may have sent one meanwhile
     return target.name
+
+
+def _check_place(home: Workspace, side: str) -> None:
+    if home.clip(side).exists():
+        raise InputError(f'"{home.clip(side)}" is there already; move it away first')
 
 
 def _check_size(home: Workspace, size: int) -> None:

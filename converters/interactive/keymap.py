@@ -60,6 +60,7 @@ SLIDERS = (
     Slider("denoise", "i", "k"),
     Slider("color_frames", "o", "l"),
     Slider("color_degrade", "p", ";"),
+    Slider("mask_frames", "=", "-"),
 )
 CYCLES = {"z": "masked_hist_match", "x": "mask_type", "c": "color_transfer"}
 WITHOUT_KEY = ("alpha",)

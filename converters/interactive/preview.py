@@ -21,7 +21,7 @@ from converters.blending.blender import Blender
 from converters.blending.mask import MASK_SIDE, Swap
 from converters.blending.motion import find_motions
 from converters.interactive.state import EditorState, ViewMode
-from converters.look import Look, context_frames
+from converters.look import Look
 from converters.pipeline import Converted, FrameJob, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
@@ -68,8 +68,8 @@ class PreviewRequest(NamedTuple):
         view = state.shown_view
         if view == "original":  # the same with any look
             return cls(state.frame, (Look(),), view)
-        first = max(0, state.frame - context_frames(state.look))
-        looks = tuple(state.timeline.at(index) for index in range(first, state.frame + 1))
+        needed = range(state.timeline.first_needed(state.frame), state.frame + 1)
+        looks = tuple(map(state.timeline.at, needed))
         return cls(state.frame, looks, view)
 
     @property

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from filelock import FileLock
+
 
 def train(words):
     """Train no model; returns the exit status."""
@@ -23,6 +25,8 @@ def train(words):
     reached = folder / "reached"
     iteration = int(reached.read_text()) if reached.exists() else 100
     tell("message", text=f"began after {iteration}")
+    lock = FileLock(folder / ".train.lock")
+    lock.acquire()
     asked = []
     signal.signal(signal.SIGINT, lambda *_: asked.append(True))
     while not asked:

@@ -206,7 +206,7 @@ def changed_share(face: np.ndarray, dst: np.ndarray, hidden: np.ndarray) -> floa
     hidden : (S, S) bool
         Where something lies before the face.
     """
-    # its edge is nobody's: a pixel there is partly face
+    # its edge belongs to neither: a pixel there is partly face
     core = cv2.erode(hidden.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
     if not core.any():
         return np.nan

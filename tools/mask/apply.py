@@ -5,7 +5,6 @@ the area of the face in place of the hull; a label that was drawn by hand counts
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from facelib import geometry, mask_png
-from facelib.faceset import FaceFiles, FaceInfo, Faceset, embed, read_pixels
+from facelib.faceset import FaceFiles, FaceInfo, Faceset, change_info, read_pixels
 from facelib.frame_edge import mirror_beyond_frame
 from facelib.mask_label import matrix_to
 from facelib.types import FaceType
@@ -22,7 +21,7 @@ from tools.mask.options import ApplyMasksOptions, RemoveMasksOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import remove_leftovers, write_bytes
+from utils.files import remove_leftovers
 from utils.images import Image
 from utils.parallel import Failure, ordered_map
 
@@ -46,7 +45,7 @@ def apply(options: ApplyMasksOptions, predict: MaskPredictor | None = None) -> R
         masks = predict(np.stack([crop for _, _, crop in group]))
         for (path, info, _), mask in zip(group, masks, strict=True):
             png = mask_png.encode(to_aligned(mask, info, predict.face_type))
-            report.counts["masks written"] += _rewrite(path, replace(info, mask=png), report)
+            report.counts["masks written"] += _rewrite(path, info, report, mask=png)
     return report
 
 
@@ -62,21 +61,17 @@ def remove(options: RemoveMasksOptions) -> Report:
     remove_leftovers(options.input_dir)
     report = Report({"masks removed": 0}, failures=faces.skipped, made=[options.input_dir])
     for path, info in console.progress(faces, len(faces), "Removing", "face"):
-        label = None if options.labels else info.mask_label
-        if info.mask is None and label is info.mask_label:
+        if info.mask is None and not (options.labels and info.mask_label is not None):
             continue
-        bare = replace(info, mask=None, mask_label=label)
-        report.counts["masks removed"] += _rewrite(path, bare, report)
+        labels = {"mask_label": None} if options.labels else {}
+        report.counts["masks removed"] += _rewrite(path, info, report, mask=None, **labels)
     return report
 
 
-def _rewrite(path: Path, info: FaceInfo, report: Report) -> bool:
-    """Write other metadata into a face; return whether that went well."""
+def _rewrite(path: Path, info: FaceInfo, report: Report, **changes: object) -> bool:
+    """Change the metadata of a face; return whether that went well."""
     try:
-        write_bytes(path, embed(path.read_bytes(), info, path.name))
-    except FileNotFoundError:
-        report.failures.append(f'"{path.name}" was moved or deleted meanwhile')
-        return False
+        change_info(path, info, **changes)
     except InputError as problem:
         report.failures.append(str(problem))
         return False

@@ -18,18 +18,19 @@ from facelib import mask_png
 from facelib.faceset import FaceFiles, Faceset
 from facelib.types import FaceType
 from models.mask_predictor import MaskPredictor
-from tools.mask.editor import Editor, Row
+from tools.mask.editor import MaskEditor, Row
 from tools.mask.options import DrawMasksOptions, FaceFilter
 from utils import console, events, program
 from utils.console import Report
-from utils.errors import InputError, UsageError
+from utils.errors import UsageError, UserError, sentence
 from utils.files import remove_leftovers
 from utils.images import encode_image
-from utils.records import read_record
+from utils.records import read_record, reading
 
 LONGEST_LINE = 1 << 20  # characters: a stroke has many points
 QUALITY = 92  # JPEG: to look at
 TO_LABEL = "to_label.json"
+FACE = ("source", "frame_index", "face_index")  # in that list
 
 
 def run(options: DrawMasksOptions, given: TextIO | None = None) -> Report:
@@ -49,7 +50,7 @@ def run(options: DrawMasksOptions, given: TextIO | None = None) -> Report:
     console.tell("faces", {"rows": [_row(row) for row in rows], "of": len(faces)})
     if rows:
         predict = MaskPredictor(options.model_dir) if options.model_dir is not None else None
-        editor = Editor(rows, predict)
+        editor = MaskEditor(rows, predict)
         _converse(editor, sys.stdin if given is None else given)
         report.counts = {"masks drawn": editor.written}
     return report
@@ -73,12 +74,7 @@ def chosen(which: FaceFilter, faces: FaceFiles, model_dir: Path | None) -> list[
     """Return the faces to show, those that a model is unsure of first where it says which."""
     doubts = _doubts(model_dir)
     rows = [
-        Row(
-            path,
-            info.mask_label is not None,
-            info.mask_label is not None and info.mask_label.moved,
-            doubts.get(path.name, 0.0),
-        )
+        Row.of(path, info, doubts.get((info.source, info.frame_index, info.face_index), 0.0))
         for path, info in faces
         if info.face_type is not FaceType.MARK_ONLY
     ]
@@ -90,19 +86,16 @@ def chosen(which: FaceFilter, faces: FaceFiles, model_dir: Path | None) -> list[
     return rows
 
 
-def _doubts(model_dir: Path | None) -> dict[str, float]:
-    """Return how unsure the model was of faces, by the name of their file."""
+def _doubts(model_dir: Path | None) -> dict[tuple[object, ...], float]:
+    """Return how unsure the model was of faces, by source, frame and face: files are renamed."""
     if model_dir is None or not (model_dir / TO_LABEL).is_file():
         return {}
     record = read_record(model_dir / TO_LABEL, "list of faces to label", 1)
-    found = {}
-    for each in record.get("faces", ()):
-        if isinstance(each, dict) and isinstance(each.get("doubt"), (int, float)):
-            found[str(each.get("file"))] = float(each["doubt"])
-    return found
+    with reading(model_dir / TO_LABEL, "list of faces to label"):
+        return {tuple(each[key] for key in FACE): float(each["doubt"]) for each in record["faces"]}
 
 
-def _converse(editor: Editor, given: TextIO) -> None:
+def _converse(editor: MaskEditor, given: TextIO) -> None:
     """Tell what is to be shown, and do what is asked for, until there is no more."""
     shown: tuple[object, ...] = ()
     _tell_face(editor)
@@ -111,8 +104,8 @@ def _converse(editor: Editor, given: TextIO) -> None:
         before, written, position = editor.info, editor.written, editor.position
         try:
             editor.act(event)
-        except (UsageError, InputError) as problem:
-            editor.message = str(problem)
+        except (UserError, OSError) as problem:  # a full disk, too: what is drawn stays
+            editor.message = sentence(problem)
         if editor.written > written:
             console.tell("saved", {"position": position, "row": _row(editor.rows[position])})
         if editor.info is not before:
@@ -135,7 +128,7 @@ def _events(given: TextIO) -> Iterator[dict[str, Any]]:
             console.warn(f"this is no event: {console.quoted(line.strip())}")
 
 
-def _tell_face(editor: Editor) -> None:
+def _tell_face(editor: MaskEditor) -> None:
     row, info = editor.rows[editor.position], editor.info
     facts = {
         "position": editor.position,
@@ -151,7 +144,7 @@ def _tell_face(editor: Editor) -> None:
         console.tell("suggestion", {}, mask_png.encode(suggestion))
 
 
-def _tell_state(editor: Editor) -> None:
+def _tell_state(editor: MaskEditor) -> None:
     drawing = editor.drawing
     scale = float(np.sqrt(np.linalg.det(editor.info.matrix[:, :2])))
     shapes = [

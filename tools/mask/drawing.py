@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
-from facelib import geometry
+from facelib import geometry, mask_label
+from facelib.faceinfo import FaceInfo
 from facelib.mask_label import MOST_POINTS, MOST_SHAPES, POLYGON, STROKE, MaskLabel, Shape
 from utils.errors import InputError
 
 MOST_UNDONE = 200
 LEAST_POINTS = 3
+TOLERANCE = 0.5  # pixels of the aligned image by which a suggested outline is simplified
+LEAST_AREA = 1e-3  # of the image: smaller specks of a suggestion are left out
+LEAST_SIDE = 512  # pixels; smaller masks are enlarged to be outlined
 
 Shapes = tuple[Shape, ...]
 
@@ -155,3 +160,32 @@ def carried(shapes: Shapes, landmarks: np.ndarray, target: np.ndarray) -> Shapes
         )
         for shape in shapes
     )
+
+
+def outlined(mask: np.ndarray, info: FaceInfo) -> tuple[Shape, ...]:
+    """Return a mask as polygons: its outlines, which include, then its holes, which exclude.
+
+    Parameters
+    ----------
+    mask : (n, n) float32
+        Covers the aligned image from edge to edge.
+    info : FaceInfo
+        Of the face.
+    """
+    side = max(len(mask), LEAST_SIDE)  # contours run through the centers of pixels
+    large = cv2.resize(mask, (side, side), interpolation=cv2.INTER_CUBIC)
+    found, tree = cv2.findContours(
+        (large >= 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
+    )
+    to_frame = geometry.invert(mask_label.matrix_to(info, side))
+    shapes = []
+    for number, contour in enumerate(found):
+        if cv2.contourArea(contour) < LEAST_AREA * side * side:
+            continue
+        simple = cv2.approxPolyDP(contour, TOLERANCE * side / info.size, closed=True)[:, 0]
+        if len(simple) < 3:
+            continue
+        is_hole = tree[0][number][3] >= 0
+        points = simple @ to_frame[:, :2].T + to_frame[:, 2]
+        shapes.append(Shape(POLYGON, not is_hole, points))
+    return tuple(sorted(shapes, key=lambda shape: not shape.include))

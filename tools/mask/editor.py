@@ -1,31 +1,29 @@
 """Drawing masks face by face: which face is shown, its drawing, and what is written.
 
-Nothing here knows how it is shown: `tools.mask.remote` brings it to another program's page.
+Nothing here knows how it is shown: `tools.mask.draw` brings it to another program's page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 
 from facelib import geometry, mask_label, mask_png
 from facelib.face_mask import face_mask, mask_from, source_of
-from facelib.faceset import FaceInfo, embed, read_face, read_info
-from facelib.mask_label import POLYGON, MaskLabel, Shape
+from facelib.faceset import FaceInfo, change_info, read_face, read_info
+from facelib.mask_label import MaskLabel, Shape
 from tools.mask.apply import to_aligned, to_crop
-from tools.mask.drawing import LEAST_POINTS, Drawing, carried
-from utils.errors import UsageError
-from utils.files import write_bytes
+from tools.mask.drawing import LEAST_POINTS, Drawing, carried, outlined
+from tools.mask.given import Given
+from utils.errors import InputError, UsageError
 from utils.images import Image
 
 PREVIEW_SIDE = 256
-TOLERANCE = 0.5  # pixels of the aligned image by which a suggested outline is simplified
-LEAST_AREA = 1e-3  # of the image: smaller specks of a suggestion are left out
 
 
 class Predict(Protocol):
@@ -46,8 +44,14 @@ class Row(NamedTuple):
     moved: bool
     doubt: float
 
+    @classmethod
+    def of(cls, path: Path, info: FaceInfo, doubt: float = 0.0) -> Row:
+        """Return the row of a face; `doubt` is how unsure a model is of it."""
+        label = info.mask_label
+        return cls(path, label is not None, label is not None and label.moved, doubt)
 
-class Editor:
+
+class MaskEditor:
     """The faces that a person draws on, and the drawing of the one that is shown.
 
     Parameters
@@ -72,17 +76,35 @@ class Editor:
         self.message = ""
         self.written = 0
         self._predict = predict
-        self._suggestions: dict[Path, np.ndarray] = {}
+        self._suggestion: np.ndarray | None = None
         self._copied: tuple[FaceInfo, tuple[Shape, ...]] | None = None
-        self.position = 0
-        self.go(next((n for n, row in enumerate(rows) if not row.labeled), 0))
+        if not self._go_to_first(range(len(rows))):
+            self.go(0)  # says what is wrong
 
     def go(self, position: int) -> None:
-        """Show another face; what was not kept of this one is dropped."""
-        self.position = min(max(position, 0), len(self.rows) - 1)
-        self.image, self.info = read_face(self.rows[self.position].path)
+        """Show another face; what was not kept of this one is dropped.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read; the same face is shown as before.
+        """
+        position = min(max(position, 0), len(self.rows) - 1)
+        row = self.rows[position]
+        self.image, self.info = read_face(row.path)
+        self.position = position
+        self.rows[position] = Row.of(row.path, self.info, row.doubt)  # others may have drawn on it
         self.drawing = Drawing.of(self.info.mask_label)
+        self._suggestion = None
         self.message = ""
+
+    def _go_to_first(self, positions: Iterable[int]) -> bool:
+        """Show the first of some faces, those without a label before others, that can be read."""
+        for position in sorted(positions, key=lambda n: self.rows[n].labeled):
+            with suppress(InputError):
+                self.go(position)
+                return True
+        return False
 
     @property
     def changed(self) -> bool:
@@ -105,11 +127,11 @@ class Editor:
         if action is None:
             raise UsageError(f"Expected one of {', '.join(_ACTIONS)}. Received: {name}")
         self.message = ""
-        action(self, _Given(event))
+        action(self, Given(event))
 
     # What a person draws.
 
-    def corner(self, given: _Given) -> None:
+    def corner(self, given: Given) -> None:
         """Add a corner to the polygon in the making; within `reach` of its first, close it."""
         place = self._frame(*given.place)
         corners = self.drawing.corners
@@ -120,19 +142,23 @@ class Editor:
                 return
         self.drawing = self.drawing.with_corner(*place)
 
-    def close(self, _: _Given) -> None:
+    def close(self, _: Given) -> None:
         """End the polygon."""
         if 0 < len(self.drawing.corners) < LEAST_POINTS:
             self.message = "a polygon needs three corners"
         self.drawing = self.drawing.closed()
 
-    def stroke(self, given: _Given) -> None:
+    def drop(self, _: Given) -> None:
+        """Remove the polygon in the making."""
+        self.drawing = replace(self.drawing, corners=())
+
+    def stroke(self, given: Given) -> None:
         """Add a stroke of the brush."""
         points = self._frames(given.points)
         width = given.number("width") / self._scale
         self.drawing = self.drawing.with_stroke(points, min(width, mask_label.WIDEST))
 
-    def move(self, given: _Given) -> None:
+    def move(self, given: Given) -> None:
         """Drag a point of a shape to a place; one drag is one step of undo."""
         moved = self.drawing.moved(
             given.whole("shape"), given.whole("point"), *self._frame(*given.place)
@@ -141,38 +167,38 @@ class Editor:
             moved = replace(moved, past=self.drawing.past)
         self.drawing = moved
 
-    def divide(self, given: _Given) -> None:
+    def divide(self, given: Given) -> None:
         """Add a point to a shape, after another."""
         place = self._frame(*given.place)
         self.drawing = self.drawing.divided(given.whole("shape"), given.whole("point"), *place)
 
-    def remove(self, given: _Given) -> None:
+    def remove(self, given: Given) -> None:
         """Remove a shape, or one point of it."""
         point = given.whole("point") if "point" in given.event else None
         self.drawing = self.drawing.without(given.whole("shape"), point)
 
-    def turn(self, given: _Given) -> None:
+    def turn(self, given: Given) -> None:
         """Let a shape include what it excluded."""
         self.drawing = self.drawing.turned(given.whole("shape"))
 
-    def include(self, given: _Given) -> None:
+    def include(self, given: Given) -> None:
         """Say whether the next shapes include or exclude."""
         self.drawing = replace(self.drawing, include=given.flag("value"))
 
-    def undo(self, _: _Given) -> None:
+    def undo(self, _: Given) -> None:
         """Take back the last step."""
         before, self.drawing = self.drawing, self.drawing.undone()
         self.message = "nothing to undo" if self.drawing is before else ""
 
-    def redo(self, _: _Given) -> None:
+    def redo(self, _: Given) -> None:
         """Do again what was undone."""
         self.drawing = self.drawing.redone()
 
-    def clear(self, _: _Given) -> None:
+    def clear(self, _: Given) -> None:
         """Remove all shapes."""
         self.drawing = self.drawing.changed(())
 
-    def copy(self, _: _Given) -> None:
+    def copy(self, _: Given) -> None:
         """Take the shapes of the face that was kept last, moved with the landmarks."""
         if self._copied is None:
             self.message = "nothing was kept yet that could be copied"
@@ -181,7 +207,7 @@ class Editor:
         moved = carried(shapes, info.source_landmarks, self.info.source_landmarks)
         self.drawing = self.drawing.changed((*self.drawing.shapes, *moved))
 
-    def accept(self, _: _Given) -> None:
+    def accept(self, _: Given) -> None:
         """Take the outline that the trained model suggests in place of the drawing."""
         suggestion = self.suggestion()
         if suggestion is None:
@@ -195,42 +221,55 @@ class Editor:
 
     # What is kept.
 
-    def keep(self, _: _Given) -> None:
+    def keep(self, _: Given) -> None:
         """Write the label, and show the next face without one, or else the next face."""
         self._write(self.drawing.label)
         self._next()
 
-    def enter(self, given: _Given) -> None:
+    def enter(self, given: Given) -> None:
         """Close the polygon in the making, or keep the label if there is none."""
         (self.close if self.drawing.corners else self.keep)(given)
 
-    def forget(self, _: _Given) -> None:
+    def forget(self, _: Given) -> None:
         """Remove the label from the file."""
         self._write(None)
-        self.drawing = Drawing()
+        self.drawing = self.drawing.changed(())  # which undo brings back
 
-    def show(self, given: _Given) -> None:
+    def show(self, given: Given) -> None:
         """Show another face of the list."""
         self.go(given.whole("position"))
 
     def _write(self, label: MaskLabel | None) -> None:
-        row = self.rows[self.position]
+        row, path = self.rows[self.position], self._file()
         if label is not None:
             label = mask_label.within_limits(label, self.info)
-        info = replace(read_info(row.path), mask_label=label)  # as it is now: others may write
-        write_bytes(row.path, embed(row.path.read_bytes(), info, row.path.name))
-        self.info = info
-        self.rows[self.position] = row._replace(labeled=label is not None, moved=False)
+        now = read_info(path)
+        if not mask_label.alike(now.mask_label, self.info.mask_label):
+            self.info = now
+            raise InputError(
+                f'someone else has drawn on "{path.name}" since it was opened; keep this again to '
+                "replace that"
+            )
+        self.info = change_info(path, now, mask_label=label)
+        self.rows[self.position] = Row.of(path, self.info, row.doubt)
         self.written += 1
         if label is not None:
-            self._copied = (info, label.shapes)
+            self._copied = (self.info, label.shapes)
+
+    def _file(self) -> Path:
+        """Return the file of the face that is shown, which a sort may have renamed."""
+        known = self.rows[self.position].path
+        for path in (known, *known.parent.glob("*.png")):
+            with suppress(InputError):
+                if read_info(path).is_same(self.info):
+                    return path
+        raise InputError(
+            f'"{known.name}" was deleted, or extracted again, since it was opened; what is drawn '
+            "can be kept when it is back"
+        )
 
     def _next(self) -> None:
-        later = range(self.position + 1, len(self.rows))
-        following = next((n for n in later if not self.rows[n].labeled), self.position + 1)
-        if following < len(self.rows):
-            self.go(following)
-        else:
+        if not self._go_to_first(range(self.position + 1, len(self.rows))):
             self.go(self.position)
             self.message = "kept; that was the last face"
 
@@ -250,15 +289,14 @@ class Editor:
 
     def suggestion(self) -> np.ndarray | None:
         """Return the mask that the trained model suggests, (SIDE, SIDE) float32; None without."""
-        path = self.rows[self.position].path
         if self._predict is None:
             applied = replace(self.info, mask_label=None)
             return face_mask(applied, mask_png.SIDE) if self.info.mask is not None else None
-        if path not in self._suggestions:
+        if self._suggestion is None:
             crop = to_crop(self.image, self.info, self._predict.side, self._predict.face_type)
             [mask] = self._predict(crop[None])
-            self._suggestions = {path: to_aligned(mask, self.info, self._predict.face_type)}
-        return self._suggestions[path]
+            self._suggestion = to_aligned(mask, self.info, self._predict.face_type)
+        return self._suggestion
 
     def on_image(self, points: np.ndarray) -> np.ndarray:
         """Return points of the frame, (n, 2), in pixels of the image that is shown."""
@@ -278,86 +316,23 @@ class Editor:
         return left, top
 
 
-def outlined(mask: np.ndarray, info: FaceInfo) -> tuple[Shape, ...]:
-    """Return a mask as polygons: its outlines, which include, then its holes, which exclude.
-
-    Parameters
-    ----------
-    mask : (n, n) float32
-        Covers the aligned image from edge to edge.
-    info : FaceInfo
-        Of the face.
-    """
-    side = max(len(mask), 2 * PREVIEW_SIDE)  # enlarged: contours run through centers of pixels
-    large = cv2.resize(mask, (side, side), interpolation=cv2.INTER_CUBIC)
-    found, tree = cv2.findContours(
-        (large >= 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
-    )
-    to_frame = geometry.invert(mask_label.matrix_to(info, side))
-    shapes = []
-    for number, contour in enumerate(found):
-        if cv2.contourArea(contour) < LEAST_AREA * side * side:
-            continue
-        simple = cv2.approxPolyDP(contour, TOLERANCE * side / info.size, closed=True)[:, 0]
-        if len(simple) < 3:
-            continue
-        is_hole = tree[0][number][3] >= 0
-        points = simple @ to_frame[:, :2].T + to_frame[:, 2]
-        shapes.append(Shape(POLYGON, not is_hole, points))
-    return tuple(sorted(shapes, key=lambda shape: not shape.include))
-
-
-class _Given:
-    """What an event has, checked when it is asked for."""
-
-    def __init__(self, event: Mapping[str, Any]) -> None:
-        self.event = event
-
-    def number(self, name: str) -> float:
-        value: Any = self.event.get(name)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not -mask_label.FARTHEST <= value <= mask_label.FARTHEST:
-            raise UsageError(f"{name}: Expected a number. Received: {value}")
-        return float(value)
-
-    def whole(self, name: str) -> int:
-        value = self.event.get(name)
-        if type(value) is not int or abs(value) > 1 << 30:
-            raise UsageError(f"{name}: Expected a whole number. Received: {value}")
-        return value
-
-    def flag(self, name: str) -> bool:
-        return self.event.get(name) is True
-
-    @property
-    def place(self) -> tuple[float, float]:
-        return self.number("x"), self.number("y")
-
-    @property
-    def points(self) -> np.ndarray:
-        given = self.event.get("points")
-        if not isinstance(given, list) or not 1 <= len(given) <= mask_label.MOST_POINTS:
-            raise UsageError(f"points: Expected 1 to {mask_label.MOST_POINTS} of them")
-        pairs = [_Given(dict(zip("xy", pair, strict=False))).place for pair in given]
-        return np.array(pairs, np.float64)
-
-
 _ACTIONS = {
-    "corner": Editor.corner,
-    "close": Editor.close,
-    "stroke": Editor.stroke,
-    "move": Editor.move,
-    "divide": Editor.divide,
-    "remove": Editor.remove,
-    "turn": Editor.turn,
-    "include": Editor.include,
-    "undo": Editor.undo,
-    "redo": Editor.redo,
-    "clear": Editor.clear,
-    "copy": Editor.copy,
-    "accept": Editor.accept,
-    "keep": Editor.keep,
-    "enter": Editor.enter,
-    "forget": Editor.forget,
-    "show": Editor.show,
+    "corner": MaskEditor.corner,
+    "close": MaskEditor.close,
+    "drop": MaskEditor.drop,
+    "stroke": MaskEditor.stroke,
+    "move": MaskEditor.move,
+    "divide": MaskEditor.divide,
+    "remove": MaskEditor.remove,
+    "turn": MaskEditor.turn,
+    "include": MaskEditor.include,
+    "undo": MaskEditor.undo,
+    "redo": MaskEditor.redo,
+    "clear": MaskEditor.clear,
+    "copy": MaskEditor.copy,
+    "accept": MaskEditor.accept,
+    "keep": MaskEditor.keep,
+    "enter": MaskEditor.enter,
+    "forget": MaskEditor.forget,
+    "show": MaskEditor.show,
 }

@@ -18,6 +18,7 @@ NAME, SUFFIX = "faceset.pak", ".pak"
 VERSION = 1
 HEAD = struct.Struct("<QQ")
 PLACE = 8  # bytes in the table
+SHARE = 20  # bytes in memory for each of the list; landmarks, which are many lists, take up to 16
 
 
 class PackedFace(NamedTuple):
@@ -88,7 +89,8 @@ def _faces(file: BinaryIO, pack: Path) -> list[PackedFace]:
     if length > dfl_pickle.FACESET.longest:
         raise InputError(f'"{pack.name}" holds too many faces; unpack it with DeepFaceLab')
     # so a small file cannot ask for much
-    limits = dfl_pickle.FACESET._replace(longest=dfl_pickle.FACE.longest + 2 * length)
+    longest = dfl_pickle.FACE.longest + SHARE * length
+    limits = dfl_pickle.FACESET._replace(longest=longest)
     names = _names(dfl_pickle.read(file.read(length), pack.name, limits), pack)
     table = file.read(PLACE * (len(names) + 1))
     if len(table) < PLACE * (len(names) + 1):

@@ -5,7 +5,8 @@ program names, so a stranger's image could run anything. The machine here knows 
 instructions that build data; a class is just a name in a list, which stands for a few lines of
 `dfl_values.py`, and every other name is an error. The standard library's disassembler only
 splits the bytes into instructions. Work and memory are bounded: an instruction adds a reference or
-the bytes that it carries, integers are short, and bytes that are copied or compared are counted.
+the bytes that it carries, integers are short, and bytes that are copied or compared are counted, as
+is what an empty list takes, which is one byte in the pickle.
 """
 
 import pickletools
@@ -23,7 +24,7 @@ class Limits(NamedTuple):
     Attributes
     ----------
     longest : int
-        Bytes, of the pickle and of what it copies and compares.
+        Bytes, of the pickle and of what it copies, compares and takes for lists.
     steps : int
         Instructions.
     """
@@ -37,6 +38,7 @@ FACE = Limits(1 << 24, 1 << 17)
 steps."""
 FACESET = Limits(1 << 29, 1 << 24)
 """A list of packed faces has about 600 steps for each, and a copy of its mask."""
+EMPTY = 64  # bytes of memory of a list, a dict or an array without content
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 LITERALS = frozenset({
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
@@ -97,7 +99,7 @@ class _Machine:
         return result
 
     def _work(self, size: int) -> None:
-        """Count bytes that are copied or compared."""
+        """Count bytes that are copied or compared, or taken."""
         self.handled += size
         if self.handled >= self.limits.longest:
             raise RefusedError("asks for more work than a face needs")
@@ -116,6 +118,7 @@ class _Machine:
             step(*() if argument is None else (argument,))
 
     def _mark(self) -> None:
+        self._work(EMPTY)
         self.below.append(self.stack)
         self.stack = []
 
@@ -149,6 +152,7 @@ class _Machine:
     _binget = _long_binget = _get
 
     def _empty_list(self) -> None:
+        self._work(EMPTY)
         self.stack.append([])
 
     def _list(self) -> None:
@@ -184,6 +188,7 @@ class _Machine:
         self.stack.append(values[::-1])
 
     def _empty_dict(self) -> None:
+        self._work(EMPTY)
         self.stack.append({})
 
     def _dict(self) -> None:
@@ -215,7 +220,7 @@ class _Machine:
     def _reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
         made = make(checked(function, Name), checked(arguments, tuple))
-        self._work(len(made) if isinstance(made, bytes) else 0)
+        self._work(len(made) if isinstance(made, bytes) else EMPTY)
         self.stack.append(made)
 
     def _build(self) -> None:

@@ -13,13 +13,14 @@ from numpy.random import Generator
 
 from facelib import landmarks as marks
 from facelib.face_mask import LABEL, face_mask, source_of
-from facelib.faceset import FaceFiles, FaceInfo
+from facelib.faceset import FaceFiles, FaceInfo, read_info
 from facelib.geometry import apply, invert
 from facelib.types import FaceType
 from trainer.data import augment, input_jitter, occluders
 from trainer.data.occluders import Surroundings
 from trainer.data.prepared_face import PreparedFace, prepare
 from trainer.data.sampler import CHANGE, ORDER, Pick, Sampler, SamplerSettings, TrainingSample
+from utils.errors import InputError
 from utils.images import Image, decode_image, encode_image
 
 LABELED_SHARE = 0.75  # of the samples, where other faces are there, too
@@ -75,6 +76,8 @@ class MaskSampler(Sampler):
 
     def _prepare(self, index: int) -> PreparedFace:
         path, info = self.faces[index]
+        if not read_info(path).is_same(info):
+            raise InputError(f'"{path.name}" is another face since the training began')
         face = prepare(path, self.settings)
         if info.face_type is not FaceType.MARK_ONLY:
             mask = face_mask(info, len(face.pixels), path.name)

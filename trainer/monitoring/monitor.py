@@ -123,9 +123,11 @@ class Monitor:
 
     def change(self, settings: MonitorSettings) -> None:
         """Show and record as other settings say from now on."""
+        other_rule = settings.stop_rule != self._settings.stop_rule
         self._settings = settings
         self._preview_due.change(settings.preview_minutes)
-        self.stop_reason = settings.stop_rule.reason(self._rows()) if self._validation else ""
+        if other_rule:  # else what ends the training stays known
+            self.stop_reason = settings.stop_rule.reason(self._rows()) if self._validation else ""
 
     def after_step(self) -> set[str]:
         """Do a part of what is due and return what the user asked for in the window."""

@@ -1,8 +1,8 @@
 // The view of the faces of a side: look through them, select, delete, take it back.
 
-import { get, on, post } from "./api.js";
+import { get, on } from "./api.js";
 import { commandLine, el, fill, say } from "./dom.js";
-import { Faces, GROUPS, ORDERS } from "./faces/data.js";
+import { Faces, GROUPS, ORDERS, readTable } from "./faces/data.js";
 import { Deletion } from "./faces/deletion.js";
 import { compare, Details, frameDialog, showKeys } from "./faces/details.js";
 import { Filters } from "./faces/filters.js";
@@ -72,7 +72,7 @@ class FacesView {
     const button = (text, run, title) => el("button", { type: "button", title, onclick: run }, text);
     this.sides = ["src", "dst"].map((side) => el("a", { class: "button", href: `#faces/${side}` }, side));
     this.recognize = button("Recognize people", () => this.reread({ people: true }),
-      "30 ms per face, the first time");
+      "Tell people apart; the first time this takes a minute or more");
     this.buttons = {
       erase: button("Delete", () => this.erase(), "Move the selected faces to the trash (Delete)"),
       undo: button("Undo", () => this.undo(), "Take the last deletion back (Ctrl-Z)"),
@@ -141,10 +141,16 @@ class FacesView {
     return this.deletion.then(() => this.read(asked));
   }
 
+  /** What a table must have to show what is shown. */
+  get wanted() {
+    const [kind, by] = this.order.value.split(":");
+    return { ...(kind === "by" ? { by } : {}), ...(this.faces?.people ? { people: true } : {}) };
+  }
+
   /** Read the table again if another page or program has changed the faces since. */
   follow(stamps) {
     this.stamps = stamps;
-    if (this.isOld()) this.deletion.then(() => this.isOld() && this.read({}, { quiet: true })); // after our own
+    if (this.isOld()) this.deletion.then(() => this.isOld() && this.read(this.wanted, { quiet: true })); // after our own
   }
 
   isOld() {
@@ -154,14 +160,14 @@ class FacesView {
   /** Let the table be written and show it. */
   async read(asked, { quiet } = {}) {
     const side = this.side;
-    if (!quiet) this.wait("Measuring the faces. The first time this takes some ms for each.");
+    if (!quiet) this.wait(asked.people ? "Recognizing the people. The first time this takes a minute or more."
+      : "Measuring the faces. The first time this takes some seconds, with some orders minutes.");
     try {
-      const { command, stamp } = await post(`/api/faces/${side}/list`, asked);
-      const table = await get(`/api/faces/${side}/table`);
+      const { command, stamp, table } = await readTable(side, asked);
       if (side !== this.side) return;
       this.line.set(command);
       this.stamp = stamp;
-      this.show(new Faces(table));
+      this.show(new Faces(table), asked.by && this.order.value !== `by:${asked.by}`);
     } catch (problem) {
       if (side === this.side) this.fail(problem.message);
     }
@@ -190,7 +196,8 @@ class FacesView {
     this.element.dataset.state = "failed";
   }
 
-  show(faces) {
+  /** Show a table; `passed` if another order was chosen while this one was measured. */
+  show(faces, passed = false) {
     const chosen = new Set(this.faces?.selectedNames);
     this.faces = faces;
     faces.selectNames(chosen);
@@ -200,10 +207,10 @@ class FacesView {
     method?.remove();
     if (faces.table.order?.groups.some(([name]) => name)) {
       this.group.prepend(el("option", { value: "method" }, `groups of ${faces.method}`));
-      this.group.value = "method";
+      if (!passed) this.group.value = "method";
     }
-    else if (!this.group.value) this.group.value = "none";
-    this.order.value = faces.method ? `by:${faces.method}` : this.order.value.replace(/^by:.*/, "name");
+    if (!this.group.value) this.group.value = "none";
+    if (!passed) this.order.value = faces.method ? `by:${faces.method}` : this.order.value.replace(/^by:.*/, "name");
     this.recognize.hidden = Boolean(faces.people);
     this.filters.offer(faces);
     this.arrange();

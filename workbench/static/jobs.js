@@ -92,7 +92,8 @@ function arranged(jobs) {
 function waitsFor(job, jobs) {
   const before = jobs.filter((other) => job.after.includes(other.number) && other.state !== "done");
   if (job.state !== "waiting" || !before.length) return "";
-  return ` after ${before.map((other) => `${other.number} (${other.state})`).join(", ")}`;
+  const end = ({ state }) => (["failed", "canceled"].includes(state) ? `${state}: run it again` : state);
+  return ` after ${before.map((other) => `${other.number} (${end(other)})`).join(", ")}`;
 }
 
 function jobsCard() {

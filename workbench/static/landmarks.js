@@ -1,8 +1,8 @@
 // The view in which a person marks faces and corrects landmarks, frame by frame. The faces are those of
 // `util edit-faces`, a command that runs as long as the view is open.
 
-import { get } from "./api.js";
 import { commandLine, el, fill, say } from "./dom.js";
+import { Driven } from "./driven.js";
 import { Canvas } from "./landmarks/canvas.js";
 import { EXPLAINED, Input } from "./landmarks/input.js";
 
@@ -41,9 +41,8 @@ function open(address) {
 
 class LandmarksView {
   constructor() {
-    this.socket = null;
+    this.command = new Driven(this);
     this.rows = []; // of each frame: name, number of faces, whether it is decided, doubts
-    this.said = 0;
     this.build();
     this.canvas = new Canvas(this.stage);
     this.input = new Input(this.canvas, (event) => this.send(event), () => this.keys.showModal());
@@ -102,7 +101,7 @@ class LandmarksView {
   // The command.
 
   show(side, frames) {
-    if (this.socket && side === this.side && frames === this.frames) return;
+    if (this.command.socket && side === this.side && frames === this.frames) return;
     this.side = side;
     this.frames = frames;
     this.filter.value = frames;
@@ -113,8 +112,7 @@ class LandmarksView {
     this.start();
   }
 
-  async start() {
-    this.leave();
+  start() {
     this.problem = "";
     this.ended = null;
     this.rows = [];
@@ -124,39 +122,16 @@ class LandmarksView {
     this.number.value = "";
     this.line.set("");
     this.tell("opening", "Opening the footage …", el("progress", { "aria-label": "Opening" }));
-    const number = ++this.said;
-    try {
-      const { csrf } = await get("/api/session");
-      if (number === this.said) this.connect(csrf);
-    } catch (problem) {
-      this.fail(problem.message);
-    }
-  }
-
-  connect(csrf) {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/api/landmarks/${this.side}`);
-    this.socket = socket;
-    let told = Promise.resolve(); // in their order, though images take time
-    socket.onopen = () => socket.send(JSON.stringify({ csrf, frames: this.frames }));
-    socket.onmessage = ({ data }) => {
-      told = told.then(() => this.socket === socket && this.take(JSON.parse(data)))
-        .catch((problem) => this.fail(problem.message));
-    };
-    socket.onclose = () => {
-      told = told.then(() => this.socket === socket && this.lost());
-    };
+    this.command.open(`/api/landmarks/${this.side}`, { frames: this.frames });
   }
 
   /** Let the command end: what was decided is written, locked faces are kept. */
   leave() {
-    this.said += 1;
-    this.socket?.close();
-    this.socket = null;
+    this.command.close();
   }
 
   send(event) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(event));
+    this.command.send(event);
   }
 
   press(key) {
@@ -252,7 +227,6 @@ class LandmarksView {
   // Its end.
 
   lost() {
-    this.socket = null;
     this.canvas.clear();
     say(this.facts, "");
     if (this.problem) this.fail(this.problem);

@@ -1,8 +1,8 @@
 // The view in which a person draws on faces where they are visible. The drawing is that of `util draw-masks`,
 // a command that runs as long as the view is open.
 
-import { get } from "./api.js";
 import { commandLine, el, fill, say } from "./dom.js";
+import { Driven } from "./driven.js";
 import { MaskCanvas } from "./masks/canvas.js";
 import { EXPLAINED, MaskInput } from "./masks/input.js";
 
@@ -20,7 +20,7 @@ const NONE = {
 };
 const SOURCES = {
   label: "drawn", applied: "the mask is the network's: nothing was drawn",
-  hull: "the mask is the hull of the landmarks: nothing was drawn",
+  hull: "nothing was drawn: click around what hides the face, such as a hand, and press Enter to close the shape",
 };
 const NEAR = 60; // faces of the list that are shown before and after the current one
 
@@ -43,9 +43,8 @@ function open(address) {
 
 class MasksView {
   constructor() {
-    this.socket = null;
+    this.command = new Driven(this);
     this.rows = []; // of each face: name, whether it is drawn, whether to check it, the model's doubt
-    this.said = 0;
     this.build();
     this.canvas = new MaskCanvas(this.stage);
     this.input = new MaskInput(this.canvas, (event) => this.send(event), {
@@ -55,8 +54,8 @@ class MasksView {
   }
 
   build() {
-    const button = (text, key, run, title) => el("button", { type: "button", title: `${title} (${key})`,
-      "aria-keyshortcuts": key, onclick: () => this.touch(run) }, text);
+    const button = (text, key, run, title) => el("button", { type: "button", title: key ? `${title} (${key})` : title,
+      "aria-keyshortcuts": key || null, onclick: () => this.touch(run) }, text);
     const does = (text, key, name, title) => button(text, key, () => this.send({ do: name }), title);
     this.sides = ["src", "dst"].map((side) => el("a", { class: "button", "data-side": side }, side));
     this.filter = el("select", { id: "masks-filter",
@@ -83,7 +82,7 @@ class MasksView {
       this.redo = does("Redo", "Control+Y", "redo", "Do again what was undone"),
       does("Copy last", "C", "copy", "Copy what was kept last, moved with the landmarks"),
       this.accept = does("Take suggestion", "S", "accept", "Take the outline that the trained model suggests"),
-      does("Clear", "Escape", "clear", "Remove all shapes"),
+      does("Clear", "", "clear", "Remove all shapes"),
       this.remove = button("Not drawn", "", () => this.send({ do: "forget" }), "Remove what was drawn from the file"),
       this.shows = button("Mask", "V", () => this.toggleMask(), "Show or hide the mask"),
       button("‹", "PageUp", () => this.go(this.position - 1), "Previous face"),
@@ -117,7 +116,7 @@ class MasksView {
   // The command.
 
   show(side, faces) {
-    if (this.socket && side === this.side && faces === this.faces) return;
+    if (this.command.socket && side === this.side && faces === this.faces) return;
     Object.assign(this, { side, faces });
     this.filter.value = faces;
     for (const link of this.sides) {
@@ -127,45 +126,24 @@ class MasksView {
     this.start();
   }
 
-  async start() {
-    this.leave();
-    Object.assign(this, { problem: "", ended: null, rows: [], header: null, position: 0 });
+  start() {
+    Object.assign(this, { problem: "", ended: null, rows: [], position: 0 });
     this.canvas.clear();
     fill(this.list);
     for (const element of [this.total, this.name, this.facts]) say(element, "");
     this.number.value = "";
     this.line.set("");
     this.tell("opening", "Reading the faces …", el("progress", { "aria-label": "Opening" }));
-    const number = ++this.said;
-    try {
-      const { csrf } = await get("/api/session");
-      if (number === this.said) this.connect(csrf);
-    } catch (problem) {
-      this.fail(problem.message);
-    }
-  }
-
-  connect(csrf) {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/api/masks/${this.side}`);
-    socket.binaryType = "blob";
-    this.socket = socket;
-    let told = Promise.resolve(); // in their order, though images take time
-    const later = (run) => (told = told.then(() => this.socket === socket && run()).catch((problem) => this.fail(problem.message)));
-    socket.onopen = () => socket.send(JSON.stringify({ csrf, faces: this.faces }));
-    socket.onmessage = ({ data }) => later(() => this.receive(data));
-    socket.onclose = () => later(() => this.lost());
+    this.command.open(`/api/masks/${this.side}`, { faces: this.faces });
   }
 
   /** Let the command end; what was kept is written. */
   leave() {
-    this.said += 1;
-    this.socket?.close();
-    this.socket = null;
+    this.command.close();
   }
 
   send(event) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(event));
+    this.command.send(event);
   }
 
   touch(run) {
@@ -188,16 +166,6 @@ class MasksView {
   }
 
   // What it tells.
-
-  /** Take a line, or the image that follows one. */
-  async receive(data) {
-    if (typeof data === "string") {
-      this.header = JSON.parse(data);
-      if (!this.header.bytes) await this.take(this.header, null);
-      return;
-    }
-    await this.take(this.header, await createImageBitmap(data));
-  }
 
   async take(event, image) {
     const takes = {
@@ -273,7 +241,6 @@ class MasksView {
   // Its end.
 
   lost() {
-    this.socket = null;
     this.canvas.clear();
     say(this.facts, "");
     if (this.problem) this.fail(this.problem);

@@ -68,10 +68,12 @@ class Picker {
   async show(folder, from = "") {
     const asked = new URLSearchParams({ folder, takes: this.takes });
     if (this.hidden.checked) asked.set("hidden", "yes");
+    const number = (this.asked = (this.asked ?? 0) + 1); // a slow disk may answer after another one
     try {
-      this.update(await get(`/api/picker?${asked}`), from);
+      const found = await get(`/api/picker?${asked}`);
+      if (number === this.asked) this.update(found, from);
     } catch (problem) {
-      say(this.error, problem.message);
+      if (number === this.asked) say(this.error, problem.message);
     }
   }
 

@@ -11,6 +11,7 @@ const VIEWS = { // where one looks on at a step
   sort: ["Faces", "#faces/src"], train: ["Train", "#train"], convert: ["Convert", "#convert"],
   evaluate: ["Result", "#result"],
 };
+const CHOOSE = "Look through the faces: delete blurred ones, cut-off ones and other people. Then train on both";
 const ROLES = { src: "the face to put in", dst: "the footage to change" };
 const FIRST = { // what is said while a clip is missing
   src: ["Choose a clip of the face to put in", "A video of the person whose face is put in, called src: " +
@@ -37,8 +38,9 @@ function make() {
   const page = el("div", { class: "columns" }, left, right);
   const guide = () => {
     const { sides, model } = newest("project") ?? { sides: {}, model: true };
-    const empty = !model && Object.values(sides).every((side) => !side.footage && !side.faces);
-    page.classList.toggle("fresh", empty && !newest("jobs")?.jobs.length);
+    const both = Object.values(sides);
+    const lacking = !model && both.every((side) => !side.faces) && both.some((side) => !side.footage);
+    page.classList.toggle("fresh", lacking && !newest("jobs")?.jobs.length);
   };
   on("project", guide);
   on("jobs", guide);
@@ -97,11 +99,13 @@ function nextCard() {
     next = project.next;
     update();
     say(purpose, wanted(project));
-    say(about, FIRST[project.lacks]?.[1] ?? "");
-    about.hidden = consent.hidden = !project.lacks;
-    line.set(next.command);
-    buttons.hidden = !next.command;
-    const [title, address] = VIEWS[next.stage] ?? ["", ""];
+    const lacking = missingClip(project);
+    say(about, FIRST[lacking]?.[1] ?? "");
+    about.hidden = consent.hidden = !lacking;
+    const command = lacking ? "" : next.command;
+    line.set(command);
+    buttons.hidden = !command;
+    const [title, address] = (isChoosing(project) ? VIEWS.sort : VIEWS[next.stage]) ?? ["", ""];
     view.hidden = !title;
     view.href = address;
     say(view, `View ${title}`);
@@ -116,9 +120,22 @@ function nextCard() {
   return element;
 }
 
+/** Whether the faces are to be looked through before the first training. */
+function isChoosing({ next, model }) {
+  return next.stage === "train" && !model;
+}
+
+/** The side whose clip comes next: both are chosen before the first extraction. */
+function missingClip({ lacks, next, sides }) {
+  const all = Object.entries(sides);
+  if (lacks || next.stage !== "extract" || all.some(([, side]) => side.faces)) return lacks;
+  return all.find(([, side]) => !side.footage)?.[0] ?? "";
+}
+
 /** What to do next, on a page. */
-function wanted({ next, lacks }) {
-  const purpose = FIRST[lacks]?.[0] ?? next.purpose;
+function wanted(project) {
+  const { next } = project;
+  const purpose = FIRST[missingClip(project)]?.[0] ?? (isChoosing(project) ? CHOOSE : next.purpose);
   return purpose && purpose[0].toUpperCase() + purpose.slice(1);
 }
 

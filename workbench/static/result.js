@@ -34,6 +34,7 @@ class Result {
     this.player = new Player();
     this.empty = el("p", { class: "empty" }, "There is no result yet: convert makes one.");
     this.shifted = el("p", { class: "help" }, "The result begins later than the footage (--from): measure it, and both are shown in step.");
+    this.file = el("p", { class: "help" });
     this.name = "";
     this.verified = verifyCard(() => this.name);
     this.pick = el("select", { id: "result-name",
@@ -42,7 +43,7 @@ class Result {
     this.measured = new Measured(this.player);
     this.left = el("div", { class: "column" }, this.measured.curves);
     this.right = el("div", { class: "column" }, this.measured.figures, this.verified);
-    const clips = card("Before and after", this.others, this.empty, this.player.element, this.shifted);
+    const clips = card("Before and after", this.others, this.empty, this.player.element, this.shifted, this.file);
     clips.classList.add("first");
     this.element = el("div", { class: "result" }, clips,
       el("div", { class: "columns" }, this.left, this.right));
@@ -73,9 +74,18 @@ class Result {
       : null;
     this.shifted.hidden = !found.result || !found.partial || Boolean(times);
     if (found.result) this.player.load(found.before, { ...found.result, name }, times);
+    this.showFile(found.result, found.names, name);
     this.measured.show(found);
     const place = this.measured.curves.hidden ? this.left : this.right; // no column stays empty
     if (this.measured.figures.parentNode !== place) place.prepend(this.measured.figures);
+  }
+
+  /** Say where the result lies, and offer a copy of a video. */
+  showFile(result, names, name) {
+    this.file.hidden = !result;
+    const file = name || names[0];
+    fill(this.file, `The file: ${newest("project")?.folder ?? ""}/${file}`,
+      result?.url ? [" ", el("a", { href: result.url, download: file }, "Save a copy")] : []);
   }
 
   /** Offer the results that convert has made, if there are several. */
@@ -209,6 +219,7 @@ function verifyCard(nameOf) {
   const said = el("p", { class: "purpose", role: "status" });
   const lines = el("ul", { class: "verdict" });
   const error = el("p", { class: "error", role: "alert" });
+  const about = el("p", { class: "help" }, "Whether the file still says that it is synthetic, and is as it was made.");
   const run = el("button", { onclick }, "Check it");
   let checked;
   async function onclick() {
@@ -233,5 +244,5 @@ function verifyCard(nameOf) {
     say(said, "");
     fill(lines);
   });
-  return card("Origin and signature", said, lines, error, el("div", { class: "buttons" }, run));
+  return card("Origin and signature", about, said, lines, error, el("div", { class: "buttons" }, run));
 }

@@ -3,10 +3,13 @@
 import { get, newest, on, post } from "./api.js";
 import { chart, number } from "./chart.js";
 import { card, commandLine, duration, el, fill, say } from "./dom.js";
+import { jobPanel } from "./jobs.js";
 import { ChangeForm } from "./train/change.js";
 import { compareCard } from "./train/compare.js";
 
-export const trainView = { title: "Train", make, missing };
+export const trainView = { title: "Train", make, open, missing };
+
+const first = el("div", { class: "train-first", hidden: true }); // what the first training says before its model is there
 
 function missing({ sides, model }) {
   if (model || newest("training")?.models.length || (sides.src.faces && sides.dst.faces)) return null;
@@ -32,6 +35,7 @@ function make() {
   });
   on("training", ({ models }) => {
     empty.hidden = models.length > 0;
+    if (models.length) first.hidden = true;
     const names = models.map(({ name }) => name);
     if (JSON.stringify(names) !== JSON.stringify([...columns.keys()])) {
       for (const name of columns.keys()) if (!names.includes(name)) columns.delete(name);
@@ -43,14 +47,20 @@ function make() {
     for (const model of models) columns.get(model.name).show(model);
     compared.show(names);
   });
-  return el("div", { class: "train" }, empty, compared.models, grid, compared.element);
+  on("jobs", ({ jobs }) => (first.hidden = empty.hidden || !jobs.some(({ words }) => words[0] === "train")));
+  return el("div", { class: "train" }, empty, first, compared.models, grid, compared.element);
+}
+
+function open() {
+  first.append(jobPanel());
 }
 
 function emptyCard() {
   const options = formLink({}, "Options");
   const start = new Start({});
   const element = card("No model yet", el("p", { class: "empty" },
-    "Training begins a model in the workspace. It goes on until you stop it, unless a target is set."),
+    "Training teaches a network both faces: Quick96, unless the options say another one. It goes on until you stop it, " +
+    "unless a target is set; give it half an hour, better an hour. What is shown here tells how far it is."),
     start.line.element, el("div", { class: "buttons" }, start.run, options), start.error);
   element.classList.add("first");
   return element;
@@ -100,7 +110,7 @@ function folderOf(words) {
   const at = words.findIndex((word) => word.split("=")[0] === "--model-dir");
   if (at < 0) return USUAL;
   const path = words[at].includes("=") ? words[at].split("=").slice(1).join("=") : words[at + 1];
-  return path.replace(/\/+$/, "").split("/").pop();
+  return path.split(/[\\/]+/).findLast((part) => part);
 }
 
 class Model {
@@ -111,7 +121,8 @@ class Model {
     this.start = new Start(values);
     this.state = el("span", { class: "state" });
     this.facts = el("dl", { class: "facts" });
-    this.stop = el("button", { onclick: () => this.ask(`/api/jobs/${this.model.job}/cancel`, "") }, "Stop");
+    this.stop = el("button", { title: "Saves and ends; jobs that wait for it begin",
+      onclick: () => this.ask(`/api/jobs/${this.model.job}/cancel`, "") }, "Stop");
     this.save = el("button", { onclick: () => this.ask(this.at("save"), "It saves after this step.") }, "Save now");
     this.backup = el("button", { onclick: () => this.ask(this.at("backup"), "It makes a backup after this step.") }, "Back up");
     this.said = el("p", { class: "said", role: "status" });
@@ -123,19 +134,19 @@ class Model {
       faces: chart({ label: `reconstruction of held-out faces by ${name}`, x: "iteration", height: 150 }),
     };
     this.titles = {
-      losses: el("h3", {}, "Losses"),
+      losses: el("h3", {}, "Losses: lower is better"),
       swap: el("h3", {}, "The swap: 1 is best"),
       faces: el("h3", {}, "Held-out faces, rebuilt: 1 is best"),
     };
     this.changes = el("ol", { class: "changes" });
     this.changed = el("div", { class: "changed", hidden: true }, el("h3", {}, "Options that changed"), this.changes);
     this.change = new ChangeForm(name);
-    this.unmeasured = el("p", { class: "empty" }, "Held-out faces are measured every few minutes.");
+    this.unmeasured = el("p", { class: "empty" }, "Every few minutes some faces that it does not train on are measured; their curve is drawn here.");
     this.options = formLink(values, "Options");
     const buttons = el("div", { class: "buttons" }, this.start.run, this.stop, this.save, this.backup, this.options);
     this.element = el("section", { class: "card model", "aria-label": name },
       el("h2", { class: "model-head" }, name, this.state),
-      el("div", { class: "part" }, this.facts, buttons, this.said, this.problem, this.start.error, this.start.line.element, this.change.element, this.preview),
+      el("div", { class: "part" }, this.facts, buttons, this.said, this.problem, this.start.error, this.start.line.element, this.preview, this.change.element),
       el("div", { class: "part" }, Object.keys(this.charts).flatMap((key) => [this.titles[key], this.charts[key].element,
         key === "losses" ? this.changed : null]), this.unmeasured));
     on(`curves ${name}`, (curves) => this.draw(curves));

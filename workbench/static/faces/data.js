@@ -1,6 +1,9 @@
 // The table of faces: order, groups, filters, selection. A row is a line of the table.
 
+import { get, post } from "../api.js";
+
 const WEDGE = 15; // degrees that form a group
+const TRIES = 5; // to read a table in the order that was asked for
 
 /** Orders that the browser makes itself: column, and whether the largest comes first. */
 export const ORDERS = {
@@ -34,6 +37,15 @@ export const RANGES = {
   yaw: "Yaw, degrees",
   pitch: "Pitch, degrees",
 };
+
+/** Let the table of a side be written, and read it; another page may have it in its own order meanwhile. */
+export async function readTable(side, asked) {
+  for (let left = TRIES; ; left--) {
+    const answer = await post(`/api/faces/${side}/list`, asked);
+    const table = await get(`/api/faces/${side}/table`);
+    if (left === 1 || (table.by ?? null) === (asked.by ?? null)) return { ...answer, table };
+  }
+}
 
 export class Faces {
   constructor(table) {

@@ -45,7 +45,7 @@ export class Deletion {
     this.run(async () => {
       const answer = await post(`/api/faces/${side}/restore`);
       // faces that the table lacks, or has under other names
-      if (!rows || answer.notes[LOST]?.count) await this.view.read({});
+      if (!rows || answer.notes[LOST]?.count) await this.view.read(this.view.wanted);
       else faces.remove(rows, false);
       this.view.arrange();
       return answer;
@@ -70,6 +70,8 @@ export class Deletion {
 }
 
 function counts(found) {
-  return Object.entries(found).map(([what, count]) =>
-    `${(count.count ?? count).toLocaleString("en")} ${what}`);
+  return Object.entries(found).map(([what, said]) => {
+    const count = said.count ?? said;
+    return `${count.toLocaleString("en")} ${count === 1 ? what.replace(/^faces /, "face ") : what}`;
+  });
 }

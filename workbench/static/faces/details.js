@@ -34,7 +34,7 @@ export class Details {
 
 function facts(faces, row) {
   const { columns } = faces;
-  const one = (name, digits = 0) => columns[name][row].toFixed(digits);
+  const one = (name, digits = 0) => columns[name][row].toFixed(digits).replace(/^-(?=0(\.0*)?$)/, "");
   const method = faces.table.order?.key[row];
   return [
     ["File", columns.name[row]],

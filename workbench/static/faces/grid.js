@@ -35,6 +35,7 @@ export class Grid {
   show(count, groups) {
     this.count = count;
     this.groups = groups;
+    this.pictures.forget();
     this.current = Math.max(0, Math.min(this.current, count - 1));
     this.arrange();
   }

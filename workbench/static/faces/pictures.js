@@ -5,6 +5,7 @@ import { postForBytes } from "../api.js";
 const MOST = 96; // in a request
 const KEPT = 600; // decoded ones
 const AT_ONCE = 2; // requests under way
+const PAUSE = 1000; // ms after a request that failed: the server is gone, or the faces are others
 
 export class Pictures {
   /** `came` is called when some of those that were asked for are there. */
@@ -24,6 +25,11 @@ export class Pictures {
     this.kept.delete(id); // the newest are at the end
     this.kept.set(id, found);
     return found;
+  }
+
+  /** Forget which could not be read: the faces may be others now. */
+  forget() {
+    for (const [id, picture] of this.kept) if (!picture) this.kept.delete(id);
   }
 
   /** Ask for thumbnails, and no longer for others that have not been asked for yet. */
@@ -51,7 +57,7 @@ export class Pictures {
       const bytes = await postForBytes(this.address, { side: this.pixels, faces });
       await this.take(ids, bytes);
     } catch {
-      // the server is gone or the faces are others: they are asked for again when they are in view
+      await new Promise((resolve) => setTimeout(resolve, PAUSE)); // then what is in view is asked for again
     } finally {
       for (const id of ids) this.asked.delete(id);
       this.running--;

@@ -18,6 +18,7 @@ export const EXPLAINED = [
   ["C", "copies what was kept last, moved with the landmarks"],
   ["S, hold Q", "takes the model's suggestion; shows it while held"],
   ["V", "shows or hides the mask"],
+  ["Escape", "drops the polygon that is not closed"],
   ["U, Ctrl-Z; Ctrl-Y", "undoes; does it again"],
   ["PageDown, PageUp", "next and previous face; what was not kept is dropped"],
   ["arrows, Space", "move the pointer (Shift: by ten pixels); click there"],
@@ -40,7 +41,7 @@ export class MaskInput {
     element.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     element.addEventListener("contextmenu", (event) => event.preventDefault());
     element.addEventListener("keydown", (event) => this.key(event));
-    element.addEventListener("keyup", (event) => event.key === "q" && this.show("suggestion", false));
+    element.addEventListener("keyup", (event) => event.key.toLowerCase() === "q" && this.show("suggestion", false));
     element.addEventListener("blur", () => this.show("suggestion", false));
   }
 
@@ -76,7 +77,8 @@ export class MaskInput {
     const { shape, at } = this.dragged;
     if (!this.waiting) requestAnimationFrame(() => this.flush());
     this.waiting = point;
-    this.canvas.state.shapes[shape].points[at] = point;
+    const shown = this.canvas.state?.shapes[shape];
+    if (shown) shown.points[at] = point; // a key may have removed it
   }
 
   flush() {
@@ -209,10 +211,7 @@ export class MaskInput {
   escape() {
     this.canvas.chosen = null;
     this.canvas.painted = [];
-    while (this.canvas.state.corners.length) {
-      this.canvas.state.corners.pop();
-      this.send({ do: "undo" });
-    }
+    this.send({ do: "drop" });
     this.canvas.refresh();
   }
 

@@ -1,8 +1,8 @@
 // A clip that the browser cannot decode, shown frame by frame as the server sends them. It looks like a
 // <video> to the player: currentTime, duration, paused, play(), pause(), seeking, and the events of one.
 
-import { get } from "../api.js";
 import { el } from "../dom.js";
+import { Driven } from "../driven.js";
 
 const GUESS = 1 / 25; // seconds of a frame of a folder, until the other clip tells
 const LAST = 1e-4; // seconds of rounding
@@ -12,6 +12,7 @@ export class FrameClip extends EventTarget {
   constructor(label, asked) {
     super();
     this.asked = asked;
+    this.command = new Driven(this);
     this.seconds = [];
     this.count = 0;
     this.paused = true;
@@ -33,6 +34,7 @@ export class FrameClip extends EventTarget {
 
   set currentTime(time) {
     this.at = Math.min(Math.max(time, 0), this.duration || 0);
+    this.begun = performance.now() - 1000 * this.at;
     this.want(this.numberAt(this.at));
   }
 
@@ -46,7 +48,7 @@ export class FrameClip extends EventTarget {
   }
 
   getAttribute(name) {
-    return name === "src" && this.socket ? "frames" : null;
+    return name === "src" && this.command.socket ? "frames" : null;
   }
 
   requestVideoFrameCallback(callback) {
@@ -55,9 +57,8 @@ export class FrameClip extends EventTarget {
 
   async play() {
     if (!this.paused || !this.count) return;
-    if (this.ended) this.currentTime = 0;
+    this.currentTime = this.ended ? 0 : this.at;
     this.paused = false;
-    this.begun = performance.now() - 1000 * this.at;
     this.tell("play");
     this.tick();
   }
@@ -98,7 +99,7 @@ export class FrameClip extends EventTarget {
     this.at = Math.min((performance.now() - this.begun) / 1000, this.timeOf(this.count - 1));
     const number = this.numberAt(this.at);
     if (this.waiting < 0 && number !== this.shown) this.ask(number);
-    if (this.ended) return this.pause();
+    if (this.ended && number === this.shown) return this.pause();
     requestAnimationFrame(() => this.tick());
   }
 
@@ -110,13 +111,13 @@ export class FrameClip extends EventTarget {
   }
 
   ask(number) {
-    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    if (!this.command.isOpen) return;
     const { clientWidth, clientHeight } = this.element;
     const ratio = Math.min(devicePixelRatio, 2);
     this.waiting = number;
     this.size = `${clientWidth} ${clientHeight}`;
-    this.socket.send(JSON.stringify({ frame: number,
-      width: Math.max(1, Math.round(clientWidth * ratio)), height: Math.max(1, Math.round(clientHeight * ratio)) }));
+    this.command.send({ frame: number,
+      width: Math.max(1, Math.round(clientWidth * ratio)), height: Math.max(1, Math.round(clientHeight * ratio)) });
   }
 
   /** Ask for the frame again in another size. */
@@ -156,38 +157,17 @@ export class FrameClip extends EventTarget {
 
   // The connection.
 
-  async open() {
-    if (this.socket) return;
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = (this.socket = new WebSocket(`${scheme}://${location.host}/api/result/frames`));
-    socket.binaryType = "arraybuffer";
-    let told = Promise.resolve(); // in their order, though images take time
-    socket.onopen = async () => {
-      const { csrf } = await get("/api/session");
-      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ csrf, ...this.asked }));
-    };
-    socket.onmessage = ({ data }) => {
-      told = told.then(() => this.socket === socket && this.receive(data));
-    };
-    socket.onclose = () => {
-      told = told.then(() => this.socket === socket && this.lost());
-    };
+  open() {
+    if (!this.command.socket) this.command.open("/api/result/frames", this.asked);
   }
 
   close() {
-    const { socket } = this;
-    this.socket = null;
+    this.command.close();
     this.pause();
-    socket?.close();
   }
 
-  async receive(data) {
-    if (typeof data !== "string") {
-      const bitmap = await createImageBitmap(new Blob([data], { type: "image/jpeg" }));
-      return this.draw(bitmap, this.header.frame);
-    }
-    const event = JSON.parse(data);
-    if (event.event === "image") this.header = event;
+  take(event, bitmap) {
+    if (bitmap) this.draw(bitmap, event.frame);
     else if (event.event === "footage") this.begin(event);
     else if (event.event === "unreadable") {
       this.fail(event.text);
@@ -205,7 +185,6 @@ export class FrameClip extends EventTarget {
   }
 
   lost() {
-    this.socket = null;
     this.count = 0;
     this.pause();
     this.fail(this.problem ?? "The frames do not come any more; open the view again.");
