@@ -17,6 +17,8 @@ from utils.records import read_record
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
 HIST_MODES = tuple(name for name in BLENDS if name.startswith(("hist-match", "seamless-hist")))
 SEAMLESS_MODES = tuple(name for name in BLENDS if name.startswith("seamless"))
+ADDED = frozenset({"mask_frames"})
+"""Settings that the looks of earlier builds do not have."""
 SHOWN_MODES = tuple(name for name in BLENDS if name != "raw")
 
 
@@ -218,9 +220,19 @@ def _unused(look: Look) -> Iterator[str]:
         yield "mask_frames"
 
 
+def identity(look: Look) -> dict[str, Any]:
+    """Return what tells a look from others, as JSON values.
+
+    A setting that later builds added counts where it changes pixels only, so that what an earlier
+    build has begun can be finished.
+    """
+    unused = ADDED.intersection(_unused(look))
+    return {name: value for name, value in to_json(look).items() if name not in unused}
+
+
 def fingerprint(look: Look) -> str:
     """Return a short text that two looks share only if they are the same."""
-    return blake2b(json.dumps(to_json(look)).encode(), digest_size=8).hexdigest()
+    return blake2b(json.dumps(identity(look)).encode(), digest_size=8).hexdigest()
 
 
 def settings_file(output: Path) -> Path:

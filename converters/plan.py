@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from converters.interactive import session_file
 from converters.interactive.session_file import SessionFile
-from converters.look import Look, fingerprint, look_to_json, used, wants_trained_mask
+from converters.look import Look, fingerprint, identity, used, wants_trained_mask
 from converters.look_timeline import LookTimeline
 from utils import console
 
@@ -37,12 +37,10 @@ class Plan:
             told apart by `fingerprints`.
         """
         if not self.from_session:
-            return {"look": look_to_json(self.timeline.at(0))}
+            return {"look": identity(self.timeline.at(0))}
         if not as_whole:
             return {"look": "of each frame"}
-        return {
-            "look": {str(index): look_to_json(look) for index, look in self.timeline.own.items()}
-        }
+        return {"look": {str(index): identity(look) for index, look in self.timeline.own.items()}}
 
     @property
     def wants_trained_masks(self) -> bool:

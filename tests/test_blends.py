@@ -12,6 +12,7 @@ from support.synthetic import make_landmarks
 from converters import BLENDS, MASKS
 from converters.blending.blender import Blender
 from converters.blending.crop import Box, Crop
+from converters.blending.mask import MASK_SIDE
 from converters.look import RAW_MODES, SHOWN_MODES, Look
 from facelib.types import FaceType
 
@@ -86,11 +87,12 @@ def test_every_mode_returns_a_new_image_and_keeps_its_input(
 ):
     frame, landmarks = scene(astronaut, face_landmarks, 1)
     frame.setflags(write=False)
-    swap = make_swap(frame, landmarks, tint=TINT)
+    trained = np.ones((MASK_SIDE, MASK_SIDE), np.float32)
+    swap = dataclasses.replace(make_swap(frame, landmarks, tint=TINT), trained=trained)
     before = {
         name: value.copy() for name, value in vars(swap).items() if isinstance(value, np.ndarray)
     }
-    for value in (swap.crop, swap.face, swap.mask):
+    for value in (swap.crop, swap.face, swap.mask, swap.trained):
         value.setflags(write=False)
     blend = Blender(Look(mode=mode, mask_type=mask_type, raw_mode="rgb"), 10, 10)
     one, again = blend(frame, [swap]), blend(frame, [swap])
