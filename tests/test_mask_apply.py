@@ -173,6 +173,7 @@ def test_the_summary_of_a_training_says_how_many_faces_have_masks(tmp_path):
     apply_to(tmp_path / "src")
     src = Sampler(Faceset.open(tmp_path / "src"), settings, (1,))
     assert summary._masks(src, sides[1]).startswith("of 3 faces of src,")
+    assert summary._masks(src, src) == summary._masks(src, sides[1])  # borrowed ones count once
 
 
 def test_a_label_on_a_whole_frame_is_drawn_where_the_face_is_cut(tmp_path):

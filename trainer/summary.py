@@ -1,6 +1,7 @@
 """What is printed before training starts: model, options, networks, memory, device, faces."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from facelib import face_mask
@@ -66,10 +67,12 @@ def _target(session: TrainingSession) -> str:
 
 def _masks(src: Sampler, dst: Sampler) -> str:
     """Say how many faces have masks other than the hull; empty if none has."""
-    counts = {
-        name: sum(face_mask.source_of(info) != face_mask.HULL for _, info in sampler.faces)
-        for name, sampler in (("src", src), ("dst", dst))
-    }
+    counts: dict[str, int] = {}
+    known: set[Path] = set()  # a side without labels borrows those of the other
+    for name, sampler in (("src", src), ("dst", dst)):
+        own = {path for path, info in sampler.faces if face_mask.source_of(info) != face_mask.HULL}
+        counts[name] = len(own - known)
+        known |= own
     said = [f"of {count:,} faces of {name}" for name, count in counts.items() if count]
     return f"{' and '.join(said)}, the hull of the others" if said else ""
 
