@@ -42,8 +42,8 @@ modes: install weights
 	$(PY) -m scripts.all_modes --workspace "$(WORKSPACE)"
 
 test: check weights
-	@echo "== Tests: about 6 minutes on two cores."
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@echo "== Tests: about 9 minutes on two cores."
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: install
 	$(VENV)/bin/ruff check .
@@ -60,7 +60,7 @@ test-oldest: weights
 	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
 	"$$folder/bin/uv" pip install --quiet --python "$$folder/bin/python" --resolution lowest-direct \
 		-r requirements-cpu.txt -r requirements-dev.txt; \
-	"$$folder/bin/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	"$$folder/bin/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Kills, crash points, full disks, closed pipes and signals in every stage; 20 minutes at most.
 faults: install weights
