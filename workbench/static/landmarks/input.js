@@ -1,13 +1,12 @@
 // What pointer, wheel and keys do on the frame. Faces change in the command; the view changes here.
 
-const STEP = 1.25; // of the zoom
+import { ARROWS, Gestures, STEP } from "../gestures.js";
+
 const KEYS = {
   Enter: "enter", " ": "space", ".": ".", ",": ",", ArrowRight: "right", ArrowLeft: "left", a: "a", x: "x",
   Delete: "delete", n: "tab", c: "c", u: "u", Backspace: "backspace",
 }; // and what the command calls them
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const NUDGE = 8; // pixels of the screen by which an arrow moves the pointer
-const BUTTONS = ["left", "middle", "right"];
 export const EXPLAINED = [
   ["move", "moves the rectangle; landmarks are located in it"],
   ["wheel, [ and ]", "resizes the rectangle"],
@@ -25,21 +24,12 @@ export const EXPLAINED = [
   ["P, Alt-arrows", "chooses the next landmark (Shift: previous); moves it by a pixel"],
 ];
 
-export class Input {
-  /** `send` gives an event to the command. */
+export class Input extends Gestures {
   constructor(canvas, send, showKeys) {
-    Object.assign(this, { canvas, send, showKeys });
+    super(canvas, send);
+    this.showKeys = showKeys;
     this.waiting = null; // the last movement, not sent yet
-    this.shifted = null; // where a drag of the frame was
     this.pressed = false;
-    const { element } = canvas;
-    element.addEventListener("pointermove", (event) => this.move(event));
-    element.addEventListener("pointerdown", (event) => this.down(event));
-    element.addEventListener("pointerup", (event) => this.up(event));
-    element.addEventListener("pointercancel", (event) => this.up(event));
-    element.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    element.addEventListener("contextmenu", (event) => event.preventDefault());
-    element.addEventListener("keydown", (event) => this.key(event));
   }
 
   /** Send a mouse event at a point of the frame. */
@@ -57,20 +47,13 @@ export class Input {
   }
 
   at(event) {
-    const { frame } = this.canvas;
-    const point = this.canvas.toFrame(event.offsetX, event.offsetY);
+    const [x, y] = this.canvas.toImage(event.offsetX, event.offsetY);
+    const { width, height } = this.canvas.size;
     const within = (at, side) => Math.min(Math.max(0, at), side - 1);
-    return frame ? [within(point[0], frame.width), within(point[1], frame.height)] : point;
+    return [within(x, width), within(y, height)];
   }
 
-  move(event) {
-    const { canvas } = this;
-    if (this.shifted) {
-      canvas.shift(event.offsetX - this.shifted[0], event.offsetY - this.shifted[1]);
-      this.shifted = [event.offsetX, event.offsetY];
-      return;
-    }
-    if (!canvas.frame) return;
+  hover(event) {
     this.pointTo(this.at(event));
   }
 
@@ -82,15 +65,7 @@ export class Input {
     this.canvas.refresh();
   }
 
-  down(event) {
-    this.canvas.element.focus({ preventScroll: true });
-    this.canvas.element.setPointerCapture(event.pointerId);
-    if (!this.canvas.frame) return;
-    event.preventDefault();
-    if (BUTTONS[event.button] !== "left") {
-      this.shifted = [event.offsetX, event.offsetY];
-      return;
-    }
+  begin(event) {
     this.canvas.pointer = this.at(event);
     this.canvas.chosen = null;
     this.pressed = true;
@@ -98,18 +73,17 @@ export class Input {
     this.mouse("left down", this.canvas.pointer, { shift: event.shiftKey });
   }
 
-  up(event) {
-    this.shifted = null;
-    if (!this.pressed) return;
+  finish(event) {
+    const { pressed } = this;
     this.pressed = false;
+    if (!pressed || !this.ready) return; // the frame may be gone
     this.canvas.pointer = this.at(event);
     this.mouse("move", this.canvas.pointer);
     this.mouse("left up", this.canvas.pointer);
   }
 
-  wheel(event) {
-    event.preventDefault();
-    if (!this.canvas.frame || !event.deltaY) return;
+  turnWheel(event) {
+    if (!event.deltaY) return;
     if (event.ctrlKey || event.metaKey) this.zoom(event.deltaY < 0 ? STEP : 1 / STEP, event.offsetX, event.offsetY);
     else this.resize(event.deltaY < 0 ? 1 : -1);
   }
@@ -135,24 +109,20 @@ export class Input {
   /** Where the pointer is, at first in the middle. */
   point() {
     const { canvas } = this;
-    return canvas.pointer ?? [canvas.frame.width / 2, canvas.frame.height / 2];
+    return canvas.pointer ?? canvas.middle;
   }
 
-  key(event) {
-    if (event.ctrlKey || event.metaKey || !this.canvas.frame) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  meaning(key, event, control) {
+    if (control) return null;
     const arrow = ARROWS[key];
     const own = {
-      l: () => this.lock(), z: () => this.toggleZoom(), "+": () => this.zoom(STEP), "=": () => this.zoom(STEP),
-      "-": () => this.zoom(1 / STEP), "[": () => this.resize(-1), "]": () => this.resize(1),
+      ...this.zooms, l: () => this.lock(), z: () => this.toggleZoom(),
+      "[": () => this.resize(-1), "]": () => this.resize(1),
       p: () => this.choose(event.shiftKey ? -1 : 1), h: this.showKeys, "?": this.showKeys,
     };
-    if (arrow && event.altKey) this.moveLandmark(arrow);
-    else if (arrow && event.shiftKey) this.movePointer(arrow);
-    else if (key in own) own[key]();
-    else if (key in KEYS) this.press(KEYS[key]);
-    else return;
-    event.preventDefault();
+    if (arrow && event.altKey) return () => this.moveLandmark(arrow);
+    if (arrow && event.shiftKey) return () => this.movePointer(arrow);
+    return own[key] ?? (key in KEYS ? () => this.press(KEYS[key]) : null);
   }
 
   press(key) {

@@ -1,12 +1,12 @@
 // What pointer, wheel and keys do on the face. Shapes change in the command; the view changes here.
 
-const STEP = 1.25; // of the zoom, and of the brush
+import { ARROWS, Gestures, STEP } from "../gestures.js";
+
 const BRUSHES = [0.005, 0.5]; // of the image's side
 const LEAST_STEP = 0.5; // image pixels between two points of a stroke
 const LONGEST = 2000; // points
 const CLOSE = 10; // CSS pixels from the first corner that close a polygon
 const NUDGE = { plain: 1, shift: 10 }; // pixels of the image by which an arrow moves the pointer
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 export const EXPLAINED = [
   ["click", "adds a corner of a polygon; on the first corner closes it"],
   ["Enter", "closes the polygon; else keeps the mask and goes to the next face without one"],
@@ -26,34 +26,26 @@ export const EXPLAINED = [
   ["right drag", "moves the zoomed face"],
 ];
 
-export class MaskInput {
-  /** `send` gives an event to the command; `run` are what keys do beside the canvas. */
+export class MaskInput extends Gestures {
+  /** `run` are what keys do beside the canvas. */
   constructor(canvas, send, run) {
-    Object.assign(this, { canvas, send, run });
-    this.shifted = this.dragged = null;
+    super(canvas, send);
+    this.run = run;
+    this.dragged = null;
     this.width = 0.06; // of the brush, in sides of the image
     const { element } = canvas;
-    element.addEventListener("pointermove", (event) => this.move(event));
-    element.addEventListener("pointerdown", (event) => this.down(event));
-    element.addEventListener("pointerup", () => this.up());
-    element.addEventListener("pointercancel", () => this.up());
     element.addEventListener("pointerleave", () => this.leave());
-    element.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    element.addEventListener("contextmenu", (event) => event.preventDefault());
-    element.addEventListener("keydown", (event) => this.key(event));
     element.addEventListener("keyup", (event) => event.key.toLowerCase() === "q" && this.show("suggestion", false));
     element.addEventListener("blur", () => this.show("suggestion", false));
   }
 
-  move(event) {
+  get ready() {
+    return Boolean(this.canvas.state);
+  }
+
+  hover(event) {
     const { canvas } = this;
-    if (!canvas.picture) return;
     const place = [event.offsetX, event.offsetY];
-    if (this.shifted) {
-      canvas.shift(place[0] - this.shifted[0], place[1] - this.shifted[1]);
-      this.shifted = place;
-      return;
-    }
     canvas.pointer = canvas.toImage(...place);
     if (canvas.painted.length) this.paint(canvas.pointer);
     if (this.dragged) this.drag(canvas.pointer);
@@ -90,17 +82,8 @@ export class MaskInput {
     this.dragged.moved = true;
   }
 
-  down(event) {
-    const { canvas } = this;
-    canvas.element.focus({ preventScroll: true });
-    if (!canvas.picture || !canvas.state) return;
-    canvas.element.setPointerCapture(event.pointerId);
-    event.preventDefault();
-    if (event.button !== 0) {
-      this.shifted = [event.offsetX, event.offsetY];
-      return;
-    }
-    canvas.pointer = canvas.toImage(event.offsetX, event.offsetY);
+  begin(event) {
+    this.canvas.pointer = this.canvas.toImage(event.offsetX, event.offsetY);
     this.press(event.offsetX, event.offsetY, event);
   }
 
@@ -126,10 +109,10 @@ export class MaskInput {
     canvas.refresh();
   }
 
-  up() {
+  finish() {
     const { canvas } = this;
     this.flush();
-    this.shifted = this.dragged = null;
+    this.dragged = null;
     if (!canvas.painted.length) return;
     this.send({ do: "stroke", points: canvas.painted, width: canvas.brush });
     canvas.painted = [];
@@ -142,8 +125,7 @@ export class MaskInput {
     this.canvas.refresh();
   }
 
-  wheel(event) {
-    event.preventDefault();
+  turnWheel(event) {
     const factor = event.deltaY < 0 || event.deltaX < 0 ? STEP : 1 / STEP;
     if (event.altKey) this.resize(factor);
     else this.canvas.enlarge(factor, event.offsetX, event.offsetY);
@@ -156,14 +138,14 @@ export class MaskInput {
   }
 
   toggleBrush() {
-    this.canvas.brush = this.canvas.brush ? 0 : this.width * this.canvas.size;
+    this.canvas.brush = this.canvas.brush ? 0 : this.width * this.canvas.size.width;
     this.canvas.refresh();
     return this.canvas.brush > 0;
   }
 
   resize(factor) {
     this.width = Math.min(Math.max(BRUSHES[0], this.width * factor), BRUSHES[1]);
-    if (this.canvas.brush) this.canvas.brush = this.width * this.canvas.size;
+    if (this.canvas.brush) this.canvas.brush = this.width * this.canvas.size.width;
     this.canvas.refresh();
   }
 
@@ -186,26 +168,22 @@ export class MaskInput {
     this.send(whole ? { do: "remove", shape: chosen[0] } : { do: "remove", shape: chosen[0], point: chosen[1] });
   }
 
-  key(event) {
-    const { canvas } = this;
-    if (!canvas.state) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const control = event.ctrlKey || event.metaKey;
+  meaning(key, event, control) {
+    if (key in ARROWS && !control) {
+      return () => this.nudge(ARROWS[key], event.shiftKey ? NUDGE.shift : NUDGE.plain);
+    }
     const own = control
       ? { z: () => this.send({ do: event.shiftKey ? "redo" : "undo" }), y: () => this.send({ do: "redo" }) }
       : {
-        Enter: () => this.send({ do: "enter" }), b: () => this.run.brush(), x: () => this.turn(), c: () => this.send({ do: "copy" }),
-        s: () => this.send({ do: "accept" }), q: () => this.show("suggestion", true), v: () => this.run.mask(),
+        ...this.zooms,
+        Enter: () => this.send({ do: "enter" }), b: () => this.run.brush(), x: () => this.turn(),
+        c: () => this.send({ do: "copy" }), s: () => this.send({ do: "accept" }), q: () => this.show("suggestion", true), v: () => this.run.mask(),
         u: () => this.send({ do: "undo" }), Backspace: () => this.send({ do: "undo" }),
-        PageDown: () => this.run.go(1), PageUp: () => this.run.go(-1), z: () => canvas.whole(),
+        PageDown: () => this.run.go(1), PageUp: () => this.run.go(-1), z: () => this.canvas.whole(),
         Delete: () => this.remove(event.shiftKey), " ": () => this.click(), Escape: () => this.escape(),
-        "+": () => this.zoom(STEP), "=": () => this.zoom(STEP), "-": () => this.zoom(1 / STEP),
         "[": () => this.resize(1 / STEP), "]": () => this.resize(STEP), h: this.run.keys, "?": this.run.keys,
       };
-    if (key in ARROWS && !control) this.nudge(ARROWS[key], event.shiftKey ? NUDGE.shift : NUDGE.plain);
-    else if (key in own) own[key]();
-    else return;
-    event.preventDefault();
+    return own[key];
   }
 
   escape() {
@@ -217,15 +195,15 @@ export class MaskInput {
 
   nudge([dx, dy], by) {
     const { canvas } = this;
-    const [x, y] = canvas.pointer ?? [canvas.size / 2, canvas.size / 2];
+    const [x, y] = canvas.pointer ?? canvas.middle;
     canvas.pointer = [x + dx * by, y + dy * by];
     canvas.refresh();
   }
 
   click() {
     const { canvas } = this;
-    if (!canvas.pointer) canvas.pointer = [canvas.size / 2, canvas.size / 2];
+    canvas.pointer ??= canvas.middle;
     this.press(...canvas.toCanvas(canvas.pointer));
-    this.up();
+    this.finish();
   }
 }
