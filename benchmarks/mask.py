@@ -2,6 +2,7 @@
 
     python -m benchmarks.mask learn --output curve.json --labels 20 --cpu-seconds 600
     python -m benchmarks.mask speed
+    python -m benchmarks.mask convert --workspace workspace --mask-model-dir mask_model
 
 `learn` draws faces that things hide (`tests/support/masked.py`; training draws things of other
 kinds), trains on some labeled and some unlabeled ones, and measures on held-out faces of the same
@@ -11,6 +12,9 @@ run beside it.
 
 `speed` is CPU time a face of one thread, beside a U-Net of plain 3 x 3 convolutions as wide as
 DeepFaceLab's XSeg: 32 to 256 channels at full size and below, and a dense bottleneck.
+
+`convert` is the time of a conversion in a workspace with trained masks beside hulls, in turns; both
+networks are loaded before.
 """
 
 import argparse
@@ -32,10 +36,13 @@ import numpy as np
 import tensorflow as tf
 from support.masked import make_masked_faceset
 
+from converters import convert, predictor
+from converters.options import ConvertOptions
 from facelib.faceset import Faceset
 from models.backend import Tensor
 from models.base import ModelBase
 from models.mask import Mask
+from models.mask_predictor import MaskPredictor
 from trainer.assembly import open_session
 from trainer.data.loader import BatchLoader
 from trainer.data.mask_sampler import MaskSampler
@@ -44,6 +51,7 @@ from trainer.mask_task import MaskTask
 from trainer.monitoring.mask_validation import MaskValidation
 from trainer.monitoring.predict import FacePredictor
 from trainer.options import options_class
+from utils.workspace import Workspace
 
 TESTED = 64  # faces
 WIDTHS = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 3), (256, 3))  # channels, convolutions
@@ -167,6 +175,31 @@ def speed(chosen: argparse.Namespace) -> None:
         print(f"{name}: {network.count_params():,} parameters")
 
 
+def conversion(chosen: argparse.Namespace) -> None:
+    """Print the time of whole conversions with trained masks and without."""
+    home = Workspace(chosen.workspace)
+    model, masks = predictor.load(home.model), MaskPredictor(chosen.mask_model_dir)
+    times: dict[str, list[float]] = {"hull": [], "trained": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(chosen.rounds + 1):
+            for kind, each in times.items():
+                options = ConvertOptions(
+                    input_dir=home.clip("dst"),
+                    aligned_dir=home.faces("dst"),
+                    model_dir=home.model,
+                    mask_model_dir=chosen.mask_model_dir,
+                    mask_type=kind,
+                    output_dir=Path(folder) / "result.mp4",
+                    overwrite=True,
+                    ask=False,
+                )
+                begun = time.perf_counter()
+                convert.run(options, model, masks)
+                each += [time.perf_counter() - begun] if turn else []  # the first warms up
+    hull, trained = (float(np.median(each)) for each in times.values())
+    print(f"hull {hull:.2f} s, trained {trained:.2f} s: {trained / hull:.2f} times")
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -185,6 +218,11 @@ def main() -> None:
     timing = commands.add_parser("speed")
     timing.set_defaults(run=speed)
     timing.add_argument("--rounds", type=int, default=30)
+    whole = commands.add_parser("convert")
+    whole.set_defaults(run=conversion)
+    whole.add_argument("--workspace", type=Path, required=True)
+    whole.add_argument("--mask-model-dir", type=Path, required=True)
+    whole.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     chosen.run(chosen)
 

@@ -124,12 +124,20 @@ class Blender:
 
     def face_mask(self, swap: Swap) -> np.ndarray:
         """Return a face's mask, neither eroded nor blurred: (MASK_SIDE, MASK_SIDE) float32."""
-        outline = self._outline(swap)
-        return outline * self._unoccluded(swap) if self.trained else outline
+        outline, visible = self._parts(swap)
+        return outline if visible is None else outline * visible
 
-    def _outline(self, swap: Swap) -> np.ndarray:
-        """Return a face's mask with the occlusions filled that a trained mask knows."""
-        return self.find_mask(swap) * self.fade
+    def _parts(self, swap: Swap) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the outline of a face's mask, and what lies before the face.
+
+        Returns
+        -------
+        outline : (MASK_SIDE, MASK_SIDE) float32
+            The mask, occlusions filled.
+        visible : (MASK_SIDE, MASK_SIDE) float32 or None
+            0 where something lies before the face; None if the mask is not trained.
+        """
+        return self.find_mask(swap) * self.fade, self._unoccluded(swap) if self.trained else None
 
     def _unoccluded(self, swap: Swap) -> np.ndarray:
         """Return 0 where a trained mask says that something lies before the face, else 1.
@@ -153,14 +161,17 @@ class Blender:
         if not all(np.isfinite(image).all() for image in outputs):
             raise ModelError("the model predicts NaN or infinity; its training has diverged")
         length = face_length(crop.side, swap.face_type)
-        masks = swap.masks or (self.face_mask(swap),)
-        face_mask = masks[-1]
+        if self.trained:
+            outline, visible = self._parts(swap)
+            masks = swap.masks or (outline * visible,)
+        else:
+            masks = swap.masks or (self.face_mask(swap),)
+            outline, visible = masks[-1], None
         scale_to_mask = MASK_SIDE / crop.side
-        outline = self._outline(swap) if self.trained else face_mask
         mask = erode(outline, erode_size(length, self.erode) * scale_to_mask)
         mask = blur(mask, blur_size(length, self.blur) * scale_to_mask) * self.fade
-        if self.trained:
-            mask *= self._unoccluded(swap)
+        if visible is not None:
+            mask *= visible
         visible_masks = _visible(masks, crop, visibility)
         pixels = self._detail(self._recolor(swap, visible_masks), swap, crop)
         return FaceBlend(
@@ -169,7 +180,7 @@ class Blender:
             pixels=pixels,
             crop=crop,
             length=length,
-            face_mask=face_mask,
+            face_mask=masks[-1],
             visible_masks=visible_masks,
             blend_mask=mask,
             visibility=visibility,

@@ -41,8 +41,8 @@ ZOOM_MARGIN = 1.8
 """Side of the zoomed area, relative to the size of the face."""
 
 
-MaskCache = MutableMapping[Swap, dict[tuple[str, int], np.ndarray]]
-"""Masks by face, and by mask type and face scale."""
+MaskCache = MutableMapping[Swap, dict[str, np.ndarray]]
+"""Masks by face and mask type."""
 
 
 class PreviewRequest(NamedTuple):
@@ -119,12 +119,12 @@ class CachingBlender(Blender):
 
     def face_mask(self, swap: Swap) -> np.ndarray:
         """Return a face's mask."""
+        if self.trained:  # they depend on the frames before, and on the scale of the face
+            return super().face_mask(swap)
         masks = self._cache.setdefault(swap, {})
-        scale = self.look.face_scale if self.trained else 0  # other masks are the same at any
-        kind = (self.look.mask_type, scale)
-        if kind not in masks:
-            masks[kind] = super().face_mask(swap)
-        return masks[kind]
+        if self.look.mask_type not in masks:
+            masks[self.look.mask_type] = super().face_mask(swap)
+        return masks[self.look.mask_type]
 
 
 class PreviewRenderer:
