@@ -165,9 +165,7 @@ def read_network(old: DflModel, wanted: Sequence[Source]) -> list[np.ndarray]:
     return arrays
 
 
-def _checked(
-    array: np.ndarray | None, name: str, shape: tuple[int, ...], path: str
-) -> np.ndarray:
+def _checked(array: np.ndarray | None, name: str, shape: tuple[int, ...], path: str) -> np.ndarray:
     if array is None:
         raise InputError(f'"{path}" lacks the weights {quoted(name)}; {dfl_model.REMEDY}')
     if array.shape != shape:

@@ -79,8 +79,7 @@ def _training(old: DflModel) -> dict[str, Any]:
                 found[name] = translate(old.options[theirs])
             except (TypeError, ValueError, OverflowError):
                 raise InputError(
-                    f'"{old.data.name}" is damaged: {theirs} is '
-                    f"{quoted(old.options[theirs])}"
+                    f'"{old.data.name}" is damaged: {theirs} is {quoted(old.options[theirs])}'
                 ) from None
     return found
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from models import checkpoint, model_folder, weight_transfer
 from tools.util import dfl_layers, dfl_model, dfl_options
-from tools.util.dfl_layers import Source
 from tools.util.dfl_model import DflModel
 from tools.util.options import ImportModelOptions
 from utils import console, device
