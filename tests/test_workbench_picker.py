@@ -314,15 +314,15 @@ def test_an_empty_workspace_says_what_to_do_and_asks_for_consent(browser, client
         expect(page.locator(".purpose")).to_have_text("Choose the footage to change", timeout=15000)
         expect(page.get_by_role("region", name="From two clips to a result")).to_be_visible()
         expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
-        make_faceset(client.app.home.faces("src"), count=1)
-        expect(page.get_by_role("region", name="What is there")).to_be_visible(timeout=15000)
-        expect(page.locator(".purpose")).to_have_text("Choose the footage to change")
-        expect(page.get_by_text("only if both people agree")).to_be_visible()
-        expect(page.get_by_role("region", name="From two clips to a result")).to_be_hidden()
         page.get_by_role("button", name="Use another one: clip of src").click()
         expect(page.locator(".purpose")).to_have_text("Choose a clip of the face to put in")
         away = client.app.home.folder / "footage_trash" / "data_src.mp4"
         expect(page.get_by_text(f"It is in {away} now.")).to_be_visible()
+        make_faceset(client.app.home.faces("src"), count=1)
+        expect(page.get_by_role("region", name="What is there")).to_be_visible(timeout=15000)
+        expect(page.locator(".purpose")).to_have_text("Choose the footage to change", timeout=15000)
+        expect(page.get_by_text("only if both people agree")).to_be_visible()
+        expect(page.get_by_role("region", name="From two clips to a result")).to_be_hidden()
 
 
 @needs_chromium
