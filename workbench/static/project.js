@@ -89,9 +89,10 @@ function nextCard() {
     const unfinished = jobs.filter((job) => ["running", "stopping", "changing", "waiting"].includes(job.state));
     const same = unfinished.find((job) => job.words.join("\n") === words);
     const busy = unfinished.some((job) => job.state !== "waiting");
+    const training = unfinished.some((job) => job.state === "running" && job.words[0] === "train");
     run.disabled = Boolean(same);
     if (same) say(run, same.state === "waiting" ? "In the queue" : "Running");
-    else say(run, busy ? "Run when the job before it has ended" : "Run");
+    else say(run, busy ? `Run when the job before it has ended${training ? " or is stopped" : ""}` : "Run");
   }
 
   on("project", (project) => {
