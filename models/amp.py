@@ -8,7 +8,8 @@ morph factor.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+
+import numpy as np
 
 from facelib.types import EXPRESSION
 from models import hd_blocks, sharing
@@ -111,6 +112,7 @@ class AMP(ModelBase):
     def __init__(self, options: AMPOptions) -> None:
         self.resolution = options.resolution
         self.face_type, self.base_erode, self.base_blur = FACE_TYPES[options.face_type]
+        self._choice = keras.random.SeedGenerator()
         super().__init__(options)
 
     def build(self) -> dict[str, "keras.Model"]:
@@ -142,6 +144,11 @@ class AMP(ModelBase):
         x = from_code(inputs[0], side, options.inter_dims, "inter", *inputs[1:])
         return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)
 
+    @property
+    def draws(self) -> list[Variable]:
+        """The states of the random generators: also of the one that chooses channels."""
+        return [*super().draws, self._choice.state]
+
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Return nothing yet."""
         raise NotImplementedError
@@ -156,9 +163,10 @@ class AMP(ModelBase):
     def swap(self, dst: Tensor, morph: Tensor | float = 1.0) -> Prediction:
         """Draw dst faces from a code whose first channels, a share of `morph`, are made as src's."""
         (encoded,) = sharing.through(self.networks["encoder"], dst)
-        count = keras.ops.floor(self.options.inter_dims * keras.ops.cast(morph, "float32"))
-        of_src = keras.ops.arange(self.options.inter_dims, dtype="float32") < count
-        code = keras.ops.where(of_src, self._code("src", encoded), self._code("dst", encoded))
+        dims = self.options.inter_dims
+        count = keras.ops.floor(dims * keras.ops.cast(morph, "float32"))
+        of_src = keras.ops.clip(count - np.arange(dims, dtype=np.float32), 0, 1)
+        code = _mixed(of_src, self._code("src", encoded), self._code("dst", encoded))
         (outputs,) = sharing.through(self.networks["decoder"], code)
         return Prediction(*outputs)
 
@@ -166,3 +174,9 @@ class AMP(ModelBase):
         """Return what a person's network makes of the encoder's outputs for some faces."""
         ((code,),) = sharing.through(self.networks[f"inter_{person}"], encoded)
         return code
+
+
+def _mixed(of_src: Tensor, src: Tensor, dst: Tensor) -> Tensor:
+    """Return codes (N, H, W, C) that take a channel from src where (..., C) is 1, and dst at 0."""
+    of_src = keras.ops.cast(of_src, src.dtype)
+    return src * of_src + dst * (1 - of_src)
