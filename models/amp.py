@@ -7,24 +7,28 @@ swap takes the first channels from src's network and the others from that of dst
 morph factor.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from facelib.types import EXPRESSION
-from models import hd_blocks, sharing
+from models import critics, hd_blocks, hd_losses, recipe, sharing
 from models.backend import Tensor, Variable, keras
-from models.base import Batch, ModelBase, ModelOptions, Prediction
-from models.blocks import LEAK, expression_head, from_code
+from models.base import Batch, ModelBase, Prediction
+from models.blocks import expression_head, from_code
 from models.hd_blocks import Archi
+from models.losses import mean_square
 from models.saehd import FACE_TYPES
 from utils.options import opt
 
 ARCHI = Archi(shared=True, normed=True, doubled=True, taller=True)
+BACKGROUND_WEIGHT = 0.1  # of dst around the face
 
 
 @dataclass(frozen=True, kw_only=True)
-class AMPOptions(ModelOptions):
+class AMPOptions(critics.GanOptions):
     """Options of AMP."""
 
     resolution: int = opt(
@@ -108,6 +112,7 @@ class AMP(ModelBase):
 
     Options = AMPOptions
     morphs = True
+    defaults: ClassVar[Mapping[str, Any]] = {"eyes_mouth_priority": hd_losses.PUBLISHED_PRIORITY}
 
     def __init__(self, options: AMPOptions) -> None:
         self.resolution = options.resolution
@@ -149,9 +154,69 @@ class AMP(ModelBase):
         """The states of the random generators: also of the one that chooses channels."""
         return [*super().draws, self._choice.state]
 
+    def build_critics(self) -> dict[str, "keras.Model"]:
+        """Build what judges images."""
+        options = self.options
+        if not options.gan_power:
+            return {}
+        critic = critics.patch_critic(self.resolution, options.gan_patch_size, options.gan_dims)
+        return {"gan": critic}
+
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
-        """Return nothing yet."""
-        raise NotImplementedError
+        """Return the losses of both sides' images and masks, and the critic's."""
+        encoded = sharing.through(
+            self.networks["encoder"], src.warped, dst.warped, training=True
+        )
+        codes = self._training_codes(*encoded)
+        outputs = sharing.through(self.networks["decoder"], *codes)
+        out_src, out_dst = (Prediction(*each) for each in outputs)
+        around = (1 - hd_losses.soft_mask(dst)) * dst.in_frame
+        background = mean_square(dst.target * around, out_dst.image * around)
+        losses = {
+            "src": self._image_loss(src, out_src),
+            "dst": self._image_loss(dst, out_dst) + BACKGROUND_WEIGHT * background,
+            "src_mask": hd_losses.mask_loss(src, out_src.mask),
+            "dst_mask": hd_losses.mask_loss(dst, out_dst.mask),
+        }
+        if self.options.expression_head:
+            seen = keras.ops.concatenate([numbers for _, numbers in encoded], axis=0)
+            losses["expression"] = recipe.expression_loss(src, dst, seen)
+        return losses | self._critic_losses(src, dst, out_src, out_dst)
+
+    def _training_codes(
+        self, encoded_src: list[Tensor], encoded_dst: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return src's code, of which dst's network makes a part, and dst's."""
+        ((own,),) = sharing.through(self.networks["inter_src"], encoded_src, training=True)
+        (other,), (dst,) = sharing.through(
+            self.networks["inter_dst"], encoded_src, encoded_dst, training=True
+        )
+        dims = self.options.inter_dims
+        drawn = keras.random.uniform((own.shape[0], 1, 1, dims), seed=self._choice)
+        place = keras.ops.argsort(keras.ops.argsort(drawn))  # of each channel, in random order
+        return _mixed(place < int(dims * self.options.morph_factor), own, other), dst
+
+    def _image_loss(self, side: Batch, predicted: Prediction) -> Tensor:
+        weight = hd_losses.seen(side, masked=True)
+        priority = self.options.eyes_mouth_priority
+        return hd_losses.image_loss(side, predicted.image, weight, priority)
+
+    def _critic_losses(
+        self, src: Batch, dst: Batch, out_src: Prediction, out_dst: Prediction
+    ) -> dict[str, Tensor]:
+        """Return what the critic and the model have against each other, if there is one."""
+        if "gan" not in self.critics:
+            return {}
+        weights = [hd_losses.seen(side, masked=True) for side in (src, dst)]
+        judged = [
+            (side.target * weight, predicted.image * weight)
+            for side, predicted, weight in zip((src, dst), (out_src, out_dst), weights, strict=True)
+        ]
+        losses = critics.gan_losses(self.critics["gan"], self.powers["gan"], *judged)
+        losses["gan"] += critics.outside_loss(
+            src.target, out_src.image * src.in_frame, src.in_frame - weights[0]
+        )
+        return losses
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:
         """Draw src faces from codes of src's network alone, and dst faces from those of dst's."""
