@@ -13,10 +13,14 @@ import pytest
 from support import dfl_model as theirs
 from support.training import make_people
 
+from facelib import held_out
 from models import MODELS, checkpoint, model_folder
 from tools.util import dfl_layers, dfl_model, dfl_options, import_dfl_model
 from tools.util.dfl_layers import Source
 from tools.util.options import ImportModelOptions
+from trainer import assembly
+from trainer.options import options_class, saved_options
+from utils import options
 from utils.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +29,7 @@ ROOT = Path(__file__).parent.parent
 OUTPUTS = ROOT / "tests" / "data" / "dfl_models.npz"
 EVERY, MOST = 7, 65535
 QUICK = {"df", "liae-ud", "amp"}
+PATHS = ("training_data_src_dir", "training_data_dst_dir", "model_dir")
 PRETRAINED = {"pretrain": True, "random_hsv_power": 0.05}
 
 
@@ -39,15 +44,15 @@ def target(tmp_path):
     return tmp_path / "workspace" / "model"
 
 
-def bring_in(old, target, **options):
-    return import_dfl_model.run(ImportModelOptions(input_dir=old, model_dir=target, **options))
+def bring_in(old, target):
+    return import_dfl_model.run(ImportModelOptions(input_dir=old, model_dir=target))
 
 
-def refused(old, target, match, **options):
+def refused(old, target, match):
     """Import what is refused, and check that nothing was made."""
     before = sorted(path.relative_to(target.parents[1]) for path in target.parents[1].rglob("*"))
     with pytest.raises(InputError, match=match) as problem:
-        bring_in(old, target, **options)
+        bring_in(old, target)
     after = sorted(path.relative_to(target.parents[1]) for path in target.parents[1].rglob("*"))
     assert after == before
     assert "\n" not in str(problem.value)
@@ -63,10 +68,10 @@ def refused(old, target, match, **options):
      for each in [*theirs.ARCHIS, "amp"]],
 )  # fmt: skip
 def test_every_variant_draws_what_deepfacelab_draws(archi, old, target):
-    options = theirs.options_of(archi)
-    theirs.write(old, options)
+    given = theirs.options_of(archi)
+    theirs.write(old, given)
     report = bring_in(old, target)
-    sizes = [array.size for file in theirs.weights_of(options).values() for array in file.values()]
+    sizes = [array.size for file in theirs.weights_of(given).values() for array in file.values()]
     assert report.counts == {"parameters": sum(sizes), "iterations": 1234}
     generation = checkpoint.trained_generation(target)
     assert generation.iteration == 1234
@@ -80,37 +85,53 @@ def test_every_variant_draws_what_deepfacelab_draws(archi, old, target):
 
 
 def test_weights_of_half_precision_are_taken_over(old, target):
-    options = theirs.options_of("df-t", e_dims=18)
-    weights = theirs.weights_of(options)
+    given = theirs.options_of("df-t", e_dims=18)
+    weights = theirs.weights_of(given)
     half = {
         file: {name: array.astype(np.float16) for name, array in arrays.items()}
         for file, arrays in weights.items()
     }
-    theirs.write(old, options, half)
+    theirs.write(old, given, half)
     bring_in(old, target)
     [first, *_] = checkpoint.load_newest(target).weights()["encoder"]
     assert first.dtype == np.float32
     np.testing.assert_array_equal(first, half["encoder"]["down1/conv1/weight:0"])
 
 
+def test_a_session_goes_on_where_it_was(old, target):
+    theirs.write(old, theirs.options_of("df", batch_size=2, lr_dropout="y"))
+    bring_in(old, target)
+    paths = dict.fromkeys(PATHS, target)
+    chosen = options.resolve(options_class("SAEHD"), paths, saved_options(target))
+    session = assembly.open_session(chosen)
+    assert (session.iteration, session.batch_size) == (1234, 2)
+    assert session.step.optimizer.dropout == 0.7
+    assert int(session.step.optimizer.steps.numpy()) == 0
+    expected = theirs.weights_of(theirs.options_of("df"))["decoder_dst"]["out_conv/weight:0"]
+    [kernel, _] = session.model.networks["decoder_dst"].get_layer("image").get_weights()
+    np.testing.assert_array_equal(kernel, expected)
+
+
+@pytest.mark.slow
 def test_training_goes_on(old, tmp_path):
-    theirs.write(old, theirs.options_of("df", batch_size=2, adabelief=True))
-    home = make_people(tmp_path / "people", 4)
-    words = ["util", "import-dfl-model", "--input-dir", old, "--model-dir", tmp_path / "model"]
-    run = {"cwd": ROOT, "capture_output": True, "text": True}
-    done = subprocess.run([sys.executable, "main.py", *words], **run)
-    assert done.returncode == 0, done.stderr
-    words = [
-        "train", "--model-dir", tmp_path / "model", "--target-iter", "1236", "--no-preview",
+    theirs.write(old, theirs.options_of("df", batch_size=2))
+    home, folder = make_people(tmp_path / "people", 30), tmp_path / "model"
+    brought = ["util", "import-dfl-model", "--input-dir", old, "--model-dir", folder]
+    trained = [
+        "train", "--model-dir", folder, "--target-iter", "1236", "--no-preview",
         "--training-data-src-dir", home / "src", "--training-data-dst-dir", home / "dst",
     ]  # fmt: skip
-    done = subprocess.run([sys.executable, "main.py", *words], **run)
-    assert done.returncode == 0, done.stderr
-    generation = checkpoint.load_newest(tmp_path / "model")
+    for words in (brought, trained):
+        done = subprocess.run(
+            [sys.executable, "main.py", *words], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    generation = checkpoint.load_newest(folder)
     assert generation.iteration == 1236
     assert generation.history().shape[0] == 2, "losses of other functions are not compared"
     assert generation.options["optimizer"] == "adabelief"
     assert int(generation.optimizer()["steps"]) == 2
+    assert all(side.blocks for side in held_out.of_model(folder)), "faces to measure with"
 
 
 READER = """
@@ -146,8 +167,8 @@ def test_what_is_read_of_a_large_file_is_in_memory_once(tmp_path):
 # ------------------------------------------------------------------------------------- the options
 
 
-def translated(options, name="new_SAEHD"):
-    return dfl_options.translated(dfl_model.DflModel(Path("x"), name, 1, options))
+def translated(given):
+    return dfl_options.translated(dfl_model.DflModel(Path("x"), "new_SAEHD", 1, given))
 
 
 @pytest.mark.parametrize(
@@ -184,17 +205,14 @@ def test_options_that_no_model_has_are_refused(changes, problem):
 
 
 def test_an_option_that_shapes_the_weights_must_be_there():
-    options = theirs.options_of("df")
-    del options["e_dims"], options["archi"]
+    given = theirs.options_of("df")
+    del given["e_dims"], given["archi"]
     with pytest.raises(InputError, match="does not state archi, e_dims"):
-        translated(options)
+        translated(given)
 
 
 @pytest.mark.parametrize("archi", ["liae-ud", "amp"])
 def test_every_option_is_one_of_train(archi, old):
-    from trainer.options import options_class
-    from utils import options as registry
-
     changed = theirs.options_of(
         archi, resolution=np.int64(96), eyes_mouth_prio=True, batch_size=np.int32(8),
         lr_dropout="cpu", random_warp=False, clipgrad=True, uniform_yaw=True, blur_out_mask=True,
@@ -203,7 +221,8 @@ def test_every_option_is_one_of_train(archi, old):
     kind = theirs.kind_of(changed)
     theirs.write(old, changed, {})
     found = dfl_options.translated(dfl_model.open_model(old))
-    assert registry.from_json(options_class(kind), found), "train reads them"
+    paths = dict.fromkeys(PATHS, Path("x"))
+    assert options.resolve(options_class(kind), paths, found).model == kind, "train reads them"
     expected = {
         "model": kind, "resolution": 96, "face_type": "full", "eyes_mouth_priority": 1.0,
         "batch_size": 8, "lr_dropout": 0.7, "warp_off": 1.0, "clip_gradients": 1.0,
@@ -214,8 +233,8 @@ def test_every_option_is_one_of_train(archi, old):
 
 
 def test_what_has_no_counterpart_is_said():
-    options = theirs.options_of("df", random_dst_flip=True, **PRETRAINED)
-    old = dfl_model.DflModel(Path("x"), "new_SAEHD", 1, options)
+    given = theirs.options_of("df", random_dst_flip=True, **PRETRAINED)
+    old = dfl_model.DflModel(Path("x"), "new_SAEHD", 1, given)
     assert dfl_options.left_out(old) == [
         "random_hsv_power 0.05", "pretrain True", "random_dst_flip alone",
     ]  # fmt: skip
@@ -226,9 +245,8 @@ def test_what_has_no_counterpart_is_said():
 
 
 def test_the_model_is_found_by_its_name(old):
-    options = theirs.options_of("df")
     for name in ("new", "my best one", "a_b"):
-        theirs.write(old, options, {}, name)
+        theirs.write(old, theirs.options_of("df"), {}, name)
     theirs.write(old, theirs.options_of("amp"), {}, "new")
     (old / "new_XSeg_data.dat").write_bytes(b"")
     assert dfl_model.open_model(old, "a_b").name == "a_b_SAEHD"
