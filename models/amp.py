@@ -164,7 +164,9 @@ class AMP(ModelBase):
 
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Return the losses of both sides' images and masks, and the critic's."""
-        encoded = sharing.through(self.networks["encoder"], src.warped, dst.warped, training=True)
+        encoded = sharing.through(
+            self.networks["encoder"], src.warped, dst.warped, training=True
+        )
         codes = self._training_codes(*encoded)
         outputs = sharing.through(self.networks["decoder"], *codes)
         out_src, out_dst = (Prediction(*each) for each in outputs)
