@@ -30,7 +30,6 @@ OUTPUTS = ROOT / "tests" / "data" / "dfl_models.npz"
 EVERY, MOST = 7, 65535
 QUICK = {"df", "liae-ud", "amp"}
 PATHS = ("training_data_src_dir", "training_data_dst_dir", "model_dir")
-PRETRAINED = {"pretrain": True, "random_hsv_power": 0.05}
 
 
 @pytest.fixture
@@ -84,8 +83,8 @@ def test_every_variant_draws_what_deepfacelab_draws(archi, old, target):
     np.testing.assert_allclose(drawn[::EVERY, ::EVERY], expected, atol=1e-4)
 
 
-def test_weights_of_half_precision_are_taken_over(old, target):
-    given = theirs.options_of("df-t", e_dims=18)
+def test_a_base_of_half_precision_is_taken_over(old, target):
+    given = theirs.options_of("df-t", e_dims=18, pretrain=True)
     weights = theirs.weights_of(given)
     half = {
         file: {name: array.astype(np.float16) for name, array in arrays.items()}
@@ -93,7 +92,9 @@ def test_weights_of_half_precision_are_taken_over(old, target):
     }
     theirs.write(old, given, half)
     bring_in(old, target)
-    [first, *_] = checkpoint.load_newest(target).weights()["encoder"]
+    generation = checkpoint.load_newest(target)
+    assert generation.state["pretrained"], "a base model, as train --pretrain makes it"
+    [first, *_] = generation.weights()["encoder"]
     assert first.dtype == np.float32
     np.testing.assert_array_equal(first, half["encoder"]["down1/conv1/weight:0"])
 
@@ -233,11 +234,9 @@ def test_every_option_is_one_of_train(archi, old):
 
 
 def test_what_has_no_counterpart_is_said():
-    given = theirs.options_of("df", random_dst_flip=True, **PRETRAINED)
+    given = theirs.options_of("df", random_dst_flip=True, random_hsv_power=0.05)
     old = dfl_model.DflModel(Path("x"), "new_SAEHD", 1, given)
-    assert dfl_options.left_out(old) == [
-        "random_hsv_power 0.05", "pretrain True", "random_dst_flip alone",
-    ]  # fmt: skip
+    assert dfl_options.left_out(old) == ["random_hsv_power 0.05", "random_dst_flip alone"]
     assert not dfl_options.left_out(old._replace(options=theirs.options_of("df")))
 
 
@@ -279,10 +278,12 @@ def test_a_folder_that_is_in_use_is_left_alone(old, target):
     refused(old, target, "holds a model already")
 
 
-def test_an_empty_folder_is_taken(old, target):
+def test_an_empty_folder_and_one_of_a_killed_import_are_taken(old, target):
     theirs.write(old, theirs.options_of("df"))
-    target.mkdir(parents=True)
+    (target / "generations" / ".faceswap-tmp-0123abcd").mkdir(parents=True)
+    (target / "generations" / ".faceswap-tmp-0123abcd" / "weights.npz").write_bytes(b"part")
     bring_in(old, target)
+    assert [path.name for path in (target / "generations").iterdir()] == ["000001234"]
     assert [path.name for path in model_folder.generations(target)] == ["000001234"]
     assert [path.name for path in target.parent.iterdir()] == ["model"]
 

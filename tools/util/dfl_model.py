@@ -14,7 +14,6 @@ from tools.util import dfl_pickle
 from tools.util.dfl_pickle import Limits
 from utils.console import quoted
 from utils.errors import InputError
-from utils.wording import listed
 
 KINDS = ("SAEHD", "AMP")
 DATA = "_data.dat"
@@ -27,6 +26,7 @@ STATE = Limits(LARGEST_DATA, 1 << 26, "data", "a saved model")
 SLACK = 1 << 20
 """Bytes of names, shapes and types in a file of weights."""
 NETWORK = Limits(SLACK, 1 << 17, "data", "a saved model")
+NAMES_SHOWN = 12
 REMEDY = "copy it again from where it was trained"
 
 
@@ -54,6 +54,11 @@ class DflModel(NamedTuple):
     def kind(self) -> str:
         """The name of the architecture."""
         return self.name.rpartition("_")[2]
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it was trained on many people, as a base for models of two."""
+        return self.options.get("pretrain") is True
 
     @property
     def data(self) -> Path:
@@ -100,12 +105,12 @@ def _choose(folder: Path, name: str | None) -> str:
     if len(wanted) == 1:
         return wanted[0]
     if not models:
-        others = f" but {listed([quoted(each) for each in found])}" if found else ""
+        others = f" but {', '.join(map(quoted, found[:NAMES_SHOWN]))}" if found else ""
         raise InputError(
             f'"{folder}" holds no SAEHD or AMP model of DeepFaceLab 2{others}; its folder has a '
             f"file such as new_SAEHD{DATA}"
         )
-    names = listed([quoted(each) for each in wanted or models])
+    names = ", ".join(quoted(each) for each in (wanted or models)[:NAMES_SHOWN])
     if not wanted:
         raise InputError(f'"{folder}" holds no model {quoted(str(name))} but {names}')
     raise InputError(f'"{folder}" holds {len(wanted)} models, {names}; choose one by --name')

@@ -108,11 +108,9 @@ def _archi(old: DflModel, name: object) -> str:
 
 def left_out(old: DflModel) -> list[str]:
     """Return the options in use that have no counterpart here."""
-    found = [
-        f"{name} {one_line(str(old.options[name]))[:20]}"
-        for name in ("random_hsv_power", "pretrain")
-        if old.options.get(name)
-    ]
+    found = []
+    if old.options.get("random_hsv_power"):
+        found.append(f"random_hsv_power {one_line(str(old.options['random_hsv_power']))[:20]}")
     if old.options.get("random_dst_flip") and not old.options.get("random_src_flip"):
         found.append("random_dst_flip alone")
     return found

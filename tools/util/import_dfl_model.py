@@ -4,8 +4,8 @@ The weights and the options are taken over; the state of the optimizer, the loss
 of a GAN are not.
 """
 
-import secrets
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from tools.util.options import ImportModelOptions
 from utils import console, device
 from utils.console import Report
 from utils.errors import InputError
-from utils.files import TEMPORARY
 
 SPARE = 1 << 24
 """Bytes of what a model folder holds besides weights."""
@@ -45,6 +44,8 @@ def run(options: ImportModelOptions) -> Report:
     _check_room(target, 4 * count + SPARE)
     weights = {name: dfl_layers.read_network(old, wanted[name]) for name in wanted}
     _write(target, old, values, weights)
+    if old.pretrained:
+        console.say("it is a base, trained on many people; begin a pair by train --load-weights")
     return Report(
         {"parameters": count, "iterations": old.iteration},
         notes={"options without a counterpart here": dfl_options.left_out(old)},
@@ -57,7 +58,8 @@ def _check_target(target: Path, given: Path) -> None:
         raise InputError(f'"{given}" is a file; --model-dir must be a folder')
     if model_folder.generations(target):
         raise InputError(f'"{given}" holds a model already; choose another --model-dir')
-    if target.exists() and any(target.iterdir()):
+    # a killed import leaves that folder, with nothing complete in it
+    if target.exists() and {path.name for path in target.iterdir()} - {model_folder.GENERATIONS}:
         raise InputError(f'"{given}" is not empty; choose another --model-dir')
 
 
@@ -74,32 +76,22 @@ def _check_room(target: Path, needed: int) -> None:
 def _write(
     target: Path, old: DflModel, values: dict[str, Any], weights: dict[str, list[np.ndarray]]
 ) -> None:
-    """Write the folder beside its place and move it there when it is complete."""
-    state = {
-        "model": old.kind,
-        "iteration": old.iteration,
-        "seconds": 0.0,
-        "imported": {"program": "DeepFaceLab 2", "name": old.name},
-    }
-    made = [parent for parent in target.parents if not parent.exists()]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = target.with_name(f"{TEMPORARY}{secrets.token_hex(4)}")
+    """Write the folder; it is one with a model by the last step alone, a rename."""
+    state = {"model": old.kind, "iteration": old.iteration, "seconds": 0.0}
+    new = [folder for folder in (target, *target.parents) if not folder.exists()]
     try:
-        staging.mkdir()
         checkpoint.save_generation(
-            staging,
-            state=state,
+            target,
+            state=state | ({"pretrained": True} if old.pretrained else {}),
             options=values,
             weights=weights,
             optimizer={},
             history=np.empty((0, 0)),
             keep=None,
         )
-        if target.exists():
-            target.rmdir()
-        staging.rename(target)
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        for parent in made:
-            parent.rmdir()
+        shutil.rmtree(target / model_folder.GENERATIONS, ignore_errors=True)
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
         raise
