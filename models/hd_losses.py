@@ -11,6 +11,7 @@ from models.losses import dssim, gaussian_blur, mean_square, style
 
 STRUCTURE_WEIGHT = PIXEL_WEIGHT = MASK_WEIGHT = 10
 PRIORITY_WEIGHT = 50
+PUBLISHED_PRIORITY = 6.0  # the priority of eyes and mouth that is DeepFaceLab's switch
 STYLE_WEIGHT = 10_000 / 3
 LARGE = 256  # pixels, from which structure counts in windows of two sizes
 
