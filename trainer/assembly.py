@@ -54,6 +54,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
             _initialize(model, options, seed)
+        model.add_critics()
         average = _average(model, options)
         step = TrainStep(
             model,
