@@ -94,6 +94,7 @@ PLAYED = [
     *(("SAE", SMALL_SAE | more) for more in ({}, HEAD, {"archi": "liae"} | HEAD)),
     *(("SAE", SMALL_SAE | more) for more in ({"archi": "liae", "face_type": "half"}, NO_MASK)),
     ("Quick96", {}),
+    ("AMP", SMALL_AMP),
 ]
 
 
@@ -296,7 +297,8 @@ def test_it_can_be_exported(model, tmp_path):
     """As one plain network that Keras alone can load."""
     path, faces = tmp_path / "swap.keras", smooth_faces(3, model.resolution)
     export.write(export.swap_network(model), path)
-    outputs = keras.saving.load_model(path, safe_mode=True)(faces)
+    inputs = [faces, np.ones(1, np.float32)] if model.morphs else faces
+    outputs = keras.saving.load_model(path, safe_mode=True)(inputs)
     image, mask = model.swap(tf.constant(faces))
     assert np.allclose(outputs["swapped"], image, atol=1e-6)
     assert ("mask" in outputs) == (mask is not None)
