@@ -123,6 +123,8 @@ class ModelBase(ABC):
         loaded with its state, and neither exported nor used for anything else.
     powers : dict of str to keras.Variable
         For each critic, the value of the option `<its name>_power`, which may change at any step.
+    morphs : bool
+        Whether `swap` takes a second argument, a scalar tensor 0..1: how much of the face is src's.
     """
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
@@ -132,6 +134,7 @@ class ModelBase(ABC):
     defaults: ClassVar[Mapping[str, Any]] = {}
     fast: ClassVar[Mapping[str, Any]] = {}
     face_type: FaceType = FaceType.FULL
+    morphs: ClassVar[bool] = False
     base_erode: int = 30
     base_blur: int = 0
     resolution: int
@@ -171,7 +174,10 @@ class ModelBase(ABC):
 
     @abstractmethod
     def swap(self, dst: Tensor) -> Prediction:
-        """Put (N, R, R, 3) dst faces through the src path: src's face with dst's expression."""
+        """Put (N, R, R, 3) dst faces through the src path: src's face with dst's expression.
+
+        A model that morphs takes the factor after them, which is 1 if it is left out.
+        """
 
     @property
     def trained(self) -> dict[str, keras.Model]:
@@ -182,3 +188,17 @@ class ModelBase(ABC):
     def variables(self) -> list[Variable]:
         """All trainable variables, in the order of `networks`."""
         return [v for network in self.networks.values() for v in network.trainable_variables]
+
+    @property
+    def draws(self) -> list[Variable]:
+        """The states of the random generators that `losses` draws from.
+
+        The trainer sets them by the number of the step, so that a training that goes on after a
+        stop draws what it would have drawn.
+        """
+        return [
+            layer.seed_generator.state
+            for network in self.networks.values()
+            for layer in network.layers
+            if isinstance(layer, keras.layers.Dropout)
+        ]

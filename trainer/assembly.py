@@ -114,7 +114,8 @@ def open_samplers(
     settings = sampler_settings(options, session.model)
     if len(src) + len(dst) > MANY:
         console.announce(f"measuring {len(src) + len(dst):,} faces")
-    rules = held_out.of_training(options.model_dir, src, dst, new=session.iteration == 0)
+    new = session.iteration == 0 or session.seconds == 0  # the latter where it was imported
+    rules = held_out.of_training(options.model_dir, src, dst, new=new)
     return make_samplers(
         src,
         dst,
