@@ -14,7 +14,6 @@ five to ten times as long as a product.
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-import cv2
 import keras
 import tensorflow as tf
 
@@ -25,8 +24,7 @@ FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
 # kernel size -> outputs of a batch, up to which transforming the weights does not pay off
 FEW_PIXELS = {3: 512, 5: 1024}
 PREDICTED_PIXELS = 256  # the same for 3 x 3 weights that are transformed in advance
-AVX_512 = 13  # CPU_AVX_512F in OpenCV's header
-SMALL_INPUT = {5: 8, 3: 4}  # kernel size -> largest side for which a product beats AVX-512
+SMALL_INPUT = 4  # side up to which they are not: one tile a face
 
 
 def accelerate(networks: Iterable[keras.Model]) -> None:
@@ -53,10 +51,10 @@ def _slow_layers(networks: Iterable[keras.Model]) -> Iterator[keras.layers.Conv2
 
 
 def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -> Tensor:
-    x, stride, side = tf.convert_to_tensor(x), layer.strides[0], layer.kernel_size[0]
+    x, stride = tf.convert_to_tensor(x), layer.strides[0]
     if layer.filters < FEW_CHANNELS:
         return _few_outputs(x, tf.convert_to_tensor(kernel))
-    if stride > 1 or x.shape[1] <= SMALL_INPUT[side] or _has_avx_512():
+    if stride > 1 or x.shape[1] <= SMALL_INPUT:
         return _plain(x, kernel, stride)
     with tf.init_scope():
         weights = winograd.transform(tf.convert_to_tensor(layer.kernel))
@@ -65,11 +63,6 @@ def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -
         lambda: winograd.convolve_transformed(x, weights),
         lambda: _plain(x, kernel, stride),
     )
-
-
-def _has_avx_512() -> bool:
-    """Whether plain convolutions are twice as fast as with AVX2."""
-    return bool(cv2.checkHardwareSupport(AVX_512))
 
 
 def _can_be_faster(layer: keras.layers.Conv2D) -> bool:
@@ -98,11 +91,8 @@ def _choose(x: Tensor, kernel: Tensor, stride: int) -> Callable[[Tensor, Tensor]
     count, side = x.shape[0] or 1, kernel.shape[0]
     if kernel.shape[3] < FEW_CHANNELS:
         return _few_outputs
-    product, plain = partial(_product, stride=stride), partial(_plain, stride=stride)
-    if _has_avx_512():
-        return product if x.shape[1] <= SMALL_INPUT[side] else plain
     if count * (x.shape[1] // stride) ** 2 <= FEW_PIXELS[side]:
-        return product
+        return partial(_product, stride=stride)
     return winograd.convolve if stride == 1 else winograd.convolve_stride_2
 
 
