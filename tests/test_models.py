@@ -753,27 +753,30 @@ def test_sae_losses_are_the_published_sums(pixel_loss):
 
 
 @pytest.mark.parametrize(
-    ("size", "channels", "depth", "kernel", "stride"),
+    ("size", "channels", "depth", "kernel", "stride", "padding"),
     [
-        (8, 24, 40, 5, 2),
-        (4, 32, 16, 3, 1),
-        (8, 16, 32, 3, 1),
-        (16, 16, 16, 3, 1),
-        (4, 16, 16, 5, 2),
-        (20, 24, 16, 3, 1),
-        (40, 16, 24, 5, 2),
-        (12, 20, 3, 5, 1),
-        (6, 16, 1, 3, 1),
+        (8, 24, 40, 5, 2, "same"),
+        (4, 32, 16, 3, 1, "same"),
+        (8, 16, 32, 3, 1, "same"),
+        (16, 16, 16, 3, 1, "same"),
+        (4, 16, 16, 5, 2, "same"),
+        (20, 24, 16, 3, 1, "same"),
+        (40, 16, 24, 5, 2, "same"),
+        (12, 20, 3, 5, 1, "same"),
+        (6, 16, 1, 3, 1, "same"),
+        (8, 16, 3, 1, 1, "same"),
+        (12, 24, 16, 5, 2, "valid"),
+        (28, 16, 24, 5, 2, "valid"),
     ],
 )
 def test_accelerated_convolutions_are_the_plain_ones(
-    size, channels, depth, kernel, stride, monkeypatch
+    size, channels, depth, kernel, stride, padding, monkeypatch
 ):
     monkeypatch.setattr(
         fast_convolution, "FEW_PIXELS", {3: 200, 5: 200}
     )  # so that both forms have their turn
     inputs = keras.Input((size, size, channels))
-    layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding="same")
+    layer = keras.layers.Conv2D(depth, kernel, strides=stride, padding=padding)
     network = keras.Model(inputs, layer(inputs))
     x = tf.constant(RNG.standard_normal((3, size, size, channels)), tf.float32)
 
