@@ -33,6 +33,8 @@ RNG = np.random.default_rng(7)
 
 HEAD, NUMBERS = {"expression_head": True}, 10
 RECIPE = HEAD | {"eyes_mouth_priority": 3.0}
+MEDIUM_AMP = {"resolution": 128, "ae_dims": 128, "inter_dims": 512, "e_dims": 32, "d_dims": 48}
+MEDIUM_AMP |= {"d_mask_dims": 16}
 # name, options, parameters; the layer tables of the classic models
 FULL_SIZE = [
     ("H64", {}, 112_753_288),
@@ -50,6 +52,10 @@ FULL_SIZE = [
     ("SAE", {"archi": "liae", "lighter_encoder": True}, 106_256_316),
     ("SAE", {"archi": "liae", "resolution": 64}, 81_790_710),
     ("SAE", {"archi": "liae", "learn_mask": False}, 109_797_515),
+    # by the class definitions in DeepFaceLab 2's Model_AMP, run with layers that only count
+    ("AMP", {}, 101_345_195),
+    ("AMP", MEDIUM_AMP, 31_747_357),
+    ("AMP", HEAD, 101_345_195 + NUMBERS * (7 * 7 * 512 + 1 + 2 * 7 * 7 * 1024)),
     ("Quick96", {}, 8_183_712),
     ("Quick96", HEAD, 8_183_712 + NUMBERS * (6 * 6 * 288 + 1 + 6 * 6 * 192)),
     ("H64", HEAD, 112_753_288 + NUMBERS * (4 * 4 * 1024 + 1 + 4 * 4 * 1024)),
@@ -57,6 +63,8 @@ FULL_SIZE = [
     ("LIAEF128", HEAD, 136_056_068 + NUMBERS * (8 * 8 * 1024 + 1 + 2 * 8 * 8 * 512)),
 ]
 SMALL_SAE = {"resolution": 64, "ae_dims": 32, "ed_ch_dims": 10}
+SMALL_AMP = {"resolution": 64, "ae_dims": 32, "inter_dims": 32}
+SMALL_AMP |= {"e_dims": 16, "d_dims": 16, "d_mask_dims": 16}
 NO_MASK = {"learn_mask": False}
 # Models without an entry are tested with their own options. The classic ones have no size to
 # choose: their tables are divided (`support.small_models`).
@@ -71,6 +79,7 @@ VARIANTS = {
     "H64": [{"lightweight": True, "pixel_loss": True}],
     "LIAEF128": [RECIPE],
     "Quick96": [{}, RECIPE],
+    "AMP": [SMALL_AMP, SMALL_AMP | RECIPE | {"face_type": "full"}],
 }
 # Each of their parts is in a variant above.
 SELDOM = [

@@ -75,12 +75,7 @@ class TrainStep:
             model.variables, learning_rate, update.warm_up, update.dropout
         )
         self._names: list[str] = []
-        self._seeds: list[Variable] = [
-            layer.seed_generator.state
-            for network in model.networks.values()
-            for layer in network.layers
-            if isinstance(layer, keras.layers.Dropout)
-        ]
+        self._seeds: list[Variable] = model.draws
         step = self._step if strategy is None else self._distributed_step
         # no `if` here depends on a tensor: rewriting all this code would only delay the first step
         self._graph = tf.function(step, autograph=False)
@@ -98,7 +93,7 @@ class TrainStep:
     def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
         convert = to_tensors if self.strategy is None else self._distribute
-        self._seed_dropout()
+        self._seed_draws()
         losses, finite = self._graph(convert(src), convert(dst))
         return StepResult(
             dict(zip(self._names, losses.numpy().tolist(), strict=True)), bool(finite)
@@ -108,8 +103,8 @@ class TrainStep:
         """Continue from a saved state."""
         self.optimizer.restore(optimizer_state)
 
-    def _seed_dropout(self) -> None:
-        """Let what is dropped at random depend on the number of the step alone."""
+    def _seed_draws(self) -> None:
+        """Let what is drawn at random depend on the number of the step alone."""
         steps = int(self.optimizer.steps.numpy()) * self.accumulate if self._seeds else 0
         for seed in self._seeds:
             seed.assign(keras.ops.stack([seed[0], keras.ops.cast(steps, seed.dtype)]))
