@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from converters.look import Look, has_alpha, look_of, wants_trained_mask
+from converters.look import Look, has_alpha, look_of, morphs, wants_trained_mask
 from converters.options import ConvertOptions
 from converters.output.naming import was_named
-from models import model_folder
+from models import MODELS, model_folder
 from utils import console, display, events
 from utils.errors import InputError, UsageError, UserError
 from utils.files import VIDEO_SUFFIXES, require_new
@@ -31,6 +31,8 @@ def check(options: ConvertOptions) -> None:
             timecode.position(text, flag)
     found = model_folder.newest_state(options.model_dir).get("model")
     model_folder.check_name(found, options.model_dir, options.model)
+    if isinstance(found, str) and found in MODELS:
+        check_morph([look_of(options)], f"the model {found}", can=MODELS.load(found).morphs)
     encoder = EncoderSettings(options.codec)
     check_output(
         options.output_dir,
@@ -141,6 +143,21 @@ def check_mask_model(looks: Iterable[Look]) -> None:
         raise UsageError(
             f"--mask-type {wanting.mask_type} needs a trained mask model: train one (docs/masks.md)"
             " and name its folder by --mask-model-dir"
+        )
+
+
+def check_morph(looks: Iterable[Look], model: str, *, can: bool) -> None:
+    """Refuse looks with a morph factor for a model that has none; `can` says whether it has.
+
+    Raises
+    ------
+    UsageError
+    """
+    morphing = next(filter(morphs, looks), None)
+    if morphing is not None and not can:
+        raise UsageError(
+            f"{model} has no morph factor (AMP has): leave --morph-factor at 1. "
+            f"Received: {morphing.morph_factor}"
         )
 
 

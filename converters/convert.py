@@ -9,6 +9,7 @@ import numpy as np
 
 from converters import predictor as predictors
 from converters.blending.blender import Blender, Trace
+from converters.checks import check_morph
 from converters.footage import FacesByFrame, Footage
 from converters.job import Job
 from converters.look import save_look, settings_file
@@ -64,6 +65,8 @@ def run(
         plan = job.choose_plan(predictor, masks)
         if plan is None:
             return Report(made=[job.session.path], next_without=("--interactive", "--remote"))
+        looks = plan.timeline.own.values()
+        check_morph(looks, predictor.name, can=predictor.morphs)
         masks = masks if plan.wants_trained_masks else None
         identity = job.identity(plan, predictor.name, masks.name if masks else None)
         output = open_output(job.output, job.footage, identity)

@@ -17,7 +17,7 @@ from utils.records import read_record
 RAW_MODES = ("rgb", "rgb+mask", "mask", "predicted")
 HIST_MODES = tuple(name for name in BLENDS if name.startswith(("hist-match", "seamless-hist")))
 SEAMLESS_MODES = tuple(name for name in BLENDS if name.startswith("seamless"))
-ADDED = frozenset({"mask_frames"})
+ADDED = frozenset({"mask_frames", "morph_factor"})
 """Settings that the looks of earlier builds do not have."""
 SHOWN_MODES = tuple(name for name in BLENDS if name != "raw")
 
@@ -57,6 +57,14 @@ class Look:
         high=255,
         group="Look",
         when={"mode": HIST_MODES},
+        seldom=True,
+    )
+    morph_factor: float = opt(
+        1.0,
+        help="models that morph: how much of the face is src's; 0: dst's own, 1: as far as it goes",
+        low=0,
+        high=1,
+        group="Look",
         seldom=True,
     )
     mask_type: str = opt(
@@ -202,6 +210,8 @@ def used(look: Look) -> Look:
 def _unused(look: Look) -> Iterator[str]:
     """Yield the settings that change no pixel beside the look's others."""
     raw = look.raw_mode if look.mode == "raw" else None
+    if not morphs(look):
+        yield "morph_factor"
     if raw is None:
         yield "raw_mode"
     else:
@@ -282,6 +292,11 @@ def color_context_frames(look: Look) -> int:
 def mask_context_frames(look: Look) -> int:
     """Return how many frames before a frame its mask depends on."""
     return look.mask_frames - 1 if wants_trained_mask(look) else 0
+
+
+def morphs(look: Look) -> bool:
+    """Whether the face is anything but src's, which only a model that morphs can do."""
+    return look.morph_factor != 1
 
 
 def wants_trained_mask(look: Look) -> bool:

@@ -54,6 +54,8 @@ class FrameJob:
         0 where an object occludes the face; None when nothing does.
     mask_crops : list of (M, M, 3) uint8
         The faces as the mask model wants them, between cutting and predicting; empty without one.
+    morph_factor : float
+        How much of the faces is src's, if the model morphs.
     """
 
     frame: Frame
@@ -63,6 +65,7 @@ class FrameJob:
     failures: list[str] = field(default_factory=list)
     visibility: np.ndarray | None = None
     mask_crops: list[np.ndarray] = field(default_factory=list)
+    morph_factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +138,10 @@ class Pipeline:
     def run(self, frames: Iterable[tuple[Frame, list[FaceInfo]]]) -> Results[Converted]:
         """Convert frames with their faces, lazily and in order."""
         workers = cores()
-        jobs = (FrameJob(frame, infos) for frame, infos in frames)
+        jobs = (
+            FrameJob(frame, infos, morph_factor=self.blender(frame).look.morph_factor)
+            for frame, infos in frames
+        )
         with ExitStack() as stack:  # when the caller stops early, the last step stops first
 
             def step(function: Callable[[T], R], items: Iterable[T], workers: int) -> Results[R]:
@@ -190,7 +196,8 @@ class Pipeline:
     def predict(self, batch: list[FrameJob]) -> list[FrameJob]:
         """Predict the faces of some frames, all at once."""
         crops = [crop for job in batch for crop in job.crops]
-        predictions = iter(self.predictor(crops, self.batch_size))
+        factors = [job.morph_factor for job in batch for _ in job.crops]
+        predictions = iter(self.predictor(crops, self.batch_size, factors))
         masks = self._trained_masks(batch)
         predicted = []
         for job in batch:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,8 @@ class Predictor:
     Attributes
     ----------
     swap : callable
-        (N, R, R, 3) float32 0..1 -> (N, R, R, 3) faces and (N, R, R, 1) masks or None, float32.
+        (N, R, R, 3) float32 0..1 -> (N, R, R, 3) faces and (N, R, R, 1) masks or None, float32. If
+        it morphs, a second argument is the factor for all of them.
     resolution : int
         The side R of the faces, in pixels.
     face_type : FaceType
@@ -34,25 +37,38 @@ class Predictor:
         Model and iteration, for messages and to tell runs apart.
     has_mask : bool
         Whether it predicts masks.
+    morphs : bool
+        Whether a morph factor decides how much of the face is src's.
     """
 
-    swap: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+    swap: Callable[..., tuple[np.ndarray, np.ndarray | None]]
     resolution: int
     face_type: FaceType
     base_erode: int = 0
     base_blur: int = 0
     name: str = "unnamed"
     has_mask: bool = True
+    morphs: bool = False
 
     def __call__(
-        self, crops: Sequence[np.ndarray], batch_size: int
+        self, crops: Sequence[np.ndarray], batch_size: int, factors: Sequence[float] = ()
     ) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """Return a predicted face and mask, 0..1, for each of some (R, R, 3) float32 faces."""
+        """Return a predicted face and mask, 0..1, for each of some (R, R, 3) float32 faces.
+
+        Parameters
+        ----------
+        factors : sequence of float
+            The morph factor of each; 1 without any, and of no effect unless the model morphs.
+        """
         swapped: list[tuple[np.ndarray, np.ndarray | None]] = []
-        for start in range(0, len(crops), batch_size):
-            faces, masks = self.swap(np.stack(crops[start : start + batch_size]))
-            clipped = [None] * len(faces) if masks is None else np.clip(masks, 0, 1)
-            swapped += zip(np.clip(faces, 0, 1), clipped, strict=True)
+        factors = factors if self.morphs and factors else [1.0] * len(crops)
+        for factor, pairs in groupby(zip(factors, crops, strict=True), itemgetter(0)):
+            alike = [crop for _, crop in pairs]
+            more = (factor,) if self.morphs else ()
+            for start in range(0, len(alike), batch_size):
+                faces, masks = self.swap(np.stack(alike[start : start + batch_size]), *more)
+                clipped = [None] * len(faces) if masks is None else np.clip(masks, 0, 1)
+                swapped += zip(np.clip(faces, 0, 1), clipped, strict=True)
         return swapped
 
 
@@ -92,15 +108,17 @@ def of_model(model: ModelBase, name: str) -> Predictor:
 
     # one trace serves batches of any size
     signature = [tf.TensorSpec((None, side, side, 3), tf.float32)]
+    if model.morphs:
+        signature.append(tf.TensorSpec((), tf.float32))
 
     @tf.function(input_signature=signature, autograph=False)
-    def graph(dst: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor | None"]:
-        face, mask = model.swap(dst)
+    def graph(*inputs: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor | None"]:
+        face, mask = model.swap(*inputs)
         return face, mask
 
-    def swap(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def swap(crops: np.ndarray, *factor: float) -> tuple[np.ndarray, np.ndarray | None]:
         try:
-            face, mask = graph(tf.constant(crops))
+            face, mask = graph(*(tf.constant(each, tf.float32) for each in (crops, *factor)))
             return face.numpy(), None if mask is None else mask.numpy()
         except tf.errors.ResourceExhaustedError:
             raise UserError(
@@ -110,5 +128,12 @@ def of_model(model: ModelBase, name: str) -> Predictor:
 
     _, mask = graph.get_concrete_function().structured_outputs
     return Predictor(
-        swap, side, model.face_type, model.base_erode, model.base_blur, name, mask is not None
+        swap,
+        side,
+        model.face_type,
+        model.base_erode,
+        model.base_blur,
+        name,
+        has_mask=mask is not None,
+        morphs=model.morphs,
     )

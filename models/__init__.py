@@ -17,6 +17,14 @@ MODELS = Registry(
             "full face, 128 pixels: compensates for heads of different shape",
         ),
         "SAE": ("models.sae:SAE", "half, full or whole face, 64 to 256 pixels: configurable sizes"),
+        "SAEHD": (
+            "models.saehd:SAEHD",
+            "half to whole face, 64 to 640 pixels: DeepFaceLab's of 2020, with its variants",
+        ),
+        "AMP": (
+            "models.amp:AMP",
+            "half to whole face, 64 to 640 pixels: how much of src is seen, conversion chooses",
+        ),
         "MASK": (
             "models.mask:Mask",
             "no swap: learns from drawn labels where hands, hair or glasses hide the face",

@@ -7,7 +7,7 @@ knows nothing about files, devices, windows or questions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,6 +17,8 @@ from utils.options import opt
 
 SWAP, MASK = "swap", "mask"
 """What a model can be trained for: keys of `trainer.TASKS`."""
+CRITIC = "critic"
+"""Begins the names of the losses that train critics alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,14 @@ class Batch(NamedTuple):
         return Batch(*(None if part is None else function(part) for part in self))
 
 
+def is_adversarial(name: str, names: Collection[str]) -> bool:
+    """Tell whether one of these losses is a critic's, or the model's answer to one.
+
+    As one side gets better at it, the other's grows; so they measure no progress.
+    """
+    return name.startswith(CRITIC) or f"{CRITIC}_{name}" in names
+
+
 class Prediction(NamedTuple):
     """A decoder's output: (N, R, R, 3) images and their (N, R, R, 1) masks, both 0..1.
 
@@ -108,6 +118,13 @@ class ModelBase(ABC):
         The converter's default mask erosion and blur for this model, percent.
     networks : dict of str to keras.Model
         What is trained, saved and loaded, by name.
+    critics : dict of str to keras.Model
+        Networks that only a training needs, by name; empty until `add_critics`. They are saved and
+        loaded with its state, and neither exported nor used for anything else.
+    powers : dict of str to keras.Variable
+        For each critic, the value of the option `<its name>_power`, which may change at any step.
+    morphs : bool
+        Whether `swap` takes a second argument, a scalar tensor 0..1: how much of the face is src's.
     """
 
     Options: ClassVar[type[ModelOptions]] = ModelOptions
@@ -117,6 +134,7 @@ class ModelBase(ABC):
     defaults: ClassVar[Mapping[str, Any]] = {}
     fast: ClassVar[Mapping[str, Any]] = {}
     face_type: FaceType = FaceType.FULL
+    morphs: ClassVar[bool] = False
     base_erode: int = 30
     base_blur: int = 0
     resolution: int
@@ -124,16 +142,30 @@ class ModelBase(ABC):
     def __init__(self, options: ModelOptions) -> None:
         self.options: Any = options
         self.networks: dict[str, keras.Model] = self.build()
+        self.critics: dict[str, keras.Model] = {}
+        self.powers: dict[str, Variable] = {}
 
     @abstractmethod
     def build(self) -> dict[str, keras.Model]:
         """Build the networks: straight-line functional Keras with named layers."""
 
+    def build_critics(self) -> dict[str, keras.Model]:
+        """Build the critics that the options ask for, see `models.critics`; no model must."""
+        return {}
+
+    def add_critics(self) -> None:
+        """Build what only a training needs."""
+        self.critics = self.build_critics()
+        for name in self.critics:
+            power = getattr(self.options, f"{name}_power")
+            self.powers[name] = keras.Variable(power, trainable=False, dtype="float32")
+
     @abstractmethod
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Return named scalars; training minimizes their sum.
 
-        Those whose name contains `mask` are not shown to the user.
+        Those whose name contains `mask` are not shown to the user. Those whose name begins with
+        `critic` change the critics alone, all others the networks alone.
         """
 
     @abstractmethod
@@ -142,9 +174,31 @@ class ModelBase(ABC):
 
     @abstractmethod
     def swap(self, dst: Tensor) -> Prediction:
-        """Put (N, R, R, 3) dst faces through the src path: src's face with dst's expression."""
+        """Put (N, R, R, 3) dst faces through the src path: src's face with dst's expression.
+
+        A model that morphs takes the factor after them, which is 1 if it is left out.
+        """
+
+    @property
+    def trained(self) -> dict[str, keras.Model]:
+        """What a training changes, by name: the networks and the critics."""
+        return self.networks | self.critics
 
     @property
     def variables(self) -> list[Variable]:
         """All trainable variables, in the order of `networks`."""
         return [v for network in self.networks.values() for v in network.trainable_variables]
+
+    @property
+    def draws(self) -> list[Variable]:
+        """The states of the random generators that `losses` draws from.
+
+        The trainer sets them by the number of the step, so that a training that goes on after a
+        stop draws what it would have drawn.
+        """
+        return [
+            layer.seed_generator.state
+            for network in self.networks.values()
+            for layer in network.layers
+            if isinstance(layer, keras.layers.Dropout)
+        ]

@@ -76,6 +76,13 @@ def bottleneck(
     if len(x.shape) > 2:
         x = keras.layers.Flatten(name=f"{name}_flatten")(x)
     x = keras.layers.Dense(code, name=f"{name}_code")(x)
+    return from_code(x, side, channels, name, numbers)
+
+
+def from_code(
+    x: Tensor, side: int, channels: int, name: str, numbers: Tensor | None = None
+) -> Tensor:
+    """(N, code) -> (N, side, side, channels): the second half of `bottleneck`."""
     if numbers is not None:
         x = keras.layers.Dropout(CODE_DROPOUT, name=f"{name}_drop")(x)
         loud = keras.layers.Rescaling(LOUDNESS, name=f"{name}{LOUD}")(numbers)

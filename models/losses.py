@@ -1,6 +1,7 @@
 """Losses: functions of tensors (N, H, W, C) in 0..1."""
 
 import math
+from collections.abc import Iterable
 from functools import cache
 
 from models.backend import Tensor, keras
@@ -9,17 +10,22 @@ WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 VARIANCE_FLOOR = 2.5e-6  # keeps the root's gradient finite where a channel is flat
 
 
-def dssim(target: Tensor, predicted: Tensor, max_value: float = 1.0) -> Tensor:
+def dssim(target: Tensor, predicted: Tensor, window: int = WINDOW) -> Tensor:
     """Return the structural dissimilarity (1 - SSIM) / 2 of each sample, (N,).
 
     SSIM after Wang et al. 2004 with TensorFlow's constants: Gaussian window 11 x 11, sigma 1.5, no
     padding, K1 0.01, K2 0.03; mean over positions and channels. The window is separable and applied
     to all four statistics at once.
+
+    Parameters
+    ----------
+    window : int
+        Another side of the window, pixels.
     """
     stacked = [target, predicted, target * target + predicted * predicted, target * predicted]
-    windowed = _ssim_window(keras.ops.concatenate(stacked, axis=-1))
+    windowed = _ssim_window(keras.ops.concatenate(stacked, axis=-1), window)
     mean_t, mean_p, squares, product = keras.ops.split(windowed, 4, axis=-1)
-    c1, c2 = (K1 * max_value) ** 2, (K2 * max_value) ** 2
+    c1, c2 = K1**2, K2**2
     both, means = mean_t * mean_p, mean_t * mean_t + mean_p * mean_p
     luminance = (2 * both + c1) / (means + c1)
     contrast = (2 * (product - both) + c2) / (squares - means + c2)
@@ -74,15 +80,15 @@ def _filter(x: Tensor, rows: list[list[float]], columns: list[list[float]]) -> T
     return keras.ops.reshape(x, (-1, len(rows), len(columns), channels))
 
 
-def _ssim_window(x: Tensor) -> Tensor:
-    """Apply the SSIM window to (N, H, W, C), C > 1: (N, H - 10, W - 10, C).
+def _ssim_window(x: Tensor, side: int) -> Tensor:
+    """Apply the SSIM window to (N, H, W, C), C > 1: (N, H + 1 - side, W + 1 - side, C).
 
     A variance is the difference of two nearly equal means, which must not be rounded. GPUs round
     what goes into a matrix product or a convolution to 10 bits (TF32); a depthwise convolution of
     several channels is none: TensorFlow computes it as weighted sums in full precision.
     """
-    (window,) = _band(WINDOW, range(WINDOW // 2, WINDOW // 2 + 1), SIGMA, WINDOW // 2)
-    taps = keras.ops.reshape(keras.ops.convert_to_tensor(window, x.dtype), (WINDOW, 1, 1, 1))
+    (window,) = _band(side, [(side - 1) / 2], SIGMA, side // 2)
+    taps = keras.ops.reshape(keras.ops.convert_to_tensor(window, x.dtype), (side, 1, 1, 1))
     taps = keras.ops.repeat(taps, x.shape[-1], axis=2)
     x = keras.ops.depthwise_conv(x, taps)
     return keras.ops.depthwise_conv(x, keras.ops.transpose(taps, (1, 0, 2, 3)))
@@ -94,7 +100,7 @@ def _blur_matrix(size: int, sigma: float, radius: int) -> list[list[float]]:
     return _band(size, range(size), sigma, radius)
 
 
-def _band(size: int, centers: range, sigma: float, radius: int) -> list[list[float]]:
+def _band(size: int, centers: Iterable[float], sigma: float, radius: int) -> list[list[float]]:
     """One row per center: a Gaussian around it, truncated at `radius`, with the sum 1."""
     rows = []
     for center in centers:

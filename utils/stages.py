@@ -232,6 +232,14 @@ STAGES = {
         makes="output_dir",
         resumes=True,
     ),
+    "util import-dfl-model": Stage(
+        "tools.util.options:ImportModelOptions",
+        "tools.util.import_dfl_model:run",
+        "go on with a model that DeepFaceLab 2 trained",
+        begins="loading the libraries",
+        examples={"--input-dir dfl/model": "into model in the workspace; then train goes on"},
+        makes="model_dir",
+    ),
     "util export-masks": Stage(
         "tools.util.options:ExportMasksOptions",
         "tools.util.masks:export_masks",

@@ -62,6 +62,7 @@ def choose(
             saved.frame,
             can_have_alpha=job.can_have_alpha,
             has_mask_model=masks is not None,
+            model_morphs=predictor.morphs,
         )
         autosave = Autosave(job.session.path, footage.name, frames.names)
         renderer = PreviewRenderer(frames, faces, predictor, job.visibility, masks)

@@ -7,11 +7,13 @@ from functools import cache
 
 from converters import TRAINED_MASKS
 from converters.interactive.state import Action, EditorState, go_to
-from converters.look import Look, has_alpha
+from converters.look import Look, has_alpha, morphs
 from converters.look_timeline import LookTimeline
 from utils.options import Option, options_of
 
 UNDO_LEVELS = 200
+STEPS = {int: 1, float: 0.01}
+"""The smallest step of a number."""
 
 
 def with_timeline(state: EditorState, timeline: LookTimeline, message: str) -> EditorState:
@@ -52,7 +54,7 @@ def step_setting(name: str, sign: int) -> Action:
     Values that need what is not there are left out, such as an alpha channel.
     """
     option = option_of(name)
-    if option.type is int:
+    if option.type in STEPS:
         return _step_number(option, sign)
     values = (False, True) if option.type is bool else option.choices or ()
 
@@ -70,7 +72,8 @@ def choose(name: str, value: object) -> Action:
 
     def act(state: EditorState) -> EditorState:
         look = _look_with(state, name, value)
-        if obstacle := _obstacle(state, look):
+        obstacle = _obstacle(state, look)
+        if obstacle and obstacle != _obstacle(state, state.look):
             return replace(state, message=f"{label(name)}: {obstacle}")
         return change_look(state, f"{label(name)} {format_value(value)}", **vars(look))
 
@@ -91,6 +94,8 @@ def _obstacle(state: EditorState, look: Look) -> str:
         return "the result cannot have an alpha channel"
     if look.mask_type in TRAINED_MASKS and not state.has_mask_model:
         return "there is no trained mask model; name one by --mask-model-dir"
+    if morphs(look) and not state.model_morphs:
+        return "this model has none"
     return ""
 
 
@@ -98,8 +103,9 @@ def _step_number(option: Option, sign: int) -> Action:
     name, low, high = option.name, option.meta["low"], option.meta["high"]
 
     def step(state: EditorState) -> EditorState:
-        value = min(max(getattr(state.look, name) + sign * state.slider_step, low), high)
-        return change_look(state, f"{label(name)} {value}", **{name: value})
+        change = sign * state.slider_step * STEPS[option.type]
+        value = min(max(round(getattr(state.look, name) + change, 2), low), high)
+        return choose(name, option.type(value))(state)
 
     return step
 

@@ -61,6 +61,7 @@ SLIDERS = (
     Slider("color_frames", "o", "l"),
     Slider("color_degrade", "p", ";"),
     Slider("mask_frames", "=", "-"),
+    Slider("morph_factor", "'", "n"),
 )
 CYCLES = {"z": "masked_hist_match", "x": "mask_type", "c": "color_transfer"}
 WITHOUT_KEY = ("alpha",)

@@ -45,6 +45,13 @@ MaskCache = MutableMapping[Swap, dict[str, np.ndarray]]
 """Masks by face and mask type."""
 
 
+class PredictedFrame(NamedTuple):
+    """What the prediction of a frame depends on: its number, and how far its faces morph."""
+
+    frame: int
+    morph_factor: float = 1.0
+
+
 class PreviewRequest(NamedTuple):
     """Which preview is wanted.
 
@@ -67,7 +74,8 @@ class PreviewRequest(NamedTuple):
         """Return the request for what a state shows."""
         view = state.shown_view
         if view == "original":  # the same with any look
-            return cls(state.frame, (Look(),), view)
+            predicted = Look(morph_factor=state.look.morph_factor)  # and the faces are there
+            return cls(state.frame, (predicted,), view)
         needed = range(state.timeline.first_needed(state.frame), state.frame + 1)
         looks = tuple(map(state.timeline.at, needed))
         return cls(state.frame, looks, view)
@@ -92,7 +100,7 @@ class PreviewImage:
         Left, top, right and bottom of the area around its faces; None without a face.
     failures : list of str
         What went wrong.
-    missing : tuple of int
+    missing : tuple of PredictedFrame
         Context frames that were left out.
     """
 
@@ -100,7 +108,7 @@ class PreviewImage:
     frame: Frame
     focus: tuple[int, int, int, int] | None
     failures: list[str]
-    missing: tuple[int, ...] = ()
+    missing: tuple[PredictedFrame, ...] = ()
 
     def part(self, image: np.ndarray, zoomed: bool) -> np.ndarray:
         """Return an image of the frame, or the part of it with the faces."""
@@ -168,20 +176,34 @@ class PreviewRenderer:
             keeps_square=True,
             masks=masks,
         )
-        self._jobs: OrderedDict[int, FrameJob] = OrderedDict()
+        self._jobs: OrderedDict[PredictedFrame, FrameJob] = OrderedDict()
         self._unreadable: set[int] = set()
         self._masks: MaskCache = WeakKeyDictionary()
         self._images: OrderedDict[PreviewRequest, PreviewImage] = OrderedDict()
 
-    def ready(self, index: int) -> bool:
+    def wanted(self, request: PreviewRequest) -> list[PredictedFrame]:
+        """Return the context frames of a request and its own, with how far their faces morph."""
+        factors = [look.morph_factor for look in request.frame_looks]
+        if not self._predictor.morphs:
+            factors = [1.0] * len(factors)
+        return [PredictedFrame(*each) for each in zip(request.frames, factors, strict=True)]
+
+    def following(self, request: PreviewRequest) -> PredictedFrame | None:
+        """Return the frame that comes next, if it is there and not ready."""
+        last = self.wanted(request)[-1]
+        after = last._replace(frame=last.frame + 1)
+        return None if after.frame >= len(self.frames) or self.ready(after) else after
+
+    def ready(self, wanted: PredictedFrame) -> bool:
         """Whether the faces of a frame are predicted, or the frame cannot be read."""
-        return index in self._jobs or index in self._unreadable
+        return wanted in self._jobs or wanted.frame in self._unreadable
 
-    def missing(self, request: PreviewRequest) -> tuple[int, ...]:
+    def missing(self, request: PreviewRequest) -> tuple[PredictedFrame, ...]:
         """Return the context frames that are not ready, the nearest first."""
-        return tuple(index for index in reversed(request.frames[:-1]) if not self.ready(index))
+        *context, _ = self.wanted(request)
+        return tuple(each for each in reversed(context) if not self.ready(each))
 
-    def prepare(self, index: int) -> FrameJob:
+    def prepare(self, wanted: PredictedFrame) -> FrameJob:
         """Read a frame and predict its faces, unless they are cached.
 
         Raises
@@ -190,18 +212,19 @@ class PreviewRenderer:
             The frame cannot be read.
         """
         try:
-            frame = self.frames[index]  # cached there, within a limit of its own
+            frame = self.frames[wanted.frame]  # cached there, within a limit of its own
         except UserError:
-            self._unreadable.add(index)
+            self._unreadable.add(wanted.frame)
             raise
-        if index not in self._jobs:
+        if wanted not in self._jobs:
             infos = self._faces.get(Path(frame.name).stem, [])
-            [job] = self._pipeline.predict([self._pipeline.cut(FrameJob(frame, infos))])
+            job = FrameJob(frame, infos, morph_factor=wanted.morph_factor)
+            [job] = self._pipeline.predict([self._pipeline.cut(job)])
             empty = replace(frame, image=frame.image[:0].copy())
-            self._jobs[index] = replace(job, frame=empty, visibility=None)
-        self._jobs.move_to_end(index)
+            self._jobs[wanted] = replace(job, frame=empty, visibility=None)
+        self._jobs.move_to_end(wanted)
         visibility = self._pipeline.visibility(frame) if self._pipeline.visibility else None
-        return replace(self._jobs[index], frame=frame, visibility=visibility)
+        return replace(self._jobs[wanted], frame=frame, visibility=visibility)
 
     def __call__(self, request: PreviewRequest) -> PreviewImage:
         """Return the preview of a frame; UserError if the frame cannot be read."""
@@ -218,7 +241,7 @@ class PreviewRenderer:
 
     def _make(self, request: PreviewRequest) -> PreviewImage:
         missing = self.missing(request)
-        job = self.prepare(request.frame)
+        job = self.prepare(self.wanted(request)[-1])
         focus = _focus(job)
         if request.view == "original":
             return PreviewImage(job.frame.image, job.frame, focus, [])
@@ -237,10 +260,10 @@ class PreviewRenderer:
         }
         looks = dict(zip(request.frames, request.frame_looks, strict=True))
         pipeline = replace(self._pipeline, blender=lambda frame: by_look[looks[frame.index]])
-        cached = [index for index in request.frames if index in self._jobs]
-        for index in cached:
-            self._jobs.move_to_end(index)
-        context = [self._jobs[index] for index in cached[:-1]]
+        cached = [each for each in self.wanted(request) if each in self._jobs]
+        for each in cached:
+            self._jobs.move_to_end(each)
+        context = [self._jobs[each] for each in cached[:-1]]
         *_, job = pipeline.remember([*context, job])
         return pipeline.blend(job)
 

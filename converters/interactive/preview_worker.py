@@ -12,7 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from converters.interactive.preview import PreviewImage, PreviewRenderer, PreviewRequest
+from converters.interactive.preview import (
+    PredictedFrame,
+    PreviewImage,
+    PreviewRenderer,
+    PreviewRequest,
+)
 from utils.errors import UserError
 
 T = TypeVar("T")
@@ -99,12 +104,12 @@ class PreviewWorker:
     def _look_ahead(self, request: PreviewRequest) -> None:
         """Prepare missing context frames, then render again with them, then the next frame."""
         renderer, preview = self._renderer, self._latest.preview
-        missing, following = renderer.missing(request), request.frame + 1
+        missing = renderer.missing(request)
         if missing:
             self._submit(self._prepare, missing[0])
         elif preview is not None and preview.missing:
             self._submit(self._render, request)
-        elif following < len(renderer.frames) and not renderer.ready(following):
+        elif following := renderer.following(request):
             self._submit(self._prepare, following)
 
     def _submit(self, work: Callable[[T], PreviewResult | None], item: T) -> None:
@@ -117,8 +122,8 @@ class PreviewWorker:
         except UserError as problem:
             return PreviewResult(request, None, str(problem))
 
-    def _prepare(self, index: int) -> None:
+    def _prepare(self, wanted: PredictedFrame) -> None:
         try:
-            self._renderer.prepare(index)
+            self._renderer.prepare(wanted)
         except UserError:
             return  # reported when that frame is shown

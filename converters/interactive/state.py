@@ -84,6 +84,8 @@ class EditorState:
         Whether the result can have an alpha channel; if not, no setting may ask for one.
     has_mask_model : bool
         Whether there is a trained mask model; if not, no setting may ask for its masks.
+    model_morphs : bool
+        Whether the model has a morph factor; if not, it stays 1.
     this_frame_only : bool
         Changes apply to the current frame only, not to the ones that follow.
     typed : str or None
@@ -110,6 +112,7 @@ class EditorState:
     playback: Playback | None = None
     can_have_alpha: bool = True
     has_mask_model: bool = False
+    model_morphs: bool = False
     zoomed: bool = False
     this_frame_only: bool = False
     show_help: bool = False

@@ -40,7 +40,7 @@ def save_model(name, model, folder):
     """Save a model as its seventh step would."""
     checkpoint.save_generation(
         folder,
-        state={"model": name, "iteration": 7},
+        state={"model": name, "iteration": 7, "seconds": 60.0},
         options=options.to_json(model.options),
         weights={name: network.get_weights() for name, network in model.networks.items()},
         optimizer={},

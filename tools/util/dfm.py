@@ -5,6 +5,7 @@ the result. Our face types show less than that, so the graph takes the model's s
 crop, swaps the face in it and lays it back:
 
     in_face:0              (N, S, S, 3)  the crop
+    morph_value:0          (1,)          how much of the face is src's; of models that morph alone
     out_face_mask:0        (N, S, S, 1)  where dst's face is
     out_celeb_face:0       (N, S, S, 3)  the crop with src's face
     out_celeb_face_mask:0  (N, S, S, 1)  where src's face is
@@ -23,7 +24,7 @@ from facelib.types import FaceType
 from models.backend import Tensor, keras
 from models.base import ModelBase
 
-INPUT = "in_face:0"
+INPUT, MORPH = "in_face:0", "morph_value:0"
 OUTPUTS = ("out_face_mask:0", "out_celeb_face:0", "out_celeb_face_mask:0")
 MULTIPLE = 16  # of the crop's side
 FEATHER = 1 / 16  # of the square's side: so wide is the seam
@@ -152,7 +153,11 @@ def swap_network(model: ModelBase, crop: WholeFaceCrop) -> "keras.Model":
     face = _resample(whole, *(cubic(square.to_crop(axis), side) for axis in (1, 0)))
     back = [cubic(square.to_image(axis), square.resolution) for axis in (1, 0)]
 
-    image, mask = model.swap(face)
+    inputs, more = [whole], []
+    if model.morphs:
+        inputs.append(keras.Input(batch_shape=(1,), name="morph_value"))
+        more.append(inputs[1][0])
+    image, mask = model.swap(face, *more)
     dst_mask = model.reconstruct(face, face)[1].mask
     if mask is None:
         mask = dst_mask = image[..., :1] * 0 + _mean_hull(model.resolution, model.face_type)
@@ -164,7 +169,7 @@ def swap_network(model: ModelBase, crop: WholeFaceCrop) -> "keras.Model":
         "out_celeb_face_mask": src_alpha,
     }
     named = [keras.layers.Identity(name=name)(made) for name, made in outputs.items()]
-    return keras.Model(whole, named, name="dfm")
+    return keras.Model(inputs if more else whole, named, name="dfm")
 
 
 def _window(square: FaceSquare) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 The input "face" is a dst face as `extract` aligns it, (N, R, R, 3); the outputs are "swapped", the
 src face of the same size, and "mask", (N, R, R, 1), if the model predicts masks. BGR, 0..1,
-float32, any N. A `.dfm` file takes a whole-face crop instead (`tools/util/dfm.py`).
+float32, any N. A model that morphs has a second input "morph", (1,): the factor, 0..1. A `.dfm`
+file takes a whole-face crop instead (`tools/util/dfm.py`).
 """
 
 import warnings
@@ -70,10 +71,13 @@ def check_suffix(path: Path) -> None:
 def swap_network(model: ModelBase) -> "keras.Model":
     """Return the swap path of a model as one plain Keras network."""
     face = keras.Input((model.resolution, model.resolution, 3), name="face")
-    image, mask = model.swap(face)
+    inputs = [face]
+    if model.morphs:
+        inputs.append(keras.Input(batch_shape=(1,), name="morph"))
+    image, mask = model.swap(face, *(factor[0] for factor in inputs[1:]))
     outputs = {"swapped": image} if mask is None else {"swapped": image, "mask": mask}
     named = {name: keras.layers.Identity(name=name)(made) for name, made in outputs.items()}
-    return keras.Model(face, named, name="swap")
+    return keras.Model(inputs if model.morphs else face, named, name="swap")
 
 
 def write(network: "keras.Model", path: Path, about: Mapping[str, str] | None = None) -> list[Port]:
@@ -102,13 +106,14 @@ def _write_keras(network: "keras.Model", path: Path, _: Mapping[str, str]) -> li
 
 def _write_onnx(network: "keras.Model", path: Path, about: Mapping[str, str]) -> list[Port]:
     """Write a graph for ONNX Runtime and the like."""
-    names = [network.inputs[0].name, *network.output_names]
+    names = [*(tensor.name for tensor in network.inputs), *network.output_names]
     return onnx_file.write(network, path, names, about)
 
 
 def _write_dfm(network: "keras.Model", path: Path, about: Mapping[str, str]) -> list[Port]:
     """Write a graph with the names that players of trained models look for."""
-    return onnx_file.write(network, path, [dfm.INPUT, *dfm.OUTPUTS], about)
+    inputs = [dfm.INPUT, dfm.MORPH][: len(network.inputs)]
+    return onnx_file.write(network, path, [*inputs, *dfm.OUTPUTS], about)
 
 
 WRITERS: dict[str, Callable[["keras.Model", Path, Mapping[str, str]], list[Port]]] = {

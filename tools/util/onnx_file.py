@@ -40,12 +40,12 @@ def write(
     names: Sequence[str],
     about: Mapping[str, str],
 ) -> list[Port]:
-    """Write a network with one input.
+    """Write a network.
 
     Parameters
     ----------
     names : sequence of str
-        In the file, of the input and of the outputs.
+        In the file, of the inputs and of the outputs.
     about : mapping of str to str
         Metadata.
 
@@ -60,7 +60,8 @@ def write(
         If the weights are too large for the format.
     """
     model = _convert(network)
-    _embed(model, [*network.trainable_variables, *network.non_trainable_variables])
+    weights = [*network.trainable_variables, *network.non_trainable_variables]
+    _embed(model, weights, len(network.inputs))
     _fold(model)
     _rename(model, names)
     onnx.helper.set_model_props(model, {"made_by": program.NAME, **about})
@@ -69,16 +70,19 @@ def write(
 
 
 def _convert(network: "keras.Model") -> OnnxModel:
-    """Return the graph of a network; its weights are inputs after the image."""
+    """Return the graph of a network; its weights are inputs after its own."""
     trainable, others = network.trainable_variables, network.non_trainable_variables
+    count, split = len(network.inputs), len(trainable)
 
-    def run(image: Tensor, *weights: Tensor) -> list[Tensor]:
-        split = len(trainable)
-        outputs, _ = network.stateless_call(weights[:split], weights[split:], image, training=False)
+    def run(*values: Tensor) -> list[Tensor]:
+        inputs, weights = list(values[:count]), values[count:]
+        outputs, _ = network.stateless_call(
+            weights[:split], weights[split:], inputs if count > 1 else inputs[0], training=False
+        )
         return list(keras.tree.flatten(outputs))
 
     signature = [
-        tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name="image"),
+        *(tf.TensorSpec(each.shape, tf.float32, name=each.name) for each in network.inputs),
         *(
             tf.TensorSpec(weight.shape, weight.dtype, name=WEIGHT.format(number))
             for number, weight in enumerate([*trainable, *others])
@@ -90,8 +94,8 @@ def _convert(network: "keras.Model") -> OnnxModel:
     return model
 
 
-def _embed(model: OnnxModel, weights: Sequence[Variable]) -> None:
-    """Turn the inputs that are weights into constants, if anything needs them."""
+def _embed(model: OnnxModel, weights: Sequence[Variable], inputs: int) -> None:
+    """Turn what comes after the inputs into constants, if anything needs it: the weights."""
     needed = {name for node in model.graph.node for name in node.input}
     values = {
         WEIGHT.format(number): np.asarray(weight)
@@ -104,7 +108,7 @@ def _embed(model: OnnxModel, weights: Sequence[Variable]) -> None:
             f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file (.onnx, .dfm) holds "
             f"2 GB; export it as .keras"
         )
-    del model.graph.input[1:]
+    del model.graph.input[inputs:]
     for name, value in values.items():
         model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
 
@@ -130,7 +134,7 @@ def _fold(model: OnnxModel) -> None:
 
 
 def _rename(model: OnnxModel, names: Sequence[str]) -> None:
-    """Give the input and the outputs their names."""
+    """Give the inputs and the outputs their names, and those of any number of faces a sign."""
     ports = [*model.graph.input, *model.graph.output]
     new = {port.name: name for port, name in zip(ports, names, strict=True)}
     for node in model.graph.node:
@@ -138,12 +142,14 @@ def _rename(model: OnnxModel, names: Sequence[str]) -> None:
         node.output[:] = [new.get(name, name) for name in node.output]
     for port in ports:
         port.name = new[port.name]
-        port.type.tensor_type.shape.dim[0].dim_param = "N"
+        sizes = port.type.tensor_type.shape.dim
+        if len(sizes) > 1:
+            sizes[0].dim_param = "N"
 
 
 def _ports(model: OnnxModel) -> list[Port]:
     return [
-        Port(kind, port.name, (None, *(size.dim_value for size in sizes[1:])))
+        Port(kind, port.name, tuple(size.dim_value or None for size in sizes))
         for kind, ports in (("input", model.graph.input), ("output", model.graph.output))
         for port in ports
         for sizes in [port.type.tensor_type.shape.dim]

@@ -151,6 +151,17 @@ class RefitOptions(SideOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImportModelOptions(WorkspaceOptions):
+    """Options of `util import-dfl-model`."""
+
+    input_dir: Path = opt(help="folder with a SAEHD or AMP model of DeepFaceLab 2; not changed")
+    name: str | None = opt(
+        None, help="which model of several: what its file names begin with, as new_SAEHD"
+    )
+    model_dir: Path = opt(help="folder for the model, new or empty", place="model")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShowFrameOptions(SideOptions):
     """Options of `util show-frame`."""
 

@@ -8,6 +8,8 @@ from models.backend import Tensor, tf
 from models.base import ModelBase, Prediction
 
 CHUNK = 4  # faces of each side at once: far less work than a training step
+FACTORS = (0.25, 0.5, 0.75)
+"""Morph factors that are shown between dst's own face and the whole swap."""
 
 
 class Predicted(NamedTuple):
@@ -24,14 +26,26 @@ class FacePredictor:
     def __init__(self, model: ModelBase) -> None:
         self.model = model
         self._graph = tf.function(self._predict, autograph=False)
+        self._morph_graph = tf.function(self._morph, autograph=False)
 
     def __call__(self, src: np.ndarray, dst: np.ndarray) -> Predicted:
         """Predict n <= CHUNK faces of each side, (n, R, R, 3) float32 0..1."""
         outputs = self._graph(*(tf.constant(_padded(faces)) for faces in (src, dst)))
         return Predicted(*(_to_arrays(prediction, len(dst)) for prediction in outputs))
 
+    def morphed(self, dst: np.ndarray) -> list[Prediction]:
+        """Swap n <= CHUNK dst faces at each of FACTORS; empty for a model that does not morph."""
+        if not self.model.morphs:
+            return []
+        outputs = self._morph_graph(tf.constant(_padded(dst)))
+        return [_to_arrays(prediction, len(dst)) for prediction in outputs]
+
     def _predict(self, src: Tensor, dst: Tensor) -> Predicted:
         return Predicted(*self.model.reconstruct(src, dst), self.model.swap(dst))
+
+    def _morph(self, dst: Tensor) -> list[Prediction]:
+        settings = [(dst, tf.constant(factor)) for factor in FACTORS]
+        return [self.model.swap(*setting) for setting in settings]
 
 
 def _padded(faces: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from models.base import Batch, Prediction
 from trainer.data.sampler import Sampler
 from trainer.monitoring import plots
 from trainer.monitoring.plots import DARK, DIM, LIGHT, write
-from trainer.monitoring.predict import CHUNK, FacePredictor
+from trainer.monitoring.predict import CHUNK, FACTORS, FacePredictor
 from utils import text
 from utils.images import Image, to_float, to_uint8
 
@@ -26,8 +26,15 @@ COLUMNS = (
     ("dst", "reconstructed"),
     ("swap", "src's face on dst"),
 )
+MORPHS = (
+    ("morph 0", "dst's own face"),
+    *((f"morph {factor}", "") for factor in FACTORS),
+    ("morph 1", "src's face on dst"),
+)
+"""The right half of a model that morphs."""
 PLAIN_TITLE = "Faces, and what the model makes of them"
 MASKED_TITLE = "The same, darkened outside the mask"
+MORPHED_TITLE = "How far the face morphs, darkened outside the mask"
 SAMPLE_COLUMNS = ("src input", "src target", "src mask", "dst input", "dst target", "dst mask")
 TILE = 128  # smallest side of a face in the preview, pixels
 WIDTH = 2 * len(COLUMNS) * TILE
@@ -44,7 +51,7 @@ class PreviewContent:
     Attributes
     ----------
     columns : sequence of Prediction
-        N faces for each of COLUMNS.
+        N faces for each of COLUMNS; then for each of MORPHS, if the model morphs.
     history : (iterations, losses) float32
         The losses so far; `names` are its columns.
     metrics : sequence of mapping
@@ -78,7 +85,9 @@ class PreviewFaces:
             self._pages[page] = _spread(self._src, rows, page), _spread(self._dst, rows, page)
         src, dst = map(to_float, self._pages[page])
         predicted = predictor(src[..., :3], dst[..., :3])
-        return [_split(src), predicted.src, _split(dst), predicted.dst, predicted.swap]
+        shown = [_split(src), predicted.src, _split(dst), predicted.dst, predicted.swap]
+        between = predictor.morphed(dst[..., :3])
+        return [*shown, predicted.dst, *between, predicted.swap] if between else shown
 
     def draw(self, content: PreviewContent) -> Image:
         """Return the preview, (H, W, 3) uint8 BGR."""
@@ -152,19 +161,21 @@ class Sheet:
 def draw(content: PreviewContent) -> Image:
     """Return the preview, (H, W, 3) uint8 BGR.
 
-    Faces on the left, the same with everything outside their masks darkened on the right, curves
-    below. Without predicted masks the curves are on the right.
+    Faces on the left, the same with everything outside their masks darkened on the right, or how
+    far they morph; curves below. Without predicted masks the curves are on the right.
     """
+    plain, morphs = content.columns[: len(COLUMNS)], content.columns[len(COLUMNS) :]
     rows, side = content.columns[0].image.shape[:2]
     masked = all(faces.mask is not None for faces in content.columns)
     panels = _panels(content)
     sheet = Sheet(rows, _enlargement(side) * side, masked, len(panels))
     canvas = np.full((*sheet.size, 3), DARK, np.uint8)
     write_facts(canvas[: sheet.px(HEADER)], content.facts, sheet.scale)
-    _draw_half(canvas[:, : sheet.half], PLAIN_TITLE, [f.image for f in content.columns], sheet)
+    _draw_half(canvas[:, : sheet.half], PLAIN_TITLE, [faces.image for faces in plain], sheet)
     if masked:
-        images = [_masked(faces) for faces in content.columns]
-        _draw_half(canvas[:, sheet.half + sheet.px(GAP) :], MASKED_TITLE, images, sheet)
+        images, right = [_masked(faces) for faces in morphs or plain], sheet.half + sheet.px(GAP)
+        title, names = (MORPHED_TITLE, MORPHS) if morphs else (MASKED_TITLE, COLUMNS)
+        _draw_half(canvas[:, right:], title, images, sheet, names)
     for panel, area in zip(panels, sheet.curves(canvas), strict=True):
         panel(area, scale=sheet.scale)
     return canvas
@@ -200,12 +211,18 @@ def _masked(faces: Prediction) -> Image:
     return np.asarray(faces.image * (OUTSIDE + (1 - OUTSIDE) * faces.mask))
 
 
-def _draw_half(area: Image, title: str, columns: Sequence[Image], sheet: Sheet) -> None:
+def _draw_half(
+    area: Image,
+    title: str,
+    columns: Sequence[Image],
+    sheet: Sheet,
+    names: Sequence[tuple[str, str]] = COLUMNS,
+) -> None:
     """Draw columns of (N, R, R, 3) float faces under their titles."""
     top, bottom = sheet.faces
     left, baseline = sheet.px(6), sheet.px(HEADER + 19)
     write(area, title, (left, baseline), sheet.px(plots.TITLE_SIZE))
-    for number, (name, about) in enumerate(COLUMNS):
+    for number, (name, about) in enumerate(names):
         cell = area[:, number * sheet.tile : (number + 1) * sheet.tile]
         write(cell, name, (left, top - sheet.px(25)), sheet.px(15))
         write(cell, about, (left, top - sheet.px(8)), sheet.px(13), DIM)

@@ -38,7 +38,7 @@ export class Settings {
       return el("select", { id, onchange: changed }, field.choices.map((choice) =>
         el("option", { value: choice.value, title: choice.about }, choice.value)));
     }
-    const step = field.step ?? 1;
+    const step = field.step ?? (field.kind === "int" ? 1 : 0.01);
     return el("input", { id, type: "range", min: `${field.low}`, max: `${field.high}`, step: `${step}`,
       oninput: (event) => this.drag(field, event.target), onchange: () => this.drop(field) });
   }
@@ -64,7 +64,7 @@ export class Settings {
       if (dragged) continue;
       if (field.kind === "bool") input.checked = look[name];
       else if (document.activeElement !== input || input.value !== `${look[name]}`) input.value = look[name];
-      say(value, field.kind === "int" ? `${look[name]}` : "");
+      say(value, ["int", "float"].includes(field.kind) ? `${look[name]}` : "");
     }
   }
 }
