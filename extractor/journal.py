@@ -22,7 +22,7 @@ from extractor.checks import check_output_dir
 from extractor.options import ExtractOptions, debug_dir
 from facelib.faceset import FaceInfo, Faceset
 from facelib.review import FaceSummary
-from facelib.types import Face, Rect
+from facelib.types import Face, FaceType, Rect
 from utils.console import one_line
 from utils.errors import InputError
 from utils.files import Manifest, move_to_trash, no_link, remove_leftovers
@@ -32,6 +32,7 @@ from utils.records import read_lines
 from utils.video.source import FrameSource
 
 JOURNAL, LOCK = ".extract.jsonl", EXTRACT_LOCK
+HEAD = "head"
 END = "*"  # not a possible frame name
 DECISIVE = (
     "face_type",
@@ -60,6 +61,8 @@ def header(options: ExtractOptions, source: FrameSource) -> Header:
     decisive = {name.replace("_", "-"): values[name] for name in DECISIVE}
     for name in REFERENCES:
         decisive[name.replace("_", "-")] = [_signature(path) for path in getattr(options, name)]
+    if options.face_type is FaceType.HEAD:  # earlier versions cut the wider one of 2019
+        decisive[HEAD] = "that of 2020"
     if source.stretch is not None:  # earlier versions searched such footage as it is
         decisive["pixel-aspect"] = str(source.stretch)
     return {"version": 1, "source": source.path.name, "bytes": size, **decisive}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
-from facelib.types import FaceType
+from facelib.types import EXTRACTED, FaceType
 from utils.files import no_link
 from utils.options import DEVICE, GENERAL, DeviceOptions, SideOptions, opt
 
@@ -47,8 +47,17 @@ class ExtractOptions(DeviceOptions, SideOptions):
         help="folder for the faces; an interrupted run is continued", place="data_{side}/aligned"
     )
     overwrite: bool = opt(False, help="start over; the output of an earlier run goes to the trash")
-    face_type: FaceType = opt(FaceType.FULL, help="how much of the head a face image shows")
-    image_size: int = opt(256, help="side of a face image in pixels", low=64, high=2048)
+    face_type: FaceType = opt(
+        FaceType.FULL,
+        help="how much of the head a face image shows",
+        choices=[kind.value for kind in EXTRACTED],
+    )
+    image_size: int = opt(
+        256,
+        help="largest side of a face image in pixels; above 256 no more than the face has",
+        low=64,
+        high=2048,
+    )
     every: int = opt(1, help="process every Nth frame only", low=1)
 
     detector: str = opt(

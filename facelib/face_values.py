@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from facelib.fingerprint import CELLS
-from facelib.types import FaceType, Rect
+from facelib.types import EXTRACTED, FaceType, Rect
 from utils.files import ELSEWHERE
 
 FARTHEST = 1_000_000  # pixels; no landmark of a real frame lies further out
@@ -118,7 +118,7 @@ def rect(value: object) -> Rect:
 
 def face_type(value: object) -> FaceType:
     """Return a face type."""
-    names = [member.value for member in FaceType]
+    names = [member.value for member in EXTRACTED]
     if value not in names:
         raise UnfitError("one of " + ", ".join(names))
     return FaceType(value)

@@ -55,11 +55,14 @@ class CropShape(NamedTuple):
         How far the crop's center lies above the unit square's, in sides of that square.
     points : (n,) int
         The landmarks that are fitted to the mean face.
+    follows_yaw : bool
+        Whether the crop moves to where the back of the head is when the head turns.
     """
 
     border: float
     up: float = 0.0
     points: np.ndarray = BELOW_JAW
+    follows_yaw: bool = False
 
     @property
     def side(self) -> float:
@@ -67,22 +70,37 @@ class CropShape(NamedTuple):
         return 1 / (1 - 2 * self.border)
 
     @classmethod
-    def padded(cls, padding: float, up: float = 0.0) -> "CropShape":
+    def padded(cls, padding: float, up: float = 0.0, *, follows_yaw: bool = False) -> "CropShape":
         """Return a crop as DeepFaceLab has defined them since 2020.
 
         Its half diagonal is `padding` times the square root of 2, plus 1/2, diagonals of the unit
         square.
         """
-        return cls(0.5 - 0.5 / (1 + 2 * np.sqrt(2) * padding), up, STEADY)
+        return cls(0.5 - 0.5 / (1 + 2 * np.sqrt(2) * padding), up, STEADY, follows_yaw)
+
+    def matrix(self, landmarks: np.ndarray, size: int) -> np.ndarray:
+        """Return the (2, 3) float64 matrix to an image of `size` pixels a side, `crop_matrix`."""
+        border = size * self.border
+        unit = size - 2 * border
+        fit = fit_similarity(landmarks[self.points], MEAN_FACE[self.points - JAW_POINTS])
+        matrix = fit * unit
+        aside = _behind(apply(fit, landmarks)) if self.follows_yaw else 0.0
+        matrix[:, 2] += (border - aside * unit, border + self.up * unit)
+        return matrix
 
 
 SHAPES = {
     FaceType.HALF: CropShape(0.0),
+    FaceType.HALF_2020: CropShape.padded(0.0),
+    FaceType.MID_FULL: CropShape.padded(0.0675),
     FaceType.FULL: CropShape(12 / 64),
+    FaceType.FULL_2020: CropShape.padded(0.2109375),
     FaceType.WHOLE: CropShape.padded(0.40, up=0.07),
-    FaceType.HEAD: CropShape(24 / 64),
+    FaceType.HEAD: CropShape.padded(0.70, up=0.50, follows_yaw=True),
 }
 """All face types but MARK_ONLY, which has no crop."""
+HEAD_2019 = CropShape(24 / 64)
+"""What files of type `head` show that were made in 2019, or by version 0.1.0 of this program."""
 # Pixels. Reached where 90 become one; it only keeps a degenerate matrix from costing minutes.
 WIDEST_BLUR = 32.0
 
@@ -139,15 +157,23 @@ def crop_matrix(
     """
     if face_type is FaceType.MARK_ONLY:
         return np.eye(2, 3)
-    shape = SHAPES[face_type]
-    border = size * shape.border
-    unit = size - 2 * border
-    fit = fit_similarity(landmarks[shape.points], MEAN_FACE[shape.points - JAW_POINTS])
-    matrix = fit * unit
-    matrix[:, 2] += (border, border + shape.up * unit)
-    matrix /= scale
+    matrix = SHAPES[face_type].matrix(landmarks, size) / scale
     matrix[:, 2] += size * (1 - 1 / scale) / 2
     return matrix
+
+
+def _behind(points: np.ndarray) -> float:
+    """Return how far the middle of a turned head lies beside its face, in sides of the unit square.
+
+    Parameters
+    ----------
+    points : (68, 2) float
+        Landmarks in the unit square.
+    """
+    x = points[:, 0]
+    nose = x[27:30]
+    yaw = float(((x[[16, 15, 14]] - nose) - (nose - x[:3])).mean())
+    return yaw * abs(np.tanh(2 * yaw)) / 2
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

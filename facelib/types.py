@@ -26,13 +26,34 @@ EXPRESSION = (
 
 
 class FaceType(Enum):
-    """How much of the head an aligned image shows, from least to most."""
+    """How much of the head an aligned image shows, from least to most, by DeepFaceLab's names.
+
+    Those of 2020 show as much as the ones before them, fitted as DeepFaceLab has fitted them since
+    then: some models are made for that. Files have the plain names, and their own matrix.
+    """
 
     HALF = "half_face"
+    HALF_2020 = "half_face_2020"
+    MID_FULL = "midfull_face"
     FULL = "full_face"
-    WHOLE = "whole_face"  # as in DeepFaceLab since 2020: with the forehead
+    FULL_2020 = "full_face_2020"
+    WHOLE = "whole_face"  # with the forehead
     HEAD = "head"
     MARK_ONLY = "mark_only"  # no crop: the whole frame, with landmarks
+
+    @property
+    def extracted(self) -> FaceType:
+        """The type of the files that show as much."""
+        return FaceType(self.value.removesuffix("_2020"))
+
+    @property
+    def extent(self) -> int:
+        """Its place among the types of files; images of a higher one show more."""
+        return EXTRACTED.index(self.extracted)
+
+
+EXTRACTED = tuple(kind for kind in FaceType if kind is kind.extracted)
+"""The types that face files have."""
 
 
 class Rect(NamedTuple):

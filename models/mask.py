@@ -17,7 +17,7 @@ from utils.options import opt, without
 
 SIDE = 256
 FINE = 16  # channels at 128 pixels
-FACE_TYPES = {"full": FaceType.FULL, "whole": FaceType.WHOLE}
+FACE_TYPES = {"full": FaceType.FULL, "whole": FaceType.WHOLE, "head": FaceType.HEAD}
 WIDTHS = (32, 64, 128, 192)  # channels at 64, 32, 16 and 8 pixels
 TINY = 1e-6  # keeps logarithms finite, and the overlap of two empty masks
 

@@ -21,16 +21,21 @@ FRONT = synthetic.make_landmarks()
     [
         (ROUNDED, FaceType.HALF, 1.0, [1.679952, 0.296368, -745.969182, -301.354012]),
         (ROUNDED, FaceType.FULL, 1.0, [1.049970, 0.185230, -418.230738, -140.346257]),
-        (ROUNDED, FaceType.HEAD, 1.0, [0.419988, 0.074092, -90.492295, 20.661497]),
         (ROUNDED, FaceType.FULL, 1.1, [0.954518, 0.168391, -368.573399, -115.951143]),
         (reference_landmarks(), FaceType.FULL, 1.0, [1.050462, 0.185225, -418.490822, -140.525512]),
     ],
-    ids=["half", "full", "head", "full larger", "full unrounded"],
+    ids=["half", "full", "full larger", "full unrounded"],
 )
 def test_crop_matrix_has_the_ancestors_figures(landmarks, face_type, scale, expected):
     matrix = geometry.crop_matrix(landmarks, 256, face_type, scale)
 
     a, b, right, down = expected
+    np.testing.assert_allclose(matrix, [[a, b, right], [-b, a, down]], rtol=0, atol=1e-6)
+
+
+def test_the_head_of_2019_has_the_ancestors_figures():
+    a, b, right, down = [0.419988, 0.074092, -90.492295, 20.661497]
+    matrix = geometry.HEAD_2019.matrix(ROUNDED, 256)
     np.testing.assert_allclose(matrix, [[a, b, right], [-b, a, down]], rtol=0, atol=1e-6)
 
 

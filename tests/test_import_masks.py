@@ -101,7 +101,7 @@ def test_masks_are_taken_over(old, suffix, shape):
 
 def test_what_is_cut_down_keeps_its_masks_in_place(old):
     """The nose is marked in the image of a head, and is marked in what is cut out of it."""
-    picture, record = deepfacelab.make_later_face("head")
+    picture, record = deepfacelab.make_later_face("head_no_align", pose=(10, 5, 12))
     nose = np.array(record["landmarks"])[30]
     ring = nose + 12 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     mask = np.zeros((256, 256), np.uint8)

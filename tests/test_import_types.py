@@ -29,7 +29,7 @@ def test_a_whole_face_is_deepfacelabs(pose):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 @pytest.mark.parametrize("with_matrix", [True, False])
-@pytest.mark.parametrize("name", ["half_face", "full_face", "whole_face"])
+@pytest.mark.parametrize("name", ["half_face", "midfull_face", "full_face", "whole_face", "head"])
 def test_types_that_are_ours_keep_name_and_pixels(name, with_matrix, suffix, tmp_path):
     image, record = deepfacelab.make_later_face(name, pose=(20, 5, 30))
     matrix = record["image_to_face_mat"]
@@ -48,11 +48,8 @@ def test_types_that_are_ours_keep_name_and_pixels(name, with_matrix, suffix, tmp
 
 
 CUT = [
-    ("midfull_face", (20, 5, 30), FaceType.HALF),
     ("full_face_no_align", (10, 5, 0.5), FaceType.FULL),
-    ("full_face_no_align", (20, 5, 30), FaceType.HALF),
-    ("head", (0, 0, 0), FaceType.WHOLE),
-    ("head", (25, 5, 30), FaceType.WHOLE),
+    ("full_face_no_align", (20, 5, 30), FaceType.MID_FULL),
     ("head_no_align", (10, 5, 12), FaceType.WHOLE),
 ]
 
@@ -70,11 +67,10 @@ def test_other_types_are_cut_down_to_ours_and_named(name, pose, ours, with_matri
     stored, info = read_face(tmp_path / "ours" / "0.png")
     assert info.face_type is ours
     points = np.array(record["source_landmarks"])
-    if ours is FaceType.WHOLE:
-        expected = deepfacelab.later_matrix(points, info.size, "whole_face")
+    if ours is FaceType.FULL:
+        expected = deepfacelab.matrix_of(points, info.size, info.size * 12 / 64)
     else:
-        border = {FaceType.HALF: 0, FaceType.FULL: 12 / 64}[ours]
-        expected = deepfacelab.matrix_of(points, info.size, info.size * border)
+        expected = deepfacelab.later_matrix(points, info.size, ours.value)
     np.testing.assert_allclose(info.matrix, expected, atol=1e-3)
     np.testing.assert_allclose(
         info.landmarks, points @ expected[:, :2].T + expected[:, 2], atol=0.01

@@ -1,5 +1,8 @@
 """The view Masks: polygons by mouse and by keys, the brush, and what is written into the faces."""
 
+import json
+from urllib.parse import unquote
+
 import cv2
 import numpy as np
 import psutil
@@ -136,6 +139,9 @@ def test_masks_are_drawn_by_mouse_by_brush_and_by_keys(page, home):
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     expect(facts).to_have_text("kept; that was the last face")
+    expect(page.get_by_text("3 drawn. After 10 to 20:")).to_be_visible()
+    then = page.get_by_role("link", name="apply them").get_attribute("href")
+    assert json.loads(unquote(then.partition("/")[2])) == ["mask apply", {"side": "src"}]
     info = info_of(home, 2)
     [shape] = info.mask_label.shapes
     area = cv2.contourArea(np.float32(shape.points)) * np.linalg.det(info.matrix[:, :2])

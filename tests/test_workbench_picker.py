@@ -268,6 +268,7 @@ def test_a_clip_elsewhere_can_be_copied_and_is_offered_again(client, machine):
     assert "is there already" in refused(client, "/api/picker/clip/src", value, 404)
     assert project(client)["sides"]["src"]["elsewhere"] == str(clip)
     (client.app.home.folder / "data_src.mp4").unlink()
+    assert json.loads(client.get("/api/picker/clip/src")[2]) == {"part": 0}
     assert client.post("/api/picker/clip/src", {"path": str(clip), "copy": True})[0] == 200
     assert (client.app.home.folder / "data_src.mp4").read_bytes() == clip.read_bytes()
     told = project(client)
@@ -285,6 +286,20 @@ def test_a_clip_elsewhere_can_be_copied_and_is_offered_again(client, machine):
     assert "used where it is" in refused(client, "/api/picker/clip/dst", value)
 
 
+def test_a_wrong_clip_is_put_away_until_faces_were_found_in_it(client):
+    home = client.app.home
+    for number in (1, 2):  # the second does not replace the first
+        assert client.post("/api/upload/src?name=wrong.mp4", b"%d" % number)[0] == 200
+        assert client.post("/api/picker/away/src")[0] == 200
+        assert project(client)["lacks"] == "src"
+    assert {f.read_bytes() for f in (home.folder / "footage_trash").iterdir()} == {b"1", b"2"}
+    assert "no clip" in refused(client, "/api/picker/away/src", {}, 404)
+    assert client.post("/api/upload/src?name=right.mp4", b"3")[0] == 200
+    home.faces("src").mkdir(parents=True)
+    assert "holds the faces" in refused(client, "/api/picker/away/src", {}, 404)
+    assert home.clip("src").read_bytes() == b"3"
+
+
 # ------------------------------------------------------------------------ the page
 
 
@@ -299,9 +314,13 @@ def test_an_empty_workspace_says_what_to_do_and_asks_for_consent(browser, client
         expect(page.locator(".purpose")).to_have_text("Choose the footage to change", timeout=15000)
         expect(page.get_by_role("region", name="From two clips to a result")).to_be_visible()
         expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
+        page.get_by_role("button", name="Use another one: clip of src").click()
+        expect(page.locator(".purpose")).to_have_text("Choose a clip of the face to put in")
+        away = client.app.home.folder / "footage_trash" / "data_src.mp4"
+        expect(page.get_by_text(f"It is in {away} now.")).to_be_visible()
         make_faceset(client.app.home.faces("src"), count=1)
         expect(page.get_by_role("region", name="What is there")).to_be_visible(timeout=15000)
-        expect(page.locator(".purpose")).to_have_text("Choose the footage to change")
+        expect(page.locator(".purpose")).to_have_text("Choose the footage to change", timeout=15000)
         expect(page.get_by_text("only if both people agree")).to_be_visible()
         expect(page.get_by_role("region", name="From two clips to a result")).to_be_hidden()
 

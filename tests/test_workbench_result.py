@@ -279,6 +279,30 @@ def shows(page, label, number, level):
     assert abs(canvas.evaluate(PIXEL) - gray(level)) <= 3
 
 
+MEASURING = """async () => {
+  const { emit } = await import("/static/api.js");
+  const jobs = [{ number: 7, words: ["evaluate"], state: "running", after: [], device: "default" }];
+  emit({ type: "jobs", jobs, runners: 1 });
+  const progress = { event: "progress", message: "Evaluating", unit: "frame", item: 3, of: 12,
+    rate: 2, eta: 4.5, values: {} };
+  emit({ type: "log", job: 6, events: [{ ...progress, item: 9 }] });
+  emit({ type: "log", job: 7, first: true, events: [progress] });
+}"""
+
+
+@needs_chromium
+def test_measuring_shows_how_far_it_is(client, home):
+    home.evaluation.unlink()
+    with page_of(client) as page:
+        page.get_by_role("link", name="Result").click()
+        bar = page.get_by_label("progress of evaluate")
+        expect(page.get_by_role("button", name="Measure")).to_be_enabled()
+        expect(bar).to_be_hidden()
+        page.evaluate(MEASURING)
+        expect(bar).to_have_attribute("value", "0.25")
+        expect(page.locator(".stage-progress p").first).to_contain_text("3 of 12 frames")
+
+
 @needs_chromium
 def test_what_the_browser_cannot_decode_is_sent_frame_by_frame(client, undecodable):
     def show(number):

@@ -54,6 +54,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
             _initialize(model, options, seed)
+        model.add_critics()
         average = _average(model, options)
         step = TrainStep(
             model,
@@ -111,7 +112,8 @@ def open_samplers(
     settings = sampler_settings(options, session.model)
     if len(src) + len(dst) > MANY:
         console.announce(f"measuring {len(src) + len(dst):,} faces")
-    rules = held_out.of_training(options.model_dir, src, dst, new=session.iteration == 0)
+    new = session.iteration == 0 or session.seconds == 0  # the latter where it was imported
+    rules = held_out.of_training(options.model_dir, src, dst, new=new)
     return make_samplers(
         src,
         dst,

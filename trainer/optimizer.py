@@ -120,7 +120,7 @@ class Adam:
         return arrays
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Load a saved state; that of another optimizer only means starting at zero.
+        """Load a saved state; none, or that of another optimizer, only means starting at zero.
 
         Raises
         ------
@@ -129,8 +129,10 @@ class Adam:
         """
         expected = {name: array.shape for name, array in self.state().items()}
         received = {name: array.shape for name, array in state.items()}
-        if _kind(received) not in (None, type(self)):
+        another = _kind(received) not in (None, type(self))
+        if another:
             console.say("the model was saved with another optimizer; this one starts afresh")
+        if another or not received:
             state = {name: np.zeros(shape) for name, shape in expected.items()}
         elif expected != received:
             raise ModelError(

@@ -32,6 +32,9 @@ def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool
         lines = [f"{model_name}: a new model", "options", *_table(model_name, options), "networks"]
         lines += [f"  {name:16}{count:>13,} parameters" for name, count in counts.items()]
         lines.append(f"  {'total':16}{total:>24}")
+    if judged := session.model.critics:
+        sizes = [f"{name} {net.count_params():,} parameters" for name, net in judged.items()]
+        lines.append(f"critics {', '.join(sizes)}")
     if target := _target(session):
         lines.append(f"target  {target}")
     lines.append(f"memory  {memory_taken(session, has_gpu)}")

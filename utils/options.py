@@ -74,7 +74,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     group : str
         Heading under which the flag is listed.
     choices : iterable or mapping of str
-        Allowed values of a str field (an Enum brings its own); a mapping may explain each.
+        Allowed values of a str field, a mapping may explain each; or those of an Enum to offer,
+        by default all.
     more : str
         What the question's `?` adds to the lines about the choices.
     zero : str
@@ -161,9 +162,10 @@ class Option:
     @property
     def choices(self) -> tuple[str, ...] | None:
         """The allowed words, or None."""
-        if issubclass(self.type, Enum):
+        choices = typing.cast("tuple[str, ...] | None", self.meta["choices"])
+        if issubclass(self.type, Enum) and choices is None:
             return tuple(member.value for member in self.type)
-        return typing.cast("tuple[str, ...] | None", self.meta["choices"])
+        return choices
 
     def parse(self, text: str) -> Value:
         """Convert and check one word from the command line, an answer or JSON."""

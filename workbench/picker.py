@@ -2,7 +2,9 @@
 
 /api/picker            GET what a folder holds: ?folder=, ?takes= (a key of TAKES), ?hidden=yes
 /api/picker/pick       POST a path and what it is for: from now on forms may name it
-/api/picker/clip/SIDE  POST a path: it becomes the footage of a side, where it is or as a copy
+/api/picker/clip/SIDE  POST a path: it becomes the footage of a side, where it is or as a copy;
+                       GET how far the copy is
+/api/picker/away/SIDE  POST: the clip in the workspace was the wrong one
 /footage/SIDE          that clip
 
 The server remembers what was picked until it ends. What the browser says elsewhere counts only if
@@ -52,13 +54,16 @@ class Picker:
         self.home = home
         self.changed = changed
         self.picked: set[Path] = set()
+        self._copied: dict[str, float] = {}
 
     def routes(self) -> list[Route]:
         """Return the addresses of the picker."""
         return [
             Route("/api/picker", self.listing),
             Route("/api/picker/pick", self.pick, methods=["POST"]),
+            Route("/api/picker/clip/{side}", self.copied),
             Route("/api/picker/clip/{side}", self.choose_clip, methods=["POST"]),
+            Route("/api/picker/away/{side}", self.put_away, methods=["POST"]),
             Route("/footage/{side}", self.footage),
         ]
 
@@ -88,10 +93,22 @@ class Picker:
         if asked.get("copy"):
             if path.is_dir():
                 raise UsageError("a folder of frames is used where it is; nothing was copied")
-            await self.store(side, path.name, path.stat().st_size, _read(path))
+            size = path.stat().st_size
+            await self.store(side, path.name, size, self._read(path, side, size))
         else:
             self.home.elsewhere[side] = path
             await self._kept(side)
+        return JSONResponse({"path": str(path)})
+
+    async def copied(self, request: Request) -> Response:
+        """Answer which part of a side's clip is copied, 0..1."""
+        return JSONResponse({"part": self._copied.get(side_of(request), 0.0)})
+
+    async def put_away(self, request: Request) -> Response:
+        """Move the clip of a side out of the way, into a folder of the workspace."""
+        side = side_of(request)
+        path = await asyncio.to_thread(uploads.put_away, Workspace(self.home.folder), side)
+        self.changed()
         return JSONResponse({"path": str(path)})
 
     async def store(self, side: str, name: str, size: int, body: AsyncIterator[bytes]) -> str:
@@ -112,6 +129,17 @@ class Picker:
             raise InputError("there is no such clip")
         kind = SHOWN.get(path.suffix.lower(), "application/octet-stream")
         return FileResponse(path, media_type=kind)
+
+    async def _read(self, path: Path, side: str, size: int) -> AsyncIterator[bytes]:
+        done = 0
+        try:
+            with path.open("rb") as file:
+                while data := await asyncio.to_thread(file.read, CHUNK):
+                    yield data
+                    done += len(data)
+                    self._copied[side] = done / size
+        finally:
+            self._copied.pop(side, None)
 
     def _pick(self, text: str, takes: str) -> Path:
         path = resolved(text)
@@ -156,12 +184,6 @@ def _keep(home: Workspace, side: str) -> None:
 
 def _file(home: Workspace) -> Path:
     return no_link(no_link(home.folder / FOLDER) / EARLIER)
-
-
-async def _read(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while data := await asyncio.to_thread(file.read, CHUNK):
-            yield data
 
 
 def _known_kind(takes: str) -> str:

@@ -2,16 +2,18 @@
 
 import shutil
 from collections.abc import AsyncIterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from utils.errors import InputError, UsageError
-from utils.files import VIDEO_SUFFIXES, write_result
+from utils.files import VIDEO_SUFFIXES, free_name, no_link, write_result
 from utils.workspace import Workspace
 
 LARGEST = 50 << 30
 """Bytes."""
 SPARE = 1 << 30
 """Bytes of the disk that an upload leaves free."""
+PUT_AWAY = "footage_trash"
+"""The folder of the workspace for clips that were the wrong ones."""
 
 
 async def receive(
@@ -53,9 +55,29 @@ async def receive(
     return target.name
 
 
+def put_away(home: Workspace, side: str) -> Path:
+    """Move the clip of a side out of the way; return where it is now.
+
+    Raises
+    ------
+    InputError
+        If there is none in the workspace, or faces were found in it already.
+    """
+    clip = home.clip(side)
+    if not clip.is_file():
+        raise InputError(f"there is no clip of {side} in the workspace")
+    if home.faces(side).exists():
+        raise InputError(
+            f'"{home.faces(side)}" holds the faces of this clip; move that folder away first'
+        )
+    away = no_link(home.folder / PUT_AWAY)
+    away.mkdir(exist_ok=True)
+    return clip.rename(free_name(away / clip.name))
+
+
 def _check_place(home: Workspace, side: str) -> None:
     if home.clip(side).exists():
-        raise InputError(f'"{home.clip(side)}" is there already; move it away first')
+        raise InputError(f'"{home.clip(side)}" is there already; put it away first')
 
 
 def _check_size(home: Workspace, size: int) -> None:

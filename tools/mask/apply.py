@@ -125,16 +125,12 @@ def to_crop(image: Image, info: FaceInfo, side: int, face_type: FaceType) -> Ima
             f'"{info.source_name}" is a whole frame, which has no mask; extract faces of a type'
         )
     image, _ = mirror_beyond_frame(image, info.matrix, info.frame_size)
-    margin = len(image) // 2 if list(FaceType).index(face_type) > _place(info) else 0
+    margin = len(image) // 2 if face_type.extent > info.face_type.extent else 0
     if margin:
         mirror = cv2.BORDER_REFLECT_101
         image = cv2.copyMakeBorder(image, margin, margin, margin, margin, mirror)
     matrix = geometry.crop_matrix(info.landmarks + np.float32(margin), side, face_type)
     return geometry.warp_face(image, matrix, side)
-
-
-def _place(info: FaceInfo) -> int:
-    return list(FaceType).index(info.face_type)
 
 
 def to_aligned(mask: np.ndarray, info: FaceInfo, face_type: FaceType) -> np.ndarray:

@@ -14,8 +14,9 @@ import numpy as np
 from facelib import geometry, png
 from facelib.face_values import FARTHEST
 from facelib.faceinfo import FaceInfo
-from facelib.geometry import CropShape
-from facelib.types import FaceType, Rect
+from facelib.geometry import HEAD_2019
+from facelib.geometry import SHAPES as SHAPE
+from facelib.types import EXTRACTED, FaceType, Rect
 from tools.util import dfl_pickle
 from tools.util.dfl_mask import COMPUTED, DRAWN, cut_mask
 from utils.errors import InputError
@@ -27,15 +28,17 @@ UNKNOWN = "unknown"  # detector and landmarker are not in the metadata
 OLD_MASKS = frozenset({"ie_polys", "fanseg_mask"})
 ROUNDED = 1.5  # pixels between integer landmarks and what their matrix gives, at most
 SAME_SCALE = 1.25  # ratio; beyond it the image was scaled after it was aligned
-OURS = {kind.value: kind for kind in FaceType}
-SIDES = {
-    **{kind.value: [shape.side] for kind, shape in geometry.SHAPES.items()},
-    "midfull_face": [CropShape.padded(0.0675).side],
-    "full_face_no_align": [CropShape.padded(0.2109375).side],
-    "head_no_align": [CropShape.padded(0.70).side],
+OURS = {kind.value: kind for kind in EXTRACTED}
+SHAPES = {
+    "half_face": (SHAPE[FaceType.HALF], SHAPE[FaceType.HALF_2020]),
+    "midfull_face": (SHAPE[FaceType.MID_FULL],),
+    "full_face": (SHAPE[FaceType.FULL], SHAPE[FaceType.FULL_2020]),
+    "full_face_no_align": (SHAPE[FaceType.FULL_2020],),
+    "whole_face": (SHAPE[FaceType.WHOLE],),
+    "head": (SHAPE[FaceType.HEAD], HEAD_2019),
+    "head_no_align": (SHAPE[FaceType.HEAD],),
 }
-"""The sides of DeepFaceLab's crops by face type, in sides of the mean face's unit square."""
-SIDES["head"].append(CropShape.padded(0.70).side)  # narrower since 2020
+"""DeepFaceLab's crops by face type; some changed in 2020."""
 OVERHANG = 0.03  # sides of the image; by so much a crop may leave the image that it is cut from
 
 
@@ -113,7 +116,7 @@ def _in_jpeg(data: bytes, name: str) -> bytes | None:
 
 
 def _face(record: dict[Any, Any], name: str) -> DflFace:
-    kinds = [*SIDES, FaceType.MARK_ONLY.value]
+    kinds = [*SHAPES, FaceType.MARK_ONLY.value]
     kind = record.get("face_type", FaceType.FULL.value)  # the only one of the first versions
     if not isinstance(kind, str) or kind not in kinds:
         raise _unfit(name, f"face_type: one of {', '.join(kinds)}", kind)
@@ -213,29 +216,31 @@ def _alignment(face: DflFace, size: int) -> tuple[np.ndarray, FaceType]:
     Where the image is not a crop of ours, the type is the widest that it shows.
     """
     points, ours = face.source_landmarks, OURS.get(face.face_type)
-    matrix = _matrix(face, size, ours)
-    unit = geometry.crop_side(geometry.crop_matrix(points, 1, FaceType.HALF), 1)
-    sides = (
-        [size] if ours is FaceType.MARK_ONLY else [unit * each for each in SIDES[face.face_type]]
-    )
+    crops = _crops(face, size)
+    matrix = _matrix(face, size, crops if ours else [])
     side = geometry.crop_side(matrix, size)
-    ratios = [max(side / each, each / side) for each in sides]
-    if min(ratios) > SAME_SCALE:
+    sides = [geometry.crop_side(crop, size) for crop in crops]
+    if min(max(side / each, each / side) for each in sides) > SAME_SCALE:
         raise _misfit(size)
-    if ours is None or min(ratios) < ratios[0]:
-        ours = _widest(points, matrix, size)
-    return matrix, ours
+    return matrix, ours or _widest(points, matrix, size)
 
 
-def _matrix(face: DflFace, size: int, ours: FaceType | None) -> np.ndarray:
+def _crops(face: DflFace, size: int) -> list[np.ndarray]:
+    """Return the matrices that the crops of a face type have, but for the turn of some."""
+    if face.face_type == FaceType.MARK_ONLY.value:
+        return [np.eye(2, 3)]
+    return [shape.matrix(face.source_landmarks, size) for shape in SHAPES[face.face_type]]
+
+
+def _matrix(face: DflFace, size: int, usual: Sequence[np.ndarray]) -> np.ndarray:
     """Return the matrix from the frame to the image.
 
-    The stored one, or the one of 2019, if it maps the landmarks to where they are stored; otherwise
-    a fitted one: DeepFaceLab rotated some profiles, and later versions align differently.
+    The stored one, or a usual one, if it maps the landmarks to where they are stored; otherwise a
+    fitted one: DeepFaceLab rotated some profiles.
     """
-    usual = None if ours is None else geometry.crop_matrix(face.source_landmarks, size, ours)
-    for matrix in (face.matrix, usual):
-        if matrix is not None and _worst_error(matrix, face) < ROUNDED:
+    known = [] if face.matrix is None else [face.matrix]
+    for matrix in (*known, *usual):
+        if _worst_error(matrix, face) < ROUNDED:
             return matrix
     fitted = geometry.fit_similarity(face.source_landmarks, face.landmarks)
     if _worst_error(fitted, face) > size / 50:
@@ -252,7 +257,7 @@ def _misfit(size: int) -> InputError:
 def _widest(points: np.ndarray, matrix: np.ndarray, size: int) -> FaceType:
     """Return the widest of our face types that an image shows."""
     over = OVERHANG * size
-    for kind in reversed(geometry.SHAPES):
+    for kind in (FaceType.HEAD, FaceType.WHOLE, FaceType.FULL, FaceType.MID_FULL):
         square = geometry.crop_corners(geometry.crop_matrix(points, size, kind), size)
         corners = geometry.apply(matrix, square) + 0.5
         if corners.min() >= -over and corners.max() <= size + over:

@@ -1,7 +1,7 @@
-"""Reads the data in DeepFaceLab's pickled metadata without ever unpickling it.
+"""Reads the data in DeepFaceLab's pickles, of faces and of models, without ever unpickling it.
 
 A pickle is a program for a small stack machine. Python's own machine imports and calls what the
-program names, so a stranger's image could run anything. The machine here knows only the
+program names, so a stranger's file could run anything. The machine here knows only the
 instructions that build data; a class is just a name in a list, which stands for a few lines of
 `dfl_values.py`, and every other name is an error. The standard library's disassembler only
 splits the bytes into instructions. Work and memory are bounded: an instruction adds a reference or
@@ -9,8 +9,9 @@ the bytes that it carries, integers are short, and bytes that are copied or comp
 is what an empty list takes, which is one byte in the pickle.
 """
 
+import io
 import pickletools
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -27,10 +28,14 @@ class Limits(NamedTuple):
         Bytes, of the pickle and of what it copies, compares and takes for lists.
     steps : int
         Instructions.
+    part, kind : str
+        What the pickle is of its file, and what the file is, for messages.
     """
 
     longest: int
     steps: int
+    part: str = "metadata"
+    kind: str = "face metadata"
 
 
 FACE = Limits(1 << 24, 1 << 17)
@@ -49,15 +54,20 @@ IGNORED = frozenset({"PROTO", "FRAME", "STOP"})
 
 
 def read(data: bytes, name: str, limits: Limits = FACE) -> object:
+    """Return the data in a pickle; see `read_from`."""
+    return read_from(io.BytesIO(data), name, limits)
+
+
+def read_from(file: BinaryIO, name: str, limits: Limits) -> object:
     """Return the data in a pickle: dicts, lists, tuples, text, numbers, bytes, arrays of numbers.
 
     Lists and dicts may contain themselves, and one object may occur in many places: check what is
-    there before traversing it.
+    there before traversing it. A large array is in memory once.
 
     Parameters
     ----------
-    data : bytes
-        The pickle.
+    file : binary file
+        Begins with the pickle.
     name : str
         The file's, for messages.
     limits : Limits
@@ -69,16 +79,30 @@ def read(data: bytes, name: str, limits: Limits = FACE) -> object:
         If it is damaged or holds anything else.
     """
     try:
-        if len(data) > limits.longest:
-            raise RefusedError("is longer than face metadata")
-        return _Machine(limits).run(data)
+        source = _Source(file)
+        if source.size > limits.longest:
+            raise RefusedError(f"is longer than {limits.kind}")
+        return _Machine(limits).run(source)
     except RefusedError as problem:
         raise InputError(
-            f'"{name}" was refused: its metadata {problem}, which face metadata never does'
+            f'"{name}" was refused: its {limits.part} {problem}, which {limits.kind} never does'
         ) from None
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
         # an instruction found nothing on the stack, or something of the wrong type
-        raise InputError(f'the metadata of "{name}" is truncated or damaged') from None
+        raise InputError(f'the {limits.part} of "{name}" is truncated or damaged') from None
+
+
+class _Source:
+    """A file that sets no memory aside for more bytes than it has."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        self._file = file
+        self.tell, self.readline = file.tell, file.readline
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(min(count, self.size))
 
 
 class _Machine:
@@ -91,8 +115,8 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.handled = 0  # bytes, see `_work`
 
-    def run(self, data: bytes) -> object:
-        for count, (code, argument, _) in enumerate(pickletools.genops(data)):
+    def run(self, source: _Source) -> object:
+        for count, (code, argument, _) in enumerate(pickletools.genops(source)):
             self._work(0 if count < self.limits.steps else self.limits.longest)
             self._step(code.name, argument)
         (result,) = self.stack
@@ -102,7 +126,7 @@ class _Machine:
         """Count bytes that are copied or compared, or taken."""
         self.handled += size
         if self.handled >= self.limits.longest:
-            raise RefusedError("asks for more work than a face needs")
+            raise RefusedError("asks for more work than its data needs")
 
     def _step(self, code: str, argument: Argument) -> None:
         if code in LITERALS:

@@ -162,15 +162,15 @@ def _priority(landmarks: np.ndarray, size: int) -> Image:
 
 def _extracted_type(wanted: FaceType) -> FaceType:
     """Return the crop to take of a whole frame: extraction's default, or wider if needed."""
-    return max(wanted, FaceType.FULL, key=list(FaceType).index)
+    return max(wanted, FaceType.FULL, key=lambda kind: kind.extent)
 
 
 def check_face_types(faces: FaceFiles, wanted: FaceType) -> None:
     """Raise a UserError when a face shows less of the head than the model needs."""
-    widths = list(FaceType)
     for path, info in faces:
-        if widths.index(info.face_type) < widths.index(wanted):
+        if info.face_type.extent < wanted.extent:
             raise UserError(
                 f'"{path.name}" in "{path.parent}" was extracted as {info.face_type.value}, the '
-                f"model needs more; extract these faces again with --face-type {wanted.value}"
+                "model needs more; extract these faces again, or cut them out of their footage "
+                f"again with `util refit`: --face-type {wanted.extracted.value}"
             )

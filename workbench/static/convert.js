@@ -2,7 +2,7 @@
 
 import { get, newest, on, post } from "./api.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
-import { jobPanel } from "./jobs.js";
+import { jobPanel, stageProgress } from "./jobs.js";
 import { keyName, keysDialog } from "./convert/keys.js";
 import { Link } from "./convert/link.js";
 import { Settings } from "./convert/settings.js";
@@ -132,7 +132,7 @@ class ConvertView {
     this.renderButton = el("button", { class: "primary", onclick: () => this.addJob() }, "Render");
     this.watch = el("a", { class: "button", href: "#result" }, "Watch it");
     return card("Render", this.overwriteRow, this.renderLine.element, this.renderProblem, this.renderSaid,
-      el("div", { class: "buttons" }, this.renderButton, this.watch));
+      el("div", { class: "buttons" }, this.renderButton, this.watch), stageProgress("convert"));
   }
 
   show() {

@@ -162,9 +162,7 @@ function makePanel() {
       stop.dataset.state = `${number} ${job.state}`;
       fill(stop, buttons(job) ?? []);
     }
-    if (latest?.of) bar.value = latest.item / latest.of;
-    else bar.removeAttribute("value");
-    say(facts, latest ? describe(latest) : "");
+    tell(bar, facts, latest);
   }
 
   on("jobs", (event) => {
@@ -188,6 +186,33 @@ function makePanel() {
   });
   update();
   return element;
+}
+
+/** A bar for the job of a stage that runs; its log is followed from then on. */
+export function stageProgress(stage) {
+  const bar = el("progress", { max: 1, "aria-label": `progress of ${stage}` });
+  const facts = el("p", { class: "progress-facts" });
+  const element = el("div", { class: "stage-progress", hidden: true }, bar, facts);
+  let number = null;
+  on("jobs", ({ jobs }) => {
+    const job = jobs.find(({ words, state }) => words[0] === stage && ACTIVE.includes(state));
+    element.hidden = !job;
+    if ((job?.number ?? null) === number) return;
+    number = job?.number ?? null;
+    tell(bar, facts, null);
+    if (job) show(number);
+  });
+  on("log", ({ job, events }) => {
+    const latest = events.findLast((event) => event.event === "progress");
+    if (job === number && latest) tell(bar, facts, latest);
+  });
+  return element;
+}
+
+function tell(bar, facts, latest) {
+  if (latest?.of) bar.value = latest.item / latest.of;
+  else bar.removeAttribute("value");
+  say(facts, latest ? describe(latest) : "");
 }
 
 function line(event) {

@@ -1,7 +1,7 @@
 // The view in which a person draws on faces where they are visible. The drawing is that of `util draw-masks`,
 // a command that runs as long as the view is open.
 
-import { el, say } from "./dom.js";
+import { el, fill, say } from "./dom.js";
 import { Marking, viewOf } from "./marking.js";
 import { MaskCanvas } from "./masks/canvas.js";
 import { EXPLAINED, MaskInput } from "./masks/input.js";
@@ -33,6 +33,7 @@ class MasksView extends Marking {
       faces: ({ rows }) => {
         this.rows = rows;
         say(this.total, `of ${rows.length.toLocaleString()}`);
+        this.sayThen();
       },
       face: (face, image) => this.showPicture(face, `${face.name}, frame ${face.frame}`, image),
       suggestion: (_, image) => this.canvas.takeSuggestion(image),
@@ -40,9 +41,11 @@ class MasksView extends Marking {
       saved: ({ position, row }) => {
         this.rows[position] = row;
         this.listRows();
+        this.sayThen();
       },
     });
-    this.build("Drawing", this.tools(), EXPLAINED, legend());
+    this.then = el("span", { class: "help" });
+    this.build("Drawing", this.tools(), EXPLAINED, [legend(), this.then]);
     this.brush.setAttribute("aria-pressed", "false");
     this.shows.setAttribute("aria-pressed", "true");
     this.canvas = new MaskCanvas(this.stage);
@@ -71,6 +74,15 @@ class MasksView extends Marking {
       this.tool("›", "PageDown", () => this.go(this.position + 1), "Next face"),
       this.tool("Zoom", "Plus", () => this.input.zoom(1.5), "Zoom in; Z shows the whole face"),
     ];
+  }
+
+  /** Say what comes after drawing. */
+  sayThen() {
+    const drawn = this.rows.filter((row) => row[1]).length;
+    const run = (text, stage, values) =>
+      el("a", { href: `#commands/${encodeURIComponent(JSON.stringify([stage, values]))}` }, text);
+    fill(this.then, `${drawn} drawn. After 10 to 20: `, run("train the masks", "train", { model: "MASK" }),
+      ", then ", run("apply them", "mask apply", { side: this.side }), ".");
   }
 
   jump(position) {

@@ -3,6 +3,7 @@
 import { get, newest, on, post } from "./api.js";
 import { chart, number } from "./chart.js";
 import { card, commandLine, el, fill, say } from "./dom.js";
+import { stageProgress } from "./jobs.js";
 import { Player } from "./result/player.js";
 
 export const resultView = { title: "Result", make, open, missing };
@@ -212,7 +213,8 @@ function measureButton() {
     run.disabled = Boolean(job);
     say(run, job ? (job.state === "waiting" ? "In the queue" : "Measuring") : "Measure");
   });
-  return el("div", { class: "measure" }, line.element, el("div", { class: "buttons" }, run), error);
+  return el("div", { class: "measure" }, line.element, el("div", { class: "buttons" }, run),
+    stageProgress("evaluate"), error);
 }
 
 function verifyCard(nameOf) {
