@@ -9,7 +9,15 @@ import numpy as np
 import onnxruntime
 import pytest
 from support import players
-from support.conversion import IDENTITY, SIZE, mean_hull, options, read_folder, write_footage
+from support.conversion import (
+    IDENTITY,
+    SIZE,
+    fading_predictor,
+    mean_hull,
+    options,
+    read_folder,
+    write_footage,
+)
 from support.toy_model import Toy
 from support.training import save_model
 
@@ -53,18 +61,6 @@ class Fading(Toy):
 def fading(monkeypatch):
     monkeypatch.setitem(MODELS._entries, "FADING", Entry("test_morph:Fading", "for tests"))
     return Fading(Fading.Options())
-
-
-def fading_predictor(calls=None):
-    """Fades likewise, with a mask that is always the same."""
-    mask = mean_hull()
-
-    def swap(crops, factor):
-        if calls is not None:
-            calls.append(factor)
-        return crops + (1 - 2 * crops) * np.float32(factor), np.repeat(mask[None], len(crops), 0)
-
-    return Predictor(swap, SIZE, FaceType.FULL, 10, 10, "fading", morphs=True)
 
 
 @pytest.fixture(scope="module")
