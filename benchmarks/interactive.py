@@ -28,7 +28,7 @@ from support.synthetic import draw_face, make_info, make_landmarks, make_video
 
 from converters.interactive import screen
 from converters.interactive.layout import SIZE, Layout
-from converters.interactive.preview import PreviewRenderer, PreviewRequest
+from converters.interactive.preview import PredictedFrame, PreviewRenderer, PreviewRequest
 from converters.interactive.state import EditorState, FootageIndex
 from converters.look import Look
 from converters.look_timeline import LookTimeline
@@ -91,7 +91,7 @@ def main() -> None:
                 # an untrained model's own mask may be empty
                 look = Look(mask_type="hull", **values)
                 for index in range(AT + 1):
-                    renderer.prepare(index)
+                    renderer.prepare(PredictedFrame(index))
                 renderer(request(AT, look))
                 changed = [vars(look) | {"erode_modifier": step} for step in range(1, ROUNDS + 1)]
                 requests = [request(AT, Look(**each)) for each in changed]

@@ -67,6 +67,8 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
                 app.run(mode, footage, writer, manifest, report, options.manual_window_size)
         _summarize(manifest, report, done_before)
         _tell_labels(writer.labels, report, manifest.done.keys() - before)
+        if writer.smaller:
+            report.counts["faces with fewer pixels than --image-size"] = len(writer.smaller)
     report.notes["the footage"] = footage.source.notes
     return report
 

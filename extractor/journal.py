@@ -32,6 +32,7 @@ from utils.records import read_lines
 from utils.video.source import FrameSource
 
 JOURNAL, LOCK = ".extract.jsonl", EXTRACT_LOCK
+HEAD = "head"
 END = "*"  # not a possible frame name
 DECISIVE = (
     "face_type",
@@ -61,7 +62,7 @@ def header(options: ExtractOptions, source: FrameSource) -> Header:
     for name in REFERENCES:
         decisive[name.replace("_", "-")] = [_signature(path) for path in getattr(options, name)]
     if options.face_type is FaceType.HEAD:  # earlier versions cut the wider one of 2019
-        decisive["head"] = "that of 2020"
+        decisive[HEAD] = "that of 2020"
     if source.stretch is not None:  # earlier versions searched such footage as it is
         decisive["pixel-aspect"] = str(source.stretch)
     return {"version": 1, "source": source.path.name, "bytes": size, **decisive}

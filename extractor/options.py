@@ -52,7 +52,12 @@ class ExtractOptions(DeviceOptions, SideOptions):
         help="how much of the head a face image shows",
         choices=[kind.value for kind in EXTRACTED],
     )
-    image_size: int = opt(256, help="side of a face image in pixels", low=64, high=2048)
+    image_size: int = opt(
+        256,
+        help="largest side of a face image in pixels; above 256 no more than the face has",
+        low=64,
+        high=2048,
+    )
     every: int = opt(1, help="process every Nth frame only", low=1)
 
     detector: str = opt(

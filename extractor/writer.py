@@ -11,6 +11,7 @@ from extractor.frames import Pending
 from extractor.journal import debug_dir
 from extractor.labels import Labels
 from facelib import geometry, landmarks
+from facelib.cutting import FaceCut, cut_out
 from facelib.faceset import FaceInfo, read_info, write_face
 from facelib.fingerprint import around, fingerprint, to_bytes
 from facelib.types import Face, FaceType
@@ -33,13 +34,15 @@ class FaceWriter:
     source : str
         Name of the folder of frames or the video.
     face_type, image_size
-        What the aligned images show, and their side in pixels.
+        What the aligned images show, and their largest side in pixels.
     detector, landmarker : str
         Where the faces come from, for their metadata.
     debug : bool
         Whether annotated frames are written too.
     labels : Labels
         What people drew on the faces that are replaced.
+    smaller : list of str
+        The frames in which a face has fewer pixels than `image_size`, and was stored with those.
     """
 
     folder: Path
@@ -50,6 +53,7 @@ class FaceWriter:
     landmarker: str
     debug: bool
     labels: Labels = field(default_factory=Labels)
+    smaller: list[str] = field(default_factory=list)
 
     def write(
         self,
@@ -75,24 +79,21 @@ class FaceWriter:
         existing = existing or [read_info(path) for path in paths if path.exists()]
         infos = self.labels.carry_over(infos, image, existing)
         for path, info in zip(paths, infos, strict=True):
-            aligned = image
-            if info.face_type is not FaceType.MARK_ONLY:
-                aligned = geometry.warp_face(image, info.matrix, info.size)
-            write_face(path, aligned, info)
+            write_face(path, cut_out(image, info), info)
+            if info.size < self.image_size and info.face_type is not FaceType.MARK_ONLY:
+                self.smaller.append(info.source_name)
         if self.debug:
             path = debug_dir(self.folder) / f"{Path(frame.name).stem}.jpg"
             write_image(path, annotate(image, infos), DEBUG_QUALITY)
         return paths
 
     def _info(self, frame: Pending, image: np.ndarray, face: Face, index: int) -> FaceInfo:
-        whole_frame = self.face_type is FaceType.MARK_ONLY
-        size = max(image.shape[:2]) if whole_frame else self.image_size
-        matrix = geometry.crop_matrix(face.landmarks, size, self.face_type)
+        cut = FaceCut.of(face.landmarks, image.shape[:2], self.face_type, self.image_size)
         return FaceInfo(
             face_type=self.face_type,
-            size=size,
-            landmarks=geometry.apply(matrix, face.landmarks),
-            source_landmarks=np.asarray(face.landmarks, np.float32),
+            size=cut.size,
+            landmarks=cut.landmarks,
+            source_landmarks=cut.source_landmarks,
             source_iris=face.iris,
             source_rect=face.rect,
             source_name=frame.name,
@@ -104,7 +105,7 @@ class FaceWriter:
             landmarker=self.landmarker,
             score=face.score,
             quality=face.quality,
-            matrix=matrix,
+            matrix=cut.matrix,
             smoothed=face.smoothed,
             frame_size=(image.shape[1], image.shape[0]),
             fingerprint=to_bytes(fingerprint(image, around(face.landmarks))),

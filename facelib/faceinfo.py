@@ -178,6 +178,11 @@ def to_json(info: FaceInfo, name: str) -> bytes:
     return data
 
 
+def as_stored(points: np.ndarray) -> np.ndarray:
+    """Return points (n, 2) float32 as they are read back from a file."""
+    return np.asarray(_rounded(points), np.float64).astype(np.float32)
+
+
 def _rounded(numbers: np.ndarray | Rect) -> list[Any]:
     # as float64, because a rounded float32 prints all its binary digits
     return np.asarray(numbers, np.float64).round(3).tolist()

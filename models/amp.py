@@ -121,7 +121,7 @@ class AMP(ModelBase):
         super().__init__(options)
 
     def build(self) -> dict[str, "keras.Model"]:
-        """Build the encoder, which ends in the code, what each person makes of it, and the decoder."""
+        """Build the encoder with the code, what each person makes of it, and the decoder."""
         options, side = self.options, ARCHI.code_side(self.resolution)
         face = keras.Input((self.resolution, self.resolution, 3), name="face")
         features = hd_blocks.features(face, options.e_dims, ARCHI)
@@ -164,9 +164,7 @@ class AMP(ModelBase):
 
     def losses(self, src: Batch, dst: Batch) -> dict[str, Tensor]:
         """Return the losses of both sides' images and masks, and the critic's."""
-        encoded = sharing.through(
-            self.networks["encoder"], src.warped, dst.warped, training=True
-        )
+        encoded = sharing.through(self.networks["encoder"], src.warped, dst.warped, training=True)
         codes = self._training_codes(*encoded)
         outputs = sharing.through(self.networks["decoder"], *codes)
         out_src, out_dst = (Prediction(*each) for each in outputs)
@@ -226,7 +224,7 @@ class AMP(ModelBase):
         return Prediction(*outputs[0]), Prediction(*outputs[1])
 
     def swap(self, dst: Tensor, morph: Tensor | float = 1.0) -> Prediction:
-        """Draw dst faces from a code whose first channels, a share of `morph`, are made as src's."""
+        """Draw dst faces from a code whose first channels, a share of `morph`, are src's."""
         (encoded,) = sharing.through(self.networks["encoder"], dst)
         dims = self.options.inter_dims
         count = keras.ops.floor(dims * keras.ops.cast(morph, "float32"))

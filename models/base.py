@@ -7,7 +7,7 @@ knows nothing about files, devices, windows or questions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -73,6 +73,14 @@ class Batch(NamedTuple):
     def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         """Return the batch with a function applied to each part that there is."""
         return Batch(*(None if part is None else function(part) for part in self))
+
+
+def is_adversarial(name: str, names: Collection[str]) -> bool:
+    """Tell whether one of these losses is a critic's, or the model's answer to one.
+
+    As one side gets better at it, the other's grows; so they measure no progress.
+    """
+    return name.startswith(CRITIC) or f"{CRITIC}_{name}" in names
 
 
 class Prediction(NamedTuple):
@@ -170,6 +178,11 @@ class ModelBase(ABC):
 
         A model that morphs takes the factor after them, which is 1 if it is left out.
         """
+
+    @property
+    def trained(self) -> dict[str, keras.Model]:
+        """What a training changes, by name: the networks and the critics."""
+        return self.networks | self.critics
 
     @property
     def variables(self) -> list[Variable]:

@@ -5,7 +5,8 @@
         000012000/            appears in one rename, when all its files are on disk
           weights.npz         "encoder/0", "encoder/1", ... float32, in Keras's order
           optimizer.npz       the optimizer state, so that training continues without a jump, and
-                              "raw/encoder/0", ... where weights.npz holds averaged weights
+                              "raw/encoder/0", ... where weights.npz holds averaged weights, and
+                              "critics/..." where a critic takes part in the training
           history.npy         (iterations, losses) float32
           options.json        the training options
           state.json          {"version": 1, "model": "H64", "iteration": 12000, ...}
@@ -44,6 +45,7 @@ FILES = ("weights.npz", "optimizer.npz", "history.npy", "options.json", "state.j
 LEFTOVER = re.compile(rf"({re.escape(TEMPORARY)}|\.saving-)[0-9a-f]{{8}}")  # the earlier name, too
 SAVED, MOVE_AWAY = "saved weights", "move its generation away to use the one before it"
 RAW = "raw/"  # begins the names of the weights in training, in the optimizer's file
+CRITICS = "critics/"  # begins the names of all that belongs to critics, there as well
 Arrays = dict[str, np.ndarray]
 
 
@@ -76,7 +78,15 @@ class Generation:
     def optimizer(self) -> Arrays:
         """Return the optimizer state."""
         path = self.path / "optimizer.npz"
-        return read_arrays(path, SAVED, lambda name: not name.startswith(RAW), remedy=MOVE_AWAY)
+        return read_arrays(
+            path, SAVED, lambda name: not name.startswith((RAW, CRITICS)), remedy=MOVE_AWAY
+        )
+
+    def critics(self) -> Arrays:
+        """Return the weights of the critics and the states of their optimizers."""
+        path = self.path / "optimizer.npz"
+        arrays = read_arrays(path, SAVED, lambda name: name.startswith(CRITICS), remedy=MOVE_AWAY)
+        return {name.removeprefix(CRITICS): array for name, array in arrays.items()}
 
     def history(self) -> np.ndarray:
         """Return the losses, (iterations, losses) float32."""

@@ -24,6 +24,8 @@ from models.backend import Tensor, Variable, keras
 from models.base import CRITIC, ModelOptions
 from utils.options import opt
 
+GAN, TRUE_FACE = "gan", "true_face"
+"""Names of the critics."""
 SIDE = 3  # of the patch critic's kernels, pixels
 MOST_LAYERS, MOST_CHANNELS = 9, 512
 LEAK, CODE_LEAK = 0.2, 0.1
@@ -64,6 +66,16 @@ class GanOptions(ModelOptions):
     )
 
 
+def power_option(critic: str) -> str:
+    """Return the name of the option that says how much a critic counts."""
+    return f"{critic}_power"
+
+
+def is_power(option: str) -> bool:
+    """Tell whether the name of an option is a critic's power."""
+    return option in map(power_option, (GAN, TRUE_FACE))
+
+
 def patch_critic(resolution: int, patch_size: int, dims: int) -> "keras.Model":
     """Build the U-Net that judges images.
 
@@ -95,7 +107,7 @@ def patch_critic(resolution: int, patch_size: int, dims: int) -> "keras.Model":
     x = _leaky(keras.layers.Conv2D(channels[-1], 1, name="middle_conv")(x), "middle")
     for level, stride in reversed(list(enumerate(strides, 1))):
         x = _upsample(x, above[level - 1], stride, f"up{level}")
-    return keras.Model(inputs, [patches, _logits(x, "pixels")], name="gan")
+    return keras.Model(inputs, [patches, _logits(x, "pixels")], name=GAN)
 
 
 def code_critic(side: int, channels: int) -> "keras.Model":
@@ -115,7 +127,7 @@ def code_critic(side: int, channels: int) -> "keras.Model":
     for level in range(1 + side // 8):
         filters = CODE_CHANNELS * min(2**level, 8)
         x = _convolve(x, filters, 4 if level == 0 else 3, 2, f"down{level + 1}", CODE_LEAK)
-    return keras.Model(inputs, _logits(x, "codes"), name="true_face")
+    return keras.Model(inputs, _logits(x, "codes"), name=TRUE_FACE)
 
 
 def gan_losses(
@@ -143,7 +155,7 @@ def gan_losses(
         for on_real, on_fake in zip(critic(real), critic(fake), strict=True):
             answer += _misjudged(on_fake, real=True)
             judged += (_misjudged(on_real, real=True) + _misjudged(on_fake, real=False)) / 2
-    return {"gan": power * answer, f"{CRITIC}_gan": judged / len(sides)}
+    return {GAN: power * answer, f"{CRITIC}_{GAN}": judged / len(sides)}
 
 
 def true_face_losses(
@@ -169,8 +181,8 @@ def true_face_losses(
     on_src, on_dst = critic(src), critic(dst)
     judged = (_misjudged(on_dst, real=True) + _misjudged(on_src, real=False)) / 2
     return {
-        "true_face": power * _misjudged(on_src, real=True),
-        f"{CRITIC}_true_face": judged,
+        TRUE_FACE: power * _misjudged(on_src, real=True),
+        f"{CRITIC}_{TRUE_FACE}": judged,
     }
 
 

@@ -80,10 +80,10 @@ def residual(x: Tensor, name: str) -> Tensor:
     """(N, H, W, C) -> the same: two 3x3 convolutions, whose result is added to their input."""
     channels = x.shape[-1]
     y = keras.layers.Conv2D(channels, 3, padding="same", name=f"{name}_conv1")(x)
-    y = keras.layers.LeakyReLU(RESIDUAL_LEAK, name=f"{name}_leaky1")(y)
+    y = keras.layers.LeakyReLU(RESIDUAL_LEAK, name=f"{name}_conv1_leaky")(y)
     y = keras.layers.Conv2D(channels, 3, padding="same", name=f"{name}_conv2")(y)
     y = keras.layers.Add(name=f"{name}_add")([x, y])
-    return keras.layers.LeakyReLU(RESIDUAL_LEAK, name=f"{name}_leaky2")(y)
+    return keras.layers.LeakyReLU(RESIDUAL_LEAK, name=f"{name}_leaky")(y)
 
 
 def pixel_norm(x: Tensor) -> Tensor:

@@ -39,9 +39,10 @@ def brightness(job: SortJob) -> list[Placed]:
 
 
 def black(job: SortJob) -> list[Placed]:
-    """Order by the count of zero entries in all channels, fewest first."""
+    """Order by the share of zero entries in all channels, smallest first; their count is shown."""
     faces, table = job.measure(IMAGE_STATS)
-    return in_order(faces, table["black"].tolist(), table["black"])
+    sizes = np.array([info.size for _, info in faces], np.float64)
+    return in_order(faces, table["black"].tolist(), table["black"] / sizes**2)
 
 
 def hue(job: SortJob) -> list[Placed]:

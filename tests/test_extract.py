@@ -23,7 +23,7 @@ from facelib.detectors.yunet import YuNet
 from facelib.faceset import Faceset, read_face, read_info
 from facelib.review import FaceSummary
 from facelib.smoothing import REACH
-from facelib.types import FaceType, Rect, overlap
+from facelib.types import EXTRACTED, FaceType, Rect, overlap
 from sorter.options import SortOptions
 from sorter.sort import run as sort
 from utils import parallel
@@ -167,7 +167,7 @@ def test_a_video_is_opened_once_and_decoded_once(video, out, monkeypatch):
     assert opened == decoded == [video]
 
 
-@pytest.mark.parametrize("face_type", FaceType)
+@pytest.mark.parametrize("face_type", EXTRACTED)
 def test_every_face_type_can_be_extracted_and_drawn(face_type, pictures, frames, out):
     for path in sorted(pictures.iterdir())[1:]:
         path.unlink()

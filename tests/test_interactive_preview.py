@@ -19,7 +19,13 @@ from converters import convert
 from converters.interactive import screen as content
 from converters.interactive.layout import FOOTER_HEIGHT, PANEL_WIDTH, Layout
 from converters.interactive.layout import SIZE as WINDOW_SIZE
-from converters.interactive.preview import PreviewRenderer, PreviewRequest, show_alpha, show_mask
+from converters.interactive.preview import (
+    PredictedFrame,
+    PreviewRenderer,
+    PreviewRequest,
+    show_alpha,
+    show_mask,
+)
 from converters.interactive.preview_worker import PreviewWorker
 from converters.interactive.session_file import SavedSession, save, session_path
 from converters.interactive.state import EditorState, FootageIndex
@@ -98,7 +104,7 @@ def test_a_preview_with_context_frames_equals_the_rendered_frame(tmp_path):
             whole = wait_for_preview(
                 previews, state, lambda result: not result.preview.missing
             ).preview
-    assert first.missing == (3, 2)
+    assert [each.frame for each in first.missing] == [3, 2]
     np.testing.assert_array_equal(whole.image, rendered)
     assert (first.image != rendered).any(), "the masks of the context frames count"
     assert (still.image != first.image).any(), "and so does the motion"
@@ -111,7 +117,7 @@ def test_an_unreadable_context_frame_is_not_waited_for(renderer, tmp_path):
     with PreviewWorker(renderer) as previews:
         wait_for_preview(previews, state, lambda result: not result.preview.missing)
         wait_until(
-            lambda: previews(PreviewRequest.of(state)) and renderer.ready(4),
+            lambda: previews(PreviewRequest.of(state)) and renderer.ready(PredictedFrame(4)),
             "the next one is ready",
         )
 

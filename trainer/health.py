@@ -1,12 +1,13 @@
 """Whether a model is alive: only such a state is saved, and only to such a one training returns."""
 
 from collections import deque
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from models.backend import tf
-from models.base import Batch, ModelBase, Prediction
+from models.base import Batch, ModelBase, Prediction, is_adversarial
 from trainer.step import as_float, to_tensors
 
 RECENT = 50  # iterations whose loss must stay high
@@ -74,11 +75,11 @@ class HealthGuard:
         self._batches: deque[tuple[Batch, Batch]] = deque(maxlen=CHECKED_BATCHES)
         self._loss = 0.0
 
-    def collapsed(self, loss: float, src: Batch, dst: Batch) -> bool:
-        """Add a step, its loss and the batches it was trained on; tell whether it has collapsed."""
+    def collapsed(self, losses: Mapping[str, float], src: Batch, dst: Batch) -> bool:
+        """Add a step, its losses and its batches; tell whether the training has collapsed."""
         self._batches.append((src, dst))
-        self._loss = loss
-        return self._detector.collapsed(loss)
+        self._loss = measured(losses)
+        return self._detector.collapsed(self._loss)
 
     def spike(self) -> bool:
         """Whether the loss of the last step was more than twice what is usual."""
@@ -92,7 +93,8 @@ class HealthGuard:
         """Return why a model can no longer learn, None if it can or if no step was done yet."""
         if not self._batches:
             return None
-        if not all(tf.reduce_all(tf.math.is_finite(v.value)) for v in model.variables):
+        variables = [v for net in model.trained.values() for v in net.trainable_variables]
+        if not all(tf.reduce_all(tf.math.is_finite(v.value)) for v in variables):
             return Problem("weights are not numbers", certain=True)  # a ReLU may hide that
         if what := saturated(model, *map(_few, self._batches[-1])):
             return Problem(f"the {what} are entirely black or white", certain=True)
@@ -146,6 +148,10 @@ def _few(batch: Batch) -> Batch:
     return as_float(to_tensors(batch.map(lambda array: array[:CHECKED_FACES])))
 
 
+def measured(losses: Mapping[str, float]) -> float:
+    """Return the sum of the losses that tell how far predictions are from what they should be."""
+    return sum(float(loss) for name, loss in losses.items() if not is_adversarial(name, losses))
+
+
 def _loss(model: ModelBase, src: Batch, dst: Batch) -> float:
-    """Return the sum of the losses, as `TrainStep` minimizes it."""
-    return float(sum(float(loss) for loss in model.losses(src, dst).values()))
+    return measured(model.losses(src, dst))

@@ -6,8 +6,10 @@ is in the network, in the compiled step or in the samples, and needs a new start
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 
+from models.critics import is_power, power_option
 from trainer import option_changes
 from trainer.assembly import monitor_settings
 from trainer.monitoring.monitor import Monitor
@@ -51,7 +53,7 @@ class LiveOptions:
         if content is None:
             return
         try:
-            self._take(changed(self._options, content))
+            self._take(changed(self._options, content, self._session.model.powers))
         except UsageError as problem:
             console.warn(f"nothing was changed: {problem}")
 
@@ -71,13 +73,20 @@ class LiveOptions:
         )
         if options.schedule != before.schedule or options.stop_when != before.stop_when:
             session.reschedule(options.schedule)
+        for name, power in session.model.powers.items():
+            power.assign(getattr(options, power_option(name)))
         self._monitor.change(monitor_settings(options))
         self._saver.change(options.save_minutes)
         self._line.say(tell(changes, session.iteration, options))
 
 
-def changed(options: TrainOptions, content: bytes) -> TrainOptions:
+def changed(options: TrainOptions, content: bytes, critics: Collection[str] = ()) -> TrainOptions:
     """Return options with those of a request in place.
+
+    Parameters
+    ----------
+    critics : collection of str
+        The critics that take part in the training: the power of another one means nothing to it.
 
     Raises
     ------
@@ -96,6 +105,11 @@ def changed(options: TrainOptions, content: bytes) -> TrainOptions:
             raise UsageError(
                 f"options.request: Expected one of {', '.join(live)}. "
                 f"Received: {console.quoted(name)}; all else needs a new start with another flag"
+            )
+        if is_power(name) and name not in map(power_option, critics):
+            raise UsageError(
+                f"options.request: {name} needs a critic, which is only made at the start; "
+                f"stop the training and continue it with {live[name].flag}"
             )
     new = replace(options, **{name: live[name].check(value) for name, value in asked.items()})
     StopRule.parse(new.stop_when)

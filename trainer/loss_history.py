@@ -1,7 +1,8 @@
 """The losses of every iteration, and the numbers that stand for the newest of them."""
 
+import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +12,7 @@ WORDS = f"means of the last {SPAN} iterations"
 
 
 class LossHistory:
-    """Losses by iteration.
+    """Losses by iteration; NaN for one that there was not, since a critic came or went.
 
     Attributes
     ----------
@@ -25,8 +26,9 @@ class LossHistory:
 
     def add(self, losses: Mapping[str, float]) -> None:
         """Add those of an iteration."""
-        self.names = list(losses)
-        self._values.extend(losses.values())
+        if not losses.keys() <= set(self.names):
+            self._widen(losses)
+        self._values.extend(losses.get(name, math.nan) for name in self.names)
 
     @property
     def rows(self) -> np.ndarray:
@@ -38,6 +40,14 @@ class LossHistory:
         newest = np.array(self._values[-SPAN * self._columns :], np.float32)
         return recent_means(newest.reshape(-1, self._columns), self.names)
 
+    def _widen(self, names: Iterable[str]) -> None:
+        """Take more columns, which nothing is known of until now."""
+        known, count = self.rows, len(self.names)
+        self.names = list(dict.fromkeys([*self.names, *names]))
+        rows = np.full((len(known) if count else 0, len(self.names)), np.nan, np.float32)
+        rows[:, :count] = known[:, :count]
+        self._values = array("f", rows.tobytes())
+
     @property
     def _columns(self) -> int:
         return max(len(self.names), 1)
@@ -45,7 +55,9 @@ class LossHistory:
 
 def recent_means(rows: np.ndarray, names: Sequence[str]) -> dict[str, float]:
     """Return the mean of the last SPAN rows for each loss that is shown to the user."""
-    if not names or not len(rows):
-        return {}
-    means = zip(names, rows[-SPAN:].astype(float).mean(axis=0).tolist(), strict=True)
-    return {name: mean for name, mean in means if "mask" not in name}
+    means: dict[str, float] = {}
+    for name, column in zip(names, rows[-SPAN:].astype(float).T, strict=bool(names)):
+        known = column[np.isfinite(column)]
+        if "mask" not in name and known.size:
+            means[name] = float(known.mean())
+    return means

@@ -47,8 +47,8 @@ def estimate(
     copies : int
         Arrays as large as the weights that are kept besides them and the two moments.
     """
-    weights = BYTES * sum(network.count_params() for network in model.networks.values())
-    outputs = sum(_sides(name) * _outputs(net, has_gpu) for name, net in model.networks.items())
+    weights = BYTES * sum(network.count_params() for network in model.trained.values())
+    outputs = sum(_sides(name) * _outputs(net, has_gpu) for name, net in model.trained.items())
     optimizer = (2 + copies) * weights
     return MemoryEstimate(weights, weights, optimizer, BYTES * batch_size * outputs)
 

@@ -47,7 +47,7 @@ class StepRunner:
             return False
         self._skipped = 0
         sides = (dst, src) if swapped else (src, dst)
-        if self._guard.collapsed(sum(result.losses.values()), *sides):
+        if self._guard.collapsed(result.losses, *sides):
             since = session.iteration - RECENT
             reason = f"the loss has more than doubled around iteration {since}"
             self._roll_back(f"{reason} and stays high")

@@ -14,7 +14,7 @@ from models import checkpoint
 from models.backend import keras
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
-from trainer import option_changes
+from trainer import critics, option_changes
 from trainer.loss_history import LossHistory
 from trainer.option_changes import Change, Changes
 from trainer.schedule import Schedule
@@ -33,11 +33,14 @@ class SaveSettings:
         Number of generations to keep.
     options : mapping
         What the model remembers of its options, as JSON values; "model" is its name.
+    pretrained : bool
+        Whether it is a base for others, trained on many people.
     """
 
     model_dir: Path
     keep: int
     options: Mapping[str, Any]
+    pretrained: bool = False
 
 
 class TrainingSession:
@@ -115,7 +118,7 @@ class TrainingSession:
     def networks(self) -> "list[keras.Model]":
         """All networks that compute: those in training and, if there are any, the averaged ones."""
         models = {id(model): model for model in (self.model, self.output_model)}
-        return [network for model in models.values() for network in model.networks.values()]
+        return [network for model in models.values() for network in model.trained.values()]
 
     def resume(self, generation: Generation) -> None:
         """Continue from a saved generation."""
@@ -177,7 +180,7 @@ class TrainingSession:
 
     def train(self, src: Batch, dst: Batch) -> StepResult:
         """Do one step and record its losses unless they are not finite."""
-        self.step.optimizer.rate.assign(self.schedule.learning_rate * self.lr_scale)
+        self.step.set_rate(self.schedule.learning_rate * self.lr_scale)
         result = self.step(dst, src) if self.sides_swapped else self.step(src, dst)
         if result.finite:
             self.losses.add(result.losses)
@@ -288,12 +291,13 @@ class TrainingSession:
             "versions": _versions(),
             **({} if average is None else {"averaged_steps": int(average.steps)}),
             **({} if target is None else {"target": target}),
+            **({"pretrained": True} if self.save_settings.pretrained else {}),
             **({"changes": self.changes[-option_changes.MOST :]} if self.changes else {}),
         }
 
     def _optimizer_state(self) -> dict[str, np.ndarray]:
         """Return the optimizer's arrays, and the raw weights where averaged ones are saved."""
-        arrays = self.step.optimizer.state()
+        arrays = self.step.optimizer.state() | critics.state(self.model, self.step)
         if self.step.average is None:
             return arrays
         return arrays | checkpoint.flat_names(_weights(self.model), checkpoint.RAW)
@@ -304,6 +308,7 @@ class TrainingSession:
             checkpoint.set_weights(average.model, generation)
             average.steps.assign(int(generation.state.get("averaged_steps", 0)))
         self.step.restore(generation.optimizer())
+        critics.restore(self.model, self.step, generation.critics())
         self.iteration = self.saved_iteration = generation.iteration
         self._saved_target = generation.state.get("target")
         names = [str(name) for name in generation.state.get("loss_names", [])]

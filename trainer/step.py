@@ -1,13 +1,17 @@
 """One training step: uint8 samples in, weights updated, losses out; one graph for both sides."""
 
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import numpy as np
 
 from models.backend import Strategy, Tensor, Variable, keras, tf
-from models.base import Batch, ModelBase
+from models.base import CRITIC, Batch, ModelBase
 from trainer.average import WeightAverage
-from trainer.optimizer import OPTIMIZERS
+from trainer.optimizer import OPTIMIZERS, Adam
+
+Gradients = list[list[Tensor]]
+"""Those of each optimizer's variables."""
 
 
 class StepResult(NamedTuple):
@@ -47,7 +51,8 @@ PLAIN = UpdateSettings()
 class TrainStep:
     """The joint training step of a model.
 
-    All losses are minimized together by one optimizer, in one forward and one backward pass.
+    All losses are minimized together by one optimizer, in one forward and one backward pass. Each
+    critic of the model has an optimizer of its own, which minimizes the loss "critic_<its name>".
 
     Parameters
     ----------
@@ -71,9 +76,15 @@ class TrainStep:
         self.model, self.clip, self.average = model, clip, average
         self.accumulate = update.accumulate
         self.strategy: Strategy = strategy
-        self.optimizer = OPTIMIZERS[update.kind](
-            model.variables, learning_rate, update.warm_up, update.dropout
-        )
+
+        def optimizer(variables: list[Variable]) -> Adam:
+            kind = OPTIMIZERS[update.kind]
+            return kind(variables, learning_rate, update.warm_up, update.dropout)
+
+        self.optimizer = optimizer(model.variables)
+        self.critic_optimizers = {
+            name: optimizer(critic.trainable_variables) for name, critic in model.critics.items()
+        }
         self._names: list[str] = []
         self._seeds: list[Variable] = model.draws
         step = self._step if strategy is None else self._distributed_step
@@ -103,6 +114,15 @@ class TrainStep:
         """Continue from a saved state."""
         self.optimizer.restore(optimizer_state)
 
+    def set_rate(self, learning_rate: float) -> None:
+        """Take another learning rate from the next step on."""
+        for optimizer in self._optimizers:
+            optimizer.rate.assign(learning_rate)
+
+    @property
+    def _optimizers(self) -> list[Adam]:
+        return [self.optimizer, *self.critic_optimizers.values()]
+
     def _seed_draws(self) -> None:
         """Let what is drawn at random depend on the number of the step alone."""
         steps = int(self.optimizer.steps.numpy()) * self.accumulate if self._seeds else 0
@@ -118,45 +138,59 @@ class TrainStep:
             replica, mean = tf.distribute.get_replica_context(), tf.distribute.ReduceOp.MEAN
             gradients, values = replica.all_reduce(mean, [gradients, values])
         total = tf.reduce_sum(values)
-        # the norm is not finite when any element of any gradient is not
-        norm = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
-        finite = tf.math.is_finite(total) & tf.math.is_finite(norm)
+        # a norm is not finite when any element of any gradient is not
+        norms = [tf.add_n([tf.nn.l2_loss(each) for each in part]) for part in gradients]
+        finite = tf.math.is_finite(total) & tf.math.is_finite(tf.add_n(norms))
         if self.clip:  # tf.nn.l2_loss is half of the square
-            factor = tf.minimum(1.0, self.clip / tf.sqrt(2 * norm))
-            gradients = [gradient * factor for gradient in gradients]
+            factors = [tf.minimum(1.0, self.clip / tf.sqrt(2 * norm)) for norm in norms]
+            gradients = [
+                [each * factor for each in part]
+                for part, factor in zip(gradients, factors, strict=True)
+            ]
         tf.cond(finite, lambda: self._apply(gradients), lambda: False)
         return values, finite
 
-    def _gradients(self, src: Batch, dst: Batch) -> tuple[list[Tensor], Tensor]:
-        """Return the gradient of the sum of the losses, and the losses."""
-        variables = self.optimizer.variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            losses = self.model.losses(as_float(src), as_float(dst))
-            total = tf.add_n(list(losses.values()))
-        self._names = list(losses)
-        return tape.gradient(total, variables), tf.stack(list(losses.values()))
+    def _gradients(self, src: Batch, dst: Batch) -> tuple[Gradients, Tensor]:
+        """Return the gradients of what each optimizer minimizes, and the losses.
 
-    def _accumulated(self, src: Batch, dst: Batch) -> tuple[list[Tensor], Tensor]:
+        Each optimizer has a tape, on which is only what depends on its variables: so a critic's
+        loss leads nowhere beyond the critic, though it reads the predictions that the others read.
+        """
+        tapes = [tf.GradientTape(watch_accessed_variables=False) for _ in self._optimizers]
+        with ExitStack() as recorded:
+            for tape, optimizer in zip(tapes, self._optimizers, strict=True):
+                recorded.enter_context(tape).watch(optimizer.variables)
+            losses = self.model.losses(as_float(src), as_float(dst))
+            total = tf.add_n([loss for name, loss in losses.items() if not name.startswith(CRITIC)])
+        self._names = list(losses)
+        targets = [total, *(losses[f"{CRITIC}_{name}"] for name in self.critic_optimizers)]
+        gradients = [
+            tape.gradient(target, optimizer.variables)
+            for tape, target, optimizer in zip(tapes, targets, self._optimizers, strict=True)
+        ]
+        return gradients, tf.stack(list(losses.values()))
+
+    def _accumulated(self, src: Batch, dst: Batch) -> tuple[Gradients, Tensor]:
         """Return the means of `_gradients` over the parts of a batch."""
         count = self.accumulate
         parts = [_split(side, count) for side in (src, dst)]
 
         def add(
-            number: Tensor, sums: list[Tensor], losses: Tensor
-        ) -> tuple[Tensor, list[Tensor], Tensor]:
+            number: Tensor, sums: Gradients, losses: Tensor
+        ) -> tuple[Tensor, Gradients, Tensor]:
             gradients, values = self._gradients(*(side.map(lambda a: a[number]) for side in parts))
-            sums = [one + other for one, other in zip(sums, gradients, strict=True)]
+            sums = tf.nest.map_structure(tf.add, sums, gradients)
             return number + 1, sums, losses.write(number, values)
 
-        zeros = [tf.zeros(variable.shape) for variable in self.optimizer.variables]
+        zeros = [[tf.zeros(variable.shape) for variable in o.variables] for o in self._optimizers]
         _, sums, losses = tf.while_loop(
             lambda number, *_: number < count,
             add,
             (tf.constant(0), zeros, tf.TensorArray(tf.float32, count)),
             parallel_iterations=1,  # more would need the memory that this saves
         )
-        return [gradient / count for gradient in sums], tf.reduce_mean(losses.stack(), axis=0)
+        means = [[gradient / count for gradient in part] for part in sums]
+        return means, tf.reduce_mean(losses.stack(), axis=0)
 
     def _distribute(self, batch: Batch) -> Batch:
         """Split a batch evenly among the devices."""
@@ -175,8 +209,9 @@ class TrainStep:
         per_device = self.strategy.experimental_local_results
         return per_device(values)[0], per_device(finite)[0]
 
-    def _apply(self, gradients: list[Tensor]) -> bool:
-        self.optimizer.apply(gradients)
+    def _apply(self, gradients: Gradients) -> bool:
+        for optimizer, part in zip(self._optimizers, gradients, strict=True):
+            optimizer.apply(part)
         if self.average is not None:
             self.average.update()
         return True

@@ -223,6 +223,15 @@ STAGES = {
         makes="output_dir",
         resumes=True,
     ),
+    "util refit": Stage(
+        "tools.util.options:RefitOptions",
+        "tools.util.refit:run",
+        "cut faces out of their footage again, as another type or size",
+        begins="reading the faces",
+        examples={"src --face-type head --image-size 768": "src's faces, as data_src/aligned_head"},
+        makes="output_dir",
+        resumes=True,
+    ),
     "util import-dfl-model": Stage(
         "tools.util.options:ImportModelOptions",
         "tools.util.import_dfl_model:run",

@@ -40,6 +40,8 @@ def run(options: EditFacesOptions) -> Report:
     footage = SampledSource(open_source(options.input_dir, square_pixels=True), extraction.every)
     header = journal.header(extraction, footage.source)
     header |= {name: old.get(name) for name in _json_names(REFERENCES)}
+    if journal.HEAD not in old:  # of an earlier version; what is corrected is cut as today
+        header.pop(journal.HEAD, None)
     writer = face_writer(extraction, footage.path.name)
     report = Report(made=[writer.folder])
     with journal.opened(writer.folder, header, footage.path, overwrite=False) as manifest:

@@ -49,42 +49,50 @@ def frame_to_crop(player, landmarks, side):
 
 def input_side(path):
     """The side of the crop that a file asks for."""
-    (found,) = onnxruntime.InferenceSession(path).get_inputs()
-    return found.shape[1]
+    first, *_ = onnxruntime.InferenceSession(path).get_inputs()
+    return first.shape[1]
 
 
-def facefusion(path, crop):
-    """Input by its name, outputs by their order; the crop is (S, S, 3) float, S the file's."""
+def facefusion(path, crop, morph=1.0):
+    """Inputs by their names, outputs by their order; the crop is (S, S, 3) float, S the file's."""
     session = onnxruntime.InferenceSession(path)
     named = {port.name: port.shape[1:3] for port in session.get_inputs()}
     assert named["in_face:0"] == list(crop.shape[:2])
-    batch = np.expand_dims(crop, 0).astype(np.float32)
-    dst_mask, face, src_mask = session.run(None, {"in_face:0": batch})
+    feed = {"in_face:0": np.expand_dims(crop, 0).astype(np.float32)}
+    if "morph_value:0" in named:
+        feed["morph_value:0"] = np.array([morph]).astype(np.float32)
+    dst_mask, face, src_mask = session.run(None, feed)
     return face[0], *(mask[0].reshape(crop.shape[:2]) for mask in (src_mask, dst_mask))
 
 
-def deepfacelive(path, crop):
-    """The first input's name contains in_face, a second one would be morph_value; any crop size."""
+def deepfacelive(path, crop, morph=0.75):
+    """The first input's name contains in_face, that of a second one morph_value; any crop size."""
     session = onnxruntime.InferenceSession(path)
     first, *others = session.get_inputs()
     assert "in_face" in first.name
-    assert not others
     height, width = first.shape[1:3]
-    resized = cv2.resize(np.float32(crop), (width, height))
-    dst_mask, face, src_mask = session.run(None, {"in_face:0": resized[None]})
+    feed = {"in_face:0": cv2.resize(np.float32(crop), (width, height))[None]}
+    if others:
+        (second,) = others
+        assert "morph_value" in second.name
+        feed["morph_value:0"] = np.float32([morph])
+    dst_mask, face, src_mask = session.run(None, feed)
     back = [cv2.resize(each[0], crop.shape[1::-1]) for each in (face, src_mask, dst_mask)]
     return tuple(back)
 
 
-def visomaster(path, crop):
+def visomaster(path, crop, morph=0.5):
     """Bind outputs of the file's static shapes, with 1 for every size that is a name."""
     session = onnxruntime.InferenceSession(path)
-    (first,) = session.get_inputs()
+    first, *others = session.get_inputs()
     assert "in_face" in first.name
     height, width = first.shape[1:3]
     resized = np.ascontiguousarray(cv2.resize(np.float32(crop), (width, height))[None])
     binding, bound = session.io_binding(), []
     binding.bind_cpu_input("in_face:0", resized)
+    if others:
+        assert "morph_value" in others[0].name
+        binding.bind_cpu_input("morph_value:0", np.float32([morph]))
     for port in session.get_outputs():
         shape = [size if isinstance(size, int) else 1 for size in port.shape]
         assert port.type == "tensor(float)"

@@ -2,7 +2,8 @@
 
 The input "face" is a dst face as `extract` aligns it, (N, R, R, 3); the outputs are "swapped", the
 src face of the same size, and "mask", (N, R, R, 1), if the model predicts masks. BGR, 0..1,
-float32, any N. A model that morphs has a second input "morph", (1,): the factor, 0..1. A `.dfm` file takes a whole-face crop instead (`tools/util/dfm.py`).
+float32, any N. A model that morphs has a second input "morph", (1,): the factor, 0..1. A `.dfm`
+file takes a whole-face crop instead (`tools/util/dfm.py`).
 """
 
 import warnings

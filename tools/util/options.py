@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from facelib.types import EXTRACTED, FaceType
 from utils.options import SideOptions, StageOptions, WorkspaceOptions, opt
 
 
@@ -117,6 +118,35 @@ class ImportOptions(StageOptions):
     )
     output_dir: Path | None = opt(
         None, help="folder for the faces (default: the input's name with _imported)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefitOptions(SideOptions):
+    """Options of `util refit`."""
+
+    input_dir: Path = opt(
+        help="folder of faces; it does not change", kind="faces", place="data_{side}/aligned"
+    )
+    footage: Path = opt(
+        help="video or folder of frames that they were found in, or the same in another size",
+        kind="footage",
+        place="data_{side}.*",
+        aliases=("--source",),
+    )
+    face_type: FaceType = opt(
+        FaceType.WHOLE,
+        help="how much of the head the new images show",
+        choices=[kind.value for kind in EXTRACTED],
+    )
+    image_size: int = opt(
+        512,
+        help="largest side of a face image in pixels; above 256 no more than the face has",
+        low=64,
+        high=2048,
+    )
+    output_dir: Path | None = opt(
+        None, help="folder for the new faces (default: the input's name with _ and the face type)"
     )
 
 

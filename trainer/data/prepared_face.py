@@ -171,6 +171,6 @@ def check_face_types(faces: FaceFiles, wanted: FaceType) -> None:
         if info.face_type.extent < wanted.extent:
             raise UserError(
                 f'"{path.name}" in "{path.parent}" was extracted as {info.face_type.value}, the '
-                f"model needs more; extract these faces again with --face-type "
-                f"{wanted.extracted.value}"
+                "model needs more; extract these faces again, or cut them out of their footage "
+                f"again with `util refit`: --face-type {wanted.extracted.value}"
             )

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from facelib import quality
+from models.base import is_adversarial
 from trainer.loss_history import WORDS, recent_means
 from utils import text
 from utils.images import Image
@@ -113,7 +114,7 @@ def draw_losses(
     area : (H, W, 3) uint8 BGR
         Where to draw.
     history : (iterations, losses) float32
-        Columns whose name contains "mask" are left out.
+        Columns whose name contains "mask" are left out, and those of critics.
     names : sequence of str
         Names of the columns.
     scale : float
@@ -121,13 +122,17 @@ def draw_losses(
     last : int
         Number of recent iterations to draw (0: all).
     """
-    columns = [index for index, name in enumerate(names) if "mask" not in name]
+    columns = [
+        index
+        for index, name in enumerate(names)
+        if "mask" not in name and not is_adversarial(name, names)
+    ]
     shown = {names[index]: color for index, color in zip(columns, cycle(COLORS), strict=False)}
     losses = history[-last:, columns] if names else history[:, :0]
     losses = losses[np.isfinite(losses).all(axis=1)]
     part = f", last {last:,} iterations" if 0 < last < len(history) else ""
     title = f"Loss on the training faces{part} (lower is better)"
-    means = recent_means(history, names)
+    means = recent_means(history[:, columns], list(shown))
     curves = (
         [_Curve.of(values, area.shape[1] // GROUP) for values in losses.T] if len(losses) else []
     )
