@@ -365,7 +365,8 @@ def test_an_option_that_is_no_value_counts_as_missing(old, target):
     nested = []
     for _ in range(300):
         nested = [nested]
-    theirs.write(old, theirs.options_of("df", archi=nested, face_type="f" * 1000))
+    faulty = {"archi": nested, "face_type": "f" * 1000}
+    theirs.write(old, theirs.options_of("df") | faulty)
     refused(old, target, "does not state archi, face_type;")
 
 
