@@ -366,7 +366,7 @@ def test_an_option_that_is_no_value_counts_as_missing(old, target):
     for _ in range(300):
         nested = [nested]
     faulty = {"archi": nested, "face_type": "f" * 1000}
-    theirs.write(old, theirs.options_of("df") | faulty)
+    theirs.write(old, theirs.options_of("df") | faulty, {})
     refused(old, target, "does not state archi, face_type;")
 
 
