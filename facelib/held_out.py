@@ -154,6 +154,43 @@ def of_training(model_dir: Path, src: FaceFiles, dst: FaceFiles, *, new: bool) -
     return sides
 
 
+def of_pretraining(model_dir: Path, faces: FaceFiles, *, new: bool) -> HeldOut:
+    """Return what a training on one faceset of many people holds out, and record it.
+
+    Whole sources are: a base model is to serve people whom it has not seen.
+
+    Raises
+    ------
+    InputError
+        If the record is damaged or cannot be read.
+    """
+    known = HeldOut(()) if new else of_model(model_dir)[0]
+    sources = {info.source for _, info in faces}
+    if new or (known.blocks and not any(block.source in sources for block in known.blocks)):
+        chosen = choose_sources(faces)
+        known = HeldOut((*(known.blocks or ()), *(chosen.blocks or ())))
+        _write(model_dir / FILE, [known, known])
+    return known
+
+
+def choose_sources(faces: FaceFiles) -> HeldOut:
+    """Choose whole sources with about SHARE of the frames; blocks of frames where all are longer.
+
+    The order is that of a hash of their names, which has nothing to do with what they show.
+    """
+    frames: dict[str, set[int]] = {}
+    for _, info in faces:
+        frames.setdefault(info.source, set()).add(info.frame_index)
+    total = sum(map(len, frames.values()))
+    room, blocks = min(MOST, round(total * SHARE)), []
+    for source in sorted(frames, key=lambda name: blake2b(name.encode()).digest()):
+        if len(frames[source]) <= room and total >= MIN_FRAMES:
+            room -= len(frames[source])
+            first, last = min(frames[source]), max(frames[source])
+            blocks.append(Block(source, first, last, first, last))
+    return HeldOut(tuple(blocks)) if blocks else choose(faces)
+
+
 def of_labels(model_dir: Path, src: FaceFiles, dst: FaceFiles, *, new: bool) -> list[HeldOut]:
     """Return which labeled faces a training of masks holds out, and record it.
 

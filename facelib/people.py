@@ -23,6 +23,7 @@ FILE, KIND, VERSION = "people.json", "record of the people", 1
 RECOGNIZER = "sface"  # its vectors have length 1, and their distance is 1 - cosine
 LENGTH = 128  # of a vector
 SAMPLE = 24  # faces of each side; 30 ms each
+ALIKE = 0.9  # share of the pairs of faces that look alike, where there is one person
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,20 @@ def _recognizer() -> Any:  # noqa: ANN401 - of the registry
     return RECOGNIZERS.load(RECOGNIZER)()
 
 
+def show_one_person(faces: FaceFiles) -> bool:
+    """Tell whether nearly any two faces of a sample look alike; raises what `recognize` does."""
+    vectors = _vectors(faces[index][0] for index in spread_out(len(faces), SAMPLE))
+    units = np.stack([_unit(vector) for vector in vectors])
+    distances = 1.0 - units @ units.T
+    return bool(np.quantile(distances, ALIKE) < same_below())
+
+
 def _mean_vector(paths: Iterable[Path]) -> np.ndarray:
+    return _unit(np.mean(_vectors(paths), axis=0))
+
+
+def _vectors(paths: Iterable[Path]) -> list[np.ndarray]:
+    """Return the recognition vectors of the faces that can be read."""
     recognizer = _recognizer()
     vectors, problem = [], InputError("there is no face to recognize; extract faces first")
     for path in paths:
@@ -105,7 +119,7 @@ def _mean_vector(paths: Iterable[Path]) -> np.ndarray:
         vectors.append(recognizer.embed(image, info.landmarks))
     if not vectors:
         raise problem
-    return _unit(np.mean(vectors, axis=0))
+    return vectors
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

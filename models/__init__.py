@@ -19,7 +19,7 @@ MODELS = Registry(
         "SAE": ("models.sae:SAE", "half, full or whole face, 64 to 256 pixels: configurable sizes"),
         "SAEHD": (
             "models.saehd:SAEHD",
-            "half to whole face, 64 to 640 pixels: DeepFaceLab's of 2020, with its variants",
+            "half face to head, 64 to 640 pixels: DeepFaceLab's of 2020, with its variants",
         ),
         "AMP": (
             "models.amp:AMP",

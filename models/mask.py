@@ -46,6 +46,8 @@ class Mask(ModelBase):
     task, place = MASK, "mask_model"
     unused = (
         "new_faces",
+        "pretrain",
+        "phase",
         "warp_off",
         "swap_sides",
         "stop_when",

@@ -1,5 +1,6 @@
 """What a model folder holds, told without reading weights; see `checkpoint` for its files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ GENERATIONS = "generations"
 
 
 def check(folder: Path, flag: str) -> None:
-    """Refuse a path that holds no trained model that swaps faces.
+    """Refuse a path that holds no model that was trained to swap two people's faces.
 
     Parameters
     ----------
@@ -30,6 +31,11 @@ def check(folder: Path, flag: str) -> None:
         raise ModelError(
             f'the model in "{folder}" masks faces, so it has no swap; {flag} needs a model that '
             "swaps them"
+        )
+    if is_pretrained(newest_state(folder)):
+        raise ModelError(
+            f'the model in "{folder}" is a base, trained on many people with --pretrain, so there '
+            f'is no one whom it puts in; begin a pair from it: "train --load-weights {folder}"'
         )
 
 
@@ -47,6 +53,11 @@ def task_of(folder: Path) -> str | None:
     """Return what the model in a folder was trained for; None if it is damaged or not known."""
     name = newest_state(folder).get("model")
     return MODELS.load(name).task if isinstance(name, str) and name in MODELS else None
+
+
+def is_pretrained(state: Mapping[str, Any]) -> bool:
+    """Tell by the state of a model whether it is a base for others, trained on many people."""
+    return state.get("pretrained") is True
 
 
 def check_trained(folder: Path, flag: str, command: str = "train") -> None:

@@ -1,4 +1,11 @@
-"""`--load-weights`: starts a model with every layer that fits of another model."""
+"""`--load-weights`: starts a model with every layer that fits of another model.
+
+Of a base model, which was trained on many people as both sides, all but the bottleneck is taken
+over, as DeepFaceLab does it. Both decoders of such a model can draw anyone from a code. If the
+codes kept their meaning, src's decoder would draw dst from dst's code, and nothing in the training
+of a pair would teach it otherwise; with new codes it learns what they mean from src alone, while
+what makes a face of them stays.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -8,11 +15,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models import checkpoint
+from models import checkpoint, model_folder
 from models.backend import keras
 from models.base import ModelBase
 from models.checkpoint import Generation
 from utils.errors import ModelError
+
+BETWEEN = "inter"
+"""Begins the names of the networks and layers of the bottleneck, in all models."""
+Layers = Mapping[str, Mapping[str, list[np.ndarray]]]
+"""The arrays of each layer of each network, by names."""
 
 
 class LoadedLayers(NamedTuple):
@@ -26,7 +38,8 @@ def load_weights(model: ModelBase, folder: Path) -> dict[str, LoadedLayers]:
     """Load the weights that fit from the model in a folder; return how many, by network.
 
     A layer fits when the other model has one of the same name, in a network of the same name, with
-    weights of the same shapes. The models may be of different kinds.
+    weights of the same shapes. The models may be of different kinds. The bottleneck of a base model
+    is left out.
 
     Raises
     ------
@@ -37,6 +50,8 @@ def load_weights(model: ModelBase, folder: Path) -> dict[str, LoadedLayers]:
     if generation is None:
         raise ModelError(f'there is no trained model in "{folder}" to load weights from')
     saved = _saved_layers(generation)
+    if model_folder.is_pretrained(generation.state):
+        saved = _without_bottleneck(saved)
     layers = {name: _load(net, saved.get(name, {})) for name, net in model.networks.items()}
     if not any(part.loaded for part in layers.values()):
         raise ModelError(
@@ -44,6 +59,15 @@ def load_weights(model: ModelBase, folder: Path) -> dict[str, LoadedLayers]:
             "folder or other settings"
         )
     return layers
+
+
+def _without_bottleneck(saved: Layers) -> Layers:
+    """Leave out the networks and layers between the encoder and the decoders, by their names."""
+    return {
+        network: {name: arrays for name, arrays in layers.items() if not name.startswith(BETWEEN)}
+        for network, layers in saved.items()
+        if not network.startswith(BETWEEN)
+    }
 
 
 def without_weights(build: Callable[[], ModelBase]) -> ModelBase:
@@ -78,13 +102,13 @@ def _load(network: "keras.Model", saved: Mapping[str, list[np.ndarray]]) -> Load
     return LoadedLayers(loaded, total)
 
 
-def _saved_layers(generation: Generation) -> dict[str, dict[str, list[np.ndarray]]]:
+def _saved_layers(generation: Generation) -> Layers:
     """Return a generation's arrays by network and layer.
 
     The file only names the networks; the layers come from the model, built without weights.
     """
     model = without_weights(lambda: checkpoint.build_model(generation.model, generation.options))
-    networks: dict[str, dict[str, list[np.ndarray]]] = {}
+    networks: dict[str, Mapping[str, list[np.ndarray]]] = {}
     for name, arrays in generation.weights().items():
         rest = iter(arrays)
         if name in model.networks:

@@ -66,7 +66,9 @@ def open_session(options: TrainOptions) -> TrainingSession:
             ),
             average,
         )
-    save_settings = SaveSettings(options.model_dir, options.keep, to_save(options))
+    save_settings = SaveSettings(
+        options.model_dir, options.keep, to_save(options), pretrained=options.pretrain is not None
+    )
     session = TrainingSession(
         model, step, schedule, save_settings, batch_size=options.batch_size, seed=seed
     )

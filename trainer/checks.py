@@ -1,8 +1,11 @@
 """What is refused before a training asks anything or loads TensorFlow."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from models import model_folder
+from models.critics import GAN, power_option
 from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TrainOptions
 from utils.errors import InputError, ModelError, NothingToDo, UsageError
@@ -30,6 +33,9 @@ def check(options: TrainOptions) -> None:
         with locked(folder / LOCK, in_use(folder)):
             pass  # the one who held it is gone
     state = model_folder.newest_state(folder)
+    _check_pretraining(options, state)
+    if options.phase == "gan":
+        _check_gan(options, state)
     if options.load_weights is not None:
         if state:
             raise not_new(folder, state.get("iteration"))
@@ -40,6 +46,35 @@ def check(options: TrainOptions) -> None:
             f"{state['iteration']:,} after {counted(round(state['seconds'] / 60), 'minutes')}; "
             "set a higher one to train further",
             folder,
+        )
+
+
+def _check_pretraining(options: TrainOptions, state: Mapping[str, Any]) -> None:
+    """Refuse to go on with a base as with a pair, or with a pair as with a base."""
+    folder = options.model_dir
+    if not state or model_folder.is_pretrained(state) == (options.pretrain is not None):
+        return
+    if options.pretrain is not None:
+        raise UsageError(
+            f'"{folder}" holds a model of two people, which --pretrain would spoil; use another '
+            "--model-dir"
+        )
+    raise UsageError(
+        f'"{folder}" holds a base model, trained on many people; begin a pair from it with '
+        f'--load-weights "{folder}" and another --model-dir, or go on with --pretrain'
+    )
+
+
+def _check_gan(options: TrainOptions, state: Mapping[str, Any]) -> None:
+    """Refuse a GAN where there is none, or nothing yet that it could sharpen."""
+    if not hasattr(options, power_option(GAN)):
+        raise UsageError(
+            f"--phase: Expected warp or refine, because {options.model} has no GAN. Received: gan"
+        )
+    if not state and options.load_weights is None:
+        raise UsageError(
+            "--phase gan sharpens a trained model, but there is none in "
+            f'"{options.model_dir}"; train it first with --phase warp, then with --phase refine'
         )
 
 

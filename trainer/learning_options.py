@@ -1,8 +1,9 @@
 """Options of `train` about the network, how it learns, and for how long."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models import COST, MODELS
 from utils.options import opt
@@ -32,6 +33,15 @@ PRESETS = {
     "fast": Preset(2e-4, 100, he_init=True),
     "original": Preset(5e-5, 0, he_init=False),
 }
+
+
+PHASES: Mapping[str, Mapping[str, Any]] = {
+    "warp": {"warp_off": 0.0, "lr_dropout": 0.0, "gan_power": 0.0},
+    "refine": {"warp_off": 1.0, "lr_dropout": 0.7, "gan_power": 0.0},
+    "gan": {"warp_off": 1.0, "lr_dropout": 0.7, "gan_power": 0.1, "gan_patch_size": 0},
+}
+"""What each phase sets, of the options that a model has; the names are those of DeepFaceLab's
+users, who let a model learn both people from warped faces first, and then sharpen it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +79,16 @@ class LearningOptions:
         help="weight initialization and learning rate; fast is for small networks only",
         choices=tuple(PRESETS),
         renamed={"ancestor": "original"},
+        group=TRAINING,
+    )
+    phase: str | None = opt(
+        None,
+        help="set what this phase of a training needs; other flags prevail",
+        choices={
+            "warp": "learn both people from warped faces: no LR dropout, no GAN",
+            "refine": "sharpen what the model has learned: no warping, LR dropout",
+            "gan": "sharpen fine detail at the end: the same with a GAN",
+        },
         group=TRAINING,
     )
     learning_rate: float = opt(

@@ -8,11 +8,11 @@ from typing import Any
 
 from models import MODELS
 from models.model_folder import generations, newest_state
-from trainer.learning_options import PRESETS, LearningOptions
+from trainer.learning_options import PHASES, PRESETS, LearningOptions
 from trainer.sample_options import OutputOptions, SampleOptions
 from trainer.schedule import Schedule
 from utils import workspace
-from utils.errors import InputError
+from utils.errors import InputError, UsageError
 from utils.options import (
     DeviceOptions,
     WorkspaceOptions,
@@ -28,12 +28,31 @@ from utils.workspace import Workspace
 
 DATA = "Files"
 TARGETS = frozenset({"target_iter", "target_minutes"})
+SIDES = ("training_data_src_dir", "training_data_dst_dir")
+PRETRAINING: Mapping[str, Any] = {
+    "warp_off": 1.0,
+    "uniform_pose": True,
+    "train_color_transfer": "none",
+}
+"""Defaults of a training on many people: their faces vary more than warping makes them."""
+PAIR_ONLY = frozenset({
+    *SIDES,
+    "new_faces",
+    "swap_sides",
+    "sort_by_yaw",
+    "src_scale",
+    "stop_when",
+    "phase",
+})
+"""What means nothing where the same faces are both sides."""
 # Not saved with the settings of the model: paths, and what concerns one run or one machine only.
 NOT_SAVED = frozenset({
     "training_data_src_dir",
     "training_data_dst_dir",
     "model_dir",
     "load_weights",
+    "pretrain",
+    "phase",
     "workspace",
     "debug",
     "ask",
@@ -68,6 +87,12 @@ class TrainingFiles:
     )
     model_dir: Path = opt(
         help="folder of the model; created if it does not exist", place="model", group=DATA
+    )
+    pretrain: Path | None = opt(
+        None,
+        help="train a base model on this folder of many people's faces, for --load-weights later",
+        kind="faces",
+        group=DATA,
     )
     new_faces: bool = opt(
         False,
@@ -104,6 +129,8 @@ class TrainOptions(
         """
         folder = given.get("model_dir")
         values = None if folder is None else saved_options(Path(folder))
+        if values is not None:
+            values |= of_phase(cls, given.get("phase"))
         if folder is None or values is None or TARGETS & set(given):
             return values
         target: Any = newest_state(Path(folder)).get("target")
@@ -122,14 +149,22 @@ def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
     if name is None and (model_dir := _model_dir(given)) is not None:
         name = (saved_options(model_dir) or {}).get("model")
     own = {known.lower(): known for known in MODELS.names}
-    return options_class(own.get(str(name).lower(), MODELS.names[0]), given.preset)
+    chosen = own.get(str(name).lower(), MODELS.names[0])
+    if given.pretrain is None:
+        return options_class(chosen, given.preset, given.phase)
+    if sides := [name for name in SIDES if getattr(given, name) is not None]:
+        flags = " and ".join(map(flag_of, sides))
+        raise UsageError(f"--pretrain: these faces are both sides; leave out {flags}")
+    return _to_pretrain(options_class(chosen, given.preset), given.pretrain)
 
 
-def options_class(model: str, preset: str | None = None) -> type[TrainOptions]:
+def options_class(
+    model: str, preset: str | None = None, phase: str | None = None
+) -> type[TrainOptions]:
     """Return `TrainOptions` and the options of one model merged into one class.
 
     A model may have defaults of its own; with another preset than its own (None) the learning rate
-    is that preset's.
+    is that preset's. A phase has defaults, too.
     """
     cls = MODELS.load(model)
     defaults = {"model": model, **cls.defaults}
@@ -137,7 +172,27 @@ def options_class(model: str, preset: str | None = None) -> type[TrainOptions]:
         defaults.pop("learning_rate", None)
     if preset == "fast":
         defaults |= cls.fast
-    return with_place(with_defaults(_merged(model), defaults), "model_dir", cls.place)
+    merged = _merged(model)
+    merged = with_defaults(merged, defaults | of_phase(merged, phase))
+    return with_place(merged, "model_dir", cls.place)
+
+
+def of_phase(cls: type, phase: str | None) -> dict[str, Any]:
+    """Return what a phase (None: no phase) sets of a model's options, by name."""
+    own = _names(cls)
+    return {name: value for name, value in PHASES.get(phase or "", {}).items() if name in own}
+
+
+def _names(cls: type) -> set[str]:
+    return {option.name for option in options_of(cls)}
+
+
+def _to_pretrain(cls: type[TrainOptions], faces: Path) -> type[TrainOptions]:
+    """Return a class whose two sides are one folder, without what only a pair has a use for."""
+    if "pretrain" not in _names(cls):
+        return cls  # the flag is not known to this model
+    cls = with_defaults(cls, {**dict.fromkeys(SIDES, faces), **PRETRAINING})
+    return with_place(without(cls, PAIR_ONLY & _names(cls)), "model_dir", workspace.PRETRAINED)
 
 
 def _merged(model: str) -> type[TrainOptions]:
@@ -146,18 +201,24 @@ def _merged(model: str) -> type[TrainOptions]:
     return without(dataclasses.dataclass(frozen=True, kw_only=True)(merged), cls.unused)
 
 
+def flag_of(name: str) -> str:
+    """Return the flag that is called like an option."""
+    return f"--{name.replace('_', '-')}"
+
+
 def _peek(argv: Sequence[str]) -> argparse.Namespace:
     """Read the flags that decide on others and their defaults; errors are left to the parser."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--model")
     parser.add_argument("--preset")
     read_path = next(o.parse for o in options_of(TrainOptions) if o.name == "model_dir")
-    parser.add_argument("--model-dir", type=read_path)
-    parser.add_argument("--workspace", type=read_path)
+    parser.add_argument("--phase")
+    for flag in ("--model-dir", "--workspace", "--pretrain", *map(flag_of, SIDES)):
+        parser.add_argument(flag, type=read_path)
     try:
         return parser.parse_known_args(argv)[0]
     except argparse.ArgumentError:
-        return argparse.Namespace(model=None, model_dir=None, preset=None, workspace=None)
+        return parser.parse_args([])
 
 
 def _model_dir(given: argparse.Namespace) -> Path | None:
@@ -165,7 +226,9 @@ def _model_dir(given: argparse.Namespace) -> Path | None:
     if given.model_dir is not None:
         return Path(given.model_dir)
     home = workspace.find() if given.workspace is None else Workspace(given.workspace)
-    return None if home is None else home.model
+    if home is None:
+        return None
+    return home.model if given.pretrain is None else home.pretrained_model
 
 
 def saved_options(model_dir: Path) -> dict[str, Any] | None:

@@ -33,11 +33,14 @@ class SaveSettings:
         Number of generations to keep.
     options : mapping
         What the model remembers of its options, as JSON values; "model" is its name.
+    pretrained : bool
+        Whether it is a base for others, trained on many people.
     """
 
     model_dir: Path
     keep: int
     options: Mapping[str, Any]
+    pretrained: bool = False
 
 
 class TrainingSession:
@@ -288,6 +291,7 @@ class TrainingSession:
             "versions": _versions(),
             **({} if average is None else {"averaged_steps": int(average.steps)}),
             **({} if target is None else {"target": target}),
+            **({"pretrained": True} if self.save_settings.pretrained else {}),
             **({"changes": self.changes[-option_changes.MOST :]} if self.changes else {}),
         }
 

@@ -7,7 +7,7 @@ from typing import Any
 from facelib import face_mask
 from trainer import memory
 from trainer.data.sampler import Sampler
-from trainer.options import options_class
+from trainer.options import TrainOptions, flag_of, of_phase, options_class
 from trainer.session import TrainingSession
 from utils import lazy
 from utils.options import options_of, plain, to_text
@@ -45,6 +45,16 @@ def describe(session: TrainingSession, src: Sampler, dst: Sampler, has_gpu: bool
     if session.sides_swapped:
         lines.append(f"sides   swapped until iteration {session.swapped_until:,}")
     return "\n".join(lines)
+
+
+def phase_in_words(options: TrainOptions) -> str:
+    """Say what `--phase` set: "phase refine: --warp-off 1 --lr-dropout 0.7"."""
+    said = [
+        f"{flag_of(name)} {value:g}"
+        for name, value in of_phase(type(options), options.phase).items()
+        if getattr(options, name) == value  # else another flag says otherwise
+    ]
+    return f"phase {options.phase}: {' '.join(said)}"
 
 
 def memory_taken(session: TrainingSession, has_gpu: bool, *, parts: bool = False) -> str:

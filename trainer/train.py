@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facelib.faceset import Faceset
 from models import MODELS
-from trainer import TASKS, assembly, memory, request_files, save
+from trainer import PRETRAIN, TASKS, assembly, memory, request_files, save
 from trainer.checks import LOCK, in_use
 from trainer.data.loader import BatchLoader
 from trainer.data.split import Samplers
@@ -21,7 +21,7 @@ from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
 from trainer.signals import stop_requests
-from trainer.summary import describe, memory_taken
+from trainer.summary import describe, memory_taken, phase_in_words
 from trainer.tasks import Task
 from utils import console, device, lazy, signals
 from utils.console import Report
@@ -29,7 +29,7 @@ from utils.errors import InputError, Interrupted
 from utils.files import remove_leftovers
 from utils.lock import locked
 
-ONCE = ("--load-weights", "--swap-sides")
+ONCE = ("--load-weights", "--swap-sides", "--phase")
 """Flags that have had their effect when a training begins."""
 
 
@@ -45,9 +45,10 @@ def run(options: TrainOptions) -> Report:
         After Ctrl-C, SIGTERM or SIGHUP, when everything is saved.
     """
     monitoring = assembly.monitor_settings(options)
-    task: Task = TASKS.load(MODELS.load(options.model).task)(options)
+    base = options.pretrain is not None
+    task: Task = TASKS.load(PRETRAIN if base else MODELS.load(options.model).task)(options)
     src = Faceset.open(options.training_data_src_dir)
-    dst = Faceset.open(options.training_data_dst_dir)
+    dst = src if base else Faceset.open(options.training_data_dst_dir)
     with _exclusive(options.model_dir):
         task.check(src, dst)
         has_gpu = device.tune()
@@ -67,6 +68,8 @@ def run(options: TrainOptions) -> Report:
             return show_samples(samplers, options.model_dir, in_window=options.preview)
         if not has_gpu:
             lazy.load("models.fast_convolution").accelerate(session.networks)
+        if options.phase:
+            console.say(phase_in_words(options))
         task.begin(session, samplers)
         console.say(describe(session, samplers.src, samplers.dst, has_gpu))
         if session.finished():
@@ -76,11 +79,16 @@ def run(options: TrainOptions) -> Report:
     return Report(
         counts={"iterations": session.steps_done},
         notes={
-            "files that are not faces": src.skipped + dst.skipped,
-            "faces that could not be read": samplers.src.failures + samplers.dst.failures,
+            "files that are not faces": _once(src.skipped, dst.skipped),
+            "faces that could not be read": _once(samplers.src.failures, samplers.dst.failures),
         },
         then=then,
     )
+
+
+def _once(src: list[str], dst: list[str]) -> list[str]:
+    """Return what is said of both sides, once where they are the same faces."""
+    return list(dict.fromkeys([*src, *dst]))
 
 
 def _train(

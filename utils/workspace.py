@@ -7,6 +7,7 @@
       data_dst/aligned/       faces of dst
       model/                  by train
       mask_model/             by train --model MASK, if masks are drawn
+      pretrained_model/       by train --pretrain FACES, to begin models from
       result.mp4              by convert
       evaluation.json         by evaluate
 
@@ -29,6 +30,7 @@ from utils.records import read_lines, read_record, reading
 from utils.wording import targets
 
 NAME = "workspace"
+PRETRAINED = "pretrained_model"
 SIDES = {"src": "the face to put in", "dst": "the footage to change"}
 JOURNAL, END = ".extract.jsonl", "*"
 """The record that extract keeps with the faces, and its item for the end of a video."""
@@ -85,6 +87,11 @@ class Workspace:
     def model(self) -> Path:
         """The model's folder."""
         return self.folder / "model"
+
+    @property
+    def pretrained_model(self) -> Path:
+        """The folder of the model that is trained on many people, to begin others from."""
+        return self.folder / PRETRAINED
 
     @property
     def mask_model(self) -> Path:

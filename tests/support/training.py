@@ -5,8 +5,8 @@ from support.synthetic import make_faceset
 from support.toy_model import ENTRY
 
 from models import MODELS, checkpoint
-from trainer.options import options_class
-from utils import options
+from trainer.options import TrainOptions, for_arguments, options_class
+from utils import command_line, options, workspace
 
 
 def make_people(folder, faces):
@@ -36,12 +36,28 @@ def quick_settings(people, model_dir, monkeypatch, **usual):
     return toy_settings(people, model_dir, batch_size=2, **nothing, **usual)
 
 
-def save_model(name, model, folder):
-    """Save a model as its seventh step would."""
+def register(name, entry, monkeypatch):
+    """Make a model of the tests one that `--model` takes."""
+    monkeypatch.setitem(MODELS._entries, name, entry)
+    field = TrainOptions.__dataclass_fields__["model"]
+    choices = (*field.metadata["choices"], name)
+    monkeypatch.setattr(field, "metadata", {**field.metadata, "choices": choices})
+
+
+def read_flags(*words):
+    """Return the options of `train` with these words, as the command line reads them."""
+    argv = [str(word) for word in words]
+    cls = for_arguments(argv)
+    given = workspace.fill(cls, command_line.parse("main.py train", "", cls, argv, {}))
+    return options.resolve(cls, given, cls.saved(given))
+
+
+def save_model(name, model, folder, **state):
+    """Save a model as its seventh step would; `state` is more of what it remembers."""
     checkpoint.save_generation(
         folder,
-        state={"model": name, "iteration": 7, "seconds": 60.0},
-        options=options.to_json(model.options),
+        state={"model": name, "iteration": 7, "seconds": 60.0, **state},
+        options={"model": name, **options.to_json(model.options)},
         weights={name: network.get_weights() for name, network in model.networks.items()},
         optimizer={},
         history=np.zeros((7, 2)),

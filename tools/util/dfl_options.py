@@ -57,7 +57,7 @@ def translated(old: DflModel) -> dict[str, Any]:
     if missing:
         raise InputError(
             f'"{old.data.name}" does not state {", ".join(missing)}; train the model for an '
-            "iteration with DeepFaceLab 2 of 2021 or later, which saves it anew"
+            "iteration with DeepFaceLab 2 of 2021 or later, which saves it again"
         )
     try:
         chosen = options.to_json(options.from_json(cls, given))

@@ -35,12 +35,12 @@ class Validation:
         self, src: Sampler | None, dst: Sampler, train_src: Sampler, train_dst: Sampler
     ) -> None:
         self._swap = SwapMeasure(train_src, train_dst)
-        held_out = _spread_faces(dst)
+        held_out = spread_faces(dst)
         self._held_out = len(held_out)
         # what comes after the held-out faces is only swapped
         self._dst = np.concatenate([held_out, self._swap.faces])
         self._measure_src = src is not None
-        self._src = held_out if src is None else _spread_faces(src)
+        self._src = held_out if src is None else spread_faces(src)
 
     def predict(self, predictor: FacePredictor) -> Iterator[list[Predicted]]:
         """Yield all predictions so far, a few more each time; the last list is complete."""
@@ -64,19 +64,19 @@ class Validation:
         held_out = self._dst[: self._held_out]
         overlaps = [mask_overlap(a, b) for a, b in zip(masks, held_out[..., 3:], strict=False)]
         return {
-            "ssim_src": _ssim(self._src, src) if self._measure_src else np.nan,
-            "ssim_dst": _ssim(held_out, dst[: self._held_out]),
+            "ssim_src": median_ssim(self._src, src) if self._measure_src else np.nan,
+            "ssim_dst": median_ssim(held_out, dst[: self._held_out]),
             "mask_overlap": float(np.median(overlaps)) if overlaps else np.nan,
             **self._swap.metrics(swaps[self._held_out :]),
         }
 
 
-def _spread_faces(sampler: Sampler) -> Image:
+def spread_faces(sampler: Sampler) -> Image:
     """Return at most FACES faces, spread over those of a sampler, (N, R, R, 4) float32."""
     return plain_faces(sampler, spread_out(len(sampler.faces), FACES).tolist())
 
 
-def _ssim(faces: Image, reconstructed: Sequence[Image]) -> float:
+def median_ssim(faces: Image, reconstructed: Sequence[Image]) -> float:
     """Return the median SSIM inside the masks of (N, R, R, 4) faces."""
     values = [
         masked_ssim(face[..., :3], other, face[..., 3] >= 0.5)
