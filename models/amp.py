@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from facelib.types import EXPRESSION
 from models import critics, hd_blocks, hd_losses, recipe, sharing
 from models.backend import Tensor, Variable, keras
@@ -230,7 +228,7 @@ class AMP(ModelBase):
         (encoded,) = sharing.through(self.networks["encoder"], dst)
         dims = self.options.inter_dims
         count = keras.ops.floor(dims * keras.ops.cast(morph, "float32"))
-        of_src = keras.ops.clip(count - np.arange(dims, dtype=np.float32), 0, 1)
+        of_src = keras.ops.clip(keras.ops.subtract(count, list(map(float, range(dims)))), 0, 1)
         code = _mixed(of_src, self._code("src", encoded), self._code("dst", encoded))
         (outputs,) = sharing.through(self.networks["decoder"], code)
         return Prediction(*outputs)
