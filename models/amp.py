@@ -19,6 +19,7 @@ from models.blocks import expression_head, from_code
 from models.hd_blocks import Archi
 from models.losses import mean_square
 from models.saehd import FACE_TYPES
+from utils import lazy
 from utils.options import opt
 
 ARCHI = Archi(shared=True, normed=True, doubled=True, taller=True)
@@ -228,7 +229,7 @@ class AMP(ModelBase):
         (encoded,) = sharing.through(self.networks["encoder"], dst)
         dims = self.options.inter_dims
         count = keras.ops.floor(dims * keras.ops.cast(morph, "float32"))
-        of_src = keras.ops.clip(keras.ops.subtract(count, list(map(float, range(dims)))), 0, 1)
+        of_src = keras.ops.clip(count - lazy.load("numpy").arange(dims, dtype="float32"), 0, 1)
         code = _mixed(of_src, self._code("src", encoded), self._code("dst", encoded))
         (outputs,) = sharing.through(self.networks["decoder"], code)
         return Prediction(*outputs)
