@@ -1,6 +1,7 @@
 """Base models: one folder of many people as both sides, what begins from them, what is refused."""
 
 import re
+import shutil
 import sys
 import zlib
 from dataclasses import replace
@@ -22,7 +23,9 @@ from models.classic import Sizes
 from trainer import checks, train
 from trainer.assembly import open_session
 from trainer.options import saved_options
+from utils import workspace
 from utils.errors import ModelError, UsageError
+from workbench import forms
 
 TINY = Sizes(side=128, downs=(4, 4, 4, 4), code=4, inner=4, out=4, image=(4, 4, 4), mask=(4, 4, 4))
 
@@ -205,6 +208,19 @@ def test_flags_that_a_base_has_no_use_for(faces, tmp_path):
             chosen(*folder, *words)
     with pytest.raises(UsageError, match="unknown option --pretrain"):
         chosen(*folder, "--model", "MASK")
+
+
+def test_the_page_has_the_fields_of_a_base(faces, tmp_path):
+    shutil.copytree(faces, tmp_path / "people")
+    home = workspace.Workspace(tmp_path)
+    form = forms.form("train", {"pretrain": "people"}, home)
+    fields = {field["name"] for group in form["groups"] for field in group["fields"]}
+    assert (form["problem"], form["errors"]) == ("", {})
+    assert form["words"] == ["train", "--pretrain", str(tmp_path / "people")]
+    assert fields.isdisjoint({"training_data_src_dir", "training_data_dst_dir", "phase"})
+    both = {"pretrain": "people", "training_data_src_dir": "people"}
+    form = forms.form("train", both, home)
+    assert "both sides; leave out --training-data-src-dir" in form["problem"]
 
 
 def test_a_base_has_its_own_place_in_a_workspace(faces, tmp_path, monkeypatch):
