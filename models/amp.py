@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from facelib.types import EXPRESSION
 from models import critics, hd_blocks, hd_losses, recipe, sharing
 from models.backend import Tensor, Variable, keras
@@ -25,6 +23,7 @@ from utils.options import opt
 
 ARCHI = Archi(shared=True, normed=True, doubled=True, taller=True)
 BACKGROUND_WEIGHT = 0.1  # of dst around the face
+CHOICE_SEED = 1  # the same for all, so that only the number of the step tells draws apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +116,7 @@ class AMP(ModelBase):
     def __init__(self, options: AMPOptions) -> None:
         self.resolution = options.resolution
         self.face_type, self.base_erode, self.base_blur = FACE_TYPES[options.face_type]
-        self._choice = keras.random.SeedGenerator()
+        self._choice = keras.random.SeedGenerator(CHOICE_SEED)
         super().__init__(options)
 
     def build(self) -> dict[str, "keras.Model"]:
@@ -190,7 +189,8 @@ class AMP(ModelBase):
             self.networks["inter_dst"], encoded_src, encoded_dst, training=True
         )
         dims = self.options.inter_dims
-        drawn = keras.random.uniform((own.shape[0], 1, 1, dims), seed=self._choice)
+        faces = keras.ops.shape(own)[0]
+        drawn = keras.random.uniform((faces, 1, 1, dims), seed=self._choice)
         place = keras.ops.argsort(keras.ops.argsort(drawn))  # of each channel, in random order
         return _mixed(place < int(dims * self.options.morph_factor), own, other), dst
 
@@ -228,7 +228,7 @@ class AMP(ModelBase):
         (encoded,) = sharing.through(self.networks["encoder"], dst)
         dims = self.options.inter_dims
         count = keras.ops.floor(dims * keras.ops.cast(morph, "float32"))
-        of_src = keras.ops.clip(count - np.arange(dims, dtype=np.float32), 0, 1)
+        of_src = keras.ops.clip(keras.ops.subtract(count, list(map(float, range(dims)))), 0, 1)
         code = _mixed(of_src, self._code("src", encoded), self._code("dst", encoded))
         (outputs,) = sharing.through(self.networks["decoder"], code)
         return Prediction(*outputs)

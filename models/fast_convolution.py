@@ -7,32 +7,66 @@ the weights, Winograd's form saves three of four multiplications (`winograd.py`)
 up to rounding, the results stay the same. Measurements: docs/performance.md. On a GPU cuDNN is
 faster: do not use this there.
 
+In bfloat16 on a CPU with matrix units for it (AMX) plain convolutions are fastest, but for the
+gradients of their weights.
+
 The last layers of a decoder, with 1 or 3 outputs, are the slowest: for their gradients oneDNN takes
 five to ten times as long as a product.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import NamedTuple
 
-import cv2
 import keras
 import tensorflow as tf
 
 from models import winograd
 from models.backend import Gradient, Tensor, Variable
 
+# kernel size, stride and padding of what is replaced, with few outputs and with many
+FEW_OUTPUTS = ((1, 1, "same"), (3, 1, "same"), (5, 1, "same"))
+LARGE = ((3, 1, "same"), (5, 2, "same"), (5, 2, "valid"))
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
 # kernel size -> outputs of a batch, up to which transforming the weights does not pay off
 FEW_PIXELS = {3: 512, 5: 1024}
 PREDICTED_PIXELS = 256  # the same for 3 x 3 weights that are transformed in advance
-AVX_512 = 13  # CPU_AVX_512F in OpenCV's header
-SMALL_INPUT = {5: 8, 3: 4}  # kernel size -> largest side for which a product beats AVX-512
+SMALL_INPUT = 4  # side up to which they are not: one tile a face
+
+
+class Form(NamedTuple):
+    """What a convolution does beside its weights.
+
+    Attributes
+    ----------
+    stride : int
+        Of rows and columns.
+    padding : str
+        "same" or "valid", as in Keras.
+    """
+
+    stride: int = 1
+    padding: str = "same"
+
+    @classmethod
+    def of(cls, layer: keras.layers.Conv2D) -> "Form":
+        """Return that of a layer."""
+        return cls(layer.strides[0], layer.padding)
+
+    def outputs(self, size: int, side: int) -> int:
+        """Return the side of the output, for an input and a kernel of these sides."""
+        return (size - (side if self.padding == "valid" else 1)) // self.stride + 1
+
+    def edges(self, side: int) -> tuple[int, int]:
+        """Return the padding before and after, for a size divisible by the stride."""
+        total = max(side - self.stride, 0) if self.padding == "same" else 0
+        return total // 2, total - total // 2
 
 
 def accelerate(networks: Iterable[keras.Model]) -> None:
     """Replace the convolutions of `networks` whose shape makes that faster; weights stay."""
     for layer in _slow_layers(networks):
-        layer.convolution_op = partial(_convolve, layer.strides[0])
+        layer.convolution_op = partial(_convolve, Form.of(layer))
 
 
 def accelerate_prediction(networks: Iterable[keras.Model]) -> None:
@@ -53,82 +87,98 @@ def _slow_layers(networks: Iterable[keras.Model]) -> Iterator[keras.layers.Conv2
 
 
 def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -> Tensor:
-    x, stride, side = tf.convert_to_tensor(x), layer.strides[0], layer.kernel_size[0]
+    x, form = tf.convert_to_tensor(x), Form.of(layer)
     if layer.filters < FEW_CHANNELS:
         return _few_outputs(x, tf.convert_to_tensor(kernel))
-    if stride > 1 or x.shape[1] <= SMALL_INPUT[side] or _has_avx_512():
-        return _plain(x, kernel, stride)
+    if form.stride > 1 or x.shape[1] <= SMALL_INPUT:
+        return _plain(x, kernel, form)
     with tf.init_scope():
         weights = winograd.transform(tf.convert_to_tensor(layer.kernel))
     return tf.cond(
         tf.shape(x)[0] * x.shape[1] ** 2 >= PREDICTED_PIXELS,
         lambda: winograd.convolve_transformed(x, weights),
-        lambda: _plain(x, kernel, stride),
+        lambda: _plain(x, kernel, form),
     )
-
-
-def _has_avx_512() -> bool:
-    """Whether plain convolutions are twice as fast as with AVX2."""
-    return bool(cv2.checkHardwareSupport(AVX_512))
 
 
 def _can_be_faster(layer: keras.layers.Conv2D) -> bool:
     """Tell whether a layer is of a kind that takes most of the time."""
     height, width, channels = layer.input.shape[1:]
-    kernel, stride = layer.kernel_size[0], layer.strides[0]
+    kernel, form = layer.kernel_size[0], Form.of(layer)
     few = layer.filters < FEW_CHANNELS
     return (
-        (kernel, stride) in (((3, 1), (5, 1)) if few else ((3, 1), (5, 2)))
-        and layer.padding == "same"
+        (kernel, *form) in (FEW_OUTPUTS if few else LARGE)
         and layer.groups == 1
         and layer.dilation_rate == (1, 1)
         and height == width
-        and height % stride == 0
+        and height % form.stride == 0
         and channels >= FEW_CHANNELS
     )
 
 
-def _convolve(stride: int, x: Tensor, kernel: Tensor | Variable) -> Tensor:
+def _convolve(form: Form, x: Tensor, kernel: Tensor | Variable) -> Tensor:
     x, kernel = tf.convert_to_tensor(x), tf.convert_to_tensor(kernel)
-    return _choose(x, kernel, stride)(x, kernel)
+    return _choose(x, kernel, form)(x, kernel)
 
 
-def _choose(x: Tensor, kernel: Tensor, stride: int) -> Callable[[Tensor, Tensor], Tensor]:
+def _choose(x: Tensor, kernel: Tensor, form: Form) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the fastest form for the shapes, which are known when a graph is traced."""
     count, side = x.shape[0] or 1, kernel.shape[0]
     if kernel.shape[3] < FEW_CHANNELS:
         return _few_outputs
-    product, plain = partial(_product, stride=stride), partial(_plain, stride=stride)
-    if _has_avx_512():
-        return product if x.shape[1] <= SMALL_INPUT[side] else plain
-    if count * (x.shape[1] // stride) ** 2 <= FEW_PIXELS[side]:
-        return product
-    return winograd.convolve if stride == 1 else winograd.convolve_stride_2
+    if count * form.outputs(x.shape[1], side) ** 2 <= FEW_PIXELS[side]:
+        return partial(_product, form=form)
+    if x.dtype == tf.bfloat16:
+        return _by_taps if form.stride == 1 else partial(_plain, form=form)
+    if form.stride == 1:
+        return winograd.convolve
+    return partial(winograd.convolve_stride_2, padding=form.padding)
 
 
-def _plain(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    return tf.nn.conv2d(x, kernel, stride, "SAME")
+def _plain(x: Tensor, kernel: Tensor, form: Form) -> Tensor:
+    return tf.nn.conv2d(x, kernel, form.stride, form.padding.upper())
 
 
-def _product(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    """Convolve (N, H, W, C) with (k, k, C, D), "same" padding, all as matrix products."""
+def _product(x: Tensor, kernel: Tensor, form: Form) -> Tensor:
+    """Convolve (N, S, S, C) with (k, k, C, D), all as matrix products."""
     side, _, channels, depth = kernel.shape
 
     @tf.custom_gradient
     def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
         size = x.shape[1]
-        columns, rows = _im2col(x, side, stride), tf.reshape(kernel, [-1, depth])
-        y = tf.reshape(columns @ rows, [-1, size // stride, size // stride, depth])
+        out = form.outputs(size, side)
+        columns, rows = _im2col(x, side, form), tf.reshape(kernel, [-1, depth])
+        y = tf.reshape(columns @ rows, [-1, out, out, depth])
 
         def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
             flat = tf.reshape(dy, [-1, depth])
             d_kernel = tf.matmul(columns, flat, transpose_a=True)
             d_columns = tf.matmul(flat, rows, transpose_b=True)
-            shape = [-1, size // stride, size // stride, side, side, channels]
-            d_x = _col2im(tf.reshape(d_columns, shape), size, side, stride)
-            return d_x, tf.reshape(d_kernel, kernel.shape)
+            d_columns = tf.reshape(d_columns, [-1, out, out, side, side, channels])
+            return _col2im(d_columns, size, form), tf.reshape(d_kernel, kernel.shape)
 
         return y, gradient
+
+    return convolve(x, kernel)
+
+
+def _by_taps(x: Tensor, kernel: Tensor) -> Tensor:
+    """Convolve (N, S, S, C) with (k, k, C, D), "same" padding; each tap's gradient is a product."""
+    side, _, channels, depth = kernel.shape
+    form = Form()
+
+    @tf.custom_gradient
+    def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
+        def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
+            flat = tf.reshape(dy, [-1, depth])
+            taps = [
+                tf.matmul(tf.reshape(tap, [-1, channels]), flat, transpose_a=True)
+                for tap in _taps(x, side, form)
+            ]
+            d_x = tf.nn.conv2d_transpose(dy, kernel, tf.shape(x), form.stride)
+            return d_x, tf.reshape(tf.stack(taps), kernel.shape)
+
+        return _plain(x, kernel, form), gradient
 
     return convolve(x, kernel)
 
@@ -188,33 +238,31 @@ def _shift(x: Tensor, tap: int, side: int, axis: int) -> Tensor:
     return x[:, tap : tap + size] if axis == 1 else x[:, :, tap : tap + size]
 
 
-def _padding(size: int, side: int, stride: int) -> tuple[int, int]:
-    """Return TensorFlow's "same" padding before and after, for a size divisible by the stride."""
-    total = max(side - stride, 0)
-    return total // 2, total - total // 2
-
-
-def _im2col(x: Tensor, side: int, stride: int) -> Tensor:
+def _im2col(x: Tensor, side: int, form: Form) -> Tensor:
     """(N, H, W, C) -> (N * H' * W', side * side * C), the patches under the kernel."""
-    size, channels = x.shape[1], x.shape[3]
-    if stride == 1:  # joining slices is faster than extract_patches, except with a stride
-        before, after = _padding(size, side, stride)
-        x = tf.pad(x, [[0, 0], [before, after], [before, after], [0, 0]])
-        shifts = [x[:, i : i + size, j : j + size] for i in range(side) for j in range(side)]
-        patches = tf.concat(shifts, axis=-1)
+    channels = x.shape[3]
+    if form.stride == 1:  # joining slices is faster than extract_patches, except with a stride
+        patches = tf.concat(_taps(x, side, form), axis=-1)
     else:
-        window, steps = [1, side, side, 1], [1, stride, stride, 1]
-        patches = tf.image.extract_patches(x, window, steps, [1, 1, 1, 1], "SAME")
+        window, steps = [1, side, side, 1], [1, form.stride, form.stride, 1]
+        patches = tf.image.extract_patches(x, window, steps, [1, 1, 1, 1], form.padding.upper())
     return tf.reshape(patches, [-1, side * side * channels])
 
 
-def _col2im(columns: Tensor, size: int, side: int, stride: int) -> Tensor:
+def _taps(x: Tensor, side: int, form: Form) -> list[Tensor]:
+    """Return what each tap of a kernel with stride 1 meets, as images like the output."""
+    edges, out = form.edges(side), form.outputs(x.shape[1], side)
+    x = tf.pad(x, [[0, 0], edges, edges, [0, 0]])
+    return [x[:, i : i + out, j : j + out] for i in range(side) for j in range(side)]
+
+
+def _col2im(columns: Tensor, size: int, form: Form) -> Tensor:
     """Add (N, H', W', side, side, C) patches where they were taken from: (N, H, W, C).
 
     Kernel positions of equal remainder modulo the stride land on the same pixels of each
     stride x stride block, so every block position is one sum of shifted images.
     """
-    out, channels = size // stride, columns.shape[5]
+    stride, (_, out, _, side, _, channels) = form.stride, columns.shape
     blocks = out + (side - 1) // stride
     pixels = []
     for row in range(stride):
@@ -229,5 +277,5 @@ def _col2im(columns: Tensor, size: int, side: int, stride: int) -> Tensor:
     x = tf.reshape(
         tf.transpose(x, [0, 1, 3, 2, 4, 5]), [-1, blocks * stride, blocks * stride, channels]
     )
-    before, _ = _padding(size, side, stride)
+    before, _ = form.edges(side)
     return x[:, before : before + size, before : before + size]

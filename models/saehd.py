@@ -13,9 +13,11 @@ from utils.options import opt
 
 # face type, and the mask's erosion and blur in percent
 FACE_TYPES = {
-    "half": (FaceType.HALF, 100, 100),
-    "full": (FaceType.FULL, 40, 10),
+    "half": (FaceType.HALF_2020, 100, 100),
+    "mid": (FaceType.MID_FULL, 70, 50),
+    "full": (FaceType.FULL_2020, 40, 10),
     "whole": (FaceType.WHOLE, 40, 10),
+    "head": (FaceType.HEAD, 40, 10),
 }
 
 

@@ -51,9 +51,9 @@ def convolve_transformed(x: Tensor, u: Tensor) -> Tensor:
     return _join(_split(x, to_points) @ u, to_pixels)
 
 
-def convolve(x: Tensor, kernel: Tensor) -> Tensor:
-    """Convolve (N, S, S, C) with (3, 3, C, D), stride 1, "same" padding: (N, S, S, D)."""
-    to_points, to_pixels = _bands(x.shape[1])
+def convolve(x: Tensor, kernel: Tensor, padding: str = "same") -> Tensor:
+    """Convolve (N, S, S, C) with (3, 3, C, D), stride 1: (N, S, S, D), or S - 2 if "valid"."""
+    to_points, to_pixels = _bands(x.shape[1], padding)
 
     @tf.custom_gradient
     def apply(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
@@ -72,18 +72,19 @@ def convolve(x: Tensor, kernel: Tensor) -> Tensor:
     return apply(x, kernel)
 
 
-def convolve_stride_2(x: Tensor, kernel: Tensor) -> Tensor:
-    """Convolve (N, S, S, C), S even, with (5, 5, C, D), stride 2, "same" padding.
+def convolve_stride_2(x: Tensor, kernel: Tensor, padding: str = "same") -> Tensor:
+    """Convolve (N, S, S, C), S even, with (5, 5, C, D), stride 2.
 
     The four pixels of each 2 x 2 block become channels, which leaves a convolution with a 3 x 3
-    kernel: "same" padding adds one pixel before, so tap k meets pixel (k + 1) % 2 of the block
-    (k + 1) // 2 - 1 blocks away.
+    kernel. "Valid": tap k meets pixel k % 2 of the block k // 2 blocks away; "same" adds one pixel
+    before, so there it is pixel (k + 1) % 2 of the block (k + 1) // 2 - 1 blocks away.
     """
     channels, depth = kernel.shape[2:]
     blocks = tf.nn.space_to_depth(x, 2)
-    kernel = tf.reshape(tf.pad(kernel, [[1, 0], [1, 0], [0, 0], [0, 0]]), [3, 2, 3, 2, -1, depth])
+    edge = [1, 0] if padding == "same" else [0, 1]
+    kernel = tf.reshape(tf.pad(kernel, [edge, edge, [0, 0], [0, 0]]), [3, 2, 3, 2, -1, depth])
     kernel = tf.transpose(kernel, [0, 2, 1, 3, 4, 5])
-    return convolve(blocks, tf.reshape(kernel, [3, 3, 4 * channels, depth]))
+    return convolve(blocks, tf.reshape(kernel, [3, 3, 4 * channels, depth]), padding)
 
 
 def _weights() -> Tensor:
@@ -91,22 +92,25 @@ def _weights() -> Tensor:
 
 
 @cache
-def _bands(size: int) -> tuple[np.ndarray, np.ndarray]:
+def _bands(size: int, padding: str = "same") -> tuple[np.ndarray, np.ndarray]:
     """Return INPUT and OUTPUT for all tiles of a side: (6 * tiles, size) and (size, 6 * tiles).
 
     Rows of the first and columns of the second are ordered as point * tiles + tile. Inputs outside
-    the image are 0 and outputs outside it are dropped, so any size works.
+    the image are 0 and outputs outside it are dropped, so any size works. The output is two smaller
+    than `size` if "valid".
     """
-    tiles = -(-size // TILE)
+    before = 1 if padding == "same" else 0  # as much comes after
+    outputs = size + 2 * before - 2
+    tiles = -(-outputs // TILE)
     points = np.zeros((POINTS, tiles, TILE * tiles + POINTS), np.float32)
     pixels = np.zeros((TILE * tiles, POINTS, tiles), np.float32)
     for tile in range(tiles):
         first = TILE * tile
-        points[:, tile, first : first + POINTS] = INPUT  # one pixel of padding comes before
+        points[:, tile, first : first + POINTS] = INPUT
         pixels[first : first + TILE, :, tile] = OUTPUT
     return (
-        np.ascontiguousarray(points[..., 1 : size + 1].reshape(-1, size)),
-        np.ascontiguousarray(pixels[:size].reshape(size, -1)),
+        np.ascontiguousarray(points[..., before : before + size].reshape(-1, size)),
+        np.ascontiguousarray(pixels[:outputs].reshape(outputs, -1)),
     )
 
 

@@ -14,8 +14,9 @@ from extractor.manual import app
 from extractor.manual.edit import run
 from extractor.manual.remote import events_of
 from extractor.options import EditFacesOptions, FrameFilter
+from facelib import geometry
 from facelib.faceset import Faceset
-from facelib.types import LocatedFace
+from facelib.types import FaceType, LocatedFace
 from utils import events
 from utils.errors import InputError, UsageError, UserError
 from utils.files import trash_dir
@@ -220,3 +221,20 @@ def test_what_is_missing_is_said(edit, frames, tmp_path, monkeypatch):
     monkeypatch.setattr(checks, "available", lambda: False)
     with pytest.raises(UserError, match="workbench"):
         checks.check_edit(EditFacesOptions(**options))
+
+
+def test_heads_of_an_earlier_build_are_corrected_with_the_cut_of_today(edit, frames, tmp_path):
+    out = tmp_path / "heads"
+    extract(frames, out, FACES, face_type=FaceType.HEAD)
+    journal = out / ".extract.jsonl"
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    header = json.loads(lines[0])
+    del header["header"]["head"]  # it is the wider one of 2019 that such a build cut
+    journal.write_text(json.dumps(header) + "\n" + "".join(lines[1:]), encoding="utf-8")
+    (_, before), scale = on_disk(out)["000.png"][0], 3.0
+    at = (before.source_landmarks[30] + 0.5) * scale - 0.5
+    edit(*drag(at.tolist(), (at + np.array([12, -6])).tolist(), scale), {"key": "enter"}, out=out)
+    after = on_disk(out)["000.png"][0][1]
+    assert not np.array_equal(after.source_landmarks, before.source_landmarks)
+    expected = geometry.crop_matrix(after.source_landmarks, after.size, FaceType.HEAD)
+    np.testing.assert_allclose(after.matrix, expected, atol=1e-6)

@@ -120,6 +120,7 @@ def test_every_stage_that_makes_something_is_among_them():
     assert makers - tried <= {
         "util import-dfl",
         "util refit",  # needs the footage of the faces
+        "util import-dfl-model",  # needs a model of another program
         "util restore-metadata",
         "util edit-faces",
         "util draw-masks",

@@ -19,7 +19,13 @@ from converters import convert
 from converters.interactive import screen as content
 from converters.interactive.layout import FOOTER_HEIGHT, PANEL_WIDTH, Layout
 from converters.interactive.layout import SIZE as WINDOW_SIZE
-from converters.interactive.preview import PreviewRenderer, PreviewRequest, show_alpha, show_mask
+from converters.interactive.preview import (
+    PredictedFrame,
+    PreviewRenderer,
+    PreviewRequest,
+    show_alpha,
+    show_mask,
+)
 from converters.interactive.preview_worker import PreviewWorker
 from converters.interactive.session_file import SavedSession, save, session_path
 from converters.interactive.state import EditorState, FootageIndex
@@ -111,7 +117,7 @@ def test_an_unreadable_context_frame_is_not_waited_for(renderer, tmp_path):
     with PreviewWorker(renderer) as previews:
         wait_for_preview(previews, state, lambda result: not result.preview.missing)
         wait_until(
-            lambda: previews(PreviewRequest.of(state)) and renderer.ready(4),
+            lambda: previews(PreviewRequest.of(state)) and renderer.ready(PredictedFrame(4)),
             "the next one is ready",
         )
 

@@ -36,6 +36,18 @@ IDENTITY = make_predictor()
 INVERT = make_predictor(lambda crops: 1 - crops, "negative")
 
 
+def fading_predictor(calls=None):
+    """Fades from dst's face, at a morph factor of 0, to its negative; `calls` takes the factors."""
+    mask = mean_hull()
+
+    def swap(crops, factor):
+        if calls is not None:
+            calls.append(factor)
+        return crops + (1 - 2 * crops) * np.float32(factor), np.repeat(mask[None], len(crops), 0)
+
+    return Predictor(swap, SIZE, FaceType.FULL, 10, 10, "fading", morphs=True)
+
+
 def write_footage(folder, count=6, faceless=(), video=None):
     """Frames of a moving head as PNGs or a video, and its aligned faces; the frames' pictures."""
     frames = make_frames(count)

@@ -1,8 +1,8 @@
-"""Stands in for main.py where the workbench starts `convert`: the negative is its model."""
+"""Stands in for main.py where the workbench starts `convert`: its model morphs to negatives."""
 
 import sys
 
-from support.conversion import INVERT
+from support.conversion import fading_predictor
 
 import main
 from converters import predictor
@@ -10,6 +10,6 @@ from utils import program
 
 if __name__ == "__main__":
     program.start = lambda: [sys.executable, __file__]
-    predictor.load = lambda *_: INVERT
+    predictor.load = lambda *_: fading_predictor()
     main._check = lambda *_: None  # there is no model
     sys.exit(main.main())

@@ -57,7 +57,7 @@ def translated(old: DflModel) -> dict[str, Any]:
     if missing:
         raise InputError(
             f'"{old.data.name}" does not state {", ".join(missing)}; train the model for an '
-            "iteration with DeepFaceLab 2 of 2021 or later, which saves it anew"
+            "iteration with DeepFaceLab 2 of 2021 or later, which saves it again"
         )
     try:
         chosen = options.to_json(options.from_json(cls, given))
@@ -85,12 +85,12 @@ def _training(old: DflModel) -> dict[str, Any]:
 
 
 def _face_type(old: DflModel, name: object) -> str:
-    if name not in FACE_TYPES:
+    if not isinstance(name, str) or name not in FACE_TYPES:
         raise InputError(
             f'"{old.data.name}" has the face type {quoted(name)}. Expected: one of '
             f"{', '.join(FACE_TYPES)}"
         )
-    return FACE_TYPES[str(name)]
+    return FACE_TYPES[name]
 
 
 def _archi(old: DflModel, name: object) -> str:

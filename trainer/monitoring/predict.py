@@ -44,8 +44,7 @@ class FacePredictor:
         return Predicted(*self.model.reconstruct(src, dst), self.model.swap(dst))
 
     def _morph(self, dst: Tensor) -> list[Prediction]:
-        settings = [(dst, tf.constant(factor)) for factor in FACTORS]
-        return [self.model.swap(*setting) for setting in settings]
+        return [self.model.swap(*[dst, tf.constant(factor)]) for factor in FACTORS]
 
 
 def _padded(faces: np.ndarray) -> np.ndarray:
