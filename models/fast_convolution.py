@@ -29,7 +29,7 @@ FEW_OUTPUTS = ((1, 1, "same"), (3, 1, "same"), (5, 1, "same"))
 LARGE = ((3, 1, "same"), (5, 2, "same"), (5, 2, "valid"))
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
 # kernel size -> outputs of a batch, up to which transforming the weights does not pay off
-FEW_PIXELS = {3: 512, 5: 1024}
+FEW_PIXELS = {3: 256, 5: 512}
 PREDICTED_PIXELS = 256  # the same for 3 x 3 weights that are transformed in advance
 SMALL_INPUT = 4  # side up to which they are not: one tile a face
 
