@@ -69,7 +69,7 @@ def flicker(items: list[Item], model: Predictor, mask: str, **look: object) -> f
 
 
 def cached(model: Predictor) -> Predictor:
-    """Return a predictor that predicts each face only once."""
+    """Return a predictor that predicts each face only once, at a morph factor of 1."""
     known: dict[bytes, tuple[np.ndarray, np.ndarray | None]] = {}
 
     def swap(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -79,7 +79,7 @@ def cached(model: Predictor) -> Predictor:
         faces, masks = zip(*(known[crop.tobytes()] for crop in crops), strict=True)
         return np.stack(faces), None if masks[0] is None else np.stack(masks)
 
-    return replace(model, swap=swap)
+    return replace(model, swap=swap, morphs=False)
 
 
 def report(title: str, items: list[Item], model: Callable[[], Predictor], mask: str) -> None:

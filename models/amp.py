@@ -25,6 +25,7 @@ from utils.options import opt
 
 ARCHI = Archi(shared=True, normed=True, doubled=True, taller=True)
 BACKGROUND_WEIGHT = 0.1  # of dst around the face
+CHOICE_SEED = 1  # the same for all, so that only the number of the step tells draws apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ class AMP(ModelBase):
     def __init__(self, options: AMPOptions) -> None:
         self.resolution = options.resolution
         self.face_type, self.base_erode, self.base_blur = FACE_TYPES[options.face_type]
-        self._choice = keras.random.SeedGenerator()
+        self._choice = keras.random.SeedGenerator(CHOICE_SEED)
         super().__init__(options)
 
     def build(self) -> dict[str, "keras.Model"]:
@@ -190,7 +191,8 @@ class AMP(ModelBase):
             self.networks["inter_dst"], encoded_src, encoded_dst, training=True
         )
         dims = self.options.inter_dims
-        drawn = keras.random.uniform((own.shape[0], 1, 1, dims), seed=self._choice)
+        faces = keras.ops.shape(own)[0]
+        drawn = keras.random.uniform((faces, 1, 1, dims), seed=self._choice)
         place = keras.ops.argsort(keras.ops.argsort(drawn))  # of each channel, in random order
         return _mixed(place < int(dims * self.options.morph_factor), own, other), dst
 

@@ -7,6 +7,9 @@ the weights, Winograd's form saves three of four multiplications (`winograd.py`)
 up to rounding, the results stay the same. Measurements: docs/performance.md. On a GPU cuDNN is
 faster: do not use this there.
 
+In bfloat16 on a CPU with matrix units for it (AMX) plain convolutions are fastest, but for the
+gradients of their weights.
+
 The last layers of a decoder, with 1 or 3 outputs, are the slowest: for their gradients oneDNN takes
 five to ten times as long as a product.
 """
@@ -125,6 +128,8 @@ def _choose(x: Tensor, kernel: Tensor, form: Form) -> Callable[[Tensor, Tensor],
         return _few_outputs
     if count * form.outputs(x.shape[1], side) ** 2 <= FEW_PIXELS[side]:
         return partial(_product, form=form)
+    if x.dtype == tf.bfloat16:
+        return _by_taps if form.stride == 1 else partial(_plain, form=form)
     if form.stride == 1:
         return winograd.convolve
     return partial(winograd.convolve_stride_2, padding=form.padding)
@@ -153,6 +158,27 @@ def _product(x: Tensor, kernel: Tensor, form: Form) -> Tensor:
             return _col2im(d_columns, size, form), tf.reshape(d_kernel, kernel.shape)
 
         return y, gradient
+
+    return convolve(x, kernel)
+
+
+def _by_taps(x: Tensor, kernel: Tensor) -> Tensor:
+    """Convolve (N, S, S, C) with (k, k, C, D), "same" padding; each tap's gradient is a product."""
+    side, _, channels, depth = kernel.shape
+    form = Form()
+
+    @tf.custom_gradient
+    def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
+        def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
+            flat = tf.reshape(dy, [-1, depth])
+            taps = [
+                tf.matmul(tf.reshape(tap, [-1, channels]), flat, transpose_a=True)
+                for tap in _taps(x, side, form)
+            ]
+            d_x = tf.nn.conv2d_transpose(dy, kernel, tf.shape(x), form.stride)
+            return d_x, tf.reshape(tf.stack(taps), kernel.shape)
+
+        return _plain(x, kernel, form), gradient
 
     return convolve(x, kernel)
 
@@ -214,16 +240,20 @@ def _shift(x: Tensor, tap: int, side: int, axis: int) -> Tensor:
 
 def _im2col(x: Tensor, side: int, form: Form) -> Tensor:
     """(N, H, W, C) -> (N * H' * W', side * side * C), the patches under the kernel."""
-    size, channels = x.shape[1], x.shape[3]
+    channels = x.shape[3]
     if form.stride == 1:  # joining slices is faster than extract_patches, except with a stride
-        edges, out = form.edges(side), form.outputs(size, side)
-        x = tf.pad(x, [[0, 0], edges, edges, [0, 0]])
-        shifts = [x[:, i : i + out, j : j + out] for i in range(side) for j in range(side)]
-        patches = tf.concat(shifts, axis=-1)
+        patches = tf.concat(_taps(x, side, form), axis=-1)
     else:
         window, steps = [1, side, side, 1], [1, form.stride, form.stride, 1]
         patches = tf.image.extract_patches(x, window, steps, [1, 1, 1, 1], form.padding.upper())
     return tf.reshape(patches, [-1, side * side * channels])
+
+
+def _taps(x: Tensor, side: int, form: Form) -> list[Tensor]:
+    """Return what each tap of a kernel with stride 1 meets, as images like the output."""
+    edges, out = form.edges(side), form.outputs(x.shape[1], side)
+    x = tf.pad(x, [[0, 0], edges, edges, [0, 0]])
+    return [x[:, i : i + out, j : j + out] for i in range(side) for j in range(side)]
 
 
 def _col2im(columns: Tensor, size: int, form: Form) -> Tensor:

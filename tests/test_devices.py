@@ -14,6 +14,7 @@ from support.toy_model import Toy, ToyOptions
 from models.base import Batch
 from trainer import devices
 from trainer.step import TrainStep
+from utils import machine
 from utils.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -140,8 +141,11 @@ def test_one_device_is_not_many():
 
 
 def test_mixed_precision_is_refused_where_it_gains_nothing(monkeypatch):
+    monkeypatch.setattr(machine, "has_amx", lambda: False)
     with pytest.raises(UsageError, match="Received: a CPU"):
         devices.check_precision([])
+    monkeypatch.setattr(machine, "has_amx", lambda: True)
+    devices.check_precision([])
     details = {"device_name": "GTX 1080", "compute_capability": (6, 1)}
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
     with pytest.raises(UsageError, match=r"GTX 1080, 6\.1"):

@@ -350,6 +350,7 @@ DATA = {
     "an iteration of text": {"iter": "12", "options": {}},
     "a negative iteration": {"iter": -1, "options": {}},
     "true": {"iter": True, "options": {}},
+    "as many iterations as in no lifetime": {"iter": 10**30, "options": {}},
     "options that are a list": {"iter": 1, "options": []},
 }
 
@@ -358,6 +359,24 @@ DATA = {
 def test_data_of_another_kind_are_refused(kind, old, target):
     theirs.write(old, theirs.options_of("df"), data=DATA[kind])
     refused(old, target, r'"new_SAEHD_data.dat" is damaged, or not what DeepFaceLab 2 saves')
+
+
+def test_an_option_that_is_no_value_counts_as_missing(old, target):
+    nested = []
+    for _ in range(300):
+        nested = [nested]
+    faulty = {"archi": nested, "face_type": "f" * 1000}
+    theirs.write(old, theirs.options_of("df") | faulty, {})
+    refused(old, target, "does not state archi, face_type;")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(old, target):
+    stem = theirs.write(old, theirs.options_of("df"))
+    for name in ("decoder_dst.npy", "data.dat"):
+        (old / f"{stem}_{name}").unlink()
+        os.mkfifo(old / f"{stem}_{name}")
+        refused(old, target, f'{name}" is missing in')
 
 
 def test_a_missing_network_is_named(old, target):

@@ -52,6 +52,21 @@ def test_other_processors_need_none(monkeypatch, tmp_path):
     assert machine.has_avx()
 
 
+@pytest.mark.parametrize(
+    ("flags", "there"),
+    [
+        ("flags\t\t: fpu avx512_bf16 amx_bf16 amx_tile", True),
+        ("flags\t\t: fpu avx2", False),
+        ("", False),
+    ],
+)
+def test_matrix_units_count_only_where_the_system_tells_of_them(
+    monkeypatch, tmp_path, flags, there
+):
+    cpu(monkeypatch, tmp_path, flags)
+    assert machine.has_amx() == there
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the dynamic linker of Linux")
 def test_a_missing_library_of_opencv_is_named(monkeypatch, tmp_path):
     """A file that is no library stands for one whose libraries are missing."""

@@ -794,6 +794,37 @@ def test_accelerated_convolutions_are_the_plain_ones(
         assert np.allclose(fast, slow, atol=2e-5 * float(tf.reduce_max(tf.abs(slow))))
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding"),
+    [(4, 3, 1, "same"), (12, 3, 1, "same"), (16, 5, 2, "same"), (28, 5, 2, "valid")],
+)
+def test_accelerated_convolutions_in_bfloat16_err_no_more_than_its_rounding(
+    size, kernel, stride, padding, monkeypatch
+):
+    monkeypatch.setattr(fast_convolution, "FEW_PIXELS", {3: 60, 5: 200})
+    monkeypatch.setattr(fast_convolution.winograd, "convolve", None)  # would lose too much
+    layers = [
+        keras.layers.Conv2D(24, kernel, stride, padding, use_bias=False, dtype=dtype)
+        for dtype in ("mixed_bfloat16", "float32")
+    ]
+    inputs = keras.Input((size, size, 16))
+    networks = [keras.Model(inputs, layer(inputs)) for layer in layers]
+    layers[1].kernel.assign(layers[0].kernel)
+    fast_convolution.accelerate(networks[:1])
+    x = tf.constant(RNG.standard_normal((3, size, size, 16)), tf.float32)
+    dy = tf.constant(RNG.standard_normal(networks[0](x).shape), tf.float32)
+
+    def outputs(network, layer):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.cast(network(x, training=True), tf.float32)
+        return y, *tape.gradient(y, [x, layer.kernel.value], dy)
+
+    coarse, exact = map(outputs, networks, layers)
+    for ours, true in zip(coarse, exact, strict=True):
+        assert np.allclose(ours, true, atol=0.01 * float(tf.reduce_max(tf.abs(true))))
+
+
 @pytest.mark.parametrize("batch", [1, 5])
 def test_a_prediction_is_the_same_with_weights_transformed_once(batch, monkeypatch):
     used, ours = [], fast_convolution.winograd.convolve_transformed

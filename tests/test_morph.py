@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from scipy import ndimage
 from support import players
 from support.conversion import (
     IDENTITY,
@@ -32,9 +33,9 @@ from converters.look_timeline import LookTimeline
 from converters.predictor import Predictor
 from facelib.faceset import Faceset
 from facelib.types import FaceType
-from models import MODELS
+from models import MODELS, critics, hd_losses
 from models.amp import AMP, AMPOptions
-from models.base import Prediction
+from models.base import Batch, Prediction
 from tools.util import dfm, export
 from tools.util.options import ExportOptions
 from trainer.monitoring.predict import FACTORS, FacePredictor
@@ -111,6 +112,31 @@ def test_a_share_of_srcs_code_is_drawn_by_the_number_of_the_step(amp, monkeypatc
     assert (first != second).any()
     assert np.array_equal(draw(1), second)
     assert np.array_equal(draw(0), first)
+
+
+def test_of_dst_the_background_is_learned_a_little_and_a_critic_judges_both(amp, monkeypatch):
+    rng = np.random.default_rng(8)
+    faces, mask = rng.random((2, 2, 64, 64, 3), np.float32), np.zeros((2, 64, 64, 1), np.float32)
+    mask[:, 16:48, 16:48] = 1
+    src, dst = (Batch(each, each, mask, np.ones_like(mask), mask) for each in faces)
+    found = amp.losses(src, dst)
+    assert set(found) == {"src", "dst", "src_mask", "dst_mask"}
+    image = amp.reconstruct(src.warped, dst.warped)[1].image.numpy()
+    weight = np.clip(ndimage.gaussian_filter(mask, (0, 2, 2, 0), truncate=2), 0, 0.5) * 2
+    inside = hd_losses.image_loss(dst, image, weight, 0.0)
+    around = np.mean(((1 - weight) * (dst.target - image)) ** 2)
+    np.testing.assert_allclose(found["dst"], inside + 0.1 * around, rtol=1e-4)
+
+    monkeypatch.setattr(amp, "options", replace(SMALL, gan_power=0.1))
+    monkeypatch.setattr(amp, "critics", {})
+    monkeypatch.setattr(amp, "powers", {})
+    amp.add_critics()
+    sides = []
+    monkeypatch.setattr(critics, "gan_losses", lambda *args: sides.extend(args[2:]) or {"gan": 0.0})
+    amp.losses(src, dst)
+    for side, (real, fake) in zip((src, dst), sides, strict=True):
+        np.testing.assert_allclose(real, side.target * weight, atol=1e-3)
+        assert not np.abs(fake).max(axis=-1)[weight[..., 0] == 0].any()
 
 
 class TestConversion:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from models.backend import Strategy, keras, tf
+from utils import machine
 from utils.errors import UsageError
 
 MIN_CAPABILITY = (8, 0)  # compute capability of the first GPUs with fast bfloat16: Ampere
@@ -60,10 +61,10 @@ def check_batch(size: int, devices: int, flag: str = "--batch-size") -> None:
 
 def check_precision(gpus: Sequence[Any]) -> None:
     """Raise a UsageError unless every device is faster in bfloat16 than in float32."""
-    if not gpus:
+    if not gpus and not machine.has_amx():
         raise UsageError(
-            "--mixed-precision: Expected a GPU. Received: a CPU, which is slower with it. "
-            "Leave the flag out"
+            "--mixed-precision: Expected a GPU, or a CPU with AMX. Received: a CPU without it, "
+            "which would be slower. Leave the flag out"
         )
     for gpu in gpus:
         details = tf.config.experimental.get_device_details(gpu)

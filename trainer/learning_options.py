@@ -181,7 +181,7 @@ class LearningOptions:
     multi_gpu: bool = opt(False, help="split each batch among all GPUs", group=TRAINING)
     mixed_precision: bool = opt(
         False,
-        help="train in bfloat16: faster, half the memory; needs an RTX 30 series GPU or newer",
+        help="train in bfloat16: faster; needs an RTX 30 series GPU or newer, or a CPU with AMX",
         seldom=True,
         group=TRAINING,
     )

@@ -35,12 +35,22 @@ def has_avx() -> bool:
         return True
     if sys.platform == "win32":
         return bool(ctypes.windll.kernel32.IsProcessorFeaturePresent(WINDOWS_AVX))
+    flags = _processor_flags()
+    return not flags or "avx" in flags
+
+
+def has_amx() -> bool:
+    """Whether the processor has matrix units for bfloat16; False where that cannot be told."""
+    return "amx_bf16" in _processor_flags()
+
+
+def _processor_flags() -> list[str]:
+    """Return what Linux says that the processor can do; nothing where it does not say it."""
     try:
         lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return True
-    flags = [line.partition(":")[2].split() for line in lines if line.startswith("flags")]
-    return not flags or "avx" in flags[0]
+        return []
+    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
 
 
 def load_opencv() -> None:

@@ -26,6 +26,10 @@ STATE = Limits(LARGEST_DATA, 1 << 26, "data", "a saved model")
 SLACK = 1 << 20
 """Bytes of names, shapes and types in a file of weights."""
 NETWORK = Limits(SLACK, 1 << 17, "data", "a saved model")
+MOST = 10**9
+"""Iterations; thirty years of training."""
+LONGEST_TEXT = 100
+"""Of an option's value."""
 NAMES_SHOWN = 12
 REMEDY = "copy it again from where it was trained"
 
@@ -41,7 +45,7 @@ class DflModel(NamedTuple):
         What their names begin with, "new_SAEHD".
     iteration : int
         Number of training steps.
-    options : dict
+    options : dict of str to bool, int, float or str
         As DeepFaceLab calls them.
     """
 
@@ -89,9 +93,17 @@ def open_model(folder: Path, name: str | None = None) -> DflModel:
     if not isinstance(record, dict):
         raise _damaged(model.data)
     iteration, options = record.get("iter"), record.get("options")
-    if type(iteration) is not int or iteration < 0 or not isinstance(options, dict):
+    if type(iteration) is not int or not 0 <= iteration <= MOST or not isinstance(options, dict):
         raise _damaged(model.data)
-    return model._replace(iteration=iteration, options=options)
+    plain = {name: value for name, value in options.items() if _is_plain(value)}
+    return model._replace(iteration=iteration, options=plain)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value can be one of an option that matters here."""
+    return isinstance(value, (bool, int, float)) or (
+        isinstance(value, str) and len(value) <= LONGEST_TEXT
+    )
 
 
 def _choose(folder: Path, name: str | None) -> str:
@@ -156,10 +168,9 @@ def _read(path: Path, limits: Limits) -> object:
 
 
 def _size(path: Path) -> int:
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        raise InputError(f'"{path.name}" is missing in "{path.parent}"; {REMEDY}') from None
+    if not path.is_file():
+        raise InputError(f'"{path.name}" is missing in "{path.parent}"; {REMEDY}')
+    size = path.stat().st_size
     if size > LARGEST_DATA and path.name.endswith(DATA):
         raise InputError(f'"{path.name}" is too large for the options of a model: {size:,} bytes')
     return size

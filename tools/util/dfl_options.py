@@ -85,12 +85,12 @@ def _training(old: DflModel) -> dict[str, Any]:
 
 
 def _face_type(old: DflModel, name: object) -> str:
-    if name not in FACE_TYPES:
+    if not isinstance(name, str) or name not in FACE_TYPES:
         raise InputError(
             f'"{old.data.name}" has the face type {quoted(name)}. Expected: one of '
             f"{', '.join(FACE_TYPES)}"
         )
-    return FACE_TYPES[str(name)]
+    return FACE_TYPES[name]
 
 
 def _archi(old: DflModel, name: object) -> str:
