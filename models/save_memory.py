@@ -100,23 +100,23 @@ def _forgetful(part: Part, function: "keras.Function", inputs: list[Tensor]) -> 
     """Compute a part, and once more for its gradient."""
     weights = [v for each in part.operations for v in getattr(each, "trainable_variables", ())]
 
-    def compute(values: Sequence[Tensor]) -> list[Tensor]:
+    def compute(values: Sequence[Tensor], when: Sequence[Tensor]) -> list[Tensor]:
+        with tf.control_dependencies(when):  # not as soon as the weights are there
+            values = [tf.identity(value) for value in values]
         given = zip(weights, values[len(inputs) :], strict=True)
         with keras.StatelessScope(state_mapping=list(given)):
-            return function(list(values[: len(inputs)]))
+            return function(values[: len(inputs)])
 
     @tf.custom_gradient
     def forward(*values: Tensor) -> tuple[list[Tensor], Gradient]:
         def gradient(*upstream: Tensor) -> list[Tensor]:
-            with tf.control_dependencies(upstream):  # not before that, or nothing would be saved
-                again = [tf.identity(value) for value in values]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(again)
-                outputs = compute(again)
+                tape.watch(values)
+                outputs = compute(values, upstream)
             zero = tf.UnconnectedGradients.ZERO
-            return tape.gradient(outputs, again, upstream, unconnected_gradients=zero)
+            return tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
 
-        return compute(values), gradient
+        return compute(values, values[: len(inputs)]), gradient
 
     return flat(forward(*inputs, *(tf.convert_to_tensor(weight.value) for weight in weights)))
 
