@@ -120,9 +120,9 @@ def compile_launcher(executable: Path, dll: Path, scratch: Path) -> None:
     _zig(scratch, "dlltool", "-m", "i386:x86-64", "-d", definition, "-l", library)
     _zig(
         scratch, "cc", "-target", "x86_64-windows-gnu", "-municode", "-O2", "-s",
-        "-Wl,--no-insert-timestamp", HERE / "native" / "python.c", library, "-o", executable,
+        HERE / "native" / "python.c", library, "-o", scratch / executable.name,
     )  # fmt: skip
-    executable.with_suffix(".pdb").unlink(missing_ok=True)
+    shutil.copyfile(scratch / executable.name, executable)  # without what else the linker wrote
 
 
 def forward_stable_interface(dll: Path, target: Path, scratch: Path) -> None:
@@ -131,13 +131,12 @@ def forward_stable_interface(dll: Path, target: Path, scratch: Path) -> None:
     lines = [f"  {name}={dll.stem}.{name}" for name in exports(dll) if "Py" in name[:3]]
     definition.write_text("LIBRARY python3.dll\nEXPORTS\n" + "\n".join(lines), encoding="ascii")
     empty = scratch / "empty.c"
-    empty.write_text("int _DllMainCRTStartup(void) { return 1; }\n", encoding="ascii")
+    empty.write_text("int DllMainCRTStartup(void) { return 1; }\n", encoding="ascii")
     _zig(
         scratch, "cc", "-target", "x86_64-windows-gnu", "-shared", "-nostdlib", "-s",
-        "-Wl,--no-insert-timestamp", empty, definition, "-o", target,
+        empty, definition, "-o", scratch / target.name,
     )  # fmt: skip
-    for leftover in (target.with_suffix(".pdb"), target.with_suffix(".lib")):
-        leftover.unlink(missing_ok=True)
+    shutil.copyfile(scratch / target.name, target)
 
 
 def _zig(scratch: Path, *words: str | Path) -> None:
