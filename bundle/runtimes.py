@@ -117,8 +117,8 @@ def compile_launcher(executable: Path, dll: Path, scratch: Path) -> None:
     library = scratch / "libpython.a"
     definition = scratch / "python.def"
     definition.write_text(f"LIBRARY {dll.name}\nEXPORTS\n  Py_Main\n", encoding="ascii")
-    _zig(scratch, "dlltool", "-m", "i386:x86-64", "-d", definition, "-l", library)
-    _zig(
+    zig(scratch, "dlltool", "-m", "i386:x86-64", "-d", definition, "-l", library)
+    zig(
         scratch, "cc", "-target", "x86_64-windows-gnu", "-municode", "-O2", "-s",
         HERE / "native" / "python.c", library, "-o", scratch / executable.name,
     )  # fmt: skip
@@ -132,14 +132,15 @@ def forward_stable_interface(dll: Path, target: Path, scratch: Path) -> None:
     definition.write_text("LIBRARY python3.dll\nEXPORTS\n" + "\n".join(lines), encoding="ascii")
     empty = scratch / "empty.c"
     empty.write_text("int DllMainCRTStartup(void) { return 1; }\n", encoding="ascii")
-    _zig(
+    zig(
         scratch, "cc", "-target", "x86_64-windows-gnu", "-shared", "-nostdlib", "-s",
         empty, definition, "-o", scratch / target.name,
     )  # fmt: skip
     shutil.copyfile(scratch / target.name, target)
 
 
-def _zig(scratch: Path, *words: str | Path) -> None:
+def zig(scratch: Path, *words: str | Path) -> None:
+    """Run a command of the zig compiler, with its caches below a folder."""
     cache = {"ZIG_GLOBAL_CACHE_DIR": str(scratch / "zig"), "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig")}
     run(sys.executable, "-m", "ziglang", *words, env={**os.environ, **cache})
 
