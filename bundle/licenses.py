@@ -121,7 +121,7 @@ def home(package: Distribution) -> str:
 def _copy_texts(package: Distribution, site: Path, target: Path) -> int:
     """Copy a package's license texts; return how many there are."""
     copied = 0
-    for path in _texts(package, site):
+    for path in texts_of(package, site):
         name = "-".join(path.relative_to(site).parts[1:])
         target.mkdir(exist_ok=True)
         shutil.copyfile(path, target / name)
@@ -129,7 +129,7 @@ def _copy_texts(package: Distribution, site: Path, target: Path) -> int:
     return copied
 
 
-def _texts(package: Distribution, site: Path) -> Iterator[Path]:
+def texts_of(package: Distribution, site: Path) -> Iterator[Path]:
     """Yield the license texts of a package, in its metadata and beside its modules."""
     [metadata] = [
         path for path in site.glob("*.dist-info")
