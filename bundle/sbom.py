@@ -1,4 +1,4 @@
-"""The list of a bundle's parts in the format CycloneDX 1.6, for programs that look for known holes."""
+"""The list of a bundle's parts in the format CycloneDX 1.6, for those who look for known holes."""
 
 import json
 import uuid
@@ -33,8 +33,9 @@ def write_sbom(folder: Path, system: System) -> None:
     parts += [_runtime(pin) for pin in _runtime_pins(system)]
     parts += [describe_deb(deb) for deb in debian.read_lock(system.name)]
     parts += [_file(site, path, "file") for path in sorted(site.glob("*.libs/*"))]
+    weights = folder / "app" / "weights"
     parts += [
-        _file(folder / "app" / "weights", folder / "app" / "weights" / weight.path, "machine-learning-model")
+        _file(weights, weights / weight.path, "machine-learning-model")
         for name, weight in WEIGHTS.items()
         if name not in LEFT_OUT
     ]

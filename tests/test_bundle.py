@@ -15,8 +15,20 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bundle import archive, build, bytecode, check_bundle, content, imports, licenses, locks
-from bundle import debian, manifest, prune, sbom
+from bundle import (
+    archive,
+    build,
+    bytecode,
+    check_bundle,
+    content,
+    debian,
+    imports,
+    licenses,
+    locks,
+    manifest,
+    prune,
+    sbom,
+)
 from bundle.packages import unmet
 from bundle.systems import PYTHON, ROOT, SYSTEMS
 from scripts import build_bundle
@@ -57,8 +69,12 @@ def test_requirements_are_those_of_the_target_system(tmp_path, requirement, wind
 
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 def test_locks_hold_what_the_program_requires(system):
-    pinned = {canonicalize_name(pin.name): pin.version for pin in locks.pins(locks.packages_lock(system))}
-    text = (ROOT / "requirements-common.txt").read_text() + (ROOT / "requirements-cpu.txt").read_text()
+    pinned = {
+        canonicalize_name(pin.name): pin.version for pin in locks.pins(locks.packages_lock(system))
+    }
+    text = (ROOT / "requirements-common.txt").read_text() + (
+        ROOT / "requirements-cpu.txt"
+    ).read_text()
     for line in text.splitlines():
         words = line.partition("#")[0].strip()
         if not words or words.startswith("-"):
@@ -69,7 +85,9 @@ def test_locks_hold_what_the_program_requires(system):
     assert ("colorama" in pinned) == (system is WINDOWS)
 
 
-@pytest.mark.parametrize("lock", sorted((ROOT / "bundle").glob("*.lock")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "lock", sorted((ROOT / "bundle").glob("*.lock")), ids=lambda path: path.name
+)
 def test_everything_is_pinned_with_a_hash(lock):
     text = lock.read_text()
     if lock.name.startswith("debian"):
@@ -84,8 +102,10 @@ def test_everything_is_pinned_with_a_hash(lock):
 
 
 def test_pruning_takes_what_is_named_and_nothing_else(tmp_path):
-    gone = ("tensorflow/include/a/b.h", "numpy/tests/test_a.py", "clang/cindex.py", "c2pa/libs/c.lib", "bin/f2py",
-            "a/__pycache__/b.pyc")  # fmt: skip
+    gone = (
+        "tensorflow/include/a/b.h", "numpy/tests/test_a.py", "clang/cindex.py", "c2pa/libs/c.lib",
+        "bin/f2py", "a/__pycache__/b.pyc",
+    )  # fmt: skip
     kept = ("numpy/testing/utils.py", "skimage/__init__.pyi", "cv2/cv2.pyd", "app/contests/a.py")
     for name in (*gone, *kept):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +169,11 @@ def bundle(tmp_path):
     """A small bundle with its manifest."""
     folder = tmp_path / "a b&c%d!"
     site = folder / WINDOWS.site
-    for name, size in {"numpy/core.pyd": 70_000, "numpy/small.py": 10, "numpy-1.dist-info/METADATA": 5}.items():
+    for name, size in {
+        "numpy/core.pyd": 70_000,
+        "numpy/small.py": 10,
+        "numpy-1.dist-info/METADATA": 5,
+    }.items():
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_bytes(b"x" * size)
     (folder / "app").mkdir()
@@ -173,7 +197,10 @@ def checked(folder, *words):
 def test_an_unpacked_bundle_is_all_right(bundle):
     assert checked(bundle) == (0, "")
     assert checked(bundle, "--all") == (0, "")
-    assert "workspace/data_src.mp4" not in json.loads((bundle / check_bundle.MANIFEST).read_text())["files"]
+    assert (
+        "workspace/data_src.mp4"
+        not in json.loads((bundle / check_bundle.MANIFEST).read_text())["files"]
+    )
 
 
 def test_a_half_unpacked_bundle_names_what_is_missing(bundle):
@@ -214,7 +241,11 @@ def test_what_another_version_left_is_named(bundle):
 
 @pytest.mark.parametrize(
     ("flags", "there"),
-    [("flags\t\t: fpu sse avx f16c", True), ("flags\t: fpu sse sse4_2", False), ("Features : fp asimd", False)],
+    [
+        ("flags\t\t: fpu sse avx f16c", True),
+        ("flags\t: fpu sse sse4_2", False),
+        ("Features : fp asimd", False),
+    ],
 )
 def test_a_processor_without_avx_is_known(tmp_path, monkeypatch, flags, there):
     monkeypatch.setattr(sys, "platform", "linux")
@@ -284,7 +315,11 @@ def test_a_build_that_cannot_work_is_refused(tmp_path, monkeypatch, capsys):
 
 
 def test_the_largest_parts_are_named(tmp_path):
-    for name, size in {"lib/site-packages/a/x/y": 5, "lib/site-packages/a/z": 4, "app/b": 8}.items():
+    for name, size in {
+        "lib/site-packages/a/x/y": 5,
+        "lib/site-packages/a/z": 4,
+        "app/b": 8,
+    }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x" * size)
     assert list(build.largest(tmp_path, 2)) == [("lib/site-packages/a", 9), ("app/b", 8)]
