@@ -14,8 +14,6 @@ LEFT_OUT = {"dlib68"}
 """Weights that must not be used commercially; `main.py weights` fetches them on request."""
 BESIDES = ("pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "docs", "requirements-cpu.txt")
 """What lies beside main.py in a checkout and not in a wheel; pyproject.toml makes it one."""
-BINDINGS = "_*"
-"""Scripts that others call, such as _paths.bat, begin so."""
 
 
 def add_program(folder: Path) -> None:
@@ -23,10 +21,9 @@ def add_program(folder: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     hooks = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
     wanted = [*hooks["custom"]["app"], *BESIDES]
-    for name in run("git", "ls-files", "-co", "--exclude-standard", "--", *wanted, cwd=ROOT).split(
-        "\n"
-    ):
-        if name and (ROOT / name).is_file():
+    listed = run("git", "ls-files", "-co", "--exclude-standard", "--", *wanted, cwd=ROOT)
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
             _copy(ROOT / name, folder / "app" / name)
     _copy(HERE / "check_bundle.py", folder / "app" / "check_bundle.py")
 
