@@ -90,7 +90,7 @@ def test_a_batch_that_fits_with_save_memory_is_said_so(monkeypatch, capsys):
     monkeypatch.setattr(memory, "available", lambda has_gpu: (plain + saving) // 2)
     memory.choose_batch(model, 8, has_gpu=True)
     assert "; with --save-memory it would fit, or a batch size of" in capsys.readouterr().err
-    save_memory.save_memory(model.networks.values())
+    save_memory.save_memory(model.networks.values(), on_cpu=False)
     assert memory.estimate(model, 8, has_gpu=True).total == saving
     memory.choose_batch(model, 8, has_gpu=True)
     assert not capsys.readouterr().err
@@ -122,7 +122,7 @@ def test_training_such_a_model_ends_before_it_is_built(tmp_path, monkeypatch):
     options = with_defaults(
         cls, {"training_data_src_dir": tmp_path, "training_data_dst_dir": tmp_path}
     )(model_dir=tmp_path / "model", resolution=256)
-    with pytest.raises(UsageError, match="this model takes .* GB before it sees a face"):
+    with pytest.raises(UsageError, match=r"this model takes .* GB before it sees a face"):
         assembly.open_session(options)
 
 

@@ -15,7 +15,7 @@ from utils.errors import UsageError
 from utils.options import options_of
 
 BYTES = 4  # of a float32
-PROGRAM, GPU_PROGRAM = 800 << 20, 600 << 20  # TensorFlow without a model
+PROGRAM = 800 << 20  # TensorFlow without a model; about the same for a GPU's context
 BATCHES = (48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the sizes to choose from
 CPU_BATCH = 8  # larger batches are no faster there
 RAM_SHARE, GPU_SHARE = 0.6, 0.9  # of the free memory, for training
@@ -74,8 +74,7 @@ def estimate(
         in_losses, kept = 0, kept - held[name].kept
         gradients += BYTES * network.count_params()
     weights, most = gradients, max(*moments, (gradients, 0), key=sum)
-    program = GPU_PROGRAM if has_gpu else PROGRAM
-    return MemoryEstimate(weights, most[0], (2 + copies) * weights, most[1], program)
+    return MemoryEstimate(weights, most[0], (2 + copies) * weights, most[1])
 
 
 def _faces(model: ModelBase, name: str, batch_size: int) -> int:
@@ -87,7 +86,9 @@ def _faces(model: ModelBase, name: str, batch_size: int) -> int:
 
 
 def _held(network: "keras.Model", count: int, has_gpu: bool, save: bool) -> _Held:
-    parts = save_memory.parts_of(network) or (save_memory.cut(network) if save else None)
+    parts = save_memory.parts_of(network) or (
+        save_memory.cut(network, on_cpu=not has_gpu) if save else None
+    )
     if parts is None:
         return _of(network.operations, set(), count, has_gpu)
     inside = [sum(_of_part(part, count, has_gpu)) for part in parts]
@@ -147,7 +148,7 @@ def check_weights(model: ModelBase, has_gpu: bool, copies: int = 0) -> None:
     """
     room = _gpu_limit() if has_gpu else _free_ram()
     weights = BYTES * sum(network.count_params() for network in model.networks.values())
-    needed = (4 + copies) * weights + (GPU_PROGRAM if has_gpu else PROGRAM)
+    needed = (4 + copies) * weights + PROGRAM
     if needed > room:
         names = {option.name for option in options_of(type(model.options))}
         flags = [f"--{name.replace('_', '-')}" for name in SIZES if name in names]
