@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from models import save_memory
+from models.backend import keras
 from models.base import ModelBase
 from trainer import memory
 from utils import console, lazy
@@ -43,36 +45,47 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def table(
-    settings: Sequence[tuple[str, dict[str, Any]]] = SETTINGS, cards: Sequence[Card] = CARDS
-) -> str:
+def table() -> str:
     """Return the table in Markdown."""
     lines = [
-        f"| model | {' | '.join(f'{card.size} GB' for card in cards)} |",
-        f"|---|{'---|' * len(cards)}",
+        f"| model | {' | '.join(f'{card.size} GB' for card in CARDS)} |",
+        f"|---|{'---|' * len(CARDS)}",
     ]
-    for name, chosen in settings:
-        model = _unallocated(name, chosen)
-        cells = [cell(model, card) for card in cards]
-        lines.append(
-            f"| {' '.join(map(str, ['`' + name + '`', *chosen.values()]))} | {' | '.join(cells)} |"
-        )
+    for name, chosen in SETTINGS:
+        title = " ".join([f"`{name}`", *map(str, chosen.values())])
+        lines.append(f"| {title} | {' | '.join(row(_unallocated(name, chosen), CARDS))} |")
     return "\n".join(lines)
 
 
-def cell(model: ModelBase, card: Card) -> str:
-    """Return the largest batch, with an s if it needs `--save-memory`, and the time."""
-    room = int(memory.GPU_SHARE * (card.size << 30))
-    batches = [
-        min(memory.fitting_batch(model, room, has_gpu=True, save=save), MOST)
-        for save in (False, True)
-    ]
-    saves = batches[0] < LEAST and batches[1] > batches[0]
-    if not batches[saves]:
+def row(model: ModelBase, cards: Sequence[Card]) -> list[str]:
+    """Return for each card the largest batch, with an s if it needs `--save-memory`, and the time.
+
+    The networks of the model save memory afterwards.
+    """
+    plain = _taken(model)
+    save_memory.save_memory(model.networks.values(), on_cpu=False)
+    saving, work = _taken(model), operations(model)
+    return [_cell(card, plain, saving, work) for card in cards]
+
+
+def _taken(model: ModelBase) -> dict[int, int]:
+    """Return the bytes that a training takes, by the batch size."""
+    batches = [batch for batch in memory.BATCHES if batch <= MOST]
+    return {batch: memory.estimate(model, batch, has_gpu=True).total for batch in batches}
+
+
+def _cell(card: Card, plain: dict[int, int], saving: dict[int, int], work: int) -> str:
+    room = memory.GPU_SHARE * card.size * 2**30
+    batch, saved = (
+        max((batch for batch, size in taken.items() if size <= room), default=0)
+        for taken in (plain, saving)
+    )
+    saves = batch < LEAST and saved > batch
+    if not max(batch, saved):
         return "-"
-    work = operations(model) * (4 if saves else 3)
-    hours = ITERATIONS * FACES * work / (BUSY * card.peak * 1e12) / 3600
-    return f"{batches[saves]}{' s' if saves else ''}, {rounded(hours)} h"
+    passes = 4 if saves else 3  # forwards once or twice; backwards takes two
+    hours = ITERATIONS * FACES * work * passes / (BUSY * card.peak * 1e12) / 3600
+    return f"{saved if saves else batch}{' s' if saves else ''}, {rounded(hours)} h"
 
 
 def operations(model: ModelBase) -> int:
@@ -91,8 +104,8 @@ def rounded(hours: float) -> str:
     return f"{round(hours, min(digits, 0)):.0f}"
 
 
-def _of_layers(network: Any) -> int:
-    layers = lazy.load("keras").layers
+def _of_layers(network: "keras.Model") -> int:
+    layers = keras.layers
     count = 0
     for layer in network.layers:
         if isinstance(layer, layers.Conv2D):

@@ -42,7 +42,7 @@ class _Step(NamedTuple):
             {id(each): each for each in inputs},
             {id(each): each for each in outputs},
             {} if copies else kept([operation]),
-            copies.kept // FACES if copies else 0,
+            (copies.kept + copies.weights) // FACES if copies else 0,
         )
 
 
@@ -128,7 +128,10 @@ def _forgetful(part: Part, function: "keras.Function", inputs: list[Tensor]) -> 
                 tape.watch(values)
                 outputs = compute(values, upstream)
             zero = tf.UnconnectedGradients.ZERO
-            return tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
+            found = tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
+            of_inputs, of_weights = found[: len(inputs)], found[len(inputs) :]
+            with tf.control_dependencies(of_weights):  # the part before begins when this one ends
+                return [*map(tf.identity, of_inputs), *of_weights]
 
         return compute(values, values[: len(inputs)]), gradient
 

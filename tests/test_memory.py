@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.toy_model import Toy, ToyOptions
 
+from benchmarks import cards
 from models import MODELS, save_memory
 from models.checkpoint import build_model
 from models.weight_transfer import without_weights
@@ -82,6 +83,31 @@ def test_0_takes_what_fits_and_too_much_is_warned_about(
     assert memory.choose_batch(unallocated("H64", {}), wanted, has_gpu=False) == batch
     warned = capsys.readouterr().err
     assert (said in warned) if said else not warned
+
+
+def test_the_table_of_cards_is_what_the_script_prints():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    assert cards.table() in page
+
+
+def test_a_card_takes_what_fits_and_the_hours_its_multiplications_need():
+    model = unallocated("SAEHD", {"resolution": 64, "archi": "df", "d_dims": 32})
+    layers = [layer for network in model.networks.values() for layer in network.layers]
+    encoder = [2 * 32**2 * 25 * 3 * 64, 2 * 16**2 * 25 * 64 * 128, 2 * 8**2 * 25 * 128 * 256]
+    encoder += [2 * 4**2 * 25 * 256 * 512, 2 * 4**2 * 512 * 256, 2 * 256 * 4**2 * 256]
+    encoder += [2 * 4**2 * 9 * 256 * 1024]
+    decoders = sum(
+        2 * layer.output.shape[1] ** 2 * layer.kernel.shape.num_elements()
+        for layer in layers
+        if layer.name.startswith(("up", "res", "mask", "image")) and layer.weights
+    )
+    assert cards.operations(model) == 2 * sum(encoder) + decoders
+    least = memory.estimate(model, 4, has_gpu=True).total / memory.GPU_SHARE / GB
+    found = cards.row(model, [cards.Card(0.5, 1), cards.Card(least + 1e-6, 1), cards.Card(99, 4)])
+    hours = 800_000 * 3 * cards.operations(model) / (1e12 / 3) / 3600
+    assert found[0] == "-"
+    assert found[1] == f"4, {hours:.0f} h"
+    assert found[2].startswith("16, ")
 
 
 def test_a_batch_that_fits_with_save_memory_is_said_so(monkeypatch, capsys):
