@@ -11,29 +11,38 @@ from typing import NamedTuple
 
 from models.activations import flat, kept, owner, size
 from models.backend import Gradient, Tensor, keras, tf
+from utils import lazy
 
 Operations = Sequence["keras.Operation"]
+FACES = 8
+"""Of a usual batch, both sides together."""
 ENDS = frozenset({"Conv2D", "Conv2DTranspose", "Dense"})
 """Where a part may end: their outputs are kept then, so these need not be computed again."""
 
 
 class _Step(NamedTuple):
-    """An operation and, by identity, what goes in and out and what its gradient reads."""
+    """An operation and, by identity, what goes in and out and what its gradient reads.
+
+    `copied` is what it keeps instead of that, bytes of a sample.
+    """
 
     operation: "keras.Operation"
     inputs: dict[int, Tensor]
     outputs: dict[int, Tensor]
     kept: dict[int, int]
+    copied: int
 
     @classmethod
-    def of(cls, operation: "keras.Operation") -> "_Step":
+    def of(cls, operation: "keras.Operation", *, on_cpu: bool) -> "_Step":
         """Look at an operation."""
         inputs, outputs = flat(operation.input), flat(operation.output)
+        copies = lazy.load("models.convolution_memory").copies(operation, FACES) if on_cpu else None
         return cls(
             operation,
             {id(each): each for each in inputs},
             {id(each): each for each in outputs},
-            kept([operation]),
+            {} if copies else kept([operation]),
+            (copies.kept + copies.weights) // FACES if copies else 0,
         )
 
 
@@ -60,10 +69,16 @@ class Part(NamedTuple):
         return any(map(_draws, self.operations))
 
 
-def save_memory(networks: "Iterable[keras.Model]") -> None:
-    """Let networks keep less for the backward pass."""
+def save_memory(networks: "Iterable[keras.Model]", *, on_cpu: bool) -> None:
+    """Let networks keep less for the backward pass.
+
+    Parameters
+    ----------
+    on_cpu : bool
+        Whether their convolutions are accelerated, and so keep copies.
+    """
     for network in networks:
-        network.call = InParts(network)
+        network.call = InParts(network, cut(network, on_cpu=on_cpu))
 
 
 def parts_of(network: "keras.Model") -> "list[Part] | None":
@@ -74,9 +89,8 @@ def parts_of(network: "keras.Model") -> "list[Part] | None":
 class InParts:
     """Calls a network part by part."""
 
-    def __init__(self, network: "keras.Model") -> None:
-        self._inputs, self._outputs = network.inputs, network.outputs
-        self.parts = cut(network)
+    def __init__(self, network: "keras.Model", parts: list[Part]) -> None:
+        self._inputs, self._outputs, self.parts = network.inputs, network.outputs, parts
         self._functions = [keras.Function(part.inputs, part.outputs) for part in self.parts]
 
     def __call__(
@@ -114,17 +128,20 @@ def _forgetful(part: Part, function: "keras.Function", inputs: list[Tensor]) -> 
                 tape.watch(values)
                 outputs = compute(values, upstream)
             zero = tf.UnconnectedGradients.ZERO
-            return tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
+            found = tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
+            of_inputs, of_weights = found[: len(inputs)], found[len(inputs) :]
+            with tf.control_dependencies(of_weights):  # the part before begins when this one ends
+                return [*map(tf.identity, of_inputs), *of_weights]
 
         return compute(values, values[: len(inputs)]), gradient
 
     return flat(forward(*inputs, *(tf.convert_to_tensor(weight.value) for weight in weights)))
 
 
-def cut(network: "keras.Model") -> list[Part]:
+def cut(network: "keras.Model", *, on_cpu: bool) -> list[Part]:
     """Cut a network so that what is stored and the largest part take the least memory together."""
     operations = [each for each in network.operations if not _is_input(each)]
-    parts = dict(_possible(network, operations))
+    parts = dict(_possible(network, [_Step.of(each, on_cpu=on_cpu) for each in operations]))
     ways = [_least_stored(parts, limit) for limit in {part.inner for part in parts.values()}]
     return min((way for way in ways if way), key=memory)
 
@@ -140,14 +157,13 @@ def stored(parts: Sequence[Part]) -> int:
 
 
 def _possible(
-    network: "keras.Model", operations: Operations
+    network: "keras.Model", steps: Sequence[_Step]
 ) -> Iterator[tuple[tuple[int, int], Part]]:
     """Yield all parts that there may be, by the numbers of their first and the next operation."""
-    drawing = [number for number, each in enumerate(operations) if _draws(each)]
+    drawing = [number for number, each in enumerate(steps) if _draws(each.operation)]
     alone = {border for number in drawing for border in (number, number + 1)}
-    ends = {number for number, each in enumerate(operations, 1) if type(each).__name__ in ENDS}
-    borders = sorted({0, *alone, *ends, len(operations)})
-    steps = [_Step.of(each) for each in operations]
+    ends = {n for n, each in enumerate(steps, 1) if type(each.operation).__name__ in ENDS}
+    borders = sorted({0, *alone, *ends, len(steps)})
     last = {key: n for n, step in enumerate(steps) for key in step.inputs}
     last |= {id(tensor): len(steps) for tensor in network.outputs}
     for start, end in combinations(borders, 2):
@@ -167,6 +183,7 @@ def _part(steps: "Sequence[_Step]", wanted: set[int]) -> Part:
     stored = {id(owner(tensor)): size(tensor) for tensor in outputs}
     outside = stored.keys() | {id(owner(tensor)) for tensor in inputs}
     inner = sum(count for key, count in needed.items() if key not in outside)
+    inner += sum(step.copied for step in steps)
     return Part([s.operation for s in steps], inputs, outputs, sum(stored.values()), inner)
 
 

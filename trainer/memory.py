@@ -3,7 +3,7 @@
 The estimate counts tensors; `python -m benchmarks.memory` compares it with the measured peak.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from models import activations, save_memory
@@ -15,7 +15,7 @@ from utils.errors import UsageError
 from utils.options import options_of
 
 BYTES = 4  # of a float32
-PROGRAM, GPU_PROGRAM = 800 << 20, 600 << 20  # TensorFlow without a model
+PROGRAM = 800 << 20  # TensorFlow without a model; about the same for a GPU's context
 BATCHES = (48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the sizes to choose from
 CPU_BATCH = 8  # larger batches are no faster there
 RAM_SHARE, GPU_SHARE = 0.6, 0.9  # of the free memory, for training
@@ -41,9 +41,18 @@ class MemoryEstimate(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What a network takes of a batch: until its backward pass, and besides that during it."""
+    """What a network takes of a batch.
+
+    Attributes
+    ----------
+    kept, weights : int
+        Until its backward pass: of the faces, and of copies of its weights.
+    working : int
+        Besides that during its backward pass.
+    """
 
     kept: int
+    weights: int
     working: int
 
 
@@ -66,32 +75,49 @@ def estimate(
         name: _held(network, _faces(model, name, batch_size), has_gpu, save)
         for name, network in model.trained.items()
     }
-    kept, gradients = sum(each.kept for each in held.values()), 0
     in_losses = LOSS_IMAGES * 2 * batch_size * 3 * BYTES * model.resolution**2
-    moments = [(gradients, kept + in_losses)]
+    gradients, moments = 0, []
     for name, network in reversed(model.trained.items()):
-        moments.append((gradients, kept + in_losses + held[name].working))
-        in_losses, kept = 0, kept - held[name].kept
+        moments.append((gradients, _live(held, has_gpu) + in_losses + held[name].working))
+        in_losses = 0
+        del held[name]
         gradients += BYTES * network.count_params()
     weights, most = gradients, max(*moments, (gradients, 0), key=sum)
-    program = GPU_PROGRAM if has_gpu else PROGRAM
-    return MemoryEstimate(weights, most[0], (2 + copies) * weights, most[1], program)
+    return MemoryEstimate(weights, most[0], (2 + copies) * weights, most[1])
+
+
+def _live(held: Mapping[str, _Held], has_gpu: bool) -> int:
+    """Return the bytes that are kept until the backward passes of some networks.
+
+    On a CPU, which does one operation at a time, those that one side alone goes through are done
+    one after another, forwards and backwards.
+    """
+    shared = sum(each.kept for name, each in held.items() if not _of_one_side(name))
+    alone = [each.kept for name, each in held.items() if _of_one_side(name)]
+    weights = sum(each.weights for each in held.values())
+    return shared + weights + (sum(alone) if has_gpu else max(alone, default=0))
+
+
+def _of_one_side(name: str) -> bool:
+    return "_src" in name or "_dst" in name
 
 
 def _faces(model: ModelBase, name: str, batch_size: int) -> int:
     """Return how many faces go through a network, by its name, in a step."""
-    sides = 1 if "_src" in name or "_dst" in name else 2
+    sides = 1 if _of_one_side(name) else 2
     if name in ("decoder", "decoder_src"):  # draws swaps, too, for their style
         sides += sum(getattr(model.options, style, 0) > 0 for style in STYLES)
     return sides * batch_size
 
 
 def _held(network: "keras.Model", count: int, has_gpu: bool, save: bool) -> _Held:
-    parts = save_memory.parts_of(network) or (save_memory.cut(network) if save else None)
+    parts = save_memory.parts_of(network) or (
+        save_memory.cut(network, on_cpu=not has_gpu) if save else None
+    )
     if parts is None:
         return _of(network.operations, set(), count, has_gpu)
     inside = [sum(_of_part(part, count, has_gpu)) for part in parts]
-    return _Held(count * save_memory.stored(parts), max(inside))
+    return _Held(count * save_memory.stored(parts), 0, max(inside))
 
 
 def _of_part(part: Part, count: int, has_gpu: bool) -> _Held:
@@ -104,17 +130,18 @@ def _of(
 ) -> _Held:
     """Return what operations keep beside the tensors `outside`, and what one takes at most."""
     convolutions = None if has_gpu else lazy.load("models.convolution_memory")
-    tensors, copied, working = activations.Kept(), 0, 0
+    tensors, copied, weights, working = activations.Kept(), 0, 0, 0
     for operation in operations:
         copies = convolutions and convolutions.copies(operation, count)
         if copies is None:
             tensors |= activations.kept([operation])
         else:
             copied += copies.kept
+            weights += copies.weights
         largest = max(map(activations.size, activations.flat(operation.output)))
         working = max(working, copies.working if copies else 2 * count * largest)
     kept = sum(size for tensor, size in tensors.items() if tensor not in outside)
-    return _Held(count * kept + copied, working)
+    return _Held(count * kept + copied, weights, working)
 
 
 def available(has_gpu: bool) -> int:
@@ -147,7 +174,7 @@ def check_weights(model: ModelBase, has_gpu: bool, copies: int = 0) -> None:
     """
     room = _gpu_limit() if has_gpu else _free_ram()
     weights = BYTES * sum(network.count_params() for network in model.networks.values())
-    needed = (4 + copies) * weights + (GPU_PROGRAM if has_gpu else PROGRAM)
+    needed = (4 + copies) * weights + PROGRAM
     if needed > room:
         names = {option.name for option in options_of(type(model.options))}
         flags = [f"--{name.replace('_', '-')}" for name in SIZES if name in names]
