@@ -70,7 +70,7 @@ def prepare(output: Path, scratch: Path) -> None:
     ------
     InputError
     """
-    bytecode.check_program.version()
+    bytecode.check_version()
     check_tools()
     for place in (output, scratch):
         place.mkdir(parents=True, exist_ok=True)
