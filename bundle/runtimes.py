@@ -164,9 +164,10 @@ def _for_linux(folder: Path, system: System, downloads: Path) -> None:
     for deb in debian.read_lock("linux"):
         root = unpacked(deb, downloads)
         _take_python(root, folder, system)
-        for path in sorted(root.glob("**/x86_64-linux-gnu/*.so.*")):
-            if not path.is_symlink():
-                _take_library(path, libraries)
+        for place in ("lib", "usr/lib"):
+            for path in sorted((root / place / "x86_64-linux-gnu").glob("*.so.*")):
+                if not path.is_symlink():
+                    _take_library(path, libraries)
     executable = folder / system.executable
     run("patchelf", "--force-rpath", "--set-rpath", "$ORIGIN/../lib/system", executable)
     for name in STANDARD:
