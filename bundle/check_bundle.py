@@ -45,7 +45,7 @@ def problems(bundle: Path, everything: bool = False) -> list[str]:
     missing, damaged, away = _compare(bundle, files, everything)
     found = []
     if missing:
-        found.append(f"{_listed(missing)} missing from the bundle in \"{bundle}\". {AGAIN}")
+        found.append(f'{_listed(missing)} missing from the bundle in "{bundle}". {AGAIN}')
     if damaged:
         found.append(
             f'{_listed(damaged)} not as shipped in "{bundle}": the disk was full, or a program '
@@ -53,7 +53,7 @@ def problems(bundle: Path, everything: bool = False) -> list[str]:
         )
     if away:
         found.append(
-            f"{_listed(away)} only in OneDrive: choose \"Always keep on this device\" for "
+            f'{_listed(away)} only in OneDrive: choose "Always keep on this device" for '
             f'"{bundle}", or move it out of OneDrive.'
         )
     if strangers := _strangers(bundle, manifest, everything):

@@ -39,8 +39,10 @@ def unresolved(folder: Path) -> dict[str, list[str]]:
 @functools.cache
 def is_of_windows(name: str) -> bool:
     """Return whether a DLL is a part of Windows 10."""
-    return name.startswith(("api-ms-win-", "ext-ms-")) or Path(name).stem in SYSTEM_DLLS or (
-        name == "winspool.drv"
+    return (
+        name.startswith(("api-ms-win-", "ext-ms-"))
+        or Path(name).stem in SYSTEM_DLLS
+        or (name == "winspool.drv")
     )
 
 

@@ -110,7 +110,11 @@ def stated(package: Distribution) -> str:
         if line.startswith("License :: OSI Approved :: ")
     ]
     text = facts.get("License-Expression") or ", ".join(classes) or facts.get("License") or ""
-    return STATED.get(canonicalize_name(package.name)) or " ".join(text.split())[:60] or "see its texts"
+    return (
+        STATED.get(canonicalize_name(package.name))
+        or " ".join(text.split())[:60]
+        or "see its texts"
+    )
 
 
 def home(package: Distribution) -> str:

@@ -141,7 +141,10 @@ def forward_stable_interface(dll: Path, target: Path, scratch: Path) -> None:
 
 
 def _zig(scratch: Path, *words: str | Path) -> None:
-    cache = {"ZIG_GLOBAL_CACHE_DIR": str(scratch / "zig"), "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig")}
+    cache = {
+        "ZIG_GLOBAL_CACHE_DIR": str(scratch / "zig"),
+        "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig"),
+    }
     run(sys.executable, "-m", "ziglang", *words, env={**os.environ, **cache})
 
 
@@ -163,7 +166,10 @@ def _for_linux(folder: Path, system: System, downloads: Path) -> None:
     for deb in debian.read_lock("linux"):
         root = unpacked(deb, downloads)
         _take_python(root, folder, system)
-        for path in [*root.glob("usr/lib/x86_64-linux-gnu/*.so.*"), *root.glob("lib/x86_64-linux-gnu/*.so.*")]:
+        for path in [
+            *root.glob("usr/lib/x86_64-linux-gnu/*.so.*"),
+            *root.glob("lib/x86_64-linux-gnu/*.so.*"),
+        ]:
             if not path.is_symlink():
                 _take_library(path, libraries)
     executable = folder / system.executable

@@ -34,7 +34,11 @@ def write_sbom(folder: Path, system: System) -> None:
     parts += [_deb(deb) for deb in debian.read_lock(system.name)]
     parts += [_file(site, path, "file") for path in sorted(site.glob("*.libs/*"))]
     parts += [
-        _file(folder / "app" / "weights", folder / "app" / "weights" / weight.path, "machine-learning-model")
+        _file(
+            folder / "app" / "weights",
+            folder / "app" / "weights" / weight.path,
+            "machine-learning-model",
+        )
         for name, weight in WEIGHTS.items()
         if name not in LEFT_OUT
     ]
