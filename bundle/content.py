@@ -22,10 +22,9 @@ def add_program(folder: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     hooks = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
     wanted = [*hooks["custom"]["app"], *BESIDES]
-    for name in run("git", "ls-files", "-co", "--exclude-standard", "--", *wanted, cwd=ROOT).split(
-        "\n"
-    ):
-        if name and (ROOT / name).is_file():
+    listed = run("git", "ls-files", "-co", "--exclude-standard", "--", *wanted, cwd=ROOT)
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
             _copy(ROOT / name, folder / "app" / name)
     _copy(HERE / "check_bundle.py", folder / "app" / "check_bundle.py")
 

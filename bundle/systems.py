@@ -56,6 +56,8 @@ _COMMON = {
     "platform_version": "",
 }
 
+_PARTS = ("", "/lib-dynload", "/site-packages")
+
 SYSTEMS = {
     "windows": System(
         name="windows",
@@ -84,10 +86,7 @@ SYSTEMS = {
         library=f"python/lib/python{PYTHON}",
         native=f"python/lib/python{PYTHON}/lib-dynload",
         site=f"python/lib/python{PYTHON}/site-packages",
-        search=tuple(
-            f"../lib/python{PYTHON}{folder}" for folder in ("", "/lib-dynload", "/site-packages")
-        )
-        + ("../../app",),
+        search=(*(f"../lib/python{PYTHON}{part}" for part in _PARTS), "../../app"),
         markers=MappingProxyType({
             **_COMMON,
             "os_name": "posix",

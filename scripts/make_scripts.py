@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -158,14 +158,11 @@ TARGETS = {
 def groups() -> dict[str, list[Step]]:
     """Return the rows of the table by the titles of their groups."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return {
-        group["title"]: [Step(**{k: _frozen(v) for k, v in row.items()}) for row in group["step"]]
-        for group in table["group"]
-    }
+    return {group["title"]: list(map(_step, group["step"])) for group in table["group"]}
 
 
-def _frozen(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _step(row: dict[str, Any]) -> Step:
+    return Step(**{**row, "each": tuple(row.get("each", Step.each))})
 
 
 def scripts() -> list[Script]:

@@ -104,7 +104,7 @@ run() {{
         python=$root/.venv/bin/python
         app=$root
         if [ ! -x "$python" ]; then
-            echo 'There is no Python here: start 0_install.sh first, or unpack the whole archive.' >&2
+            echo 'There is no Python here: start 0_install.sh, or unpack the whole archive.' >&2
             return 1
         fi
     fi
@@ -149,14 +149,16 @@ PAGE = """\
 
 Written by `python -m scripts.make_scripts` from `scripts/steps.toml`; a test compares them.
 
-On Windows the scripts are `.bat` files to double-click, in the bundle's own folder or in `scripts\\windows` of
-a checkout; on Linux they are `.sh` files (`scripts/linux`) with underscores in their names. They find the
-bundle's Python, or else the one that `0) install` made, work on the folder `workspace` beside it
-(`FACESWAP_WORKSPACE` names another one), and keep the window open until a key is pressed. What you add on a
-command line, or drop on a script, is passed on; their exit status is the command's.
+On Windows they are `.bat` files to double-click, in the bundle's own folder or in
+`scripts\\windows` of a checkout; on Linux `.sh` files (`scripts/linux`) with underscores in their
+names. They find the bundle's Python, or else the one that `0) install` made, and work on the folder
+`workspace` beside it (`FACESWAP_WORKSPACE` names another one). The window stays open until a key is
+pressed. What you add on a command line, or drop on a script, is passed on, and the exit status is
+the command's.
 
 What is marked as new was not in DeepFaceLab's build of early 2019, whose names the others have.
 
-Windows breaks one thing before a script can do anything about it: a dropped file whose name has a `&`, `^` or
-`%` but no blank. Rename such a file. After Ctrl-C Windows asks "Terminate batch job"; N shows the last lines.
+Windows breaks one thing before a script can help: a dropped file whose name has a `&`, `^` or `%`,
+but no blank. Rename such a file. After Ctrl-C it asks "Terminate batch job (Y/N)?"; N shows the
+last lines.
 """

@@ -14,7 +14,7 @@ run() {
         python=$root/.venv/bin/python
         app=$root
         if [ ! -x "$python" ]; then
-            echo 'There is no Python here: start 0_install.sh first, or unpack the whole archive.' >&2
+            echo 'There is no Python here: start 0_install.sh, or unpack the whole archive.' >&2
             return 1
         fi
     fi
