@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from facelib.types import EXPRESSION
 from models import critics, hd_blocks, hd_losses, recipe, sharing
 from models.backend import Tensor, Variable, keras
@@ -21,6 +19,7 @@ from models.blocks import expression_head, from_code
 from models.hd_blocks import Archi
 from models.losses import mean_square
 from models.saehd import FACE_TYPES
+from utils import lazy
 from utils.options import opt
 
 ARCHI = Archi(shared=True, normed=True, doubled=True, taller=True)
@@ -230,7 +229,7 @@ class AMP(ModelBase):
         (encoded,) = sharing.through(self.networks["encoder"], dst)
         dims = self.options.inter_dims
         count = keras.ops.floor(dims * keras.ops.cast(morph, "float32"))
-        of_src = keras.ops.clip(count - np.arange(dims, dtype=np.float32), 0, 1)
+        of_src = keras.ops.clip(count - lazy.load("numpy").arange(dims, dtype="float32"), 0, 1)
         code = _mixed(of_src, self._code("src", encoded), self._code("dst", encoded))
         (outputs,) = sharing.through(self.networks["decoder"], code)
         return Prediction(*outputs)

@@ -220,6 +220,7 @@ def test_critics_come_and_go(settings, capsys):
     assert np.isnan(off.losses.rows[-1, 4:]).all()
 
 
+@pytest.mark.slow
 def test_a_return_to_before_the_critic_begins_it_again(settings):
     plain = open_session(settings())
     learn(plain, 1)

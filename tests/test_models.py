@@ -761,6 +761,7 @@ def test_sae_losses_are_the_published_sums(pixel_loss):
         (16, 16, 16, 3, 1, "same"),
         (4, 16, 16, 5, 2, "same"),
         (20, 24, 16, 3, 1, "same"),
+        (32, 16, 16, 3, 1, "same"),
         (40, 16, 24, 5, 2, "same"),
         (12, 20, 3, 5, 1, "same"),
         (6, 16, 1, 3, 1, "same"),
