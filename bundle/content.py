@@ -9,6 +9,7 @@ from pathlib import Path
 from bundle.systems import HERE, ROOT, System
 from bundle.tools import run
 from facelib.weights import WEIGHTS
+from scripts.make_scripts import files
 
 LEFT_OUT = {"dlib68"}
 """Weights that must not be used commercially; `main.py weights` fetches them on request."""
@@ -39,11 +40,10 @@ def add_weights(folder: Path, downloads: Path) -> None:
 
 
 def add_scripts(folder: Path, system: System) -> None:
-    """Copy the scripts for a system to where a user sees them first, with an empty workspace."""
-    for path in sorted((ROOT / "scripts").glob(f"*{system.scripts}")):
-        _copy(path, folder / path.name)
-        if system.scripts == ".sh":
-            (folder / path.name).chmod(0o755)
+    """Write the scripts for a system to where a user sees them first, with an empty workspace."""
+    for name, data in files(system.name, bundled=True).items():
+        (folder / name).write_bytes(data)
+        (folder / name).chmod(0o755)
     (folder / "workspace").mkdir()
 
 

@@ -23,8 +23,6 @@ class System(NamedTuple):
         What uv calls it.
     tensorflow : str
         The package that holds TensorFlow for the processor alone.
-    scripts : str
-        How the names of its scripts end.
     archive : str
         How the name of its archive ends.
     executable, library, native, site : str
@@ -38,7 +36,6 @@ class System(NamedTuple):
     name: str
     platform: str
     tensorflow: str
-    scripts: str
     archive: str
     executable: str
     library: str
@@ -66,7 +63,6 @@ SYSTEMS = {
         name="windows",
         platform="x86_64-pc-windows-msvc",
         tensorflow="tensorflow",
-        scripts=".bat",
         archive=".zip",
         executable="python/python.exe",
         library="python/Lib",
@@ -85,7 +81,6 @@ SYSTEMS = {
         name="linux",
         platform="x86_64-manylinux_2_36",
         tensorflow="tensorflow-cpu",
-        scripts=".sh",
         archive=".tar.zst",
         executable="python/bin/python",
         library=f"python/lib/python{PYTHON}",
