@@ -9,7 +9,7 @@ from typing import NamedTuple
 from models import activations, save_memory
 from models.backend import keras
 from models.base import ModelBase
-from models.save_memory import Part
+from models.save_memory import NetworkPart
 from utils import console, lazy
 from utils.errors import UsageError
 from utils.options import options_of
@@ -120,7 +120,7 @@ def _held(network: "keras.Model", count: int, has_gpu: bool, save: bool) -> _Hel
     return _Held(count * save_memory.stored(parts), 0, max(inside))
 
 
-def _of_part(part: Part, count: int, has_gpu: bool) -> _Held:
+def _of_part(part: NetworkPart, count: int, has_gpu: bool) -> _Held:
     outside = {id(activations.owner(tensor)) for tensor in part.inputs + part.outputs}
     return _of(part.operations, outside, count, has_gpu)
 
