@@ -42,7 +42,7 @@ class _Step(NamedTuple):
             {id(each): each for each in inputs},
             {id(each): each for each in outputs},
             {} if copies else kept([operation]),
-            (copies.kept + copies.weights) // FACES if copies else 0,
+            copies.kept // FACES if copies else 0,
         )
 
 
@@ -142,8 +142,8 @@ def cut(network: "keras.Model", *, on_cpu: bool) -> list[NetworkPart]:
     """Cut a network so that what is stored and the largest part take the least memory together."""
     operations = [each for each in network.operations if not _is_input(each)]
     parts = dict(_possible(network, [_Step.of(each, on_cpu=on_cpu) for each in operations]))
-    ways = [_least_stored(parts, limit) for limit in {part.inner for part in parts.values()}]
-    return min((way for way in ways if way), key=memory)
+    chains = [_least_stored(parts, limit) for limit in {part.inner for part in parts.values()}]
+    return min((chain for chain in chains if chain), key=memory)
 
 
 def memory(parts: Sequence[NetworkPart]) -> int:
@@ -189,12 +189,12 @@ def _part(steps: "Sequence[_Step]", wanted: set[int]) -> NetworkPart:
 
 def _least_stored(parts: dict[tuple[int, int], NetworkPart], limit: int) -> list[NetworkPart]:
     """Return the parts of a whole network that store least, none larger than `limit`, if any."""
-    ways: dict[int, list[NetworkPart]] = {0: []}
+    chains: dict[int, list[NetworkPart]] = {0: []}
     for (start, end), part in sorted(parts.items(), key=lambda item: item[0]):
-        if start in ways and part.inner <= limit:
-            way = [*ways[start], part]
-            ways[end] = min(ways.get(end, way), way, key=stored)
-    return ways.get(max(end for _, end in parts), [])
+        if start in chains and part.inner <= limit:
+            chain = [*chains[start], part]
+            chains[end] = min(chains.get(end, chain), chain, key=stored)
+    return chains.get(max(end for _, end in parts), [])
 
 
 def _draws(operation: "keras.Operation") -> bool:
