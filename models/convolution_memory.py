@@ -16,15 +16,12 @@ class Copies(NamedTuple):
     Attributes
     ----------
     kept : int
-        Of the faces, for the backward pass, instead of the input.
-    weights : int
-        Of the weights, for the backward pass.
+        For the backward pass, instead of the input.
     working : int
         While the layer, or its gradient, is computed.
     """
 
     kept: int
-    weights: int
     working: int
 
 
@@ -39,9 +36,9 @@ def copies(operation: keras.Operation, count: int) -> Copies | None:
     outputs = form.outputs(size, side)
     if count * outputs**2 <= fast.FEW_PIXELS[side]:
         columns = BYTES * count * outputs**2 * side**2 * channels
-        return Copies(columns, 0, 2 * columns)
+        return Copies(columns, 2 * columns)
     channels *= form.stride**2
     points = BYTES * POINTS**2
     weights = points * channels * depth
     points *= count * (-(-outputs // TILE)) ** 2
-    return Copies(points * channels, weights, points * (channels + 2 * depth) + weights)
+    return Copies(points * channels + weights, points * (channels + 2 * depth) + weights)

@@ -42,11 +42,11 @@ class _Step(NamedTuple):
             {id(each): each for each in inputs},
             {id(each): each for each in outputs},
             {} if copies else kept([operation]),
-            (copies.kept + copies.weights) // FACES if copies else 0,
+            copies.kept // FACES if copies else 0,
         )
 
 
-class Part(NamedTuple):
+class NetworkPart(NamedTuple):
     """Operations that follow one another.
 
     Attributes
@@ -81,7 +81,7 @@ def save_memory(networks: "Iterable[keras.Model]", *, on_cpu: bool) -> None:
         network.call = InParts(network, cut(network, on_cpu=on_cpu))
 
 
-def parts_of(network: "keras.Model") -> "list[Part] | None":
+def parts_of(network: "keras.Model") -> "list[NetworkPart] | None":
     """Return the parts in which a network is called; None for all at once."""
     return network.call.parts if isinstance(network.call, InParts) else None
 
@@ -89,7 +89,7 @@ def parts_of(network: "keras.Model") -> "list[Part] | None":
 class InParts:
     """Calls a network part by part."""
 
-    def __init__(self, network: "keras.Model", parts: list[Part]) -> None:
+    def __init__(self, network: "keras.Model", parts: list[NetworkPart]) -> None:
         self._inputs, self._outputs, self.parts = network.inputs, network.outputs, parts
         self._functions = [keras.Function(part.inputs, part.outputs) for part in self.parts]
 
@@ -110,7 +110,7 @@ class InParts:
         return found if len(found) > 1 else found[0]
 
 
-def _forgetful(part: Part, function: "keras.Function", inputs: list[Tensor]) -> list[Tensor]:
+def _forgetful(part: NetworkPart, function: "keras.Function", inputs: list[Tensor]) -> list[Tensor]:
     """Compute a part, and once more for its gradient."""
     weights = [v for each in part.operations for v in getattr(each, "trainable_variables", ())]
 
@@ -138,27 +138,27 @@ def _forgetful(part: Part, function: "keras.Function", inputs: list[Tensor]) -> 
     return flat(forward(*inputs, *(tf.convert_to_tensor(weight.value) for weight in weights)))
 
 
-def cut(network: "keras.Model", *, on_cpu: bool) -> list[Part]:
+def cut(network: "keras.Model", *, on_cpu: bool) -> list[NetworkPart]:
     """Cut a network so that what is stored and the largest part take the least memory together."""
     operations = [each for each in network.operations if not _is_input(each)]
     parts = dict(_possible(network, [_Step.of(each, on_cpu=on_cpu) for each in operations]))
-    ways = [_least_stored(parts, limit) for limit in {part.inner for part in parts.values()}]
-    return min((way for way in ways if way), key=memory)
+    chains = [_least_stored(parts, limit) for limit in {part.inner for part in parts.values()}]
+    return min((chain for chain in chains if chain), key=memory)
 
 
-def memory(parts: Sequence[Part]) -> int:
+def memory(parts: Sequence[NetworkPart]) -> int:
     """Return the bytes of a sample that a network in parts takes at most."""
     return stored(parts) + max(part.inner for part in parts)
 
 
-def stored(parts: Sequence[Part]) -> int:
+def stored(parts: Sequence[NetworkPart]) -> int:
     """Return the bytes of a sample that a network in parts keeps."""
     return sum(part.stored for part in parts)
 
 
 def _possible(
     network: "keras.Model", steps: Sequence[_Step]
-) -> Iterator[tuple[tuple[int, int], Part]]:
+) -> Iterator[tuple[tuple[int, int], NetworkPart]]:
     """Yield all parts that there may be, by the numbers of their first and the next operation."""
     drawing = [number for number, each in enumerate(steps) if _draws(each.operation)]
     alone = {border for number in drawing for border in (number, number + 1)}
@@ -171,7 +171,7 @@ def _possible(
             yield (start, end), _part(steps[start:end], {k for k, n in last.items() if n >= end})
 
 
-def _part(steps: "Sequence[_Step]", wanted: set[int]) -> Part:
+def _part(steps: "Sequence[_Step]", wanted: set[int]) -> NetworkPart:
     """Join steps; `wanted` identifies the tensors that are used after them."""
     made, read, needed = ({}, {}, {})
     for step in steps:
@@ -184,17 +184,17 @@ def _part(steps: "Sequence[_Step]", wanted: set[int]) -> Part:
     outside = stored.keys() | {id(owner(tensor)) for tensor in inputs}
     inner = sum(count for key, count in needed.items() if key not in outside)
     inner += sum(step.copied for step in steps)
-    return Part([s.operation for s in steps], inputs, outputs, sum(stored.values()), inner)
+    return NetworkPart([s.operation for s in steps], inputs, outputs, sum(stored.values()), inner)
 
 
-def _least_stored(parts: dict[tuple[int, int], Part], limit: int) -> list[Part]:
+def _least_stored(parts: dict[tuple[int, int], NetworkPart], limit: int) -> list[NetworkPart]:
     """Return the parts of a whole network that store least, none larger than `limit`, if any."""
-    ways: dict[int, list[Part]] = {0: []}
+    chains: dict[int, list[NetworkPart]] = {0: []}
     for (start, end), part in sorted(parts.items(), key=lambda item: item[0]):
-        if start in ways and part.inner <= limit:
-            way = [*ways[start], part]
-            ways[end] = min(ways.get(end, way), way, key=stored)
-    return ways.get(max(end for _, end in parts), [])
+        if start in chains and part.inner <= limit:
+            chain = [*chains[start], part]
+            chains[end] = min(chains.get(end, chain), chain, key=stored)
+    return chains.get(max(end for _, end in parts), [])
 
 
 def _draws(operation: "keras.Operation") -> bool:

@@ -3,13 +3,13 @@
 The estimate counts tensors; `python -m benchmarks.memory` compares it with the measured peak.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from models import activations, save_memory
 from models.backend import keras
 from models.base import ModelBase
-from models.save_memory import Part
+from models.save_memory import NetworkPart
 from utils import console, lazy
 from utils.errors import UsageError
 from utils.options import options_of
@@ -41,18 +41,9 @@ class MemoryEstimate(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What a network takes of a batch.
-
-    Attributes
-    ----------
-    kept, weights : int
-        Until its backward pass: of the faces, and of copies of its weights.
-    working : int
-        Besides that during its backward pass.
-    """
+    """What a network takes of a batch: until its backward pass, and besides that during it."""
 
     kept: int
-    weights: int
     working: int
 
 
@@ -62,7 +53,8 @@ def estimate(
     """Estimate the peak of a training step.
 
     Backward, the activations of one network after another make room for its gradients. On a CPU
-    the faster convolutions keep rearranged copies of their inputs and weights.
+    the faster convolutions keep rearranged copies of their inputs and weights; and with two
+    decoders TensorFlow sometimes finishes one before the other, which then takes less.
 
     Parameters
     ----------
@@ -76,35 +68,19 @@ def estimate(
         for name, network in model.trained.items()
     }
     in_losses = LOSS_IMAGES * 2 * batch_size * 3 * BYTES * model.resolution**2
-    gradients, moments = 0, []
+    kept, gradients = sum(each.kept for each in held.values()), 0
+    moments = []
     for name, network in reversed(model.trained.items()):
-        moments.append((gradients, _live(held, has_gpu) + in_losses + held[name].working))
-        in_losses = 0
-        del held[name]
+        moments.append((gradients, kept + in_losses + held[name].working))
+        in_losses, kept = 0, kept - held[name].kept
         gradients += BYTES * network.count_params()
     weights, most = gradients, max(*moments, (gradients, 0), key=sum)
     return MemoryEstimate(weights, most[0], (2 + copies) * weights, most[1])
 
 
-def _live(held: Mapping[str, _Held], has_gpu: bool) -> int:
-    """Return the bytes that are kept until the backward passes of some networks.
-
-    On a CPU, which does one operation at a time, those that one side alone goes through are done
-    one after another, forwards and backwards.
-    """
-    shared = sum(each.kept for name, each in held.items() if not _of_one_side(name))
-    alone = [each.kept for name, each in held.items() if _of_one_side(name)]
-    weights = sum(each.weights for each in held.values())
-    return shared + weights + (sum(alone) if has_gpu else max(alone, default=0))
-
-
-def _of_one_side(name: str) -> bool:
-    return "_src" in name or "_dst" in name
-
-
 def _faces(model: ModelBase, name: str, batch_size: int) -> int:
     """Return how many faces go through a network, by its name, in a step."""
-    sides = 1 if _of_one_side(name) else 2
+    sides = 1 if "_src" in name or "_dst" in name else 2
     if name in ("decoder", "decoder_src"):  # draws swaps, too, for their style
         sides += sum(getattr(model.options, style, 0) > 0 for style in STYLES)
     return sides * batch_size
@@ -117,10 +93,10 @@ def _held(network: "keras.Model", count: int, has_gpu: bool, save: bool) -> _Hel
     if parts is None:
         return _of(network.operations, set(), count, has_gpu)
     inside = [sum(_of_part(part, count, has_gpu)) for part in parts]
-    return _Held(count * save_memory.stored(parts), 0, max(inside))
+    return _Held(count * save_memory.stored(parts), max(inside))
 
 
-def _of_part(part: Part, count: int, has_gpu: bool) -> _Held:
+def _of_part(part: NetworkPart, count: int, has_gpu: bool) -> _Held:
     outside = {id(activations.owner(tensor)) for tensor in part.inputs + part.outputs}
     return _of(part.operations, outside, count, has_gpu)
 
@@ -130,18 +106,17 @@ def _of(
 ) -> _Held:
     """Return what operations keep beside the tensors `outside`, and what one takes at most."""
     convolutions = None if has_gpu else lazy.load("models.convolution_memory")
-    tensors, copied, weights, working = activations.Kept(), 0, 0, 0
+    tensors, copied, working = activations.Kept(), 0, 0
     for operation in operations:
         copies = convolutions and convolutions.copies(operation, count)
         if copies is None:
             tensors |= activations.kept([operation])
         else:
             copied += copies.kept
-            weights += copies.weights
         largest = max(map(activations.size, activations.flat(operation.output)))
         working = max(working, copies.working if copies else 2 * count * largest)
     kept = sum(size for tensor, size in tensors.items() if tensor not in outside)
-    return _Held(count * kept + copied, weights, working)
+    return _Held(count * kept + copied, working)
 
 
 def available(has_gpu: bool) -> int:
