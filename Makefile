@@ -15,7 +15,7 @@ SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo workbench modes test check test-slow test-oldest faults fuzz bench install weights clean-workspace
+.PHONY: help demo workbench modes test check test-slow test-oldest faults fuzz bench container install weights clean-workspace
 
 help:
 	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
@@ -28,6 +28,7 @@ help:
 	@echo "make faults             break every stage in every way and look whether anything is lost"
 	@echo "make fuzz               send damaged and made-up files to every reader"
 	@echo "make bench              throughput and memory of every stage beside a plain baseline"
+	@echo "make container          build the image of Containerfile without a registry, and try it (as root)"
 	@echo "make install weights    only the environment, only the networks' weights"
 
 demo: install weights
@@ -76,6 +77,10 @@ BENCHMARKS := training_step convolutions memory watching sampler extract sort co
 
 bench: install weights
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
+
+# docs/containers.md; CONTAINER takes flags of `python -m bundle.container`, such as --target cuda.
+container: install weights
+	$(PY) -m bundle.container $(CONTAINER)
 
 install: $(VENV)/installed
 
