@@ -25,8 +25,9 @@ TARGETS, DRIVERS = ("cpu", "cuda"), ("overlay", "vfs")
 SCRATCH = Path("dist/container")
 CHROOT = {**os.environ, "BUILDAH_ISOLATION": "chroot"}  # asks nothing of the kernel
 USER = 1000
+MOUNTED = "/home/faceswap/clips"  # buildah hides what is mounted where the image has a volume
 TOOLS = ("mmdebstrap", "buildah")
-TRIED = (("--help",), ("extract", "src", "--workspace", "/workspace"))
+TRIED = (("--help",), ("extract", "src", "--workspace", MOUNTED))
 CLIP = 8
 """Frames of the clip in which faces are looked for."""
 
@@ -142,13 +143,13 @@ def try_it(store: Store, image: str) -> None:
     """
     workspace = store.folder / "workspace"
     shutil.rmtree(workspace, ignore_errors=True)
-    write_clip(workspace / "data_src")
+    write_frames(workspace / "data_src.mp4")
     run("chown", "-R", f"{USER}:{USER}", workspace)
     container = store.buildah("from", "--pull-never", image)
     try:
         for words in TRIED:
             store.show(
-                "run", "--user", str(USER), "--volume", f"{workspace}:/workspace", container, "--",
+                "run", "--user", str(USER), "--volume", f"{workspace}:{MOUNTED}", container, "--",
                 "python", f"/usr/local/bin/{NAME}", *words,
             )  # fmt: skip
     finally:
@@ -159,17 +160,19 @@ def try_it(store: Store, image: str) -> None:
     say(f"{image}: {len(faces)} faces in {CLIP} frames, files of user {USER}")
 
 
-def write_clip(folder: Path) -> None:
-    """Write frames of a face: scikit-image's astronaut, who comes nearer."""
+def write_frames(path: Path) -> None:
+    """Write a clip of a face: scikit-image's astronaut, who comes nearer."""
+    import numpy as np
     import skimage.data
     from PIL import Image
 
-    folder.mkdir(parents=True)
+    from scripts.readme_footage import write_clip
+
     photo = Image.fromarray(skimage.data.astronaut())
-    for number in range(CLIP):
-        edge = 8 * number
-        frame = photo.resize((512, 512), box=(edge, edge // 4, 512 - edge, 512 - edge * 7 // 4))
-        frame.save(folder / f"{number:05}.png")
+    edges = range(0, 8 * CLIP, 8)
+    boxes = [(edge, edge // 4, 512 - edge, 512 - edge * 7 // 4) for edge in edges]
+    path.parent.mkdir(parents=True)
+    write_clip(path, (np.float32(photo.resize((512, 512), box=box)) / 255 for box in boxes))
 
 
 if __name__ == "__main__":
