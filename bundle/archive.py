@@ -5,6 +5,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 MOMENT = (1980, 1, 1, 0, 0, 0)
 """The date of every file: the first that a zip archive can hold."""
@@ -73,11 +74,13 @@ def _tar(folder: Path, archive: Path) -> None:
     import zstandard  # not at the top: only the builder of this archive needs it
 
     packer = zstandard.ZstdCompressor(level=LEVEL[".tar.zst"], threads=2, write_checksum=True)
-    with (
-        archive.open("wb") as file,
-        packer.stream_writer(file) as stream,
-        tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as out,
-    ):
+    with archive.open("wb") as file, packer.stream_writer(file) as stream:
+        write_tar(folder, stream)
+
+
+def write_tar(folder: Path, stream: BinaryIO) -> None:
+    """Write a folder, by its name, into a stream."""
+    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as out:
         for name, path in files_in(folder):
             entry = tarfile.TarInfo(f"{folder.name}/{name.rstrip('/')}")
             entry.mtime, entry.mode = SECONDS, mode(path)

@@ -1,28 +1,23 @@
-"""Builds a bundle: an interpreter, packages, weights, the program and its scripts in one archive."""
+"""Builds a bundle: interpreter, packages, weights, program and scripts in one archive."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundle import archive, bytecode, imports
+from bundle import archive, bytecode
 from bundle.content import add_program, add_scripts, add_weights
 from bundle.licenses import add_licenses
 from bundle.manifest import write_manifest
 from bundle.packages import add_packages
 from bundle.runtimes import add_runtime
 from bundle.sbom import write_sbom
-from bundle.systems import NAME, System
-from bundle.tools import BuildError, check_tools
-from utils import console
+from bundle.systems import HERE, NAME, System
+from bundle.tools import check_tools
+from utils import console, program
 from utils.errors import InputError
 
 SPACE = 9 << 30
 """Bytes that the build of one bundle takes at most, with what is downloaded."""
-README = """\
-faceswap-toolkit {version} for {system}
-Unpack this folder anywhere. Put two clips into the folder workspace, as data_src.mp4 and data_dst.mp4, and start
-the scripts in the order of their numbers. The manual: app/README.md and app/docs. Licenses: LICENSES/README.md.
-"""
 
 
 def build(system: System, output: Path, scratch: Path) -> Path:
@@ -42,10 +37,8 @@ def build(system: System, output: Path, scratch: Path) -> Path:
     UserError
         If something is missing, or a part is not what is pinned.
     """
-    from utils.program import version
-
     prepare(output, scratch)
-    folder = scratch / f"{NAME}-{version()}-{system.name}"
+    folder = scratch / f"{NAME}-{program.version()}-{system.name}"
     downloads = scratch / "downloads"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -62,11 +55,10 @@ def build(system: System, output: Path, scratch: Path) -> Path:
     console.say(f"{system.name}: licenses and lists")
     add_licenses(folder, system, downloads)
     write_sbom(folder, system)
-    text = README.format(version=version(), system=system.name.capitalize())
+    readme = (HERE / "readme.txt").read_text(encoding="utf-8")
+    text = readme.format(version=program.version(), system=system.name.capitalize())
     (folder / "README.txt").write_text(text, encoding="utf-8", newline="\n")
     write_manifest(folder, system)
-    if system.name == "windows" and (missing := imports.unresolved(folder)):
-        raise BuildError(f"DLLs that are imported and not there: {missing}")
     console.say(f"{system.name}: the archive")
     return _archived(folder, output / f"{folder.name}{system.archive}")
 
@@ -84,8 +76,8 @@ def prepare(output: Path, scratch: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(scratch).free) < SPACE:
         raise InputError(
-            f'a build takes up to {SPACE >> 30} GiB below "{scratch}", where {free >> 30} GiB are free; '
-            "name another folder with --scratch"
+            f'a build takes up to {SPACE >> 30} GiB below "{scratch}", where {free >> 30} GiB are '
+            "free; name another folder with --scratch"
         )
 
 

@@ -33,7 +33,9 @@ def check_version() -> None:
     """
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if here != PYTHON:
-        raise InputError(f"a bundle with Python {PYTHON} must be built by Python {PYTHON}; this is {here}")
+        raise InputError(
+            f"a bundle is built by its own version of Python, {PYTHON}; this is {here}"
+        )
 
 
 def compile_modules(folder: Path, system: System) -> None:

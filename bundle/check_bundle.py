@@ -8,7 +8,6 @@ file. It needs nothing but Python's library, as anything else may be what is mis
 import ctypes
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ def problems(bundle: Path, everything: bool = False) -> list[str]:
     missing, damaged, away = _compare(bundle, files, everything)
     found = []
     if missing:
-        found.append(f"{_listed(missing)} missing from the bundle in \"{bundle}\". {AGAIN}")
+        found.append(f'{_listed(missing)} missing from the bundle in "{bundle}". {AGAIN}')
     if damaged:
         found.append(
             f'{_listed(damaged)} not as shipped in "{bundle}": the disk was full, or a program '
@@ -53,7 +52,7 @@ def problems(bundle: Path, everything: bool = False) -> list[str]:
         )
     if away:
         found.append(
-            f"{_listed(away)} only in OneDrive: choose \"Always keep on this device\" for "
+            f'{_listed(away)} only in OneDrive: choose "Always keep on this device" for '
             f'"{bundle}", or move it out of OneDrive.'
         )
     if strangers := _strangers(bundle, manifest, everything):
@@ -91,11 +90,10 @@ def _strangers(bundle: Path, manifest: dict[str, Any], everything: bool) -> list
     """Return what lies among the program and the packages and is not of this version."""
     files, site = manifest["files"], manifest["site"]
     known = {name[len(site) + 1 :].partition("/")[0] for name in files if name.startswith(site)}
-    here = bundle / site
     found = [
-        f"{site}/{name}"
-        for name in (sorted(os.listdir(here)) if here.is_dir() else [])
-        if name not in known and name != "__pycache__" and name.endswith((".dist-info", ".py"))
+        path.relative_to(bundle).as_posix()
+        for path in sorted((bundle / site).glob("*"))
+        if path.name not in known and path.name.endswith((".dist-info", ".py"))
     ]
     places = ["app", *(["python"] if everything else [])]
     for place in places:
@@ -137,8 +135,7 @@ def has_avx(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return True
-    flags = next((line for line in text.splitlines() if line.startswith("flags")), "flags: avx")
-    return "avx" in flags.split()
+    return "avx" in text.split()
 
 
 def main(words: list[str]) -> int:

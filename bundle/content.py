@@ -9,13 +9,12 @@ from pathlib import Path
 from bundle.systems import HERE, ROOT, System
 from bundle.tools import run
 from facelib.weights import WEIGHTS
+from scripts.make_scripts import files
 
 LEFT_OUT = {"dlib68"}
 """Weights that must not be used commercially; `main.py weights` fetches them on request."""
 BESIDES = ("pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "docs", "requirements-cpu.txt")
 """What lies beside main.py in a checkout and not in a wheel; pyproject.toml makes it one."""
-BINDINGS = "_*"
-"""Scripts that others call, such as _paths.bat, begin so."""
 
 
 def add_program(folder: Path) -> None:
@@ -23,8 +22,9 @@ def add_program(folder: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     hooks = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
     wanted = [*hooks["custom"]["app"], *BESIDES]
-    for name in run("git", "ls-files", "-co", "--exclude-standard", "--", *wanted, cwd=ROOT).split("\n"):
-        if name and (ROOT / name).is_file():
+    listed = run("git", "ls-files", "-co", "--exclude-standard", "--", *wanted, cwd=ROOT)
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
             _copy(ROOT / name, folder / "app" / name)
     _copy(HERE / "check_bundle.py", folder / "app" / "check_bundle.py")
 
@@ -40,11 +40,10 @@ def add_weights(folder: Path, downloads: Path) -> None:
 
 
 def add_scripts(folder: Path, system: System) -> None:
-    """Copy the scripts for a system to where a user sees them first, with an empty workspace."""
-    for path in sorted((ROOT / "scripts").glob(f"*{system.scripts}")):
-        _copy(path, folder / path.name)
-        if system.scripts == ".sh":
-            (folder / path.name).chmod(0o755)
+    """Write the scripts for a system to where a user sees them first, with an empty workspace."""
+    for name, data in files(system.name, bundled=True).items():
+        (folder / name).write_bytes(data)
+        (folder / name).chmod(0o755)
     (folder / "workspace").mkdir()
 
 

@@ -3,17 +3,20 @@
 import functools
 from pathlib import Path
 
-SYSTEM_DLLS = frozenset(
-    """
-    advapi32 avicap32 avrt bcrypt bcryptprimitives cfgmgr32 combase comctl32 comdlg32 crypt32 cryptbase
-    d2d1 d3d10 d3d10_1 d3d10core d3d11 d3d12 d3d9 d3dcompiler_47 dbghelp dcomp dnsapi dsound dwmapi dwrite
-    dxcore dxgi dxva2 evr fwpuclnt gdi32 gdiplus glu32 hid imagehlp imm32 iphlpapi kernel32 ksuser
-    mf mfcore mfplat mfplay mfreadwrite mfuuid mmdevapi mpr msacm32 msimg32 mswsock msvcrt msvfw32 ncrypt
-    netapi32 normaliz ntdll ole32 oleacc oleaut32 opengl32 pdh powrprof propsys psapi rpcrt4 rstrtmgr
-    secur32 setupapi shcore shell32 shfolder shlwapi synchronization user32 userenv usp10 uxtheme version
-    wevtapi winhttp wininet winmm winspool wintrust wldap32 ws2_32 wsock32 wtsapi32 xinput1_4 ucrtbase
-    """.split()
-)
+SYSTEM_DLLS = frozenset({
+    "advapi32", "avicap32", "avrt", "bcrypt", "bcryptprimitives", "cfgmgr32", "combase",
+    "comctl32", "comdlg32", "crypt32", "cryptbase", "d2d1", "d3d10", "d3d10_1", "d3d10core",
+    "d3d11", "d3d12", "d3d9", "d3dcompiler_47", "dbghelp", "dcomp", "dnsapi", "dsound",
+    "dwmapi", "dwrite", "dxcore", "dxgi", "dxva2", "evr", "fwpuclnt", "gdi32", "gdiplus",
+    "glu32", "hid", "imagehlp", "imm32", "iphlpapi", "kernel32", "ksuser", "mf", "mfcore",
+    "mfplat", "mfplay", "mfreadwrite", "mfuuid", "mmdevapi", "mpr", "msacm32", "msimg32",
+    "msvcrt", "msvfw32", "mswsock", "ncrypt", "netapi32", "normaliz", "ntdll", "ole32",
+    "oleacc", "oleaut32", "opengl32", "pdh", "powrprof", "propsys", "psapi", "rpcrt4",
+    "rstrtmgr", "secur32", "setupapi", "shcore", "shell32", "shfolder", "shlwapi",
+    "synchronization", "ucrtbase", "user32", "userenv", "usp10", "uxtheme", "version",
+    "wevtapi", "winhttp", "wininet", "winmm", "winspool", "wintrust", "wldap32", "ws2_32",
+    "wsock32", "wtsapi32", "xinput1_4",
+})  # fmt: skip
 """DLLs of every Windows 10, without the ending; besides, the sets `api-ms-win-*`, `ext-ms-*`."""
 LIBRARIES = (".dll", ".pyd", ".exe")
 
@@ -39,8 +42,10 @@ def unresolved(folder: Path) -> dict[str, list[str]]:
 @functools.cache
 def is_of_windows(name: str) -> bool:
     """Return whether a DLL is a part of Windows 10."""
-    return name.startswith(("api-ms-win-", "ext-ms-")) or Path(name).stem in SYSTEM_DLLS or (
-        name == "winspool.drv"
+    return (
+        name.startswith(("api-ms-win-", "ext-ms-"))
+        or Path(name).stem in SYSTEM_DLLS
+        or (name == "winspool.drv")
     )
 
 

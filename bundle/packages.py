@@ -35,7 +35,7 @@ def add_packages(folder: Path, system: System, scratch: Path) -> int:
     (site / ".lock").unlink(missing_ok=True)
     freed = prune(site, PACKAGES)
     if missing := list(unmet(distributions(site), system.markers)):
-        raise BuildError(f"packages for {system.name} that are not in the lock: {'; '.join(missing)}")
+        raise BuildError(f"not in the lock for {system.name}: {'; '.join(missing)}")
     return freed
 
 

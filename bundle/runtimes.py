@@ -117,12 +117,12 @@ def compile_launcher(executable: Path, dll: Path, scratch: Path) -> None:
     library = scratch / "libpython.a"
     definition = scratch / "python.def"
     definition.write_text(f"LIBRARY {dll.name}\nEXPORTS\n  Py_Main\n", encoding="ascii")
-    _zig(scratch, "dlltool", "-m", "i386:x86-64", "-d", definition, "-l", library)
-    _zig(
+    zig(scratch, "dlltool", "-m", "i386:x86-64", "-d", definition, "-l", library)
+    zig(
         scratch, "cc", "-target", "x86_64-windows-gnu", "-municode", "-O2", "-s",
-        "-Wl,--no-insert-timestamp", HERE / "native" / "python.c", library, "-o", executable,
+        HERE / "native" / "python.c", library, "-o", scratch / executable.name,
     )  # fmt: skip
-    executable.with_suffix(".pdb").unlink(missing_ok=True)
+    shutil.copyfile(scratch / executable.name, executable)  # without what else the linker wrote
 
 
 def forward_stable_interface(dll: Path, target: Path, scratch: Path) -> None:
@@ -131,17 +131,18 @@ def forward_stable_interface(dll: Path, target: Path, scratch: Path) -> None:
     lines = [f"  {name}={dll.stem}.{name}" for name in exports(dll) if "Py" in name[:3]]
     definition.write_text("LIBRARY python3.dll\nEXPORTS\n" + "\n".join(lines), encoding="ascii")
     empty = scratch / "empty.c"
-    empty.write_text("int _DllMainCRTStartup(void) { return 1; }\n", encoding="ascii")
-    _zig(
+    empty.write_text("int DllMainCRTStartup(void) { return 1; }\n", encoding="ascii")
+    zig(
         scratch, "cc", "-target", "x86_64-windows-gnu", "-shared", "-nostdlib", "-s",
-        "-Wl,--no-insert-timestamp", empty, definition, "-o", target,
+        empty, definition, "-o", scratch / target.name,
     )  # fmt: skip
-    for leftover in (target.with_suffix(".pdb"), target.with_suffix(".lib")):
-        leftover.unlink(missing_ok=True)
+    shutil.copyfile(scratch / target.name, target)
 
 
-def _zig(scratch: Path, *words: str | Path) -> None:
-    cache = {"ZIG_GLOBAL_CACHE_DIR": str(scratch / "zig"), "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig")}
+def zig(scratch: Path, *words: str | Path) -> None:
+    """Run a command of the zig compiler, with its caches below a folder."""
+    where = str(scratch / "zig")
+    cache = {"ZIG_GLOBAL_CACHE_DIR": where, "ZIG_LOCAL_CACHE_DIR": where}
     run(sys.executable, "-m", "ziglang", *words, env={**os.environ, **cache})
 
 
@@ -163,9 +164,10 @@ def _for_linux(folder: Path, system: System, downloads: Path) -> None:
     for deb in debian.read_lock("linux"):
         root = unpacked(deb, downloads)
         _take_python(root, folder, system)
-        for path in [*root.glob("usr/lib/x86_64-linux-gnu/*.so.*"), *root.glob("lib/x86_64-linux-gnu/*.so.*")]:
-            if not path.is_symlink():
-                _take_library(path, libraries)
+        for place in ("lib", "usr/lib"):
+            for path in sorted((root / place / "x86_64-linux-gnu").glob("*.so.*")):
+                if not path.is_symlink():
+                    _take_library(path, libraries)
     executable = folder / system.executable
     run("patchelf", "--force-rpath", "--set-rpath", "$ORIGIN/../lib/system", executable)
     for name in STANDARD:

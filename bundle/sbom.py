@@ -1,4 +1,4 @@
-"""The list of a bundle's parts in the format CycloneDX 1.6, for programs that look for known holes."""
+"""The list of a bundle's parts in the format CycloneDX 1.6, for those who look for known holes."""
 
 import json
 import uuid
@@ -31,19 +31,21 @@ def write_sbom(folder: Path, system: System) -> None:
     site = folder / system.site
     parts = [_package(package) for package in distributions(site)]
     parts += [_runtime(pin) for pin in _runtime_pins(system)]
-    parts += [_deb(deb) for deb in debian.read_lock(system.name)]
+    parts += [describe_deb(deb) for deb in debian.read_lock(system.name)]
     parts += [_file(site, path, "file") for path in sorted(site.glob("*.libs/*"))]
+    weights = folder / "app" / "weights"
     parts += [
-        _file(folder / "app" / "weights", folder / "app" / "weights" / weight.path, "machine-learning-model")
+        _file(weights, weights / weight.path, "machine-learning-model")
         for name, weight in WEIGHTS.items()
         if name not in LEFT_OUT
     ]
-    text = json.dumps(_document(parts, system), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(document(parts, system), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     _validate(text)
     (folder / FILE).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _document(parts: list[dict[str, Any]], system: System) -> dict[str, Any]:
+def document(parts: list[dict[str, Any]], system: System) -> dict[str, Any]:
+    """Return the whole list."""
     # a number that follows from the content, as two builds give the same bytes
     number = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(parts, sort_keys=True))
     return {
@@ -92,7 +94,8 @@ def _runtime(pin: locks.Pin) -> dict[str, Any]:
     }
 
 
-def _deb(deb: debian.Deb) -> dict[str, Any]:
+def describe_deb(deb: debian.Deb) -> dict[str, Any]:
+    """Return the entry of a file of Debian's archive."""
     address = f"pkg:deb/debian/{quote(deb.package)}@{quote(deb.version)}"
     if not deb.file.endswith(".deb"):
         address += "?arch=source"

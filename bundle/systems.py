@@ -23,8 +23,6 @@ class System(NamedTuple):
         What uv calls it.
     tensorflow : str
         The package that holds TensorFlow for the processor alone.
-    scripts : str
-        How the names of its scripts end.
     archive : str
         How the name of its archive ends.
     executable, library, native, site : str
@@ -38,7 +36,6 @@ class System(NamedTuple):
     name: str
     platform: str
     tensorflow: str
-    scripts: str
     archive: str
     executable: str
     library: str
@@ -59,12 +56,13 @@ _COMMON = {
     "platform_version": "",
 }
 
+_PARTS = ("", "/lib-dynload", "/site-packages")
+
 SYSTEMS = {
     "windows": System(
         name="windows",
         platform="x86_64-pc-windows-msvc",
         tensorflow="tensorflow",
-        scripts=".bat",
         archive=".zip",
         executable="python/python.exe",
         library="python/Lib",
@@ -83,16 +81,12 @@ SYSTEMS = {
         name="linux",
         platform="x86_64-manylinux_2_36",
         tensorflow="tensorflow-cpu",
-        scripts=".sh",
         archive=".tar.zst",
         executable="python/bin/python",
         library=f"python/lib/python{PYTHON}",
         native=f"python/lib/python{PYTHON}/lib-dynload",
         site=f"python/lib/python{PYTHON}/site-packages",
-        search=tuple(
-            f"../lib/python{PYTHON}{folder}" for folder in ("", "/lib-dynload", "/site-packages")
-        )
-        + ("../../app",),
+        search=(*(f"../lib/python{PYTHON}{part}" for part in _PARTS), "../../app"),
         markers=MappingProxyType({
             **_COMMON,
             "os_name": "posix",

@@ -32,9 +32,7 @@ def check_tools() -> None:
         raise InputError(f"the build needs programs that are not on the PATH: {lacks}")
 
 
-def run(
-    *words: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> str:
+def run(*words: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
     """Run a program and return what it printed.
 
     Raises

@@ -29,7 +29,7 @@ FEW_OUTPUTS = ((1, 1, "same"), (3, 1, "same"), (5, 1, "same"))
 LARGE = ((3, 1, "same"), (5, 2, "same"), (5, 2, "valid"))
 FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
 # kernel size -> outputs of a batch, up to which transforming the weights does not pay off
-FEW_PIXELS = {3: 512, 5: 1024}
+FEW_PIXELS = {3: 256, 5: 512}
 PREDICTED_PIXELS = 256  # the same for 3 x 3 weights that are transformed in advance
 SMALL_INPUT = 4  # side up to which they are not: one tile a face
 
@@ -82,7 +82,7 @@ def accelerate_prediction(networks: Iterable[keras.Model]) -> None:
 def _slow_layers(networks: Iterable[keras.Model]) -> Iterator[keras.layers.Conv2D]:
     for network in networks:
         for layer in network.layers:
-            if isinstance(layer, keras.layers.Conv2D) and _can_be_faster(layer):
+            if isinstance(layer, keras.layers.Conv2D) and is_accelerated(layer):
                 yield layer
 
 
@@ -101,7 +101,7 @@ def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -
     )
 
 
-def _can_be_faster(layer: keras.layers.Conv2D) -> bool:
+def is_accelerated(layer: keras.layers.Conv2D) -> bool:
     """Tell whether a layer is of a kind that takes most of the time."""
     height, width, channels = layer.input.shape[1:]
     kernel, form = layer.kernel_size[0], Form.of(layer)

@@ -1,183 +1,205 @@
 """`train --save-memory`: networks that keep few of their tensors for the backward pass.
 
-The layers of a network are cut into parts. Of each only the outputs are kept; what else its
-gradient needs is computed again, when the gradient of the part after it is there (gradient
+The operations of a network are cut into parts. Of each only the outputs are kept; what else its
+gradient reads is computed again when it is needed, from what the part began with (gradient
 checkpointing, Chen et al. 2016). Weights and results stay the same.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
-import keras
-import tensorflow as tf
+from models.activations import flat, kept, owner, size
+from models.backend import Gradient, Tensor, keras, tf
+from utils import lazy
 
-from models.backend import Gradient, Tensor
+Operations = Sequence["keras.Operation"]
+FACES = 8
+"""Of a usual batch, both sides together."""
+ENDS = frozenset({"Conv2D", "Conv2DTranspose", "Dense"})
+"""Where a part may end: their outputs are kept then, so these need not be computed again."""
 
-Layers = Sequence[keras.layers.Layer]
+
+class _Step(NamedTuple):
+    """An operation and, by identity, what goes in and out and what its gradient reads.
+
+    `copied` is what it keeps instead of that, bytes of a sample.
+    """
+
+    operation: "keras.Operation"
+    inputs: dict[int, Tensor]
+    outputs: dict[int, Tensor]
+    kept: dict[int, int]
+    copied: int
+
+    @classmethod
+    def of(cls, operation: "keras.Operation", *, on_cpu: bool) -> "_Step":
+        """Look at an operation."""
+        inputs, outputs = flat(operation.input), flat(operation.output)
+        copies = lazy.load("models.convolution_memory").copies(operation, FACES) if on_cpu else None
+        return cls(
+            operation,
+            {id(each): each for each in inputs},
+            {id(each): each for each in outputs},
+            {} if copies else kept([operation]),
+            copies.kept // FACES if copies else 0,
+        )
 
 
-class Part(NamedTuple):
-    """Layers that follow one another, and the symbolic tensors that go in and come out."""
+class NetworkPart(NamedTuple):
+    """Operations that follow one another.
 
-    layers: Layers
+    Attributes
+    ----------
+    inputs, outputs : list of KerasTensor
+        What they take from earlier parts, and what later ones or the caller take.
+    stored, inner : int
+        Bytes of a sample that the outputs take, and what else the gradients of the part read.
+    """
+
+    operations: Operations
     inputs: list[Tensor]
     outputs: list[Tensor]
+    stored: int
+    inner: int
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws at random: the second time it would draw something else."""
+        return any(map(_draws, self.operations))
 
 
-def save_memory(networks: Iterable[keras.Model]) -> None:
-    """Let networks keep less; what they compute, and their weights, stay."""
+def save_memory(networks: "Iterable[keras.Model]", *, on_cpu: bool) -> None:
+    """Let networks keep less for the backward pass.
+
+    Parameters
+    ----------
+    on_cpu : bool
+        Whether their convolutions are accelerated, and so keep copies.
+    """
     for network in networks:
-        network.call = InParts(network)
+        network.call = InParts(network, cut(network, on_cpu=on_cpu))
+
+
+def parts_of(network: "keras.Model") -> "list[NetworkPart] | None":
+    """Return the parts in which a network is called; None for all at once."""
+    return network.call.parts if isinstance(network.call, InParts) else None
 
 
 class InParts:
     """Calls a network part by part."""
 
-    def __init__(self, network: keras.Model) -> None:
-        self._inputs, self._outputs = network.inputs, network.outputs
-        self.parts = cut(network)
+    def __init__(self, network: "keras.Model", parts: list[NetworkPart]) -> None:
+        self._inputs, self._outputs, self.parts = network.inputs, network.outputs, parts
+        self._functions = [keras.Function(part.inputs, part.outputs) for part in self.parts]
 
     def __call__(
         self, inputs: Tensor | list[Tensor], training: bool | None = None, mask: None = None
     ) -> Tensor | list[Tensor]:
         """Return what the network makes of its inputs."""
-        known = dict(zip(map(id, self._inputs), _flat(inputs), strict=True))
-        for part in self.parts:
-            run = _run if _has_state(part.layers) else _forgetful
-            outputs = run(part, [known[id(each)] for each in part.inputs], training)
+        known = dict(zip(map(id, self._inputs), flat(inputs), strict=True))
+        for part, function in zip(self.parts, self._functions, strict=True):
+            given = [known[id(tensor)] for tensor in part.inputs]
+            if part.draws:
+                (layer,) = part.operations
+                outputs = [layer(*given, training=training)]
+            else:
+                outputs = _forgetful(part, function, given)
             known |= zip(map(id, part.outputs), outputs, strict=True)
-        found = [known[id(each)] for each in self._outputs]
+        found = [known[id(tensor)] for tensor in self._outputs]
         return found if len(found) > 1 else found[0]
 
 
-def _forgetful(part: Part, inputs: list[Tensor], training: bool | None) -> list[Tensor]:
-    """Compute a part; for its gradient it is computed again from its inputs."""
-    weights = [v for layer in part.layers for v in layer.variables]
+def _forgetful(part: NetworkPart, function: "keras.Function", inputs: list[Tensor]) -> list[Tensor]:
+    """Compute a part, and once more for its gradient."""
+    weights = [v for each in part.operations for v in getattr(each, "trainable_variables", ())]
 
-    def compute(values: Sequence[Tensor]) -> list[Tensor]:
+    def compute(values: Sequence[Tensor], when: Sequence[Tensor]) -> list[Tensor]:
+        with tf.control_dependencies(when):  # not as soon as the weights are there
+            values = [tf.identity(value) for value in values]
         given = zip(weights, values[len(inputs) :], strict=True)
         with keras.StatelessScope(state_mapping=list(given)):
-            return _run(part, values[: len(inputs)], training)
+            return function(values[: len(inputs)])
 
     @tf.custom_gradient
     def forward(*values: Tensor) -> tuple[list[Tensor], Gradient]:
         def gradient(*upstream: Tensor) -> list[Tensor]:
-            with tf.control_dependencies(upstream):  # not before they are there
-                again = [tf.identity(value) for value in values]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(again)
-                outputs = compute(again)
+                tape.watch(values)
+                outputs = compute(values, upstream)
             zero = tf.UnconnectedGradients.ZERO
-            return tape.gradient(outputs, again, upstream, unconnected_gradients=zero)
+            found = tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
+            of_inputs, of_weights = found[: len(inputs)], found[len(inputs) :]
+            with tf.control_dependencies(of_weights):  # the part before begins when this one ends
+                return [*map(tf.identity, of_inputs), *of_weights]
 
-        return compute(values), gradient
+        return compute(values, values[: len(inputs)]), gradient
 
-    found = forward(*inputs, *(tf.convert_to_tensor(weight.value) for weight in weights))
-    return _flat(found)
-
-
-def _run(part: Part, inputs: Sequence[Tensor], training: bool | None) -> list[Tensor]:
-    known = dict(zip(map(id, part.inputs), inputs, strict=True))
-    for layer in part.layers:
-        x = keras.tree.map_structure(lambda each: known[id(each)], layer.input)
-        y = layer(x, training=training)
-        known |= zip(map(id, _flat(layer.output)), _flat(y), strict=True)
-    return [known[id(each)] for each in part.outputs]
+    return flat(forward(*inputs, *(tf.convert_to_tensor(weight.value) for weight in weights)))
 
 
-def _has_state(layers: Layers) -> bool:
-    """Whether layers must not be computed twice, because they draw at random or count."""
-    return any(layer.non_trainable_variables for layer in layers)
+def cut(network: "keras.Model", *, on_cpu: bool) -> list[NetworkPart]:
+    """Cut a network so that what is stored and the largest part take the least memory together."""
+    operations = [each for each in network.operations if not _is_input(each)]
+    parts = dict(_possible(network, [_Step.of(each, on_cpu=on_cpu) for each in operations]))
+    chains = [_least_stored(parts, limit) for limit in {part.inner for part in parts.values()}]
+    return min((chain for chain in chains if chain), key=memory)
 
 
-def _flat(tensors: Tensor) -> list[Tensor]:
-    return keras.tree.flatten(tensors)
+def memory(parts: Sequence[NetworkPart]) -> int:
+    """Return the bytes of a sample that a network in parts takes at most."""
+    return stored(parts) + max(part.inner for part in parts)
 
 
-# ------------------------------------------------------------------ where to cut
-
-ENDS = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.SeparableConv2D)
-SAME_MEMORY = (keras.layers.Reshape, keras.layers.Flatten)
-
-
-def cut(network: keras.Model, ends=None) -> list[Part]:
-    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
-    n = len(layers)
-    return _parts(network, layers, _best(network, layers))
+def stored(parts: Sequence[NetworkPart]) -> int:
+    """Return the bytes of a sample that a network in parts keeps."""
+    return sum(part.stored for part in parts)
 
 
-def _parts(network, layers, ends) -> list[Part]:
-    last_use, maker = {}, {}
-    for i, layer in enumerate(layers):
-        for t in _flat(layer.input):
-            last_use[id(t)] = i
-        for t in _flat(layer.output):
-            maker[id(t)] = (i, t)
-    for t in network.outputs:
-        last_use[id(t)] = len(layers)
-    parts, start = [], 0
-    for end in ends:
-        inside = layers[start:end]
-        made = {id(t): t for l in inside for t in _flat(l.output)}
-        ins = {id(t): t for l in inside for t in _flat(l.input) if id(t) not in made}
-        outs = {k: t for k, t in made.items() if last_use.get(k, -1) >= end}
-        parts.append(Part(inside, list(ins.values()), list(outs.values())))
-        start = end
-    return parts
+def _possible(
+    network: "keras.Model", steps: Sequence[_Step]
+) -> Iterator[tuple[tuple[int, int], NetworkPart]]:
+    """Yield all parts that there may be, by the numbers of their first and the next operation."""
+    drawing = [number for number, each in enumerate(steps) if _draws(each.operation)]
+    alone = {border for number in drawing for border in (number, number + 1)}
+    ends = {n for n, each in enumerate(steps, 1) if type(each.operation).__name__ in ENDS}
+    borders = sorted({0, *alone, *ends, len(steps)})
+    last = {key: n for n, step in enumerate(steps) for key in step.inputs}
+    last |= {id(tensor): len(steps) for tensor in network.outputs}
+    for start, end in combinations(borders, 2):
+        if end - start == 1 or not any(start <= number < end for number in drawing):
+            yield (start, end), _part(steps[start:end], {k for k, n in last.items() if n >= end})
 
 
-def _size(t):
-    return math.prod(t.shape[1:])
+def _part(steps: "Sequence[_Step]", wanted: set[int]) -> NetworkPart:
+    """Join steps; `wanted` identifies the tensors that are used after them."""
+    made, read, needed = ({}, {}, {})
+    for step in steps:
+        made |= step.outputs
+        read |= step.inputs
+        needed |= step.kept
+    inputs = [tensor for key, tensor in read.items() if key not in made]
+    outputs = [tensor for key, tensor in made.items() if key in wanted]
+    stored = {id(owner(tensor)): size(tensor) for tensor in outputs}
+    outside = stored.keys() | {id(owner(tensor)) for tensor in inputs}
+    inner = sum(count for key, count in needed.items() if key not in outside)
+    inner += sum(step.copied for step in steps)
+    return NetworkPart([s.operation for s in steps], inputs, outputs, sum(stored.values()), inner)
 
 
-def _best(network, layers, verbose=False):
-    n = len(layers)
-    alias = {}
-    def own(t):
-        while id(t) in alias: t = alias[id(t)]
-        return t
-    for l in layers:
-        if isinstance(l, SAME_MEMORY):
-            alias[id(l.output)] = l.input
-    keeps = []
-    for l in layers:
-        kind = type(l).__name__
-        k = []
-        if kind in ("LeakyReLU", "Conv2D", "Dense", "SeparableConv2D", "DepthwiseConv2D", "UnitNormalization"):
-            k += _flat(l.input)
-        if getattr(l, "activation", None) is not None and l.activation.__name__ not in ("linear","leaky_relu"):
-            k += _flat(l.output)
-        keeps.append({id(own(t)): _size(t) for t in k})
-    net_in = {id(t) for t in network.inputs}
-    cands = [i + 1 for i, l in enumerate(layers) if isinstance(l, ENDS)]
-    for i, l in enumerate(layers):
-        if l.non_trainable_variables: cands += [i, i+1]
-    cands = sorted({*cands, n} - {0})
-    must = {i for i, l in enumerate(layers) if l.non_trainable_variables} | {i+1 for i, l in enumerate(layers) if l.non_trainable_variables}
-    last_use = {}
-    for i, l in enumerate(layers):
-        for t in _flat(l.input): last_use[id(own(t))] = i
-    for t in network.outputs: last_use[id(own(t))] = n
-    made = [{id(own(t)): _size(t) for t in _flat(l.output) if id(own(t)) == id(t)} for l in layers]
-    def stored(i, j):
-        return sum(s for l in made[i:j] for k, s in l.items() if last_use.get(k, -1) >= j)
-    def inner(i, j):
-        u = {}
-        for k in keeps[i:j]: u |= k
-        inside = set().union(*made[i:j])
-        return sum(s for k, s in u.items() if k in inside and last_use.get(k, -1) < j)
-    starts = [0, *cands]
-    table = {(i, j): (stored(i, j), inner(i, j)) for a, i in enumerate(starts) for j in starts[a+1:] if not any(i < m < j for m in must)}
-    best = None
-    for limit in sorted({v[1] for v in table.values()}):
-        cost = {0: (0, ())}
-        for j in cands:
-            options = [(cost[i][0] + table[i, j][0], cost[i][1] + (j,)) for i in starts if i < j and i in cost and (i, j) in table and table[i, j][1] <= limit]
-            if options: cost[j] = min(options)
-        if n in cost and (best is None or cost[n][0] + limit < best[0]):
-            best = (cost[n][0] + limit, cost[n][1], cost[n][0], limit)
-    plain = {}
-    for k in keeps: plain |= k
-    print(network.name, "plain", sum(plain.values()), "best", best[0], "stored", best[2], "inner", best[3], [layers[e-1].name for e in best[1]])
-    return best[1]
+def _least_stored(parts: dict[tuple[int, int], NetworkPart], limit: int) -> list[NetworkPart]:
+    """Return the parts of a whole network that store least, none larger than `limit`, if any."""
+    chains: dict[int, list[NetworkPart]] = {0: []}
+    for (start, end), part in sorted(parts.items(), key=lambda item: item[0]):
+        if start in chains and part.inner <= limit:
+            chain = [*chains[start], part]
+            chains[end] = min(chains.get(end, chain), chain, key=stored)
+    return chains.get(max(end for _, end in parts), [])
+
+
+def _draws(operation: "keras.Operation") -> bool:
+    return bool(getattr(operation, "non_trainable_variables", ()))
+
+
+def _is_input(operation: "keras.Operation") -> bool:
+    return isinstance(operation, keras.layers.InputLayer)

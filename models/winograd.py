@@ -2,9 +2,9 @@
 
 After Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural Networks", with their matrices: a
 tile of 4 x 4 outputs comes from 6 x 6 inputs d and 3 x 3 weights g as  A' [(G g G') * (B' d B)] A.
-One banded matrix transforms all tiles of a row, and each of the 36 positions, summed over the
-channels, is one matrix product. The weights are unchanged; results differ from those of a plain
-convolution by rounding, 1e-5 of the largest.
+One banded matrix transforms all inputs of a row, one the outputs of a few tiles, and each of the 36
+positions, summed over the channels, is one matrix product. The weights are unchanged; results
+differ from those of a plain convolution by rounding, 1e-5 of the largest.
 """
 
 from functools import cache
@@ -15,6 +15,7 @@ import tensorflow as tf
 from models.backend import Gradient, Tensor
 
 TILE, POINTS = 4, 6  # outputs and inputs of a tile, along a side
+BLOCK = 4  # tiles of a row whose outputs are transformed at once
 
 INPUT = np.array([
     [4, 0, -5, 0, 1, 0],
@@ -47,21 +48,21 @@ def transform(kernel: Tensor) -> Tensor:
 
 def convolve_transformed(x: Tensor, u: Tensor) -> Tensor:
     """Convolve like `convolve`, but without gradients, with weights from `transform`."""
-    to_points, to_pixels = _bands(x.shape[1])
-    return _join(_split(x, to_points) @ u, to_pixels)
+    to_points, to_pixels, blocks = _bands(x.shape[1])
+    return _join(_split(x, to_points) @ u, to_pixels, blocks)
 
 
 def convolve(x: Tensor, kernel: Tensor, padding: str = "same") -> Tensor:
     """Convolve (N, S, S, C) with (3, 3, C, D), stride 1: (N, S, S, D), or S - 2 if "valid"."""
-    to_points, to_pixels = _bands(x.shape[1], padding)
+    to_points, to_pixels, blocks = _bands(x.shape[1], padding)
 
     @tf.custom_gradient
     def apply(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
         v, u = _split(x, to_points), transform(kernel)
-        y = _join(v @ u, to_pixels)
+        y = _join(v @ u, to_pixels, blocks)
 
         def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
-            dm = _split(dy, to_pixels.T)
+            dm = _split(dy, to_pixels.T, blocks)
             du = tf.reshape(tf.matmul(v, dm, transpose_a=True), [POINTS**2, -1])
             d_kernel = tf.matmul(_weights(), du, transpose_a=True)
             d_x = _join(tf.matmul(dm, u, transpose_b=True), to_points.T)
@@ -92,44 +93,54 @@ def _weights() -> Tensor:
 
 
 @cache
-def _bands(size: int, padding: str = "same") -> tuple[np.ndarray, np.ndarray]:
-    """Return INPUT and OUTPUT for all tiles of a side: (6 * tiles, size) and (size, 6 * tiles).
+def _bands(size: int, padding: str = "same") -> tuple[np.ndarray, np.ndarray, int]:
+    """Return INPUT and OUTPUT for many tiles, and to how many blocks of a side the second applies.
 
-    Rows of the first and columns of the second are ordered as point * tiles + tile. Inputs outside
-    the image are 0 and outputs outside it are dropped, so any size works. The output is two smaller
+    Their shapes are (6 * tiles, size) and (outputs, 6 * tiles). INPUT is for a whole side; outputs
+    do not overlap, so they are made block by block, of BLOCK tiles where that divides them. Rows
+    of the first and columns of the second are ordered as point * tiles + tile. Inputs outside the
+    image are 0 and outputs outside it are dropped, so any size works. The output is two smaller
     than `size` if "valid".
     """
     before = 1 if padding == "same" else 0  # as much comes after
     outputs = size + 2 * before - 2
     tiles = -(-outputs // TILE)
+    blocks = 1 if outputs % (BLOCK * TILE) else outputs // (BLOCK * TILE)
     points = np.zeros((POINTS, tiles, TILE * tiles + POINTS), np.float32)
-    pixels = np.zeros((TILE * tiles, POINTS, tiles), np.float32)
     for tile in range(tiles):
         first = TILE * tile
         points[:, tile, first : first + POINTS] = INPUT
-        pixels[first : first + TILE, :, tile] = OUTPUT
+    pixels = np.einsum("kp,st->skpt", OUTPUT, np.eye(tiles // blocks, dtype=np.float32))
+    pixels = pixels.astype(np.float32).reshape(-1, POINTS * tiles // blocks)
     return (
         np.ascontiguousarray(points[..., before : before + size].reshape(-1, size)),
-        np.ascontiguousarray(pixels[:outputs].reshape(outputs, -1)),
+        np.ascontiguousarray(pixels[: outputs // blocks]),
+        blocks,
     )
 
 
-def _split(x: Tensor, band: np.ndarray) -> Tensor:
-    """Apply the (6 * tiles, S) band to rows and columns: (N, S, S, C) -> (36, N * tiles^2, C)."""
-    _, size, _, channels = x.shape
-    tiles = len(band) // POINTS
-    x = tf.matmul(band, tf.reshape(x, [-1, size, size * channels]))
-    x = tf.matmul(band, tf.reshape(x, [-1, size, channels]))
-    x = tf.reshape(x, [-1, POINTS, tiles, POINTS, tiles * channels])
-    return tf.reshape(tf.transpose(x, [1, 3, 0, 2, 4]), [POINTS**2, -1, channels])
+def _split(x: Tensor, band: np.ndarray, blocks: int = 1) -> Tensor:
+    """Apply the (6 * tiles, S) band to rows and columns: (N, S, S, C) -> (36, N * tiles^2, C).
 
-
-def _join(x: Tensor, band: np.ndarray) -> Tensor:
-    """Apply the (S, 6 * tiles) band to rows and columns: (36, N * tiles^2, C) -> (N, S, S, C)."""
-    channels, (size, width) = x.shape[2], band.shape
+    With `blocks` it is applied to each of so many along both sides.
+    """
+    channels, (width, size) = x.shape[3], band.shape
     tiles = width // POINTS
-    x = tf.reshape(x, [POINTS, POINTS, -1, tiles, tiles * channels])
-    x = tf.reshape(tf.transpose(x, [2, 0, 3, 1, 4]), [-1, width, channels])
+    x = tf.matmul(band, tf.reshape(x, [-1, size, blocks * size * channels]))
+    x = tf.matmul(band, tf.reshape(x, [-1, size, channels]))
+    x = tf.reshape(x, [-1, POINTS, tiles, blocks, POINTS, tiles * channels])
+    return tf.reshape(tf.transpose(x, [1, 4, 0, 2, 3, 5]), [POINTS**2, -1, channels])
+
+
+def _join(x: Tensor, band: np.ndarray, blocks: int = 1) -> Tensor:
+    """Apply the (S, 6 * tiles) band to rows and columns: (36, N * tiles^2, C) -> (N, S, S, C).
+
+    With `blocks` it makes each of so many along both sides.
+    """
+    channels, (size, width) = x.shape[2], band.shape
+    tiles, side = width // POINTS, blocks * size
+    x = tf.reshape(x, [POINTS, POINTS, -1, tiles, blocks, tiles * channels])
+    x = tf.reshape(tf.transpose(x, [2, 0, 3, 4, 1, 5]), [-1, width, channels])
     x = tf.matmul(band, x)
-    x = tf.matmul(band, tf.reshape(x, [-1, width, size * channels]))
-    return tf.reshape(x, [-1, size, size, channels])
+    x = tf.matmul(band, tf.reshape(x, [-1, width, side * channels]))
+    return tf.reshape(x, [-1, side, side, channels])

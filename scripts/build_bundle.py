@@ -1,4 +1,4 @@
-"""Builds the folders that run without an installed Python, or pins their packages: docs/bundle.md."""
+"""Builds the folders that run without a Python, or pins their packages: docs/bundle.md."""
 
 import argparse
 import sys

@@ -9,7 +9,7 @@ import tensorflow as tf
 from support.judged_toy import ENTRY, JudgedOptions, JudgedToy
 from support.training import make_people, quick_settings
 
-from models import MODELS, checkpoint
+from models import MODELS, checkpoint, save_memory
 from models.base import Batch
 from trainer import memory, train
 from trainer.assembly import open_session
@@ -151,6 +151,19 @@ def test_parts_of_a_batch_count_like_the_whole():
     np.testing.assert_allclose(critic_weights(whole), critic_weights(parts), atol=2e-5)
 
 
+def test_networks_that_keep_less_give_critics_and_model_the_same_gradients():
+    found = []
+    for save in (False, True):
+        model = judged(**BOTH)
+        if save:
+            save_memory.save_memory(model.trained.values())
+        batches = [batch.map(tf.convert_to_tensor) for batch in sides(0)]
+        gradients, losses = TrainStep(model, 0.001)._gradients(*batches)
+        found.append([losses.numpy(), *map(flat, gradients)])
+    for plain, saved in zip(*found, strict=True):
+        np.testing.assert_allclose(saved, plain, rtol=1e-4, atol=1e-7)
+
+
 def test_what_critics_say_measures_no_progress():
     assert measured({"src": 1.0, "src_mask": 2.0, "gan": 4.0, "critic_gan": 8.0}) == 3.0
 
@@ -220,6 +233,7 @@ def test_critics_come_and_go(settings, capsys):
     assert np.isnan(off.losses.rows[-1, 4:]).all()
 
 
+@pytest.mark.slow
 def test_a_return_to_before_the_critic_begins_it_again(settings):
     plain = open_session(settings())
     learn(plain, 1)

@@ -11,15 +11,21 @@ PATCH_CRITICS = {
     # (patch size, dims, resolution): (parameters, strides)
     (3, 16, 64): (10_450, (2,)),
     (8, 16, 64): (55_154, (2, 2)),
-    (12, 16, 96): (233_650, (2, 1, 2)),
     (16, 16, 128): (233_650, (2, 2, 2)),
     (28, 16, 224): (3_799_090, (2, 1, 2, 1, 2)),
+    (80, 128, 64): (30_645_122, (2, 2, 2, 1, 2, 2)),
     (640, 4, 64): (16_781_550, (2, 2, 2, 2, 2, 2, 1, 2, 2)),
 }
 CODE_CRITICS = {(16, 256): 6_949_633, (8, 64): 1_443_073, (4, 256): 1_049_089}
 
 
-@pytest.mark.parametrize("size", PATCH_CRITICS, ids=str)
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(size, marks=pytest.mark.slow if count > 10_000_000 else (), id=str(size))
+        for size, (count, _) in PATCH_CRITICS.items()
+    ],
+)
 def test_patch_critic_is_deepfacelabs(size):
     patch, dims, resolution = size
     network = critics.patch_critic(resolution, patch, dims)

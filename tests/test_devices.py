@@ -118,6 +118,21 @@ for variable in (*average.model.variables, *model.variables):
     copies = both.experimental_local_results(variable.value)
     assert len(copies) == 2, copies
     np.testing.assert_array_equal(*(copy.numpy() for copy in copies))
+
+from support.judged_toy import JudgedOptions, JudgedToy
+judged = []
+for strategy in (None, both):
+    with strategy.scope() if strategy else nullcontext():
+        keras.utils.set_random_seed(1)
+        model = JudgedToy(JudgedOptions(gan_power=0.3, true_face_power=0.2))
+        model.add_critics()
+        step, rng = TrainStep(model, 0.01, 0.5, strategy), np.random.default_rng(3)
+    for number in range(4):
+        assert step(*batches(rng)).finite
+        model.powers["gan"].assign(0.3 - 0.1 * number)
+    judged.append([w for net in model.trained.values() for w in net.get_weights()])
+for a, b in zip(*judged, strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
 """
 
 

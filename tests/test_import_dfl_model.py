@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 # row and column of src's image, its mask and dst's mask, as 16 bits; AMP at a morph factor of 0.5.
 OUTPUTS = ROOT / "tests" / "data" / "dfl_models.npz"
 EVERY, MOST = 7, 65535
-QUICK = {"df", "liae-ud", "amp"}
+QUICK = {"liae-ud", "amp"}
 PATHS = ("training_data_src_dir", "training_data_dst_dir", "model_dir")
 
 
@@ -269,7 +269,7 @@ def test_a_folder_without_a_model_is_refused(old, target, tmp_path):
 
 
 def test_a_folder_that_is_in_use_is_left_alone(old, target):
-    theirs.write(old, theirs.options_of("df"))
+    theirs.write(old, theirs.options_of("df"), {})
     target.mkdir(parents=True)
     (target / "notes.txt").write_text("mine")
     refused(old, target, "is not empty")
@@ -289,7 +289,7 @@ def test_an_empty_folder_and_one_of_a_killed_import_are_taken(old, target):
 
 
 def test_a_disk_without_room_is_noticed_before(old, target, monkeypatch):
-    theirs.write(old, theirs.options_of("df"))
+    theirs.write(old, theirs.options_of("df"), {})
     free = SimpleNamespace(free=12 << 20)
     monkeypatch.setattr(import_dfl_model.shutil, "disk_usage", lambda _: free)
     refused(old, target, r"too little room .* Expected: 28 MB\. Received: 12 MB")
@@ -311,6 +311,9 @@ def test_a_disk_that_fills_up_leaves_nothing(old, target, monkeypatch):
 # ------------------------------------------------------------------------------ damaged and hostile
 
 
+ENCODER = {"encoder": {"down1/downs_0/conv1/bias:0": np.ones(16, "f4")}}
+
+
 class Trap:
     """Writes a file when it is unpickled."""
 
@@ -323,7 +326,7 @@ class Trap:
 
 @pytest.mark.parametrize("file", ["data.dat", "encoder.npy"])
 def test_nothing_in_a_file_runs(file, old, target, tmp_path):
-    stem = theirs.write(old, theirs.options_of("df"))
+    stem = theirs.write(old, theirs.options_of("df"), {})
     witness = tmp_path / "harm"
     trap = pickle.dumps({"iter": 1, "options": {}, "down1/downs_0/conv1/weight:0": Trap(witness)})
     pickle.loads(trap)  # noqa: S301 - the trap must be shown to work
@@ -336,9 +339,9 @@ def test_nothing_in_a_file_runs(file, old, target, tmp_path):
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.7, 0.999])
-@pytest.mark.parametrize("file", ["data.dat", "inter.npy"])
+@pytest.mark.parametrize("file", ["data.dat", "encoder.npy"])
 def test_a_truncated_file_is_named(file, share, old, target):
-    stem = theirs.write(old, theirs.options_of("df"))
+    stem = theirs.write(old, theirs.options_of("df"), ENCODER)
     path = old / f"{stem}_{file}"
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     assert path.name in refused(old, target, "truncated or damaged")
@@ -357,7 +360,7 @@ DATA = {
 
 @pytest.mark.parametrize("kind", DATA)
 def test_data_of_another_kind_are_refused(kind, old, target):
-    theirs.write(old, theirs.options_of("df"), data=DATA[kind])
+    theirs.write(old, theirs.options_of("df"), {}, data=DATA[kind])
     refused(old, target, r'"new_SAEHD_data.dat" is damaged, or not what DeepFaceLab 2 saves')
 
 

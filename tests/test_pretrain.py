@@ -1,6 +1,7 @@
 """Base models: one folder of many people as both sides, what begins from them, what is refused."""
 
 import re
+import shutil
 import sys
 import zlib
 from dataclasses import replace
@@ -22,7 +23,9 @@ from models.classic import Sizes
 from trainer import checks, train
 from trainer.assembly import open_session
 from trainer.options import saved_options
+from utils import workspace
 from utils.errors import ModelError, UsageError
+from workbench import forms
 
 TINY = Sizes(side=128, downs=(4, 4, 4, 4), code=4, inner=4, out=4, image=(4, 4, 4), mask=(4, 4, 4))
 
@@ -81,7 +84,9 @@ def test_a_base_is_trained_on_one_folder_as_both_sides(faces, tmp_path, capsys, 
     blocks = held_out.of_model(tmp_path / "base")
     assert blocks[0] == blocks[1] != held_out.HeldOut(())  # else one side learned the other's
 
-    train.run(chosen(*words, "--target-iter", 4, "--preview-minutes", 0))  # and it goes on
+    session = open_session(chosen(*words))  # and it goes on
+    session.iteration += 1
+    session.save()
     assert checkpoint.load_newest(tmp_path / "base").state["pretrained"] is True
     assert held_out.of_model(tmp_path / "base") == blocks
 
@@ -138,8 +143,10 @@ def networks(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "between"),
-    [("DF", {"encoder": 3}), ("LIAEF128", {"inter_AB": 3, "inter_B": 3})],
-    ids=["df", "liae"],
+    [
+        ("DF", {"encoder": 3}),
+        pytest.param("LIAEF128", {"inter_AB": 3, "inter_B": 3}, marks=pytest.mark.slow),
+    ],
 )
 def test_a_pair_takes_all_but_the_bottleneck_of_a_base(name, between, networks, tmp_path):
     base, pair, other = (networks(name, seed) for seed in (1, 2, 2))
@@ -201,6 +208,19 @@ def test_flags_that_a_base_has_no_use_for(faces, tmp_path):
             chosen(*folder, *words)
     with pytest.raises(UsageError, match="unknown option --pretrain"):
         chosen(*folder, "--model", "MASK")
+
+
+def test_the_page_has_the_fields_of_a_base(faces, tmp_path):
+    shutil.copytree(faces, tmp_path / "people")
+    home = workspace.Workspace(tmp_path)
+    form = forms.form("train", {"pretrain": "people"}, home)
+    fields = {field["name"] for group in form["groups"] for field in group["fields"]}
+    assert (form["problem"], form["errors"]) == ("", {})
+    assert form["words"] == ["train", "--pretrain", str(tmp_path / "people")]
+    assert fields.isdisjoint({"training_data_src_dir", "training_data_dst_dir", "phase"})
+    both = {"pretrain": "people", "training_data_src_dir": "people"}
+    form = forms.form("train", both, home)
+    assert "both sides; leave out --training-data-src-dir" in form["problem"]
 
 
 def test_a_base_has_its_own_place_in_a_workspace(faces, tmp_path, monkeypatch):

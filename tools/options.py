@@ -13,6 +13,13 @@ class StatusOptions(WorkspaceOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClearWorkspaceOptions(WorkspaceOptions):
+    """Options of `util clear-workspace`."""
+
+    yes: bool = opt(False, help="do not ask first")
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunOptions(WorkspaceOptions):
     """Options of `run`."""
 

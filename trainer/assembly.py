@@ -5,10 +5,10 @@ from typing import Any
 
 from facelib import held_out
 from facelib.faceset import Faceset
-from models import checkpoint, initializers, model_folder, weight_transfer
-from models.backend import keras
+from models import checkpoint, initializers, model_folder, save_memory, weight_transfer
+from models.backend import keras, tf
 from models.base import ModelBase
-from trainer import devices, option_changes
+from trainer import devices, memory, option_changes
 from trainer.average import WeightAverage
 from trainer.checks import not_new
 from trainer.data.sampler import SamplerSettings
@@ -34,7 +34,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
     ModelError
         If the model folder is damaged, or holds another model.
     UsageError
-        If the options do not fit the devices or the existing model.
+        If the options do not fit the devices or the existing model, or the model the memory.
     """
     generation = checkpoint.load_newest(options.model_dir)
     if generation is not None:
@@ -49,12 +49,15 @@ def open_session(options: TrainOptions) -> TrainingSession:
     )
     if strategy is not None:
         devices.check_batch(options.grow_batch, strategy.num_replicas_in_sync, "--grow-batch")
+    _check_memory(options)
     console.announce("building the network")
     with devices.scope(strategy):
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
             _initialize(model, options, seed)
         model.add_critics()
+        if options.save_memory:
+            save_memory.save_memory(model.trained.values(), on_cpu=not _has_gpu())
         average = _average(model, options)
         step = TrainStep(
             model,
@@ -88,6 +91,19 @@ def _changes(options: TrainOptions) -> dict[str, list[Any]]:
     return option_changes.between(
         {**dict.fromkeys(TARGETS, 0), **before}, to_save(options) | targets
     )
+
+
+def _check_memory(options: TrainOptions) -> None:
+    """Refuse a model whose weights do not fit before they take all the memory there is."""
+    model = weight_transfer.without_weights(
+        lambda: checkpoint.build_model(options.model, to_json(options))
+    )
+    copies = (options.average_weights > 0) + (options.accumulate > 1)
+    memory.check_weights(model, _has_gpu(), copies)
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:

@@ -142,6 +142,12 @@ class LearningOptions:
         seldom=True,
         group=TRAINING,
     )
+    save_memory: bool = opt(
+        False,
+        help="compute much of a step twice instead of keeping it: half the memory, a third slower",
+        seldom=True,
+        group=TRAINING,
+    )
     lr_dropout: float = opt(
         0.0,
         help="share of the weights that an iteration leaves as they are, at random, as 0.7",

@@ -62,6 +62,7 @@ NOT_SAVED = frozenset({
     "force_gpu_idx",
     "multi_gpu",
     "mixed_precision",
+    "save_memory",
     *TARGETS,
     "stop_when",
     "swap_sides",

@@ -1,6 +1,7 @@
 """Steps that recover from faults: losses that are not finite, collapse, too little memory."""
 
 from models.backend import tf
+from models.save_memory import parts_of
 from trainer.data.loader import BatchLoader
 from trainer.health import CHECK_EVERY, RECENT, HealthGuard, Problem
 from trainer.progress import ProgressLine
@@ -140,16 +141,21 @@ class StepRunner:
     def _halve_batch(self) -> None:
         session = self._session
         size, devices = session.current_batch, session.step.device_count
+        saving = any(map(parts_of, session.model.networks.values()))
         smaller = size // 2 // devices * devices  # each device gets an equal share
         if not smaller:
             raise UserError(
                 "there is not enough memory for a batch of one face of each side"
-                f"{' on each GPU' if devices > 1 else ''}; close other programs, or train a "
+                f"{' on each GPU' if devices > 1 else ''}; close other programs,"
+                f"{'' if saving else ' add --save-memory,'} or train a "
                 "smaller model (--lightweight, a lower resolution) in another --model-dir"
             )
         session.limit_batch(smaller)
         self._adjust_loader()
-        console.warn(f"not enough memory for a batch size of {size}; continuing with {smaller}")
+        console.warn(
+            f"not enough memory for a batch size of {size}; continuing with {smaller}"
+            f"{'' if saving else ' (--save-memory takes half of it)'}"
+        )
 
 
 def is_out_of_memory(problem: BaseException) -> bool:

@@ -182,6 +182,11 @@ STAGES = {
         "workbench.queue:cancel",
         "take jobs out of the queue, or stop them",
     ),
+    "util clear-workspace": Stage(
+        "tools.options:ClearWorkspaceOptions",
+        "tools.clear:run",
+        "move all that is in the workspace to its trash, after asking",
+    ),
     "util export": Stage(
         "tools.util.options:ExportOptions",
         "tools.util.export:run",
@@ -192,6 +197,10 @@ STAGES = {
         "tools.video.options:ExtractFramesOptions",
         "tools.video.extract:run",
         "extract the frames of a video as images",
+        examples={
+            "src": "data_src.mp4 in the workspace becomes images in data_src",
+            "--input-file clip.mp4 --output-dir frames": "without a workspace",
+        },
         makes="output_dir",
         resumes=True,
     ),
@@ -214,6 +223,7 @@ STAGES = {
         "tools.video.options:DenoiseOptions",
         "tools.video.denoise:run",
         "denoise a video or a folder of frames",
+        examples={"dst": "data_dst.mp4 in the workspace gives data_dst_denoised.mp4"},
         makes="output_dir",
     ),
     "util import-dfl": Stage(

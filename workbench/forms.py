@@ -247,7 +247,10 @@ def _class_for(
     if isinstance(basis, type) and not any(o.meta["decides"] for o in options_of(basis)):
         return basis
     words, _ = to_words(name, basis, values, path_of)
-    return options_class(name, in_workspace(words, home))
+    try:
+        return options_class(name, in_workspace(words, home))
+    except UserError:  # values that exclude each other; reading the words says which
+        return basis
 
 
 def _groups(cls: type, saved: Mapping[str, Any]) -> list[dict[str, Any]]:

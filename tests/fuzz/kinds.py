@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 from support import deepfacelab
+from support import dfl_model as saved_by_dfl
 from support.clips import make_clip
 from support.synthetic import make_faceset
 
@@ -36,7 +37,7 @@ from sorter.features import IDENTITY, IMAGE_STATS, POSE
 from sorter.job import SortJob
 from tools import verify
 from tools.evaluate import conversion_log
-from tools.util import dfl_pack, import_dfl, metadata, pack
+from tools.util import dfl_layers, dfl_model, dfl_options, dfl_pack, import_dfl, metadata, pack
 from tools.util.options import ImportOptions, PackOptions, RestoreMetadataOptions, UnpackOptions
 from tools.video import extract
 from trainer.options import for_arguments, saved_options
@@ -302,6 +303,28 @@ def read_imports(folder):
         raise UserError(report.failures[0])
 
 
+def imported_model_samples(folder):
+    weights = {"encoder": {"a/weight:0": np.ones((5, 30), np.float32),
+                           "a/bias:0": np.ones(30, np.float16)}}  # fmt: skip
+    for number, archi in enumerate(("df-ud", "amp")):
+        given = saved_by_dfl.options_of(archi, resolution=np.int64(64))
+        data = saved_by_dfl.data_of(given, 20)
+        saved_by_dfl.write(folder / str(number), given, weights, data=data)
+
+
+def read_imported_models(folder):
+    wanted = [
+        dfl_layers.Source("encoder", ("a/weight",), (5, 30)),
+        dfl_layers.Source("encoder", ("a/bias",), (30,)),
+    ]
+    kinds = [path.name.split("_")[1] for path in folder.glob("*_encoder.npy")]
+    old = dfl_model.DflModel(folder, f"new_{kinds[0]}", 0, {})
+    each(
+        (lambda: dfl_options.translated(dfl_model.open_model(folder)),),
+        (dfl_layers.read_network, old, wanted),
+    )
+
+
 # ---------------------------------------------------------------------------- pictures and videos
 
 
@@ -489,6 +512,7 @@ KINDS = {
         ReaderKind("caches", cache_samples, read_caches, lambda name: name.endswith(".npz")),
         ReaderKind("packed facesets", packed_samples, read_packed),
         ReaderKind("imports", import_samples, read_imports),
+        ReaderKind("imported models", imported_model_samples, read_imported_models),
         ReaderKind("pictures", picture_samples, read_pictures),
         ReaderKind("videos", video_samples, read_videos),
         ReaderKind("model folders", model_samples, read_models, repair=mend_sums),

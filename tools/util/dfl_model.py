@@ -45,8 +45,8 @@ class DflModel(NamedTuple):
         What their names begin with, "new_SAEHD".
     iteration : int
         Number of training steps.
-    options : dict of str to bool, int, float or str
-        As DeepFaceLab calls them.
+    options : dict
+        Numbers and text, by the names that DeepFaceLab gives them.
     """
 
     folder: Path

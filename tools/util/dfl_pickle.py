@@ -11,7 +11,7 @@ is what an empty list takes, which is one byte in the pickle.
 
 import io
 import pickletools
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
@@ -116,7 +116,8 @@ class _Machine:
         self.handled = 0  # bytes, see `_work`
 
     def run(self, source: _Source) -> object:
-        for count, (code, argument, _) in enumerate(pickletools.genops(source)):
+        instructions = pickletools.genops(cast("BinaryIO", source))
+        for count, (code, argument, _) in enumerate(instructions):
             self._work(0 if count < self.limits.steps else self.limits.longest)
             self._step(code.name, argument)
         (result,) = self.stack

@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
+from pathlib import Path
 
 from tools.video.options import CutOptions
 from utils import console
 from utils.console import Report
 from utils.errors import InputError, UsageError
-from utils.files import require_new
+from utils.files import free_name, require_new, short_stem
 from utils.provenance.c2pa import Marker
 from utils.provenance.mark import DIGITAL_SOURCE_TYPE, read_mark, video_tags
 from utils.provenance.sidecar import sign_video
@@ -59,7 +60,7 @@ def run(options: CutOptions) -> Report:
     UsageError, InputError
         If the span is empty, or the output exists or cannot hold the codec.
     """
-    output = options.output_file
+    output = options.output_file or beside(options.input_file)
     source = VideoSource(options.input_file)
     span = span_between(options.from_, options.to)
     if output.resolve() == source.path.resolve():
@@ -72,12 +73,18 @@ def run(options: CutOptions) -> Report:
     marker = None
     with suppress(InputError):
         marker = Marker() if read_mark(source.path) == DIGITAL_SOURCE_TYPE else None
-    report = (
-        _copy(options, source, cut, marker) if cut.copied else _encode(options, source, cut, marker)
-    )
+    write = _copy if cut.copied else _encode
+    report = write(output, options, source, cut, marker)
+    report.made = [output]
     end = "the end" if cut.last is None else f"{float(cut.last):.3f} s"
     report.notes["cut"] = [f"from {float(cut.first):.3f} s to {end}"]
     return report
+
+
+def beside(video: Path) -> Path:
+    """Return where the part of a video goes that no option names: a free name beside it."""
+    suffix = video.suffix if video.suffix.lower() in CONTAINERS else ".mp4"
+    return free_name(video.with_name(f"{short_stem(video.stem)}_cut{suffix}"))
 
 
 def plan(source: VideoSource, span: Span, container: str, snap: bool) -> Cut:
@@ -139,8 +146,10 @@ def _copyable(decoding: Sequence[Fraction], keys: Sequence[bool], cut: Cut) -> C
     return Cut(first, ends[bisect_left(ends, cut.last)] if ends else None, copied=True)
 
 
-def _copy(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None) -> Report:
-    output, origin = options.output_file, source.video_format.origin
+def _copy(
+    output: Path, options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None
+) -> Report:
+    origin = source.video_format.origin
     last = None if cut.last is None else cut.last + origin
     part = Part(source.path, -cut.first - origin, cut.first + origin, last)
     notes = join(
@@ -155,11 +164,12 @@ def _copy(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | N
     return Report({}, {"the result": ["copied without re-encoding", *notes]})
 
 
-def _encode(options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None) -> Report:
+def _encode(
+    output: Path, options: CutOptions, source: VideoSource, cut: Cut, marker: Marker | None
+) -> Report:
     notes = ["re-encoded: these cuts are not at key frames (see --snap)"]
     encoder = encoder_for(options, source.video_format, notes)
     source.wants_16_bit = encoder.high_bit_depth
-    output = options.output_file
     span = Span(cut.first, cut.last)
     sink = VideoSink(
         output,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.options import StageOptions, opt
+from utils.options import SideOptions, StageOptions, opt
 from utils.video import timecode
 from utils.video.options import EncoderOptions
 
@@ -13,13 +13,17 @@ OVERWRITE = "replace an existing output"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractFramesOptions(StageOptions):
+class ExtractFramesOptions(SideOptions):
     """Options of `video extract`."""
 
     input_file: Path = opt(
-        help="the video", kind="footage", group="Files", aliases=("--input-dir",)
+        help="the video",
+        kind="footage",
+        place="data_{side}.*",
+        group="Files",
+        aliases=("--input-dir",),
     )
-    output_dir: Path = opt(help="folder for the images", group="Files")
+    output_dir: Path = opt(help="folder for the images", place="data_{side}", group="Files")
     overwrite: bool = opt(
         False, help="start over instead of continuing; old images go to the trash", group="Files"
     )
@@ -75,10 +79,12 @@ class SpanOptions(StageOptions):
     input_file: Path = opt(
         help="the video", kind="footage", group="Files", aliases=("--input-dir",)
     )
-    output_file: Path = opt(help="video for the part", group="Files")
+    output_file: Path | None = opt(
+        None, help="video for the part (default: <name>_cut beside the video)", group="Files"
+    )
     overwrite: bool = opt(False, help=OVERWRITE, group="Files")
-    from_: str | None = opt(None, help=FROM)
-    to: str | None = opt(None, help=TO)
+    from_: str | None = opt(None, help=FROM, ask=True)
+    to: str | None = opt(None, help=TO, ask=True)
     snap: bool = opt(False, help="extend the part to key frames so that nothing is re-encoded")
 
 
@@ -88,17 +94,21 @@ class CutOptions(EncoderOptions, SpanOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FootageOptions(StageOptions):
+class FootageOptions(SideOptions):
     """Files of `video denoise`."""
 
     input_dir: Path = opt(
         help="video or folder of frames",
         kind="footage",
+        place="data_{side}.*",
         group="Files",
         aliases=("--input-file",),
     )
     output_dir: Path = opt(
-        help="video or folder for the result", group="Files", aliases=("--output-file",)
+        help="video or folder for the result",
+        place="data_{side}_denoised.mp4",
+        group="Files",
+        aliases=("--output-file",),
     )
     overwrite: bool = opt(False, help=OVERWRITE, group="Files")
     strength: float = opt(

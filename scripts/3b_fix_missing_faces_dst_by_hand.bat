@@ -1,5 +1,0 @@
-@echo off
-cd /d "%~dp0"
-call .\_paths.bat || (pause & exit /b 1)
-"%PYTHON%" main.py extract dst --manual-fix
-pause

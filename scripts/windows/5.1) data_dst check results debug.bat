@@ -1,0 +1,38 @@
+@echo off
+rem 5.1) data_dst check results debug: opens the folder of the debug images.
+rem Written by `python -m scripts.make_scripts` from scripts/steps.toml.
+setlocal EnableExtensions DisableDelayedExpansion
+chcp 65001 >nul
+set "STATUS=1"
+if "%PROCESSOR_ARCHITECTURE%%PROCESSOR_ARCHITEW6432%"=="x86" goto old
+set "ROOT=%~dp0"
+set "APP=%ROOT%app\"
+set "PYTHON=%ROOT%python\python.exe"
+if exist "%PYTHON%" goto bundle
+for %%I in ("%~dp0..\..") do set "ROOT=%%~fI\"
+set "APP=%ROOT%"
+set "PYTHON=%ROOT%.venv\Scripts\python.exe"
+if exist "%PYTHON%" goto found
+echo There is no Python here: start "0) install" first, or unpack the whole archive once more.
+goto end
+:old
+echo This needs a 64-bit Windows.
+goto end
+:bundle
+"%PYTHON%" "%APP%check_bundle.py"
+if errorlevel 1 goto end
+:found
+set "WORKSPACE=%FACESWAP_WORKSPACE%"
+if not defined WORKSPACE set "WORKSPACE=%ROOT%workspace"
+if not exist "%WORKSPACE%\" mkdir "%WORKSPACE%"
+if not exist "%WORKSPACE%\data_dst\aligned_debug" goto missing
+start "" "%WORKSPACE%\data_dst\aligned_debug"
+exit /b 0
+:missing
+echo There is no folder "%WORKSPACE%\data_dst\aligned_debug" yet.
+goto end
+set "STATUS=%ERRORLEVEL%"
+:end
+echo.
+pause
+exit /b %STATUS%
