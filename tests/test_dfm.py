@@ -26,6 +26,7 @@ from tools.util.options import ExportOptions
 from utils import options
 
 SIDE = 48
+KINDS = "half", "full", "whole", "head"
 FACEFUSION_SQUARE = 0.089, 0.137, 0.903, 0.942
 
 
