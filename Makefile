@@ -15,7 +15,8 @@ SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo workbench modes test check test-slow test-oldest faults fuzz bench install weights clean-workspace
+.PHONY: help demo workbench modes test check test-slow test-oldest faults fuzz bench install weights clean-workspace \
+	bundle test-bundle container
 
 help:
 	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
@@ -27,7 +28,10 @@ help:
 	@echo "make test-oldest        the test suite with the oldest versions that the requirements allow"
 	@echo "make faults             break every stage in every way and look whether anything is lost"
 	@echo "make fuzz               send damaged and made-up files to every reader"
+	@echo "make bundle             build the folders for Windows and Linux that need no Python: $(BUNDLES)/"
+	@echo "make test-bundle        run them on a bare Debian and in wine; as root"
 	@echo "make bench              throughput and memory of every stage beside a plain baseline"
+	@echo "make container          build the image of Containerfile without a registry, and try it (as root)"
 	@echo "make install weights    only the environment, only the networks' weights"
 
 demo: install weights
@@ -76,6 +80,24 @@ BENCHMARKS := training_step convolutions memory watching sampler extract sort co
 
 bench: install weights
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
+
+# On Debian or Ubuntu, with Python 3.11: half an hour, 12 GB. docs/bundle.md tells more.
+BUNDLES ?= dist
+
+bundle: $(VENV)/installed-tools weights
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m scripts.build_bundle --output "$(BUNDLES)"
+
+# Needs mmdebstrap and zstd, and root for chroot; the systems that it makes stay in $(BUNDLES)/test.
+test-bundle: $(VENV)/installed-tools
+	BUNDLES="$(BUNDLES)" $(PY) -m pytest -s bundle/tests
+
+$(VENV)/installed-tools: $(VENV)/installed bundle/requirements-tools.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r bundle/requirements-tools.txt
+	@touch $@
+
+# docs/containers.md; CONTAINER takes flags of `python -m bundle.container`, such as --target cuda.
+container: install weights
+	$(PY) -m bundle.container $(CONTAINER)
 
 install: $(VENV)/installed
 

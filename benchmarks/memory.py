@@ -16,26 +16,41 @@ from models.base import Batch
 from trainer import memory
 from utils import console, device, lazy
 
-SETTINGS: list[tuple[str, dict[str, Any], int]] = [
-    ("H64", {"lightweight": True}, 8),
-    ("H64", {"lightweight": True}, 32),
-    ("H64", {}, 8),
-    ("H128", {"lightweight": True}, 4),
-    ("DF", {}, 2),
-    ("LIAEF128", {}, 4),
-    ("SAE", {"resolution": 64}, 8),
+SETTINGS: list[tuple[str, dict[str, Any], int, bool]] = [
+    ("H64", {"lightweight": True}, 8, False),
+    ("H64", {"lightweight": True}, 32, False),
+    ("H64", {}, 8, False),
+    ("H128", {"lightweight": True}, 4, False),
+    ("DF", {}, 2, False),
+    ("LIAEF128", {}, 4, False),
+    ("SAE", {"resolution": 64}, 8, False),
+    *(
+        (name, chosen, batch, saving)
+        for name, chosen, batch in (
+            ("SAEHD", {"archi": "df-ud"}, 4),
+            ("SAEHD", {"archi": "liae-ud"}, 4),
+            ("SAEHD", {"archi": "liae-udt", "gan_power": 0.1}, 4),
+            ("SAEHD", {"archi": "df", "resolution": 192}, 2),
+            ("SAEHD", {"archi": "df-ud", "resolution": 256}, 4),
+            ("AMP", {"resolution": 128}, 4),
+        )
+        for saving in (False, True)
+    ),
 ]
 
 
-def measure(name: str, chosen: dict[str, Any], batch_size: int) -> tuple[int, int]:
+def measure(name: str, chosen: dict[str, Any], batch_size: int, saving: bool) -> tuple[int, int]:
     """Return the estimate and the peak of this process, bytes."""
     device.tune()
     cls = lazy.load("models").MODELS.load(name)
     model = cls(cls.Options(**chosen))
+    model.add_critics()
+    if saving:
+        lazy.load("models.save_memory").save_memory(model.trained.values(), on_cpu=True)
     lazy.load("models.fast_convolution").accelerate(model.networks.values())
     step = lazy.load("trainer.step").TrainStep(model, 5e-5)
     rng, side = np.random.default_rng(0), model.resolution
-    shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1, 1)]
+    shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1, 1, 1)]
     batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))
     for _ in range(2):
         step(batch, batch)
@@ -55,10 +70,11 @@ def main() -> None:
         command = [sys.executable, "-m", "benchmarks.memory", json.dumps(setting)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         estimate, peak = json.loads(done.stdout)
-        name, chosen, batch_size = setting
+        name, chosen, batch_size, saving = setting
         label = f"{name} {json.dumps(chosen) if chosen else ''} batch {batch_size}"
+        label += " --save-memory" if saving else ""
         console.say(
-            f"{label:40} estimate {memory.gigabytes(estimate)}, peak {memory.gigabytes(peak)}, "
+            f"{label:70} estimate {memory.gigabytes(estimate)}, peak {memory.gigabytes(peak)}, "
             f"off by {estimate / peak - 1:+.0%}"
         )
 

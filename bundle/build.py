@@ -13,7 +13,7 @@ from bundle.runtimes import add_runtime
 from bundle.sbom import write_sbom
 from bundle.systems import HERE, NAME, System
 from bundle.tools import check_tools
-from utils import console
+from utils import console, program
 from utils.errors import InputError
 
 SPACE = 9 << 30
@@ -37,10 +37,8 @@ def build(system: System, output: Path, scratch: Path) -> Path:
     UserError
         If something is missing, or a part is not what is pinned.
     """
-    from utils.program import version
-
     prepare(output, scratch)
-    folder = scratch / f"{NAME}-{version()}-{system.name}"
+    folder = scratch / f"{NAME}-{program.version()}-{system.name}"
     downloads = scratch / "downloads"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -57,11 +55,8 @@ def build(system: System, output: Path, scratch: Path) -> Path:
     console.say(f"{system.name}: licenses and lists")
     add_licenses(folder, system, downloads)
     write_sbom(folder, system)
-    text = (
-        (HERE / "readme.txt")
-        .read_text(encoding="utf-8")
-        .format(version=version(), system=system.name.capitalize())
-    )
+    readme = (HERE / "readme.txt").read_text(encoding="utf-8")
+    text = readme.format(version=program.version(), system=system.name.capitalize())
     (folder / "README.txt").write_text(text, encoding="utf-8", newline="\n")
     write_manifest(folder, system)
     console.say(f"{system.name}: the archive")

@@ -57,18 +57,19 @@ def add_licenses(folder: Path, system: System, downloads: Path) -> None:
 
 def stated(package: Distribution) -> str:
     """Return the license that a package's metadata states, in a few words."""
-    facts = package.metadata
     classes = [
         line.rpartition(" :: ")[2]
-        for line in facts.get_all("Classifier") or []
+        for line in package.metadata.get_all("Classifier") or []
         if line.startswith("License :: OSI Approved :: ")
     ]
-    text = facts.get("License-Expression") or ", ".join(classes) or facts.get("License") or ""
-    return (
-        STATED.get(canonicalize_name(package.name))
-        or " ".join(text.split())[:60]
-        or "see its texts"
-    )
+    known = STATED.get(canonicalize_name(package.name))
+    said = known or _field(package, "License-Expression") or ", ".join(classes)
+    return said or _field(package, "License")[:60].strip() or "see its texts"
+
+
+def _field(package: Distribution, name: str) -> str:
+    """Return a field of a package's metadata on one line, "" if it has none."""
+    return " ".join("".join(package.metadata.get_all(name) or []).split())
 
 
 def home(package: Distribution) -> str:

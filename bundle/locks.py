@@ -15,6 +15,8 @@ from bundle.tools import run
 PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)", re.M)
 RUNTIME = {"windows": ("panda3d==1.10.16", "msvc-runtime==14.44.35112")}
 """Wheels out of which the interpreter is taken; nothing else in them is used."""
+CUDA = HERE / "requirements-cuda.lock"
+"""The lock of what the program imports in a container with a GPU (Containerfile)."""
 
 
 class Pin(NamedTuple):
@@ -57,7 +59,9 @@ def lock_all(scratch: Path) -> list[Path]:
         if wheels := RUNTIME.get(system.name):
             _compile("\n".join(wheels), system, runtime_lock(system), scratch)
             made.append(runtime_lock(system))
-    return [*made, *debian.lock_all(scratch)]
+    wanted = f"-r {ROOT / 'requirements-cuda.txt'}\npip\n"
+    _compile(wanted, SYSTEMS["linux"], CUDA, scratch)
+    return [*made, CUDA, *debian.lock_all(scratch)]
 
 
 def _compile(wanted: str, system: System, lock: Path, scratch: Path) -> None:

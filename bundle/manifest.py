@@ -17,7 +17,7 @@ def write_manifest(folder: Path, system: System) -> None:
     files = {
         name: [path.stat().st_size, sha256(path)]
         for name, path in files_in(folder)
-        if not path.is_dir() and not name.startswith(OWN)
+        if not path.is_dir() and not name.startswith(OWN) and name != MANIFEST
     }
     facts = {
         "name": NAME,

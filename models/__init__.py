@@ -23,7 +23,7 @@ MODELS = Registry(
         ),
         "AMP": (
             "models.amp:AMP",
-            "half to whole face, 64 to 640 pixels: how much of src is seen, conversion chooses",
+            "half face to head, 64 to 640 pixels: how much of src is seen, conversion chooses",
         ),
         "MASK": (
             "models.mask:Mask",

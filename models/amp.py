@@ -17,8 +17,8 @@ from models.backend import Tensor, Variable, keras
 from models.base import Batch, ModelBase, Prediction
 from models.blocks import expression_head, from_code
 from models.hd_blocks import Archi
+from models.hd_options import FACE_TYPES, HdOptions, face_option, side_option
 from models.losses import mean_square
-from models.saehd import FACE_TYPES
 from utils import lazy
 from utils.options import opt
 
@@ -28,27 +28,11 @@ CHOICE_SEED = 1  # the same for all, so that only the number of the step tells d
 
 
 @dataclass(frozen=True, kw_only=True)
-class AMPOptions(critics.GanOptions):
+class AMPOptions(HdOptions):
     """Options of AMP."""
 
-    resolution: int = opt(
-        224,
-        help="side of the faces in pixels; larger needs more memory and time",
-        low=64,
-        high=640,
-        step=32,
-        group="Model",
-        ask=True,
-        fixed=True,
-    )
-    face_type: str = opt(
-        "whole",
-        help="how much of the head is swapped",
-        choices=tuple(FACE_TYPES),
-        group="Model",
-        ask=True,
-        fixed=True,
-    )
+    resolution: int = side_option(224, step=ARCHI.step)
+    face_type: str = face_option("whole")
     ae_dims: int = opt(
         256,
         help="length of the bottleneck code",
@@ -63,36 +47,6 @@ class AMPOptions(critics.GanOptions):
         help="channels of the codes that are morphed; at least --ae-dims",
         low=32,
         high=2048,
-        group="Model",
-        fixed=True,
-        seldom=True,
-    )
-    e_dims: int = opt(
-        64,
-        help="channels of the encoder; more see more features",
-        low=16,
-        high=256,
-        step=2,
-        group="Model",
-        fixed=True,
-        seldom=True,
-    )
-    d_dims: int = opt(
-        64,
-        help="channels of the decoder; more draw finer detail",
-        low=16,
-        high=256,
-        step=2,
-        group="Model",
-        fixed=True,
-        seldom=True,
-    )
-    d_mask_dims: int = opt(
-        22,
-        help="channels of the decoder for the mask; a third of d-dims is enough for hulls",
-        low=16,
-        high=256,
-        step=2,
         group="Model",
         fixed=True,
         seldom=True,

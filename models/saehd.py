@@ -2,47 +2,21 @@
 
 from dataclasses import dataclass
 
-from facelib.types import EXPRESSION, FaceType
+from facelib.types import EXPRESSION
 from models import critics, hd_blocks, hd_losses, recipe, sharing
 from models.backend import Tensor, keras
 from models.base import Batch, ModelBase, Prediction
 from models.blocks import expression_head
 from models.hd_blocks import ARCHIS, Archi
+from models.hd_options import FACE_TYPES, HdOptions
 from utils.errors import UsageError
 from utils.options import opt
 
-# face type, and the mask's erosion and blur in percent
-FACE_TYPES = {
-    "half": (FaceType.HALF_2020, 100, 100),
-    "mid": (FaceType.MID_FULL, 70, 50),
-    "full": (FaceType.FULL_2020, 40, 10),
-    "whole": (FaceType.WHOLE, 40, 10),
-    "head": (FaceType.HEAD, 40, 10),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
-class SAEHDOptions(critics.GanOptions):
+class SAEHDOptions(HdOptions):
     """Options of SAEHD."""
 
-    resolution: int = opt(
-        128,
-        help="side of the faces in pixels; larger needs more memory and time",
-        low=64,
-        high=640,
-        step=16,
-        group="Model",
-        ask=True,
-        fixed=True,
-    )
-    face_type: str = opt(
-        "full",
-        help="how much of the head is swapped",
-        choices=tuple(FACE_TYPES),
-        group="Model",
-        ask=True,
-        fixed=True,
-    )
     archi: str = opt(
         "liae-ud",
         help="df keeps src's face, liae fits other shapes; -u likeness, -d double size, -t detail",
@@ -56,36 +30,6 @@ class SAEHDOptions(critics.GanOptions):
         help="length of the bottleneck code",
         low=16,
         high=1024,
-        step=2,
-        group="Model",
-        fixed=True,
-        seldom=True,
-    )
-    e_dims: int = opt(
-        64,
-        help="channels of the encoder; more see more features",
-        low=16,
-        high=256,
-        step=2,
-        group="Model",
-        fixed=True,
-        seldom=True,
-    )
-    d_dims: int = opt(
-        64,
-        help="channels of the decoders; more draw finer detail",
-        low=16,
-        high=256,
-        step=2,
-        group="Model",
-        fixed=True,
-        seldom=True,
-    )
-    d_mask_dims: int = opt(
-        22,
-        help="channels of the decoders for the mask; a third of d-dims is enough for hulls",
-        low=16,
-        high=256,
         step=2,
         group="Model",
         fixed=True,

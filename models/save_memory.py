@@ -11,33 +11,42 @@ from typing import NamedTuple
 
 from models.activations import flat, kept, owner, size
 from models.backend import Gradient, Tensor, keras, tf
+from utils import lazy
 
 Operations = Sequence["keras.Operation"]
+FACES = 8
+"""Of a usual batch, both sides together."""
 ENDS = frozenset({"Conv2D", "Conv2DTranspose", "Dense"})
 """Where a part may end: their outputs are kept then, so these need not be computed again."""
 
 
 class _Step(NamedTuple):
-    """An operation and, by identity, what goes in and out and what its gradient reads."""
+    """An operation and, by identity, what goes in and out and what its gradient reads.
+
+    `copied` is what it keeps instead of that, bytes of a sample.
+    """
 
     operation: "keras.Operation"
     inputs: dict[int, Tensor]
     outputs: dict[int, Tensor]
     kept: dict[int, int]
+    copied: int
 
     @classmethod
-    def of(cls, operation: "keras.Operation") -> "_Step":
+    def of(cls, operation: "keras.Operation", *, on_cpu: bool) -> "_Step":
         """Look at an operation."""
         inputs, outputs = flat(operation.input), flat(operation.output)
+        copies = lazy.load("models.convolution_memory").copies(operation, FACES) if on_cpu else None
         return cls(
             operation,
             {id(each): each for each in inputs},
             {id(each): each for each in outputs},
-            kept([operation]),
+            {} if copies else kept([operation]),
+            copies.kept // FACES if copies else 0,
         )
 
 
-class Part(NamedTuple):
+class NetworkPart(NamedTuple):
     """Operations that follow one another.
 
     Attributes
@@ -60,13 +69,19 @@ class Part(NamedTuple):
         return any(map(_draws, self.operations))
 
 
-def save_memory(networks: "Iterable[keras.Model]") -> None:
-    """Let networks keep less for the backward pass."""
+def save_memory(networks: "Iterable[keras.Model]", *, on_cpu: bool) -> None:
+    """Let networks keep less for the backward pass.
+
+    Parameters
+    ----------
+    on_cpu : bool
+        Whether their convolutions are accelerated, and so keep copies.
+    """
     for network in networks:
-        network.call = InParts(network)
+        network.call = InParts(network, cut(network, on_cpu=on_cpu))
 
 
-def parts_of(network: "keras.Model") -> "list[Part] | None":
+def parts_of(network: "keras.Model") -> "list[NetworkPart] | None":
     """Return the parts in which a network is called; None for all at once."""
     return network.call.parts if isinstance(network.call, InParts) else None
 
@@ -74,9 +89,8 @@ def parts_of(network: "keras.Model") -> "list[Part] | None":
 class InParts:
     """Calls a network part by part."""
 
-    def __init__(self, network: "keras.Model") -> None:
-        self._inputs, self._outputs = network.inputs, network.outputs
-        self.parts = cut(network)
+    def __init__(self, network: "keras.Model", parts: list[NetworkPart]) -> None:
+        self._inputs, self._outputs, self.parts = network.inputs, network.outputs, parts
         self._functions = [keras.Function(part.inputs, part.outputs) for part in self.parts]
 
     def __call__(
@@ -96,7 +110,7 @@ class InParts:
         return found if len(found) > 1 else found[0]
 
 
-def _forgetful(part: Part, function: "keras.Function", inputs: list[Tensor]) -> list[Tensor]:
+def _forgetful(part: NetworkPart, function: "keras.Function", inputs: list[Tensor]) -> list[Tensor]:
     """Compute a part, and once more for its gradient."""
     weights = [v for each in part.operations for v in getattr(each, "trainable_variables", ())]
 
@@ -114,40 +128,42 @@ def _forgetful(part: Part, function: "keras.Function", inputs: list[Tensor]) -> 
                 tape.watch(values)
                 outputs = compute(values, upstream)
             zero = tf.UnconnectedGradients.ZERO
-            return tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
+            found = tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
+            of_inputs, of_weights = found[: len(inputs)], found[len(inputs) :]
+            with tf.control_dependencies(of_weights):  # the part before begins when this one ends
+                return [*map(tf.identity, of_inputs), *of_weights]
 
         return compute(values, values[: len(inputs)]), gradient
 
     return flat(forward(*inputs, *(tf.convert_to_tensor(weight.value) for weight in weights)))
 
 
-def cut(network: "keras.Model") -> list[Part]:
+def cut(network: "keras.Model", *, on_cpu: bool) -> list[NetworkPart]:
     """Cut a network so that what is stored and the largest part take the least memory together."""
     operations = [each for each in network.operations if not _is_input(each)]
-    parts = dict(_possible(network, operations))
-    ways = [_least_stored(parts, limit) for limit in {part.inner for part in parts.values()}]
-    return min((way for way in ways if way), key=memory)
+    parts = dict(_possible(network, [_Step.of(each, on_cpu=on_cpu) for each in operations]))
+    chains = [_least_stored(parts, limit) for limit in {part.inner for part in parts.values()}]
+    return min((chain for chain in chains if chain), key=memory)
 
 
-def memory(parts: Sequence[Part]) -> int:
+def memory(parts: Sequence[NetworkPart]) -> int:
     """Return the bytes of a sample that a network in parts takes at most."""
     return stored(parts) + max(part.inner for part in parts)
 
 
-def stored(parts: Sequence[Part]) -> int:
+def stored(parts: Sequence[NetworkPart]) -> int:
     """Return the bytes of a sample that a network in parts keeps."""
     return sum(part.stored for part in parts)
 
 
 def _possible(
-    network: "keras.Model", operations: Operations
-) -> Iterator[tuple[tuple[int, int], Part]]:
+    network: "keras.Model", steps: Sequence[_Step]
+) -> Iterator[tuple[tuple[int, int], NetworkPart]]:
     """Yield all parts that there may be, by the numbers of their first and the next operation."""
-    drawing = [number for number, each in enumerate(operations) if _draws(each)]
+    drawing = [number for number, each in enumerate(steps) if _draws(each.operation)]
     alone = {border for number in drawing for border in (number, number + 1)}
-    ends = {number for number, each in enumerate(operations, 1) if type(each).__name__ in ENDS}
-    borders = sorted({0, *alone, *ends, len(operations)})
-    steps = [_Step.of(each) for each in operations]
+    ends = {n for n, each in enumerate(steps, 1) if type(each.operation).__name__ in ENDS}
+    borders = sorted({0, *alone, *ends, len(steps)})
     last = {key: n for n, step in enumerate(steps) for key in step.inputs}
     last |= {id(tensor): len(steps) for tensor in network.outputs}
     for start, end in combinations(borders, 2):
@@ -155,9 +171,11 @@ def _possible(
             yield (start, end), _part(steps[start:end], {k for k, n in last.items() if n >= end})
 
 
-def _part(steps: "Sequence[_Step]", wanted: set[int]) -> Part:
+def _part(steps: "Sequence[_Step]", wanted: set[int]) -> NetworkPart:
     """Join steps; `wanted` identifies the tensors that are used after them."""
-    made, read, needed = ({}, {}, {})
+    made: dict[int, Tensor] = {}
+    read: dict[int, Tensor] = {}
+    needed: dict[int, int] = {}
     for step in steps:
         made |= step.outputs
         read |= step.inputs
@@ -167,17 +185,18 @@ def _part(steps: "Sequence[_Step]", wanted: set[int]) -> Part:
     stored = {id(owner(tensor)): size(tensor) for tensor in outputs}
     outside = stored.keys() | {id(owner(tensor)) for tensor in inputs}
     inner = sum(count for key, count in needed.items() if key not in outside)
-    return Part([s.operation for s in steps], inputs, outputs, sum(stored.values()), inner)
+    inner += sum(step.copied for step in steps)
+    return NetworkPart([s.operation for s in steps], inputs, outputs, sum(stored.values()), inner)
 
 
-def _least_stored(parts: dict[tuple[int, int], Part], limit: int) -> list[Part]:
+def _least_stored(parts: dict[tuple[int, int], NetworkPart], limit: int) -> list[NetworkPart]:
     """Return the parts of a whole network that store least, none larger than `limit`, if any."""
-    ways: dict[int, list[Part]] = {0: []}
+    chains: dict[int, list[NetworkPart]] = {0: []}
     for (start, end), part in sorted(parts.items(), key=lambda item: item[0]):
-        if start in ways and part.inner <= limit:
-            way = [*ways[start], part]
-            ways[end] = min(ways.get(end, way), way, key=stored)
-    return ways.get(max(end for _, end in parts), [])
+        if start in chains and part.inner <= limit:
+            chain = [*chains[start], part]
+            chains[end] = min(chains.get(end, chain), chain, key=stored)
+    return chains.get(max(end for _, end in parts), [])
 
 
 def _draws(operation: "keras.Operation") -> bool:

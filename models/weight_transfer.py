@@ -23,7 +23,7 @@ from utils.errors import ModelError
 
 BETWEEN = "inter"
 """Begins the names of the networks and layers of the bottleneck, in all models."""
-Layers = Mapping[str, Mapping[str, list[np.ndarray]]]
+LayerArrays = Mapping[str, Mapping[str, list[np.ndarray]]]
 """The arrays of each layer of each network, by names."""
 
 
@@ -61,7 +61,7 @@ def load_weights(model: ModelBase, folder: Path) -> dict[str, LoadedLayers]:
     return layers
 
 
-def _without_bottleneck(saved: Layers) -> Layers:
+def _without_bottleneck(saved: LayerArrays) -> LayerArrays:
     """Leave out the networks and layers between the encoder and the decoders, by their names."""
     return {
         network: {name: arrays for name, arrays in layers.items() if not name.startswith(BETWEEN)}
@@ -102,7 +102,7 @@ def _load(network: "keras.Model", saved: Mapping[str, list[np.ndarray]]) -> Load
     return LoadedLayers(loaded, total)
 
 
-def _saved_layers(generation: Generation) -> Layers:
+def _saved_layers(generation: Generation) -> LayerArrays:
     """Return a generation's arrays by network and layer.
 
     The file only names the networks; the layers come from the model, built without weights.

@@ -97,9 +97,10 @@ def _bands(size: int, padding: str = "same") -> tuple[np.ndarray, np.ndarray, in
     """Return INPUT and OUTPUT for many tiles, and to how many blocks of a side the second applies.
 
     Their shapes are (6 * tiles, size) and (outputs, 6 * tiles). INPUT is for a whole side; outputs
-    do not overlap, so they are made block by block, of BLOCK tiles where that divides them. Rows of the first and columns of the second are ordered as
-    point * tiles + tile. Inputs outside the image are 0 and outputs outside it are dropped, so any
-    size works. The output is two smaller than `size` if "valid".
+    do not overlap, so they are made block by block, of BLOCK tiles where that divides them. Rows
+    of the first and columns of the second are ordered as point * tiles + tile. Inputs outside the
+    image are 0 and outputs outside it are dropped, so any size works. The output is two smaller
+    than `size` if "valid".
     """
     before = 1 if padding == "same" else 0  # as much comes after
     outputs = size + 2 * before - 2

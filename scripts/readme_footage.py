@@ -13,6 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import av
 import cv2
 import numpy as np
 import skimage.data
@@ -368,6 +369,21 @@ def write_footage(folder: Path, frames: Iterator[Picture], count: int) -> None:
     say(f'drawing {count} frames into "{folder}"')
     for number, frame in enumerate(frames):
         to_pillow(frame).save(folder / f"{number:06d}.png", compress_level=1)
+
+
+def write_clip(path: Path, frames: Iterator[Picture]) -> Path:
+    """Write frames as a clip that a browser plays."""
+    with av.open(str(path), "w") as container:
+        stream = None
+        for image in frames:
+            picture = np.asarray(to_pillow(image))
+            if stream is None:
+                stream = container.add_stream("libx264", rate=24)
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = "yuv420p"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
 
 
 def to_pillow(picture: Picture) -> Image.Image:

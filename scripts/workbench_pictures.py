@@ -9,12 +9,8 @@ packages of requirements-dev.txt.
 import argparse
 import io
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-
-import av
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -23,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from support.way import Way, opened, wait
 
-from scripts.readme_footage import dst_frames, src_frames, to_pillow
+from scripts.readme_footage import dst_frames, src_frames, write_clip
 from utils.console import say
 from utils.workspace import Workspace
 
@@ -108,21 +104,6 @@ def keep(way: Way, name: str) -> None:
         if path.stat().st_size <= LARGEST:
             break
     say(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KB")
-
-
-def write_clip(path: Path, frames: Iterator[np.ndarray]) -> Path:
-    """Write frames as a clip that a browser plays."""
-    with av.open(str(path), "w") as container:
-        stream = None
-        for image in frames:
-            picture = np.asarray(to_pillow(image))
-            if stream is None:
-                stream = container.add_stream("libx264", rate=24)
-                stream.height, stream.width = picture.shape[:2]
-                stream.pix_fmt = "yuv420p"
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
 
 
 if __name__ == "__main__":

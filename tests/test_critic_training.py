@@ -9,7 +9,7 @@ import tensorflow as tf
 from support.judged_toy import ENTRY, JudgedOptions, JudgedToy
 from support.training import make_people, quick_settings
 
-from models import MODELS, checkpoint
+from models import MODELS, checkpoint, save_memory
 from models.base import Batch
 from trainer import memory, train
 from trainer.assembly import open_session
@@ -149,6 +149,19 @@ def test_parts_of_a_batch_count_like_the_whole():
             assert step(*sides(number)).finite
     np.testing.assert_allclose(flat(whole.variables), flat(parts.variables), atol=2e-5)
     np.testing.assert_allclose(critic_weights(whole), critic_weights(parts), atol=2e-5)
+
+
+def test_networks_that_keep_less_give_critics_and_model_the_same_gradients():
+    found = []
+    for save in (False, True):
+        model = judged(**BOTH)
+        if save:
+            save_memory.save_memory(model.trained.values())
+        batches = [batch.map(tf.convert_to_tensor) for batch in sides(0)]
+        gradients, losses = TrainStep(model, 0.001)._gradients(*batches)
+        found.append([losses.numpy(), *map(flat, gradients)])
+    for plain, saved in zip(*found, strict=True):
+        np.testing.assert_allclose(saved, plain, rtol=1e-4, atol=1e-7)
 
 
 def test_what_critics_say_measures_no_progress():

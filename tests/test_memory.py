@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.toy_model import Toy, ToyOptions
 
+from benchmarks import cards
 from models import MODELS, save_memory
 from models.checkpoint import build_model
 from models.weight_transfer import without_weights
@@ -84,13 +85,38 @@ def test_0_takes_what_fits_and_too_much_is_warned_about(
     assert (said in warned) if said else not warned
 
 
+def test_the_table_of_cards_is_what_the_script_prints():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    assert cards.table() in page
+
+
+def test_a_card_takes_what_fits_and_the_hours_its_multiplications_need():
+    model = unallocated("SAEHD", {"resolution": 64, "archi": "df", "d_dims": 32})
+    layers = [layer for network in model.networks.values() for layer in network.layers]
+    encoder = [2 * 32**2 * 25 * 3 * 64, 2 * 16**2 * 25 * 64 * 128, 2 * 8**2 * 25 * 128 * 256]
+    encoder += [2 * 4**2 * 25 * 256 * 512, 2 * 4**2 * 512 * 256, 2 * 256 * 4**2 * 256]
+    encoder += [2 * 4**2 * 9 * 256 * 1024]
+    decoders = sum(
+        2 * layer.output.shape[1] ** 2 * layer.kernel.shape.num_elements()
+        for layer in layers
+        if layer.name.startswith(("up", "res", "mask", "image")) and layer.weights
+    )
+    assert cards.operations(model) == 2 * sum(encoder) + decoders
+    least = memory.estimate(model, 4, has_gpu=True).total / memory.GPU_SHARE / GB
+    found = cards.row(model, [cards.Card(0.5, 1), cards.Card(least + 1e-6, 1), cards.Card(99, 4)])
+    hours = 800_000 * 3 * cards.operations(model) / (1e12 / 3) / 3600
+    assert found[0] == "-"
+    assert found[1] == f"4, {hours:.0f} h"
+    assert found[2].startswith("16, ")
+
+
 def test_a_batch_that_fits_with_save_memory_is_said_so(monkeypatch, capsys):
     model = unallocated("SAEHD", {"resolution": 256})
     plain, saving = (memory.estimate(model, 8, has_gpu=True, save=on).total for on in (False, True))
     monkeypatch.setattr(memory, "available", lambda has_gpu: (plain + saving) // 2)
     memory.choose_batch(model, 8, has_gpu=True)
     assert "; with --save-memory it would fit, or a batch size of" in capsys.readouterr().err
-    save_memory.save_memory(model.networks.values())
+    save_memory.save_memory(model.networks.values(), on_cpu=False)
     assert memory.estimate(model, 8, has_gpu=True).total == saving
     memory.choose_batch(model, 8, has_gpu=True)
     assert not capsys.readouterr().err
@@ -122,7 +148,7 @@ def test_training_such_a_model_ends_before_it_is_built(tmp_path, monkeypatch):
     options = with_defaults(
         cls, {"training_data_src_dir": tmp_path, "training_data_dst_dir": tmp_path}
     )(model_dir=tmp_path / "model", resolution=256)
-    with pytest.raises(UsageError, match="this model takes .* GB before it sees a face"):
+    with pytest.raises(UsageError, match=r"this model takes .* GB before it sees a face"):
         assembly.open_session(options)
 
 

@@ -58,7 +58,7 @@ def test_losses_and_weights_are_those_without_it(name, chosen, monkeypatch):
         return losses, [m.numpy() for moments in step.optimizer.moments for m in moments]
 
     expected, moments = trained()
-    save_memory.save_memory(model.trained.values())
+    save_memory.save_memory(model.trained.values(), on_cpu=True)
     found, saved_moments = trained()
     for before, after in zip(expected, found, strict=True):
         assert after == pytest.approx(before, rel=1e-5)
@@ -70,7 +70,7 @@ def test_predictions_are_those_without_it(monkeypatch):
     model = built("SAEHD", SMALL | {"archi": "df-ud"}, monkeypatch)
     images = RNG.random((2, 64, 64, 3), np.float32)
     expected = model.swap(images)
-    save_memory.save_memory(model.networks.values())
+    save_memory.save_memory(model.networks.values(), on_cpu=True)
     for before, after in zip(expected, model.swap(images), strict=True):
         np.testing.assert_allclose(after, before, atol=1e-6)
 
@@ -79,7 +79,9 @@ def test_predictions_are_those_without_it(monkeypatch):
 def test_full_size_networks_keep_less_than_half(archi):
     cls = MODELS.load("SAEHD")
     model = without_weights(lambda: cls(cls.Options(resolution=256, archi=archi)))
-    parts = {name: save_memory.cut(network) for name, network in model.networks.items()}
+    parts = {
+        name: save_memory.cut(network, on_cpu=False) for name, network in model.networks.items()
+    }
     largest = max(part.inner for network in parts.values() for part in network)
     saved = sum(map(save_memory.stored, parts.values())) + largest
     plain = sum(activations.kept(network.operations).size for network in model.networks.values())
@@ -100,7 +102,7 @@ def test_what_is_computed_again_waits_for_the_gradient_that_needs_it():
     for number in range(6):
         x = keras.layers.Conv2D(4, 3, padding="same", activation="tanh", name=f"conv{number}")(x)
     network = keras.Model(inputs, x)
-    save_memory.save_memory([network])
+    save_memory.save_memory([network], on_cpu=False)
 
     @tf.function(autograph=False)
     def gradient(images):

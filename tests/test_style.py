@@ -27,6 +27,7 @@ ROOMS = (
     "workbench",
     "launcher",
 )
+OTHERS = ("bundle", "tests", "benchmarks", "scripts", "docs", "top")
 STYLE = ROOT / "docs" / "style.md"
 LONGEST_HELP, LONGEST_LINE = 100, 110
 BANNED = re.compile(
@@ -103,7 +104,7 @@ def test_names_are_those_of_the_glossary():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "tests", "benchmarks", "scripts", "docs", "top"])
+@pytest.mark.parametrize("room", [*ROOMS, *OTHERS])
 def test_words_are_plain_american_english(room):
     wrong = []
     for path in tracked("*.py", "*.md", "*.bat", "*.txt", "Makefile"):

@@ -57,7 +57,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
             _initialize(model, options, seed)
         model.add_critics()
         if options.save_memory:
-            save_memory.save_memory(model.trained.values())
+            save_memory.save_memory(model.trained.values(), on_cpu=not _has_gpu())
         average = _average(model, options)
         step = TrainStep(
             model,
@@ -99,7 +99,11 @@ def _check_memory(options: TrainOptions) -> None:
         lambda: checkpoint.build_model(options.model, to_json(options))
     )
     copies = (options.average_weights > 0) + (options.accumulate > 1)
-    memory.check_weights(model, bool(tf.config.list_physical_devices("GPU")), copies)
+    memory.check_weights(model, _has_gpu(), copies)
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:

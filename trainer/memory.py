@@ -9,13 +9,13 @@ from typing import NamedTuple
 from models import activations, save_memory
 from models.backend import keras
 from models.base import ModelBase
-from models.save_memory import Part
+from models.save_memory import NetworkPart
 from utils import console, lazy
 from utils.errors import UsageError
 from utils.options import options_of
 
 BYTES = 4  # of a float32
-PROGRAM, GPU_PROGRAM = 800 << 20, 600 << 20  # TensorFlow without a model
+PROGRAM = 800 << 20  # TensorFlow without a model; about the same for a GPU's context
 BATCHES = (48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the sizes to choose from
 CPU_BATCH = 8  # larger batches are no faster there
 RAM_SHARE, GPU_SHARE = 0.6, 0.9  # of the free memory, for training
@@ -53,7 +53,8 @@ def estimate(
     """Estimate the peak of a training step.
 
     Backward, the activations of one network after another make room for its gradients. On a CPU
-    the faster convolutions keep rearranged copies of their inputs and weights.
+    the faster convolutions keep rearranged copies of their inputs and weights; and with two
+    decoders TensorFlow sometimes finishes one before the other, which then takes less.
 
     Parameters
     ----------
@@ -66,16 +67,15 @@ def estimate(
         name: _held(network, _faces(model, name, batch_size), has_gpu, save)
         for name, network in model.trained.items()
     }
-    kept, gradients = sum(each.kept for each in held.values()), 0
     in_losses = LOSS_IMAGES * 2 * batch_size * 3 * BYTES * model.resolution**2
-    moments = [(gradients, kept + in_losses)]
+    kept, gradients = sum(each.kept for each in held.values()), 0
+    moments = []
     for name, network in reversed(model.trained.items()):
         moments.append((gradients, kept + in_losses + held[name].working))
         in_losses, kept = 0, kept - held[name].kept
         gradients += BYTES * network.count_params()
     weights, most = gradients, max(*moments, (gradients, 0), key=sum)
-    program = GPU_PROGRAM if has_gpu else PROGRAM
-    return MemoryEstimate(weights, most[0], (2 + copies) * weights, most[1], program)
+    return MemoryEstimate(weights, most[0], (2 + copies) * weights, most[1])
 
 
 def _faces(model: ModelBase, name: str, batch_size: int) -> int:
@@ -87,14 +87,16 @@ def _faces(model: ModelBase, name: str, batch_size: int) -> int:
 
 
 def _held(network: "keras.Model", count: int, has_gpu: bool, save: bool) -> _Held:
-    parts = save_memory.parts_of(network) or (save_memory.cut(network) if save else None)
+    parts = save_memory.parts_of(network) or (
+        save_memory.cut(network, on_cpu=not has_gpu) if save else None
+    )
     if parts is None:
         return _of(network.operations, set(), count, has_gpu)
     inside = [sum(_of_part(part, count, has_gpu)) for part in parts]
     return _Held(count * save_memory.stored(parts), max(inside))
 
 
-def _of_part(part: Part, count: int, has_gpu: bool) -> _Held:
+def _of_part(part: NetworkPart, count: int, has_gpu: bool) -> _Held:
     outside = {id(activations.owner(tensor)) for tensor in part.inputs + part.outputs}
     return _of(part.operations, outside, count, has_gpu)
 
@@ -147,7 +149,7 @@ def check_weights(model: ModelBase, has_gpu: bool, copies: int = 0) -> None:
     """
     room = _gpu_limit() if has_gpu else _free_ram()
     weights = BYTES * sum(network.count_params() for network in model.networks.values())
-    needed = (4 + copies) * weights + (GPU_PROGRAM if has_gpu else PROGRAM)
+    needed = (4 + copies) * weights + PROGRAM
     if needed > room:
         names = {option.name for option in options_of(type(model.options))}
         flags = [f"--{name.replace('_', '-')}" for name in SIZES if name in names]
