@@ -18,7 +18,12 @@ from bundle.tests.shim import add_shim
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 OUTPUT = Path(os.environ.get("BUNDLES", "dist")).resolve()
-WINE = {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "ucrtbase=n,b", "XDG_RUNTIME_DIR": "/tmp"}
+WINE = {
+    "WINEDEBUG": "-all",
+    "WINEDLLOVERRIDES": "ucrtbase=n,b",
+    "XDG_RUNTIME_DIR": "/tmp",
+    "LC_ALL": "C.UTF-8",  # else wine finds no name with other letters than those of ASCII
+}
 
 
 @pytest.fixture(scope="session")
