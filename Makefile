@@ -4,7 +4,7 @@
 # make help    the other targets
 #
 # Everything is installed into .venv and weights/ beside this file; a second run reuses what is there.
-# On native Windows: scripts/*.bat do the same without make.
+# On native Windows: scripts/windows/*.bat do the same without make.
 
 PYTHON  ?= python3
 MINUTES ?= 25
