@@ -4,7 +4,7 @@
 # make help    the other targets
 #
 # Everything is installed into .venv and weights/ beside this file; a second run reuses what is there.
-# On native Windows: scripts/*.bat do the same without make.
+# On native Windows: scripts/windows/*.bat do the same without make.
 
 PYTHON  ?= python3
 MINUTES ?= 25
@@ -16,7 +16,7 @@ SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: help demo workbench modes test check test-slow test-oldest faults fuzz bench install weights clean-workspace \
-	bundle test-bundle
+	bundle test-bundle container
 
 help:
 	@echo "make demo [MINUTES=25]  fetch two clips, extract, sort, train MINUTES minutes, convert, evaluate"
@@ -31,6 +31,7 @@ help:
 	@echo "make bundle             build the folders for Windows and Linux that need no Python: $(BUNDLES)/"
 	@echo "make test-bundle        run them on a bare Debian and in wine; as root"
 	@echo "make bench              throughput and memory of every stage beside a plain baseline"
+	@echo "make container          build the image of Containerfile without a registry, and try it (as root)"
 	@echo "make install weights    only the environment, only the networks' weights"
 
 demo: install weights
@@ -93,6 +94,10 @@ test-bundle: $(VENV)/installed-tools
 $(VENV)/installed-tools: $(VENV)/installed bundle/requirements-tools.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r bundle/requirements-tools.txt
 	@touch $@
+
+# docs/containers.md; CONTAINER takes flags of `python -m bundle.container`, such as --target cuda.
+container: install weights
+	$(PY) -m bundle.container $(CONTAINER)
 
 install: $(VENV)/installed
 

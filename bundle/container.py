@@ -7,6 +7,7 @@ Containerfile says, by buildah. `podman build` makes the same from the image in 
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bundle.systems import NAME, ROOT
-from bundle.tools import run
+from bundle.tools import BuildError, run
 from utils.console import error, say
 from utils.errors import InputError, UserError
 
@@ -22,9 +23,11 @@ BASE = "localhost/debian:12-slim"
 RELEASE = "bookworm"
 TARGETS, DRIVERS = ("cpu", "cuda"), ("overlay", "vfs")
 SCRATCH = Path("dist/container")
+CHROOT = {**os.environ, "BUILDAH_ISOLATION": "chroot"}  # asks nothing of the kernel
 USER = 1000
+MOUNTED = "/home/faceswap/clips"  # buildah hides what is mounted where the image has a volume
 TOOLS = ("mmdebstrap", "buildah")
-TRIED = (("--help",), ("extract", "src", "--workspace", "/workspace"))
+TRIED = (("--help",), ("extract", "src", "--workspace", MOUNTED))
 CLIP = 8
 """Frames of the clip in which faces are looked for."""
 
@@ -49,8 +52,19 @@ class Store:
 
     def buildah(self, *words: str | Path) -> str:
         """Run buildah and return the last line that it printed."""
-        out = run("buildah", *self.flags, *words, env={**os.environ, "BUILDAH_ISOLATION": "chroot"})
-        return out.strip().rpartition("\n")[2]
+        return run("buildah", *self.flags, *words, env=CHROOT).strip().rpartition("\n")[2]
+
+    def show(self, *words: str | Path) -> None:
+        """Run buildah and show what it prints.
+
+        Raises
+        ------
+        BuildError
+            If it fails.
+        """
+        done = subprocess.run(["buildah", *self.flags, *words], env=CHROOT, check=False)
+        if done.returncode:
+            raise BuildError(f"buildah failed with status {done.returncode}; see above")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,7 +126,7 @@ def build(store: Store, target: str, volumes: Sequence[str]) -> str:
     image = f"localhost/{NAME}:{target}"
     say(f"the image {image}: some ten minutes")
     mounts = [f"--volume={volume}" for volume in volumes]
-    store.buildah(
+    store.show(
         "build", "--layers", "--format", "docker", "--target", target, *mounts,
         "--build-arg", f"BASE={BASE}", "--tag", image, "--file", ROOT / "Containerfile", ROOT,
     )  # fmt: skip
@@ -124,39 +138,43 @@ def try_it(store: Store, image: str) -> None:
 
     Raises
     ------
-    UserError
+    BuildError
         If that fails, or no face is found in a frame.
     """
     workspace = store.folder / "workspace"
     shutil.rmtree(workspace, ignore_errors=True)
-    write_clip(workspace / "data_src")
+    write_frames(workspace / "data_src.mp4")
     run("chown", "-R", f"{USER}:{USER}", workspace)
     container = store.buildah("from", "--pull-never", image)
     try:
         for words in TRIED:
-            store.buildah(
-                "run", "--user", str(USER), "--volume", f"{workspace}:/workspace", container, "--",
+            store.show(
+                "run", "--user", str(USER), "--volume", f"{workspace}:{MOUNTED}", container, "--",
                 "python", f"/usr/local/bin/{NAME}", *words,
             )  # fmt: skip
     finally:
         store.buildah("rm", container)
     faces = list((workspace / "data_src" / "aligned").glob("*.png"))
     if len(faces) != CLIP or any(face.stat().st_uid != USER for face in faces):
-        raise UserError(f"{len(faces)} faces in {CLIP} frames, made by {image}")
+        raise BuildError(f"{len(faces)} faces in {CLIP} frames, made by {image}")
     say(f"{image}: {len(faces)} faces in {CLIP} frames, files of user {USER}")
 
 
-def write_clip(folder: Path) -> None:
-    """Write frames of a face: scikit-image's astronaut, who comes nearer."""
+def write_frames(path: Path) -> None:
+    """Write a clip of a face: scikit-image's astronaut, who comes nearer."""
+    import numpy as np
     import skimage.data
     from PIL import Image
 
-    folder.mkdir(parents=True)
+    from scripts.readme_footage import write_clip
+
     photo = Image.fromarray(skimage.data.astronaut())
-    for number in range(CLIP):
-        edge = 8 * number
-        frame = photo.resize((512, 512), box=(edge, edge // 4, 512 - edge, 512 - edge * 7 // 4))
-        frame.save(folder / f"{number:05}.png")
+    edges = range(0, 8 * CLIP, 8)
+    boxes = [(edge, edge // 4, 512 - edge, 512 - edge * 7 // 4) for edge in edges]
+    path.parent.mkdir(parents=True)
+    write_clip(
+        path, (np.asarray(photo.resize((512, 512), box=box), np.float32) / 255 for box in boxes)
+    )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from bundle.tools import BuildError, run
 DIGITS = PYTHON.replace(".", "")
 BESIDE = (f"python{DIGITS}.dll",)
 """What Windows must find beside python.exe; the rest of the interpreter is in DLLs."""
+NATIVE_SOURCE = HERE / "native"
 LIBRARIES = "python/lib/system"
 """Where the shared libraries of Debian lie."""
 STANDARD = ("libstdc++.so.6", "libgcc_s.so.1")
@@ -120,9 +121,10 @@ def compile_launcher(executable: Path, dll: Path, scratch: Path) -> None:
     zig(scratch, "dlltool", "-m", "i386:x86-64", "-d", definition, "-l", library)
     zig(
         scratch, "cc", "-target", "x86_64-windows-gnu", "-municode", "-O2", "-s",
-        HERE / "native" / "python.c", library, "-o", scratch / executable.name,
+        NATIVE_SOURCE / "python.c", NATIVE_SOURCE / "python.rc", library,
+        "-o", scratch / executable.name,
     )  # fmt: skip
-    shutil.copyfile(scratch / executable.name, executable)  # without what else the linker wrote
+    _take_linked(scratch / executable.name, executable)
 
 
 def forward_stable_interface(dll: Path, target: Path, scratch: Path) -> None:
@@ -136,7 +138,15 @@ def forward_stable_interface(dll: Path, target: Path, scratch: Path) -> None:
         scratch, "cc", "-target", "x86_64-windows-gnu", "-shared", "-nostdlib", "-s",
         empty, definition, "-o", scratch / target.name,
     )  # fmt: skip
-    shutil.copyfile(scratch / target.name, target)
+    _take_linked(scratch / target.name, target)
+
+
+def _take_linked(linked: Path, target: Path) -> None:
+    """Copy what the linker made, and nothing that it wrote beside it, without the date in it."""
+    data = bytearray(linked.read_bytes())
+    start = struct.unpack_from("<I", data, 0x3C)[0]
+    struct.pack_into("<I", data, start + 8, 0)
+    target.write_bytes(data)
 
 
 def zig(scratch: Path, *words: str | Path) -> None:

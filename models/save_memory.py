@@ -173,7 +173,9 @@ def _possible(
 
 def _part(steps: "Sequence[_Step]", wanted: set[int]) -> NetworkPart:
     """Join steps; `wanted` identifies the tensors that are used after them."""
-    made, read, needed = ({}, {}, {})
+    made: dict[int, Tensor] = {}
+    read: dict[int, Tensor] = {}
+    needed: dict[int, int] = {}
     for step in steps:
         made |= step.outputs
         read |= step.inputs

@@ -14,6 +14,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,7 +75,7 @@ class Target(NamedTuple):
     workspace, separator : str
         How the workspace's path is written, and what separates folders.
     program, rest : str
-        How the program is started, and what passes on the words of whoever started the script.
+        How the program is started, and what passes on the words that a script was started with.
     frame, install, folder, drop : str
         Texts with gaps like <this>: the whole, and what comes in the place of a command.
     """
@@ -190,11 +191,14 @@ def files(system: str, bundled: bool = False) -> dict[str, bytes]:
 
 def takes_workspace(command: str) -> bool:
     """Whether a command of the program has the option --workspace."""
-    words = command.split()
-    stage = STAGES[str(program.find_stage(words))]
-    module, _, name = stage.options.partition(":")
+    return _takes_workspace(str(program.find_stage(command.split())))
+
+
+@cache
+def _takes_workspace(stage: str) -> bool:
+    module, _, name = STAGES[stage].options.partition(":")
     options = getattr(import_module(module), name)
-    cls = options if isinstance(options, type) else options(words)
+    cls = options if isinstance(options, type) else options([])
     return any(option.name == "workspace" for option in dataclasses.fields(cls))
 
 

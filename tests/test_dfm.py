@@ -26,12 +26,15 @@ from tools.util.options import ExportOptions
 from utils import options
 
 SIDE = 48
+KINDS = "half", "full", "whole", "head"
 FACEFUSION_SQUARE = 0.089, 0.137, 0.903, 0.942
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PlacesOptions(ToyOptions):
-    face_type: str = options.opt("full", choices=("half", "full", "whole"), help="", fixed=True)
+    face_type: str = options.opt(
+        "full", choices=("half", "full", "whole", "head"), help="", fixed=True
+    )
     masks: bool = options.opt(True, help="", fixed=True)
 
 
@@ -137,6 +140,38 @@ def test_the_swap_comes_back_in_the_right_square(tmp_path, frame, player, face_t
         face = whole + (face - whole) * src_mask[..., None]
     for got, wanted in zip(found, (face, src_mask, dst_mask), strict=True):
         assert np.abs(got.reshape(wanted.shape) - wanted)[inside].max() < 0.5 / SIDE
+
+
+def test_beyond_the_crop_a_model_sees_its_mirror_image(frame, monkeypatch):
+    seen = []
+
+    def swap(self, dst):
+        seen.append(dst)
+        return Prediction(dst, None)
+
+    monkeypatch.setattr(Places, "swap", swap)
+    model = Places(PlacesOptions(face_type="head", masks=False))
+    square = dfm.face_square(model, dfm.CROPS["facefusion"])
+    network = dfm.swap_network(model, dfm.CROPS["facefusion"])
+    whole = frame[100 : 100 + square.crop_side, 100 : 100 + square.crop_side]
+    (found,) = keras.Model(network.inputs, seen[0]).predict(whole[None], verbose=0)
+    low, count = np.array(square.origin), square.crop_side
+    x, y = (low[:, None] + np.arange(SIDE) / SIDE * square.side) * count
+    places = np.meshgrid(y, x, indexing="ij")
+    assert min(x[0], y[0]) < -5
+    assert max(x[-1], y[-1]) > count + 5
+    for channel in range(3):
+        wanted = ndimage.map_coordinates(whole[..., channel], places, order=3, mode="mirror")
+        assert np.abs(found[..., channel] - wanted).max() < 0.05
+    inside = [(axis >= 0) & (axis <= count) for axis in places]
+    assert np.isclose(np.mean(inside[0] & inside[1]), square.seen, atol=0.02)
+
+
+def test_a_player_that_shows_a_model_too_little_is_named(tmp_path, capsys):
+    exported(tmp_path / "head", face_type="head")
+    assert "facefusion shows the model 44% of what it was trained on" in capsys.readouterr().err
+    exported(tmp_path / "whole", "visomaster", face_type="whole")
+    assert "of what it was trained on" not in capsys.readouterr().err
 
 
 def test_another_players_crop_does_not_fit(tmp_path, frame):

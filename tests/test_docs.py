@@ -19,23 +19,6 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "options.md"
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 STAGES = ("extractor", "sorter", "trainer", "converters", "tools")
-SCRIPTS = sorted((ROOT / "scripts").glob("*.bat"))
-
-
-def test_batch_files_call_nothing_by_an_absolute_path():
-    """`call` expands percent signs twice: it would not find a folder called 100%sure%."""
-    calls = [
-        (path.name, line.split()[1])
-        for path in SCRIPTS
-        for line in path.read_text(encoding="ascii").splitlines()
-        if line.lower().startswith("call ")
-    ]
-    assert len(calls) == 8
-    assert {target for _, target in calls} == {".\\_paths.bat"}
-    for name, _ in calls:
-        lines = (ROOT / "scripts" / name).read_text(encoding="ascii").splitlines()
-        before = lines[: next(n for n, line in enumerate(lines) if line.startswith("call "))]
-        assert before[-1] == 'cd /d "%~dp0"', name
 
 
 def options_class(stage, model="H64"):
@@ -91,8 +74,8 @@ def flags(stage):
 
 
 def commands():
-    """Every command of the program in the docs and the .bat files: (where, words)."""
-    for path in DOCS + SCRIPTS:
+    """Every command of the program in the docs: (where, words)."""
+    for path in DOCS:
         text = re.sub(r" [\^\\]\n", " ", path.read_text(encoding="utf-8"))
         for line in text.splitlines():
             found = re.search(r"(?:main\.py\"?|^ +faceswap-toolkit) +([^#`]+)", line)
@@ -109,10 +92,10 @@ def test_options_page_is_what_the_code_says():
 
 
 @pytest.mark.parametrize("words", list(commands()))
-def test_commands_in_docs_and_scripts_exist(words):
+def test_commands_in_docs_exist(words):
     if "--" in words:  # what follows is a command for the queue
         end = words.index("--")
-        test_commands_in_docs_and_scripts_exist(words[end + 1 :])
+        test_commands_in_docs_exist(words[end + 1 :])
         words = words[:end]
     stage = main.find_stage(words)
     used = {word.split("=")[0] for word in words if word.startswith("--")}

@@ -225,12 +225,25 @@ def test_every_option_is_one_of_train(archi, old):
     paths = dict.fromkeys(PATHS, Path("x"))
     assert options.resolve(options_class(kind), paths, found).model == kind, "train reads them"
     expected = {
-        "model": kind, "resolution": 96, "face_type": "full", "eyes_mouth_priority": 1.0,
+        "model": kind, "resolution": 96, "face_type": "full", "eyes_mouth_priority": 6.0,
         "batch_size": 8, "lr_dropout": 0.7, "warp_off": 1.0, "clip_gradients": 1.0,
         "uniform_pose": True, "blur_out_mask": True, "train_color_transfer": "lct",
         "random_flip": True, "optimizer": "adabelief", "gan_power": 0.1,
     }  # fmt: skip
     assert expected.items() <= found.items()
+
+
+def test_amp_weighs_eyes_and_mouth_and_has_adabelief_without_being_asked():
+    given = {
+        name: value
+        for name, value in theirs.options_of("amp").items()
+        if name not in ("eyes_mouth_prio", "adabelief")
+    }
+    old = dfl_model.DflModel(Path("x"), "new_AMP", 1, given)
+    found = dfl_options.translated(old)
+    assert (found["eyes_mouth_priority"], found["optimizer"]) == (6, "adabelief")
+    plain = translated(theirs.options_of("df"))
+    assert (plain["eyes_mouth_priority"], plain["optimizer"]) == (0, "adabelief")
 
 
 def test_what_has_no_counterpart_is_said():

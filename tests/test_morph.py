@@ -270,6 +270,12 @@ class TestWindow:
         state = EditorState(FootageIndex(3, (0,)), half)
         assert edits.choose("sharpen", 5)(state).look.sharpen == 5
         assert edits.choose("morph_factor", 1.0)(state).look.morph_factor == 1
+        types = set()
+        for _ in range(8):
+            state = edits.step_setting("mask_type", 1)(state)
+            types.add(state.look.mask_type)
+        assert types == {"predicted", "hull", "product", "union"}
+        assert "--mask-model-dir" in edits.choose("mask_type", "trained")(state).message
 
 
 class TestExports:

@@ -63,7 +63,7 @@ def test_runs_from_drawn_clips_to_a_result(notebook, tmp_path):
     assert images_shown(notebook) == {"sort": "image/jpeg", "train": "image/png"}
     with av.open(str(workspace / "result.mp4")) as result:
         assert result.streams.video[0].frames == 80
-    assert "Marked as synthetic" in text_of(notebook, "measure")
+    assert "1 file, 1 marked, unchanged and signed here" in text_of(notebook, "measure")
 
 
 def copy_checkout(target):

@@ -64,6 +64,17 @@ def signed(plain, tmp_path_factory):
     return folder
 
 
+def test_a_video_is_signed_in_place(plain, tmp_path):
+    """Windows cannot replace the unfinished file, which its writer holds open."""
+    path = tmp_path / "x.mp4"
+    remux(plain, path, video_tags())
+    with path.open("rb") as held:
+        Marker().sign_video(path)
+        assert held.read() == path.read_bytes()
+    assert read_credential(path) is not None
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def remux(path, target, tags, kind=None):
     flags = {} if target.suffix == ".mkv" else {"movflags": "use_metadata_tags"}
     with (

@@ -377,3 +377,27 @@ def test_two_extractions_into_one_folder_at_once_are_refused(clip, tmp_path, mon
         extract(clip, tmp_path / "in")
     (tmp_path / "in" / extracting.LOCK).touch()  # of a run that was killed
     assert extract(clip, tmp_path / "in").counts == {"images": 40}
+
+
+def test_in_a_workspace_a_side_is_enough(clip, tmp_path, monkeypatch):
+    (tmp_path / "data_src.mp4").write_bytes(clip.read_bytes())
+    (tmp_path / "data_dst.mkv").write_bytes(clip.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["video", "extract", "src", "--to", "2"]) == 0
+    assert [path.name for path in list_images(tmp_path / "data_src")] == [
+        f"{number:06d}.png" for number in range(3)
+    ]
+    assert main.main(["video", "denoise", "dst"]) == 0
+    assert times_of(tmp_path / "data_dst_denoised.mp4") == times_of(clip)
+    assert main.main(["video", "extract"]) == 2
+
+
+def test_a_part_goes_beside_its_video_under_a_free_name(clip, tmp_path, capsys):
+    video = tmp_path / "holiday.MOV"
+    video.write_bytes(clip.read_bytes())
+    made = [tmp_path / name for name in ("holiday_cut.MOV", "holiday_cut_1.MOV")]
+    for path, last in zip(made, (4, 9), strict=True):
+        assert main.main(["video", "cut", "--input-file", str(video), "--to", str(last)]) == 0
+        assert f'"{path}"' in capsys.readouterr().out
+    assert [len(times_of(path)) for path in made] == [5, 10]
+    assert cutting.beside(tmp_path / "old.avi") == tmp_path / "old_cut.mp4"

@@ -144,7 +144,7 @@ class LearningOptions:
     )
     save_memory: bool = opt(
         False,
-        help="compute much of a step twice instead of keeping it: half the memory, a third slower",
+        help="compute much of a step twice instead of keeping it: less memory, a sixth slower",
         seldom=True,
         group=TRAINING,
     )

@@ -154,7 +154,7 @@ class StepRunner:
         self._adjust_loader()
         console.warn(
             f"not enough memory for a batch size of {size}; continuing with {smaller}"
-            f"{'' if saving else ' (--save-memory takes half of it)'}"
+            f"{'' if saving else ' (--save-memory needs less)'}"
         )
 
 

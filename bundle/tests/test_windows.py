@@ -5,9 +5,11 @@ import pytest
 from bundle import imports
 from bundle.runtimes import exports, is_64_bit_windows
 from bundle.systems import SYSTEMS
+from bundle.tests.chroots import BUNDLE
 from bundle.tests.conftest import make_clips
 
-PYTHON, MAIN = r"Z:\bundle\python\python.exe", r"Z:\bundle\app\main.py"
+PLACE = f"Z:\\{BUNDLE}\\"
+PYTHON, MAIN = PLACE + r"python\python.exe", PLACE + r"app\main.py"
 
 
 def test_every_imported_dll_is_there_or_of_windows(windows_folder):
@@ -34,16 +36,17 @@ def test_help(windows):
 
 
 def test_it_is_as_shipped(windows):
-    done = windows.run("wine", PYTHON, r"Z:\bundle\app\check_bundle.py")
+    done = windows.run("wine", PYTHON, PLACE + r"app\check_bundle.py")
     print(f"check in wine: {done.seconds:.1f} s")
     assert done.status == 0, done.said
 
 
 def test_other_pythons_do_not_matter(windows):
-    done = windows.run("env", "PYTHONPATH=Z:\\nowhere", "PYTHONHOME=Z:\\nowhere", "wine", PYTHON,
-                       "-c", "import sys; print(*sys.path, sep='\\n')")  # fmt: skip
+    variables = ("env", "PYTHONPATH=Z:\\nowhere", "PYTHONHOME=Z:\\nowhere")
+    program = "import sys; print(*map(ascii, sys.path), sep='\\n')"
+    done = windows.run(*variables, "wine", PYTHON, "-c", program)
     assert done.status == 0
-    assert all(line.startswith("Z:\\bundle\\") for line in done.said.split())
+    assert all(line.startswith(ascii(PLACE)[:-1]) for line in done.said.splitlines())
 
 
 @pytest.fixture(scope="module")

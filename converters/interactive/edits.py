@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -61,7 +62,7 @@ def step_setting(name: str, sign: int) -> Action:
     def step(state: EditorState) -> EditorState:
         place = values.index(getattr(state.look, name))
         others = [values[(place + sign * turn) % len(values)] for turn in range(1, len(values))]
-        fitting = (v for v in others if not _obstacle(state, _look_with(state, name, v)))
+        fitting = (v for v in others if not _new_obstacle(state, _look_with(state, name, v)))
         return choose(name, next(fitting, others[0]))(state)
 
     return step
@@ -72,8 +73,7 @@ def choose(name: str, value: object) -> Action:
 
     def act(state: EditorState) -> EditorState:
         look = _look_with(state, name, value)
-        obstacle = _obstacle(state, look)
-        if obstacle and obstacle != _obstacle(state, state.look):
+        if obstacle := _new_obstacle(state, look):
             return replace(state, message=f"{label(name)}: {obstacle}")
         return change_look(state, f"{label(name)} {format_value(value)}", **vars(look))
 
@@ -88,15 +88,22 @@ def _look_with(state: EditorState, name: str, value: object) -> Look:
     return look
 
 
-def _obstacle(state: EditorState, look: Look) -> str:
-    """Return why a look cannot be rendered; empty if it can."""
+def _new_obstacle(state: EditorState, look: Look) -> str:
+    """Return why a look cannot be rendered; empty if it can, or the present one cannot either.
+
+    What an earlier session asks of another model is no reason to refuse other changes.
+    """
+    present = list(_obstacles(state, state.look))
+    return next((each for each in _obstacles(state, look) if each not in present), "")
+
+
+def _obstacles(state: EditorState, look: Look) -> Iterator[str]:
     if has_alpha(look) and not state.can_have_alpha:
-        return "the result cannot have an alpha channel"
+        yield "the result cannot have an alpha channel"
     if look.mask_type in TRAINED_MASKS and not state.has_mask_model:
-        return "there is no trained mask model; name one by --mask-model-dir"
+        yield "there is no trained mask model; name one by --mask-model-dir"
     if morphs(look) and not state.model_morphs:
-        return "this model has none"
-    return ""
+        yield "this model has none"
 
 
 def _step_number(option: Option, sign: int) -> Action:

@@ -6,6 +6,7 @@ from typing import Any
 
 from facelib.color_transfer import COLORS
 from models import MODELS
+from models.hd_losses import PUBLISHED_PRIORITY
 from tools.util.dfl_model import DflModel
 from utils import options
 from utils.console import one_line, quoted
@@ -20,6 +21,8 @@ MODEL = {
     "true_face_power",
 }  # fmt: skip
 """Of the model, with the same names and meanings."""
+ALWAYS = {"AMP": {"eyes_mouth_prio": True, "adabelief": True}}
+"""What a kind of model does there without an option."""
 LARGEST_BATCH = 1024
 STAYS = 0.7
 """Share of the weights that an iteration of theirs leaves as they are."""
@@ -45,6 +48,7 @@ def translated(old: DflModel) -> dict[str, Any]:
     InputError
         If our model cannot have them, or some are missing.
     """
+    old = old._replace(options=old.options | ALWAYS.get(old.kind, {}))
     cls = MODELS.load(old.kind).Options
     own = {option.name: option for option in options.options_of(cls)}
     given = {name: value for name, value in old.options.items() if name in MODEL & own.keys()}
@@ -52,7 +56,7 @@ def translated(old: DflModel) -> dict[str, Any]:
         if name in own and name in old.options:
             given[name] = translate(old, old.options[name])
     if old.options.get("eyes_mouth_prio"):
-        given["eyes_mouth_priority"] = 1.0
+        given["eyes_mouth_priority"] = PUBLISHED_PRIORITY
     missing = sorted(name for name, option in own.items() if _shapes(option) and name not in given)
     if missing:
         raise InputError(

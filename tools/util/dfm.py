@@ -1,8 +1,9 @@
 """A model as a `.dfm` file: the graph that players of trained models run on every frame.
 
 A player cuts a whole-face crop out of the frame by a template of its own, runs the graph and blends
-the result. Our face types show less than that, so the graph takes the model's square out of the
-crop, swaps the face in it and lays it back:
+the result. The model's square is another, mostly a smaller one, so the graph takes it out of the
+crop, swaps the face in it and lays it back. Beyond the crop's edge it shows the model the crop's
+mirror image, as training and conversion do beyond the frame's.
 
     in_face:0              (N, S, S, 3)  the crop
     morph_value:0          (1,)          how much of the face is src's; of models that morph alone
@@ -71,10 +72,18 @@ class FaceSquare:
     resolution: int
     crop_side: int
 
+    @property
+    def seen(self) -> float:
+        """Share of it that lies in the crop."""
+        overlaps = [min(low + self.side, 1) - max(low, 0) for low in self.origin]
+        return overlaps[0] * overlaps[1] / self.side**2
+
     def to_crop(self, axis: int) -> np.ndarray:
-        """Return where the image's pixels lie in the crop: (resolution,) float64, in its pixels."""
+        """Return which of the crop's pixels the image shows: (resolution,) float64, mirrored."""
         fractions = np.arange(self.resolution) / self.resolution
-        return (self.origin[axis] + fractions * self.side) * self.crop_side
+        places = (self.origin[axis] + fractions * self.side) * self.crop_side
+        last = self.crop_side - 1
+        return last - np.abs(last - np.abs(places))
 
     def to_image(self, axis: int) -> np.ndarray:
         """Return where the crop's pixels lie in the image: (crop_side,) float64, in its pixels."""

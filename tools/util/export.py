@@ -21,6 +21,9 @@ from utils.console import Report
 from utils.errors import UsageError
 from utils.files import require_new, write_result
 
+MOSTLY = 0.7
+"""Share of its image that a model of whole faces sees in each player's crop, at least."""
+
 
 def run(options: ExportOptions) -> Report:
     """Write the latest generation of a model in the format of the output's suffix.
@@ -49,6 +52,7 @@ def run(options: ExportOptions) -> Report:
     if path.suffix.lower() == ".dfm":
         network = dfm.swap_network(model, dfm.CROPS[options.player])
         about |= dfm.placement(model, options.player)
+        _tell_beyond(model, options.player)
     else:
         network = swap_network(model)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +60,15 @@ def run(options: ExportOptions) -> Report:
     for kind, name, shape in write(network, path, about):
         console.say(f"{kind:7}{name:22}{' x '.join(str(size or 'N') for size in shape)}")
     return Report({"parameters": network.count_params()})
+
+
+def _tell_beyond(model: ModelBase, player: str) -> None:
+    seen = dfm.face_square(model, dfm.CROPS[player]).seen
+    if seen < MOSTLY:
+        console.warn(
+            f"{player} shows the model {seen:.0%} of what it was trained on, and the rest is "
+            f"mirrored; a model of whole or full faces fits better"
+        )
 
 
 def check_suffix(path: Path) -> None:

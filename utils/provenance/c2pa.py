@@ -7,15 +7,17 @@ get a sidecar file, see `utils.provenance.sidecar`.
 
 import io
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 import c2pa
 
 from utils.errors import InputError, UserError
-from utils.files import write_atomic
+from utils.files import TEMPORARY
 from utils.provenance import certificate
 from utils.provenance.certificate import MAKER, Identity
 from utils.provenance.coverage import chosen_gaps
@@ -44,6 +46,7 @@ STATEMENT = {
     "claim_generator_info": [{"name": MAKER}],
     "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [ACTION]}}],
 }
+COPIED = 1 << 20
 OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 
 
@@ -100,13 +103,16 @@ class Marker:
         return signed.getvalue()
 
     def sign_video(self, path: Path) -> None:
-        """Sign an MP4 or MOV that has its tags already."""
-        with (
-            write_atomic(path) as temporary,
-            path.open("rb") as source,
-            temporary.open("w+b") as target,
-        ):
-            self._sign(FORMATS[path.suffix.lower()], source, target)
+        """Sign an MP4 or MOV that has its tags already, and that its writer has not renamed yet.
+
+        The file is changed in place: Windows replaces none that its writer holds open.
+        """
+        with TemporaryFile(dir=path.parent, prefix=TEMPORARY) as signed:
+            with path.open("rb") as source:
+                self._sign(FORMATS[path.suffix.lower()], source, signed)
+            signed.seek(0)
+            with path.open("wb") as target:
+                shutil.copyfileobj(signed, target, COPIED)
 
     def _sign(self, name: str, source: BinaryIO, target: BinaryIO) -> None:
         info = c2pa.C2paSignerInfo(
