@@ -64,3 +64,11 @@ def test_a_gan_that_cannot_be_is_refused(tmp_path):
     checks.check(chosen(tmp_path, "--phase=gan"))
     with pytest.raises(UsageError, match="did you mean gan"):
         chosen(tmp_path, "--phase=gam")
+
+
+@pytest.mark.parametrize(
+    ("words", "help"), [("--model saehd", "--model SAEHD --help"), ("", "--help")]
+)
+def test_what_is_wrong_with_an_option_names_the_help_that_has_it(words, help):
+    with pytest.raises(UsageError, match=rf"train {help}' for the options"):
+        read_flags(*words.split(), "--preset", "slow")

@@ -152,12 +152,14 @@ def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
     name = given.model or (saved or base).get("model")
     own = {known.lower(): known for known in MODELS.names}
     chosen = own.get(str(name).lower(), MODELS.names[0])
+    phase = given.phase if given.pretrain is None else None
+    cls = _shaped_as(base, options_class(chosen, given.preset, phase))
     if given.pretrain is None:
-        return _shaped_as(base, options_class(chosen, given.preset, given.phase))
+        return cls
     if sides := [name for name in SIDES if getattr(given, name) is not None]:
         flags = " and ".join(map(flag_of, sides))
         raise UsageError(f"--pretrain: these faces are both sides; leave out {flags}")
-    return _to_pretrain(options_class(chosen, given.preset), given.pretrain)
+    return _to_pretrain(cls, given.pretrain)
 
 
 def options_class(

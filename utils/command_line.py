@@ -157,12 +157,17 @@ def _metavar(option: Option) -> str:
 
 def _help(option: Option) -> str:
     default = option.describe_default()
-    notes = [] if default is None else [f"default: {default}"]
+    notes = [] if default is None or _says_default(option) else [f"default: {default}"]
     low, high = option.meta["low"], option.meta["high"]
     if low is not None or high is not None:
         notes.append(f"range: {'' if low is None else low}..{'' if high is None else high}")
     text = option.meta["help"] + (f" ({'; '.join(notes)})" if notes else "")
     return text.replace("%", "%%")
+
+
+def _says_default(option: Option) -> bool:
+    """Whether what an option is for says in words what comes without it."""
+    return "(default: " in option.meta["help"]
 
 
 def to_markdown(cls: type) -> str:
@@ -175,6 +180,7 @@ def _list_item(option: Option) -> str:
     flag = f"{option.flag} ..." if option.positional and option.many else option.flag
     flags = ", ".join(f"`{f}`" for f in (flag, *negation, *option.meta["aliases"]))
     default = option.describe_default()
-    default = "required" if default is None else f"default `{default}`"
-    text = f"* {flags}: {option.meta['help']} ({option.describe()}; {default})"
+    default = "; required" if default is None else f"; default `{default}`"
+    default = "" if _says_default(option) else default
+    text = f"* {flags}: {option.meta['help']} ({option.describe()}{default})"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
