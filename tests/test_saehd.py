@@ -156,6 +156,7 @@ def gradients(model, networks, loss, sides):
     return tape.gradient(losses[loss], sources)
 
 
+@pytest.mark.slow
 def test_styles_teach_what_draws_the_swap():
     """The face's teaches the decoder alone, so that dst's code stays what dst's decoder needs."""
     sides, networks = (random_batch(1), random_batch(1)), saehd(archi="df").networks
