@@ -172,7 +172,9 @@ def write_frames(path: Path) -> None:
     edges = range(0, 8 * CLIP, 8)
     boxes = [(edge, edge // 4, 512 - edge, 512 - edge * 7 // 4) for edge in edges]
     path.parent.mkdir(parents=True)
-    write_clip(path, (np.float32(photo.resize((512, 512), box=box)) / 255 for box in boxes))
+    write_clip(
+        path, (np.asarray(photo.resize((512, 512), box=box), np.float32) / 255 for box in boxes)
+    )
 
 
 if __name__ == "__main__":

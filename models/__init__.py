@@ -34,6 +34,6 @@ MODELS = Registry(
 
 COST = (
     "on two CPU cores, Quick96 gives a soft swap in 25 minutes, H64 needs a night and the others "
-    "days; in memory, Quick96 takes about 0.9 GB, H64 and SAEHD 2.7 GB, SAE 4 GB, the others 5 GB"
+    "days; in memory, Quick96 takes about 1.2 GB, H64 and SAEHD 3.5 GB, the others 5 GB or more"
 )
 """How long the models train and what memory they take: README.md has the table."""

@@ -30,7 +30,7 @@ def copies(operation: keras.Operation, count: int) -> Copies | None:
     if not isinstance(operation, keras.layers.Conv2D) or not fast.is_accelerated(operation):
         return None
     _, size, _, channels = operation.input.shape
-    side, depth, form = operation.kernel_size[0], operation.filters, fast.Form.of(operation)
+    side, depth, form = operation.kernel_size[0], operation.filters, fast.Geometry.of(operation)
     if depth < fast.FEW_CHANNELS:
         return None
     outputs = form.outputs(size, side)

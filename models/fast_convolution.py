@@ -34,7 +34,7 @@ PREDICTED_PIXELS = 256  # the same for 3 x 3 weights that are transformed in adv
 SMALL_INPUT = 4  # side up to which they are not: one tile a face
 
 
-class Form(NamedTuple):
+class Geometry(NamedTuple):
     """What a convolution does beside its weights.
 
     Attributes
@@ -49,7 +49,7 @@ class Form(NamedTuple):
     padding: str = "same"
 
     @classmethod
-    def of(cls, layer: keras.layers.Conv2D) -> "Form":
+    def of(cls, layer: keras.layers.Conv2D) -> "Geometry":
         """Return that of a layer."""
         return cls(layer.strides[0], layer.padding)
 
@@ -66,7 +66,7 @@ class Form(NamedTuple):
 def accelerate(networks: Iterable[keras.Model]) -> None:
     """Replace the convolutions of `networks` whose shape makes that faster; weights stay."""
     for layer in _slow_layers(networks):
-        layer.convolution_op = partial(_convolve, Form.of(layer))
+        layer.convolution_op = partial(_convolve, Geometry.of(layer))
 
 
 def accelerate_prediction(networks: Iterable[keras.Model]) -> None:
@@ -87,7 +87,7 @@ def _slow_layers(networks: Iterable[keras.Model]) -> Iterator[keras.layers.Conv2
 
 
 def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -> Tensor:
-    x, form = tf.convert_to_tensor(x), Form.of(layer)
+    x, form = tf.convert_to_tensor(x), Geometry.of(layer)
     if layer.filters < FEW_CHANNELS:
         return _few_outputs(x, tf.convert_to_tensor(kernel))
     if form.stride > 1 or x.shape[1] <= SMALL_INPUT:
@@ -104,7 +104,7 @@ def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -
 def is_accelerated(layer: keras.layers.Conv2D) -> bool:
     """Tell whether a layer is of a kind that takes most of the time."""
     height, width, channels = layer.input.shape[1:]
-    kernel, form = layer.kernel_size[0], Form.of(layer)
+    kernel, form = layer.kernel_size[0], Geometry.of(layer)
     few = layer.filters < FEW_CHANNELS
     return (
         (kernel, *form) in (FEW_OUTPUTS if few else LARGE)
@@ -116,12 +116,12 @@ def is_accelerated(layer: keras.layers.Conv2D) -> bool:
     )
 
 
-def _convolve(form: Form, x: Tensor, kernel: Tensor | Variable) -> Tensor:
+def _convolve(form: Geometry, x: Tensor, kernel: Tensor | Variable) -> Tensor:
     x, kernel = tf.convert_to_tensor(x), tf.convert_to_tensor(kernel)
     return _choose(x, kernel, form)(x, kernel)
 
 
-def _choose(x: Tensor, kernel: Tensor, form: Form) -> Callable[[Tensor, Tensor], Tensor]:
+def _choose(x: Tensor, kernel: Tensor, form: Geometry) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the fastest form for the shapes, which are known when a graph is traced."""
     count, side = x.shape[0] or 1, kernel.shape[0]
     if kernel.shape[3] < FEW_CHANNELS:
@@ -135,11 +135,11 @@ def _choose(x: Tensor, kernel: Tensor, form: Form) -> Callable[[Tensor, Tensor],
     return partial(winograd.convolve_stride_2, padding=form.padding)
 
 
-def _plain(x: Tensor, kernel: Tensor, form: Form) -> Tensor:
+def _plain(x: Tensor, kernel: Tensor, form: Geometry) -> Tensor:
     return tf.nn.conv2d(x, kernel, form.stride, form.padding.upper())
 
 
-def _product(x: Tensor, kernel: Tensor, form: Form) -> Tensor:
+def _product(x: Tensor, kernel: Tensor, form: Geometry) -> Tensor:
     """Convolve (N, S, S, C) with (k, k, C, D), all as matrix products."""
     side, _, channels, depth = kernel.shape
 
@@ -165,7 +165,7 @@ def _product(x: Tensor, kernel: Tensor, form: Form) -> Tensor:
 def _by_taps(x: Tensor, kernel: Tensor) -> Tensor:
     """Convolve (N, S, S, C) with (k, k, C, D), "same" padding; each tap's gradient is a product."""
     side, _, channels, depth = kernel.shape
-    form = Form()
+    form = Geometry()
 
     @tf.custom_gradient
     def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
@@ -238,7 +238,7 @@ def _shift(x: Tensor, tap: int, side: int, axis: int) -> Tensor:
     return x[:, tap : tap + size] if axis == 1 else x[:, :, tap : tap + size]
 
 
-def _im2col(x: Tensor, side: int, form: Form) -> Tensor:
+def _im2col(x: Tensor, side: int, form: Geometry) -> Tensor:
     """(N, H, W, C) -> (N * H' * W', side * side * C), the patches under the kernel."""
     channels = x.shape[3]
     if form.stride == 1:  # joining slices is faster than extract_patches, except with a stride
@@ -249,14 +249,14 @@ def _im2col(x: Tensor, side: int, form: Form) -> Tensor:
     return tf.reshape(patches, [-1, side * side * channels])
 
 
-def _taps(x: Tensor, side: int, form: Form) -> list[Tensor]:
+def _taps(x: Tensor, side: int, form: Geometry) -> list[Tensor]:
     """Return what each tap of a kernel with stride 1 meets, as images like the output."""
     edges, out = form.edges(side), form.outputs(x.shape[1], side)
     x = tf.pad(x, [[0, 0], edges, edges, [0, 0]])
     return [x[:, i : i + out, j : j + out] for i in range(side) for j in range(side)]
 
 
-def _col2im(columns: Tensor, size: int, form: Form) -> Tensor:
+def _col2im(columns: Tensor, size: int, form: Geometry) -> Tensor:
     """Add (N, H', W', side, side, C) patches where they were taken from: (N, H, W, C).
 
     Kernel positions of equal remainder modulo the stride land on the same pixels of each

@@ -75,7 +75,7 @@ class Target(NamedTuple):
     workspace, separator : str
         How the workspace's path is written, and what separates folders.
     program, rest : str
-        How the program is started, and what passes on the words of whoever started the script.
+        How the program is started, and what passes on the words that a script was started with.
     frame, install, folder, drop : str
         Texts with gaps like <this>: the whole, and what comes in the place of a command.
     """

@@ -382,7 +382,8 @@ def write_clip(path: Path, frames: Iterator[Picture]) -> Path:
                 stream.height, stream.width = picture.shape[:2]
                 stream.pix_fmt = "yuv420p"
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
+        if stream is not None:
+            container.mux(stream.encode(None))
     return path
 
 

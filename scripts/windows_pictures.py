@@ -79,7 +79,7 @@ def console(workspace: Path) -> str:
         [*words, "--workspace", workspace],
         cwd=ROOT, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    text = done.stdout.replace(f"{workspace}/", f"{FOLDER}/workspace/")
+    text = done.stdout.replace(str(workspace), f"{FOLDER}/workspace")
     text = text.replace(f"{sys.executable} main.py", "python\\python.exe app\\main.py")
     paths = [line.replace("/", "\\") if FOLDER in line else line for line in text.splitlines()]
     return f"<pre>{html.escape(chr(10).join(paths))}\n\nPress any key to continue . . .</pre>"

@@ -18,6 +18,7 @@ from facelib.faceset import FaceInfo, read_pixels
 from facelib.recognizers import RECOGNIZERS
 
 BINS = 256
+USUAL_SIZE = 256  # pixels, of an aligned image
 RECOGNIZER = "sface"
 
 
@@ -164,7 +165,8 @@ def _appearance(path: Path, info: FaceInfo) -> tuple[Any, ...]:
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     hull = face_hull(info.landmarks, image)
     return (
-        sharpness(gray, hull),
+        # at that size, or faces would be ordered by how many pixels their images have
+        round(sharpness(gray, hull) * USUAL_SIZE / info.size),
         black(image),
         *detail(gray, hull),
         brightness(hsv),
@@ -176,7 +178,7 @@ def _appearance(path: Path, info: FaceInfo) -> tuple[Any, ...]:
 
 
 IMAGE_STATS = Feature(
-    "look-2",
+    "look-3",
     np.dtype([
         ("sharpness", "<i8"),
         ("black", "<i8"),

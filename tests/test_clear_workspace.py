@@ -28,7 +28,9 @@ def home(tmp_path):
 
 
 def contents(folder):
-    return {name.relative_to(folder): name.read_bytes() for name in folder.rglob("*") if name.is_file()}
+    return {
+        name.relative_to(folder): name.read_bytes() for name in folder.rglob("*") if name.is_file()
+    }
 
 
 def test_everything_moves_to_the_trash(home, tmp_path):

@@ -218,7 +218,7 @@ def test_a_damaged_cache_is_measured_again(tmp_path, damage):
     make_faceset(tmp_path / "faces", 3)
     sort(tmp_path / "faces", "blur")
     order = names_by("hist", tmp_path / "faces")
-    path = tmp_path / "faces" / ".sort" / "look-2.npz"
+    path = tmp_path / "faces" / ".sort" / "look-3.npz"
     keys, table = cached(path)
     damage(path)
     sort(tmp_path / "faces", "hist")

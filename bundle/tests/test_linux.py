@@ -5,13 +5,14 @@ import hashlib
 import av
 import pytest
 
+from bundle.tests.chroots import BUNDLE
 from bundle.tests.conftest import make_clips
 
-PYTHON, MAIN = "/bundle/python/bin/python", "/bundle/app/main.py"
+PYTHON, MAIN = f"/{BUNDLE}/python/bin/python", f"/{BUNDLE}/app/main.py"
 LIBRARIES = r"""
-find /bundle -name '*.so' -o -name '*.so.*' | while read -r file; do
-    LD_LIBRARY_PATH="/bundle/python/lib/system:${file%/*}" ldd "$file" 2>&1 \
-        | grep 'not found' | sed "s|^|$file: |"
+find "$0" -name '*.so' -o -name '*.so.*' | while read -r file; do
+    LD_LIBRARY_PATH="$0/python/lib/system:${file%/*}" ldd "$file" 2>&1 \
+        | grep 'not found' | sed 's/^/missing: /'
     echo "looked at $file"
 done
 """
@@ -22,7 +23,7 @@ def test_the_system_has_no_python(linux):
 
 
 def test_every_library_finds_what_it_needs(linux):
-    said = linux.run("sh", "-c", LIBRARIES).said.splitlines()
+    said = linux.run("sh", "-c", LIBRARIES, f"/{BUNDLE}").said.splitlines()
     assert len([line for line in said if line.startswith("looked at")]) > 400
     assert not [line for line in said if not line.startswith("looked at")]
 
@@ -39,12 +40,12 @@ def test_other_pythons_do_not_matter(linux):
     words = ("env", "PYTHONPATH=/nowhere", "PYTHONHOME=/nowhere", PYTHON, "-c")
     done = linux.run(*words, "import sys; print(*sys.path, sep='\\n')")
     assert done.status == 0
-    assert all(line.startswith("/bundle/") for line in done.said.split())
+    assert all(line.startswith(f"/{BUNDLE}/") for line in done.said.splitlines())
 
 
 @pytest.mark.parametrize("words", [(), ("--all",)], ids=["quick", "all"])
 def test_it_is_as_shipped(linux, words):
-    done = linux.run(PYTHON, "/bundle/app/check_bundle.py", *words)
+    done = linux.run(PYTHON, f"/{BUNDLE}/app/check_bundle.py", *words)
     print(f"check {' '.join(words)}: {done.seconds:.1f} s")
     assert done.status == 0, done.said
 

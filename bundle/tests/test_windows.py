@@ -5,9 +5,11 @@ import pytest
 from bundle import imports
 from bundle.runtimes import exports, is_64_bit_windows
 from bundle.systems import SYSTEMS
+from bundle.tests.chroots import BUNDLE
 from bundle.tests.conftest import make_clips
 
-PYTHON, MAIN = r"Z:\bundle\python\python.exe", r"Z:\bundle\app\main.py"
+PLACE = f"Z:\\{BUNDLE}\\"
+PYTHON, MAIN = PLACE + r"python\python.exe", PLACE + r"app\main.py"
 
 
 def test_every_imported_dll_is_there_or_of_windows(windows_folder):
@@ -34,7 +36,7 @@ def test_help(windows):
 
 
 def test_it_is_as_shipped(windows):
-    done = windows.run("wine", PYTHON, r"Z:\bundle\app\check_bundle.py")
+    done = windows.run("wine", PYTHON, PLACE + r"app\check_bundle.py")
     print(f"check in wine: {done.seconds:.1f} s")
     assert done.status == 0, done.said
 
@@ -43,7 +45,7 @@ def test_other_pythons_do_not_matter(windows):
     done = windows.run("env", "PYTHONPATH=Z:\\nowhere", "PYTHONHOME=Z:\\nowhere", "wine", PYTHON,
                        "-c", "import sys; print(*sys.path, sep='\\n')")  # fmt: skip
     assert done.status == 0
-    assert all(line.startswith("Z:\\bundle\\") for line in done.said.split())
+    assert all(line.startswith(PLACE) for line in done.said.splitlines())
 
 
 @pytest.fixture(scope="module")

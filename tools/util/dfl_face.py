@@ -14,8 +14,7 @@ import numpy as np
 from facelib import geometry, png
 from facelib.face_values import FARTHEST
 from facelib.faceinfo import FaceInfo
-from facelib.geometry import HEAD_2019
-from facelib.geometry import SHAPES as SHAPE
+from facelib.geometry import HEAD_2019, SHAPES
 from facelib.types import EXTRACTED, FaceType, Rect
 from tools.util import dfl_pickle
 from tools.util.dfl_mask import COMPUTED, DRAWN, cut_mask
@@ -29,14 +28,14 @@ OLD_MASKS = frozenset({"ie_polys", "fanseg_mask"})
 ROUNDED = 1.5  # pixels between integer landmarks and what their matrix gives, at most
 SAME_SCALE = 1.25  # ratio; beyond it the image was scaled after it was aligned
 OURS = {kind.value: kind for kind in EXTRACTED}
-SHAPES = {
-    "half_face": (SHAPE[FaceType.HALF], SHAPE[FaceType.HALF_2020]),
-    "midfull_face": (SHAPE[FaceType.MID_FULL],),
-    "full_face": (SHAPE[FaceType.FULL], SHAPE[FaceType.FULL_2020]),
-    "full_face_no_align": (SHAPE[FaceType.FULL_2020],),
-    "whole_face": (SHAPE[FaceType.WHOLE],),
-    "head": (SHAPE[FaceType.HEAD], HEAD_2019),
-    "head_no_align": (SHAPE[FaceType.HEAD],),
+THEIRS = {
+    "half_face": (SHAPES[FaceType.HALF], SHAPES[FaceType.HALF_2020]),
+    "midfull_face": (SHAPES[FaceType.MID_FULL],),
+    "full_face": (SHAPES[FaceType.FULL], SHAPES[FaceType.FULL_2020]),
+    "full_face_no_align": (SHAPES[FaceType.FULL_2020],),
+    "whole_face": (SHAPES[FaceType.WHOLE],),
+    "head": (SHAPES[FaceType.HEAD], HEAD_2019),
+    "head_no_align": (SHAPES[FaceType.HEAD],),
 }
 """DeepFaceLab's crops by face type; some changed in 2020."""
 OVERHANG = 0.03  # sides of the image; by so much a crop may leave the image that it is cut from
@@ -116,7 +115,7 @@ def _in_jpeg(data: bytes, name: str) -> bytes | None:
 
 
 def _face(record: dict[Any, Any], name: str) -> DflFace:
-    kinds = [*SHAPES, FaceType.MARK_ONLY.value]
+    kinds = [*THEIRS, FaceType.MARK_ONLY.value]
     kind = record.get("face_type", FaceType.FULL.value)  # the only one of the first versions
     if not isinstance(kind, str) or kind not in kinds:
         raise _unfit(name, f"face_type: one of {', '.join(kinds)}", kind)
@@ -229,7 +228,7 @@ def _crops(face: DflFace, size: int) -> list[np.ndarray]:
     """Return the matrices that the crops of a face type have, but for the turn of some."""
     if face.face_type == FaceType.MARK_ONLY.value:
         return [np.eye(2, 3)]
-    return [shape.matrix(face.source_landmarks, size) for shape in SHAPES[face.face_type]]
+    return [shape.matrix(face.source_landmarks, size) for shape in THEIRS[face.face_type]]
 
 
 def _matrix(face: DflFace, size: int, usual: Sequence[np.ndarray]) -> np.ndarray:
