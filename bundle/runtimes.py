@@ -18,6 +18,7 @@ from bundle.tools import BuildError, run
 DIGITS = PYTHON.replace(".", "")
 BESIDE = (f"python{DIGITS}.dll",)
 """What Windows must find beside python.exe; the rest of the interpreter is in DLLs."""
+NATIVE_SOURCE = HERE / "native"
 LIBRARIES = "python/lib/system"
 """Where the shared libraries of Debian lie."""
 STANDARD = ("libstdc++.so.6", "libgcc_s.so.1")
@@ -120,7 +121,8 @@ def compile_launcher(executable: Path, dll: Path, scratch: Path) -> None:
     zig(scratch, "dlltool", "-m", "i386:x86-64", "-d", definition, "-l", library)
     zig(
         scratch, "cc", "-target", "x86_64-windows-gnu", "-municode", "-O2", "-s",
-        HERE / "native" / "python.c", library, "-o", scratch / executable.name,
+        NATIVE_SOURCE / "python.c", NATIVE_SOURCE / "python.rc", library,
+        "-o", scratch / executable.name,
     )  # fmt: skip
     _take_linked(scratch / executable.name, executable)
 

@@ -53,10 +53,12 @@ class YuNet:
         device: str | None = None,
     ) -> None:
         threshold = 0.65 if min_score is None else min_score
-        weights = str(weight_file("yunet"))
+        # not by its path, of which OpenCV on Windows reads only the letters of one code page
+        weights = np.fromfile(weight_file("yunet"), np.uint8)
+        config = np.empty(0, np.uint8)
         size = (LONG_SIDE, LONG_SIDE)
         with _quiet():
-            self._net = cv2.FaceDetectorYN.create(weights, "", size, threshold, OVERLAP)
+            self._net = cv2.FaceDetectorYN.create("onnx", weights, config, size, threshold, OVERLAP)
         self._min_size = min_size
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:

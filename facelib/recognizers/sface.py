@@ -26,7 +26,8 @@ class SFace:
 
     def __init__(self) -> None:
         # not cv2.FaceRecognizerSF, which in OpenCV 5.0.0 fails on this file
-        self._net = cv2.dnn.readNetFromONNX(str(weight_file("sface")))
+        # and not by its path, of which OpenCV on Windows reads only the letters of one code page
+        self._net = cv2.dnn.readNetFromONNX(np.fromfile(weight_file("sface"), np.uint8))
 
     def embed(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """Return the (128,) float32 embedding, of length 1, of the face at (68, 2) landmarks."""
