@@ -111,7 +111,8 @@ def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:
     if PRESETS[options.preset].he_init:
         initializers.initialize(model.networks.values(), seed)
     if options.load_weights is not None:
-        loaded = weight_transfer.load_weights(model, options.load_weights)
+        base = options.pretrain is not None
+        loaded = weight_transfer.load_weights(model, options.load_weights, for_base=base)
         console.say(weight_transfer.describe(loaded))
 
 
