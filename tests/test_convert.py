@@ -647,7 +647,8 @@ def test_only_what_matters_to_the_mode_is_asked(mode, asked, tmp_path, monkeypat
         return {"mode": mode, "advanced": "yes"}.get(questions[-1], "")
 
     monkeypatch.setattr("builtins.input", answer)
-    chosen = ask(options(tmp_path), {"mask_type": "hull", "expression_gain": 1})
+    given = {"mask_type": "hull", "expression_gain": 1, "morph_factor": 1}  # of the model
+    chosen = ask(options(tmp_path), given)
     assert chosen.mode == mode
     first = ["mode", "raw-mode" if mode == "raw" else "color-transfer", "advanced"]
     assert questions[:3] == first
