@@ -50,7 +50,7 @@ class LearningOptions:
 
     model: str = opt(
         MODELS.names[0],
-        help="model architecture",
+        help="model architecture; with it, --help shows the options of that model",
         choices=MODELS.about,
         more=COST,
         fixed=True,

@@ -41,6 +41,7 @@ def parse(
         If it makes no sense.
     """
     parser = _Parser(prog=prog, description=about, allow_abbrev=False, formatter_class=_Formatter)
+    parser.deciding = _deciding(cls)
     add_options(parser, cls)
     parser.usage = _usage(prog, cls)
     parser.epilog = _epilog(prog, examples)
@@ -60,10 +61,14 @@ def parse(
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence with a way out."""
 
+    deciding = ""
+    """Flags on which the options depend, for another help than the usual one."""
+
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print and exit with."""
         sentence = message.replace("argument ", "")
-        raise UsageError(f"{sentence}\nrun '{_typed(self.prog)} --help' for the options")
+        command = f"{_typed(self.prog)}{self.deciding} --help"
+        raise UsageError(f"{sentence}\nrun '{command}' for the options")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -74,6 +79,13 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
             names = [flag for flag in action.option_strings if not flag.startswith("--no-")]
             return ", ".join(flag.replace("--", "--[no-]") for flag in names)
         return super()._format_action_invocation(action)
+
+
+def _deciding(cls: type) -> str:
+    """Return the flags to type before --help for these options, each after a blank."""
+    deciding = [option for option in options_of(cls) if option.meta["decides"] and option.choices]
+    other = [option for option in deciding if option.default != option.choices[0]]
+    return "".join(f" {option.flag} {option.default}" for option in other)
 
 
 def _typed(prog: str) -> str:
