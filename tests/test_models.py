@@ -667,10 +667,11 @@ def round_products(monkeypatch, bits):
     monkeypatch.setattr(tf.nn, "convolution", rounding(tf.nn.convolution))
 
 
-def test_dssim_is_tensorflows_for_other_ranges():
-    first, second = 2 * smooth_faces(4, 32), 2 * smooth_faces(4, 32)
-    expected = (1 - tf.image.ssim(first, second, 2.0)) / 2
-    assert np.allclose(losses.dssim(first, second, 2.0), expected, atol=1e-6)
+@pytest.mark.parametrize("window", [5, 8])
+def test_dssim_is_tensorflows_for_other_windows(window):
+    first, second = smooth_faces(4, 32), smooth_faces(4, 32)
+    expected = (1 - tf.image.ssim(first, second, 1.0, filter_size=window)) / 2
+    assert np.allclose(losses.dssim(first, second, window), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("sigma", [1, 2, 4])

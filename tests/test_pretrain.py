@@ -163,7 +163,8 @@ def test_a_pair_takes_all_but_the_bottleneck_of_a_base(name, between, networks, 
             np.testing.assert_array_equal(layer.get_weights()[0], origin.get_weights()[0])
     assert all(
         part.loaded == part.total
-        for part in weight_transfer.load_weights(pair, tmp_path / "pair").values()
+        for folder, base in (("pair", False), ("base", True))
+        for part in weight_transfer.load_weights(pair, tmp_path / folder, for_base=base).values()
     )
 
 

@@ -86,6 +86,14 @@ def test_losses_are_means_of_all_iterations(home):
         assert np.allclose(found["values"][name], expected, rtol=1e-5)
 
 
+def test_losses_of_critics_are_left_out(tmp_path):
+    """They measure no progress, and there were none before the critic began."""
+    names = ["src", "src_mask", "gan", "critic_gan"]
+    rows = np.array([[4, 1, np.nan, np.nan], [2, 1, 0.5, 0.7]], np.float32)
+    generation = save(tmp_path, rows)
+    assert curves.history(generation, names) == ([1, 2], {"src": [4, 2]})
+
+
 def test_metrics_are_those_of_the_log(home):
     metrics = curves_of(home)["metrics"]
     assert metrics["iterations"] == [100, 200, 300]

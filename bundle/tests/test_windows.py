@@ -77,6 +77,6 @@ def test_a_step_runs_in_wine(way, step):
 
 def test_the_result_is_there(way):
     folder, said = way
-    assert len(list((folder / "data_dst" / "aligned").glob("*.jpg"))) == 8
+    assert len(list((folder / "data_dst" / "aligned").glob("*.png"))) == 8
     assert (folder / "result.mp4").stat().st_size > 1000
     assert "result.mp4" in said["verify"].said
