@@ -30,10 +30,10 @@ def losses(count=ITERATIONS):
     return np.stack([falling, falling / 2, falling * 3], axis=1).astype(np.float32)
 
 
-def save(folder, history):
-    """Save a model without networks."""
+def save(folder, history, **more):
+    """Save a model without networks; `more` is of what it remembers."""
     iteration = len(history)
-    state = {"model": "H64", "iteration": iteration, "seconds": 90.0, "loss_names": NAMES}
+    state = {"model": "H64", "iteration": iteration, "seconds": 90.0, "loss_names": NAMES, **more}
     return save_generation(
         folder, state=state, options={}, weights={}, optimizer={}, history=history, keep=3
     )
@@ -271,6 +271,18 @@ def test_a_training_on_the_page(page, home):
     assert picture.evaluate("image => image.naturalWidth") == 90
     model.get_by_role("button", name="Stop").click()
     expect(model.locator(".state")).to_have_text("not training")
+
+
+@needs_chromium
+def test_a_base_offers_to_begin_a_pair_in_place_of_a_training_that_would_be_refused(page, home):
+    save(home.pretrained_model, losses(5), pretrained=True)
+    base = page.get_by_label(home.pretrained_model.name, exact=True)
+    expect(base.locator(".facts")).to_contain_text("H64")
+    expect(base.get_by_role("button", name="Train", exact=True)).to_be_hidden()
+    begin = page.get_by_role("link", name="Begin a pair from it")
+    expect(begin).to_have_count(1)
+    begin.click()
+    expect(page.locator("#option-load_weights")).to_have_value(home.pretrained_model.name)
 
 
 @needs_chromium
