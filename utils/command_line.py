@@ -83,8 +83,8 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 def _deciding(cls: type) -> str:
     """Return the flags to type before --help for these options, each after a blank."""
-    deciding = [option for option in options_of(cls) if option.meta["decides"] and option.choices]
-    other = [option for option in deciding if option.default != option.choices[0]]
+    deciding = [option for option in options_of(cls) if option.meta["decides"]]
+    other = [o for o in deciding if o.choices is None or o.default != o.choices[0]]
     return "".join(f" {option.flag} {option.default}" for option in other)
 
 
