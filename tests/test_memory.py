@@ -72,7 +72,7 @@ def test_the_batch_that_fits_is_the_largest_that_does():
     [
         (0, 100 * GB, 8, ""),
         (6, 100 * GB, 6, ""),
-        (64, 3 * GB, 64, "a batch size of 8 would fit"),
+        (64, 7 * GB // 2, 64, "a batch size of 8 would fit"),
         (0, GB, 1, "a smaller model would fit"),
     ],
 )
