@@ -166,9 +166,8 @@ class AMP(ModelBase):
             for side, predicted, weight in zip((src, dst), (out_src, out_dst), weights, strict=True)
         ]
         losses = critics.gan_losses(self.critics["gan"], self.powers["gan"], *judged)
-        losses["gan"] += critics.outside_loss(
-            src.target, out_src.image * src.in_frame, src.in_frame - weights[0]
-        )
+        rest = src.target, out_src.image * src.in_frame, src.in_frame - weights[0]
+        losses["gan"] += critics.outside_loss(self.powers["gan"], *rest)
         return losses
 
     def reconstruct(self, src: Tensor, dst: Tensor) -> tuple[Prediction, Prediction]:

@@ -186,13 +186,18 @@ def true_face_losses(
     }
 
 
-def outside_loss(target: Tensor, image: Tensor, outside: Tensor) -> Tensor:
+def outside_loss(
+    power: Tensor | Variable | float, target: Tensor, image: Tensor, outside: Tensor
+) -> Tensor:
     """Return what keeps a GAN's bright dots away from where no other loss looks, a scalar.
 
-    Where training is masked, nothing but the critic says how the rest should look.
+    Where training is masked, nothing but the critic says how the rest should look. How much the
+    critic counts does not matter, but at a power of 0 there is nothing to keep away.
 
     Parameters
     ----------
+    power : scalar
+        As in `gan_losses`.
     target, image : (N, R, R, 3) float32
         The image that should come out, and the one that does.
     outside : (N, R, R, 1) float32
@@ -204,7 +209,8 @@ def outside_loss(target: Tensor, image: Tensor, outside: Tensor) -> Tensor:
         for difference in (down, right)
     )
     beyond = keras.ops.mean(keras.ops.square((target - image) * outside))
-    return VARIATION_WEIGHT * variation + OUTSIDE_WEIGHT * beyond
+    judged = keras.ops.cast(power > 0, "float32")
+    return judged * (VARIATION_WEIGHT * variation + OUTSIDE_WEIGHT * beyond)
 
 
 @cache

@@ -204,9 +204,9 @@ class SAEHD(ModelBase):
             weight = hd_losses.seen(src, masked=self.options.masked_training)
             judged = src.target * weight, out_src.image * weight
             losses |= critics.gan_losses(self.critics["gan"], self.powers["gan"], judged)
-            losses["gan"] += critics.outside_loss(
-                src.target, out_src.image * src.in_frame, src.in_frame - weight
-            )
+            if self.options.masked_training:
+                rest = src.target, out_src.image * src.in_frame, src.in_frame - weight
+                losses["gan"] += critics.outside_loss(self.powers["gan"], *rest)
         if "true_face" in self.critics:
             losses |= critics.true_face_losses(
                 self.critics["true_face"], self.powers["true_face"], codes.src, codes.dst

@@ -34,12 +34,19 @@ class LoadedLayers(NamedTuple):
     total: int
 
 
-def load_weights(model: ModelBase, folder: Path) -> dict[str, LoadedLayers]:
+def load_weights(
+    model: ModelBase, folder: Path, *, for_base: bool = False
+) -> dict[str, LoadedLayers]:
     """Load the weights that fit from the model in a folder; return how many, by network.
 
     A layer fits when the other model has one of the same name, in a network of the same name, with
     weights of the same shapes. The models may be of different kinds. The bottleneck of a base model
     is left out.
+
+    Parameters
+    ----------
+    for_base : bool
+        Whether the model becomes a base itself, whose codes may keep their meaning.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def load_weights(model: ModelBase, folder: Path) -> dict[str, LoadedLayers]:
     if generation is None:
         raise ModelError(f'there is no trained model in "{folder}" to load weights from')
     saved = _saved_layers(generation)
-    if model_folder.is_pretrained(generation.state):
+    if model_folder.is_pretrained(generation.state) and not for_base:
         saved = _without_bottleneck(saved)
     layers = {name: _load(net, saved.get(name, {})) for name, net in model.networks.items()}
     if not any(part.loaded for part in layers.values()):

@@ -156,7 +156,7 @@ def test_networks_that_keep_less_give_critics_and_model_the_same_gradients():
     for save in (False, True):
         model = judged(**BOTH)
         if save:
-            save_memory.save_memory(model.trained.values())
+            save_memory.save_memory(model.trained.values(), on_cpu=True)
         batches = [batch.map(tf.convert_to_tensor) for batch in sides(0)]
         gradients, losses = TrainStep(model, 0.001)._gradients(*batches)
         found.append([losses.numpy(), *map(flat, gradients)])

@@ -90,5 +90,6 @@ def test_outside_loss():
     outside[:, :3] = 1
     variation = (np.diff(image, axis=1) ** 2).sum() + (np.diff(image, axis=2) ** 2).sum()
     expected = 1e-6 * variation / 2 + 0.02 * ((target - image)[:, :3] ** 2).sum() / image.size
-    found = critics.outside_loss(*(x.astype(np.float32) for x in (target, image, outside)))
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    images = [x.astype(np.float32) for x in (target, image, outside)]
+    assert float(critics.outside_loss(0.1, *images)) == pytest.approx(expected, rel=1e-5)
+    assert float(critics.outside_loss(0.0, *images)) == 0

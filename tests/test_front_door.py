@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from facelib.faceset import Faceset
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_THE_PROGRAM = {"tests", "benchmarks", "scripts", "launcher"}
+NOT_THE_PROGRAM = {"bundle", "tests", "benchmarks", "scripts", "launcher"}
 PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} - NOT_THE_PROGRAM
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]

@@ -129,6 +129,15 @@ def test_a_request_that_makes_no_sense_changes_nothing(settings, content):
         changed(settings(), content)
 
 
+def test_a_power_that_a_variant_cannot_have_sends_no_one_to_a_new_start(tmp_path):
+    folders = dict.fromkeys(
+        ("training_data_src_dir", "training_data_dst_dir", "model_dir"), tmp_path
+    )
+    liae = options_class("SAEHD")(**folders)
+    with pytest.raises(UsageError, match="--true-face-power needs a df variant"):
+        changed(liae, b'{"true_face_power": 0.1}')
+
+
 def test_a_request_may_say_a_value_as_the_command_line_does(settings):
     content = b'{"target_iter": "no limit", "preview_history": "yes", "stop_when": null}'
     new = changed(settings(target_iter=5, stop_when="0.5"), content)

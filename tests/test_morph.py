@@ -299,7 +299,13 @@ class TestExports:
             np.testing.assert_allclose(swapped, wanted, atol=1e-6)
             np.testing.assert_allclose(mask, factor)
 
-    @pytest.mark.parametrize("player", list(players.PLAYERS))
+    @pytest.mark.parametrize(
+        "player",
+        [
+            pytest.param(each, marks=pytest.mark.slow if number else ())
+            for number, each in enumerate(players.PLAYERS)
+        ],
+    )
     def test_players_of_dfm_files_set_it(self, folder, player):
         path = self.run(folder, "swap.dfm", player=player)
         side = players.input_side(path)

@@ -312,3 +312,17 @@ def test_every_choice_is_corrected_and_explained(stage):
         with pytest.raises(UsageError, match=f"{option.flag}: Expected one of"):
             option.parse("x265-and-more")
         assert all(isinstance(text, str) for text in option.meta["about"].values())
+
+
+def test_a_default_that_the_help_says_in_words_is_not_said_twice(capsys):
+    @dataclass(frozen=True, kw_only=True)
+    class Worded(options.StageOptions):
+        output: Path | None = opt(None, help="file to write (default: beside the input)")
+
+    with pytest.raises(SystemExit):
+        command_line.parse("x", "", Worded, ["--help"], {})
+    shown = capsys.readouterr().out
+    (line,) = (line for line in command_line.to_markdown(Worded).splitlines() if "--output" in line)
+    assert shown.count("default: beside") == 1
+    assert "none" not in line
+    assert "none" not in shown.split("--output")[1].split("General")[0]

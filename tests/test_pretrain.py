@@ -163,8 +163,25 @@ def test_a_pair_takes_all_but_the_bottleneck_of_a_base(name, between, networks, 
             np.testing.assert_array_equal(layer.get_weights()[0], origin.get_weights()[0])
     assert all(
         part.loaded == part.total
-        for part in weight_transfer.load_weights(pair, tmp_path / "pair").values()
+        for folder, base in (("pair", False), ("base", True))
+        for part in weight_transfer.load_weights(pair, tmp_path / folder, for_base=base).values()
     )
+
+
+def test_a_pair_has_the_model_and_the_shape_of_its_base(tmp_path):
+    toy = MODELS.load("TOY")
+    wide = toy.Options(width=12, expression_head=True)
+    save_model("TOY", toy(wide), tmp_path / "base", pretrained=True)
+    words = "--load-weights", tmp_path / "base", "--model-dir"
+    sides = [f"--training-data-{side}-dir={tmp_path}" for side in ("src", "dst")]
+    given = read_flags(*sides, *words, tmp_path / "new")
+    assert (given.model, given.width, given.expression_head) == ("TOY", 12, True)
+    given = read_flags(*sides, *words, tmp_path / "new", "--width", 8)
+    assert (given.width, given.expression_head) == (8, True)
+    other = read_flags(*sides, *words, tmp_path / "new", "--model", "H64")
+    assert not other.expression_head
+    save_model("TOY", toy(toy.Options(width=4)), tmp_path / "old")
+    assert read_flags(*sides, *words, tmp_path / "old").width == 4  # refused later, as it is
 
 
 def test_a_pair_that_begins_from_a_base_is_none(faces, tmp_path):

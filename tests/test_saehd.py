@@ -156,6 +156,7 @@ def gradients(model, networks, loss, sides):
     return tape.gradient(losses[loss], sources)
 
 
+@pytest.mark.slow
 def test_styles_teach_what_draws_the_swap():
     """The face's teaches the decoder alone, so that dst's code stays what dst's decoder needs."""
     sides, networks = (random_batch(1), random_batch(1)), saehd(archi="df").networks
@@ -183,6 +184,8 @@ def test_critics_are_there_when_they_have_power_and_judge_src():
     reached = {name for name, found in judged.items() if any(each is not None for each in found)}
     assert reached == {"encoder", "decoder_src"}
     assert {"critic_gan", "true_face", "critic_true_face"} <= set(model.losses(*sides))
+    model.powers["gan"].assign(0.0)  # while a training runs
+    assert float(model.losses(*sides)["gan"]) == 0
     off = saehd()
     off.add_critics()
     assert not off.critics

@@ -8,8 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -284,32 +284,20 @@ def test_where_nothing_can_be_spared_it_says_how_much_is_missing(settings, disk,
 
 
 def test_what_is_learned_waits_until_there_is_room(settings, disk, monkeypatch, capsys):
-    monkeypatch.setattr(save, "RETRY_SECONDS", 0.05)
+    waits = []
+
+    def make_room(seconds):
+        waits.append(seconds)
+        if len(waits) == 2:
+            (disk / "filler").unlink()
+
+    monkeypatch.setattr(save, "time", SimpleNamespace(sleep=make_room, monotonic=time.monotonic))
     model_dir = disk / "model"
     train.run(settings(model_dir=model_dir, target_iter=1, keep=1))
     fill(disk, left=8192)
-    tried = threading.Event()
-    failing = TrainingSession.save
-
-    def watched(session):
-        try:
-            failing(session)
-        except OSError:
-            tried.set()
-            raise
-
-    monkeypatch.setattr(TrainingSession, "save", watched)
-
-    def make_room():
-        tried.wait(60)
-        time.sleep(0.1)
-        (disk / "filler").unlink()
-
-    helper = threading.Thread(target=make_room)
-    helper.start()
     train.run(settings(model_dir=model_dir, target_iter=3, keep=1, save_minutes=NEVER))
-    helper.join()
-    assert "trying again" in capsys.readouterr().out
+    assert waits == [save.RETRY_SECONDS] * 2
+    assert capsys.readouterr().out.count("trying again") == 2
     assert iterations(model_dir) == [3]
 
 

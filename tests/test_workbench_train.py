@@ -30,10 +30,10 @@ def losses(count=ITERATIONS):
     return np.stack([falling, falling / 2, falling * 3], axis=1).astype(np.float32)
 
 
-def save(folder, history):
-    """Save a model without networks."""
+def save(folder, history, **more):
+    """Save a model without networks; `more` is of what it remembers."""
     iteration = len(history)
-    state = {"model": "H64", "iteration": iteration, "seconds": 90.0, "loss_names": NAMES}
+    state = {"model": "H64", "iteration": iteration, "seconds": 90.0, "loss_names": NAMES, **more}
     return save_generation(
         folder, state=state, options={}, weights={}, optimizer={}, history=history, keep=3
     )
@@ -84,6 +84,14 @@ def test_losses_are_means_of_all_iterations(home):
     for column, name in enumerate(["src", "dst"]):
         expected = [part[:, column].mean() for part in parts]
         assert np.allclose(found["values"][name], expected, rtol=1e-5)
+
+
+def test_losses_of_critics_are_left_out(tmp_path):
+    """They measure no progress, and there were none before the critic began."""
+    names = ["src", "src_mask", "gan", "critic_gan"]
+    rows = np.array([[4, 1, np.nan, np.nan], [2, 1, 0.5, 0.7]], np.float32)
+    generation = save(tmp_path, rows)
+    assert curves.history(generation, names) == ([1, 2], {"src": [4, 2]})
 
 
 def test_metrics_are_those_of_the_log(home):
@@ -263,6 +271,18 @@ def test_a_training_on_the_page(page, home):
     assert picture.evaluate("image => image.naturalWidth") == 90
     model.get_by_role("button", name="Stop").click()
     expect(model.locator(".state")).to_have_text("not training")
+
+
+@needs_chromium
+def test_a_base_offers_to_begin_a_pair_in_place_of_a_training_that_would_be_refused(page, home):
+    save(home.pretrained_model, losses(5), pretrained=True)
+    base = page.get_by_label(home.pretrained_model.name, exact=True)
+    expect(base.locator(".facts")).to_contain_text("H64")
+    expect(base.get_by_role("button", name="Train", exact=True)).to_be_hidden()
+    begin = page.get_by_role("link", name="Begin a pair from it")
+    expect(begin).to_have_count(1)
+    begin.click()
+    expect(page.locator("#option-load_weights")).to_have_value(home.pretrained_model.name)
 
 
 @needs_chromium

@@ -42,7 +42,6 @@ def open_session(options: TrainOptions) -> TrainingSession:
         if options.load_weights is not None:
             raise not_new(options.model_dir, generation.iteration)
     seed = secrets.randbits(32) if options.seed is None else options.seed
-    keras.utils.set_random_seed(seed % 2**32)
     schedule = options.schedule
     strategy = devices.prepare(
         options.batch_size, multi_gpu=options.multi_gpu, mixed_precision=options.mixed_precision
@@ -51,6 +50,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
         devices.check_batch(options.grow_batch, strategy.num_replicas_in_sync, "--grow-batch")
     _check_memory(options)
     console.announce("building the network")
+    keras.utils.set_random_seed(seed % 2**32)  # only now: a look at the memory draws seeds, too
     with devices.scope(strategy):
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
@@ -111,7 +111,8 @@ def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:
     if PRESETS[options.preset].he_init:
         initializers.initialize(model.networks.values(), seed)
     if options.load_weights is not None:
-        loaded = weight_transfer.load_weights(model, options.load_weights)
+        base = options.pretrain is not None
+        loaded = weight_transfer.load_weights(model, options.load_weights, for_base=base)
         console.say(weight_transfer.describe(loaded))
 
 

@@ -34,8 +34,8 @@ def check(options: TrainOptions) -> None:
             pass  # the one who held it is gone
     state = model_folder.newest_state(folder)
     _check_pretraining(options, state)
-    if options.phase == "gan":
-        _check_gan(options, state)
+    if options.phase in ("refine", "gan"):
+        _check_phase(options, state)
     if options.load_weights is not None:
         if state:
             raise not_new(folder, state.get("iteration"))
@@ -65,16 +65,16 @@ def _check_pretraining(options: TrainOptions, state: Mapping[str, Any]) -> None:
     )
 
 
-def _check_gan(options: TrainOptions, state: Mapping[str, Any]) -> None:
-    """Refuse a GAN where there is none, or nothing yet that it could sharpen."""
-    if not hasattr(options, power_option(GAN)):
+def _check_phase(options: TrainOptions, state: Mapping[str, Any]) -> None:
+    """Refuse a GAN where there is none, or to sharpen what has learned nothing yet."""
+    if options.phase == "gan" and not hasattr(options, power_option(GAN)):
         raise UsageError(
             f"--phase: Expected warp or refine, because {options.model} has no GAN. Received: gan"
         )
     if not state and options.load_weights is None:
         raise UsageError(
-            "--phase gan sharpens a trained model, but there is none in "
-            f'"{options.model_dir}"; train it first with --phase warp, then with --phase refine'
+            f"--phase {options.phase} sharpens a trained model, but there is none in "
+            f'"{options.model_dir}"; train it first with --phase warp'
         )
 
 

@@ -38,7 +38,7 @@ PRESETS = {
 PHASES: Mapping[str, Mapping[str, Any]] = {
     "warp": {"warp_off": 0.0, "lr_dropout": 0.0, "gan_power": 0.0},
     "refine": {"warp_off": 1.0, "lr_dropout": 0.7, "gan_power": 0.0},
-    "gan": {"warp_off": 1.0, "lr_dropout": 0.7, "gan_power": 0.1, "gan_patch_size": 0},
+    "gan": {"warp_off": 1.0, "lr_dropout": 0.7, "gan_power": 0.1},
 }
 """What each phase sets, of the options that a model has; the names are those of DeepFaceLab's
 users, who let a model learn both people from warped faces first, and then sharpen it."""
@@ -50,7 +50,7 @@ class LearningOptions:
 
     model: str = opt(
         MODELS.names[0],
-        help="model architecture",
+        help="model architecture; with it, --help shows the options of that model",
         choices=MODELS.about,
         more=COST,
         fixed=True,

@@ -106,12 +106,13 @@ def changed(options: TrainOptions, content: bytes, critics: Collection[str] = ()
                 f"options.request: Expected one of {', '.join(live)}. "
                 f"Received: {console.quoted(name)}; all else needs a new start with another flag"
             )
+    new = replace(options, **{name: live[name].check(value) for name, value in asked.items()})
+    for name in asked:
         if is_power(name) and name not in map(power_option, critics):
             raise UsageError(
                 f"options.request: {name} needs a critic, which is only made at the start; "
                 f"stop the training and continue it with {live[name].flag}"
             )
-    new = replace(options, **{name: live[name].check(value) for name, value in asked.items()})
     StopRule.parse(new.stop_when)
     return new
 

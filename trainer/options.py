@@ -142,21 +142,24 @@ class TrainOptions(
 def for_arguments(argv: Sequence[str]) -> type[TrainOptions]:
     """Return the options class for a command line.
 
-    The model is that of `--model`, else the one saved in `--model-dir`, else the first in
-    the registry.
+    The model is that of `--model`, else the one saved in `--model-dir`, else that of
+    `--load-weights`, else the first in the registry.
     """
     given = _peek(argv)
-    name = given.model
-    if name is None and (model_dir := _model_dir(given)) is not None:
-        name = (saved_options(model_dir) or {}).get("model")
+    model_dir = _model_dir(given)
+    saved = None if model_dir is None else saved_options(model_dir)
+    base = {} if saved or given.load_weights is None else saved_options(given.load_weights) or {}
+    name = given.model or (saved or base).get("model")
     own = {known.lower(): known for known in MODELS.names}
     chosen = own.get(str(name).lower(), MODELS.names[0])
+    phase = given.phase if given.pretrain is None else None
+    cls = _shaped_as(base, options_class(chosen, given.preset, phase))
     if given.pretrain is None:
-        return options_class(chosen, given.preset, given.phase)
+        return cls
     if sides := [name for name in SIDES if getattr(given, name) is not None]:
         flags = " and ".join(map(flag_of, sides))
         raise UsageError(f"--pretrain: these faces are both sides; leave out {flags}")
-    return _to_pretrain(options_class(chosen, given.preset), given.pretrain)
+    return _to_pretrain(cls, given.pretrain)
 
 
 def options_class(
@@ -176,6 +179,14 @@ def options_class(
     merged = _merged(model)
     merged = with_defaults(merged, defaults | of_phase(merged, phase))
     return with_place(merged, "model_dir", cls.place)
+
+
+def _shaped_as(base: Mapping[str, Any], cls: type[TrainOptions]) -> type[TrainOptions]:
+    """Return a class whose defaults shape the network as those of a base did, if it is the same."""
+    if base.get("model") != cls.model:
+        return cls
+    fixed = [option for option in options_of(cls) if option.meta["fixed"] and option.name in base]
+    return with_defaults(cls, {option.name: option.check(base[option.name]) for option in fixed})
 
 
 def of_phase(cls: type, phase: str | None) -> dict[str, Any]:
@@ -214,7 +225,8 @@ def _peek(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--preset")
     read_path = next(o.parse for o in options_of(TrainOptions) if o.name == "model_dir")
     parser.add_argument("--phase")
-    for flag in ("--model-dir", "--workspace", "--pretrain", *map(flag_of, SIDES)):
+    paths = "--model-dir", "--load-weights", "--workspace", "--pretrain", *map(flag_of, SIDES)
+    for flag in paths:
         parser.add_argument(flag, type=read_path)
     try:
         return parser.parse_known_args(argv)[0]

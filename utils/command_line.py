@@ -41,6 +41,7 @@ def parse(
         If it makes no sense.
     """
     parser = _Parser(prog=prog, description=about, allow_abbrev=False, formatter_class=_Formatter)
+    parser.deciding = _deciding(cls)
     add_options(parser, cls)
     parser.usage = _usage(prog, cls)
     parser.epilog = _epilog(prog, examples)
@@ -60,10 +61,14 @@ def parse(
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence with a way out."""
 
+    deciding = ""
+    """Flags on which the options depend, for another help than the usual one."""
+
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print and exit with."""
         sentence = message.replace("argument ", "")
-        raise UsageError(f"{sentence}\nrun '{_typed(self.prog)} --help' for the options")
+        command = f"{_typed(self.prog)}{self.deciding} --help"
+        raise UsageError(f"{sentence}\nrun '{command}' for the options")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -74,6 +79,13 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
             names = [flag for flag in action.option_strings if not flag.startswith("--no-")]
             return ", ".join(flag.replace("--", "--[no-]") for flag in names)
         return super()._format_action_invocation(action)
+
+
+def _deciding(cls: type) -> str:
+    """Return the flags to type before --help for these options, each after a blank."""
+    deciding = [option for option in options_of(cls) if option.meta["decides"]]
+    other = [o for o in deciding if o.choices is None or o.default != o.choices[0]]
+    return "".join(f" {option.flag} {option.default}" for option in other)
 
 
 def _typed(prog: str) -> str:
@@ -145,12 +157,17 @@ def _metavar(option: Option) -> str:
 
 def _help(option: Option) -> str:
     default = option.describe_default()
-    notes = [] if default is None else [f"default: {default}"]
+    notes = [] if default is None or _says_default(option) else [f"default: {default}"]
     low, high = option.meta["low"], option.meta["high"]
     if low is not None or high is not None:
         notes.append(f"range: {'' if low is None else low}..{'' if high is None else high}")
     text = option.meta["help"] + (f" ({'; '.join(notes)})" if notes else "")
     return text.replace("%", "%%")
+
+
+def _says_default(option: Option) -> bool:
+    """Whether what an option is for says in words what comes without it."""
+    return "(default: " in option.meta["help"]
 
 
 def to_markdown(cls: type) -> str:
@@ -163,6 +180,7 @@ def _list_item(option: Option) -> str:
     flag = f"{option.flag} ..." if option.positional and option.many else option.flag
     flags = ", ".join(f"`{f}`" for f in (flag, *negation, *option.meta["aliases"]))
     default = option.describe_default()
-    default = "required" if default is None else f"default `{default}`"
-    text = f"* {flags}: {option.meta['help']} ({option.describe()}; {default})"
+    default = "; required" if default is None else f"; default `{default}`"
+    default = "" if _says_default(option) else default
+    text = f"* {flags}: {option.meta['help']} ({option.describe()}{default})"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -256,7 +256,7 @@ class Workspace:
         if words := self.conversion():
             return NextStep(
                 words,
-                "convert again: the model was trained on since the result"
+                "convert again: the model was trained further after the result"
                 if made
                 else "put the faces into the footage",
             )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from facelib import quality
 from facelib.validation_log import ValidationLog
+from models.base import is_adversarial
 from utils.errors import InputError
 from utils.files import no_link
 
@@ -69,13 +70,14 @@ def _finite(value: float) -> float | None:
 def history(generation: Path, names: Sequence[str]) -> Curve:
     """Return the losses of a generation as means of equally many iterations; none if damaged.
 
+    Those of masks and of critics are left out, as in the preview.
     The file has a row of float32 for each iteration (docs/file-formats.md); read without NumPy.
     """
     rows = _read_rows(generation / "history.npy", len(names))
     count = len(rows) // max(len(names), 1)
     step = max(1, math.ceil(count / POINTS))
     starts = range(0, count, step)
-    shown = [name for name in names if "mask" not in name]
+    shown = [n for n in names if "mask" not in n and not is_adversarial(n, names)]
     losses = {}
     for column, name in enumerate(names):
         values = rows[column :: len(names)]

@@ -210,6 +210,7 @@ class TrainView:
         return {
             "name": folder.name,
             "kind": str(state.get("model", "")),
+            "base": model_folder.is_pretrained(state),
             "iteration": latest.get("item", state.get("iteration")),
             "saved": state.get("iteration"),
             "seconds": state.get("seconds"),

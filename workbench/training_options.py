@@ -30,7 +30,7 @@ ELSEWHERE = (
     "the rest stop it where it runs, with Ctrl-C, and start it with other flags."
 )
 
-Form = dict[str, Any]
+FormPart = dict[str, Any]
 
 
 class Running(NamedTuple):
@@ -59,7 +59,7 @@ class Running(NamedTuple):
         _, given = forms.read_flags(forms.in_workspace(self.job.words, self.home))
         return {name: plain(value) for name, value in given.items()}
 
-    def form(self, values: Mapping[str, Any]) -> Form:
+    def form(self, values: Mapping[str, Any]) -> FormPart:
         """Return what may change, with the values that were entered so far, for the page.
 
         Returns
@@ -136,7 +136,7 @@ class Running(NamedTuple):
     def _with_folder(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {"model_dir": str(self.folder), **values}
 
-    def _field(self, field: Form, flags: Mapping[str, Any]) -> Form:
+    def _field(self, field: FormPart, flags: Mapping[str, Any]) -> FormPart:
         """Return a field as the training has it now."""
         now = flags.get(field["name"], field["default"])
         return {**field, "default": now, "locked": not (field["live"] or self.can_begin_again)}
@@ -157,11 +157,11 @@ class Running(NamedTuple):
         return [*kept, *_without(made[1:], {"--model-dir"})]
 
 
-def _may_change(field: Form) -> bool:
+def _may_change(field: FormPart) -> bool:
     return not (field["fixed"] or field["kind"] == "path" or field["name"] in LEFT_OUT)
 
 
-def _empty(values: Mapping[str, Any], fields: Mapping[str, Form]) -> dict[str, str]:
+def _empty(values: Mapping[str, Any], fields: Mapping[str, FormPart]) -> dict[str, str]:
     """Return what is wrong with values that are empty, by field: no flag says that."""
     wrong = "{flag}: Expected {allowed}. Received: nothing; none or 0 turns off what can be off"
     empty = (name for name, value in values.items() if value is None or not str(value).strip())

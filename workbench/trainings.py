@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from models import model_folder
+from models import MODELS, model_folder
 from trainer import option_changes
-from trainer.options import TrainOptions
+from trainer.options import TrainOptions, options_class
 from utils.errors import UserError
-from utils.options import options_of
+from utils.options import Option, options_of
 from utils.workspace import Workspace
 from workbench import forms
 from workbench.job import ACTIVE, QueuedJob
-
-DECLARED = {option.name: option for option in options_of(TrainOptions)}
-"""What the models declare besides is shown as it is."""
 
 
 def models(home: Workspace) -> list[Path]:
@@ -55,12 +53,20 @@ def state_of(folder: Path) -> dict[str, Any]:
         return {}
 
 
+@cache
+def _declared(model: str) -> Mapping[str, Option]:
+    """Return the options of a model by name; where it is unknown, those that all have."""
+    cls = options_class(model) if model in MODELS else TrainOptions
+    return {option.name: option for option in options_of(cls)}
+
+
 def changes_in(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return where options changed, in words."""
+    declared = _declared(str(state.get("model")))
     return [
         {
             "iteration": change["iteration"],
-            "text": option_changes.in_words(change["options"], DECLARED),
+            "text": option_changes.in_words(change["options"], declared),
         }
         for change in option_changes.sound(state.get("changes"))
     ]

@@ -143,7 +143,8 @@ class Model {
     this.change = new ChangeForm(name);
     this.unmeasured = el("p", { class: "empty" }, "Every few minutes some faces that it does not train on are measured; their curve is drawn here.");
     this.options = formLink(values, "Options");
-    const buttons = el("div", { class: "buttons" }, this.start.run, this.stop, this.save, this.backup, this.options);
+    this.begin = formLink({ load_weights: name, model_dir: "" }, "Begin a pair from it");
+    const buttons = el("div", { class: "buttons" }, this.start.run, this.stop, this.save, this.backup, this.options, this.begin);
     this.element = el("section", { class: "card model", "aria-label": name },
       el("h2", { class: "model-head" }, name, this.state),
       el("div", { class: "part" }, this.facts, buttons, this.said, this.problem, this.start.error, this.start.line.element, this.preview, this.change.element),
@@ -174,7 +175,8 @@ class Model {
     const running = ours || model.elsewhere;
     say(this.state, ours ? STATES[model.state] : model.elsewhere ? "training, started in a terminal or by another program" : "not training");
     this.state.className = `state ${ours ? model.state : model.elsewhere ? "running" : ""}`;
-    this.start.run.hidden = this.start.line.element.hidden = this.options.hidden = running;
+    this.start.run.hidden = this.start.line.element.hidden = this.options.hidden = running || model.base;
+    this.begin.hidden = running || !model.base; // whose faces a base was trained on, it does not know
     this.stop.hidden = !ours;
     this.save.hidden = this.backup.hidden = this.change.element.hidden = !running;
     for (const button of [this.stop, this.save, this.backup]) button.disabled = ours && model.state !== "running";
