@@ -81,7 +81,7 @@ BENCHMARKS := training_step convolutions memory watching sampler extract sort co
 bench: install weights
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
-# On Debian or Ubuntu, with Python 3.11: half an hour, 12 GB. docs/bundle.md tells more.
+# On Debian or Ubuntu, with Python 3.11: ten minutes, 10 GB. docs/bundle.md tells more.
 BUNDLES ?= dist
 
 bundle: $(VENV)/installed-tools weights
