@@ -8,6 +8,18 @@ import pytest
 from bundle.tests.chroots import BUNDLE
 from bundle.tests.conftest import make_clips
 
+WAY = (
+    ("2_extract_PNG_from_video_data_src",),
+    ("3.2_extract_PNG_from_video_data_dst_FULL_FPS",),
+    ("4_data_src_extract_faces_YUNET", "--no-ask"),
+    ("4.2.2_data_src_sort_by_similar_histogram", "--no-ask"),
+    ("5_data_dst_extract_faces_YUNET", "--no-ask"),
+    ("6_train_no_preview", "--no-ask", "--batch-size", "2", "--target-iter", "4"),
+    ("7_convert", "--no-ask"),
+    ("8_converted_to_mp4", "--no-ask", "--overwrite"),
+    ("1_clear_workspace", "--yes"),
+)
+"""Scripts as a user starts them, and what they are told besides."""
 PYTHON, MAIN = f"/{BUNDLE}/python/bin/python", f"/{BUNDLE}/app/main.py"
 LIBRARIES = r"""
 find "$0" -name '*.so' -o -name '*.so.*' | while read -r file; do
@@ -72,3 +84,18 @@ def test_the_whole_way_from_two_clips_to_a_result(linux):
     assert len(frames[0]) == len(frames[1]) == 8
     digests = [hashlib.sha256(clip[4].tobytes()).digest() for clip in frames]
     assert digests[0] != digests[1]
+
+
+def test_the_scripts_lead_from_two_clips_to_a_result(linux):
+    folder = linux.folder / "work" / "by scripts"
+    make_clips(folder)
+    for name, *words in WAY:
+        result = folder / "result.mp4"
+        if name.startswith("1"):
+            with av.open(result) as made:
+                assert len(list(made.decode(video=0))) == 8
+        command = ("env", "FACESWAP_WORKSPACE=/work/by scripts", f"/{BUNDLE}/{name}.sh", *words)
+        done = linux.run(*command)
+        print(f"{name}: {done.seconds:.0f} s")
+        assert done.status == 0, done.said
+    assert not result.exists()
