@@ -41,7 +41,6 @@ class SAEHDOptions(HdOptions):
         group="Model",
         seldom=True,
     )
-
     face_style_power: float = opt(
         0.0,
         help="match the swap's colors to dst; late, from 0.001 on, and watch the preview",
