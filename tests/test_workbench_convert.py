@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 
 import av
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 from support.browser import needs_chromium, page_of
 from support.page import fake_stages, served
+from support.program import children_with
 from support.screen import wait_until
 from support.synthetic import make_frames, make_info, make_video
 from websockets.exceptions import InvalidStatus
@@ -104,11 +104,7 @@ def watching(client):
 
 def previews():
     """Processes of this one that are previews."""
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if child.status() != psutil.STATUS_ZOMBIE and "--remote" in child.cmdline()
-    ]
+    return children_with("--remote", recursive=True)
 
 
 def apart(a, b):

@@ -5,12 +5,12 @@ import time
 from contextlib import contextmanager
 
 import numpy as np
-import psutil
 import pytest
 from playwright.sync_api import expect
 from support.browser import needs_chromium, page_of
 from support.marking import SIZE, extract, face_at, make_frames
 from support.page import events_until, served
+from support.program import children_with
 
 from facelib.faceset import Faceset
 from utils.workspace import Workspace
@@ -42,7 +42,7 @@ def opened(client, side="dst", **more):
 
 def commands():
     """The processes that edit faces now."""
-    return [p for p in psutil.Process().children() if "edit-faces" in p.cmdline()]
+    return children_with("edit-faces")
 
 
 def wait(true, seconds=20):

@@ -5,11 +5,11 @@ from urllib.parse import unquote
 
 import cv2
 import numpy as np
-import psutil
 import pytest
 from playwright.sync_api import expect
 from support.browser import needs_chromium, page_of
 from support.page import events_until, served
+from support.program import children_with
 from support.screen import wait_until
 from support.synthetic import draw_face, make_info, make_landmarks
 
@@ -41,7 +41,7 @@ def client(home):
 
 
 def commands():
-    return [p for p in psutil.Process().children() if "draw-masks" in p.cmdline()]
+    return children_with("draw-masks")
 
 
 def info_of(home, number):

@@ -11,11 +11,11 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import psutil
 import pytest
 from playwright.sync_api import expect
 from support.browser import needs_chromium, page_of
 from support.page import events_until, served
+from support.program import children_with
 from support.screen import wait_until
 from support.synthetic import make_video
 
@@ -331,7 +331,7 @@ def test_what_the_browser_cannot_decode_is_sent_frame_by_frame(client, undecodab
 
 
 def served_frames():
-    return [p for p in psutil.Process().children() if "show-frame" in p.cmdline()]
+    return children_with("show-frame")
 
 
 @needs_chromium

@@ -4,6 +4,8 @@ import contextlib
 import io
 import signal
 
+import psutil
+
 import main
 from utils import signals
 
@@ -23,3 +25,15 @@ def run(words, *, folder, status=0):
             signal.signal(number, handler)
     assert ended == status, printed.getvalue()[-2000:]
     return printed.getvalue()
+
+
+def children_with(word, *, recursive=False):
+    """The running processes below this one whose command line has a word."""
+
+    def has_it(child):
+        # one that ends while it is looked at has no command line any more
+        with contextlib.suppress(psutil.Error):
+            return word in child.cmdline()
+        return False
+
+    return [each for each in psutil.Process().children(recursive=recursive) if has_it(each)]
