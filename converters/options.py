@@ -142,7 +142,7 @@ class ConvertOptions(Look, EncoderOptions, FileOptions):
 
     @classmethod
     def asks_nothing(cls, given: Mapping[str, Any]) -> bool:
-        """Whether there is nothing to ask: a window or a session has the looks, or all parts one."""
+        """Whether there is nothing to ask: a window or session has the looks, or it is a part."""
         if given.get("interactive") or given.get("part") or given.get("ray"):
             return True
         session = given.get("session")

@@ -19,7 +19,7 @@ def check(options: ExtractOptions) -> None:
         If faces cannot be marked manually here.
     """
     check_output_dir(options.output_dir, options.input_dir)
-    shares.check(options, _by_hand(options))
+    shares.check(options, options.output_dir, _by_hand(options))
     for flag, paths in (("--person", options.person), ("--not-person", options.not_person)):
         for path in paths:
             if not path.is_file():

@@ -35,9 +35,9 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     assert share is not None
     footage, whole = extract.open_footage(options), options.output_dir
     footage = replace(footage, span=part_of(numbers_in(footage.source), share))
-    if not options.overwrite:
-        _check_output(options, footage)
     split = Split(whole)
+    if not options.overwrite and not split.has_begun(share):
+        _check_output(options, footage)
     split.begin(share, _identity(options, footage), overwrite=options.overwrite)
     discarded = journal.faces_of(whole, {footage.path.name}) if options.overwrite else ()
     labels = Labels.to_be_kept_in(whole, [info for _, info in discarded])
@@ -119,4 +119,3 @@ def _identity(options: ExtractOptions, footage: SampledSource) -> Identity:
 def spread(options: ExtractOptions) -> Report:
     """Let the machines of a Ray cluster do shares, and join them."""
     raise NotImplementedError
-

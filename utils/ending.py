@@ -133,9 +133,7 @@ class Call:
         command = program.command(words) if home is None else home.typed(words)
         return _next(f"Next: {STAGES[words.split()[0]].help}", command)
 
-    def _again(
-        self, purpose: str, without: Collection[str], more: Iterable[str] = ()
-    ) -> str:
+    def _again(self, purpose: str, without: Collection[str], more: Iterable[str] = ()) -> str:
         """Return the same command, without some flags and their values, and with more words."""
         switches = {option.flag for option in options_of(type(self.options)) if option.type is bool}
         kept = []

@@ -1,17 +1,18 @@
 """Shares of one run that several machines do in a common folder, and their join.
 
-`--part 3/8` does a range of the frames as a run of its own, in `<output>_split/part_3_of_8`; `--part
-join` puts all of them together. What identifies the run is in `part_3_of_8.json` beside it, and, once
-the share has come to its end, its report.
+`--part 3/8` does a range of the frames as a run of its own, in `<output>_split/part_3_of_8`, and
+`--part join` puts all of them together. What identifies the run is in `part_3_of_8.json` beside it,
+and, once the share has come to its end, its report.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from utils import program
 from utils.console import Report, one_line
@@ -26,6 +27,7 @@ WRITTEN = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")
 NAMED = re.compile(r"part_(\d+)_of_(\d+)\.json")
 JOINING, JOINED = "joining", "joined"
 """Files that are there once a join has begun to take the parts, and once it has taken them all."""
+AGAIN = "remove it, and run that part again"
 ENDS = 1 << 20
 """Bytes at both ends of a video that tell it from another one of the same size."""
 
@@ -84,26 +86,40 @@ def wanted(options: ShareOptions) -> Share | None:
     return None if options.part in (None, JOIN) else Share.read(options.part)
 
 
-def check(options: ShareOptions, by_hand: str | None) -> None:
-    """Refuse what cannot be shared.
+def has_begun(options: ShareOptions, output: Path) -> bool:
+    """Whether a run goes on with a share; whether results may be replaced was asked before."""
+    share = wanted(options)
+    return share is not None and Split(output).has_begun(share)
+
+
+def check(options: ShareOptions, output: Path, by_hand: str | None) -> None:
+    """Refuse what cannot be shared, or cannot be joined yet.
 
     Parameters
     ----------
+    output : Path
+        The whole result.
     by_hand : str or None
         A given flag that needs a person, who sits at one machine.
 
     Raises
     ------
-    UsageError
+    UsageError, InputError
+    NothingToDo
+        If it is joined already.
     """
     if options.part is None and options.ray is None:
         return
     flag = "--ray" if options.part is None else "--part"
-    wanted(options)
+    share = wanted(options)
     if options.part and options.ray:
         raise UsageError("--ray hands out the parts itself; leave --part out")
     if by_hand:
         raise UsageError(f"{by_hand} needs one machine; leave it or {flag} out")
+    if share is not None:
+        Split(output).check_division(share)
+    if options.part == JOIN:
+        Split(output).complete()
 
 
 class Split:
@@ -125,17 +141,22 @@ class Split:
         InputError
             If it does not fit to the other shares.
         """
+        self.check_division(share)
         remedy = f'give all parts the same options, or remove "{self.folder}" and begin again'
         for other in self.shares():
-            if other.of != share.of:
-                raise InputError(
-                    f'"{self.folder}" holds part {other} of a run in {other.of} parts; use '
-                    f"--part N/{other.of}, or remove that folder"
-                )
             if other != share or not overwrite:
                 self._compare(share, identity, other, remedy)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self._record_of(share), {"version": 1, "run": identity})
+
+    def check_division(self, share: Share) -> None:
+        """Raise InputError if the work was divided into another number of parts before."""
+        other = next((other for other in self.shares() if other.of != share.of), None)
+        if other is not None:
+            raise InputError(
+                f'"{self.folder}" holds part {other} of a run in {other.of} parts; use '
+                f"--part N/{other.of}, or remove that folder"
+            )
 
     def finish(self, share: Share, report: Report) -> None:
         """Record that a share is done, and with which report."""
@@ -143,6 +164,10 @@ class Split:
         told = {"counts": report.counts, "notes": report.notes, "failures": report.failures}
         write_json(self._record_of(share), record | {"report": told})
         report.next_with = ("--part", JOIN)
+
+    def has_begun(self, share: Share) -> bool:
+        """Whether a share has begun, now or in an earlier run."""
+        return self._record_of(share).is_file()
 
     def finished(self, share: Share) -> bool:
         """Whether a share has come to its end."""
@@ -172,19 +197,28 @@ class Split:
         InputError
             If one is missing, in work, or of another run.
         """
-        shares = self._complete()
+        shares = self.complete()
         with ExitStack() as stack:
             for share in shares:
                 at_work = InputError(f"part {share} is still in work; wait until it ends")
                 stack.enter_context(locked(lock_of(share), at_work))
-            ours = identity(self._read(shares[0])["run"])
+            ours = identity(self.run_of(shares[0]))
             remedy = "join with the options of the parts"
             for share in shares:
                 self._compare("this command", ours, share, remedy)
             yield shares
         self.remove()
 
-    def _complete(self) -> list[Share]:
+    def complete(self) -> list[Share]:
+        """Return all shares, in order.
+
+        Raises
+        ------
+        InputError
+            If one is missing or not finished.
+        NothingToDo
+            If they are joined already.
+        """
         if (self.folder / JOINED).exists():  # a join was killed when only that was left to do
             self.remove()
         shares = self.shares()
@@ -203,17 +237,16 @@ class Split:
             )
         every = [Share(number=number + 1, of=counts[0]) for number in range(counts[0])]
         if missing := [str(share) for share in every if share not in shares]:
-            raise InputError(f'parts are missing: run this with --part {", ".join(missing)} first')
+            raise InputError(f"parts are missing: run this with --part {', '.join(missing)} first")
         if open_ := [str(share) for share in every if not self.finished(share)]:
             raise InputError(
-                f"parts are not finished: {', '.join(open_)}; wait for them, or if none is at work, "
-                "run the same command again"
+                f"parts are not finished: {', '.join(open_)}; wait for them, or "
+                "run their commands again if no machine is at work on them"
             )
         return every
 
     def _compare(self, which: object, run: Identity, other: Share, remedy: str) -> None:
-        theirs = self._read(other)["run"]
-        mine, theirs = dict(_flat(run)), dict(_flat(theirs))
+        mine, theirs = dict(_flat(run)), dict(_flat(self.run_of(other)))
         changed = [
             one_line(f"{name} is {mine.get(name)}, there {theirs.get(name)}")
             for name in {**theirs, **mine}
@@ -222,6 +255,11 @@ class Split:
         if changed:
             who = f"part {which}" if isinstance(which, Share) else which
             raise InputError(f"{who} differs from part {other}: {'; '.join(changed)}; {remedy}")
+
+    def run_of(self, share: Share) -> Identity:
+        """Return what identifies the run of a share."""
+        run: Identity = self._read(share)["run"]
+        return run
 
     def merged(self, shares: list[Share]) -> Report:
         """Return the sum of the reports of some shares."""
@@ -245,9 +283,13 @@ class Split:
         """Record that parts are taken from now on."""
         (self.folder / JOINING).touch()
 
+    def mark_joined(self) -> None:
+        """Record that the parts are not needed any more."""
+        (self.folder / JOINED).touch()
+
     def remove(self) -> None:
         """Remove the records, and the folders that are empty now; what else is there stays."""
-        (self.folder / JOINED).touch()
+        self.mark_joined()
         for share in self.shares():
             self._record_of(share).unlink()
         (self.folder / JOINING).unlink(missing_ok=True)
@@ -261,9 +303,9 @@ class Split:
 
     def _read(self, share: Share) -> dict[str, Any]:
         path = self._record_of(share)
-        record = read_record(path, "record of a part", 1, remedy="remove it, and run that part again")
+        record = read_record(path, "record of a part", 1, remedy=AGAIN)
         if not isinstance(record.get("run"), dict):
-            raise InputError(f'"{path}" is damaged; remove it, and run that part again')
+            raise InputError(f'"{path}" is damaged; {AGAIN}')
         return record
 
 
@@ -279,7 +321,8 @@ def identity_of(footage: Path, names: list[str], run: Mapping[str, Any]) -> dict
     run : mapping of str
         What else determines the result, such as a journal's header.
     """
-    return {"program": program.version(), "footage": _digest(footage, names), **run}
+    found = {"program": program.version(), "footage": _digest(footage, names), **run}
+    return cast("dict[str, Any]", json.loads(json.dumps(found)))
 
 
 def _digest(footage: Path, names: list[str]) -> str:

@@ -137,7 +137,6 @@ class VideoSource(FrameSource):
                 self.notes += sizes.sentences(self.path.name)
                 self.notes += damage.restart_sentences(self.path.name, self.video_format.origin)
 
-
     def _numbered(
         self, container: Container, stream: Stream, damage: Damage, start: int
     ) -> Iterator[tuple[int, VideoFrame]]:

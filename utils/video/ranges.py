@@ -55,7 +55,7 @@ def _number(source: FrameSource, position: int | Fraction) -> int:
         return position
     if not isinstance(source, VideoSource) or source.packet_times is None:
         raise UsageError(
-            "--from and --to: the times of these frames are not known in advance; give frame numbers"
+            "--from and --to: the times of these frames are not known in advance; give numbers"
         )
     base, origin = source.video_format.time_base, source.video_format.origin
     return bisect_left(source.packet_times.all, position, key=lambda pts: pts * base - origin)

@@ -152,7 +152,9 @@ class FolderFrames(RandomFrames):
 class SoughtFrames(RandomFrames):
     """The frames of a video whose timestamps are known from its packets."""
 
-    def __init__(self, source: VideoSource, times: PacketTimes, kept_before: int = KEPT_BEFORE) -> None:
+    def __init__(
+        self, source: VideoSource, times: PacketTimes, kept_before: int = KEPT_BEFORE
+    ) -> None:
         super().__init__()
         self._kept_before = kept_before
         self.names = [_name(index) for index in range(len(times.all))]
