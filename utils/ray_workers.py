@@ -11,16 +11,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from utils import console, program, signals
-from utils.errors import UserError, UsageError
+from utils.errors import UsageError, UserError
 from utils.spreading import Ended, Happening, Lost, Progress
 
 LOCAL = "local"
 ANSWER, CONNECT = 5, 20
 """Seconds for a cluster to answer at all, and to take us in."""
 TOKENS = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+TOKEN_FILE = Path.home() / ".ray" / "auth_token"
 SETTINGS = {
     TOKENS[0]: "token",
     "RAY_USAGE_STATS_ENABLED": "0",  # reports nothing to anyone
@@ -40,12 +42,17 @@ def check(address: str) -> None:
     if find_spec("ray") is None:
         raise UserError(
             "--ray needs Ray, which is not installed here: pip install "
-            f"'{program.NAME}[cluster]' (in a checkout: pip install -r requirements-cluster.txt); or "
-            "start the parts yourself with --part"
+            f"'{program.NAME}[cluster]' (in a checkout: pip install -r requirements-cluster.txt), "
+            "or start the parts yourself with --part"
         )
     if address == LOCAL:
         return
     host, port = _host_and_port(address)
+    if os.environ.get(TOKENS[0], "token") == "token" and not _has_token():
+        raise UserError(
+            'there is no token for the Ray cluster: make one with "ray get-auth-token --generate" '
+            "and copy ~/.ray/auth_token to every machine (docs/machines.md)"
+        )
     try:
         socket.create_connection((host, port), timeout=ANSWER).close()
     except OSError as problem:
@@ -53,6 +60,10 @@ def check(address: str) -> None:
             f"no Ray cluster answers at {address} ({problem.strerror or problem}); start one with "
             '"ray start --head" as docs/machines.md says, or check the address'
         ) from None
+
+
+def _has_token() -> bool:
+    return any(name in os.environ for name in TOKENS[1:]) or TOKEN_FILE.is_file()
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
@@ -201,9 +212,9 @@ def _connect(address: str) -> Any:  # noqa: ANN401 - the module
         thread.start()
         thread.join(CONNECT)
     if thread.is_alive() or failed:
-        why = str(failed[0]).strip().splitlines()[0] if failed else f"nothing within {CONNECT} s"
+        why = str(failed[0]).strip().split(". ")[0] if failed else f"nothing within {CONNECT} s"
         raise UserError(
-            f"the Ray cluster at {address} does not take this machine in ({why}); this machine must "
-            "belong to it, with the same version of Ray and the same token (docs/machines.md)"
+            f"the Ray cluster at {address} does not take this machine in ({why}); it must belong "
+            "to that cluster, with the same version of Ray and the same token (docs/machines.md)"
         )
     return ray

@@ -17,7 +17,7 @@ from utils.options import ShareOptions, to_words
 from utils.shares import Share, Split
 
 PER_WORKER, LEAST = 4, 500
-"""Parts for each worker, so that fast ones do more; frames of a part, so that its start is cheap."""
+"""Parts for each worker, so that fast ones do more; frames of each, so that its start is cheap."""
 TRIES = 3
 """So often is a part begun before the run gives up."""
 POLL = 1.0
