@@ -9,8 +9,10 @@ imported, by `utils.device.select`.
 import os
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from models.engine.base import Engine
+if TYPE_CHECKING:
+    from models.engine.base import Engine
 
 ENGINES = {
     "tensorflow": "models.engine.tensorflow.engine:TensorFlow",
@@ -18,13 +20,13 @@ ENGINES = {
 }
 
 
-def engine() -> Engine:
+def engine() -> "Engine":
     """Return the engine of this process, by the environment variable that Keras reads, too."""
     return _load(os.environ.get("KERAS_BACKEND", "tensorflow"))
 
 
 @cache
-def _load(name: str) -> Engine:
+def _load(name: str) -> "Engine":
     module, _, attribute = ENGINES[name].partition(":")
     found: Engine = getattr(import_module(module), attribute)()
     return found

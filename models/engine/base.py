@@ -5,19 +5,16 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import numpy as np
-
 from models.backend import Strategy, Tensor, Variable
-from models.engine.step import PLAIN, UpdateSettings
+from models.base import Batch, ModelBase
+from models.engine.average import WeightAverage
+from models.engine.step import PLAIN, TrainStep, UpdateSettings
 
 if TYPE_CHECKING:
     import keras
 
-    from models.base import ModelBase
-    from models.engine.step import TrainStep
-    from trainer.average import WeightAverage
-
-Arrays = tuple[np.ndarray | None, ...]
+Arrays = Any
+"""A nested structure of NumPy arrays and None."""
 OUT_OF_MEMORY = ("out of memory", "out_of_memory", "failed to allocate", "oom when")
 
 
@@ -71,14 +68,14 @@ class Engine(ABC):
         For messages.
     errors : tuple of exception classes
         What the library raises when a computation fails.
+    Step : type
+        Its `TrainStep`.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def errors(self) -> tuple[type[Exception], ...]: ...
+    errors: ClassVar[tuple[type[Exception], ...]]
+    Step: ClassVar[type[TrainStep]]
 
     @abstractmethod
     def version(self) -> str:
@@ -102,23 +99,23 @@ class Engine(ABC):
     def mirror(self, devices: Sequence[str]) -> Strategy:
         """Return what lets several devices share each batch."""
 
-    def scope(self, strategy: Strategy | None) -> AbstractContextManager[Any]:
+    def scope(self, strategy: Strategy | None) -> AbstractContextManager[object]:
         """Return the context in which to create variables, so that each device has its copy."""
         return nullcontext()
 
     # computing
 
-    @abstractmethod
     def step(
         self,
-        model: "ModelBase",
+        model: ModelBase,
         learning_rate: float,
         clip: float = 0.0,
         strategy: Strategy | None = None,
         update: UpdateSettings = PLAIN,
-        average: "WeightAverage | None" = None,
-    ) -> "TrainStep":
+        average: WeightAverage | None = None,
+    ) -> TrainStep:
         """Return the training step of a model, see `models.engine.step.TrainStep`."""
+        return self.Step(model, learning_rate, clip, strategy, update, average)
 
     @abstractmethod
     def predictor(
@@ -138,6 +135,21 @@ class Engine(ABC):
         call : callable
             The function of NumPy arrays, which gives NumPy arrays; uint8 images come as 0..1. It
             uses the weights as they are at each call.
+        """
+
+    @abstractmethod
+    def evaluate(self, function: Callable[..., Any], *batches: Batch) -> Arrays:
+        """Call a function once, without compiling it and without gradients.
+
+        Parameters
+        ----------
+        batches : Batch
+            uint8 samples, which it gets as float32 tensors, 0..1.
+
+        Returns
+        -------
+        found : nested structure
+            What it returns, with NumPy arrays in place of tensors.
         """
 
     @abstractmethod
@@ -163,15 +175,17 @@ class Engine(ABC):
 
     # speed on a CPU
 
+    @abstractmethod
     def accelerate(self, networks: "Iterable[keras.Model]") -> None:
         """Replace convolutions of a training where that is faster; weights stay."""
 
+    @abstractmethod
     def accelerate_prediction(self, networks: "Iterable[keras.Model]") -> None:
         """Do the same for networks whose weights no longer change."""
 
+    @abstractmethod
     def copies(self, operation: "keras.Operation", count: int) -> Copies | None:
         """Return what `accelerate` makes an operation copy of a batch; None for nothing."""
-        return None
 
     # faults
 

@@ -68,7 +68,7 @@ class TrainStep(ABC):
         Takes in the weights after each step.
     """
 
-    Optimizer: ClassVar[type[Optimizer]]
+    optimizer_class: ClassVar[type[Optimizer]]
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class TrainStep(ABC):
         self.strategy: Strategy = strategy
 
         def optimizer(variables: list[Variable]) -> Optimizer:
-            return self.Optimizer(
+            return self.optimizer_class(
                 variables, learning_rate, update.kind, update.warm_up, update.dropout
             )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache
 from typing import Any
 
 import keras
@@ -9,13 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from models.backend import Strategy, Tensor, Variable
-from models.base import ModelBase
-from models.engine.average import WeightAverage
+from models.base import Batch
 from models.engine.base import Arrays, Copies, Engine, Gpu
-from models.engine.step import PLAIN, UpdateSettings
+from models.engine.step import as_float
 from models.engine.tensorflow import convolution_memory, fast_convolution
 from models.engine.tensorflow.recompute import recomputed
-from models.engine.tensorflow.step import GraphStep
+from models.engine.tensorflow.step import GraphStep, to_tensors
 from utils import allocator
 
 MIN_CAPABILITY = (8, 0)  # compute capability of the first GPUs with fast bfloat16: Ampere
@@ -27,6 +27,7 @@ class TensorFlow(Engine):
     name = "tensorflow"
     title = "TensorFlow"
     errors = (tf.errors.OpError,)
+    Step = GraphStep
 
     def version(self) -> str:
         return str(tf.__version__)
@@ -67,19 +68,8 @@ class TensorFlow(Engine):
     def mirror(self, devices: Sequence[str]) -> Strategy:
         return tf.distribute.MirroredStrategy(devices)
 
-    def scope(self, strategy: Strategy | None) -> AbstractContextManager[Any]:
+    def scope(self, strategy: Strategy | None) -> AbstractContextManager[object]:
         return nullcontext() if strategy is None else strategy.scope()
-
-    def step(
-        self,
-        model: ModelBase,
-        learning_rate: float,
-        clip: float = 0.0,
-        strategy: Strategy | None = None,
-        update: UpdateSettings = PLAIN,
-        average: WeightAverage | None = None,
-    ) -> GraphStep:
-        return GraphStep(model, learning_rate, clip, strategy, update, average)
 
     def predictor(
         self, function: Callable[..., Any], *shapes: tuple[int | None, ...]
@@ -88,11 +78,15 @@ class TensorFlow(Engine):
         signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
         graph = tf.function(function, input_signature=signature, autograph=False)
 
-        def call(*arrays: np.ndarray | float) -> Any:
+        def call(*arrays: np.ndarray | float) -> Arrays:
             found = graph(*map(_to_float, arrays))
-            return tf.nest.map_structure(lambda each: None if each is None else each.numpy(), found)
+            return tf.nest.map_structure(_to_array, found)
 
         return call
+
+    def evaluate(self, function: Callable[..., Any], *batches: Batch) -> Arrays:
+        found = function(*(as_float(to_tensors(batch)) for batch in batches))
+        return tf.nest.map_structure(_to_array, found)
 
     def all_finite(self, variables: Iterable[Variable]) -> bool:
         return all(tf.reduce_all(tf.math.is_finite(v.value)) for v in variables)
@@ -127,7 +121,11 @@ def _to_float(array: np.ndarray | float) -> Tensor:
     return tf.cast(tensor, tf.float32) * scale
 
 
-def _gpu(number: int, device: Any, memory: int) -> Gpu:
+def _to_array(tensor: Tensor | None) -> np.ndarray | None:
+    return None if tensor is None else tensor.numpy()
+
+
+def _gpu(number: int, device: object, memory: int) -> Gpu:
     details = tf.config.experimental.get_device_details(device)
     capability = details.get("compute_capability")
     return Gpu(
@@ -139,6 +137,7 @@ def _gpu(number: int, device: Any, memory: int) -> Gpu:
     )
 
 
+@cache
 def _memory_limits() -> list[int]:
     from tensorflow.python.client import device_lib  # starts all GPUs
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
+from models.engine.optimizer import Optimizer
 from models.engine.step import Gradients, StepResult, TrainStep, as_float
 from models.engine.tensorflow.optimizer import FusedOptimizer
 
@@ -16,7 +17,7 @@ from models.engine.tensorflow.optimizer import FusedOptimizer
 class GraphStep(TrainStep):
     """A step that is compiled when it is first done."""
 
-    Optimizer = FusedOptimizer
+    optimizer_class = FusedOptimizer
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - those of TrainStep
         super().__init__(*args, **kwargs)
@@ -127,7 +128,7 @@ class GraphStep(TrainStep):
         return True
 
 
-def _values(optimizer: FusedOptimizer) -> list[Tensor]:
+def _values(optimizer: Optimizer) -> list[Tensor]:
     return [variable.value for variable in optimizer.variables]
 
 
