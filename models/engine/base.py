@@ -13,7 +13,7 @@ from models.engine.step import PLAIN, TrainStep, UpdateSettings
 if TYPE_CHECKING:
     import keras
 
-Arrays = Any
+Computed = Any
 """A nested structure of NumPy arrays and None."""
 OUT_OF_MEMORY = ("out of memory", "out_of_memory", "failed to allocate", "oom when")
 
@@ -120,7 +120,7 @@ class Engine(ABC):
     @abstractmethod
     def predictor(
         self, function: Callable[..., Any], *shapes: tuple[int | None, ...]
-    ) -> Callable[..., Arrays]:
+    ) -> Callable[..., Computed]:
         """Compile a function for calls without gradients.
 
         Parameters
@@ -138,7 +138,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def evaluate(self, function: Callable[..., Any], *batches: Batch) -> Arrays:
+    def evaluate(self, function: Callable[..., Any], *batches: Batch) -> Computed:
         """Call a function once, without compiling it and without gradients.
 
         Parameters

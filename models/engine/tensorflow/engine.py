@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from models.backend import Strategy, Tensor, Variable
 from models.base import Batch
-from models.engine.base import Arrays, Copies, Engine, Gpu
+from models.engine.base import Computed, Copies, Engine, Gpu
 from models.engine.step import as_float
 from models.engine.tensorflow import convolution_memory, fast_convolution
 from models.engine.tensorflow.recompute import recomputed
@@ -73,18 +73,18 @@ class TensorFlow(Engine):
 
     def predictor(
         self, function: Callable[..., Any], *shapes: tuple[int | None, ...]
-    ) -> Callable[..., Arrays]:
+    ) -> Callable[..., Computed]:
         # one trace serves batches of any size
         signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
         graph = tf.function(function, input_signature=signature, autograph=False)
 
-        def call(*arrays: np.ndarray | float) -> Arrays:
+        def call(*arrays: np.ndarray | float) -> Computed:
             found = graph(*map(_to_float, arrays))
             return tf.nest.map_structure(_to_array, found)
 
         return call
 
-    def evaluate(self, function: Callable[..., Any], *batches: Batch) -> Arrays:
+    def evaluate(self, function: Callable[..., Any], *batches: Batch) -> Computed:
         found = function(*(as_float(to_tensors(batch)) for batch in batches))
         return tf.nest.map_structure(_to_array, found)
 
