@@ -66,6 +66,13 @@ def _over_layer(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray
     return cv2.merge([*cv2.split(_rounded(foreground)), _rounded(alpha * LEVELS)])
 
 
+def transparent(frame: np.ndarray) -> np.ndarray:
+    """Return a frame (H, W, 3) uint8 as a layer of which nothing shows yet, (H, W, 4)."""
+    layer = cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA)
+    layer[..., 3] = 0
+    return layer
+
+
 def spread(mask: np.ndarray, channels: int = 3) -> np.ndarray:
     """Return a mask (h, w) for each channel; NumPy broadcasts along a short last axis slowly."""
     return cv2.merge([mask] * channels)
