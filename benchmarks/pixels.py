@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from statistics import median
@@ -45,33 +46,26 @@ def cases() -> dict[str, Case]:
     for name, size in (("no face", 0), ("a face of 300 pixels", 300), ("all of it", 1920)):
         after = before.copy()
         after[:size, :size] //= 2
-        found[f"10 bits, {name}"] = lambda after=after: restore_16_bit(image16, before, after)
+        found[f"10 bits, {name}"] = partial(restore_16_bit, image16, before, after)
     layer = np.dstack([after, after[..., 0]])
-    found["10 bits, all of it, alpha"] = lambda: restore_16_bit(image16, before, layer)
+    found["10 bits, all of it, alpha"] = partial(restore_16_bit, image16, before, layer)
 
     picture = cv2.GaussianBlur(rng.integers(0, 256, (512, 512, 3), dtype=np.uint8), (0, 0), 1.5)
     points = make_landmarks(center=(222, 125), width=105)
     for size in (300, 700):
         frame, landmarks = scene(picture, points, size / 105, shape=(1080, 1920))
         swap = make_swap(frame, landmarks, 128, tint=TINT)
-        for mode in BLENDS:
-            blender = Blender(Look(mode=mode), 20, 30)
-            found[f"blend {mode}, {size} pixels"] = lambda blender=blender, frame=frame, swap=swap: (
-                blender(frame, [swap]).image
-            )
-        blender = Blender(Look(alpha=True), 20, 30)
-        found[f"blend overlay, alpha, {size} pixels"] = (
-            lambda blender=blender, frame=frame, swap=swap: blender(frame, [swap]).image
-        )
+        looks = {mode: Look(mode=mode) for mode in BLENDS} | {"overlay, alpha": Look(alpha=True)}
+        for name, look in looks.items():
+            blend = partial(Blender(look, 20, 30), frame, [swap])
+            found[f"blend {name}, {size} pixels"] = lambda blend=blend: blend().image
 
     photo = cv2.resize(picture, (2000, 2000), interpolation=cv2.INTER_CUBIC)
     for kind in (photo, photo.astype(np.float32) / 255):
         for factor in SHRINKS:
             matrix = cv2.getRotationMatrix2D((1000, 1000), 17, 1 / factor)
             matrix[:, 2] += 56 - 1000
-            found[f"shrink {factor} times, {kind.dtype}"] = lambda kind=kind, matrix=matrix: (
-                warp_face(kind, matrix, 112)
-            )
+            found[f"shrink {factor} times, {kind.dtype}"] = partial(warp_face, kind, matrix, 112)
     return found
 
 
