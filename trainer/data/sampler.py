@@ -15,7 +15,7 @@ from facelib import expression
 from facelib.faceset import FaceFiles
 from models.base import Batch
 from trainer.data import augment, input_jitter, recolor, uniform
-from trainer.data.prepared_face import PreparedFace, check_face_types, prepare
+from trainer.data.prepared_face import PreparedFace, check_face_types, for_linear_reading, prepare
 from trainer.data.prepared_face import SamplerSettings as SamplerSettings
 from trainer.data.uniform import WeightedRounds
 from utils.errors import InputError
@@ -151,8 +151,21 @@ class Sampler:
         """Return face `index` without augmentation, (R, R, 4) uint8 BGR and mask."""
         face = self._readable(index)
         matrix = augment.output_to_image(augment.IDENTITY, face.crop, face.size)
-        nodes, resolution = augment.IDENTITY.nodes, self.settings.resolution
-        return augment.sample(face.pixels, matrix, nodes, resolution, face.size)[1]
+        face = face._replace(target=face.pixels)
+        return self._read(face, matrix, augment.IDENTITY.nodes)[1]
+
+    def _read(
+        self, face: PreparedFace, matrix: np.ndarray, nodes: np.ndarray
+    ) -> tuple[Image, Image]:
+        return augment.sample(
+            face.pixels,
+            matrix,
+            nodes,
+            self.settings.resolution,
+            face.size,
+            target=face.target,
+            interpolation=face.interpolation,
+        )
 
     def shown(self, first: int, count: int) -> list[tuple[int, bool]]:
         """Return which face each sample shows, and whether mirrored; reads no image."""
@@ -192,10 +205,7 @@ class Sampler:
             jitter = jitter._replace(nodes=augment.IDENTITY.nodes)
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
-        resolution = self.settings.resolution
-        images = augment.sample(
-            face.pixels, matrix, jitter.nodes, resolution, face.size, target=face.target
-        )
+        images = self._read(face, matrix, jitter.nodes)
         mask = cv2.extractChannel(images[1], 3)
         warped, target = (cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in images)
         warped, target = self._recolored(number, face, warped, target)
@@ -203,7 +213,9 @@ class Sampler:
             change = input_jitter.draw(self._rng(INPUT, number), self.settings.input_jitter)
             warped = input_jitter.apply(warped, change)
         beyond, priority = (
-            None if part is None else augment.read_mask(part, matrix, resolution, face.size)
+            None
+            if part is None
+            else augment.read_mask(part, matrix, self.settings.resolution, face.size)
             for part in (face.in_frame, face.priority)
         )
         numbers = face.expression
@@ -254,6 +266,7 @@ class Sampler:
 
     def _prepare(self, index: int) -> PreparedFace:
         face = prepare(self.faces[index][0], self.settings)
+        face = for_linear_reading(face, self.settings.resolution)
         if self.settings.with_expression and self._expressions is not None:
             face = face._replace(expression=self._expressions[index])
         return face
