@@ -240,6 +240,8 @@ class Sampler:
 
     def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
+        if (face := self._cache.get(index)) is not None:
+            return face
         for step in range(len(self.faces)):
             candidate = (index + step) % len(self.faces)
             if candidate in self._unreadable:
@@ -255,13 +257,11 @@ class Sampler:
         raise InputError(f'none of the {len(self.faces)} faces in "{folder}" can be read any more')
 
     def _load(self, index: int) -> PreparedFace:
-        face = self._cache.get(index)
-        if face is None:
-            face = self._prepare(index)
-            with self._lock:
-                if index not in self._cache and face.nbytes <= self._room:
-                    self._cache[index] = face
-                    self._room -= face.nbytes
+        face = self._cache.get(index) or self._prepare(index)
+        with self._lock:
+            if index not in self._cache and face.nbytes <= self._room:
+                self._cache[index] = face
+                self._room -= face.nbytes
         return face
 
     def _prepare(self, index: int) -> PreparedFace:
