@@ -14,11 +14,12 @@ from models import checkpoint
 from models.backend import keras
 from models.base import Batch, ModelBase
 from models.checkpoint import Generation
+from models.engine import engine
+from models.engine.step import StepResult, TrainStep
 from trainer import critics, option_changes
 from trainer.loss_history import LossHistory
 from trainer.option_changes import Change, Changes
 from trainer.schedule import Schedule
-from trainer.step import StepResult, TrainStep
 from utils import lazy
 from utils.records import reading
 
@@ -320,7 +321,7 @@ def _weights(model: ModelBase) -> dict[str, list[np.ndarray]]:
 
 
 def _versions() -> dict[str, str]:
-    modules = {name: lazy.load(name) for name in ("tensorflow", "keras", "numpy", "cv2")}
-    return {"python": platform.python_version()} | {
+    modules = {name: lazy.load(name) for name in ("keras", "numpy", "cv2")}
+    return {"python": platform.python_version(), engine().name: engine().version()} | {
         name: str(module.__version__) for name, module in modules.items()
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facelib.faceset import Faceset
 from models import MODELS
+from models.engine import engine
 from trainer import PRETRAIN, TASKS, assembly, memory, request_files, save
 from trainer.checks import LOCK, in_use
 from trainer.data.loader import BatchLoader
@@ -23,7 +24,7 @@ from trainer.session import TrainingSession
 from trainer.signals import stop_requests
 from trainer.summary import describe, memory_taken, phase_in_words
 from trainer.tasks import Task
-from utils import console, device, lazy, signals
+from utils import console, signals
 from utils.console import Report
 from utils.errors import InputError, Interrupted
 from utils.files import remove_leftovers
@@ -51,7 +52,7 @@ def run(options: TrainOptions) -> Report:
     dst = src if base else Faceset.open(options.training_data_dst_dir)
     with _exclusive(options.model_dir):
         task.check(src, dst)
-        has_gpu = device.tune()
+        has_gpu = engine().tune()
         session = assembly.open_session(options)
         samplers = task.samplers(session, src, dst)
         batch_size = memory.choose_batch(
@@ -67,7 +68,7 @@ def run(options: TrainOptions) -> Report:
             console.say(f"memory  {memory_taken(session, has_gpu, parts=True)}")
             return show_samples(samplers, options.model_dir, in_window=options.preview)
         if not has_gpu:
-            lazy.load("models.fast_convolution").accelerate(session.networks)
+            engine().accelerate(session.networks)
         if options.phase:
             console.say(phase_in_words(options))
         task.begin(session, samplers)

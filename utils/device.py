@@ -1,12 +1,11 @@
-"""Device selection before TensorFlow is imported, and its configuration afterwards.
+"""Device selection before TensorFlow or PyTorch is imported.
 
 Imports nothing heavy, so that the command line can select the device first.
 """
 
 import os
-from contextlib import suppress
 
-from utils import allocator, lazy
+from utils import lazy
 from utils.errors import UsageError
 from utils.options import DeviceOptions
 
@@ -44,24 +43,7 @@ def _visible(index: int) -> str:
     return listed[index].strip()
 
 
-def tune() -> bool:
-    """Configure TensorFlow and return whether it has a GPU.
-
-    On a CPU operations run one at a time on all cores: those of our networks are large enough to be
-    parallelized well, and concurrent ones compete for caches.
-    """
-    tf = lazy.load("tensorflow")
-    if tf.config.list_physical_devices("GPU"):
-        return True
-    allocator.keep_everything()
-    # This graph rewriting fails on gradients, with a warning, and gains nothing here.
-    tf.config.optimizer.set_experimental_options({"remapping": False})
-    with suppress(RuntimeError):  # already initialized in this process
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    return False
-
-
 def gpus() -> list[str]:
-    """Return TensorFlow's names of the visible GPUs: ["GPU:0", "GPU:1"]."""
+    """Return the names of TensorFlow's visible GPUs, for what runs in nothing else: MTCNN."""
     tf = lazy.load("tensorflow")
     return [f"GPU:{index}" for index, _ in enumerate(tf.config.list_logical_devices("GPU"))]

@@ -13,10 +13,11 @@ from pathlib import Path
 from models import checkpoint
 from models.backend import keras
 from models.base import ModelBase
+from models.engine import engine
 from tools.util import dfm, onnx_file
 from tools.util.onnx_file import Port
 from tools.util.options import ExportOptions
-from utils import console, device
+from utils import console
 from utils.console import Report
 from utils.errors import UsageError
 from utils.files import require_new, write_result
@@ -40,7 +41,7 @@ def run(options: ExportOptions) -> Report:
     path = options.output
     check_suffix(path)
     require_new(path, options.overwrite)
-    device.tune()
+    engine().tune()
     generation = checkpoint.trained_generation(options.model_dir)
     model = checkpoint.model_of(generation)
     about = {

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from models.backend import Tensor, Variable, keras, tf
+from models.backend import Tensor, Variable, keras
 from utils import lazy, program
 from utils.errors import ModelError
 
 onnx: Any = lazy.load("onnx")
 tf2onnx: Any = lazy.load("tf2onnx")
+tf: Any = lazy.load("tensorflow")
 
 OPSET = 15  # of 2021: ONNX Runtime 1.10 and everything since
 LARGEST = 2**31 - 2**20  # bytes of weights; a file holds 2 GB, less what is not weights

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.backend import tf
-from utils import console
+from utils import console, lazy
 from utils.images import Image, encode_image
+
+tf = lazy.load("tensorflow")
 
 
 class TensorBoardWriter:

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from models import winograd
 from models.backend import Gradient, Tensor, Variable
+from models.engine.tensorflow import winograd
 
 # kernel size, stride and padding of what is replaced, with few outputs and with many
 FEW_OUTPUTS = ((1, 1, "same"), (3, 1, "same"), (5, 1, "same"))

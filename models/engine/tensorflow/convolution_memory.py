@@ -1,28 +1,12 @@
-"""What the faster convolutions keep in memory: rearranged copies, see `models.fast_convolution`."""
-
-from typing import NamedTuple
+"""What the faster convolutions keep in memory: rearranged copies, see `fast_convolution`."""
 
 import keras
 
-from models import fast_convolution as fast
-from models.winograd import POINTS, TILE
+from models.engine.base import Copies
+from models.engine.tensorflow import fast_convolution as fast
+from models.engine.tensorflow.winograd import POINTS, TILE
 
 BYTES = 4  # they compute in float32
-
-
-class Copies(NamedTuple):
-    """Bytes of a batch.
-
-    Attributes
-    ----------
-    kept : int
-        For the backward pass, instead of the input.
-    working : int
-        While the layer, or its gradient, is computed.
-    """
-
-    kept: int
-    working: int
 
 
 def copies(operation: keras.Operation, count: int) -> Copies | None:
