@@ -140,7 +140,7 @@ def sample(
     size: int,
     *,
     target: Image | None = None,
-    interpolation: int = cv2.INTER_CUBIC,
+    interpolation: int = cv2.INTER_LINEAR,
 ) -> tuple[Image, Image]:
     """Read the warped and the straight version of an image through one matrix.
 

@@ -5,6 +5,7 @@ order, a seed makes a run repeatable, and a resumed run continues where it stopp
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from utils.errors import InputError
 from utils.images import Image
 
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
+ROUNDS = 4  # whose order is kept; workers may be in two at once
 # Purposes of a random stream; 2 is yaw_matching.py's, 5 uniform.py's and 6 mask_sampler.py's.
 ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4
 
@@ -98,6 +100,7 @@ class Sampler:
         self._cache: dict[int, PreparedFace] = {}
         self._room = cache_bytes
         self._lock = Lock()
+        self._round = lru_cache(ROUNDS)(self._shuffle)
         self._expressions: np.ndarray | None = None
         self._weighted: WeightedRounds | None = None
         pose, openings = settings.uniform_pose, settings.uniform_expression
@@ -180,9 +183,13 @@ class Sampler:
             return [Pick(index) for index in self._weighted(first, count)]
         total = len(self.faces)  # every face once in each round
         rounds = range(first // total, (first + count - 1) // total + 1)
-        shuffled = np.concatenate([self._rng(ORDER, i).permutation(total) for i in rounds])
+        shuffled = np.concatenate([self._round(number) for number in rounds])
         start = first % total
         return [Pick(int(index)) for index in shuffled[start : start + count]]
+
+    def _shuffle(self, number: int) -> np.ndarray:
+        """Return the order of all faces in one round."""
+        return self._rng(ORDER, number).permutation(len(self.faces))
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([*self.seed, purpose, number])
