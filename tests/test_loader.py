@@ -12,7 +12,7 @@ from facelib.types import FaceType
 from trainer.data import loader
 from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Pick, Sampler, SamplerSettings
-from trainer.data.yaw_matching import NEAR, YawMatcher, yaw
+from trainer.data.yaw_matching import NEAR, YawMatcher, yaws
 from utils.errors import InputError
 
 HALF_64 = SamplerSettings(FaceType.HALF, 64)
@@ -28,7 +28,10 @@ class Turned:
 @pytest.fixture
 def turned(faceset, monkeypatch):
     """Makes a faceset of given yaws; only the angles are made up."""
-    monkeypatch.setattr("trainer.data.yaw_matching.yaw", lambda info: info.degrees)
+    monkeypatch.setattr(
+        "trainer.data.yaw_matching.yaws",
+        lambda faces: np.array([info.degrees for _, info in faces]),
+    )
     path, info = faceset[0]
     return lambda *yaws: [(path, Turned(info, degrees)) for degrees in yaws]
 
@@ -67,12 +70,11 @@ def test_pairing_works_with_fewer_faces_than_it_would_like(turned):
 
 
 def test_the_angle_is_that_of_the_face_and_a_face_that_is_none_looks_ahead(faceset):
-    info = faceset[0][1]
-    assert yaw(info) == pose(info.landmarks).yaw
-    assert yaw(Turned(info, 0)) == yaw(info)
-    flat = Turned(info, 0)
+    expected = [pose(info.landmarks).yaw for _, info in faceset]
+    flat = Turned(faceset[0][1], 0)
     flat.landmarks = np.full((68, 2), 7.0)
-    assert yaw(flat) == 0.0
+    found = yaws([*faceset, (faceset[0][0], flat)])
+    assert found == pytest.approx([*expected, 0.0], abs=0.01)
 
 
 def test_mirrored_samples_are_mirror_images(faceset):

@@ -9,7 +9,7 @@ from models import MODELS
 from models.engine import engine
 from trainer import PRETRAIN, TASKS, assembly, memory, request_files, save
 from trainer.checks import LOCK, in_use
-from trainer.data.loader import BatchLoader
+from trainer.data.loader import BatchLoader, worker_count
 from trainer.data.split import Samplers
 from trainer.live_options import OPTIONS, LiveOptions
 from trainer.loss_history import WORDS
@@ -104,7 +104,13 @@ def _train(
         console.announce("saving the new model")
         save.save(session)  # if this fails, better now than after hours
     line = ProgressLine(session)
-    loader = BatchLoader(samplers.src, samplers.dst, session.samples, first=session.iteration)
+    loader = BatchLoader(
+        samplers.src,
+        samplers.dst,
+        session.samples,
+        first=session.iteration,
+        workers=worker_count(has_gpu=bool(engine().gpus())),
+    )
     monitor = Monitor(
         session, line, task.preview(samplers), _measurement(task, samplers, settings), settings
     )
