@@ -6,7 +6,7 @@ from collections import deque
 from queue import SimpleQueue
 
 from models.base import Batch
-from trainer.data.sampler import Sampler
+from trainer.data.sampler import WHOLE, Sampler, Share
 from utils import console
 from utils.errors import InputError, UserError
 
@@ -34,6 +34,13 @@ class BatchLoader:
     OpenCV and NumPy release the interpreter while they compute, so threads suffice. A batch that
     fails is reported and skipped; a worker that dies is restarted.
 
+    Parameters
+    ----------
+    size : int
+        Samples of each side in the whole batch, of all shares together.
+    share : Share
+        Which part of each batch `next` returns; the slice that the whole batch would have there.
+
     Attributes
     ----------
     warp : bool
@@ -43,9 +50,17 @@ class BatchLoader:
     """
 
     def __init__(
-        self, src: Sampler, dst: Sampler, size: int, *, first: int = 0, workers: int = WORKERS
+        self,
+        src: Sampler,
+        dst: Sampler,
+        size: int,
+        *,
+        first: int = 0,
+        workers: int = WORKERS,
+        share: Share = WHOLE,
     ) -> None:
         self.src, self.dst, self.size = src, dst, size
+        self.share = share
         self.warp = True
         self.number = first
         self.waited = 0.0
@@ -140,10 +155,11 @@ class BatchLoader:
                 continue  # queued twice, because another worker died
             request.worker = threading.current_thread()
             try:
-                request.batches = (
-                    self.src.batch(request.number, self.size, warp=self.warp),
-                    self.dst.batch(request.number, self.size, warp=self.warp),
+                src, dst = (
+                    side.batch(request.number, self.size, warp=self.warp, share=self.share)
+                    for side in (self.src, self.dst)
                 )
+                request.batches = src, dst
             except Exception as problem:  # noqa: BLE001 - raised in the main thread by `next`
                 request.error = problem
             request.done.set()

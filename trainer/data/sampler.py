@@ -25,6 +25,16 @@ CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
 # Purposes of a random stream; 2 is yaw_matching.py's, 5 uniform.py's and 6 mask_sampler.py's.
 ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4
 
+Share = tuple[int, int]
+"""(rank, count): the part of each batch that one of `count` machines or devices prepares."""
+WHOLE: Share = (0, 1)
+
+
+def part_of(size: int, share: Share) -> range:
+    """Return which of a batch's `size` samples a share has; all shares together have each once."""
+    rank, count = share
+    return range(size * rank // count, size * (rank + 1) // count)
+
 
 class Pick(NamedTuple):
     """Which face a sample shows, and whether mirrored (None: by chance)."""
@@ -97,18 +107,22 @@ class Sampler:
             weights = uniform.weights(self._expressions, pose=pose, expression=openings)
             self._weighted = WeightedRounds(weights, seed)
 
-    def batch(self, number: int, size: int, *, warp: bool = True) -> Batch:
+    def batch(self, number: int, size: int, *, warp: bool = True, share: Share = WHOLE) -> Batch:
         """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255.
 
         Parameters
         ----------
         warp : bool
             Whether the input is warped; if not, all else is as in the same warped sample.
+        share : Share
+            Which part of the batch to return: the samples `part_of(size, share)`, and nothing of
+            the others is computed or read.
         """
-        picks = self.picks(number * size, size)
-        batch = self._empty(size)
-        for i, pick in enumerate(picks):
-            self._fill(batch, i, self._sample(number * size + i, pick, warp))
+        part = part_of(size, share)
+        first = number * size + part.start
+        batch = self._empty(len(part))
+        for i, pick in enumerate(self.picks(first, len(part)) if part else []):
+            self._fill(batch, i, self._sample(first + i, pick, warp))
         return batch
 
     def _empty(self, size: int) -> Batch:
