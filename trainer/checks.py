@@ -6,6 +6,7 @@ from typing import Any
 
 from models import model_folder
 from models.critics import GAN, power_option
+from trainer.cluster import addresses
 from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TrainOptions
 from utils.errors import InputError, ModelError, NothingToDo, UsageError
@@ -26,6 +27,9 @@ def check(options: TrainOptions) -> None:
         If the model has been trained as far as the flags say.
     """
     StopRule.parse(options.stop_when)
+    addresses.check(options)
+    if options.rank:
+        return  # another machine has the model
     folder = options.model_dir
     if folder.exists() and not folder.is_dir():
         raise InputError(f'"{folder}" is a file; --model-dir must be a folder')

@@ -61,6 +61,8 @@ NOT_SAVED = frozenset({
     "cpu_only",
     "force_gpu_idx",
     "multi_gpu",
+    "cluster",
+    "rank",
     "mixed_precision",
     "save_memory",
     *TARGETS,
