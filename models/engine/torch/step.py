@@ -1,5 +1,7 @@
 """The training step in PyTorch: one forward and one backward pass for both sides."""
 
+from itertools import chain, islice
+
 import torch
 
 from models.backend import Tensor
@@ -20,6 +22,8 @@ class TorchStep(TrainStep):
         self._seed_draws()
         gradients, losses = self._gradients(to_tensors(src), to_tensors(dst))
         with torch.no_grad():
+            if self.members is not None:
+                gradients, losses = self._of_all_members(gradients, losses)
             return self._update(gradients, losses)
 
     def set_rate(self, learning_rate: float) -> None:
@@ -67,6 +71,19 @@ class TorchStep(TrainStep):
             gradients = [torch._foreach_div(part, float(self.accumulate)) for part in gradients]
             losses = {name: loss / self.accumulate for name, loss in losses.items()}
         return gradients, losses
+
+    def _of_all_members(
+        self, gradients: Gradients, losses: dict[str, Tensor]
+    ) -> tuple[Gradients, dict[str, Tensor]]:
+        """Return the means over all members."""
+        own = [*losses.values(), *chain.from_iterable(gradients)]
+        means = self.members.mean(*(tensor.cpu().numpy() for tensor in own))
+        found = (
+            torch.from_numpy(mean).to(tensor.device)
+            for mean, tensor in zip(means, own, strict=True)
+        )
+        losses = {name: next(found) for name in losses}
+        return [list(islice(found, len(part))) for part in gradients], losses
 
     def _gradients_of(self, src: Batch, dst: Batch) -> tuple[Gradients, dict[str, Tensor]]:
         """Return the gradients and losses of a part of the batch.
