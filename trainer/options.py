@@ -183,6 +183,12 @@ def options_class(
     return with_place(merged, "model_dir", cls.place)
 
 
+def class_of(values: Mapping[str, Any]) -> type[TrainOptions]:
+    """Return the class of options that another process has as JSON values."""
+    cls = options_class(values["model"], values["preset"], values.get("phase"))
+    return _to_pretrain(cls, Path(values["pretrain"])) if values.get("pretrain") else cls
+
+
 def _shaped_as(base: Mapping[str, Any], cls: type[TrainOptions]) -> type[TrainOptions]:
     """Return a class whose defaults shape the network as those of a base did, if it is the same."""
     if base.get("model") != cls.model:

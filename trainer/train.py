@@ -53,8 +53,9 @@ def run(options: TrainOptions) -> Report:
     """
     monitoring = assembly.monitor_settings(options)
     base = options.pretrain is not None
-    task: Task = TASKS.load(PRETRAIN if base else MODELS.load(options.model).task)(options)
-    with joined(options) as group:
+    kind: type[Task] = TASKS.load(PRETRAIN if base else MODELS.load(options.model).task)
+    with joined(options) as (options, group):
+        task = kind(options)
         src = Faceset.open(options.training_data_src_dir)
         dst = src if base else Faceset.open(options.training_data_dst_dir)
         if group is not None:
@@ -85,6 +86,7 @@ def _run(
         session.set_batch_size(batch_size)
         if group is not None:
             follower.begin(group, session)
+            session.step.members = group.of_step()
         if options.debug:
             console.say(f"memory  {memory_taken(session, has_gpu, parts=True)}")
             return show_samples(samplers, options.model_dir, in_window=options.preview)

@@ -63,6 +63,9 @@ class Members(Protocol):
     rank: int
     count: int
 
+    def ready(self) -> None:
+        """Wait until all have their gradients; raise an error if one cannot have them."""
+
     def mean(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """Return the means over all members, which hold until the next step."""
 

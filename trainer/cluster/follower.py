@@ -39,6 +39,7 @@ def begin(group: Group, session: TrainingSession) -> None:
         "iteration": session.iteration,
         "seconds": session.seconds,
         "samples": session.samples,
+        "local": group.local,
     })
 
 
@@ -88,6 +89,8 @@ class _Follower:
         self._group = group
         has_gpu = engine().tune()
         self._session = assembly.open_session(task.options, group)
+        group.local = begun["local"]
+        self._session.step.members = group.of_step()
         self._session.begin_at(int(begun["iteration"]), float(begun["seconds"]))
         samplers = task.samplers(self._session, *sides)
         if not has_gpu:

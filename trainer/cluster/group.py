@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.engine.step import Members
 from trainer.cluster.addresses import Address
 from trainer.cluster.ring import Ring
 from trainer.cluster.wire import AGAIN, MemberLost, Peer
@@ -67,6 +68,8 @@ class Group:
     ----------
     rank, count : int
         The number of this member, and how many there are.
+    local : bool
+        Whether all are processes that rank 0 has started, see `trainer.cluster.local`.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Group:
     ) -> None:
         self.rank, self.count = rank, len(addresses)
         self.addresses, self.peers = addresses, peers
+        self.local = False
         self._ring = ring
         self._numbers = np.empty(0, np.float32)
         self._agreed = False
@@ -110,12 +114,20 @@ class Group:
         try:
             yield
         except Exception as problem:
-            if self._problem is not None:  # the engines make errors of their own of it
+            if self._problem is not None:
                 raise self._problem from None
             if not self._agreed:
                 with suppress(StepFailed):  # that is this one
                     self._agree(_failure(problem))
             raise
+
+    def of_step(self) -> Members:
+        """Return what a training step takes means with."""
+        if not self.local:
+            return self
+        from models.engine import engine  # not at the top: what connects members needs no engine
+
+        return engine().on_one_machine(self, self.addresses[0].port)
 
     def leave(self, why: str) -> None:
         """Take no part in a step, because this member ends."""
@@ -131,9 +143,25 @@ class Group:
         ------
         StepFailed, MemberLost
         """
-        try:
-            self._agree(None)
+        self.ready()
+        with self._noted():
             return self._mean(arrays)
+
+    def ready(self) -> None:
+        """Wait until all members have their gradients.
+
+        Raises
+        ------
+        StepFailed, MemberLost
+        """
+        with self._noted():
+            self._agree(None)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep an error as it is, for `step`: engines make errors of their own of it."""
+        try:
+            yield
         except Exception as problem:
             self._problem = problem
             raise

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from trainer.cluster import hello
+from models.engine import engine
+from trainer.cluster import hello, local
 from trainer.cluster.addresses import parse
 from trainer.cluster.group import DONE, FAILED, STOPPED, Group
 from trainer.cluster.joining import join
@@ -12,8 +13,15 @@ from utils.errors import Interrupted, sentence
 
 
 @contextmanager
-def joined(options: TrainOptions) -> Iterator[Group | None]:
-    """Connect to the other members, and tell them at the end how it ended; None without any.
+def joined(options: TrainOptions) -> Iterator[tuple[TrainOptions, Group | None]]:
+    """Connect to the other members, and tell them at the end how it ended.
+
+    Yields
+    ------
+    options : TrainOptions
+        Those of this member.
+    group : Group or None
+        None when it trains alone.
 
     Raises
     ------
@@ -22,12 +30,22 @@ def joined(options: TrainOptions) -> Iterator[Group | None]:
     UserError
         If one is missing.
     """
-    if options.cluster is None:
-        yield None
-        return
+    if options.multi_gpu and not engine().mirrors:
+        with local.started(options) as own, _together(own) as group:
+            group.local = True
+            yield own, group
+    elif options.cluster is None:
+        yield options, None
+    else:
+        with _together(options) as group:
+            yield options, group
+
+
+@contextmanager
+def _together(options: TrainOptions) -> Iterator[Group]:
     own = hello.about(options)
     group = join(
-        parse(options.cluster),
+        parse(options.cluster or ""),
         options.rank or 0,
         own,
         lambda said, name: hello.fault(own, said, name),

@@ -8,6 +8,7 @@ from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
 from models.engine.step import Gradients, StepResult, TrainStep, as_float
+from models.engine.torch.members import mean
 from models.engine.torch.optimizer import FusedOptimizer, values
 from models.engine.torch.arrays import to_tensors
 
@@ -77,11 +78,7 @@ class TorchStep(TrainStep):
     ) -> tuple[Gradients, dict[str, Tensor]]:
         """Return the means over all members."""
         own = [*losses.values(), *chain.from_iterable(gradients)]
-        means = self.members.mean(*(tensor.cpu().numpy() for tensor in own))
-        found = (
-            torch.from_numpy(mean).to(tensor.device)
-            for mean, tensor in zip(means, own, strict=True)
-        )
+        found = iter(mean(self.members, own))
         losses = {name: next(found) for name in losses}
         return [list(islice(found, len(part))) for part in gradients], losses
 
