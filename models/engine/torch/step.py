@@ -1,13 +1,16 @@
 """The training step in PyTorch: one forward and one backward pass for both sides."""
 
+from itertools import chain, islice
+
 import torch
 
 from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
 from models.engine.step import Gradients, StepResult, TrainStep, as_float
-from models.engine.torch.optimizer import FusedOptimizer, values
 from models.engine.torch.arrays import to_tensors
+from models.engine.torch.members import mean
+from models.engine.torch.optimizer import FusedOptimizer, values
 
 
 class TorchStep(TrainStep):
@@ -20,6 +23,8 @@ class TorchStep(TrainStep):
         self._seed_draws()
         gradients, losses = self._gradients(to_tensors(src), to_tensors(dst))
         with torch.no_grad():
+            if self.members is not None:
+                gradients, losses = self._of_all_members(gradients, losses)
             return self._update(gradients, losses)
 
     def set_rate(self, learning_rate: float) -> None:
@@ -67,6 +72,15 @@ class TorchStep(TrainStep):
             gradients = [torch._foreach_div(part, float(self.accumulate)) for part in gradients]
             losses = {name: loss / self.accumulate for name, loss in losses.items()}
         return gradients, losses
+
+    def _of_all_members(
+        self, gradients: Gradients, losses: dict[str, Tensor]
+    ) -> tuple[Gradients, dict[str, Tensor]]:
+        """Return the means over all members."""
+        own = [*losses.values(), *chain.from_iterable(gradients)]
+        found = iter(mean(self.members, own))
+        losses = {name: next(found) for name in losses}
+        return [list(islice(found, len(part))) for part in gradients], losses
 
     def _gradients_of(self, src: Batch, dst: Batch) -> tuple[Gradients, dict[str, Tensor]]:
         """Return the gradients and losses of a part of the batch.
