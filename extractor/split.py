@@ -11,7 +11,7 @@ from extractor.labels import Labels
 from extractor.options import ExtractOptions, debug_dir
 from extractor.writer import path_for
 from facelib.faceset import read_info
-from utils import shares
+from utils import shares, spreading
 from utils.console import Report
 from utils.errors import NothingToDo
 from utils.files import Manifest, is_image
@@ -118,4 +118,6 @@ def _identity(options: ExtractOptions, footage: SampledSource) -> Identity:
 
 def spread(options: ExtractOptions) -> Report:
     """Let the machines of a Ray cluster do shares, and join them."""
-    raise NotImplementedError
+    footage, folder = extract.open_footage(options), options.output_dir
+    spreading.spread("extract", options, folder, numbers_in(footage.source))
+    return join(replace(options, ray=None, part=shares.JOIN))

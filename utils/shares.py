@@ -105,6 +105,8 @@ def check(options: ShareOptions, output: Path, by_hand: str | None) -> None:
     Raises
     ------
     UsageError, InputError
+    UserError
+        If there is no Ray, or no cluster at its address.
     NothingToDo
         If it is joined already.
     """
@@ -116,6 +118,10 @@ def check(options: ShareOptions, output: Path, by_hand: str | None) -> None:
         raise UsageError("--ray hands out the parts itself; leave --part out")
     if by_hand:
         raise UsageError(f"{by_hand} needs one machine; leave it or {flag} out")
+    if options.ray is not None:
+        from utils import ray_workers  # not at the top: it knows what a share is
+
+        ray_workers.check(options.ray)
     if share is not None:
         Split(output).check_division(share)
     if options.part == JOIN:
