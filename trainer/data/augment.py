@@ -164,8 +164,10 @@ def sample(
     # uint8 saturates, so cubic overshoot cannot leave the legal range
     border = cv2.BORDER_REPLICATE
     warped = cv2.remap(image, bent, None, interpolation, borderMode=border)
-    image = image if target is None else target
-    return warped, cv2.remap(image, straight, None, interpolation, borderMode=border)
+    target = image if target is None else target
+    if bent is straight and target is image:
+        return warped, warped
+    return warped, cv2.remap(target, straight, None, interpolation, borderMode=border)
 
 
 def _read_points(
@@ -174,6 +176,8 @@ def _read_points(
     """Return where the straight and the warped version are read in an image of `kept` pixels."""
     matrix, nodes = _reduced(matrix, kept / size), nodes * np.float32(kept / size)
     straight = grid_points(matrix, resolution)
+    if not nodes.any():
+        return straight, straight
     moved = displacement(matrix, nodes, resolution, kept)
     # Each pair x, y as one complex number, since NumPy is slow on axes of two.
     bent = straight.view(np.complex64) + moved.view(np.complex64)
