@@ -12,7 +12,7 @@ from models.base import Batch
 from models.engine import convolution_memory
 from models.engine.base import Computed, Copies, Engine, Gpu
 from models.engine.step import Members, as_float
-from models.engine.torch import fast_convolution
+from models.engine.torch import capability, fast_convolution
 from models.engine.torch.arrays import to_array, to_float, to_tensors
 from models.engine.torch.members import LocalMembers
 from models.engine.torch.recompute import recomputed
@@ -41,7 +41,13 @@ class Torch(Engine):
         A CPU has as many threads as cores: those that share a core compete for its multipliers.
         Numbers too small to be normal are taken for 0, as TensorFlow does; the moments of idle
         weights fade into them, where each operation would take a hundred times as long.
+
+        Raises
+        ------
+        UserError
+            If PyTorch was not compiled for the GPU.
         """
+        capability.check()
         if _kind() is not None:
             torch.set_float32_matmul_precision("high")  # TF32
             torch.backends.cudnn.benchmark = True
