@@ -7,7 +7,7 @@ from trainer.options import TrainOptions
 from utils.errors import UsageError
 
 EXAMPLE = "10.0.0.1:7000,10.0.0.2:7000"
-ANY = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - what is refused
+ANY = frozenset({"", "0.0.0.0", "::", "*"})
 MOST_PORTS = 1 << 16
 
 

@@ -58,7 +58,7 @@ def follow(task: Task, sides: tuple[Faceset, Faceset], group: Group) -> Report:
         begun = group.hear()
         with TemporaryDirectory(prefix="faceswap-") as folder:
             own = _own(task.options, Path(folder), begun)
-            follower = _Follower(type(task)(own), sides, group, begun)
+            follower = _FollowingMember(type(task)(own), sides, group, begun)
             console.say(f"following {leader}, which shows, measures and saves; Ctrl-C stops all")
             follower.run()
     except Ended as end:
@@ -78,7 +78,7 @@ def _own(options: TrainOptions, folder: Path, begun: Mapping[str, Any]) -> Train
     return replace(options, model_dir=folder, load_weights=None, seed=int(begun["seed"]))
 
 
-class _Follower:
+class _FollowingMember:
     def __init__(
         self,
         task: Task,
@@ -145,7 +145,9 @@ class _Follower:
         except (MemoryError, *engine().errors) as problem:
             if not engine().is_out_of_memory(problem):
                 raise
-            console.warn("not enough memory here for this share of the batch; rank 0 makes it smaller")
+            console.warn(
+                "not enough memory here for this share of the batch; rank 0 makes it smaller"
+            )
         else:
             if result.finite:
                 session.losses.add(result.losses)

@@ -35,11 +35,15 @@ def about(options: TrainOptions) -> dict[str, Any]:
 def _compared(options: TrainOptions) -> dict[str, Any]:
     """Return the options that shape the network, a step or the samples, as JSON values."""
     output = {option.name for option in options_of(OutputOptions)}
-    of_rank_0 = OF_RANK_0 | output | {
-        option.name
-        for option in options_of(type(options))
-        if option.meta["live"] and not is_power(option.name)
-    }
+    of_rank_0 = (
+        OF_RANK_0
+        | output
+        | {
+            option.name
+            for option in options_of(type(options))
+            if option.meta["live"] and not is_power(option.name)
+        }
+    )
     values = {name: to_json(options)[name] for name in OF_ALL}
     values |= {name: value for name, value in to_save(options).items() if name not in of_rank_0}
     return values | {"pretrain": options.pretrain is not None}

@@ -46,9 +46,7 @@ class Leader:
             "warp": loader.warp,
             "swapped": session.sides_swapped,
             "rate": rate,
-            "powers": {
-                name: float(power.numpy()) for name, power in session.model.powers.items()
-            },
+            "powers": {name: float(power.numpy()) for name, power in session.model.powers.items()},
         })
         try:
             with self._group.step():

@@ -38,7 +38,7 @@ def started(options: TrainOptions) -> Iterator[TrainOptions]:
     check_count(count)
     for flag, size in ("--batch-size", options.batch_size), ("--grow-batch", options.grow_batch):
         check_batch(size, count, flag)
-    cluster = ",".join(map(str, _free(count)))
+    cluster = ",".join(map(str, free(count)))
     own = replace(options, multi_gpu=False, cluster=cluster, rank=0)
     with ExitStack() as running:
         for rank in range(1, count):
@@ -51,7 +51,7 @@ def gpu_count() -> int:
     return len(engine().gpus())
 
 
-def _free(count: int) -> Sequence[Address]:
+def free(count: int) -> Sequence[Address]:
     """Return addresses of this machine on which nothing listens."""
     with ExitStack() as bound:
         sockets = [bound.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
@@ -61,7 +61,7 @@ def _free(count: int) -> Sequence[Address]:
 @contextmanager
 def _member(options: TrainOptions) -> Iterator[None]:
     """Run another member; it ends when this one does, however that is."""
-    process = subprocess.Popen(  # noqa: S603 - this program itself
+    process = subprocess.Popen(
         MEMBER,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,  # it has nothing to say that this one does not

@@ -30,9 +30,7 @@ class Ring:
         Connections to the neighbors: numbers come from the first and go to the second.
     """
 
-    def __init__(
-        self, before: socket.socket, after: socket.socket, rank: int, count: int
-    ) -> None:
+    def __init__(self, before: socket.socket, after: socket.socket, rank: int, count: int) -> None:
         for connection in (before, after):
             connection.settimeout(LOST)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
