@@ -44,7 +44,7 @@ def together(act, count=2, about=lambda rank: {}, check=lambda said, name: ""):
         return list(threads.map(member, range(count)))
 
 
-@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("count", [2, 5])
 def test_all_members_get_the_same_mean(count):
     shapes = [(), (7,), (3, 5, 2), (300_001,)]
     own = [
@@ -139,13 +139,13 @@ def test_a_member_without_a_sign_of_life_is_lost(lost, monkeypatch):
 
 
 def test_a_member_that_computes_for_long_is_not_lost(monkeypatch):
-    monkeypatch.setattr(wire, "LOST", 0.4)
+    monkeypatch.setattr(wire, "LOST", 1.0)
     monkeypatch.setattr(wire, "BEAT", 0.1)
 
     def act(group):
         with group.step():
             if group.rank:
-                time.sleep(0.7)
+                time.sleep(1.2)
             return group.mean(np.ones(5, np.float32))[0].sum()
 
     assert together(act) == [5, 5]
@@ -170,6 +170,7 @@ def test_what_rank_0_sends_arrives_as_it_was():
 
 def test_a_member_nobody_answers_is_named_by_all(monkeypatch):
     monkeypatch.setattr(joining, "WAIT", 0.3)
+    monkeypatch.setattr(joining, "PAUSE", 0.1)
     addresses = free(3)
 
     def start(rank):

@@ -208,6 +208,9 @@ def test_a_process_for_each_gpu_trains_what_one_process_does(start, tmp_path):
     until(several, "samples/s")
     children = psutil.Process(several.pid).children(recursive=True)
     assert children
+    for process in (psutil.Process(several.pid), *children):
+        places = {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
+        assert places <= {"127.0.0.1"}
     ends(several)
     ends(one)
     assert_close(saved(tmp_path / "one"), saved(tmp_path / "two"))

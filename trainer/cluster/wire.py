@@ -123,7 +123,7 @@ class Peer:
 
 def as_bytes(array: np.ndarray) -> memoryview:
     """Return the bytes of a contiguous array without copying them."""
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data
 
 
 def send(connection: socket.socket, data: "bytes | memoryview") -> None:
