@@ -14,7 +14,7 @@ from trainer.schedule import Schedule
 from utils import workspace
 from utils.errors import InputError, UsageError
 from utils.options import (
-    DeviceOptions,
+    EngineOptions,
     WorkspaceOptions,
     opt,
     options_of,
@@ -58,6 +58,7 @@ NOT_SAVED = frozenset({
     "ask",
     "progress",
     "preview",
+    "engine",
     "cpu_only",
     "force_gpu_idx",
     "multi_gpu",
@@ -106,7 +107,7 @@ class TrainingFiles:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainOptions(
-    OutputOptions, SampleOptions, LearningOptions, TrainingFiles, DeviceOptions, WorkspaceOptions
+    OutputOptions, SampleOptions, LearningOptions, TrainingFiles, EngineOptions, WorkspaceOptions
 ):
     """Options of the trainer, whatever the model; listed from the last base to the first."""
 
