@@ -39,7 +39,7 @@ def started(options: TrainOptions) -> Iterator[TrainOptions]:
     for flag, size in ("--batch-size", options.batch_size), ("--grow-batch", options.grow_batch):
         check_batch(size, count, flag)
     cluster = ",".join(map(str, free(count)))
-    own = replace(options, multi_gpu=False, cluster=cluster, rank=0)
+    own = replace(options, engine=engine().name, multi_gpu=False, cluster=cluster, rank=0)
     with ExitStack() as running:
         for rank in range(1, count):
             running.enter_context(_member(replace(own, rank=rank, force_gpu_idx=rank)))
