@@ -15,10 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from models.engine import engine
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
-device.tune()
+device.select(device.EngineOptions(cpu_only=True))
+engine().tune()
 
 import numpy as np
 import tensorflow as tf
@@ -26,9 +27,9 @@ import tensorflow as tf
 from benchmarks.learning import option
 from benchmarks.original_step import OriginalStep
 from facelib.expression import NAMES
-from models import MODELS, fast_convolution
+from models import MODELS
 from models.base import Batch, ModelBase
-from trainer.step import TrainStep
+from models.engine.step import TrainStep
 
 
 def samples(batch_size: int, side: int) -> Batch:
@@ -43,8 +44,8 @@ def samples(batch_size: int, side: int) -> Batch:
 
 def ours(model: ModelBase, learning_rate: float) -> TrainStep:
     """Return the step of `train` on a CPU."""
-    fast_convolution.accelerate(model.networks.values())
-    return TrainStep(model, learning_rate)
+    engine().accelerate(model.networks.values())
+    return engine().step(model, learning_rate)
 
 
 def main() -> None:
