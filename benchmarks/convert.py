@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
+device.select(device.EngineOptions(cpu_only=True))
 
 import cv2
 import numpy as np

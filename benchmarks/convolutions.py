@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
+device.select(device.EngineOptions(cpu_only=True))
 
 import keras
 import numpy as np

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from models.engine import engine
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
+device.select(device.EngineOptions(cpu_only=True))
 engine().tune()
 
 import numpy as np

@@ -97,7 +97,7 @@ def opened(folder: Path, header: Header, source: Path, *, overwrite: bool) -> It
         if overwrite:
             _discard(folder, path, {str(header["source"])})
         else:
-            _check(folder, header)
+            check_header(folder, header)
         for each in (folder, debug_dir(folder)):
             remove_leftovers(each)
         with Manifest(path, header, _faces) as manifest:
@@ -109,7 +109,7 @@ def _signature(path: Path) -> str:
     return f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:8]})"
 
 
-def _check(folder: Path, header: Header) -> None:
+def check_header(folder: Path, header: Header) -> None:
     """Raise InputError if the folder holds another extraction than `header` describes."""
     remedy = "choose another --output-dir, or start over with --overwrite"
     old = header_in(folder)

@@ -6,10 +6,11 @@ saved: a model folder moves freely between engines. The one that runs is chosen 
 imported, by `utils.device.select`.
 """
 
-import os
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from utils import engines, lazy
 
 if TYPE_CHECKING:
     from models.engine.base import Engine
@@ -22,11 +23,12 @@ ENGINES = {
 
 def engine() -> "Engine":
     """Return the engine of this process, by the environment variable that Keras reads, too."""
-    return _load(os.environ.get("KERAS_BACKEND", "tensorflow"))
+    return _load(engines.current())
 
 
 @cache
 def _load(name: str) -> "Engine":
+    lazy.announce_engine()
     module, _, attribute = ENGINES[name].partition(":")
     found: Engine = getattr(import_module(module), attribute)()
     return found

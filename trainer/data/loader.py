@@ -57,6 +57,8 @@ class BatchLoader:
         Whether the input is warped at random.
     waited : float
         Seconds for which `next` had to wait, in total.
+    last : int
+        Number of the batch that `next` returned last.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class BatchLoader:
         self.share = share
         self.warp = True
         self.number = first
+        self.last = first - 1
         self.waited = 0.0
         self._workers = workers
         self._failures = 0
@@ -114,6 +117,7 @@ class BatchLoader:
             self._request_next()
             if request.batches is not None:
                 self._failures = 0
+                self.last = request.number
                 return request.batches
             self._report(request)
 
