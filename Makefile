@@ -11,11 +11,12 @@ MINUTES ?= 25
 WORKSPACE ?= workspace
 VENV    := .venv
 PY      := $(VENV)/bin/python
+TORCH   ?= 2.13.0+cpu
 SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo workbench modes test check test-slow test-oldest faults fuzz bench install weights clean-workspace \
+.PHONY: help demo workbench modes test check test-slow test-oldest test-lean faults fuzz bench install weights clean-workspace \
 	bundle test-bundle container
 
 help:
@@ -26,6 +27,7 @@ help:
 	@echo "make check              lint and types only"
 	@echo "make test-slow          the tests that take minutes (50 kills of a training, ...)"
 	@echo "make test-oldest        the test suite with the oldest versions that the requirements allow"
+	@echo "make test-lean          train in an environment with PyTorch and little else, without TensorFlow"
 	@echo "make faults             break every stage in every way and look whether anything is lost"
 	@echo "make fuzz               send damaged and made-up files to every reader"
 	@echo "make bundle             build the folders for Windows and Linux that need no Python: $(BUNDLES)/"
@@ -47,7 +49,7 @@ modes: install weights
 
 test: check weights
 	@echo "== Tests: about 9 minutes on two cores."
-	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -rs
 
 check: install
 	$(VENV)/bin/ruff check .
@@ -65,6 +67,15 @@ test-oldest: weights
 	"$$folder/bin/uv" pip install --quiet --python "$$folder/bin/python" --resolution lowest-direct \
 		-r requirements-cpu.txt -r requirements-dev.txt; \
 	"$$folder/bin/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# What a machine needs to train on an existing faceset, in an environment of its own: a minute and 1 GB.
+LEAN := torch==$(TORCH) keras numpy opencv-python-headless scipy scikit-image pillow tqdm filelock psutil
+
+test-lean: install
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PYTHON) -m venv "$$folder"; \
+	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check -c requirements-common.txt $(LEAN); \
+	LEAN_PYTHON="$$folder/bin/python" $(PY) -m pytest -m "slow or not slow" tests/test_lean.py tests/test_gpu_benchmark.py
 
 # Kills, crash points, full disks, closed pipes and signals in every stage; 20 minutes at most.
 faults: install weights

@@ -28,7 +28,7 @@ class Requirements(MetadataHookInterface):
                 for requirement in read_requirements(root / f"requirements-{extra}.txt")
                 if requirement not in always
             ]
-            for extra in ("cuda", "cluster", "dev")
+            for extra in ("cluster", "cuda", "dev", "torch")
         }
 
 

@@ -244,6 +244,8 @@ def _check(stage: Stage, chosen: options.StageOptions) -> None:
     """Refuse what can be known to fail, before anything is asked and heavy libraries are loaded."""
     if isinstance(chosen, options.DeviceOptions):
         import_module("utils.machine").check()
+    if isinstance(chosen, options.EngineOptions):
+        import_module("utils.engines").choose(chosen)
     for option in options.options_of(type(chosen)):
         kind, value = option.meta["kind"], getattr(chosen, option.name)
         if kind and value is not None:

@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
+device.select(device.EngineOptions(cpu_only=True))
 
 import cv2
 import numpy as np
@@ -40,6 +40,7 @@ from facelib import geometry
 from facelib.faceset import write_face
 from facelib.types import FaceType
 from models import MODELS
+from models.engine import engine
 from utils.images import encode_image
 from utils.provenance.c2pa import Marker
 from utils.video.frame import Frame
@@ -190,7 +191,7 @@ def measure_pipeline(args: argparse.Namespace) -> None:
 
     With an untrained model and hull masks, because an untrained model predicts no useful mask.
     """
-    device.tune()
+    engine().tune()
     cls = MODELS.load(args.model)
     changes = {"lightweight": True} if args.light else {}
     head = cls.defaults.get("expression_head", False)

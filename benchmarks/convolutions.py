@@ -15,13 +15,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
+device.select(device.EngineOptions(cpu_only=True))
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from models import fast_convolution
+from models.engine import engine
+from models.engine.tensorflow import fast_convolution
 
 # name: side of the input, channels in and out, kernel, stride, images
 LAYERS = {
@@ -82,7 +83,7 @@ def main() -> None:
     chosen = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    device.tune()
+    engine().tune()
     for layer in chosen.names:
         side, channels, depth, kernel, stride, count = LAYERS[layer]
         times: dict[str, list[float]] = {"plain": [], "ours": []}

@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
+device.select(device.EngineOptions(cpu_only=True))
 
 import numpy as np
 import test_mask_history as drawn

@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from utils import allocator, device
 
-device.select(device.DeviceOptions(cpu_only=True))
+device.select(device.EngineOptions(cpu_only=True))
 allocator.keep_buffers()  # as the program does
 
 import numpy as np

@@ -19,17 +19,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from models.engine import engine
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
-device.tune()
+device.select(device.EngineOptions(cpu_only=True))
+engine().tune()
 
 import numpy as np
 
 from facelib import held_out
 from facelib.faceset import FaceFiles, Faceset
 from facelib.similarity import masked_ssim, spread_out
-from models import MODELS, fast_convolution
+from models import MODELS
 from models.base import ModelBase
 from trainer.assembly import open_session, sampler_settings
 from trainer.data.loader import BatchLoader
@@ -143,7 +144,7 @@ def main() -> None:
     )
     session = open_session(options)
     if not chosen.plain:
-        fast_convolution.accelerate(session.networks)
+        engine().accelerate(session.networks)
     curve = []
     for point in train(session, options, chosen.cpu_seconds, chosen.iterations, chosen.every):
         curve.append(point)

@@ -29,7 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
+device.select(device.EngineOptions(cpu_only=True))
 
 import keras
 import numpy as np
@@ -41,6 +41,7 @@ from converters.options import ConvertOptions
 from facelib.faceset import Faceset
 from models.backend import Tensor
 from models.base import ModelBase
+from models.engine import engine
 from models.mask import Mask
 from models.mask_predictor import MaskPredictor
 from trainer.assembly import open_session
@@ -60,7 +61,7 @@ CODE = 512
 
 def learn(chosen: argparse.Namespace) -> None:
     """Train until the CPU seconds are used up, and record the curve."""
-    device.tune()
+    engine().tune()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         count = chosen.labels + chosen.others

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from models.base import Batch
+from models.engine import engine
 from trainer import memory
-from utils import console, device, lazy
+from utils import console, lazy
 
 SETTINGS: list[tuple[str, dict[str, Any], int, bool]] = [
     ("H64", {"lightweight": True}, 8, False),
@@ -41,14 +42,14 @@ SETTINGS: list[tuple[str, dict[str, Any], int, bool]] = [
 
 def measure(name: str, chosen: dict[str, Any], batch_size: int, saving: bool) -> tuple[int, int]:
     """Return the estimate and the peak of this process, bytes."""
-    device.tune()
+    engine().tune()
     cls = lazy.load("models").MODELS.load(name)
     model = cls(cls.Options(**chosen))
     model.add_critics()
     if saving:
         lazy.load("models.save_memory").save_memory(model.trained.values(), on_cpu=True)
-    lazy.load("models.fast_convolution").accelerate(model.networks.values())
-    step = lazy.load("trainer.step").TrainStep(model, 5e-5)
+    engine().accelerate(model.networks.values())
+    step = engine().step(model, 5e-5)
     rng, side = np.random.default_rng(0), model.resolution
     shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1, 1, 1)]
     batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))

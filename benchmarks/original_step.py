@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from models.backend import Tensor
 from models.base import Batch, ModelBase
-from trainer.step import as_float, to_tensors
+from models.engine.step import as_float
+from models.engine.tensorflow.step import to_tensors
 
 Loss = Callable[[Batch, Batch], Tensor]
 SIDES = ("src", "dst")

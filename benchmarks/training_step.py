@@ -15,36 +15,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from models.engine import engine
 from utils import device
 
-device.select(device.DeviceOptions(cpu_only=True))
-device.tune()
+device.select(device.EngineOptions(cpu_only=True))
+engine().tune()
 
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.batches import samples
 from benchmarks.learning import option
 from benchmarks.original_step import OriginalStep
-from facelib.expression import NAMES
-from models import MODELS, fast_convolution
+from models import MODELS
 from models.base import Batch, ModelBase
-from trainer.step import TrainStep
-
-
-def samples(batch_size: int, side: int) -> Batch:
-    """Return one side's uint8 samples."""
-    rng = np.random.default_rng(0)
-    faces = rng.integers(0, 256, (batch_size, side, side, 3), np.uint8)
-    mask = np.zeros((batch_size, side, side, 1), np.uint8)
-    mask[:, side // 8 : -side // 8, side // 8 : -side // 8] = 255
-    expression = rng.integers(0, 256, (batch_size, len(NAMES)), np.uint8)
-    return Batch(np.roll(faces, 1, 1), faces, mask, np.full_like(mask, 255), mask, expression)
+from models.engine.step import TrainStep
 
 
 def ours(model: ModelBase, learning_rate: float) -> TrainStep:
     """Return the step of `train` on a CPU."""
-    fast_convolution.accelerate(model.networks.values())
-    return TrainStep(model, learning_rate)
+    engine().accelerate(model.networks.values())
+    return engine().step(model, learning_rate)
 
 
 def main() -> None:

@@ -14,13 +14,12 @@ import numpy as np
 from benchmarks.sampler import write_faces
 from facelib.faceset import Faceset
 from models.base import Batch
-from models.fast_convolution import accelerate
+from models.engine import engine
 from trainer.assembly import open_samplers, open_session
 from trainer.monitoring import preview
 from trainer.monitoring.predict import CHUNK, FacePredictor
 from trainer.monitoring.validation import Validation
 from trainer.options import options_class
-from utils import device
 
 T = TypeVar("T")
 ROUNDS, BATCH = 5, 8
@@ -28,7 +27,7 @@ ROUNDS, BATCH = 5, 8
 
 def main() -> None:
     """Print milliseconds of wall time, medians, taken in turns."""
-    device.tune()
+    engine().tune()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_faces(folder, 256)
@@ -40,7 +39,7 @@ def main() -> None:
             batch_size=BATCH,
         )
         session = open_session(options)
-        accelerate(session.model.networks.values())
+        engine().accelerate(session.model.networks.values())
         faces = Faceset.open(folder)
         src, dst, *_ = open_samplers(options, session, faces, faces)
         validation = Validation(src, dst, src, dst)

@@ -7,12 +7,12 @@ from typing import Any
 
 from converters.look import Look, load_look, session_path, settings_file
 from models import MODELS
-from utils.options import DeviceOptions, ShareOptions, WorkspaceOptions, opt
+from utils.options import EngineOptions, ShareOptions, WorkspaceOptions, opt
 from utils.video.options import EncoderOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileOptions(DeviceOptions, ShareOptions, WorkspaceOptions):
+class FileOptions(EngineOptions, ShareOptions, WorkspaceOptions):
     """What `convert` reads and writes."""
 
     input_dir: Path = opt(

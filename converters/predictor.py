@@ -10,12 +10,11 @@ import numpy as np
 
 from facelib.types import FaceType
 from models import checkpoint, expression_gain
-from models.backend import tf
+from models.backend import keras
 from models.base import ModelBase
-from utils import console, device, lazy
+from models.engine import engine
+from utils import console
 from utils.errors import UserError
-
-acceleration = lazy.load("models.fast_convolution")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,7 @@ def load(model_dir: Path, name: str | None = None, gain: float = 1.0) -> Predict
     ModelError
         If the folder holds no model, only damaged ones, or another model than `name`.
     """
-    device.tune()
+    engine().tune()
     console.announce("loading the model")
     generation = checkpoint.trained_generation(model_dir, name)
     model = checkpoint.model_of(generation)
@@ -103,30 +102,26 @@ def load(model_dir: Path, name: str | None = None, gain: float = 1.0) -> Predict
 def of_model(model: ModelBase, name: str) -> Predictor:
     """Return the predictor of a model whose weights are final."""
     side = model.resolution
-    if not device.gpus():
-        acceleration.accelerate_prediction(model.networks.values())
-
-    # one trace serves batches of any size
-    signature = [tf.TensorSpec((None, side, side, 3), tf.float32)]
-    if model.morphs:
-        signature.append(tf.TensorSpec((), tf.float32))
-
-    @tf.function(input_signature=signature, autograph=False)
-    def graph(*inputs: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor | None"]:
-        face, mask = model.swap(*inputs)
-        return face, mask
+    has_mask = model.swap(keras.Input((side, side, 3))).mask is not None
+    if not engine().gpus():
+        engine().accelerate_prediction(model.networks.values())
+    factor: list[tuple[int, ...]] = [()] if model.morphs else []
+    predict = engine().predictor(
+        lambda *given: tuple(model.swap(*given)), (None, side, side, 3), *factor
+    )
 
     def swap(crops: np.ndarray, *factor: float) -> tuple[np.ndarray, np.ndarray | None]:
         try:
-            face, mask = graph(*(tf.constant(each, tf.float32) for each in (crops, *factor)))
-            return face.numpy(), None if mask is None else mask.numpy()
-        except tf.errors.ResourceExhaustedError:
+            face, mask = predict(crops, *map(np.float32, factor))
+        except engine().errors as problem:
+            if not engine().is_out_of_memory(problem):
+                raise
             raise UserError(
                 f"the device has too little memory for {len(crops)} faces at once; "
                 "use a smaller --batch-size, or --cpu-only"
             ) from None
+        return face, mask
 
-    _, mask = graph.get_concrete_function().structured_outputs
     return Predictor(
         swap,
         side,
@@ -134,6 +129,6 @@ def of_model(model: ModelBase, name: str) -> Predictor:
         model.base_erode,
         model.base_blur,
         name,
-        has_mask=mask is not None,
+        has_mask=has_mask,
         morphs=model.morphs,
     )

@@ -1,4 +1,4 @@
-"""Keras and TensorFlow, imported on first use so that `--help` waits for neither."""
+"""Keras, imported on first use so that `--help` does not wait for it, and names for its types."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,12 +6,10 @@ from utils import lazy
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 else:
     keras = lazy.load("keras")
-    tf = lazy.load("tensorflow")
 
-# Neither library has type information, so these names are for people.
+# Keras has no type information, so these names are for people.
 Tensor = Any
 """A float32 tensor; shapes are (N, height, width, channels), images BGR in 0..1."""
 Variable = Any
@@ -19,6 +17,6 @@ Variable = Any
 Gradient = Any
 """The gradient of a tf.custom_gradient: a function of the upstream gradient."""
 Strategy = Any
-"""A tf.distribute.Strategy."""
+"""What lets several devices share a batch, see `Engine.mirror`."""
 
-__all__ = ["Gradient", "Strategy", "Tensor", "Variable", "keras", "tf"]
+__all__ = ["Gradient", "Strategy", "Tensor", "Variable", "keras"]

@@ -6,8 +6,9 @@ import numpy as np
 
 from facelib.types import FaceType
 from models import checkpoint, model_folder
-from models.backend import Tensor, tf
-from utils import console, device
+from models.backend import Tensor
+from models.engine import engine
+from utils import console
 from utils.errors import UserError
 from utils.images import Image
 
@@ -37,7 +38,7 @@ class MaskPredictor:
 
     def __init__(self, model_dir: Path) -> None:
         model_folder.check_masks(model_dir, "--mask-model-dir")
-        device.tune()
+        engine().tune()
         console.announce("loading the mask model")
         generation = checkpoint.trained_generation(model_dir)
         model = checkpoint.model_of(generation)
@@ -45,13 +46,11 @@ class MaskPredictor:
         self.side = side = model.resolution
         self.name = f"{generation.model} at iteration {generation.iteration}"
 
-        # one trace serves batches of any size
-        @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.uint8)])
-        def graph(crops: Tensor) -> Tensor:
-            mask: Tensor = model.swap(tf.cast(crops, tf.float32) * (1 / 255)).mask
+        def predict(crops: Tensor) -> Tensor:
+            mask: Tensor = model.swap(crops).mask
             return mask[..., 0]
 
-        self._graph = graph.get_concrete_function()
+        self._predict = engine().predictor(predict, (None, side, side, 3))
 
     def __call__(self, crops: Image) -> np.ndarray:
         """Return the masks of some faces.
@@ -69,9 +68,12 @@ class MaskPredictor:
         if not len(crops):
             return np.zeros(crops.shape[:3], np.float32)
         try:
-            return np.asarray(self._graph(tf.constant(crops)).numpy())
-        except tf.errors.ResourceExhaustedError:
+            masks: np.ndarray = self._predict(crops)
+        except engine().errors as problem:
+            if not engine().is_out_of_memory(problem):
+                raise
             raise UserError(
                 f"the device has too little memory for the masks of {len(crops)} faces at once; "
                 "use a smaller --batch-size, or --cpu-only"
             ) from None
+        return masks

@@ -10,8 +10,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from models.activations import flat, kept, owner, size
-from models.backend import Gradient, Tensor, keras, tf
-from utils import lazy
+from models.backend import Tensor, keras
+from models.engine import engine
 
 Operations = Sequence["keras.Operation"]
 FACES = 8
@@ -36,7 +36,7 @@ class _Step(NamedTuple):
     def of(cls, operation: "keras.Operation", *, on_cpu: bool) -> "_Step":
         """Look at an operation."""
         inputs, outputs = flat(operation.input), flat(operation.output)
-        copies = lazy.load("models.convolution_memory").copies(operation, FACES) if on_cpu else None
+        copies = engine().copies(operation, FACES) if on_cpu else None
         return cls(
             operation,
             {id(each): each for each in inputs},
@@ -113,29 +113,7 @@ class InParts:
 def _forgetful(part: NetworkPart, function: "keras.Function", inputs: list[Tensor]) -> list[Tensor]:
     """Compute a part, and once more for its gradient."""
     weights = [v for each in part.operations for v in getattr(each, "trainable_variables", ())]
-
-    def compute(values: Sequence[Tensor], when: Sequence[Tensor]) -> list[Tensor]:
-        with tf.control_dependencies(when):  # not as soon as the weights are there
-            values = [tf.identity(value) for value in values]
-        given = zip(weights, values[len(inputs) :], strict=True)
-        with keras.StatelessScope(state_mapping=list(given)):
-            return function(values[: len(inputs)])
-
-    @tf.custom_gradient
-    def forward(*values: Tensor) -> tuple[list[Tensor], Gradient]:
-        def gradient(*upstream: Tensor) -> list[Tensor]:
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(values)
-                outputs = compute(values, upstream)
-            zero = tf.UnconnectedGradients.ZERO
-            found = tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
-            of_inputs, of_weights = found[: len(inputs)], found[len(inputs) :]
-            with tf.control_dependencies(of_weights):  # the part before begins when this one ends
-                return [*map(tf.identity, of_inputs), *of_weights]
-
-        return compute(values, values[: len(inputs)]), gradient
-
-    return flat(forward(*inputs, *(tf.convert_to_tensor(weight.value) for weight in weights)))
+    return engine().recomputed(lambda values: flat(function(values)), inputs, weights)
 
 
 def cut(network: "keras.Model", *, on_cpu: bool) -> list[NetworkPart]:

@@ -20,8 +20,8 @@ gc.disable()  # while everything is loaded
 people.SAMPLE = 1
 people._recognizer = functools.cache(people._recognizer)
 
-# else POT, which test_color compares with, loads TensorFlow
-os.environ["POT_BACKEND_DISABLE_TENSORFLOW"] = "1"
+# else POT, which test_color compares with, loads TensorFlow and PyTorch
+os.environ |= {"POT_BACKEND_DISABLE_TENSORFLOW": "1", "POT_BACKEND_DISABLE_PYTORCH": "1"}
 
 LONGEST = ("convert", "evaluate", "extract", "extract_search", "models", "monitor", "pipeline",
            "saving", "straight_way", "supervisor", "trainer", "training_kill", "video_output",

@@ -11,6 +11,8 @@ from support.training import make_people, quick_settings
 
 from models import MODELS, checkpoint, save_memory
 from models.base import Batch
+from models.engine import engine
+from models.engine.step import UpdateSettings
 from trainer import memory, train
 from trainer.assembly import open_session
 from trainer.health import measured
@@ -18,7 +20,6 @@ from trainer.live_options import LiveOptions
 from trainer.loss_history import LossHistory
 from trainer.options import options_class, saved_options
 from trainer.rollback import Rollbacks
-from trainer.step import TrainStep, UpdateSettings
 
 BOTH = {"gan_power": 0.3, "true_face_power": 0.2}
 
@@ -66,7 +67,7 @@ def learn(session, count):
 def test_each_loss_moves_those_it_is_meant_for():
     """Against gradients by hand in float64: the model's of its losses, each critic's of its own."""
     model = judged(**BOTH)
-    step = TrainStep(model, 0.001)
+    step = engine().step(model, 0.001)
     src, dst = sides(0)
     before = {name: net.get_weights() for name, net in model.trained.items()}
     expected = gradients_by_hand(model, src, dst)
@@ -132,7 +133,7 @@ def gradients_by_hand(model, src, dst):
 def test_a_critic_without_power_learns_and_changes_nothing():
     alone, watched = judged(), judged(gan_power=0.5)
     watched.powers["gan"].assign(0.0)
-    steps = [TrainStep(model, 0.01) for model in (alone, watched)]
+    steps = [engine().step(model, 0.01) for model in (alone, watched)]
     losses = [[step(*sides(number % 3)).losses for number in range(60)] for step in steps]
     np.testing.assert_allclose(flat(alone.variables), flat(watched.variables), atol=1e-6)
     criticized = [row["critic_gan"] for row in losses[1]]
@@ -144,7 +145,7 @@ def test_a_critic_without_power_learns_and_changes_nothing():
 def test_parts_of_a_batch_count_like_the_whole():
     whole, parts = judged(**BOTH), judged(**BOTH)
     for model, count in ((whole, 1), (parts, 2)):
-        step = TrainStep(model, 0.001, 0.5, update=UpdateSettings(accumulate=count))
+        step = engine().step(model, 0.001, 0.5, update=UpdateSettings(accumulate=count))
         for number in range(3):
             assert step(*sides(number)).finite
     np.testing.assert_allclose(flat(whole.variables), flat(parts.variables), atol=2e-5)
@@ -158,7 +159,7 @@ def test_networks_that_keep_less_give_critics_and_model_the_same_gradients():
         if save:
             save_memory.save_memory(model.trained.values(), on_cpu=True)
         batches = [batch.map(tf.convert_to_tensor) for batch in sides(0)]
-        gradients, losses = TrainStep(model, 0.001)._gradients(*batches)
+        gradients, losses = engine().step(model, 0.001)._gradients(*batches)
         found.append([losses.numpy(), *map(flat, gradients)])
     for plain, saved in zip(*found, strict=True):
         np.testing.assert_allclose(saved, plain, rtol=1e-4, atol=1e-7)

@@ -53,7 +53,8 @@ def test_loading_tensorflow_and_litert_prints_our_line_only():
     code = (
         "from utils import device, native_output; native_output.silence(); "
         "from utils.options import DeviceOptions; "
-        "device.select(DeviceOptions(cpu_only=True)); device.tune(); "
+        "from models.engine import engine; "
+        "device.select(DeviceOptions(cpu_only=True)); engine().tune(); "
         "from facelib.landmarkers.mesh import Mesh; Mesh(); "
         "import sys; print('still here', file=sys.stderr)"
     )

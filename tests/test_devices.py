@@ -12,8 +12,8 @@ from support.small_models import small_class
 from support.toy_model import Toy, ToyOptions
 
 from models.base import Batch
+from models.engine import engine
 from trainer import devices
-from trainer.step import TrainStep
 from utils import machine
 from utils.errors import UsageError
 
@@ -28,7 +28,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from support.toy_model import Toy, ToyOptions
 from trainer.devices import mirror
-from trainer.step import TrainStep
+from models.engine import engine
 from models import MODELS
 from models.base import Batch
 
@@ -40,7 +40,7 @@ def begin(strategy):
     with strategy.scope() if strategy else nullcontext():
         keras.utils.set_random_seed(1)
         model = Toy(ToyOptions())
-        return model, TrainStep(model, 0.01, 0.5, strategy)
+        return model, engine().step(model, 0.01, 0.5, strategy)
 
 def train(step, rng, count):
     return [list(step(*batches(rng)).losses.values()) for _ in range(count)]
@@ -97,8 +97,8 @@ copies = both.experimental_local_results(again.optimizer.variables[0])
 assert len(copies) == 2, copies
 np.testing.assert_array_equal(*(copy.numpy() for copy in copies))
 
-from trainer.average import WeightAverage
-from trainer.step import UpdateSettings
+from models.engine.average import WeightAverage
+from models.engine.step import UpdateSettings
 recipe = UpdateSettings("adabelief", warm_up=2, dropout=0.5, accumulate=3)
 models = []
 for strategy in (None, both):
@@ -106,7 +106,8 @@ for strategy in (None, both):
         keras.utils.set_random_seed(1)
         model, copy = Toy(ToyOptions()), Toy(ToyOptions())
         average = WeightAverage(model, copy, 0.5)
-        step, rng = TrainStep(model, 0.01, 0.5, strategy, recipe, average), np.random.default_rng(3)
+        step = engine().step(model, 0.01, 0.5, strategy, recipe, average)
+        rng = np.random.default_rng(3)
     for _ in range(4):
         assert step(*batches(rng)).finite
     models += [model, copy]
@@ -126,7 +127,7 @@ for strategy in (None, both):
         keras.utils.set_random_seed(1)
         model = JudgedToy(JudgedOptions(gan_power=0.3, true_face_power=0.2))
         model.add_critics()
-        step, rng = TrainStep(model, 0.01, 0.5, strategy), np.random.default_rng(3)
+        step, rng = engine().step(model, 0.01, 0.5, strategy), np.random.default_rng(3)
     for number in range(4):
         assert step(*batches(rng)).finite
         model.powers["gan"].assign(0.3 - 0.1 * number)
@@ -162,11 +163,14 @@ def test_mixed_precision_is_refused_where_it_gains_nothing(monkeypatch):
     monkeypatch.setattr(machine, "has_amx", lambda: True)
     devices.check_precision([])
     details = {"device_name": "GTX 1080", "compute_capability": (6, 1)}
-    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    experimental = tf.config.experimental
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    monkeypatch.setattr(experimental, "get_device_details", lambda gpu: details)
+    monkeypatch.setattr("models.engine.tensorflow.engine._memory_limits", lambda: [8 << 30])
     with pytest.raises(UsageError, match=r"GTX 1080, 6\.1"):
-        devices.check_precision(["gpu"])
+        devices.check_precision(engine().gpus())
     details["compute_capability"] = (8, 6)
-    devices.check_precision(["gpu"])
+    devices.check_precision(engine().gpus())
 
 
 def test_mixed_precision_learns_with_weights_of_full_precision():
@@ -175,7 +179,7 @@ def test_mixed_precision_learns_with_weights_of_full_precision():
         model = Toy(ToyOptions())
     finally:
         devices.set_precision(mixed=False)
-    step, rng = TrainStep(model, 0.01), np.random.default_rng(0)
+    step, rng = engine().step(model, 0.01), np.random.default_rng(0)
     src, dst = (
         Batch(*(rng.integers(0, 256, (4, 16, 16, c), np.uint8) for c in (3, 3, 1, 1)))
         for _ in range(2)
@@ -198,5 +202,5 @@ def test_quick96_takes_a_step_in_mixed_precision(monkeypatch):
         devices.set_precision(mixed=False)
     shapes = [*((2, 96, 96, c) for c in (3, 3, 1, 1, 1)), (2, 10)]
     batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))
-    assert TrainStep(model, 1e-3)(batch, batch).finite
+    assert engine().step(model, 1e-3)(batch, batch).finite
     assert model.swap(np.zeros((1, 96, 96, 3), np.float32)).image.dtype == "float32"

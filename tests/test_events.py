@@ -154,7 +154,7 @@ def machine(gpus):
 
 @pytest.mark.parametrize("gpus", [[], [(5, 7), (20, 40)], None], ids=["none", "two", "not told"])
 def test_a_training_tells_iteration_speed_losses_memory_and_rest(wanted, capsys, monkeypatch, gpus):
-    monkeypatch.setattr("trainer.devices.tf", machine(gpus))
+    monkeypatch.setattr("models.engine.tensorflow.engine.tf", machine(gpus))
     now = [0.0]
     monkeypatch.setattr("trainer.progress.time", SimpleNamespace(perf_counter=lambda: now[0]))
     session = SimpleNamespace(

@@ -19,10 +19,10 @@ from facelib.validation_log import ValidationLog
 from models import MODELS, expression_gain, recipe
 from models.base import Batch
 from models.checkpoint import save_generation
+from models.engine import engine
 from trainer import train
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.options import options_class, saved_options
-from trainer.step import TrainStep
 from utils.files import write_json
 from utils.options import options_of
 
@@ -213,7 +213,7 @@ def test_what_is_dropped_goes_on_after_a_restart():
 
     def started():
         keras.utils.set_random_seed(5)
-        step = TrainStep(cls(cls.Options(expression_head=True, eyes_mouth_priority=1.0)), 1e-3)
+        step = engine().step(cls(cls.Options(expression_head=True, eyes_mouth_priority=1.0)), 1e-3)
         return step, step.model.networks.values()
 
     step, networks = started()

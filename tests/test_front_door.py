@@ -149,6 +149,8 @@ def requirements(name):
         ("cuda", ["requirements-cpu.txt", "requirements-cuda.txt"]),
         ("cluster", ["requirements-cpu.txt", "requirements-cluster.txt"]),
         ("dev", ["requirements-cpu.txt", "requirements-dev.txt"]),
+        ("torch", ["requirements-cpu.txt", "requirements-torch.txt"]),
+        ("cluster", ["requirements-cpu.txt", "requirements-cluster.txt"]),
     ],
 )
 def test_the_package_asks_for_what_the_requirements_files_say(extra, files, metadata):

@@ -99,7 +99,7 @@ def test_a_request_that_comes_while_another_is_read_is_the_next(tmp_path, monkey
 
 def test_what_ends_a_training_stays_known_until_the_rule_changes(tmp_path):
     settings = MonitorSettings(tmp_path, False, 0.0, False, 0.0, False, StopRule.parse("0.5"))
-    session = SimpleNamespace(iteration=9, seconds=9.0, output_model=None)
+    session = SimpleNamespace(iteration=9, seconds=9.0, output_model=SimpleNamespace(resolution=16))
     monitor = Monitor(session, None, None, object(), settings)
     monitor.stop_reason = "stopped because it is good"
     monitor.change(replace(settings, preview_minutes=5.0))

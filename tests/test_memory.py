@@ -169,17 +169,16 @@ def test_the_estimate_is_near_what_a_step_takes():
     """A process of its own, because a peak is that of all its life."""
     code = """
 import numpy as np
-from utils import device
-device.tune()
-from models import MODELS, fast_convolution
+from models.engine import engine
+engine().tune()
+from models import MODELS
 from models.base import Batch
 from trainer import memory
-from trainer.step import TrainStep
 cls = MODELS.load("SAE")
 model = cls(cls.Options(resolution=64, archi="liae", ae_dims=128, ed_ch_dims=21))
-fast_convolution.accelerate(model.networks.values())
+engine().accelerate(model.networks.values())
 batch = Batch(*(np.zeros((16, 64, 64, c), np.uint8) for c in (3, 3, 1, 1)))
-TrainStep(model, 5e-5)(batch, batch)
+engine().step(model, 5e-5)(batch, batch)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
 print(int(peak) * 1024 / memory.estimate(model, 16).total)
 """

@@ -19,11 +19,12 @@ from support import players
 from support.small_models import small_class
 
 from converters import predictor
-from models import MODELS, blocks, checkpoint, fast_convolution, initializers, losses
+from models import MODELS, blocks, checkpoint, initializers, losses
 from models.base import Batch
+from models.engine.tensorflow import fast_convolution
+from models.engine.tensorflow.optimizer import FusedOptimizer
 from models.weight_transfer import without_weights
 from tools.util import dfm, export
-from trainer.optimizer import Adam
 from utils import options
 from utils.errors import InputError, ModelError, UsageError
 from utils.registry import Entry
@@ -312,7 +313,7 @@ def test_learns(model):
     """Every variable gets a finite gradient, and the loss on one batch falls in a few steps."""
     src, dst = batch(model), batch(model)
     deep = type(model).__name__ in ("SAEHD", "AMP")  # which break down at the other rate
-    optimizer = Adam(model.variables, 1e-3 if deep else 5e-3)
+    optimizer = FusedOptimizer(model.variables, 1e-3 if deep else 5e-3)
     values = []
     # two steps do mostly; the weights, and so the start, are different ones each time
     while len(values) < 2 or (values[-1] >= 0.97 * values[0] and len(values) < 30):

@@ -36,10 +36,10 @@ from facelib.types import FaceType
 from models import MODELS, critics, hd_losses
 from models.amp import AMP, AMPOptions
 from models.base import Batch, Prediction
+from models.engine import engine
 from tools.util import dfm, export
 from tools.util.options import ExportOptions
 from trainer.monitoring.predict import FACTORS, FacePredictor
-from trainer.step import TrainStep
 from utils.errors import InputError, UsageError
 from utils.registry import Entry
 from utils.video.io import open_source
@@ -96,7 +96,7 @@ def test_a_share_of_srcs_code_is_drawn_by_the_number_of_the_step(amp, monkeypatc
     """A training that goes on after a stop draws what it would have drawn."""
     made = []
     monkeypatch.setattr("models.amp._mixed", lambda chosen, *_: made.append(chosen.numpy()) or 0)
-    step = TrainStep(amp, 1e-3)
+    step = engine().step(amp, 1e-3)
     encoded = [np.zeros((2, 32), np.float32)]
 
     def draw(number):

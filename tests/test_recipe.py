@@ -10,15 +10,16 @@ from support.training import make_people, quick_settings
 from facelib.faceset import Faceset
 from models import checkpoint
 from models.base import Batch
+from models.engine import engine
+from models.engine.average import WeightAverage
+from models.engine.step import StepResult, UpdateSettings
+from models.engine.tensorflow.optimizer import FusedOptimizer
 from trainer import memory, train
 from trainer.assembly import monitor_settings, open_samplers, open_session
-from trainer.average import WeightAverage
 from trainer.monitoring.monitor import Monitor
 from trainer.monitoring.preview import PreviewFaces, Sheet
-from trainer.optimizer import AdaBelief, Adam
 from trainer.progress import ProgressLine
 from trainer.rollback import Rollbacks
-from trainer.step import StepResult, TrainStep, UpdateSettings
 from utils.images import read_image
 
 
@@ -42,7 +43,7 @@ def drawn(monkeypatch):
         batches.append(src)
         return StepResult({"src": 0.1, "dst": 0.1}, finite=True)
 
-    monkeypatch.setattr(TrainStep, "__call__", step)
+    monkeypatch.setattr(engine().Step, "__call__", step)
     return batches
 
 
@@ -75,7 +76,7 @@ def test_the_average_is_that_of_the_weights_after_each_step_and_does_not_disturb
     average = WeightAverage(model, copy, 0.3)
     expected = flat(model).astype(np.float64)
     np.testing.assert_array_equal(flat(copy), expected)
-    step, alone = TrainStep(model, 0.01, average=average), TrainStep(plain, 0.01)
+    step, alone = engine().step(model, 0.01, average=average), engine().step(plain, 0.01)
     for done in range(6):
         step(*sides(done))
         alone(*sides(done))
@@ -161,7 +162,7 @@ def test_a_dropped_weight_stays_while_its_moments_go_on():
     rng = np.random.default_rng(1)
     weights, gradients = rng.normal(size=(60, 101)), rng.normal(size=(5, 60, 101))
     variable, other = (keras.Variable(weights.astype(np.float32)) for _ in range(2))
-    adam = Adam([variable, other], 0.01, dropout=0.7)
+    adam = FusedOptimizer([variable, other], 0.01, dropout=0.7)
     m = v = np.zeros_like(weights)
     stayed = []
     for step, gradient in enumerate(gradients, 1):
@@ -190,11 +191,11 @@ def test_adabelief_is_the_published_formula_and_continues_from_its_saved_state()
     gradients[:, 0] = 1.0  # as expected: only epsilon is left of the second moment
     gradients[:, 1] *= 1e-6
     first = keras.Variable(weights.astype(np.float32))
-    optimizer = AdaBelief([first], 0.001)
+    optimizer = FusedOptimizer([first], 0.001, "adabelief")
     for gradient in gradients[:6]:
         optimizer.apply([tf.constant(gradient, tf.float32)])
     second = keras.Variable(first.numpy())  # a new process
-    continued = AdaBelief([second], 0.001)
+    continued = FusedOptimizer([second], 0.001, "adabelief")
     assert set(optimizer.state()) == {"steps", "m/0", "s/0"}
     continued.restore(optimizer.state())
     for gradient in gradients[6:]:
@@ -232,7 +233,7 @@ def test_another_optimizer_starts_afresh_with_a_word(settings, capsys):
 def test_accumulated_batches_learn_as_one_large_batch_does():
     models, results = [toy(), toy()], []
     for model, parts in zip(models, (1, 3), strict=True):
-        step = TrainStep(model, 0.01, 0.5, update=UpdateSettings(accumulate=parts))
+        step = engine().step(model, 0.01, 0.5, update=UpdateSettings(accumulate=parts))
         results.append([list(step(*sides(number, size=6)).losses.values()) for number in range(5)])
     np.testing.assert_allclose(results[1], results[0], rtol=1e-5)
     np.testing.assert_allclose(flat(models[1]), flat(models[0]), atol=1e-5)

@@ -8,6 +8,7 @@ from support.training import make_people, quick_settings
 
 from facelib.faceset import Faceset
 from models import MODELS, checkpoint
+from models.engine import engine
 from trainer import recovery, train
 from trainer.assembly import open_samplers, open_session
 from trainer.data.loader import BatchLoader
@@ -15,7 +16,6 @@ from trainer.health import CollapseDetector
 from trainer.progress import ProgressLine
 from trainer.recovery import StepRunner
 from trainer.session import TrainingSession
-from trainer.step import TrainStep
 from utils.errors import UserError
 
 
@@ -203,7 +203,7 @@ def test_a_batch_that_was_halved_is_what_the_next_run_begins_with(settings, monk
 
 def test_several_devices_halve_to_a_batch_they_can_share(at_work, monkeypatch):
     session, runner = at_work(batch_size=45)
-    monkeypatch.setattr(TrainStep, "device_count", 5)
+    monkeypatch.setattr(engine().Step, "device_count", 5)
     train = session.train
 
     def train_few(src, dst):
@@ -220,7 +220,7 @@ def test_several_devices_halve_to_a_batch_they_can_share(at_work, monkeypatch):
 
 def test_memory_that_does_not_suffice_for_one_face_on_each_device(at_work, monkeypatch):
     _, runner = at_work(batch_size=2)
-    monkeypatch.setattr(TrainStep, "device_count", 2)
+    monkeypatch.setattr(engine().Step, "device_count", 2)
     error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
     monkeypatch.setattr(TrainingSession, "train", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(UserError, match="one face of each side on each GPU"):
@@ -241,7 +241,7 @@ def test_other_errors_of_tensorflow_are_not_taken_for_lack_of_memory(at_work, mo
     monkeypatch.setattr(TrainingSession, "train", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(tf.errors.InvalidArgumentError):
         runner.step()
-    assert recovery.is_out_of_memory(
+    assert engine().is_out_of_memory(
         tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY")
     )
-    assert recovery.is_out_of_memory(MemoryError())
+    assert engine().is_out_of_memory(MemoryError())

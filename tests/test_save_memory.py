@@ -8,8 +8,9 @@ from support.small_models import small_class
 
 from models import MODELS, activations, save_memory
 from models.base import Batch
+from models.engine import engine
+from models.engine.step import UpdateSettings
 from models.weight_transfer import without_weights
-from trainer.step import TrainStep, UpdateSettings
 
 RNG = np.random.default_rng(18)
 SMALL = {"resolution": 64, "ae_dims": 16, "e_dims": 16, "d_dims": 16, "d_mask_dims": 16}
@@ -53,7 +54,7 @@ def test_losses_and_weights_are_those_without_it(name, chosen, monkeypatch):
     def trained():
         for key, network in model.trained.items():
             network.set_weights(start[key])
-        step = TrainStep(model, 1e-3, update=UpdateSettings(accumulate=2))
+        step = engine().step(model, 1e-3, update=UpdateSettings(accumulate=2))
         losses = [step(src, dst).losses for _ in range(2)]
         return losses, [m.numpy() for moments in step.optimizer.moments for m in moments]
 

@@ -20,10 +20,11 @@ from support.training import make_people, quick_settings
 from models import MODELS, checkpoint, retention
 from models.base import Batch
 from models.checkpoint import generations
+from models.engine import engine
+from models.engine.step import StepResult
 from trainer import save, train
 from trainer.assembly import open_session
 from trainer.session import TrainingSession
-from trainer.step import StepResult, TrainStep
 from utils.errors import Interrupted, UserError
 
 NEVER = 1000.0
@@ -47,14 +48,14 @@ def settings(people, tmp_path, monkeypatch):
 def after_step(monkeypatch):
     """Sets what is called after a step, by the number of its call, as hooks[number](step)."""
     hooks, calls = {}, []
-    call = TrainStep.__call__
+    call = engine().Step.__call__
 
     def step(self, src, dst):
         result = call(self, src, dst)
         calls.append(result)
         return hooks.get(len(calls), lambda _: None)(self) or result
 
-    monkeypatch.setattr(TrainStep, "__call__", step)
+    monkeypatch.setattr(engine().Step, "__call__", step)
     return hooks
 
 

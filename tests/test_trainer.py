@@ -26,6 +26,8 @@ from facelib import held_out
 from facelib.faceset import Faceset
 from models import MODELS, checkpoint
 from models.base import Batch
+from models.engine import engine
+from models.engine.tensorflow.optimizer import FusedOptimizer
 from trainer import people as people_check
 from trainer import save, summary, train
 from trainer.assembly import open_samplers, open_session
@@ -34,7 +36,6 @@ from trainer.loss_history import LossHistory
 from trainer.monitoring import plots, preview
 from trainer.monitoring.monitor import Monitor
 from trainer.monitoring.predict import FacePredictor
-from trainer.optimizer import Adam
 from trainer.options import for_arguments, options_class, saved_options
 from trainer.progress import Every, ProgressLine
 from trainer.recovery import StepRunner
@@ -43,7 +44,6 @@ from trainer.save import Saver
 from trainer.schedule import Schedule
 from trainer.session import TrainingSession
 from trainer.signals import StopRequest, stop_requests
-from trainer.step import TrainStep
 from utils import options, workspace
 from utils.command_line import add_options
 from utils.errors import InputError, Interrupted, ModelError, UsageError, UserError
@@ -111,11 +111,11 @@ def test_adam_is_the_published_formula_and_continues_from_its_saved_state():
     rng = np.random.default_rng(1)
     weights, gradients = rng.normal(size=(5, 7)), rng.normal(size=(12, 5, 7))
     first = keras.Variable(weights.astype(np.float32))
-    adam = Adam([first], 0.01)
+    adam = FusedOptimizer([first], 0.01)
     for gradient in gradients[:6]:
         adam.apply([tf.constant(gradient, tf.float32)])
     second = keras.Variable(first.numpy())  # a new process
-    continued = Adam([second], 0.01)
+    continued = FusedOptimizer([second], 0.01)
     continued.restore(adam.state())
     for gradient in gradients[6:]:
         continued.apply([tf.constant(gradient, tf.float32)])
@@ -125,7 +125,7 @@ def test_adam_is_the_published_formula_and_continues_from_its_saved_state():
 
 def test_the_first_steps_grow_to_the_learning_rate():
     weights = keras.Variable(np.zeros(3, np.float32))
-    adam, moved = Adam([weights], 0.01, warm_up=4), [np.zeros(3)]
+    adam, moved = FusedOptimizer([weights], 0.01, warm_up=4), [np.zeros(3)]
     for _ in range(6):  # with an equal gradient Adam moves by its rate
         adam.apply([tf.ones(3)])
         moved.append(weights.numpy())
@@ -134,7 +134,7 @@ def test_the_first_steps_grow_to_the_learning_rate():
 
 
 def test_adam_refuses_the_state_of_another_model():
-    small, large = (Adam([keras.Variable(tf.zeros(n))], 0.1) for n in (2, 3))
+    small, large = (FusedOptimizer([keras.Variable(tf.zeros(n))], 0.1) for n in (2, 3))
     with pytest.raises(ModelError, match="does not fit"):
         small.restore(large.state())
 
@@ -142,7 +142,7 @@ def test_adam_refuses_the_state_of_another_model():
 def test_a_step_minimizes_the_sum_of_the_losses():
     rng = np.random.default_rng(2)
     model = Toy(ToyOptions())
-    step = TrainStep(model, 0.01)
+    step = engine().step(model, 0.01)
     src, dst = random_batch(rng), random_batch(rng)
     before = {name: float(loss) for name, loss in model.losses(*map(floats, (src, dst))).items()}
     first = step(src, dst)
@@ -159,7 +159,7 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
     received = {}
     for clip in (0.0, 1e-3, 1e3):
         keras.utils.set_random_seed(1)
-        step = TrainStep(Toy(ToyOptions()), 0.01, clip)
+        step = engine().step(Toy(ToyOptions()), 0.01, clip)
         step.optimizer.apply = lambda gradients, clip=clip: received.update({clip: gradients})
         step._step(*(batch.map(tf.constant) for batch in (src, dst)))
     plain, short, same = (
@@ -190,7 +190,7 @@ def test_a_preset_says_how_weights_begin_and_how_long_steps_are(settings, preset
 def test_a_step_that_is_not_finite_changes_nothing():
     rng = np.random.default_rng(3)
     model = Toy(ToyOptions())
-    step = TrainStep(model, 0.01)
+    step = engine().step(model, 0.01)
     step(random_batch(rng), random_batch(rng))
     poisoned = model.networks["decoder_dst"].trainable_variables[0]
     poisoned.assign(tf.fill(poisoned.shape, np.nan))
@@ -307,9 +307,9 @@ def test_held_out_faces_are_not_trained_on_when_there_are_enough(people, setting
 
 def test_sides_are_swapped_for_a_while_also_after_a_restart(settings, monkeypatch):
     fed = []
-    step = TrainStep.__call__
+    step = engine().Step.__call__
     monkeypatch.setattr(
-        TrainStep, "__call__", lambda self, *sides: (fed.append(sides), step(self, *sides))[1]
+        engine().Step, "__call__", lambda self, *sides: (fed.append(sides), step(self, *sides))[1]
     )
     train.run(settings(target_iter=3, swap_sides=5))
     train.run(settings(target_iter=8))

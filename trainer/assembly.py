@@ -6,10 +6,12 @@ from typing import Any
 from facelib import held_out
 from facelib.faceset import Faceset
 from models import checkpoint, initializers, model_folder, save_memory, weight_transfer
-from models.backend import keras, tf
+from models.backend import keras
 from models.base import ModelBase
+from models.engine import engine
+from models.engine.average import WeightAverage
+from models.engine.step import Members, UpdateSettings
 from trainer import devices, memory, option_changes
-from trainer.average import WeightAverage
 from trainer.checks import not_new
 from trainer.data.sampler import SamplerSettings
 from trainer.data.split import Samplers, make_samplers
@@ -18,7 +20,6 @@ from trainer.monitoring.monitor import MonitorSettings
 from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TARGETS, TrainOptions, to_save
 from trainer.session import SaveSettings, TrainingSession
-from trainer.step import TrainStep, UpdateSettings
 from utils import console
 from utils.options import to_json
 
@@ -26,8 +27,13 @@ MANY = 1_000
 """Faces whose expressions take more than a second to measure."""
 
 
-def open_session(options: TrainOptions) -> TrainingSession:
+def open_session(options: TrainOptions, members: Members | None = None) -> TrainingSession:
     """Build the model and continue it from its newest generation, if there is one.
+
+    Parameters
+    ----------
+    members : Members or None
+        Who train it together with this process.
 
     Raises
     ------
@@ -51,7 +57,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
     _check_memory(options)
     console.announce("building the network")
     keras.utils.set_random_seed(seed % 2**32)  # only now: a look at the memory draws seeds, too
-    with devices.scope(strategy):
+    with engine().scope(strategy):
         model: ModelBase = checkpoint.build_model(options.model, to_json(options))
         if generation is None:
             _initialize(model, options, seed)
@@ -59,7 +65,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
         if options.save_memory:
             save_memory.save_memory(model.trained.values(), on_cpu=not _has_gpu())
         average = _average(model, options)
-        step = TrainStep(
+        step = engine().step(
             model,
             schedule.learning_rate,
             options.clip_gradients,
@@ -69,6 +75,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
             ),
             average,
         )
+    step.members = members
     save_settings = SaveSettings(
         options.model_dir, options.keep, to_save(options), pretrained=options.pretrain is not None
     )
@@ -103,7 +110,7 @@ def _check_memory(options: TrainOptions) -> None:
 
 
 def _has_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))
+    return bool(engine().gpus())
 
 
 def _initialize(model: ModelBase, options: TrainOptions, seed: int) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 from models import model_folder
 from models.critics import GAN, power_option
+from trainer.cluster import addresses
 from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TrainOptions
-from utils.errors import InputError, ModelError, NothingToDo, UsageError
+from utils import requirements
+from utils.errors import InputError, ModelError, NothingToDo, UsageError, UserError
 from utils.lock import TRAIN_LOCK, locked
 from utils.wording import counted
 
@@ -22,10 +24,19 @@ def check(options: TrainOptions) -> None:
     ------
     InputError, ModelError, UsageError
         If the model folder is none or in use, or options contradict it or make no sense.
+    UserError
+        If what an option needs is not installed.
     NothingToDo
         If the model has been trained as far as the flags say.
     """
     StopRule.parse(options.stop_when)
+    if options.tensorboard and not requirements.is_installed("tensorboardX"):
+        raise UserError(
+            f"--tensorboard: {requirements.missing('tensorboardX')}, or leave the flag out"
+        )
+    addresses.check(options)
+    if options.rank:
+        return  # another machine has the model
     folder = options.model_dir
     if folder.exists() and not folder.is_dir():
         raise InputError(f'"{folder}" is a file; --model-dir must be a folder')

@@ -6,7 +6,7 @@ import numpy as np
 
 from models.base import ModelBase
 from models.checkpoint import CRITICS, Arrays
-from trainer.step import TrainStep
+from models.engine.step import TrainStep
 from utils import console
 
 

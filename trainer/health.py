@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.backend import tf
 from models.base import Batch, ModelBase, Prediction, is_adversarial
-from trainer.step import as_float, to_tensors
+from models.engine import engine
 
 RECENT = 50  # iterations whose loss must stay high
 BASELINE = 500  # iterations before them, for comparison
@@ -94,7 +93,7 @@ class HealthGuard:
         if not self._batches:
             return None
         variables = [v for net in model.trained.values() for v in net.trainable_variables]
-        if not all(tf.reduce_all(tf.math.is_finite(v.value)) for v in variables):
+        if not engine().all_finite(variables):
             return Problem("weights are not numbers", certain=True)  # a ReLU may hide that
         if what := saturated(model, *map(_few, self._batches[-1])):
             return Problem(f"the {what} are entirely black or white", certain=True)
@@ -124,7 +123,9 @@ def saturated(model: ModelBase, src: Batch, dst: Batch) -> str:
     what : str
         Empty when nothing is.
     """
-    predictions = model.reconstruct(src.warped, dst.warped)
+    predictions = engine().evaluate(
+        lambda *sides: model.reconstruct(*(side.warped for side in sides)), src, dst
+    )
     if any(_slope(prediction.image) < MIN_SLOPE for prediction in predictions):
         return "predictions"
     wrong = map(_wrong_mask, predictions, (src, dst))
@@ -134,7 +135,8 @@ def saturated(model: ModelBase, src: Batch, dst: Batch) -> str:
 def _wrong_mask(prediction: Prediction, batch: Batch) -> bool:
     if prediction.mask is None or _slope(prediction.mask) >= MIN_SLOPE:
         return False
-    return float(np.abs(np.asarray(prediction.mask) - batch.mask).mean()) > MASK_ERROR
+    target = np.float32(batch.mask) / 255
+    return float(np.abs(prediction.mask - target).mean()) > MASK_ERROR
 
 
 def _slope(output: np.ndarray) -> float:
@@ -144,8 +146,8 @@ def _slope(output: np.ndarray) -> float:
 
 
 def _few(batch: Batch) -> Batch:
-    """Return the first faces of a uint8 batch as float32 tensors, 0..1."""
-    return as_float(to_tensors(batch.map(lambda array: array[:CHECKED_FACES])))
+    """Return the first faces of a batch."""
+    return batch.map(lambda array: array[:CHECKED_FACES])
 
 
 def measured(losses: Mapping[str, float]) -> float:
@@ -154,4 +156,4 @@ def measured(losses: Mapping[str, float]) -> float:
 
 
 def _loss(model: ModelBase, src: Batch, dst: Batch) -> float:
-    return measured(model.losses(src, dst))
+    return measured(engine().evaluate(model.losses, src, dst))

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from models import activations, save_memory
 from models.backend import keras
 from models.base import ModelBase
+from models.engine import engine
 from models.save_memory import NetworkPart
 from utils import console, lazy
 from utils.errors import UsageError
 from utils.options import options_of
 
 BYTES = 4  # of a float32
-PROGRAM = 800 << 20  # TensorFlow without a model; about the same for a GPU's context
+PROGRAM = 800 << 20  # the program without a model; about the same for a GPU's context
 BATCHES = (48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the sizes to choose from
 CPU_BATCH = 8  # larger batches are no faster there
 RAM_SHARE, GPU_SHARE = 0.6, 0.9  # of the free memory, for training
@@ -105,10 +106,9 @@ def _of(
     operations: "Iterable[keras.Operation]", outside: set[int], count: int, has_gpu: bool
 ) -> _Held:
     """Return what operations keep beside the tensors `outside`, and what one takes at most."""
-    convolutions = None if has_gpu else lazy.load("models.convolution_memory")
     tensors, copied, working = activations.Kept(), 0, 0
     for operation in operations:
-        copies = convolutions and convolutions.copies(operation, count)
+        copies = None if has_gpu else engine().copies(operation, count)
         if copies is None:
             tensors |= activations.kept([operation])
         else:
@@ -125,8 +125,7 @@ def available(has_gpu: bool) -> int:
 
 
 def _gpu_limit() -> int:
-    devices = lazy.load("tensorflow.python.client.device_lib").list_local_devices()
-    return int(min(d.memory_limit for d in devices if d.device_type == "GPU"))
+    return min(gpu.memory for gpu in engine().gpus())
 
 
 def _free_ram() -> int:

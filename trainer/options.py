@@ -14,7 +14,7 @@ from trainer.schedule import Schedule
 from utils import workspace
 from utils.errors import InputError, UsageError
 from utils.options import (
-    DeviceOptions,
+    EngineOptions,
     WorkspaceOptions,
     opt,
     options_of,
@@ -58,9 +58,12 @@ NOT_SAVED = frozenset({
     "ask",
     "progress",
     "preview",
+    "engine",
     "cpu_only",
     "force_gpu_idx",
     "multi_gpu",
+    "cluster",
+    "rank",
     "mixed_precision",
     "save_memory",
     *TARGETS,
@@ -104,7 +107,7 @@ class TrainingFiles:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainOptions(
-    OutputOptions, SampleOptions, LearningOptions, TrainingFiles, DeviceOptions, WorkspaceOptions
+    OutputOptions, SampleOptions, LearningOptions, TrainingFiles, EngineOptions, WorkspaceOptions
 ):
     """Options of the trainer, whatever the model; listed from the last base to the first."""
 
@@ -179,6 +182,12 @@ def options_class(
     merged = _merged(model)
     merged = with_defaults(merged, defaults | of_phase(merged, phase))
     return with_place(merged, "model_dir", cls.place)
+
+
+def class_of(values: Mapping[str, Any]) -> type[TrainOptions]:
+    """Return the class of options that another process has as JSON values."""
+    cls = options_class(values["model"], values["preset"], values.get("phase"))
+    return _to_pretrain(cls, Path(values["pretrain"])) if values.get("pretrain") else cls
 
 
 def _shaped_as(base: Mapping[str, Any], cls: type[TrainOptions]) -> type[TrainOptions]:

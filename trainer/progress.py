@@ -4,7 +4,7 @@ import sys
 import time
 from collections import deque
 
-from trainer import devices
+from models.engine import engine
 from trainer.session import TrainingSession
 from utils import console, events
 from utils.wording import duration
@@ -109,7 +109,7 @@ class ProgressLine:
             unit="iteration",
             values=session.losses.means(),
         )
-        gpu = devices.gpu_memory()
+        gpu = engine().gpu_memory()
         return facts | {"gpu_memory": gpu} if gpu else facts
 
     def facts(self) -> list[str]:

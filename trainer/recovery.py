@@ -1,6 +1,6 @@
 """Steps that recover from faults: losses that are not finite, collapse, too little memory."""
 
-from models.backend import tf
+from models.engine import engine
 from models.save_memory import parts_of
 from trainer.data.loader import BatchLoader
 from trainer.health import CHECK_EVERY, RECENT, HealthGuard, Problem
@@ -12,7 +12,6 @@ from utils.errors import UserError
 
 MARGIN = 2 * RECENT  # iterations
 MAX_SKIPPED = 5  # steps in a row that are not finite
-OUT_OF_MEMORY = ("out of memory", "out_of_memory", "failed to allocate", "oom when")
 
 
 class StepRunner:
@@ -35,11 +34,12 @@ class StepRunner:
         session = self._session
         swapped = session.sides_swapped
         self._adjust_loader()
+        faults: tuple[type[Exception], ...] = (MemoryError, *engine().errors)
         try:
             src, dst = self._loader.next()
             result = session.train(src, dst)
-        except (MemoryError, tf.errors.OpError) as problem:
-            if not is_out_of_memory(problem):
+        except faults as problem:
+            if not engine().is_out_of_memory(problem):
                 raise
             self._halve_batch()
             return False
@@ -156,10 +156,3 @@ class StepRunner:
             f"not enough memory for a batch size of {size}; continuing with {smaller}"
             f"{'' if saving else ' (--save-memory needs less)'}"
         )
-
-
-def is_out_of_memory(problem: BaseException) -> bool:
-    """Tell whether an error means that memory ran out; for cuDNN and XLA only its text tells."""
-    if isinstance(problem, (MemoryError, tf.errors.ResourceExhaustedError)):
-        return True
-    return any(phrase in str(problem).lower() for phrase in OUT_OF_MEMORY)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from facelib import face_mask
+from models.engine import engine
 from trainer import memory
 from trainer.data.sampler import Sampler
 from trainer.options import TrainOptions, flag_of, of_phase, options_class
 from trainer.session import TrainingSession
-from utils import lazy
 from utils.options import options_of, plain, to_text
 from utils.parallel import cores
 from utils.wording import duration, targets
@@ -110,10 +110,7 @@ def _table(model: str, values: Mapping[str, Any], *, changed: bool = False) -> l
 
 
 def device() -> str:
-    """Name the device that TensorFlow computes on."""
-    tf = lazy.load("tensorflow")
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return f"CPU, {cores()} cores"
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
-    return ", ".join(str(name) for name in names)
+    """Name the engine and what it computes on."""
+    names = [gpu.name for gpu in engine().gpus()]
+    where = ", ".join(names) if names else f"CPU, {cores()} cores"
+    return f"{where} ({engine().title})"

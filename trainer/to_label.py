@@ -17,8 +17,9 @@ from facelib.geometry import apply, crop_matrix
 from facelib.landmarks import hull_mask
 from facelib.similarity import spread_out
 from facelib.types import FaceType
-from models.backend import Tensor, tf
+from models.backend import Tensor
 from models.base import ModelBase
+from models.engine import engine
 from trainer.data.sampler import Sampler
 from utils.files import write_json
 from utils.images import to_float
@@ -52,10 +53,11 @@ def find(model: ModelBase, sides: Sequence[tuple[str, Sampler]], most: int) -> l
         Faces that are looked at.
     """
 
-    @tf.function(reduce_retracing=True)
-    def predict(faces: Tensor) -> Tensor:
-        return model.swap(faces).mask
+    def masks(faces: Tensor) -> Tensor:
+        mask: Tensor = model.swap(faces).mask
+        return mask[..., 0]
 
+    predict = engine().predictor(masks, (2, model.resolution, model.resolution, 3))
     found: list[UnsureFace] = []
     total = sum(len(sampler.faces) for _, sampler in sides)
     for side, sampler in sides:
@@ -64,7 +66,7 @@ def find(model: ModelBase, sides: Sequence[tuple[str, Sampler]], most: int) -> l
             path, info = sampler.faces[index]
             face, settings = to_float(sampler.plain(index)[..., :3]), sampler.settings
             both = np.stack([face, face[:, ::-1]])
-            mask, mirrored = predict(tf.constant(both)).numpy()[..., 0]
+            mask, mirrored = predict(both)
             around = _around(info, settings.resolution, settings.face_type)
             found.append(UnsureFace(side, path, info, doubt(mask, mirrored[:, ::-1], around)))
     return varied(found, LISTED)

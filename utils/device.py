@@ -1,67 +1,75 @@
-"""Device selection before TensorFlow is imported, and its configuration afterwards.
+"""Selection of the engine and its device, before TensorFlow or PyTorch is imported.
 
 Imports nothing heavy, so that the command line can select the device first.
 """
 
 import os
-from contextlib import suppress
 
-from utils import allocator, lazy
+from utils import console, engines, lazy
 from utils.errors import UsageError
-from utils.options import DeviceOptions
+from utils.gpus import AMD, APPLE, NVIDIA, VISIBLE
+from utils.options import DeviceOptions, EngineOptions
 
 
 def select(options: DeviceOptions) -> None:
-    """Select the device by environment variables; call this before TensorFlow is imported.
+    """Select by environment variables; call this before TensorFlow or PyTorch is imported.
 
-    If the user has set CUDA_VISIBLE_DEVICES, `--force-gpu-idx` counts within it.
+    If the user has set CUDA_VISIBLE_DEVICES, `--force-gpu-idx` counts within it; with the GPUs of
+    AMD and Intel the variable is another one.
 
     Raises
     ------
     UsageError
-        If CUDA_VISIBLE_DEVICES has no GPU of that index.
+        If there is no GPU of that index, or the options exclude each other.
+    UserError
+        If the engine is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if options.debug else "2")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # NVML and nvidia-smi number GPUs in bus order
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    # PyTorch's threads otherwise wait for each other at full speed, while others need the cores
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    engine = _select_engine(options)
     if options.cpu_only:
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        os.environ |= {VISIBLE[NVIDIA]: "-1", VISIBLE[AMD]: "-1", "KERAS_TORCH_DEVICE": "cpu"}
     elif options.force_gpu_idx is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = _visible(options.force_gpu_idx)
+        _show_only(options.force_gpu_idx, engines.usable_gpus(engine))
 
 
-def _visible(index: int) -> str:
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+def _select_engine(options: DeviceOptions) -> str:
+    engine = engines.TENSORFLOW  # of the one network that is not ours: MTCNN
+    if isinstance(options, EngineOptions):
+        engine, note = engines.choose(options)
+        if note:
+            console.warn(note)
+    os.environ[engines.VARIABLE] = engine
+    return engine
+
+
+def _show_only(index: int, makers: set[str]) -> None:
+    """Hide all GPUs but one of those that the engine can use."""
+    if makers == {APPLE}:
+        if index:
+            raise UsageError(f"--force-gpu-idx: Expected 0, the only GPU. Received: {index}")
+        return
+    for maker in makers or {NVIDIA}:
+        os.environ[VISIBLE[maker]] = _visible(index, VISIBLE[maker])
+
+
+def _visible(index: int, variable: str) -> str:
+    listed = os.environ.get(variable, "").split(",")
     if listed == [""]:
         return str(index)
     if index >= len(listed):
         raise UsageError(
-            f"--force-gpu-idx: CUDA_VISIBLE_DEVICES leaves {len(listed)} GPU(s). "
+            f"--force-gpu-idx: {variable} leaves {len(listed)} GPU(s). "
             f"Expected a number below that. Received: {index}"
         )
     return listed[index].strip()
 
 
-def tune() -> bool:
-    """Configure TensorFlow and return whether it has a GPU.
-
-    On a CPU operations run one at a time on all cores: those of our networks are large enough to be
-    parallelized well, and concurrent ones compete for caches.
-    """
-    tf = lazy.load("tensorflow")
-    if tf.config.list_physical_devices("GPU"):
-        return True
-    allocator.keep_everything()
-    # This graph rewriting fails on gradients, with a warning, and gains nothing here.
-    tf.config.optimizer.set_experimental_options({"remapping": False})
-    with suppress(RuntimeError):  # already initialized in this process
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    return False
-
-
 def gpus() -> list[str]:
-    """Return TensorFlow's names of the visible GPUs: ["GPU:0", "GPU:1"]."""
+    """Return the names of TensorFlow's visible GPUs, for what runs in nothing else: MTCNN."""
     tf = lazy.load("tensorflow")
     return [f"GPU:{index}" for index, _ in enumerate(tf.config.list_logical_devices("GPU"))]

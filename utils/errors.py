@@ -123,6 +123,11 @@ def sentence(problem: Exception) -> str:
         known = library.startswith(("libGL", "libglib", "libgthread"))
         remedy = SYSTEM_LIBRARIES if known else "install what your system calls it"
         return f"the system library {library} is not installed; {remedy}"
+    if isinstance(problem, ModuleNotFoundError) and problem.name:
+        from utils import requirements  # not at the top: it imports this module
+
+        if requirements.is_external(problem.name):
+            return str(requirements.missing(problem.name.split(".")[0]))
     if isinstance(problem, MemoryError):
         return "out of memory; close other programs or choose a smaller size"
     return (

@@ -1,15 +1,13 @@
-"""Modules imported on first use, so that `--help` does not wait for TensorFlow."""
+"""Modules imported on first use, so that `--help` does not wait for TensorFlow or PyTorch."""
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 
-from utils import console, program
-from utils.errors import UserError
+from utils import console, engines, requirements
 
-SLOW = ("tensorflow", "keras")
-"""Each loads TensorFlow, which takes seconds, on a slow disk half a minute."""
+SLOW = ("tensorflow", "torch", "keras")
+"""Each loads an engine, which takes seconds, on a slow disk half a minute."""
 
 
 class _Lazy(ModuleType):
@@ -23,23 +21,27 @@ class _Lazy(ModuleType):
 
 
 def _import(name: str) -> ModuleType:
-    """Import a module, TensorFlow with an announcement."""
-    if name.split(".")[0] in SLOW and not any(library in sys.modules for library in SLOW):
-        console.announce("loading TensorFlow")
-    return import_module(name)
-
-
-def load(name: str) -> ModuleType:
-    """Return a stand-in for module `name`.
+    """Import a module, an engine with an announcement.
 
     Raises
     ------
     UserError
-        At once, if the module is not installed.
+        If it is not installed.
     """
-    if name not in sys.modules and find_spec(name) is None:
-        again = "run: pip install -r requirements-cpu.txt"
-        if not program.is_checkout():
-            again = f"install {program.NAME} again"
-        raise UserError(f"{name} is not installed; {again}")
+    package = name.split(".")[0]
+    if package not in sys.modules and not requirements.is_installed(package):
+        raise requirements.missing(package)
+    if package in SLOW:
+        announce_engine()
+    return import_module(name)
+
+
+def announce_engine() -> None:
+    """Say that the engine is being loaded, unless it is there already."""
+    if not any(library in sys.modules for library in SLOW):
+        console.announce(f"loading {engines.title()}")
+
+
+def load(name: str) -> ModuleType:
+    """Return a stand-in for module `name`, which need not be installed before it is used."""
     return _Lazy(name)

@@ -30,6 +30,7 @@ Hint = Any
 MISSING = dataclasses.MISSING
 GROUP = "Options"
 COMMON_GROUPS = MACHINES, GENERAL, DEVICE = "Several machines", "General", "Device"
+AUTO = "auto"
 TRUE, FALSE = {"y", "yes", "true", "1", "on"}, {"n", "no", "false", "0", "off"}
 TYPE_NAMES: Mapping[type, str] = {
     bool: "yes or no",
@@ -445,7 +446,23 @@ class ShareOptions(StageOptions):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeviceOptions(StageOptions):
-    """Options of the stages that run networks."""
+    """Options of the stages that can use a GPU."""
 
     cpu_only: bool = opt(False, help="do not use a GPU", group=DEVICE)
     force_gpu_idx: int | None = opt(None, help="use this GPU, counted from 0", group=DEVICE, low=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EngineOptions(DeviceOptions):
+    """Options of the stages that run networks of Keras, on either engine."""
+
+    engine: str = opt(
+        AUTO,
+        help="library that runs the networks",
+        choices={
+            AUTO: "the one that can use this machine's GPU; else TensorFlow if it is installed",
+            "tensorflow": "TensorFlow",
+            "torch": "PyTorch",
+        },
+        group=DEVICE,
+    )

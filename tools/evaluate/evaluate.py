@@ -22,6 +22,7 @@ from facelib.types import FaceType
 from facelib.validation_log import ValidationLog
 from facelib.verdict import verdict
 from models.checkpoint import Generation, model_of, trained_generation
+from models.engine import engine
 from tools.evaluate.baseline import AverageFace
 from tools.evaluate.conversion_log import check_counts, converted_span
 from tools.evaluate.observe import (
@@ -36,7 +37,7 @@ from tools.evaluate.observe import (
 from tools.evaluate.options import EvaluateOptions, check
 from tools.evaluate.per_frame import per_frame
 from tools.evaluate.report import Recognizer, compare, plain, table
-from utils import console, device
+from utils import console
 from utils.console import Report
 from utils.errors import InputError
 from utils.files import write_json
@@ -229,7 +230,7 @@ def _reconstruct(
     _, unseen = held_out.of_model(model_dir)[1].split(faceset)
     if not unseen:
         return {"ssim": np.nan, "faces": 0}
-    device.tune()
+    engine().tune()
     console.announce(f"reconstructing {min(len(unseen), HELD_OUT_FACES)} held-out faces of dst")
     model = model_of(trained)
     chosen = _read_faces(unseen, HELD_OUT_FACES, report)

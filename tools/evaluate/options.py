@@ -7,11 +7,11 @@ from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.recognizers import RECOGNIZERS
 from utils.errors import UsageError
-from utils.options import DeviceOptions, WorkspaceOptions, opt
+from utils.options import EngineOptions, WorkspaceOptions, opt
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(DeviceOptions, WorkspaceOptions):
+class EvaluateOptions(EngineOptions, WorkspaceOptions):
     """What `evaluate` compares, and how."""
 
     dst: Path = opt(

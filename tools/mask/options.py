@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from utils.options import DeviceOptions, SideOptions, opt
+from utils.options import EngineOptions, SideOptions, opt
 
 
 class FaceFilter(Enum):
@@ -16,7 +16,7 @@ class FaceFilter(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApplyMasksOptions(DeviceOptions, SideOptions):
+class ApplyMasksOptions(EngineOptions, SideOptions):
     """Options of `mask apply`."""
 
     input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")
@@ -37,7 +37,7 @@ class RemoveMasksOptions(SideOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawMasksOptions(DeviceOptions, SideOptions):
+class DrawMasksOptions(EngineOptions, SideOptions):
     """Options of `util draw-masks`."""
 
     input_dir: Path = opt(help="folder of faces", kind="faces", place="data_{side}/aligned")

@@ -13,14 +13,16 @@ from pathlib import Path
 from models import checkpoint
 from models.backend import keras
 from models.base import ModelBase
+from models.engine import engine
 from tools.util import dfm, onnx_file
 from tools.util.onnx_file import Port
 from tools.util.options import ExportOptions
-from utils import console, device
+from utils import console
 from utils.console import Report
 from utils.errors import UsageError
 from utils.files import require_new, write_result
 
+ONNX = (".dfm", ".onnx")
 MOSTLY = 0.7
 """Share of its image that a model of whole faces sees in each player's crop, at least."""
 
@@ -32,6 +34,8 @@ def run(options: ExportOptions) -> Report:
     ------
     UsageError
         If the suffix is unknown.
+    UserError
+        If a package that the format needs is not installed.
     InputError
         If the file exists already.
     ModelError
@@ -40,7 +44,9 @@ def run(options: ExportOptions) -> Report:
     path = options.output
     check_suffix(path)
     require_new(path, options.overwrite)
-    device.tune()
+    if path.suffix.lower() in ONNX:
+        onnx_file.check(path.suffix.lower())
+    engine().tune()
     generation = checkpoint.trained_generation(options.model_dir)
     model = checkpoint.model_of(generation)
     about = {

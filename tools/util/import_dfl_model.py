@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from models import checkpoint, model_folder, weight_transfer
+from models.engine import engine
 from tools.util import dfl_layers, dfl_model, dfl_options
 from tools.util.dfl_model import DflModel
 from tools.util.options import ImportModelOptions
-from utils import console, device
+from utils import console
 from utils.console import Report
 from utils.errors import InputError
 
@@ -37,7 +38,7 @@ def run(options: ImportModelOptions) -> Report:
     console.announce(f'reading "{options.input_dir}"')
     old = dfl_model.open_model(options.input_dir, options.name)
     values = dfl_options.translated(old)
-    device.tune()
+    engine().tune()
     model = weight_transfer.without_weights(lambda: checkpoint.build_model(old.kind, values))
     wanted = dfl_layers.sources(model)
     count = sum(source.size for sources in wanted.values() for source in sources)

@@ -5,7 +5,7 @@ from enum import Enum
 from pathlib import Path
 
 from facelib.types import EXTRACTED, FaceType
-from utils.options import SideOptions, StageOptions, WorkspaceOptions, opt
+from utils.options import EngineOptions, SideOptions, StageOptions, WorkspaceOptions, opt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class ImportMasksOptions(SideOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportOptions(WorkspaceOptions):
+class ExportOptions(EngineOptions, WorkspaceOptions):
     """Options of `util export`."""
 
     model_dir: Path = opt(help="folder of the trained model", kind="model", place="model")
@@ -151,7 +151,7 @@ class RefitOptions(SideOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportModelOptions(WorkspaceOptions):
+class ImportModelOptions(EngineOptions, WorkspaceOptions):
     """Options of `util import-dfl-model`."""
 
     input_dir: Path = opt(help="folder with a SAEHD or AMP model of DeepFaceLab 2; not changed")

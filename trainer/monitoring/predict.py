@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.backend import Tensor, tf
+from models.backend import Tensor
 from models.base import ModelBase, Prediction
+from models.engine import engine
 
 CHUNK = 4  # faces of each side at once: far less work than a training step
 FACTORS = (0.25, 0.5, 0.75)
@@ -25,26 +26,27 @@ class FacePredictor:
 
     def __init__(self, model: ModelBase) -> None:
         self.model = model
-        self._graph = tf.function(self._predict, autograph=False)
-        self._morph_graph = tf.function(self._morph, autograph=False)
+        shape = (CHUNK, model.resolution, model.resolution, 3)
+        self._compiled = engine().predictor(self._predict, shape, shape)
+        self._compiled_morph = engine().predictor(self._morph, shape)
 
     def __call__(self, src: np.ndarray, dst: np.ndarray) -> Predicted:
         """Predict n <= CHUNK faces of each side, (n, R, R, 3) float32 0..1."""
-        outputs = self._graph(*(tf.constant(_padded(faces)) for faces in (src, dst)))
+        outputs = self._compiled(_padded(src), _padded(dst))
         return Predicted(*(_to_arrays(prediction, len(dst)) for prediction in outputs))
 
     def morphed(self, dst: np.ndarray) -> list[Prediction]:
         """Swap n <= CHUNK dst faces at each of FACTORS; empty for a model that does not morph."""
         if not self.model.morphs:
             return []
-        outputs = self._morph_graph(tf.constant(_padded(dst)))
+        outputs = self._compiled_morph(_padded(dst))
         return [_to_arrays(prediction, len(dst)) for prediction in outputs]
 
     def _predict(self, src: Tensor, dst: Tensor) -> Predicted:
         return Predicted(*self.model.reconstruct(src, dst), self.model.swap(dst))
 
     def _morph(self, dst: Tensor) -> list[Prediction]:
-        return [self.model.swap(*[dst, tf.constant(factor)]) for factor in FACTORS]
+        return [self.model.swap(*[dst, factor]) for factor in FACTORS]
 
 
 def _padded(faces: np.ndarray) -> np.ndarray:

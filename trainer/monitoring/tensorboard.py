@@ -3,30 +3,32 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from models.backend import tf
-from utils import console
+from utils import console, lazy
 from utils.images import Image, encode_image
+
+writer: Any = lazy.load("tensorboardX.writer")
+messages: Any = lazy.load("tensorboardX.proto.summary_pb2")
 
 
 class TensorBoardWriter:
     """One event file in a folder.
 
-    Its records have TensorFlow 1's format, which TensorBoard still reads: `tf.summary.scalar`
-    works only where TensorBoard is installed.
+    Summaries are made here, because `tensorboardX.SummaryWriter` changes names with a space.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._writer = tf.summary.create_file_writer(str(folder))
+        self._writer = writer.FileWriter(str(folder))
         console.say(f'TensorBoard: tensorboard --logdir "{folder}"')
         if find_spec("tensorboard") is None:
             console.say("  (not installed here: pip install tensorboard)")
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """Write named numbers; those that are not finite are left out."""
-        summary = tf.compat.v1.Summary
+        summary = messages.Summary
         known = {name: value for name, value in values.items() if np.isfinite(value)}
         self._write(
             [summary.Value(tag=name, simple_value=value) for name, value in known.items()],
@@ -35,7 +37,7 @@ class TensorBoardWriter:
 
     def image(self, iteration: int, name: str, image: Image) -> None:
         """Write an image (H, W, 3) uint8 BGR."""
-        summary = tf.compat.v1.Summary
+        summary = messages.Summary
         height, width = image.shape[:2]
         png = summary.Image(
             height=height, width=width, colorspace=3, encoded_image_string=encode_image(image)
@@ -47,7 +49,5 @@ class TensorBoardWriter:
         self._writer.close()
 
     def _write(self, values: list[object], iteration: int) -> None:
-        data = tf.compat.v1.Summary(value=values).SerializeToString()
-        with self._writer.as_default():
-            tf.summary.experimental.write_raw_pb(tf.constant(data), step=iteration)
+        self._writer.add_summary(messages.Summary(value=values), iteration)
         self._writer.flush()
