@@ -80,8 +80,8 @@ def run(tmp_path, monkeypatch):
 
 def test_more_parts_than_workers_but_none_is_short():
     assert parts_for(100_000, 3) == 12
-    assert parts_for(1_700, 2) == 3
-    assert parts_for(900, 2) == 2
+    assert parts_for(6_700, 2) == 3
+    assert parts_for(3_900, 2) == 2
     assert parts_for(3, 8) == 3
     assert parts_for(100_000, 0) == 1
 

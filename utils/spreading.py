@@ -16,7 +16,7 @@ from utils.errors import ExitStatus, UserError
 from utils.options import ShareOptions, to_words
 from utils.shares import Share, Split
 
-PER_WORKER, LEAST = 4, 500
+PER_WORKER, LEAST = 4, 2000
 """Parts for each worker, so that fast ones do more; frames of each, so that its start is cheap."""
 TRIES = 3
 """So often is a part begun before the run gives up."""
