@@ -7,7 +7,7 @@ from converters.look import Look, has_alpha, look_of, morphs, wants_trained_mask
 from converters.options import ConvertOptions
 from converters.output.naming import was_named
 from models import MODELS, model_folder
-from utils import console, display, events
+from utils import console, display, events, shares
 from utils.errors import InputError, UsageError, UserError
 from utils.files import VIDEO_SUFFIXES, require_new
 from utils.video import timecode
@@ -26,6 +26,8 @@ def check(options: ConvertOptions) -> None:
     UserError
         If there is no screen for the window.
     """
+    by_hand = "--remote" if options.remote else "--interactive" if options.interactive else None
+    shares.check(options, options.output_dir, by_hand)
     for flag, text in (("--from", options.from_), ("--to", options.to)):
         if text is not None:
             timecode.position(text, flag)
@@ -38,7 +40,9 @@ def check(options: ConvertOptions) -> None:
         options.output_dir,
         options.mask_output,
         encoder,
-        overwrite=options.overwrite or options.remote,  # which renders nothing
+        overwrite=options.overwrite
+        or options.remote
+        or shares.has_begun(options, options.output_dir),
         inputs=inputs_of(options),
     )
     if options.mask_dir is not None and not options.mask_dir.is_dir():

@@ -3,11 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from converters import predictor as predictors
+from converters import split
 from converters.blending.blender import Blender, Trace
 from converters.checks import check_morph
 from converters.footage import FacesByFrame, Footage
@@ -25,11 +27,12 @@ from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
 from models.mask_predictor import MaskPredictor
-from utils import console, signals
+from utils import console, signals, spreading
 from utils.console import Report
 from utils.images import write_image
 from utils.options import to_json
-from utils.video.frame import WHOLE, Frame
+from utils.shares import JOIN
+from utils.video.frame import WHOLE, Frame, Span
 
 HIDDEN = "faces not converted, because they are occluded or out of the frame"
 UNMARKED = "not marked as synthetic and not signed: --no-provenance"
@@ -52,7 +55,13 @@ def run(
     ModelError
         If the model folder holds no usable model, or another one than asked for.
     """
+    if options.ray is not None:
+        footage = Footage.open(options.input_dir, options.from_, options.to)
+        spreading.spread("convert", options, options.output_dir, footage.numbers)
+        options = replace(options, ray=None, part=JOIN)
     job = Job.of(options)
+    if options.part == JOIN:
+        return split.join(job)
     result, signed = job.output.path, job.output.marker is not None
     with output_lock(job.written):
         predictor = predictor or predictors.load(
@@ -69,13 +78,14 @@ def run(
         check_morph(looks, predictor.name, can=predictor.morphs)
         masks = masks if plan.wants_trained_masks else None
         identity = job.identity(plan, predictor.name, masks.name if masks else None)
+        split.begin(job, identity)
         output = open_output(job.output, job.footage, identity)
         save_look(settings_file(result), plan.timeline.at(0))
         log(result, "begun", model=predictor.name, options=to_json(options))
         with output, signals.finishing(signals.finishing_frames):
             frames = RemainingFrames(job.footage, job.faces, output, plan.timeline.context_frames)
             pipeline = _pipeline(job, plan.timeline, predictor, masks, output)
-            report = _convert(frames, pipeline, output)
+            report = _convert(frames, pipeline, output, job.footage)
         marked = "marked and signed" if signed else UNMARKED
         log(result, "finished", provenance=marked, failed=len(report.failures), **report.counts)
     report.made = job.output.paths
@@ -84,6 +94,7 @@ def run(
     report.notes["the masks"] = job.visibility.notes if job.visibility else []
     report.notes["no face files, ignored"] = list(job.faces.skipped)
     report.notes["copies of faces, ignored"] = list(job.faces.copies)
+    split.finish(job, report)
     return report
 
 
@@ -138,9 +149,11 @@ class RemainingFrames:
         """One sentence for each frame that could not be read."""
         return self._source.failures
 
-    def missing(self) -> list[str]:
-        """Return the names of frames that have faces but are not in the footage."""
-        return sorted(self._faces.by_frame.keys() - self.with_faces)
+    def missing(self, span: Span) -> list[str]:
+        """Return the names of frames in a span that have faces but are not in the footage."""
+        found = self._faces.by_frame
+        names = sorted(found.keys() - self.with_faces)
+        return [name for name in names if span.holds(found[name][0].frame_index, None)]
 
 
 def _pipeline(
@@ -165,7 +178,9 @@ def _pipeline(
     )
 
 
-def _convert(frames: RemainingFrames, pipeline: Pipeline, output: Output) -> Report:
+def _convert(
+    frames: RemainingFrames, pipeline: Pipeline, output: Output, footage: Footage
+) -> Report:
     report = Report({"frames": 0, "converted faces": 0, "frames without a face": 0})
     report.notes = {"no face in": [], HIDDEN: []}
     with closing(pipeline.run(frames)) as results:
@@ -174,10 +189,11 @@ def _convert(frames: RemainingFrames, pipeline: Pipeline, output: Output) -> Rep
             _count(report, converted)
     if output.finished:
         report.counts["frames finished before"] = output.finished
-    if output.span == WHOLE:
-        report.notes["faces without their frame"] = frames.missing()
+    if footage.whole == WHOLE and output.span == footage.span:
+        report.notes["faces without their frame"] = frames.missing(footage.span)
     report.failures += output.failures + frames.failures
-    if not frames.with_faces and not output.finished:
+    is_part = footage.span != footage.whole
+    if not frames.with_faces and not output.finished and not is_part:
         report.failures.append("no frame had a face: are these the faces of this footage?")
     return report
 

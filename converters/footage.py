@@ -1,7 +1,7 @@
 """The footage of a run and the faces found in it, each opened once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -12,17 +12,30 @@ from facelib.footage_match import VIDEO_FRAME, find_mismatch
 from facelib.frame_scale import fit_to_frames
 from utils import console
 from utils.errors import InputError
+from utils.shares import Share
 from utils.video.frame import WHOLE, Frame, Span
 from utils.video.io import open_source
+from utils.video.ranges import numbers_in, part_of
 from utils.video.source import FrameSource, span_between
 
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """A folder of frames or a video, opened, and the part of it to convert, by index."""
+    """A folder of frames or a video, opened, and the part of it to convert, by index.
+
+    Attributes
+    ----------
+    source : FrameSource
+        The frames.
+    span : Span
+        Those to convert here.
+    whole : Span
+        Those that all machines convert which share the work.
+    """
 
     source: FrameSource
     span: Span = WHOLE
+    whole: Span = WHOLE
 
     @classmethod
     def open(cls, path: Path, first: str | None = None, last: str | None = None) -> "Footage":
@@ -36,7 +49,17 @@ class Footage:
             If the span is malformed or empty, or in seconds although the footage is a folder.
         """
         source = open_source(path, square_pixels=True)
-        return cls(source, source.located(span_between(first, last)))
+        span = source.located(span_between(first, last))
+        return cls(source, span, span)
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of all frames that are converted, here or elsewhere."""
+        return numbers_in(self.source, self.whole)
+
+    def part(self, share: Share) -> "Footage":
+        """Return the same footage, of which a share is to be converted."""
+        return replace(self, span=part_of(self.numbers, share, self.whole))
 
     @property
     def name(self) -> str:

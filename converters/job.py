@@ -16,8 +16,10 @@ from converters.output.request import OutputRequest
 from converters.plan import Plan, read_plan
 from converters.predictor import Predictor
 from models.mask_predictor import MaskPredictor
+from utils import shares
 from utils.errors import UsageError
 from utils.provenance.c2pa import Marker
+from utils.shares import Share, Split
 from utils.video.options import encoder_for, keeps_16_bit_images
 from utils.video.source import FrameSource
 from utils.video.timecode import exact_rate
@@ -52,8 +54,12 @@ class Job:
         How many faces the model predicts at once.
     debug : bool
         Whether to write the intermediate images of each face.
+    split : Split
+        The parts of the result, if machines share the work.
     remote : bool
         Whether another program shows the window; then nothing is rendered.
+    share : Share or None
+        Which part of the work this machine does; None: everything.
     """
 
     footage: Footage
@@ -66,7 +72,9 @@ class Job:
     mask_model_dir: Path | None
     batch_size: int
     debug: bool
+    split: Split
     remote: bool = False
+    share: Share | None = None
 
     @classmethod
     def of(cls, options: ConvertOptions) -> "Job":
@@ -83,7 +91,10 @@ class Job:
             If there is no screen for the window, or no key to sign with.
         """
         footage = Footage.open(options.input_dir, options.from_, options.to)
-        output, look = _output(options, footage), look_of(options)
+        share = shares.wanted(options)
+        if share is not None:
+            footage = footage.part(share)
+        output, look = _output(options, footage, share), look_of(options)
         session = SessionFile.find(options.session, options.use_session, options.output_dir)
         plan = None
         if options.interactive:
@@ -108,7 +119,9 @@ class Job:
             mask_model_dir=mask_model_dir,
             batch_size=options.batch_size,
             debug=options.debug,
+            split=Split(options.output_dir),
             remote=options.remote,
+            share=share,
         )
 
     def choose_plan(self, predictor: Predictor, masks: MaskPredictor | None = None) -> Plan | None:
@@ -161,7 +174,7 @@ def _check_looks(output: OutputRequest, looks: Iterable[Look]) -> None:
     checks.check_alpha(looks, output.path, output.image_format, output.encoder)
 
 
-def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
+def _output(options: ConvertOptions, footage: Footage, share: Share | None) -> OutputRequest:
     """Return what to write, checked."""
     source, notes = footage.source, list[str]()
     encoder = encoder_for(options, source.video_format, notes)
@@ -178,6 +191,8 @@ def _output(options: ConvertOptions, footage: Footage) -> OutputRequest:
         marker=Marker() if options.provenance else None,
         notes=notes if in_video else [],
     )
+    if share is not None:
+        output = output.of_share(share)
     if in_video and not options.remote:
         remove_empty_parts(output.path)
     checks.check_output(

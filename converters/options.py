@@ -7,12 +7,12 @@ from typing import Any
 
 from converters.look import Look, load_look, session_path, settings_file
 from models import MODELS
-from utils.options import EngineOptions, WorkspaceOptions, opt
+from utils.options import EngineOptions, ShareOptions, WorkspaceOptions, opt
 from utils.video.options import EncoderOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileOptions(EngineOptions, WorkspaceOptions):
+class FileOptions(EngineOptions, ShareOptions, WorkspaceOptions):
     """What `convert` reads and writes."""
 
     input_dir: Path = opt(
@@ -142,8 +142,8 @@ class ConvertOptions(Look, EncoderOptions, FileOptions):
 
     @classmethod
     def asks_nothing(cls, given: Mapping[str, Any]) -> bool:
-        """Whether there is nothing to ask: a window or a session has the looks."""
-        if given.get("interactive"):
+        """Whether there is nothing to ask: a window or session has the looks, or it is a part."""
+        if given.get("interactive") or given.get("part") or given.get("ray"):
             return True
         session = given.get("session")
         if session is None and "output_dir" in given:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from extractor.options import EditFacesOptions, ExtractOptions, ManualMode, debug_dir
-from utils import events
+from extractor.options import MANUAL, EditFacesOptions, ExtractOptions, ManualMode, debug_dir
+from utils import events, shares
 from utils.display import available
 from utils.errors import InputError, UsageError, UserError
 
@@ -19,12 +19,24 @@ def check(options: ExtractOptions) -> None:
         If faces cannot be marked manually here.
     """
     check_output_dir(options.output_dir, options.input_dir)
+    shares.check(options, options.output_dir, _by_hand(options))
     for flag, paths in (("--person", options.person), ("--not-person", options.not_person)):
         for path in paths:
             if not path.is_file():
                 raise InputError(f'there is no image "{path}"; check the path after {flag}')
     if options.manual_mode is not None:
         check_manual(options.manual_mode, options.output_dir, overwrite=options.overwrite)
+
+
+def _by_hand(options: ExtractOptions) -> str | None:
+    """Return what asks for manual extraction, if anything does."""
+    if options.detector == MANUAL:
+        return f"--detector {MANUAL}"
+    flags = {
+        "--manual-fix": options.manual_fix,
+        "--manual-output-debug-fix": options.manual_output_debug_fix,
+    }
+    return next((flag for flag, given in flags.items() if given), None)
 
 
 def check_output_dir(folder: Path, source: Path) -> None:

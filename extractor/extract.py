@@ -22,14 +22,21 @@ from facelib.landmarkers import LANDMARKERS
 from utils import console
 from utils.console import Report
 from utils.files import Manifest, natural_key
+from utils.video.frame import WHOLE
 from utils.video.io import open_source
 from utils.wording import counted
 
 
-def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
+def run(
+    options: ExtractOptions,
+    in_flight: InFlight | None = None,
+    footage: SampledSource | None = None,
+    labels: Labels | None = None,
+) -> Report:
     """Extract the faces of a folder of frames or a video, in this process.
 
-    `supervisor.py` runs it in another one, and follows the progress through `in_flight`.
+    `supervisor.py` runs it in another one, and follows the progress through `in_flight`; `split.py`
+    gives it a part of the footage, and the labels that wait for its faces.
 
     Raises
     ------
@@ -42,7 +49,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     mode = options.manual_mode
     if mode is ManualMode.DEBUG_DELETED:
         options = replace(options, debug=True)
-    footage = SampledSource(open_source(options.input_dir, square_pixels=True), options.every)
+    footage = footage or open_footage(options)
     # before anything is written: weights or a display may be missing
     finders = [] if mode in (ManualMode.ALL, ManualMode.DEBUG_DELETED) else _finders(options)
     if mode is not None:
@@ -50,27 +57,33 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     noise = LANDMARKERS.load(options.landmarker).noise if options.smooth and finders else None
     writer = face_writer(options, footage.path.name)
     header = journal.header(options, footage.source)
+    gap = journal.gap_in(header)
     report = Report(made=[writer.folder, *([debug_dir(writer.folder)] if options.debug else [])])
     with journal.opened(
         writer.folder, header, footage.path, overwrite=options.overwrite
     ) as manifest:
-        writer = replace(writer, labels=Labels.kept_in(writer.folder))
+        writer = replace(writer, labels=labels or Labels.kept_in(writer.folder))
         before = set(manifest.done)
         done_before = len(journal.frames_of(manifest))
         if done_before:
             console.say(f"continuing: {counted(done_before, 'frames')} finished already")
         if finders:
-            automatic = AutomaticExtraction(footage, finders, noise, writer, in_flight)
+            automatic = AutomaticExtraction(footage, finders, noise, writer, in_flight, gap)
             report.failures += automatic.run(manifest)
         if mode is not None:
             with in_flight.hold(WINDOW):
                 app.run(mode, footage, writer, manifest, report, options.manual_window_size)
-        _summarize(manifest, report, done_before)
+        summarize(manifest, report, done_before, part=footage.span != WHOLE)
         _tell_labels(writer.labels, report, manifest.done.keys() - before)
         if writer.smaller:
             report.counts["faces with fewer pixels than --image-size"] = len(writer.smaller)
     report.notes["the footage"] = footage.source.notes
     return report
+
+
+def open_footage(options: ExtractOptions) -> SampledSource:
+    """Open what the options name."""
+    return SampledSource(open_source(options.input_dir, square_pixels=True), options.every)
 
 
 def face_search(options: ExtractOptions) -> FaceSearch:
@@ -112,7 +125,8 @@ def face_writer(options: ExtractOptions, source: str) -> FaceWriter:
     )
 
 
-def _summarize(manifest: Manifest, report: Report, done_before: int) -> None:
+def summarize(manifest: Manifest, report: Report, done_before: int = 0, part: bool = False) -> None:
+    """Put what the journal knows into the report; only of a whole run a face is expected."""
     frames = sorted(journal.frames_of(manifest), key=lambda frame: natural_key(frame[0]))
     count = sum(len(faces) for _, faces in frames)
     report.counts = {"frames": len(frames), "faces": count}
@@ -122,7 +136,7 @@ def _summarize(manifest: Manifest, report: Report, done_before: int) -> None:
         "frames without a face": [name for name, faces in frames if not faces],
         "frames to review": frames_to_review(frames),
     }
-    if frames and not count and not journal.manual_frames(manifest):
+    if frames and not count and not part and not journal.manual_frames(manifest):
         report.failures.append(
             "no face was found in any frame; try another --detector, and use --debug to see what "
             "was searched"

@@ -1,7 +1,7 @@
 """The frames that still have to be processed: image files by path, video frames decoded."""
 
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
@@ -12,6 +12,7 @@ from utils.errors import InputError
 from utils.files import name_fault
 from utils.images import Image, pixels_in, read_image
 from utils.video.aspect import to_square
+from utils.video.frame import WHOLE, Span
 from utils.video.source import FolderSource, FrameSource
 
 
@@ -67,10 +68,13 @@ class SampledSource:
         The folder or video.
     every : int
         Only frames whose index is a multiple of this are used.
+    span : Span
+        Only frames in it are used.
     """
 
     source: FrameSource
     every: int = 1
+    span: Span = WHOLE
 
     @property
     def path(self) -> Path:
@@ -80,7 +84,11 @@ class SampledSource:
     @property
     def count(self) -> int | None:
         """How many frames are used; None if unknown."""
-        return None if self.source.count is None else -(-self.source.count // self.every)
+        total = self.span.count(self.source.count, None)
+        if total is None:
+            return None
+        first = int(self.span.first or 0)
+        return -(-(first + total) // self.every) + -first // self.every
 
     @property
     def decoded_pixels(self) -> int:
@@ -88,7 +96,12 @@ class SampledSource:
         return prod(self.source.size or ()) if self.source.is_video else 1
 
     def pending(
-        self, done: Container[str], failures: list[str], in_flight: InFlight, neighbors: int = 0
+        self,
+        done: Container[str],
+        failures: list[str],
+        in_flight: InFlight,
+        neighbors: int = 0,
+        gap: int = 1,
     ) -> Iterator[Pending]:
         """Yield the unfinished frames in order.
 
@@ -105,18 +118,30 @@ class SampledSource:
             Learns that the decoder is at work.
         neighbors : int
             How many finished frames on each side of an unfinished one come along, `wanted=False`.
+        gap : int
+            And those as far as the multiples of this before and after them (`tracking.py`).
         """
+        reach = neighbors * self.every
+        wide = self.span.widened(reach + gap - 1)
         if isinstance(self.source, FolderSource):
             frames = _from_files(self.source.files, failures, self.source.stretch)
         else:
-            frames = _from_video(self.source, in_flight)
-        sampled = (frame for frame in frames if frame.index % self.every == 0)
-        yield from _with_neighbors(sampled, done, neighbors)
+            frames = _from_video(self.source, wide, in_flight)
+        sampled = (
+            frame
+            for frame in frames
+            if frame.index % self.every == 0 and wide.holds(frame.index, frame.time)
+        )
+
+        def finished(frame: Pending) -> bool:
+            return frame.name in done or not self.span.holds(frame.index, frame.time)
+
+        yield from _with_neighbors(sampled, finished, reach, gap)
         failures += self.source.failures
 
 
-def _from_video(source: FrameSource, in_flight: InFlight) -> Iterator[Pending]:
-    frames, position = iter(source), "the beginning"
+def _from_video(source: FrameSource, span: Span, in_flight: InFlight) -> Iterator[Pending]:
+    frames, position = source.frames(span), "the beginning"
     while True:
         try:
             with in_flight.hold(f"the video after {position}"):
@@ -150,19 +175,22 @@ def _from_files(
 
 
 def _with_neighbors(
-    frames: Iterable[Pending], done: Container[str], reach: int
+    frames: Iterable[Pending], finished: Callable[[Pending], bool], reach: int, gap: int = 1
 ) -> Iterator[Pending]:
-    """Yield the unfinished frames, and as `wanted=False` finished ones within reach of them."""
-    before: deque[Pending] = deque(maxlen=reach)
-    after = 0
+    """Yield the unfinished frames, and as `wanted=False` finished ones that they depend on.
+
+    Those are the frames within reach, in indices, and as far as the next multiple of `gap`.
+    """
+    before: deque[Pending] = deque(maxlen=reach + gap - 1)
+    last = -1
     for frame in frames:
-        if frame.name not in done:
-            yield from before
+        if not finished(frame):
+            first = (frame.index - reach) // gap * gap
+            yield from (each for each in before if each.index >= first)
             before.clear()
             yield frame
-            after = reach
-        elif after:
+            last = -(-(frame.index + reach) // gap) * gap
+        elif frame.index <= last:
             yield replace(frame, wanted=False)
-            after -= 1
         else:
             before.append(replace(frame, wanted=False))

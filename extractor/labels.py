@@ -53,6 +53,12 @@ class Labels:
         problems: list[str] = []
         return cls(list(_read(folder, problems)), problems)
 
+    @classmethod
+    def to_be_kept_in(cls, folder: Path, faces: Sequence[FaceInfo]) -> "Labels":
+        """Return the labels that there will be in a folder once its faces are discarded."""
+        problems: list[str] = []
+        return cls(_kept(folder, faces, problems), problems)
+
     def carry_over(
         self, infos: Sequence[FaceInfo], image: np.ndarray, existing: Sequence[FaceInfo] = ()
     ) -> list[FaceInfo]:
@@ -101,16 +107,20 @@ def keep(folder: Path, faces: Sequence[FaceInfo]) -> None:
 
     Those kept before, whose frame was not extracted since or whose face was not found, stay.
     """
-    frames = _by_frame(faces)
-    kept = []
-    for old in _read(folder, []):
-        kept += _not_among(frames.get(stem_of(old), ()), [old])
-    kept += [replace(face, mask=None) for face in faces if face.mask_label is not None]
+    kept = _kept(folder, faces, [])
     path = no_link(folder / FILE)
     if kept:
         write_bytes(path, b"".join(to_json(face, path.name) + b"\n" for face in kept))
     else:
         path.unlink(missing_ok=True)
+
+
+def _kept(folder: Path, faces: Sequence[FaceInfo], problems: list[str]) -> list[FaceInfo]:
+    frames = _by_frame(faces)
+    kept = []
+    for old in _read(folder, problems):
+        kept += _not_among(frames.get(stem_of(old), ()), [old])
+    return kept + [replace(face, mask=None) for face in faces if face.mask_label is not None]
 
 
 def _read(folder: Path, problems: list[str]) -> Iterator[FaceInfo]:

@@ -8,7 +8,7 @@ from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import EXTRACTED, FaceType
 from utils.files import no_link
-from utils.options import DEVICE, GENERAL, DeviceOptions, SideOptions, opt
+from utils.options import DEVICE, GENERAL, DeviceOptions, ShareOptions, SideOptions, opt
 
 SEARCH, FILTER, MANUAL_GROUP = "Face search", "Face filter", "Manual extraction"
 MANUAL = "manual"
@@ -37,7 +37,7 @@ class FrameFilter(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractOptions(DeviceOptions, SideOptions):
+class ExtractOptions(DeviceOptions, ShareOptions, SideOptions):
     """Where frames come from, which faces are wanted, and what a face file looks like."""
 
     input_dir: Path = opt(
@@ -75,6 +75,11 @@ class ExtractOptions(DeviceOptions, SideOptions):
         group=SEARCH,
     )
     smooth: bool = opt(True, help="smooth landmarks over neighboring frames", group=SEARCH)
+    track: bool = opt(
+        True,
+        help="search every 8th frame of a video, and follow the faces in between",
+        group=SEARCH,
+    )
     min_score: float | None = opt(
         None,
         help="lowest detection score to accept; none: the detector's own threshold",

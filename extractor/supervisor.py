@@ -27,6 +27,7 @@ from extractor.options import ExtractOptions
 from utils import console, native_output, signals
 from utils.console import Report
 from utils.errors import ExitStatus, Interrupted, UserError, portable
+from utils.shares import JOIN
 
 POLL = 0.5  # seconds to wait for a message at a time
 HEARTBEAT = 0.2  # seconds between two signs of life
@@ -87,6 +88,10 @@ def run(options: ExtractOptions) -> Report:
     UserError
         As `extract.run`; or if workers die before they process anything.
     """
+    if options.part == JOIN or options.ray is not None:  # no native code works on anything there
+        from extractor import split
+
+        return split.join(options) if options.part == JOIN else split.spread(options)
     losses = Losses()
     while True:
         with signals.finishing(signals.finishing_frames), ExitStack() as started:
@@ -232,10 +237,11 @@ def _run_worker(
     try:
         threading.Thread(target=_listen, args=(pipe, send), daemon=True).start()
         # not at the top: only the worker loads OpenCV and the networks
-        from extractor import extract
+        from extractor import extract, split
         from extractor.in_flight import InFlight
 
-        send("report", extract.run(options, InFlight(listener, suspects, left_out)))
+        stage = extract.run if options.part is None else split.run
+        send("report", stage(options, InFlight(listener, suspects, left_out)))
     except KeyboardInterrupt:
         send("error", Interrupted())
     except Exception as problem:  # noqa: BLE001 - the parent raises it again

@@ -75,7 +75,7 @@ class FaceWriter:
             The face files.
         """
         infos = [self._info(frame, image, face, index) for index, face in enumerate(faces)]
-        paths = [self._path(info) for info in infos]
+        paths = [path_for(self.folder, info) for info in infos]
         existing = existing or [read_info(path) for path in paths if path.exists()]
         infos = self.labels.carry_over(infos, image, existing)
         for path, info in zip(paths, infos, strict=True):
@@ -112,16 +112,17 @@ class FaceWriter:
             pixel_aspect=None if frame.aspect is None else float(frame.aspect),
         )
 
-    def _path(self, info: FaceInfo) -> Path:
-        """Return where a face goes: never over a file that is not this very face."""
-        stem = f"{Path(info.source_name).stem}_{info.face_index}"
-        path = self.folder / f"{stem}.png"
-        number = 0
-        with naming(path):
-            while path.exists() and not _same_face(path, info):
-                number += 1
-                path = path.with_name(f"{stem}_{number}.png")
-        return path
+
+def path_for(folder: Path, info: FaceInfo) -> Path:
+    """Return where in a folder a face goes: never over a file that is not this very face."""
+    stem = f"{Path(info.source_name).stem}_{info.face_index}"
+    path = folder / f"{stem}.png"
+    number = 0
+    with naming(path):
+        while path.exists() and not _same_face(path, info):
+            number += 1
+            path = path.with_name(f"{stem}_{number}.png")
+    return path
 
 
 def _same_face(path: Path, info: FaceInfo) -> bool:

@@ -12,9 +12,8 @@ import numpy as np
 
 from facelib.faceinfo import FaceInfo
 from facelib.landmarks import gaze, opening
-from facelib.pose import pose
+from facelib.poses import poses
 from facelib.types import EXPRESSION as NAMES
-from utils.errors import InputError
 
 PERCENTILES = (2, 98)  # of a person's openings: 0 and 1
 HALF_TURN = 90.0  # degrees from 0.5 to 1
@@ -84,22 +83,25 @@ def expression(face: FaceInfo, person: Range) -> np.ndarray:
 
     What a face lacks is 0.5.
     """
-    openings = (_openings(face.landmarks) - person.low) / (person.high - person.low)
-    try:
-        head = pose(face.landmarks)
-        angles = np.array([head.yaw, head.pitch]) / HALF_TURN / 2 + 0.5
-    except InputError:  # degenerate landmarks
-        angles = np.full(2, UNKNOWN)
-    looks = np.full(2, UNKNOWN)
-    if face.iris is not None and openings[:2].mean() > SHUT:
-        looks = 0.5 + gaze(face.landmarks, face.iris) / GAZE / 2
-    return np.clip(np.r_[openings, angles, looks], 0, 1)
+    return _numbers([face], person)[0]
 
 
 def expressions(faces: Sequence[FaceInfo]) -> np.ndarray:
     """Return the numbers of all faces of a person, (n, 10), counted from that person's range."""
-    person = Range.of(faces)
-    return np.array([expression(face, person) for face in faces])
+    return _numbers(faces, Range.of(faces))
+
+
+def _numbers(faces: Sequence[FaceInfo], person: Range) -> np.ndarray:
+    openings = np.stack([_openings(face.landmarks) for face in faces])
+    openings = (openings - person.low) / (person.high - person.low)
+    heads = poses(np.stack([face.landmarks for face in faces]))
+    angles = heads[:, [1, 0]] / HALF_TURN / 2 + 0.5  # yaw, pitch
+    angles[np.isnan(angles)] = UNKNOWN  # degenerate landmarks
+    looks = np.full((len(faces), 2), UNKNOWN)
+    for i, face in enumerate(faces):
+        if face.iris is not None and openings[i, :2].mean() > SHUT:
+            looks[i] = 0.5 + gaze(face.landmarks, face.iris) / GAZE / 2
+    return np.clip(np.concatenate([openings, angles, looks], axis=1), 0, 1)
 
 
 def mirror(numbers: np.ndarray) -> np.ndarray:

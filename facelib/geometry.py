@@ -103,6 +103,8 @@ HEAD_2019 = CropShape(24 / 64)
 """What files of type `head` show that were made in 2019, or by version 0.1.0 of this program."""
 # Pixels. Reached where 90 become one; it only keeps a degenerate matrix from costing minutes.
 WIDEST_BLUR = 32.0
+# Pixels, of a halved image: with less, the cubic kernel shows, which is not flat.
+LEAST_BLUR = 0.9
 
 
 def fit_similarity(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -212,7 +214,7 @@ def warp_face(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Crop the aligned image out of a frame: bicubic, black outside the frame.
 
     When it shrinks, the frame is first blurred by as much as an area average would, against
-    aliasing.
+    aliasing. When it shrinks much, most of that is done by halving the frame.
 
     Parameters
     ----------
@@ -232,15 +234,47 @@ def warp_face(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     # Deviation of a Gaussian that passes as much of the finest detail kept as the area average does
     # (sinc(1/2) = 0.64); it fades out toward zoom 1, so sharpness does not jump there.
     sigma = min(0.35 * np.sqrt(max(0.0, 1 / zoom**2 - 1)), WIDEST_BLUR)
-    window, matrix = _window(image, matrix, size, margin=int(4 * sigma) + 4)
+    halvings = int(np.log2(max(sigma / LEAST_BLUR, 1)))
+    window, matrix = _window(image, matrix, size, margin=int(4 * sigma) + 4 * 2**halvings)
     if window.size == 0:
         return np.zeros((size, size, image.shape[2]), image.dtype)
-    if sigma > 0:
-        window = cv2.GaussianBlur(window, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    face = cv2.warpAffine(window, matrix, (size, size), flags=cv2.INTER_CUBIC)
+    if halvings:
+        face = _warp_halved(window, matrix, size, sigma, halvings)
+    else:
+        face = _warp(window, matrix, size, sigma)
     if face.dtype != np.uint8:
         face = np.clip(face, 0, 1)  # the cubic kernel overshoots at edges
     return face.reshape(size, size, image.shape[2])
+
+
+def _warp(
+    image: np.ndarray, matrix: np.ndarray, size: int, sigma: float = 0, border: int = 0
+) -> np.ndarray:
+    if sigma > 0:
+        image = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=border)
+
+
+def _warp_halved(
+    window: np.ndarray, matrix: np.ndarray, size: int, sigma: float, halvings: int
+) -> np.ndarray:
+    """Blur and warp as `_warp` does, but most of it on an image of half the size, or less."""
+    half, to_face = window, matrix.copy()
+    for _ in range(halvings):
+        height, width = half.shape[:2]
+        half_size = (width // 2 + 1, height // 2 + 1)  # no pixel at the edge gets lost
+        half = cv2.pyrDown(half, dstsize=half_size, borderType=cv2.BORDER_REPLICATE)
+        to_face[:, :2] *= 2
+    # a halving blurs by 1 4 6 4 1, which is about a Gaussian: variances of 1, 4, 16 ... add up
+    rest = np.sqrt(sigma**2 - (4**halvings - 1) / 3) / 2**halvings
+    face = _warp(half, to_face, size, rest, cv2.BORDER_REPLICATE)
+    corners, last = crop_corners(matrix, size), np.array(window.shape[1::-1]) - 1
+    if (corners < 0).any() or (corners > last).any():
+        # the frame ends where, and as sharply as, it does in the whole image
+        inside = _warp(np.ones(window.shape[:2], np.float32), matrix, size)
+        inside = cv2.merge([inside] * window.shape[2])
+        face = cv2.multiply(face, inside, dtype=cv2.CV_8U if face.dtype == np.uint8 else cv2.CV_32F)
+    return face
 
 
 def _window(

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
 from support import synthetic
 from support.synthetic import reference_landmarks
 
@@ -180,17 +181,44 @@ def test_shrinking_is_like_an_area_average(astronaut, factor):
     assert error < 0.6 * np.abs(aliased - averaged)[inner].mean()
 
 
-@pytest.mark.parametrize("turn", [0.0, 0.5])
-@pytest.mark.parametrize("cell", [1, 2])
-def test_checkerboard_finer_than_the_target_becomes_gray(cell, turn):
-    board = (np.indices((400, 400)) // cell).sum(axis=0)[..., None] % 2 * np.full(3, 255)
-    zoom = 0.25
+def turned(zoom, turn, size, center):
+    """The matrix to an image of `size` pixels with a point of the frame in its middle."""
     matrix = zoom * np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0]])
-    matrix[:, 2] = 32 - matrix[:, :2] @ [200, 200]
+    matrix[:, 2] = size / 2 - matrix[:, :2] @ center
+    return matrix
 
-    face = geometry.warp_face(board.astype(np.uint8), matrix, 64)
+
+@pytest.mark.parametrize("turn", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("cell", "shrinks"), [(1, 4), (2, 4), (1, 5.3), (2, 5.3), (2, 8), (3, 8), (4, 16), (7, 16)]
+)
+def test_checkerboard_finer_than_the_target_becomes_gray(cell, shrinks, turn):
+    size = int(256 / shrinks)
+    board = (np.indices((400, 400)) // cell).sum(axis=0)[..., None] % 2 * np.full(3, 255)
+    matrix = turned(1 / shrinks, turn, size, [200, 200])
+
+    face = geometry.warp_face(board.astype(np.uint8), matrix, size)
 
     np.testing.assert_allclose(face, 127.5, atol=6)
+
+
+@pytest.mark.parametrize("shrinks", [5.3, 7, 10.5, 16])
+@pytest.mark.parametrize("center", [(300, 290), (0, 310), (620, 300), (280, 599), (621, 600)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_shrinking_much_is_blurring_and_warping_the_whole_image(astronaut, shrinks, center, dtype):
+    """SciPy blurs, in the middle and where the frame ends at each side of the crop."""
+    image = np.tile(astronaut[100:400, 90:401, :1], (2, 2, 1))
+    matrix, size = turned(1 / shrinks, 0.3, 48, center), 48
+    sigma = 0.35 * np.sqrt(shrinks**2 - 1)
+    blurred = ndimage.gaussian_filter(image[..., 0].astype(np.float32), sigma, mode="nearest")
+    wanted = cv2.warpAffine(blurred, matrix, (size, size), flags=cv2.INTER_CUBIC)
+
+    levels = image if dtype == np.uint8 else image.astype(np.float32) / 255
+    face = geometry.warp_face(levels, matrix, size)[..., 0] * (1.0 if dtype == np.uint8 else 255)
+
+    error = np.abs(face - np.clip(wanted, 0, 255))
+    assert error.mean() < 0.9
+    assert error.max() < 9
 
 
 def test_sharpness_does_not_jump_where_shrinking_begins(astronaut):

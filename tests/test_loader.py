@@ -12,7 +12,7 @@ from facelib.types import FaceType
 from trainer.data import loader
 from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Pick, Sampler, SamplerSettings
-from trainer.data.yaw_matching import NEAR, YawMatcher, yaw
+from trainer.data.yaw_matching import NEAR, YawMatcher, yaws
 from utils.errors import InputError
 
 HALF_64 = SamplerSettings(FaceType.HALF, 64)
@@ -28,7 +28,10 @@ class Turned:
 @pytest.fixture
 def turned(faceset, monkeypatch):
     """Makes a faceset of given yaws; only the angles are made up."""
-    monkeypatch.setattr("trainer.data.yaw_matching.yaw", lambda info: info.degrees)
+    monkeypatch.setattr(
+        "trainer.data.yaw_matching.yaws",
+        lambda faces: np.array([info.degrees for _, info in faces]),
+    )
     path, info = faceset[0]
     return lambda *yaws: [(path, Turned(info, degrees)) for degrees in yaws]
 
@@ -67,12 +70,11 @@ def test_pairing_works_with_fewer_faces_than_it_would_like(turned):
 
 
 def test_the_angle_is_that_of_the_face_and_a_face_that_is_none_looks_ahead(faceset):
-    info = faceset[0][1]
-    assert yaw(info) == pose(info.landmarks).yaw
-    assert yaw(Turned(info, 0)) == yaw(info)
-    flat = Turned(info, 0)
+    expected = [pose(info.landmarks).yaw for _, info in faceset]
+    flat = Turned(faceset[0][1], 0)
     flat.landmarks = np.full((68, 2), 7.0)
-    assert yaw(flat) == 0.0
+    found = yaws([*faceset, (faceset[0][0], flat)])
+    assert found == pytest.approx([*expected, 0.0], abs=0.01)
 
 
 def test_mirrored_samples_are_mirror_images(faceset):
@@ -91,13 +93,18 @@ def folder(faceset, tmp_path):
     return shutil.copytree(faceset.folder, tmp_path / "aligned")
 
 
-def kill(thread):
-    """Make a thread end where it stands, as nothing in Python would by itself."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
-    )
-    thread.join(20)
-    assert not thread.is_alive()
+def kill_workers(batches):
+    """Make the workers end where they stand, as nothing in Python would by itself."""
+    workers = list(batches._threads)
+    for thread in workers:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+        )
+    for _ in workers:
+        batches._queue.put(loader.BatchRequest(0))  # wakes up those that wait
+    for thread in workers:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -107,10 +114,7 @@ def test_workers_that_die_are_replaced_and_no_batch_is_lost(faceset, capsys):
         expected = [calm.next() for _ in range(12)]
     with BatchLoader(src, dst, 3) as batches:
         received = [batches.next() for _ in range(4)]
-        for _ in batches._threads:
-            batches._queue.put(loader.BatchRequest(0))  # wakes them up
-        for thread in list(batches._threads):
-            kill(thread)
+        kill_workers(batches)
         received += [batches.next() for _ in range(8)]
         assert all(thread.is_alive() for thread in batches._threads)
     assert "no samples lost" in capsys.readouterr().err
@@ -139,6 +143,14 @@ def test_a_batch_that_cannot_be_made_is_reported_and_the_next_one_taken(
     broken.update(range(100))
     with BatchLoader(src, dst, 3) as batches, pytest.raises(InputError, match="in a row"):
         batches.next()
+
+
+@pytest.mark.parametrize(
+    ("cores", "has_gpu", "workers"), [(1, True, 2), (4, True, 3), (64, True, 8), (64, False, 2)]
+)
+def test_beside_a_gpu_the_cores_make_samples(monkeypatch, cores, has_gpu, workers):
+    monkeypatch.setattr(loader, "cores", lambda: cores)
+    assert loader.worker_count(has_gpu=has_gpu) == workers
 
 
 def test_a_size_can_change_between_batches(faceset):

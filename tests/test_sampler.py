@@ -16,7 +16,8 @@ from facelib.geometry import apply, crop_matrix, invert, warp_face
 from facelib.types import FaceType
 from trainer.data import augment
 from trainer.data.loader import BatchLoader
-from trainer.data.sampler import Sampler, SamplerSettings
+from trainer.data.sampler import Sampler, SamplerSettings, part_of
+from trainer.data.yaw_matching import YawMatcher
 from utils.errors import InputError, UserError
 
 HALF_64 = SamplerSettings(FaceType.HALF, 64)
@@ -157,7 +158,7 @@ def test_the_warp_is_bilinear_between_nodes_and_still_at_the_border(cells):
     for axis in (0, 1):
         values = np.pad(nodes[..., axis], 1)
         oracle = RegularGridInterpolator((edges, edges), values, bounds_error=False, fill_value=0)
-        np.testing.assert_allclose(moved[..., axis], oracle(points[..., ::-1]), atol=0.1)
+        np.testing.assert_allclose(moved[..., axis], oracle(points[..., ::-1]), atol=1e-3)
     assert np.abs(moved).max() <= np.abs(nodes).max() + 1e-3
 
 
@@ -185,6 +186,27 @@ def test_a_sample_depends_only_on_the_seed_and_its_number(faceset):
     assert (one[0][0].warped != load(8, workers=1)[0][0].warped).any()
     assert (one[0][0].warped != one[0][1].warped).any()
     assert (one[0][0].warped != one[1][0].warped).any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_shares_are_the_slices_of_the_whole_batch(faceset, count):
+    settings = HALF_64._replace(
+        with_priority=True, with_expression=True, uniform_pose=True, color_transfer="rct"
+    )
+    dst = Sampler(faceset, settings, (7, 1))
+    matched = YawMatcher(faceset, dst, (7, 0))
+    src = Sampler(faceset, settings, (7, 0), picks=matched, partners=dst)
+
+    def load(share):
+        with BatchLoader(src, dst, 5, first=3, share=share) as loader:
+            return [array for side in loader.next() + loader.next() for array in side]
+
+    whole = load((0, 1))
+    for rank in range(count):
+        part = part_of(5, (rank, count))
+        for array, expected in zip(load((rank, count)), whole, strict=True):
+            assert np.array_equal(array, expected[part.start : part.stop])
+    assert [i for rank in range(count) for i in part_of(5, (rank, count))] == list(range(5))
 
 
 def test_every_face_is_shown_once_in_each_round(faceset):

@@ -10,7 +10,7 @@ from trainer.data import uniform
 from trainer.data.sampler import Sampler, SamplerSettings
 from trainer.data.split import make_samplers
 from trainer.data.uniform import WeightedRounds
-from trainer.data.yaw_matching import yaw
+from trainer.data.yaw_matching import yaws
 
 UNIFORM = SamplerSettings(FaceType.FULL, 64, uniform_pose=True, uniform_expression=True)
 YAW, PITCH, LIPS = (NAMES.index(name) for name in ("yaw", "pitch", "lips"))
@@ -100,8 +100,9 @@ def test_with_matched_yaws_dst_is_uniform_and_src_follows(faceset):
     samplers = make_samplers(faceset, faceset, [HeldOut(())] * 2, UNIFORM, 3, sort_by_yaw=True)
     alone = Sampler(faceset, UNIFORM, (3, 1))
     assert samplers.dst.picks(0, 200) == alone.picks(0, 200)
+    turned = yaws(faceset)
     angles = [
-        [(-1) ** flip * yaw(side.faces[face][1]) for face, flip in side.shown(0, 200)]
+        [(-1) ** flip * turned[face] for face, flip in side.shown(0, 200)]
         for side in (samplers.src, samplers.dst)
     ]
     assert np.corrcoef(angles)[0, 1] > 0.9

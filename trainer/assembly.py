@@ -10,7 +10,7 @@ from models.backend import keras
 from models.base import ModelBase
 from models.engine import engine
 from models.engine.average import WeightAverage
-from models.engine.step import UpdateSettings
+from models.engine.step import Members, UpdateSettings
 from trainer import devices, memory, option_changes
 from trainer.checks import not_new
 from trainer.data.sampler import SamplerSettings
@@ -27,8 +27,13 @@ MANY = 1_000
 """Faces whose expressions take more than a second to measure."""
 
 
-def open_session(options: TrainOptions) -> TrainingSession:
+def open_session(options: TrainOptions, members: Members | None = None) -> TrainingSession:
     """Build the model and continue it from its newest generation, if there is one.
+
+    Parameters
+    ----------
+    members : Members or None
+        Who train it together with this process.
 
     Raises
     ------
@@ -70,6 +75,7 @@ def open_session(options: TrainOptions) -> TrainingSession:
             ),
             average,
         )
+    step.members = members
     save_settings = SaveSettings(
         options.model_dir, options.keep, to_save(options), pretrained=options.pretrain is not None
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from models import model_folder
 from models.critics import GAN, power_option
+from trainer.cluster import addresses
 from trainer.monitoring.stop_rule import StopRule
 from trainer.options import TrainOptions
 from utils import requirements
@@ -33,6 +34,9 @@ def check(options: TrainOptions) -> None:
         raise UserError(
             f"--tensorboard: {requirements.missing('tensorboardX')}, or leave the flag out"
         )
+    addresses.check(options)
+    if options.rank:
+        return  # another machine has the model
     folder = options.model_dir
     if folder.exists() and not folder.is_dir():
         raise InputError(f'"{folder}" is a file; --model-dir must be a folder')

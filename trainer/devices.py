@@ -36,12 +36,17 @@ def mirror(devices: Sequence[str]) -> Strategy:
     UsageError
         If there is only one.
     """
-    if len(devices) < 2:
+    check_count(len(devices))
+    return engine().mirror(devices)
+
+
+def check_count(count: int) -> None:
+    """Raise a UsageError unless there are several GPUs to share a batch."""
+    if count < 2:
         raise UsageError(
             f"--multi-gpu: Expected at least 2 GPUs that {engine().title} can use. "
-            f"Received: {len(devices)}. Leave the flag out"
+            f"Received: {count}. Leave the flag out"
         )
-    return engine().mirror(devices)
 
 
 def check_batch(size: int, devices: int, flag: str = "--batch-size") -> None:

@@ -185,6 +185,17 @@ class LearningOptions:
         zero="off",
     )
     multi_gpu: bool = opt(False, help="split each batch among all GPUs", group=TRAINING)
+    cluster: str | None = opt(
+        None,
+        help="split each batch among several machines: host:port,host:port of all, by rank",
+        group=TRAINING,
+    )
+    rank: int | None = opt(
+        None,
+        help="which of the addresses in --cluster is this machine's; 0 shows and saves",
+        low=0,
+        group=TRAINING,
+    )
     mixed_precision: bool = opt(
         False,
         help="train in bfloat16: faster; needs an RTX 30 series GPU or newer, or a CPU with AMX",

@@ -62,6 +62,8 @@ NOT_SAVED = frozenset({
     "cpu_only",
     "force_gpu_idx",
     "multi_gpu",
+    "cluster",
+    "rank",
     "mixed_precision",
     "save_memory",
     *TARGETS,
@@ -180,6 +182,12 @@ def options_class(
     merged = _merged(model)
     merged = with_defaults(merged, defaults | of_phase(merged, phase))
     return with_place(merged, "model_dir", cls.place)
+
+
+def class_of(values: Mapping[str, Any]) -> type[TrainOptions]:
+    """Return the class of options that another process has as JSON values."""
+    cls = options_class(values["model"], values["preset"], values.get("phase"))
+    return _to_pretrain(cls, Path(values["pretrain"])) if values.get("pretrain") else cls
 
 
 def _shaped_as(base: Mapping[str, Any], cls: type[TrainOptions]) -> type[TrainOptions]:

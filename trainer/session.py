@@ -4,9 +4,10 @@ import math
 import platform
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from trainer.option_changes import Change, Changes
 from trainer.schedule import Schedule
 from utils import lazy
 from utils.records import reading
+
+if TYPE_CHECKING:
+    from trainer.cluster.leader import Leader
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,10 @@ class TrainingSession:
         How long the last save of this run took, 0 before the first.
     swapped_until : int
         Up to this iteration src samples are trained as dst and dst samples as src.
+    restored : int
+        How often a generation was loaded.
+    leader : Leader or None
+        Has the other members of a cluster do the same steps.
     """
 
     def __init__(
@@ -90,6 +98,8 @@ class TrainingSession:
         self.changes: list[Change] = []
         self.healthy = self.swapped_until = 0
         self.save_seconds = 0.0
+        self.restored = 0
+        self.leader: Leader | None = None
         self._target = schedule.target()
         self._saved_target: object = None
         self._saved_schedule: Mapping[str, Any] = {}
@@ -175,14 +185,20 @@ class TrainingSession:
         """Record that options differ from those before, from the next step on."""
         self.changes.append({"iteration": self.iteration, "options": dict(changes)})
 
+    def begin_at(self, iteration: int, seconds: float) -> None:
+        """Follow a session that has come so far."""
+        self.iteration, self._earlier = iteration, seconds
+
     def start_clock(self) -> None:
         """Count training time from now on; preparation does not count."""
         self._started = time.perf_counter()
 
     def train(self, src: Batch, dst: Batch) -> StepResult:
         """Do one step and record its losses unless they are not finite."""
-        self.step.set_rate(self.schedule.learning_rate * self.lr_scale)
-        result = self.step(dst, src) if self.sides_swapped else self.step(src, dst)
+        rate = self.schedule.learning_rate * self.lr_scale
+        self.step.set_rate(rate)
+        with nullcontext() if self.leader is None else self.leader.step(self, rate):
+            result = self.step(dst, src) if self.sides_swapped else self.step(src, dst)
         if result.finite:
             self.losses.add(result.losses)
             self.iteration += 1
@@ -304,6 +320,7 @@ class TrainingSession:
         return arrays | checkpoint.flat_names(_weights(self.model), checkpoint.RAW)
 
     def _restore(self, generation: Generation) -> None:
+        self.restored += 1
         checkpoint.set_weights(self.model, generation, to_train=True)
         if (average := self.step.average) is not None:
             checkpoint.set_weights(average.model, generation)

@@ -9,7 +9,13 @@ from models import MODELS
 from models.engine import engine
 from trainer import PRETRAIN, TASKS, assembly, memory, request_files, save
 from trainer.checks import LOCK, in_use
-from trainer.data.loader import BatchLoader
+from trainer.cluster import follower
+from trainer.cluster.group import Group
+from trainer.cluster.hello import compare_faces
+from trainer.cluster.leader import Leader
+from trainer.cluster.members import joined
+from trainer.data.loader import BatchLoader, worker_count
+from trainer.data.sampler import WHOLE
 from trainer.data.split import Samplers
 from trainer.live_options import OPTIONS, LiveOptions
 from trainer.loss_history import WORDS
@@ -47,13 +53,27 @@ def run(options: TrainOptions) -> Report:
     """
     monitoring = assembly.monitor_settings(options)
     base = options.pretrain is not None
-    task: Task = TASKS.load(PRETRAIN if base else MODELS.load(options.model).task)(options)
-    src = Faceset.open(options.training_data_src_dir)
-    dst = src if base else Faceset.open(options.training_data_dst_dir)
+    kind: type[Task] = TASKS.load(PRETRAIN if base else MODELS.load(options.model).task)
+    with joined(options) as (options, group):
+        task = kind(options)
+        src = Faceset.open(options.training_data_src_dir)
+        dst = src if base else Faceset.open(options.training_data_dst_dir)
+        if group is not None:
+            compare_faces(group, (src, dst))
+            if group.rank:
+                return follower.follow(task, (src, dst), group)
+        return _run(task, (src, dst), monitoring, group)
+
+
+def _run(
+    task: Task, sides: tuple[Faceset, Faceset], monitoring: MonitorSettings, group: Group | None
+) -> Report:
+    """Train, alone or as the leader of a group."""
+    options, (src, dst) = task.options, sides
     with _exclusive(options.model_dir):
         task.check(src, dst)
         has_gpu = engine().tune()
-        session = assembly.open_session(options)
+        session = assembly.open_session(options, group)
         samplers = task.samplers(session, src, dst)
         batch_size = memory.choose_batch(
             session.model,
@@ -64,6 +84,9 @@ def run(options: TrainOptions) -> Report:
             grown=options.grow_batch,
         )
         session.set_batch_size(batch_size)
+        if group is not None:
+            follower.begin(group, session)
+            session.step.members = group.of_step()
         if options.debug:
             console.say(f"memory  {memory_taken(session, has_gpu, parts=True)}")
             return show_samples(samplers, options.model_dir, in_window=options.preview)
@@ -76,7 +99,7 @@ def run(options: TrainOptions) -> Report:
         if session.finished():
             console.say("the target is already reached; set a higher one to train further")
         with _saved_is_said(session):
-            then = _train(options, session, samplers, monitoring, task)
+            then = _train(session, samplers, monitoring, task, group)
     return Report(
         counts={"iterations": session.steps_done},
         notes={
@@ -93,18 +116,28 @@ def _once(src: list[str], dst: list[str]) -> list[str]:
 
 
 def _train(
-    options: TrainOptions,
     session: TrainingSession,
     samplers: Samplers,
     settings: MonitorSettings,
     task: Task,
+    group: Group | None,
 ) -> tuple[str, ...]:
     """Train until a target is reached or the user asks to stop, and save; return what is next."""
+    options = task.options
     if session.saved_iteration < 0:
         console.announce("saving the new model")
         save.save(session)  # if this fails, better now than after hours
     line = ProgressLine(session)
-    loader = BatchLoader(samplers.src, samplers.dst, session.samples, first=session.iteration)
+    loader = BatchLoader(
+        samplers.src,
+        samplers.dst,
+        session.samples,
+        first=session.iteration,
+        workers=worker_count(has_gpu=bool(engine().gpus())),
+        share=WHOLE if group is None else (group.rank, group.count),
+    )
+    if group is not None:
+        session.leader = Leader(group, loader)
     monitor = Monitor(
         session, line, task.preview(samplers), _measurement(task, samplers, settings), settings
     )

@@ -144,6 +144,8 @@ def _shape(option: Option) -> dict[str, Any]:
     else:
         needed = option.required and not option.place
         shape |= {"required": needed, "dest": option.name}
+        if option.meta["bare"] is not None:
+            shape |= {"nargs": "?", "const": option.meta["bare"]}
     return shape
 
 

@@ -326,6 +326,8 @@ class Report:
         What was made or changed; empty: what the options say, see `utils.stages`.
     next_without : tuple of str
         The next command is the same without these flags; empty: what the workspace says.
+    next_with : tuple of str
+        The next command is the same with this flag and value in place of what it has; empty: none.
     then : tuple of str
         What comes next and its command, without the program's name; empty: as `next_without` says.
     unfinished : bool
@@ -340,6 +342,7 @@ class Report:
     verdict: int = 0
     made: list[Path] = field(default_factory=list)
     next_without: tuple[str, ...] = ()
+    next_with: tuple[str, ...] = ()
     then: tuple[str, ...] = ()
     unfinished: bool = False
     seconds: float = 0.0

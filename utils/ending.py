@@ -61,6 +61,9 @@ class Call:
             return self._again(
                 f"Next: the same without {report.next_without[0]}", report.next_without
             )
+        if report.next_with:
+            purpose = "Next, once all parts are done: put them together"
+            return self._again(purpose, report.next_with[:1], report.next_with)
         if report.unfinished:
             return self._again("Next: go on", {DISCARDS})
         if report.then:
@@ -130,8 +133,8 @@ class Call:
         command = program.command(words) if home is None else home.typed(words)
         return _next(f"Next: {STAGES[words.split()[0]].help}", command)
 
-    def _again(self, purpose: str, without: Collection[str]) -> str:
-        """Return the same command, without some flags and their values."""
+    def _again(self, purpose: str, without: Collection[str], more: Iterable[str] = ()) -> str:
+        """Return the same command, without some flags and their values, and with more words."""
         switches = {option.flag for option in options_of(type(self.options)) if option.type is bool}
         kept = []
         words = iter(self.argv)
@@ -141,7 +144,7 @@ class Call:
                 kept.append(program.quoted(word))
             elif flag not in switches and not value:
                 next(words, None)
-        return _next(purpose, program.command(" ".join(kept)))
+        return _next(purpose, program.command(" ".join([*kept, *more])))
 
 
 def after(

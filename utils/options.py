@@ -13,7 +13,7 @@ Precedence: defaults < saved options < flags (`utils.command_line`) < answers (`
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ Hint = Any
 
 MISSING = dataclasses.MISSING
 GROUP = "Options"
-COMMON_GROUPS = GENERAL, DEVICE = "General", "Device"
+COMMON_GROUPS = MACHINES, GENERAL, DEVICE = "Several machines", "General", "Device"
 AUTO = "auto"
 TRUE, FALSE = {"y", "yes", "true", "1", "on"}, {"n", "no", "false", "0", "off"}
 TYPE_NAMES: Mapping[type, str] = {
@@ -49,6 +49,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
     choices: Iterable[str] | Mapping[str, Any] | None = None,
     more: str = "",
     zero: str = "",
+    bare: str | None = None,
     renamed: Mapping[str, str] | None = None,
     low: float | None = None,
     high: float | None = None,
@@ -81,6 +82,8 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
         What the question's `?` adds to the lines about the choices.
     zero : str
         What 0 means; accepted in place of 0, and shown in its place.
+    bare : str or None
+        The value of a flag that stands alone; None: it needs one.
     renamed : mapping of str to str
         Former names of choices, still accepted, to their present ones.
     low, high : float
@@ -121,6 +124,7 @@ def opt(  # noqa: PLR0913 - each argument is one property of an option
             },
             "more": more,
             "zero": zero,
+            "bare": bare,
             "renamed": renamed or {},
             "low": low,
             "high": high,
@@ -348,6 +352,22 @@ def plain(value: Value) -> Value:
     return value if value is None or isinstance(value, (bool, int, float)) else to_text(value)
 
 
+def to_words(options: object, leave_out: Collection[str] = ()) -> list[str]:
+    """Return the flags that set all options to their present values, for another process."""
+    words: list[str] = []
+    for option in options_of(type(options)):
+        value = getattr(options, option.name)
+        if option.name in leave_out or option.positional or value is None or value == ():
+            continue
+        if option.type is bool:
+            words.append(option.flag if value else option.flag.replace("--", "--no-", 1))
+        elif option.many:
+            words += [option.flag, *map(to_text, value)]
+        else:
+            words.append(f"{option.flag}={to_text(value)}")
+    return words
+
+
 def from_json(cls: type[T], values: Mapping[str, Any]) -> T:
     """Build options from JSON values; unknown names are a UsageError that lists them."""
     unknown = sorted(set(values) - {option.name for option in options_of(cls)})
@@ -404,6 +424,23 @@ class SideOptions(WorkspaceOptions):
         help="whose folders in the workspace: src, the face to put in; dst, the footage",
         choices=("src", "dst"),
         positional=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShareOptions(StageOptions):
+    """Options of the stages that several machines can share (`utils.shares`)."""
+
+    part: str | None = opt(
+        None,
+        help="do one part here, such as 3/8, others elsewhere; join: put them together",
+        group=MACHINES,
+    )
+    ray: str | None = opt(
+        None,
+        help="spread parts over the Ray cluster at HOST:PORT; without a value: on this machine",
+        bare="local",
+        group=MACHINES,
     )
 
 

@@ -21,7 +21,17 @@ PathOf = Callable[[str], Path]
 TAKES = {"load_weights": "model", "person": "image", "not_person": "image"}
 """What may be picked for an option, where its declaration does not say so; see `folders.TAKES`."""
 
-HIDDEN = frozenset({"workspace", "ask", "debug", "progress", "remote"})
+HIDDEN = frozenset({
+    "workspace",
+    "ask",
+    "debug",
+    "progress",
+    "remote",
+    "part",
+    "ray",
+    "cluster",
+    "rank",
+})
 """What the page decides itself."""
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from converters import BLENDS, MASKS, TRAINED_MASKS
+from converters.blending.compositing import MIN_ALPHA, composite
 from converters.blending.crop import Box, Crop, enlarge
 from converters.blending.detail import degrade, denoise, motion_blur, sharpen
 from converters.blending.mask import (
@@ -28,14 +29,13 @@ from converters.look import Look
 from facelib.color_transfer import COLORS
 from facelib.color_transfer.statistics import Colors, Match, measure
 from utils.errors import InputError, ModelError, UserError
+from utils.images import to_uint8
 
 Trace = Callable[[int, str, np.ndarray], None]
 """Receives intermediate images: number of the face, name of the image, the image."""
 
 Transfer = Callable[[np.ndarray, Colors, Colors], np.ndarray]
 """A color transfer, `facelib.color_transfer`: (face, source, reference) -> face."""
-
-MIN_ALPHA = np.float32(0.5 / 255)
 
 FACE_ERRORS = (UserError, cv2.error, ArithmeticError, ValueError)
 """Errors that skip one face; the rest of its frame is converted."""
@@ -233,17 +233,11 @@ class Blender:
         box = face.crop.support(coverage).within(canvas)
         if box.empty:  # only the empty rim of the crop lies in the frame
             return None
-        mask = face.place_mask(coverage, box)[..., None]
+        mask = face.place_mask(coverage, box)
         if mask.max() < MIN_ALPHA:
             return None
-        foreground = self.mode.foreground(face, box) * np.float32(255)
         before = canvas[box.area]
-        background = before.astype(np.float32)
-        if background.shape[2] > foreground.shape[2]:
-            blended = _composite_layer(background, foreground, mask)
-        else:
-            blended = background + (foreground - background) * mask
-        after = np.rint(blended).astype(np.uint8)
+        after = composite(before, self.mode.foreground(face, box), mask)
         if np.array_equal(before, after):
             if mask.max() < coverage.max() / 2:  # only the faint rim of the mask is visible
                 return None
@@ -253,7 +247,7 @@ class Blender:
             )
         canvas[box.area] = after
         if face_alpha is not None:
-            face_alpha[box.area] = np.maximum(face_alpha[box.area], np.rint(mask[..., 0] * 255))
+            face_alpha[box.area] = np.maximum(face_alpha[box.area], to_uint8(mask))
         return box
 
 
@@ -265,21 +259,6 @@ def _visible(
         return masks
     visible = crop.cut(visibility[..., None], MASK_SIDE)[..., 0] / np.float32(255)
     return [mask * visible for mask in masks]
-
-
-def _composite_layer(
-    background: np.ndarray, foreground: np.ndarray, mask: np.ndarray
-) -> np.ndarray:
-    """Composite an image over a layer (h, w, 4) in 0..255 with straight alpha.
-
-    Pixels that stay practically transparent keep their color: that of the frame.
-    """
-    rest = background[..., 3:] / np.float32(255) * (1 - mask)
-    alpha = mask + rest
-    mixed = (foreground * mask + background[..., :3] * rest) / np.maximum(alpha, MIN_ALPHA)
-    return np.concatenate(
-        [np.where(alpha > MIN_ALPHA, mixed, background[..., :3]), alpha * 255], axis=2
-    )
 
 
 def _trace(

@@ -4,6 +4,9 @@ import cv2
 import numpy as np
 
 LEVEL = 257  # one level of 8 bits in 16: 255 becomes 65535
+FACTORS = np.full(256, LEVEL, np.int32)
+"""By which a change to each 8-bit value is multiplied; one to pure black or white saturates."""
+FACTORS[[0, 255]] = 65535
 
 
 def restore_16_bit(image16: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -27,15 +30,28 @@ def restore_16_bit(image16: np.ndarray, before: np.ndarray, after: np.ndarray) -
     restored : (H, W, 3 or 4) uint16
         The converted frame, with the alpha channel of `after`.
     """
-    result = image16.copy()
-    difference = cv2.absdiff(before, after[..., :3]).max(axis=2)
-    left, top, width, height = cv2.boundingRect(difference)
-    if width:
-        area = slice(top, top + height), slice(left, left + width)
-        old, new = before[area].astype(np.int32), after[area][..., :3]
-        sum_ = image16[area] + (new - old) * LEVEL
-        pure = (new != old) & ((new == 0) | (new == 255))
-        result[area] = np.where(pure, new.astype(np.int32) * LEVEL, np.clip(sum_, 0, 65535))
-    if after.shape[2] == 4:
-        return np.dstack([result, after[..., 3].astype(np.uint16) * LEVEL])
+    with_alpha = after.shape[2] == 4
+    color = cv2.cvtColor(after, cv2.COLOR_BGRA2BGR) if with_alpha else after
+    result = cv2.cvtColor(image16, cv2.COLOR_BGR2BGRA) if with_alpha else image16.copy()
+    area = _changed(before, color)
+    if color[area].size:
+        result[(*area, slice(3))] = _shifted(image16[area], before[area], color[area])
+    if with_alpha:
+        result[..., 3] = after[..., 3] * np.uint16(LEVEL)
     return result
+
+
+def _changed(before: np.ndarray, after: np.ndarray) -> tuple[slice, slice]:
+    """Return the index of the rectangle around all pixels that differ."""
+    difference = cv2.absdiff(before, after)
+    # side by side: the maximum over three channels takes fifty times as long
+    channels = difference.reshape(difference.shape[0], -1)
+    left, top, width, height = cv2.boundingRect(channels)
+    return slice(top, top + height), slice(left // 3, -(-(left + width) // 3))
+
+
+def _shifted(image16: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return pixels with 16 bits, changed as those with 8 bits have changed from old to new."""
+    change = cv2.subtract(new, old, dtype=cv2.CV_32S)
+    change *= cv2.LUT(new, FACTORS)
+    return cv2.add(image16, change, dtype=cv2.CV_16U)  # saturates

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from converters.blending.compositing import transparent
 from converters.blending.crop import Box, Crop
 from converters.blending.mask import MASK_SIDE, Swap
 from converters.blending.mask_history import average
@@ -105,7 +106,7 @@ class Blend:
     def canvas(self, frame: np.ndarray, look: Look) -> np.ndarray:
         """Return the image the faces are blended into: a new array (H, W, C) uint8."""
         if look.alpha:
-            return np.dstack([frame, np.zeros(frame.shape[:2], np.uint8)])
+            return transparent(frame)
         return frame.copy()
 
     def coverage(self, face: FaceBlend) -> np.ndarray:

@@ -1,7 +1,9 @@
 """Mode raw: the model's output, neither eroded nor blurred, for compositing in other programs."""
 
+import cv2
 import numpy as np
 
+from converters.blending.compositing import transparent
 from converters.blending.crop import Box
 from converters.blending.overlay import Blend, FaceBlend
 from converters.look import Look
@@ -15,7 +17,7 @@ class Raw(Blend):
         if look.raw_mode == "rgb":
             return frame.copy()
         if look.raw_mode == "rgb+mask":
-            return np.dstack([frame, np.zeros(frame.shape[:2], np.uint8)])
+            return transparent(frame)
         return np.zeros_like(frame)
 
     def coverage(self, face: FaceBlend) -> np.ndarray:
@@ -29,4 +31,4 @@ class Raw(Blend):
         square = face.crop.place(face.pixels, box)
         if face.look.raw_mode != "rgb+mask":
             return square
-        return np.dstack([square, face.place_mask(face.face_mask, box)])
+        return cv2.merge([*cv2.split(square), face.place_mask(face.face_mask, box)])

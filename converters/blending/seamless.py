@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from scipy import fft
 
+from converters.blending.compositing import spread
 from converters.blending.crop import Box
 from converters.blending.hist_match import match_histograms
 from converters.blending.mask import MASK_SIDE, erode, erode_size
@@ -19,6 +20,7 @@ from converters.blending.mask_history import average
 from converters.blending.overlay import Blend, FaceBlend
 from facelib.color_transfer.statistics import measure
 from utils.errors import InputError
+from utils.images import to_float
 
 CORE_LEVEL = np.float32(0.9)
 """Mask values above this count as face for certain."""
@@ -31,7 +33,9 @@ class Seamless(Blend):
 
     def foreground(self, face: FaceBlend, box: Box) -> np.ndarray:
         """Return the face composited with the frame, plus the correction that hides its edge."""
-        return np.clip(composite(face, box) + place_correction(face, box), 0, 1)
+        result = composite(face, box)
+        result += place_correction(face, box)
+        return np.clip(result, 0, 1, out=result)
 
     def debug_images(self, face: FaceBlend, box: Box) -> dict[str, np.ndarray]:
         """Return the core mask, the composited face and the correction (0.5: none)."""
@@ -44,9 +48,16 @@ class Seamless(Blend):
 
 def composite(face: FaceBlend, box: Box) -> np.ndarray:
     """Return a box of the frame with the face over it, by its mask: (h, w, 3) float32 0..1."""
-    background = face.frame[box.area].astype(np.float32) / np.float32(255)
-    mask = face.place_mask(face.face_mask, box)[..., None]
-    return background + (face.crop.place(face.pixels, box) - background) * mask
+    mask = face.place_mask(face.face_mask, box)
+    return _over(to_float(face.frame[box.area]), face.crop.place(face.pixels, box), mask)
+
+
+def _over(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return background + (foreground - background) * mask."""
+    mixed = foreground - background
+    mixed *= spread(mask)
+    mixed += background
+    return mixed
 
 
 def place_correction(face: FaceBlend, box: Box) -> np.ndarray:
@@ -64,16 +75,19 @@ def place_correction(face: FaceBlend, box: Box) -> np.ndarray:
             "would change nothing; use --mask-type hull, a smaller --seamless-erode-modifier, or "
             "--mode overlay"
         )
-    target = face.crop.cut(face.frame, SOLVE_SIDE).astype(np.float32) / np.float32(255)
+    target = to_float(face.crop.cut(face.frame, SOLVE_SIDE))
     pixels, mask = _fit(face.pixels), _fit(face.visible_masks[-1])
     core = _resize(certain, cv2.INTER_NEAREST_EXACT)
     # the core may reach beyond this frame's mask, so the source has no edge there
-    source_mask = np.maximum(mask, CORE_LEVEL)
-    source, composited = (
-        target + (pixels - target) * alpha[..., None] for alpha in (source_mask, mask)
-    )
-    correction = poisson_clone(source, target, core) - composited
-    return face.crop.place(correction / 2 + 0.5, box) * 2 - 1  # `place` takes 0..1
+    source = _over(target, pixels, np.maximum(mask, CORE_LEVEL))
+    correction = poisson_clone(source, target, core)
+    correction -= _over(target, pixels, mask)
+    correction /= 2  # `place` takes 0..1
+    correction += np.float32(0.5)
+    placed = face.crop.place(correction, box)
+    placed *= 2
+    placed -= 1
+    return placed
 
 
 def core_mask(face: FaceBlend) -> np.ndarray:
@@ -122,16 +136,17 @@ def poisson_clone(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> n
         `target` with the masked part of `source`.
     """
     # The unknown is the difference to the target, which is 0 on the border.
-    difference = source - target
-    weight = mask[..., None]
-    across = np.diff(difference, axis=1) * np.minimum(weight[:, 1:], weight[:, :-1])
-    down = np.diff(difference, axis=0) * np.minimum(weight[1:], weight[:-1])
-    divergence = np.diff(across, axis=1)[1:-1] + np.diff(down, axis=0)[:, 1:-1]
+    difference, weight = source - target, spread(mask.astype(np.float32, copy=False))
+    across, down = np.diff(difference, axis=1), np.diff(difference, axis=0)
+    across *= np.minimum(weight[:, 1:], weight[:, :-1])
+    down *= np.minimum(weight[1:], weight[:-1])
+    divergence = np.diff(across[1:-1], axis=1)
+    divergence += np.diff(down[:, 1:-1], axis=0)
     # The sine transform diagonalizes the five-point Laplacian with a border of 0.
-    spectrum = fft.dstn(divergence, type=1, axes=(0, 1))
-    spectrum /= np.add.outer(*(_eigenvalues(n) for n in divergence.shape[:2]))[..., None]
+    spectrum = fft.dstn(divergence, type=1, axes=(0, 1), overwrite_x=True)
+    spectrum /= spread(np.add.outer(*(_eigenvalues(n) for n in divergence.shape[:2])))
     cloned = target.copy()
-    cloned[1:-1, 1:-1] += fft.idstn(spectrum, type=1, axes=(0, 1))
+    cloned[1:-1, 1:-1] += fft.idstn(spectrum, type=1, axes=(0, 1), overwrite_x=True)
     return cloned
 
 
@@ -146,7 +161,7 @@ class SeamlessHistMatch(Seamless):
     def foreground(self, face: FaceBlend, box: Box) -> np.ndarray:
         """Return the seamless result with the histograms of the frame inside the mask."""
         result = super().foreground(face, box)
-        frame = face.frame[box.area].astype(np.float32) / np.float32(255)
+        frame = to_float(face.frame[box.area])
         mask = np.ones(result.shape[:2], np.float32)
         if face.look.masked_hist_match:
             mask = face.place_mask(face.color_mask, box)

@@ -21,7 +21,7 @@ class FolderOutput(Output):
     def __init__(self, request: OutputRequest, footage: Footage, identity: RunIdentity) -> None:
         super().__init__(request, footage)
         self._journal = Journal(request.path, identity, request.overwrite)
-        mark = request.marker.sign_image if request.marker else None
+        mark = request.marker.sign_image if request.marker and not request.is_part else None
         self._images = FolderSink(request.path, mark, f".{request.image_format}")
         self._masks = FolderSink(request.mask_path) if request.mask_path else None
         self.finished = self._journal.finished
@@ -47,7 +47,11 @@ class FolderOutput(Output):
     def add(self, converted: Converted) -> None:
         """Record a frame that was saved; one with failures is tried again by the next run."""
         if not converted.failures:
-            self._journal.add(converted.frame.name, faces=converted.faces)
+            self.record(converted.frame.name, converted.faces)
+
+    def record(self, name: str, faces: object) -> None:
+        """Record that a frame is finished, and how many faces were converted in it."""
+        self._journal.add(name, faces=faces)
 
     def __enter__(self) -> Self:
         self._journal.__enter__()

@@ -1,12 +1,13 @@
 """What a run is to write, checked before anything slow begins."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from converters.checks import is_video
 from utils.provenance.c2pa import Marker
+from utils.shares import Share, Split
 from utils.video.codecs import EncoderSettings
 
 
@@ -37,6 +38,8 @@ class OutputRequest:
         Marks and signs the result; None: it stays unmarked.
     notes : sequence of str
         What the format costs the footage, for the report.
+    is_part : bool
+        Whether a join completes it: images are not signed yet, and a video stays in pieces.
     """
 
     path: Path
@@ -49,6 +52,7 @@ class OutputRequest:
     overwrite: bool = False
     marker: Marker | None = None
     notes: Sequence[str] = ()
+    is_part: bool = False
 
     @property
     def paths(self) -> list[Path]:
@@ -59,6 +63,12 @@ class OutputRequest:
     def is_video(self) -> bool:
         """Whether the result is a video."""
         return is_video(self.path)
+
+    def of_share(self, share: Share) -> "OutputRequest":
+        """Return the request for a share of the result."""
+        path = Split(self.path).output_of(share)
+        masks = path.with_name(f"{path.stem}_masks{path.suffix}") if self.mask_path else None
+        return replace(self, path=path, mask_path=masks, is_part=True)
 
     @property
     def debug_dir(self) -> Path:

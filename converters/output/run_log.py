@@ -30,8 +30,22 @@ def output_lock(paths: Iterable[Path]) -> Iterator[None]:
                 f'another convert is at work on "{path}"; wait until it ends, or name another '
                 "place for the result"
             )
-            stack.enter_context(locked(path.with_name(f".{path.name}.lock"), taken))
+            stack.enter_context(locked(lock_file(path), taken))
         yield
+
+
+def lock_file(path: Path) -> Path:
+    """Return the lock file of a result."""
+    return path.with_name(f".{path.name}.lock")
+
+
+def take_log(part: Path, output: Path) -> None:
+    """Move the lines in the log of a part to that of the whole output."""
+    path, whole = (no_link(each.with_name(each.name + "_log.jsonl")) for each in (part, output))
+    if path.is_file():
+        with whole.open("a", encoding="utf-8") as file:
+            file.write(path.read_text(encoding="utf-8"))
+        path.unlink()
 
 
 def log(output: Path, event: str, **facts: object) -> None:

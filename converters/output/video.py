@@ -43,18 +43,24 @@ PART = re.compile(r"[0-9]{6,12}(_mask)?\.\w+")
 
 
 class VideoOutput(Output):
-    """A video, marked and signed, and another one of its masks if wanted."""
+    """A video, marked and signed, and another one of its masks if wanted.
+
+    Attributes
+    ----------
+    records : dict of str to PartRecord
+        Its finished parts, in order, by name.
+    """
 
     def __init__(self, request: OutputRequest, footage: Footage, identity: RunIdentity) -> None:
         super().__init__(request, footage)
-        self._source, self._whole = footage.source, footage.span
+        self._source, self._whole, self._is_part = footage.source, footage.span, request.is_part
         self._marker, self._encoder, self._rate = request.marker, request.encoder, request.rate
         self._videos = {"": request.path}
         if request.mask_path:
             self._videos["_mask"] = request.mask_path
         self._folder = parts_dir(request.path)
-        gaps = footage.source.gap_notes(footage.span)
-        self.notes += gaps
+        gaps = footage.source.gap_notes(footage.whole)
+        self.notes += [] if request.is_part else gaps
         self._manifest = self._open_journal(
             identity.header
             | ({"gaps": "held"} if gaps else {})  # earlier versions closed them
@@ -66,7 +72,7 @@ class VideoOutput(Output):
             request.overwrite,
         )
         self._named = all(is_named(self._manifest, path) for path in request.paths)
-        self._records = dict(self._finished_parts())
+        self.records = dict(self._finished_parts())
         self._skip_finished()
         self._part: PartWriter | None = None
 
@@ -84,7 +90,7 @@ class VideoOutput(Output):
                     f'"{self._folder}" holds the unfinished video of another run, with other '
                     "settings, faces or weights; use --overwrite or another --output-dir"
                 )
-            self._clear()
+            self.clear()
             manifest = Manifest(self._folder / JOURNAL, header, _check)
         return manifest
 
@@ -101,7 +107,7 @@ class VideoOutput(Output):
             # not write which part that is
             if done[name].get(AFTER, last) != last:
                 continue
-            if not self._named and not all(path.exists() for path in self._files(name)):
+            if not self._named and not all(path.exists() for path in self.files(name)):
                 done.pop(END, None)
                 return
             yield name, PartRecord.of(done[name])
@@ -111,7 +117,7 @@ class VideoOutput(Output):
 
     def _skip_finished(self) -> None:
         """Count what earlier runs have done, and begin after it."""
-        records = list(self._records.values())
+        records = list(self.records.values())
         self.finished = sum(record.frames for record in records)
         self.faces = sum(record.faces for record in records)
         self.failures = [text for record in records for text in record.failures]
@@ -120,15 +126,20 @@ class VideoOutput(Output):
         elif records:
             self.span = replace(self.span, first=records[-1].last + 1)
 
-    def _files(self, name: str) -> list[Path]:
+    def files(self, name: str) -> list[Path]:
         """Return the files of a part: frames, and masks if wanted."""
         suffix = self._encoder.kind.containers[0]
         return [self._folder / f"{name}{video}.{suffix}" for video in self._videos]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all parts are there."""
+        return END in self._manifest
+
     def __contains__(self, name: str) -> bool:
         return False  # finished frames lie outside the span
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         """Remove the parts, their journal last: without it they would belong to no run.
 
         What else is in the folder is the user's, and stays.
@@ -162,7 +173,7 @@ class VideoOutput(Output):
         if self._part is None:
             self._name, self._started = f"{frame.index:06d}", time.monotonic()
             self._part = PartWriter(
-                self._files(self._name), self._source, self._encoder, self._rate, shown
+                self.files(self._name), self._source, self._encoder, self._rate, shown
             )
         self._part.add(converted, shown)
         overdue = time.monotonic() - self._started > PART_SECONDS
@@ -175,9 +186,9 @@ class VideoOutput(Output):
         self._part = None  # first: what cannot be completed is discarded
         part.close()
         self.notes += [note for note in part.notes if note not in self.notes]
-        facts = part.record.facts() | {AFTER: next(reversed(self._records), "")}
+        facts = part.record.facts() | {AFTER: next(reversed(self.records), "")}
         self._manifest.add(self._name, **facts)
-        self._records[self._name] = part.record
+        self.records[self._name] = part.record
 
     def __exit__(
         self,
@@ -192,9 +203,9 @@ class VideoOutput(Output):
                 self._keep(error)
         finally:
             self._manifest.__exit__(kind, error, trace)
-        if error is None or not self._records:
+        if (error is None and not self._is_part) or not self.records:
             with suppress(OSError):  # files in use elsewhere stay
-                self._clear()
+                self.clear()
 
     def _keep(self, error: BaseException) -> None:
         """After an error, make a part of the frames that were written before it."""
@@ -205,14 +216,19 @@ class VideoOutput(Output):
             self._part.discard(error)
 
     def _finish(self) -> None:
-        """Join the parts, with the sound."""
-        console.announce("writing the end of the video")
+        """Join the parts, with the sound; those of a share wait for the others."""
+        if not self._is_part:
+            console.announce("writing the end of the video")
         if self._part:
             self._end_part(self._part)
-        if not self._records:
+        if not self.records:
             raise InputError(f'"{self._videos[""]}" was not written: there was no frame to write')
         if END not in self._manifest:
-            self._manifest.add(END, **{AFTER: next(reversed(self._records), "")})
+            self._manifest.add(END, **{AFTER: next(reversed(self.records), "")})
+        if not self._is_part:
+            self._join_all()
+
+    def _join_all(self) -> None:
         try:
             for number, path in enumerate(self._videos.values()):
                 if not is_named(self._manifest, path):  # else an earlier run was killed after that
@@ -223,12 +239,12 @@ class VideoOutput(Output):
     def _join(self, number: int, path: Path) -> None:
         """Join the frames (0) or the masks (1) of all parts to the result at `path`."""
         is_result = number == 0
-        records = list(self._records.values())
+        records = list(self.records.values())
         first = Fraction(0) if self._whole.first is None else records[0].time
         last = None if self._whole.last is None else records[-1].end
         parts = [
-            Part(self._files(name)[number], record.time - first)
-            for name, record in self._records.items()
+            Part(self.files(name)[number], record.time - first)
+            for name, record in self.records.items()
         ]
         sound = Sound.of(self._source, first, last, self._encoder.audio_codec)
 

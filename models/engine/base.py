@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from models.backend import Strategy, Tensor, Variable
 from models.base import Batch, ModelBase
 from models.engine.average import WeightAverage
-from models.engine.step import PLAIN, TrainStep, UpdateSettings
+from models.engine.step import PLAIN, Members, TrainStep, UpdateSettings
 
 if TYPE_CHECKING:
     import keras
@@ -66,6 +66,8 @@ class Engine(ABC):
         As in `--engine`, and of Keras's backend.
     title : str
         For messages.
+    mirrors : bool
+        Whether one process can train on several devices, see `mirror`.
     errors : tuple of exception classes
         What the library raises when a computation fails.
     Step : type
@@ -74,6 +76,7 @@ class Engine(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    mirrors: ClassVar[bool] = True
     errors: ClassVar[tuple[type[Exception], ...]]
     Step: ClassVar[type[TrainStep]]
 
@@ -102,6 +105,16 @@ class Engine(ABC):
     def scope(self, strategy: Strategy | None) -> AbstractContextManager[object]:
         """Return the context in which to create variables, so that each device has its copy."""
         return nullcontext()
+
+    def on_one_machine(self, members: Members, port: int) -> Members:
+        """Return what takes the mean over processes of one machine in the fastest way.
+
+        Parameters
+        ----------
+        port : int
+            Where rank 0 may listen on the loopback device.
+        """
+        return members
 
     # computing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -51,6 +51,25 @@ class UpdateSettings(NamedTuple):
 PLAIN = UpdateSettings()
 
 
+class Members(Protocol):
+    """Processes that do each step together, each with its share of the batch.
+
+    Attributes
+    ----------
+    rank, count : int
+        The number of this one, and how many there are.
+    """
+
+    rank: int
+    count: int
+
+    def ready(self) -> None:
+        """Wait until all have their gradients; raise an error if one cannot have them."""
+
+    def mean(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Return the means over all members, which hold until the next step."""
+
+
 class TrainStep(ABC):
     """The joint training step of a model.
 
@@ -66,6 +85,11 @@ class TrainStep(ABC):
         inside its scope.
     average : WeightAverage or None
         Takes in the weights after each step.
+
+    Attributes
+    ----------
+    members : Members or None
+        Who share each batch with this process; set it before the first step.
     """
 
     optimizer_class: ClassVar[type[Optimizer]]
@@ -82,6 +106,7 @@ class TrainStep(ABC):
         self.model, self.clip, self.average = model, clip, average
         self.accumulate = update.accumulate
         self.strategy: Strategy = strategy
+        self.members: Members | None = None
 
         def optimizer(variables: list[Variable]) -> Optimizer:
             return self.optimizer_class(
@@ -96,7 +121,7 @@ class TrainStep(ABC):
     @property
     def device_count(self) -> int:
         """How many devices share a batch."""
-        return 1
+        return 1 if self.members is None else self.members.count
 
     @property
     def extra_copies(self) -> int:
@@ -125,7 +150,10 @@ class TrainStep(ABC):
         """Let what is drawn at random depend on the number of the step alone."""
         if not (seeds := self.model.draws):
             return
-        steps = int(self.optimizer.steps.numpy()) * self.accumulate
+        steps = int(self.optimizer.steps.numpy())
+        if self.members is not None:  # each draws what that part of the batch would in one process
+            steps = steps * self.members.count + self.members.rank
+        steps *= self.accumulate
         for seed in seeds:
             seed.assign(keras.ops.stack([seed[0], keras.ops.cast(steps, seed.dtype)]))
 

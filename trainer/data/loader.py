@@ -6,15 +6,25 @@ from collections import deque
 from queue import SimpleQueue
 
 from models.base import Batch
-from trainer.data.sampler import Sampler
+from trainer.data.sampler import WHOLE, Sampler, Share
 from utils import console
 from utils.errors import InputError, UserError
+from utils.parallel import cores
 
-WORKERS = 2
+FEWEST, MOST = 2, 8  # threads
 PREFETCH = 4  # batches
 POLL = 0.5  # seconds between two checks for dead workers
 PATIENCE = 60.0  # seconds without a batch before a warning
 MAX_FAILURES = 10  # batches in a row
+
+
+def worker_count(*, has_gpu: bool) -> int:
+    """Return how many threads should make samples.
+
+    Beside a GPU all cores but the trainer's own; on a CPU the training step needs them, and waits
+    for samples less than 1 % of the time. More than `MOST` would wait for the interpreter.
+    """
+    return min(max(cores() - 1, FEWEST), MOST) if has_gpu else FEWEST
 
 
 class BatchRequest:
@@ -34,20 +44,38 @@ class BatchLoader:
     OpenCV and NumPy release the interpreter while they compute, so threads suffice. A batch that
     fails is reported and skipped; a worker that dies is restarted.
 
+    Parameters
+    ----------
+    size : int
+        Samples of each side in the whole batch, of all shares together.
+    share : Share
+        Which part of each batch `next` returns; the slice that the whole batch would have there.
+
     Attributes
     ----------
     warp : bool
         Whether the input is warped at random.
     waited : float
         Seconds for which `next` had to wait, in total.
+    last : int
+        Number of the batch that `next` returned last.
     """
 
     def __init__(
-        self, src: Sampler, dst: Sampler, size: int, *, first: int = 0, workers: int = WORKERS
+        self,
+        src: Sampler,
+        dst: Sampler,
+        size: int,
+        *,
+        first: int = 0,
+        workers: int = FEWEST,
+        share: Share = WHOLE,
     ) -> None:
         self.src, self.dst, self.size = src, dst, size
+        self.share = share
         self.warp = True
         self.number = first
+        self.last = first - 1
         self.waited = 0.0
         self._workers = workers
         self._failures = 0
@@ -89,6 +117,7 @@ class BatchLoader:
             self._request_next()
             if request.batches is not None:
                 self._failures = 0
+                self.last = request.number
                 return request.batches
             self._report(request)
 
@@ -140,10 +169,11 @@ class BatchLoader:
                 continue  # queued twice, because another worker died
             request.worker = threading.current_thread()
             try:
-                request.batches = (
-                    self.src.batch(request.number, self.size, warp=self.warp),
-                    self.dst.batch(request.number, self.size, warp=self.warp),
+                src, dst = (
+                    side.batch(request.number, self.size, warp=self.warp, share=self.share)
+                    for side in (self.src, self.dst)
                 )
+                request.batches = src, dst
             except Exception as problem:  # noqa: BLE001 - raised in the main thread by `next`
                 request.error = problem
             request.done.set()

@@ -24,6 +24,10 @@ from utils.images import Image
 # closest to an average over each output pixel (off by 1.5 gray levels; 3.3 at 1.0, 2.2 at 2.0, 4.2
 # without reducing).
 DETAIL = 1.5
+# Reading between pixels linearly takes a tenth of the time of a cubic kernel, but blurs. Sharpened
+# before, once, by this much of the difference to each neighbor along an axis, the image is read as
+# near to that average as with a cubic kernel (1.4 gray levels), unless samples magnify it.
+SHARPENING = 1 / 16
 PRIORITY_SIDE = 64  # pixels; the map is soft
 
 
@@ -75,6 +79,8 @@ class PreparedFace(NamedTuple):
         The numbers of `facelib.expression`; None when they are not wanted.
     colors : FaceColors or None
         The colors inside the mask; None when they are not wanted, or the mask is too small.
+    interpolation : int
+        How OpenCV is to read between pixels.
     size : int
         Side of the aligned image, in whose pixels the matrices are.
     crop : (2, 3) float64
@@ -91,6 +97,7 @@ class PreparedFace(NamedTuple):
     priority: Image | None
     expression: np.ndarray | None
     colors: FaceColors | None
+    interpolation: int
     size: int
     crop: np.ndarray
     mirrored_crop: np.ndarray
@@ -141,8 +148,32 @@ def prepare(path: Path, settings: SamplerSettings) -> PreparedFace:
     colors = recolor.face_colors(pixels) if settings.color_transfer != "none" else None
     target = blur_outside(pixels) if settings.blur_background else pixels
     return PreparedFace(
-        pixels, target, in_frame, priority, None, colors, size, crop, mirrored, landmarks
+        pixels,
+        target,
+        in_frame,
+        priority,
+        expression=None,
+        colors=colors,
+        interpolation=cv2.INTER_CUBIC,
+        size=size,
+        crop=crop,
+        mirrored_crop=mirrored,
+        landmarks=landmarks,
     )
+
+
+def for_linear_reading(face: PreparedFace, resolution: int) -> PreparedFace:
+    """Return the face sharpened as linear reading wants it, unless samples magnify it."""
+    if len(face.pixels) * crop_side(face.crop, resolution) < face.size * resolution:
+        return face
+    pixels = _sharpened(face.pixels)
+    target = pixels if face.target is face.pixels else _sharpened(face.target)
+    return face._replace(pixels=pixels, target=target, interpolation=cv2.INTER_LINEAR)
+
+
+def _sharpened(pixels: Image) -> Image:
+    kernel = np.array([-SHARPENING, 1 + 2 * SHARPENING, -SHARPENING])
+    return cv2.sepFilter2D(pixels, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
 
 
 def _mask(info: FaceInfo, size: int, name: str) -> Image:

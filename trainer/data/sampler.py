@@ -5,6 +5,7 @@ order, a seed makes a run repeatable, and a resumed run continues where it stopp
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 
@@ -15,15 +16,26 @@ from facelib import expression
 from facelib.faceset import FaceFiles
 from models.base import Batch
 from trainer.data import augment, input_jitter, recolor, uniform
-from trainer.data.prepared_face import PreparedFace, check_face_types, prepare
+from trainer.data.prepared_face import PreparedFace, check_face_types, for_linear_reading, prepare
 from trainer.data.prepared_face import SamplerSettings as SamplerSettings
 from trainer.data.uniform import WeightedRounds
 from utils.errors import InputError
 from utils.images import Image
 
 CACHE_BYTES = 1 << 30  # per side; about 11,000 faces for a model of 64 pixels
+ROUNDS = 4  # whose order is kept; workers may be in two at once
 # Purposes of a random stream; 2 is yaw_matching.py's, 5 uniform.py's and 6 mask_sampler.py's.
 ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4
+
+Share = tuple[int, int]
+"""(rank, count): the part of each batch that one of `count` machines or devices prepares."""
+WHOLE: Share = (0, 1)
+
+
+def part_of(size: int, share: Share) -> range:
+    """Return which of a batch's `size` samples a share has; all shares together have each once."""
+    rank, count = share
+    return range(size * rank // count, size * (rank + 1) // count)
 
 
 class Pick(NamedTuple):
@@ -88,6 +100,7 @@ class Sampler:
         self._cache: dict[int, PreparedFace] = {}
         self._room = cache_bytes
         self._lock = Lock()
+        self._round = lru_cache(ROUNDS)(self._shuffle)
         self._expressions: np.ndarray | None = None
         self._weighted: WeightedRounds | None = None
         pose, openings = settings.uniform_pose, settings.uniform_expression
@@ -97,18 +110,22 @@ class Sampler:
             weights = uniform.weights(self._expressions, pose=pose, expression=openings)
             self._weighted = WeightedRounds(weights, seed)
 
-    def batch(self, number: int, size: int, *, warp: bool = True) -> Batch:
+    def batch(self, number: int, size: int, *, warp: bool = True, share: Share = WHOLE) -> Batch:
         """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255.
 
         Parameters
         ----------
         warp : bool
             Whether the input is warped; if not, all else is as in the same warped sample.
+        share : Share
+            Which part of the batch to return: the samples `part_of(size, share)`, and nothing of
+            the others is computed or read.
         """
-        picks = self.picks(number * size, size)
-        batch = self._empty(size)
-        for i, pick in enumerate(picks):
-            self._fill(batch, i, self._sample(number * size + i, pick, warp))
+        part = part_of(size, share)
+        first = number * size + part.start
+        batch = self._empty(len(part))
+        for i, pick in enumerate(self.picks(first, len(part)) if part else []):
+            self._fill(batch, i, self._sample(first + i, pick, warp))
         return batch
 
     def _empty(self, size: int) -> Batch:
@@ -137,8 +154,21 @@ class Sampler:
         """Return face `index` without augmentation, (R, R, 4) uint8 BGR and mask."""
         face = self._readable(index)
         matrix = augment.output_to_image(augment.IDENTITY, face.crop, face.size)
-        nodes, resolution = augment.IDENTITY.nodes, self.settings.resolution
-        return augment.sample(face.pixels, matrix, nodes, resolution, face.size)[1]
+        face = face._replace(target=face.pixels)
+        return self._read(face, matrix, augment.IDENTITY.nodes)[1]
+
+    def _read(
+        self, face: PreparedFace, matrix: np.ndarray, nodes: np.ndarray
+    ) -> tuple[Image, Image]:
+        return augment.sample(
+            face.pixels,
+            matrix,
+            nodes,
+            self.settings.resolution,
+            face.size,
+            target=face.target,
+            interpolation=face.interpolation,
+        )
 
     def shown(self, first: int, count: int) -> list[tuple[int, bool]]:
         """Return which face each sample shows, and whether mirrored; reads no image."""
@@ -153,9 +183,13 @@ class Sampler:
             return [Pick(index) for index in self._weighted(first, count)]
         total = len(self.faces)  # every face once in each round
         rounds = range(first // total, (first + count - 1) // total + 1)
-        shuffled = np.concatenate([self._rng(ORDER, i).permutation(total) for i in rounds])
+        shuffled = np.concatenate([self._round(number) for number in rounds])
         start = first % total
         return [Pick(int(index)) for index in shuffled[start : start + count]]
+
+    def _shuffle(self, number: int) -> np.ndarray:
+        """Return the order of all faces in one round."""
+        return self._rng(ORDER, number).permutation(len(self.faces))
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([*self.seed, purpose, number])
@@ -178,18 +212,17 @@ class Sampler:
             jitter = jitter._replace(nodes=augment.IDENTITY.nodes)
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
-        resolution = self.settings.resolution
-        images = augment.sample(
-            face.pixels, matrix, jitter.nodes, resolution, face.size, target=face.target
-        )
-        mask = cv2.extractChannel(images[1], 3)
+        images = self._read(face, matrix, jitter.nodes)
+        mask = images[1][..., 3]
         warped, target = (cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in images)
         warped, target = self._recolored(number, face, warped, target)
         if self.settings.input_jitter:
             change = input_jitter.draw(self._rng(INPUT, number), self.settings.input_jitter)
             warped = input_jitter.apply(warped, change)
         beyond, priority = (
-            None if part is None else augment.read_mask(part, matrix, resolution, face.size)
+            None
+            if part is None
+            else augment.read_mask(part, matrix, self.settings.resolution, face.size)
             for part in (face.in_frame, face.priority)
         )
         numbers = face.expression
@@ -214,6 +247,8 @@ class Sampler:
 
     def _readable(self, index: int) -> PreparedFace:
         """Return a face, or the next one that can be read."""
+        if (face := self._cache.get(index)) is not None:
+            return face
         for step in range(len(self.faces)):
             candidate = (index + step) % len(self.faces)
             if candidate in self._unreadable:
@@ -229,17 +264,16 @@ class Sampler:
         raise InputError(f'none of the {len(self.faces)} faces in "{folder}" can be read any more')
 
     def _load(self, index: int) -> PreparedFace:
-        face = self._cache.get(index)
-        if face is None:
-            face = self._prepare(index)
-            with self._lock:
-                if index not in self._cache and face.nbytes <= self._room:
-                    self._cache[index] = face
-                    self._room -= face.nbytes
+        face = self._cache.get(index) or self._prepare(index)
+        with self._lock:
+            if index not in self._cache and face.nbytes <= self._room:
+                self._cache[index] = face
+                self._room -= face.nbytes
         return face
 
     def _prepare(self, index: int) -> PreparedFace:
         face = prepare(self.faces[index][0], self.settings)
+        face = for_linear_reading(face, self.settings.resolution)
         if self.settings.with_expression and self._expressions is not None:
             face = face._replace(expression=self._expressions[index])
         return face

@@ -5,6 +5,7 @@ the rest is learned last and least.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -15,6 +16,7 @@ DEGREES = 5.0  # of yaw and pitch, and ...
 OPENING = 0.1  # of a person's range: faces nearer to each other than this are alike
 LEAST, MOST = 1 / 3, 5.0  # weights; the mean is 1. A face shown more often would be memorized
 CELLS = 2  # of the histogram, for each of these widths
+ROUNDS = 4  # whose faces are kept
 PURPOSE = 5  # of the random stream, beside the sampler's
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -78,6 +80,7 @@ class WeightedRounds:
         self._ends = np.cumsum(weights)
         self._seed = tuple(seed)
         self._start = float(np.random.default_rng([*seed, PURPOSE]).random())
+        self._round = lru_cache(ROUNDS)(self._faces)
 
     def __call__(self, first: int, count: int) -> list[int]:
         """Return the faces of samples first..first + count."""
@@ -87,7 +90,8 @@ class WeightedRounds:
         start = first % total
         return faces[start : start + count].tolist()
 
-    def _round(self, number: int) -> np.ndarray:
+    def _faces(self, number: int) -> np.ndarray:
+        """Return the faces of one round."""
         places = np.arange(len(self._ends)) + (self._start + number * GOLDEN) % 1
         faces = np.searchsorted(self._ends, places, side="right").clip(max=len(self._ends) - 1)
         return np.random.default_rng([*self._seed, PURPOSE, number]).permutation(faces)

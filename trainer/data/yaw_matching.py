@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facelib.faceset import FaceFiles, FaceInfo
-from facelib.geometry import pose
+from facelib.faceset import FaceFiles
+from facelib.poses import poses
 from trainer.data.sampler import Pick, Sampler
-from utils.errors import InputError
 
 NEAR = 4.0  # degrees of yaw within which all src faces are equally good
 MIN_CANDIDATES = 8  # ... or so many nearest ones, where that range has fewer
@@ -32,13 +31,13 @@ class YawMatcher:
     """
 
     def __init__(self, src: FaceFiles, dst: Sampler, seed: Sequence[int]) -> None:
-        yaws = np.array([yaw(info) for _, info in src])
-        both = np.concatenate([yaws, -yaws])  # each face as it is, then mirrored
+        angles = yaws(src)
+        both = np.concatenate([angles, -angles])  # each face as it is, then mirrored
         self._order = np.argsort(both, kind="stable")
         self._sorted = both[self._order]
-        self._count = len(yaws)
+        self._count = len(angles)
         self._dst, self._seed = dst, tuple(seed)
-        self._dst_yaws = np.array([yaw(info) for _, info in dst.faces])
+        self._dst_yaws = yaws(dst.faces)
 
     def __call__(self, first: int, count: int) -> list[Pick]:
         """Return the src faces of samples first..first + count."""
@@ -57,9 +56,6 @@ class YawMatcher:
         return Pick(entry % self._count, flip=entry >= self._count)
 
 
-def yaw(info: FaceInfo) -> float:
-    """Return the yaw of a face in degrees; 0 when its landmarks are degenerate."""
-    try:
-        return float(pose(info.landmarks).yaw)
-    except InputError:
-        return 0.0
+def yaws(faces: FaceFiles) -> np.ndarray:
+    """Return the yaw of each face in degrees, (n,); 0 where landmarks are degenerate."""
+    return np.nan_to_num(poses(np.stack([info.landmarks for _, info in faces]))[:, 1])

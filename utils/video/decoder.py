@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from utils.video.damage import Damage, FrameSizes
 from utils.video.demux import demux, open_input, runs_freely
 from utils.video.fields import top_field_first
 from utils.video.frame import WHOLE, Frame, Span, VideoFormat
+from utils.video.packet_times import PacketTimes
 from utils.video.source import FrameSource
 from utils.video.uniform_size import SteadyBgr
 
@@ -38,6 +40,12 @@ class VideoSource(FrameSource):
     counts the frames decoded: how many were lost to damage cannot be known. Interlaced video is
     returned as it is; rotated by a quarter it has columns for fields, and counts as progressive.
 
+    Attributes
+    ----------
+    packet_times : PacketTimes or None
+        Set it to let `frames` begin at a key frame near its span; then every decoded frame must be
+        the one that the packets promise, because frames are numbered by them.
+
     Raises
     ------
     InputError
@@ -45,6 +53,7 @@ class VideoSource(FrameSource):
     """
 
     is_video = True
+    packet_times: PacketTimes | None = None
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -75,7 +84,13 @@ class VideoSource(FrameSource):
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """Yield the frames of a span; those before it are decoded, but not converted."""
         to_bgr = None
-        for index, time, duration, av_frame, aspect in self._av_frames():
+        start = 0
+        if self.packet_times is not None and isinstance(span.first, int):
+            start = self._entry_to(span.first, self.packet_times)
+        if start:
+            with footage(self.path) as (container, stream):
+                to_bgr = SteadyBgr(next(decoded(container, stream, Damage())), aspect_of(stream))
+        for index, time, duration, av_frame, aspect in self._av_frames(start):
             to_bgr = to_bgr or SteadyBgr(av_frame, aspect)
             if span.after(index, time):
                 return
@@ -92,7 +107,18 @@ class VideoSource(FrameSource):
         for shown in self._av_frames():
             yield name_of(shown.number), shown.time, shown.duration
 
-    def _av_frames(self) -> Iterator["_Shown"]:
+    def _entry_to(self, index: int, times: PacketTimes) -> int:
+        """Return the number of a frame from which one may be decoded: 0 if seeking misses it."""
+        start = times.entry_to(index)
+        if not start:
+            return 0
+        with footage(self.path) as (container, stream):
+            container.seek(times.all[start], stream=stream, backward=True)
+            found = (frame.pts for frame in decoded(container, stream, Damage()))
+            later = (pts for pts in found if pts is None or pts >= times.all[start])
+            return start if next(later, None) == times.all[start] else 0
+
+    def _av_frames(self, start: int = 0) -> Iterator["_Shown"]:
         """Decode; on leaving, early or not, describe damage in `failures`, changes in `notes`."""
         self.failures.clear()
         self.notes.clear()
@@ -101,7 +127,7 @@ class VideoSource(FrameSource):
             clock = _Clock(stream.time_base, self.video_format.origin, self.rate)
             stream.thread_type = "AUTO"
             try:
-                for index, av_frame in enumerate(decoded(container, stream, damage)):
+                for index, av_frame in self._numbered(container, stream, damage, start):
                     time, duration = clock.time(av_frame.pts), clock.duration(av_frame.duration)
                     sizes.see(av_frame, index)
                     yield _Shown(index, time, duration, av_frame, aspect_of(stream))
@@ -110,6 +136,31 @@ class VideoSource(FrameSource):
                 self.failures += damage.sentences(self.path.name)
                 self.notes += sizes.sentences(self.path.name)
                 self.notes += damage.restart_sentences(self.path.name, self.video_format.origin)
+
+    def _numbered(
+        self, container: Container, stream: Stream, damage: Damage, start: int
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield the decoded frames with their numbers, from the key frame `start` on.
+
+        Raises
+        ------
+        InputError
+            If the packets number the frames, and one of them is missing.
+        """
+        times = self.packet_times.all if self.packet_times else []
+        if start:
+            container.seek(times[start], stream=stream, backward=True)
+        av_frames = decoded(container, stream, damage)
+        if start:
+            av_frames = dropwhile(lambda frame: frame.pts != times[start], av_frames)
+        for index, av_frame in enumerate(av_frames, start):
+            if times and (index >= len(times) or av_frame.pts != times[index]):
+                raise InputError(
+                    f'frame {index} of "{self.path.name}" is damaged, so its frames cannot be '
+                    "numbered in parts: extract them as images first (main.py video extract), or "
+                    "run this without --part and --ray"
+                )
+            yield index, av_frame
 
 
 class _Shown(NamedTuple):

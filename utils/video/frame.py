@@ -100,6 +100,15 @@ class Span:
             return time is not None and time >= self.last
         return self.last is not None and index > self.last
 
+    def holds(self, index: int, time: Fraction | None) -> bool:
+        """Whether a frame is in the span."""
+        return not self.before(index, time) and not self.after(index, time)
+
+    def widened(self, frames: int) -> "Span":
+        """Return a span of indices extended by `frames` frames at both ends."""
+        first = max(0, self.first - frames) if isinstance(self.first, int) else self.first
+        return Span(first, self.last + frames if isinstance(self.last, int) else self.last)
+
     def begun_earlier(self, frames: int, rate: Fraction | None) -> "Span":
         """Return the span extended by `frames` frames at its start."""
         if isinstance(self.first, Fraction):

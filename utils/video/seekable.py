@@ -8,14 +8,12 @@ read sequentially.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from utils.errors import InputError
 from utils.images import read_image
@@ -25,6 +23,7 @@ from utils.video.damage import Damage
 from utils.video.decoder import VideoSource, aspect_of, decoded, footage
 from utils.video.demux import demux
 from utils.video.frame import Frame
+from utils.video.packet_times import PacketTimes
 from utils.video.source import FrameSource
 from utils.video.uniform_size import SteadyBgr
 
@@ -125,7 +124,7 @@ def open_sought(
     kept_before: int = KEPT_BEFORE,
 ) -> SoughtFrames | None:
     """Open a video for random access; None if it can only be read sequentially."""
-    times = _packet_times(source, known or {})
+    times = packet_times(source, known)
     return None if times is None else SoughtFrames(source, times, kept_before)
 
 
@@ -133,7 +132,7 @@ def count_frames(source: FrameSource) -> int | None:
     """Count the frames without decoding them; None if the packets do not tell."""
     if not isinstance(source, VideoSource):
         return len(source.files)
-    times = _packet_times(source, {})
+    times = packet_times(source)
     return None if times is None else len(times.all)
 
 
@@ -153,7 +152,9 @@ class FolderFrames(RandomFrames):
 class SoughtFrames(RandomFrames):
     """The frames of a video whose timestamps are known from its packets."""
 
-    def __init__(self, source: VideoSource, times: _Times, kept_before: int = KEPT_BEFORE) -> None:
+    def __init__(
+        self, source: VideoSource, times: PacketTimes, kept_before: int = KEPT_BEFORE
+    ) -> None:
         super().__init__()
         self._kept_before = kept_before
         self.names = [_name(index) for index in range(len(times.all))]
@@ -248,19 +249,9 @@ class InOrderFrames(RandomFrames):
                 return
 
 
-class _Times(NamedTuple):
-    """Timestamps of all frames, in time base units, and numbers of the key frames; sorted."""
-
-    all: list[int]
-    keys: list[int]
-
-    def key_before(self, index: int) -> int:
-        """Return the number of the last key frame up to a frame, or 0."""
-        place = bisect_right(self.keys, index)
-        return self.keys[place - 1] if place else 0
-
-
-def _packet_times(source: VideoSource, known: Mapping[int, Fraction]) -> _Times | None:
+def packet_times(
+    source: VideoSource, known: Mapping[int, Fraction] | None = None
+) -> PacketTimes | None:
     """Return the timestamps of all frames from the packets; None if they are not reliable."""
     with footage(source.path) as (container, stream):
         if stream.codec_context.name not in ONE_FRAME_A_PACKET:
@@ -278,11 +269,11 @@ def _packet_times(source: VideoSource, known: Mapping[int, Fraction]) -> _Times 
         return None
     number = {time: index for index, time in enumerate(times)}
     keys = sorted(number[packet.pts] for packet in packets if packet.is_keyframe)
-    found = _Times(times, keys)
+    found = PacketTimes(times, keys)
     fits = _first_times(source.path) == times[:PROBED] and all(
         index < len(times)
         and abs(times[index] * time_base - source.video_format.origin - time) <= MILLISECOND
-        for index, time in known.items()
+        for index, time in (known or {}).items()
     )
     return found if fits else None
 

@@ -10,7 +10,7 @@ from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
 from models.engine.optimizer import Optimizer
-from models.engine.step import Gradients, StepResult, TrainStep, as_float
+from models.engine.step import Gradients, Members, StepResult, TrainStep, as_float
 from models.engine.tensorflow.optimizer import FusedOptimizer
 
 
@@ -29,7 +29,9 @@ class GraphStep(TrainStep):
     @property
     def device_count(self) -> int:
         """How many devices share a batch."""
-        return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
+        if self.strategy is None:
+            return super().device_count
+        return int(self.strategy.num_replicas_in_sync)
 
     def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
@@ -48,6 +50,8 @@ class GraphStep(TrainStep):
         if self.strategy is not None:  # every device continues with the mean over all of them
             replica, mean = tf.distribute.get_replica_context(), tf.distribute.ReduceOp.MEAN
             gradients, values = replica.all_reduce(mean, [gradients, values])
+        if self.members is not None:
+            gradients, values = _of_all(self.members, gradients, values)
         total = tf.reduce_sum(values)
         # a norm is not finite when any element of any gradient is not
         norms = [tf.add_n([tf.nn.l2_loss(each) for each in part]) for part in gradients]
@@ -126,6 +130,16 @@ class GraphStep(TrainStep):
         if self.average is not None:
             _update(self.average)
         return True
+
+
+def _of_all(members: Members, gradients: Gradients, values: Tensor) -> tuple[Gradients, Tensor]:
+    """Return the means over all members."""
+    own = tf.nest.flatten([gradients, values])
+    means = tf.numpy_function(members.mean, own, [tensor.dtype for tensor in own])
+    for mean, tensor in zip(means, own, strict=True):
+        mean.set_shape(tensor.shape)
+    gradients, values = tf.nest.pack_sequence_as([gradients, values], means)
+    return gradients, values
 
 
 def _values(optimizer: Optimizer) -> list[Tensor]:

@@ -11,9 +11,10 @@ from models.backend import Strategy, Tensor, Variable
 from models.base import Batch
 from models.engine import convolution_memory
 from models.engine.base import Computed, Copies, Engine, Gpu
-from models.engine.step import as_float
+from models.engine.step import Members, as_float
 from models.engine.torch import capability, fast_convolution
 from models.engine.torch.arrays import to_array, to_float, to_tensors
+from models.engine.torch.members import LocalMembers
 from models.engine.torch.recompute import recomputed
 from models.engine.torch.step import TorchStep
 from utils import allocator
@@ -27,6 +28,7 @@ class Torch(Engine):
 
     name = "torch"
     title = "PyTorch"
+    mirrors = False
     errors = (RuntimeError,)
     Step = TorchStep
 
@@ -78,7 +80,10 @@ class Torch(Engine):
         }
 
     def mirror(self, devices: Sequence[str]) -> Strategy:
-        raise NotImplementedError
+        raise NotImplementedError("it takes a process for each, see trainer.cluster.local")
+
+    def on_one_machine(self, members: Members, port: int) -> Members:
+        return LocalMembers(members, port)
 
     def predictor(
         self, function: Callable[..., Any], *shapes: tuple[int | None, ...]

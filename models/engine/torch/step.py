@@ -1,13 +1,16 @@
 """The training step in PyTorch: one forward and one backward pass for both sides."""
 
+from itertools import chain, islice
+
 import torch
 
 from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
-from models.engine.step import Gradients, StepResult, TrainStep, as_float
-from models.engine.torch.optimizer import FusedOptimizer, values
+from models.engine.step import Gradients, Members, StepResult, TrainStep, as_float
 from models.engine.torch.arrays import to_tensors
+from models.engine.torch.members import mean
+from models.engine.torch.optimizer import FusedOptimizer, values
 
 
 class TorchStep(TrainStep):
@@ -20,6 +23,8 @@ class TorchStep(TrainStep):
         self._seed_draws()
         gradients, losses = self._gradients(to_tensors(src), to_tensors(dst))
         with torch.no_grad():
+            if self.members is not None:
+                gradients, losses = _of_all(self.members, gradients, losses)
             return self._update(gradients, losses)
 
     def set_rate(self, learning_rate: float) -> None:
@@ -88,6 +93,15 @@ class TorchStep(TrainStep):
 
 def _gradient(loss: Tensor, optimizer: FusedOptimizer, *, keep: bool) -> list[Tensor]:
     return list(torch.autograd.grad(loss, values(optimizer.variables), retain_graph=keep))
+
+
+def _of_all(
+    members: Members, gradients: Gradients, losses: dict[str, Tensor]
+) -> tuple[Gradients, dict[str, Tensor]]:
+    """Return the means over all members."""
+    found = iter(mean(members, [*losses.values(), *chain.from_iterable(gradients)]))
+    losses = {name: next(found) for name in losses}
+    return [list(islice(found, len(part))) for part in gradients], losses
 
 
 def _split(batch: Batch, count: int) -> list[Batch]:
