@@ -6,8 +6,8 @@ from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
 from models.engine.step import Gradients, StepResult, TrainStep, as_float
-from models.engine.torch.optimizer import FusedOptimizer, values
 from models.engine.torch.arrays import to_tensors
+from models.engine.torch.optimizer import FusedOptimizer, values
 
 
 class TorchStep(TrainStep):
