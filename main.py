@@ -45,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = [word for word in argv if word != "--tf-suppress-std"]
     signals.raise_on_request()
     console.open_missing()
+    signals.obey_stdin()
     try:
         with events.asked_for(argv):
             status, report = _guarded(argv)

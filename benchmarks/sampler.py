@@ -1,12 +1,12 @@
 """Training samples per second: ours compared with a plain implementation, in one run.
 
-    python -m benchmarks.sampler [--resolution 64] [--size 256] [--seconds 10]
+    python -m benchmarks.sampler [--resolution 64] [--size 256] [--seconds 10] [--only ours ...]
 
 A sample is a warped image, its target and its mask, in a finished batch. The plain implementation
 is that of 2019: it reads the image from disk for every sample and makes the three outputs by
 separate Lanczos warps, in float32 at full size. Options of `train` that change samples are
-measured one by one, as they are for src, without threads. Variants run in turns, each in its own
-process; the median of the rounds is printed.
+measured one by one, as they are for src, without threads, and "more" is what a sample costs above
+"ours". Variants run in turns, each in its own process; the median of the rounds is printed.
 """
 
 import argparse
@@ -35,9 +35,11 @@ from facelib.types import FaceType, Rect
 from trainer.data import augment
 from trainer.data.loader import BatchLoader
 from trainer.data.sampler import Sampler, SamplerSettings
+from trainer.data.yaw_matching import YawMatcher
 from utils.images import to_float
 
 BATCH, FACES, ROUNDS = 16, 64, 3
+WARM_UP = 8  # rounds of all faces, since some variants pick at random
 KIND = FaceType.HALF
 BatchMaker = Callable[[], object]
 
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=64, help="side of the samples")
     parser.add_argument("--size", type=int, default=256, help="side of the aligned images")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to measure a variant")
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, help="which rows to measure")
     parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -56,7 +59,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         write_faces(Path(name), options.size)
-        results = {variant: [] for variant in VARIANTS}
+        results = {variant: [] for variant in options.only or VARIANTS}
         for _ in range(ROUNDS):
             for variant, found in results.items():
                 found.append(in_a_process(variant, Path(name), options))
@@ -74,21 +77,21 @@ def in_a_process(variant: str, folder: Path, options: argparse.Namespace) -> dic
 
 
 def report(results: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> None:
-    """Print the medians and the ratios to the plain implementation."""
+    """Print the medians, each beside that of our samples without any option."""
     print(f"images {options.size} px, samples {options.resolution} px, batches of {BATCH}")
-    print(f"{'':28}{'samples/s':>10}{'per core':>10}{'ratio':>8}{'peak MB':>9}")
-    plain = median(round_["per_core"] for round_ in results["plain"])
+    print(f"{'':28}{'samples/s':>10}{'per core':>10}{'us each':>9}{'more':>7}{'peak MB':>9}")
+    ours = 1e6 / median(round_["per_core"] for round_ in results.get("ours", [{"per_core": 1e9}]))
     for variant, rounds in results.items():
         wall, core, peak = (median(r[k] for r in rounds) for k in ("wall", "per_core", "peak"))
-        name = VARIANTS[variant][0]
-        print(f"{name:28}{wall:10.0f}{core:10.0f}{core / plain:7.1f}x{peak:9.0f}")
+        each, name = 1e6 / core, VARIANTS[variant][0]
+        print(f"{name:28}{wall:10.0f}{core:10.0f}{each:9.0f}{each - ours:+7.0f}{peak:9.0f}")
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
     """Make batches for a while: samples per second and per CPU second, peak memory in MB."""
     cv2.setNumThreads(1)
     make = VARIANTS[options.variant][1](Faceset.open(options.folder), options.resolution)
-    for _ in range(FACES // BATCH):  # the first round reads the images, once
+    for _ in range(WARM_UP * FACES // BATCH):  # reads the images
         make()
     start, cpu, count = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < options.seconds:
@@ -128,18 +131,22 @@ def write_faces(folder: Path, size: int) -> None:
         write_face(folder / f"{number:06d}_0.png", warp_face(image, matrix, size), info)
 
 
-def ours(faces: Faceset, resolution: int, **options: object) -> BatchMaker:
+def ours(
+    faces: Faceset, resolution: int, *, warp: bool = True, by_yaw: bool = False, **options: object
+) -> BatchMaker:
     """Make batches as training does, without threads; `options` are of `SamplerSettings`."""
     settings = SamplerSettings(KIND, resolution)._replace(**options)
-    sampler = Sampler(faces, settings, (1,), partners=Sampler(faces, settings, (2,)))
+    dst = Sampler(faces, settings, (2,))
+    picks = YawMatcher(faces, dst, (1,)) if by_yaw else None
+    sampler = Sampler(faces, settings, (1,), picks=picks, partners=dst)
     numbers = iter(range(1 << 30))
-    return lambda: sampler.batch(next(numbers), BATCH)
+    return lambda: sampler.batch(next(numbers), BATCH, warp=warp)
 
 
-def threaded(faces: Faceset, resolution: int) -> BatchMaker:
+def threaded(faces: Faceset, resolution: int, workers: int) -> BatchMaker:
     """Make batches as training does, in background threads; half of them of each side."""
     src, dst = (Sampler(faces, SamplerSettings(KIND, resolution), (side,)) for side in (0, 1))
-    loader = BatchLoader(src, dst, BATCH // 2).__enter__()
+    loader = BatchLoader(src, dst, BATCH // 2, workers=workers).__enter__()
     atexit.register(loader.__exit__)  # threads in native code must end before the interpreter
     return loader.next
 
@@ -187,7 +194,13 @@ def plain_sample(path: Path, resolution: int, rng: np.random.Generator) -> list[
 VARIANTS = {
     "plain": ("plain, from disk", plain),
     "ours": ("ours", ours),
-    "threaded": ("ours, two threads", threaded),
+    "one_thread": ("ours, a thread", partial(threaded, workers=1)),
+    "threaded": ("ours, two threads", partial(threaded, workers=2)),
+    "unwarped": ("--warp-off 1", partial(ours, warp=False)),
+    "unflipped": ("without mirroring", partial(ours, random_flip=False)),
+    "priority": ("--eyes-mouth-priority", partial(ours, with_priority=True)),
+    "expression": ("--expression-head", partial(ours, with_expression=True)),
+    "by_yaw": ("--sort-by-yaw", partial(ours, by_yaw=True)),
     "input_jitter": ("--input-jitter 0.15", partial(ours, input_jitter=0.15)),
     **{
         name: (f"--train-color-transfer {name}", partial(ours, color_transfer=name))

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from converters.pipeline import Converted, Pipeline
 from converters.predictor import Predictor
 from facelib.faceset import FaceInfo
 from models.mask_predictor import MaskPredictor
-from utils import console, signals
+from utils import console, signals, spreading
 from utils.console import Report
 from utils.images import write_image
 from utils.options import to_json
@@ -54,6 +55,10 @@ def run(
     ModelError
         If the model folder holds no usable model, or another one than asked for.
     """
+    if options.ray is not None:
+        footage = Footage.open(options.input_dir, options.from_, options.to)
+        spreading.spread("convert", options, options.output_dir, footage.numbers)
+        options = replace(options, ray=None, part=JOIN)
     job = Job.of(options)
     if options.part == JOIN:
         return split.join(job)

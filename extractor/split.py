@@ -11,11 +11,11 @@ from extractor.labels import Labels
 from extractor.options import ExtractOptions, debug_dir
 from extractor.writer import path_for
 from facelib.faceset import read_info
-from utils import shares
+from utils import shares, spreading
 from utils.console import Report
 from utils.errors import NothingToDo
 from utils.files import Manifest, is_image
-from utils.shares import Identity, Split, identity_of
+from utils.shares import SharedFacts, Split, identity_of
 from utils.video.ranges import numbers_in, part_of
 
 
@@ -110,7 +110,7 @@ def _check_output(options: ExtractOptions, footage: SampledSource) -> None:
         )
 
 
-def _identity(options: ExtractOptions, footage: SampledSource) -> Identity:
+def _identity(options: ExtractOptions, footage: SampledSource) -> SharedFacts:
     source = footage.source
     names = [file.name for file in source.files]
     return identity_of(source.path, names, dict(journal.header(options, source)))
@@ -118,4 +118,6 @@ def _identity(options: ExtractOptions, footage: SampledSource) -> Identity:
 
 def spread(options: ExtractOptions) -> Report:
     """Let the machines of a Ray cluster do shares, and join them."""
-    raise NotImplementedError
+    footage, folder = extract.open_footage(options), options.output_dir
+    spreading.spread("extract", options, folder, numbers_in(footage.source))
+    return join(replace(options, ray=None, part=shares.JOIN))

@@ -181,7 +181,7 @@ class AMP(ModelBase):
         """Draw dst faces from a code whose first channels, a share of `morph`, are src's."""
         (encoded,) = sharing.through(self.networks["encoder"], dst)
         dims = self.options.inter_dims
-        count = keras.ops.floor(dims * keras.ops.cast(morph, "float32"))
+        count = keras.ops.floor(float(dims) * keras.ops.cast(morph, "float32"))
         of_src = keras.ops.clip(count - lazy.load("numpy").arange(dims, dtype="float32"), 0, 1)
         code = _mixed(of_src, self._code("src", encoded), self._code("dst", encoded))
         (outputs,) = sharing.through(self.networks["decoder"], code)
@@ -196,4 +196,4 @@ class AMP(ModelBase):
 def _mixed(of_src: Tensor, src: Tensor, dst: Tensor) -> Tensor:
     """Return codes (N, H, W, C) that take a channel from src where (..., C) is 1, and dst at 0."""
     of_src = keras.ops.cast(of_src, src.dtype)
-    return src * of_src + dst * (1 - of_src)
+    return src * of_src + dst * (1.0 - of_src)

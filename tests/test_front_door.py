@@ -147,6 +147,7 @@ def requirements(name):
     [
         ("", ["requirements-cpu.txt"]),
         ("cuda", ["requirements-cpu.txt", "requirements-cuda.txt"]),
+        ("cluster", ["requirements-cpu.txt", "requirements-cluster.txt"]),
         ("dev", ["requirements-cpu.txt", "requirements-dev.txt"]),
         ("torch", ["requirements-cpu.txt", "requirements-torch.txt"]),
         ("cluster", ["requirements-cpu.txt", "requirements-cluster.txt"]),

@@ -93,13 +93,18 @@ def folder(faceset, tmp_path):
     return shutil.copytree(faceset.folder, tmp_path / "aligned")
 
 
-def kill(thread):
-    """Make a thread end where it stands, as nothing in Python would by itself."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
-    )
-    thread.join(20)
-    assert not thread.is_alive()
+def kill_workers(batches):
+    """Make the workers end where they stand, as nothing in Python would by itself."""
+    workers = list(batches._threads)
+    for thread in workers:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+        )
+    for _ in workers:
+        batches._queue.put(loader.BatchRequest(0))  # wakes up those that wait
+    for thread in workers:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -109,10 +114,7 @@ def test_workers_that_die_are_replaced_and_no_batch_is_lost(faceset, capsys):
         expected = [calm.next() for _ in range(12)]
     with BatchLoader(src, dst, 3) as batches:
         received = [batches.next() for _ in range(4)]
-        for _ in batches._threads:
-            batches._queue.put(loader.BatchRequest(0))  # wakes them up
-        for thread in list(batches._threads):
-            kill(thread)
+        kill_workers(batches)
         received += [batches.next() for _ in range(8)]
         assert all(thread.is_alive() for thread in batches._threads)
     assert "no samples lost" in capsys.readouterr().err
@@ -141,6 +143,14 @@ def test_a_batch_that_cannot_be_made_is_reported_and_the_next_one_taken(
     broken.update(range(100))
     with BatchLoader(src, dst, 3) as batches, pytest.raises(InputError, match="in a row"):
         batches.next()
+
+
+@pytest.mark.parametrize(
+    ("cores", "has_gpu", "workers"), [(1, True, 2), (4, True, 3), (64, True, 8), (64, False, 2)]
+)
+def test_beside_a_gpu_the_cores_make_samples(monkeypatch, cores, has_gpu, workers):
+    monkeypatch.setattr(loader, "cores", lambda: cores)
+    assert loader.worker_count(has_gpu=has_gpu) == workers
 
 
 def test_a_size_can_change_between_batches(faceset):

@@ -5,12 +5,13 @@ import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
 import pytest
 from support.conversion import INVERT, make_predictor, options, write_footage
-from support.synthetic import make_video
+from support.synthetic import make_landmarks, make_video
 
 import main
 from converters import checks, convert
@@ -21,7 +22,7 @@ from facelib.smoothing import REACH
 from facelib.types import Face, Rect
 from utils import program
 from utils.errors import InputError, NothingToDo, UsageError
-from utils.images import read_image
+from utils.images import read_image, write_image
 from utils.lock import locked
 from utils.shares import Share, Split
 from utils.video import decoder
@@ -35,6 +36,7 @@ CODINGS = {
     "refreshed in strips": {"x264-params": "intra-refresh=1:keyint=8"},
 }
 COUNT, PARTS = 18, 3
+PART_OF_IT = {"from_": "0.08s", "to": "0.4s"}
 
 
 def share(text):
@@ -59,7 +61,7 @@ def test_parts_are_all_frames_once_and_of_one_size(count, first):
         Share(of=count + 1, number=1).frames(whole)
 
 
-# ------------------------------------------------------------------------- reading a part of a video
+# -------------------------------------------------------------------------- a part of a video
 
 
 def clip(path, **coding):
@@ -127,23 +129,17 @@ def test_seconds_become_the_numbers_that_reading_finds(tmp_path):
 class Drifting:
     """Finds the face that is as bright as a frame's corner says, and trembles; counts its work."""
 
-    seen: list[int] = []
+    seen: ClassVar[list[int]] = []
 
     def find(self, image):
         number = int(image[0, 0, 0])
         Drifting.seen.append(number)
         rng = np.random.default_rng(number)
-        points = np.float32(FRONTAL + [number, 0] + rng.normal(0, 0.7, FRONTAL.shape))
+        points = np.float32(FRONTAL + rng.normal(0, 0.7, FRONTAL.shape) + (number, 0))
         return [Face(Rect(*points.min(axis=0), *points.max(axis=0)), points, 0.9, 0.9)]
 
 
-def frontal():
-    from support.synthetic import make_landmarks
-
-    return make_landmarks(center=(60, 60), width=50)
-
-
-FRONTAL = frontal()
+FRONTAL = make_landmarks(center=(60, 60), width=50)
 
 
 @pytest.fixture
@@ -152,8 +148,6 @@ def footage(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "_finders", lambda given: [Drifting()] * 64)
     folder = tmp_path / "frames"
     folder.mkdir()
-    from utils.images import write_image
-
     for index in range(COUNT):
         image = np.full((120, 160, 3), 90, np.uint8)
         image[0, 0] = index
@@ -250,7 +244,7 @@ def test_an_earlier_extraction_is_discarded_by_the_join_only(footage, tmp_path):
 
 def test_parts_that_do_not_belong_together_are_told_apart(footage, tmp_path, monkeypatch):
     out = tmp_path / "two"
-    with pytest.raises(InputError, match='no parts of ".*two" to join; run this with --part 1/2'):
+    with pytest.raises(InputError, match=r'no parts of ".*two" to join; run this with --part 1/2'):
         extract(footage, out, "join")
     extract(footage, out, "1/3")
     with pytest.raises(InputError, match="parts are missing: run this with --part 2/3, 3/3 first"):
@@ -261,11 +255,11 @@ def test_parts_that_do_not_belong_together_are_told_apart(footage, tmp_path, mon
         extract(footage, out, "2/3", image_size=64)
     with monkeypatch.context() as patch:
         patch.setattr(program, "version", lambda: "9.9")
-        with pytest.raises(InputError, match="program is 9.9, there .*; give all parts the same"):
+        with pytest.raises(InputError, match=r"program is 9.9, there .*; give all parts the same"):
             extract(footage, out, "2/3")
     extract(footage, out, "2/3")
     shutil.copy(footage / "000.png", footage / "999.png")
-    with pytest.raises(InputError, match="footage is 19 images .*, there 18 images"):
+    with pytest.raises(InputError, match=r"footage is 19 images .*, there 18 images"):
         extract(footage, out, "3/3")
     (footage / "999.png").unlink()
     extract(footage, out, "3/3")
@@ -282,7 +276,7 @@ def test_parts_that_do_not_belong_together_are_told_apart(footage, tmp_path, mon
     ):
         # another process would hold it; the lock is not shared within one either
         extract(footage, out, "join")
-    with pytest.raises(InputError, match="this command differs from part 1/3: .*smooth is False"):
+    with pytest.raises(InputError, match=r"this command differs from part 1/3: .*smooth is False"):
         extract(footage, out, "join", smooth=False)
     assert extract(footage, out, "join").counts == {"frames": COUNT, "faces": COUNT}
 
@@ -321,7 +315,7 @@ def pictures(folder):
 
 def test_images_in_parts_are_those_of_one_run(tmp_path):
     """Color memory reaches over the seams: the mode measures colors over several frames."""
-    write_footage(tmp_path, 12, faceless=(5,))
+    write_footage(tmp_path, 9, faceless=(5,))
     flickering = make_predictor(
         lambda crops: crops[..., ::-1] * crops.mean((1, 2, 3), keepdims=True)
     )
@@ -332,7 +326,7 @@ def test_images_in_parts_are_those_of_one_run(tmp_path):
     joined = convert_all(tmp_path, "two", flickering, **more)
     for one, two in (("one", "two"), ("mask_one", "mask_two")):
         before, after = pictures(tmp_path / one), pictures(tmp_path / two)
-        assert len(before) == 12
+        assert len(before) == 9
         assert before.keys() == after.keys()
         for name, image in before.items():
             np.testing.assert_array_equal(after[name], image)
@@ -344,7 +338,7 @@ def test_images_in_parts_are_those_of_one_run(tmp_path):
     assert convert.run(options(tmp_path, "two", **more), flickering).counts["frames"] == 0
 
 
-@pytest.mark.parametrize("span", [{}, {"from_": "0.08s", "to": "0.4s"}])
+@pytest.mark.parametrize("span", [{}, pytest.param(PART_OF_IT, marks=pytest.mark.slow)])
 def test_a_video_in_parts_is_that_of_one_run(span, tmp_path):
     images = write_footage(tmp_path, 12, video="clip.mp4")
     make_video(tmp_path / "clip.mp4", images, audio=True)
@@ -406,5 +400,5 @@ def test_parts_of_other_looks_or_models_are_refused(tmp_path):
     with pytest.raises(UsageError, match="6 frames cannot be divided into 7 parts"):
         convert.run(options(tmp_path, "three", part="1/7"), INVERT)
     convert.run(options(tmp_path, "two", part="2/2"), INVERT)
-    with pytest.raises(InputError, match="this command differs from part 1/2: .*mode is raw"):
+    with pytest.raises(InputError, match=r"this command differs from part 1/2: .*mode is raw"):
         convert.run(options(tmp_path, "two", part="join", mode="raw"))

@@ -28,6 +28,8 @@ def select(options: DeviceOptions) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # NVML and nvidia-smi number GPUs in bus order
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    # PyTorch's threads otherwise wait for each other at full speed, while others need the cores
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     engine = _select_engine(options)
     if options.cpu_only:
         os.environ |= {VISIBLE[NVIDIA]: "-1", VISIBLE[AMD]: "-1", "KERAS_TORCH_DEVICE": "cpu"}

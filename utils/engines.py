@@ -38,16 +38,11 @@ def choose(options: EngineOptions) -> Choice:
     Raises
     ------
     UsageError
-        If the options exclude each other, or KERAS_BACKEND names what is none of our engines.
+        If KERAS_BACKEND names what is none of our engines.
     UserError
         If the engine is not installed.
     """
-    name = options.only_engine or options.engine
-    if options.engine not in (AUTO, name):
-        raise UsageError(
-            f"--engine: Expected {name}, because only {TITLES[name]} can do this. "
-            f"Received: {options.engine}. Leave the flag out"
-        )
+    name = options.engine
     if name == AUTO:
         name = os.environ.get(VARIABLE) or _best(cpu_only=options.cpu_only)
     if name not in TITLES:

@@ -466,8 +466,3 @@ class EngineOptions(DeviceOptions):
         },
         group=DEVICE,
     )
-
-    @property
-    def only_engine(self) -> str:
-        """The one engine that can do what these options ask for; empty if both can."""
-        return ""

@@ -1,7 +1,9 @@
 """Requests to stop: Ctrl-C, SIGTERM, and SIGHUP, which says that the terminal is gone."""
 
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread, current_thread, main_thread
@@ -9,6 +11,8 @@ from threading import Event, Thread, current_thread, main_thread
 from utils import console
 
 SIGHUP = getattr(signal, "SIGHUP", None)  # Windows has none
+ENDS_WITH_STDIN = "FACESWAP_ENDS_WITH_STDIN"
+"""Environment variable of commands that end with their stdin."""
 PAUSE = 0.05
 """Seconds in which a program that ends at once says so itself."""
 
@@ -33,6 +37,21 @@ def raise_on_request() -> None:
     for number in requests():
         if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's background job
             signal.signal(number, raise_interrupt)
+
+
+def obey_stdin() -> None:
+    """Take the end of stdin for a request to stop, if another process asks for that.
+
+    However that process ends, it closes the pipe.
+    """
+    if ENDS_WITH_STDIN in os.environ:
+        Thread(target=_stop_at_its_end, args=(sys.stdin.fileno(),), daemon=True).start()
+
+
+def _stop_at_its_end(descriptor: int) -> None:
+    while os.read(descriptor, 1 << 10):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def raise_interrupt(*_: object) -> None:

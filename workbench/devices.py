@@ -6,27 +6,23 @@ gpus      --multi-gpu: all of them, so that no other GPU's job runs at the same 
 cpu       --cpu-only, beside a GPU
 """
 
-import os
 import re
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
+from utils import engines
 from utils.errors import UsageError
 from utils.options import DeviceOptions
 from workbench import forms
 
 DEFAULT, ALL, CPU = "default", "gpus", "cpu"
 KNOWN = re.compile(r"default|cpu|gpus|gpu(0|[1-9][0-9]{0,3})")
-DRIVERS = ("/dev/nvidia0", "/dev/dxg", "/dev/kfd")
-"""What there is with a GPU that TensorFlow can use; `/dev/dxg` is that of WSL2."""
 
 
 @cache
 def has_gpu() -> bool:
-    """Whether there is a GPU, told without TensorFlow."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
-    return not visible.startswith("-") and any(Path(driver).exists() for driver in DRIVERS)
+    """Whether there is a GPU that an installed engine can use, told without loading one."""
+    return engines.has_gpu()
 
 
 def device_of(words: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from utils.console import Report
 from utils.errors import UsageError
 from utils.files import require_new, write_result
 
+ONNX = (".dfm", ".onnx")
 MOSTLY = 0.7
 """Share of its image that a model of whole faces sees in each player's crop, at least."""
 
@@ -33,6 +34,8 @@ def run(options: ExportOptions) -> Report:
     ------
     UsageError
         If the suffix is unknown.
+    UserError
+        If a package that the format needs is not installed.
     InputError
         If the file exists already.
     ModelError
@@ -41,6 +44,8 @@ def run(options: ExportOptions) -> Report:
     path = options.output
     check_suffix(path)
     require_new(path, options.overwrite)
+    if path.suffix.lower() in ONNX:
+        onnx_file.check(path.suffix.lower())
     engine().tune()
     generation = checkpoint.trained_generation(options.model_dir)
     model = checkpoint.model_of(generation)

@@ -1,9 +1,11 @@
 """ONNX files: a Keras network as one graph that needs none of our code.
 
 tf2onnx copies the constants of a graph about twenty times (10 GB for a model of 150 MB). So it gets
-the weights as inputs, and they become constants afterwards.
+the weights as inputs, and they become constants afterwards. PyTorch has an exporter of its own.
 """
 
+import contextlib
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,14 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.backend import Tensor, Variable, keras
-from utils import lazy, program
-from utils.errors import ModelError
+from utils import engines, lazy, program, requirements
+from utils.errors import ModelError, UserError
 
 onnx: Any = lazy.load("onnx")
 tf2onnx: Any = lazy.load("tf2onnx")
 tf: Any = lazy.load("tensorflow")
+torch: Any = lazy.load("torch")
 
+NEEDS = {engines.TENSORFLOW: ("onnx", "tf2onnx"), engines.TORCH: ("onnx", "onnxscript")}
+"""The packages with which each engine writes such files."""
 OPSET = 15  # of 2021: ONNX Runtime 1.10 and everything since
+TORCH_OPSET = 18  # of 2022, the first that PyTorch writes: ONNX Runtime 1.14
 LARGEST = 2**31 - 2**20  # bytes of weights; a file holds 2 GB, less what is not weights
 WEIGHT = "weight_{}"
 FOLDED = {"Transpose", "Reshape", "Squeeze"}  # what is done to weights whatever the input
@@ -33,6 +39,22 @@ class Port(NamedTuple):
     kind: str
     name: str
     shape: tuple[int | None, ...]
+
+
+def check(suffix: str) -> None:
+    """Refuse to write a file if a package is missing, before anything is loaded.
+
+    Raises
+    ------
+    UserError
+        If one is.
+    """
+    for package in NEEDS[engines.current()]:
+        if not requirements.is_installed(package):
+            raise UserError(
+                f"a {suffix} file is written by the package {requirements.missing(package)}, "
+                "or export it as .keras"
+            )
 
 
 def write(
@@ -60,9 +82,8 @@ def write(
     ModelError
         If the weights are too large for the format.
     """
-    model = _convert(network)
-    weights = [*network.trainable_variables, *network.non_trainable_variables]
-    _embed(model, weights, len(network.inputs))
+    _check_size(network)
+    model = CONVERTERS[engines.current()](network)
     _fold(model)
     _rename(model, names)
     onnx.helper.set_model_props(model, {"made_by": program.NAME, **about})
@@ -70,8 +91,46 @@ def write(
     return _ports(model)
 
 
-def _convert(network: "keras.Model") -> OnnxModel:
-    """Return the graph of a network; its weights are inputs after its own."""
+def _check_size(network: "keras.Model") -> None:
+    size = sum(4 * int(np.prod(weight.shape)) for weight in network.variables)
+    if size > LARGEST:
+        raise ModelError(
+            f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file (.onnx, .dfm) holds "
+            f"2 GB; export it as .keras"
+        )
+
+
+def _from_torch(network: "keras.Model") -> OnnxModel:
+    """Return the graph of a network of PyTorch."""
+
+    class Flat(torch.nn.Module):  # type: ignore[misc, name-defined]
+        """The network as a function of tensors that gives a tuple of tensors."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+            found = self.network(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+            return tuple(keras.tree.flatten(found))
+
+    any_number = torch.export.Dim("N")
+    shapes = [[size or 2 for size in each.shape] for each in network.inputs]
+    free = tuple({0: any_number} if each.shape[0] is None else {} for each in network.inputs)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its steps
+        program = torch.onnx.export(
+            Flat().eval(),
+            tuple(map(keras.ops.zeros, shapes)),
+            dynamic_shapes=(free,),
+            opset_version=TORCH_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    return program.model_proto
+
+
+def _from_tensorflow(network: "keras.Model") -> OnnxModel:
+    """Return the graph of a network of TensorFlow."""
     trainable, others = network.trainable_variables, network.non_trainable_variables
     count, split = len(network.inputs), len(trainable)
 
@@ -92,7 +151,11 @@ def _convert(network: "keras.Model") -> OnnxModel:
     model, _ = tf2onnx.convert.from_function(
         tf.function(run, autograph=False), input_signature=signature, opset=OPSET
     )
+    _embed(model, [*trainable, *others], count)
     return model
+
+
+CONVERTERS = {engines.TENSORFLOW: _from_tensorflow, engines.TORCH: _from_torch}
 
 
 def _embed(model: OnnxModel, weights: Sequence[Variable], inputs: int) -> None:
@@ -103,12 +166,6 @@ def _embed(model: OnnxModel, weights: Sequence[Variable], inputs: int) -> None:
         for number, weight in enumerate(weights)
         if WEIGHT.format(number) in needed
     }
-    size = sum(value.nbytes for value in values.values())
-    if size > LARGEST:
-        raise ModelError(
-            f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file (.onnx, .dfm) holds "
-            f"2 GB; export it as .keras"
-        )
     del model.graph.input[inputs:]
     for name, value in values.items():
         model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))

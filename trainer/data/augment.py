@@ -21,6 +21,8 @@ from utils.images import Image
 ROTATION = 10.0  # degrees either way
 SCALE = 0.05  # of 1, either way
 SHIFT = 0.05  # of the image's side, either way
+LEAST = np.array([-ROTATION, 1 - SCALE, -SHIFT, -SHIFT])  # of rotation, scale, x and y, and ...
+SPREAD = np.array([ROTATION, 1 + SCALE, SHIFT, SHIFT]) - LEAST
 FLIP_CHANCE = 0.4
 GRIDS = (2, 4, 8)  # cells per side of the warp grid, equally likely
 WARP = 0.24  # largest displacement of a node, in cells
@@ -61,11 +63,10 @@ def draw(rng: Generator, size: int, *, flip: bool = True, scale_shift: float = 0
     scale_shift : float
         Added to the scale, such as 0.1 for faces 10 % larger.
     """
-    angle = rng.uniform(-ROTATION, ROTATION)
-    scale = rng.uniform(1 - SCALE, 1 + SCALE) + scale_shift
+    moved = LEAST + SPREAD * rng.random(4)
     middle = (size - 1) / 2
-    matrix = cv2.getRotationMatrix2D((middle, middle), angle, scale)
-    matrix[:, 2] += rng.uniform(-SHIFT, SHIFT, 2) * size
+    matrix = cv2.getRotationMatrix2D((middle, middle), moved[0], moved[1] + scale_shift)
+    matrix[:, 2] += moved[2:] * size
     cells = GRIDS[rng.integers(len(GRIDS))]
     nodes = truncated_normal(rng, (cells - 1, cells - 1, 2)) * (WARP * size / cells)
     return Jitter(matrix, nodes.astype(np.float32), bool(flip and rng.random() < FLIP_CHANCE))
@@ -164,8 +165,10 @@ def sample(
     # uint8 saturates, so cubic overshoot cannot leave the legal range
     border = cv2.BORDER_REPLICATE
     warped = cv2.remap(image, bent, None, interpolation, borderMode=border)
-    image = image if target is None else target
-    return warped, cv2.remap(image, straight, None, interpolation, borderMode=border)
+    target = image if target is None else target
+    if bent is straight and target is image:
+        return warped, warped
+    return warped, cv2.remap(target, straight, None, interpolation, borderMode=border)
 
 
 def _read_points(
@@ -174,6 +177,8 @@ def _read_points(
     """Return where the straight and the warped version are read in an image of `kept` pixels."""
     matrix, nodes = _reduced(matrix, kept / size), nodes * np.float32(kept / size)
     straight = grid_points(matrix, resolution)
+    if not nodes.any():
+        return straight, straight
     moved = displacement(matrix, nodes, resolution, kept)
     # Each pair x, y as one complex number, since NumPy is slow on axes of two.
     bent = straight.view(np.complex64) + moved.view(np.complex64)

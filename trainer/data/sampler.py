@@ -213,7 +213,7 @@ class Sampler:
         crop = face.mirrored_crop if jitter.flip else face.crop
         matrix = augment.output_to_image(jitter, crop, face.size)
         images = self._read(face, matrix, jitter.nodes)
-        mask = cv2.extractChannel(images[1], 3)
+        mask = images[1][..., 3]
         warped, target = (cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in images)
         warped, target = self._recolored(number, face, warped, target)
         if self.settings.input_jitter:

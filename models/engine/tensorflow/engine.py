@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from models.backend import Strategy, Tensor, Variable
 from models.base import Batch
+from models.engine import convolution_memory
 from models.engine.base import Computed, Copies, Engine, Gpu
 from models.engine.step import as_float
-from models.engine.tensorflow import convolution_memory, fast_convolution
+from models.engine.tensorflow import fast_convolution
 from models.engine.tensorflow.recompute import recomputed
 from models.engine.tensorflow.step import GraphStep, to_tensors
 from utils import allocator

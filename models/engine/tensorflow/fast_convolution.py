@@ -14,58 +14,27 @@ The last layers of a decoder, with 1 or 3 outputs, are the slowest: for their gr
 five to ten times as long as a product.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from models.backend import Gradient, Tensor, Variable
+from models.engine.convolution import (
+    FEW_CHANNELS,
+    FEW_PIXELS,
+    PREDICTED_PIXELS,
+    SMALL_INPUT,
+    Geometry,
+    slow_layers,
+)
 from models.engine.tensorflow import winograd
-
-# kernel size, stride and padding of what is replaced, with few outputs and with many
-FEW_OUTPUTS = ((1, 1, "same"), (3, 1, "same"), (5, 1, "same"))
-LARGE = ((3, 1, "same"), (5, 2, "same"), (5, 2, "valid"))
-FEW_CHANNELS = 16  # with fewer, the copies cost more than the product saves
-# kernel size -> outputs of a batch, up to which transforming the weights does not pay off
-FEW_PIXELS = {3: 256, 5: 512}
-PREDICTED_PIXELS = 256  # the same for 3 x 3 weights that are transformed in advance
-SMALL_INPUT = 4  # side up to which they are not: one tile a face
-
-
-class Geometry(NamedTuple):
-    """What a convolution does beside its weights.
-
-    Attributes
-    ----------
-    stride : int
-        Of rows and columns.
-    padding : str
-        "same" or "valid", as in Keras.
-    """
-
-    stride: int = 1
-    padding: str = "same"
-
-    @classmethod
-    def of(cls, layer: keras.layers.Conv2D) -> "Geometry":
-        """Return that of a layer."""
-        return cls(layer.strides[0], layer.padding)
-
-    def outputs(self, size: int, side: int) -> int:
-        """Return the side of the output, for an input and a kernel of these sides."""
-        return (size - (side if self.padding == "valid" else 1)) // self.stride + 1
-
-    def edges(self, side: int) -> tuple[int, int]:
-        """Return the padding before and after, for a size divisible by the stride."""
-        total = max(side - self.stride, 0) if self.padding == "same" else 0
-        return total // 2, total - total // 2
 
 
 def accelerate(networks: Iterable[keras.Model]) -> None:
     """Replace the convolutions of `networks` whose shape makes that faster; weights stay."""
-    for layer in _slow_layers(networks):
+    for layer in slow_layers(networks):
         layer.convolution_op = partial(_convolve, Geometry.of(layer))
 
 
@@ -75,15 +44,8 @@ def accelerate_prediction(networks: Iterable[keras.Model]) -> None:
     For Winograd's form they are transformed once, when a graph is traced. The result is four times
     as large, and for a few pixels reading it costs more than it saves.
     """
-    for layer in _slow_layers(networks):
+    for layer in slow_layers(networks):
         layer.convolution_op = partial(_predict, layer)
-
-
-def _slow_layers(networks: Iterable[keras.Model]) -> Iterator[keras.layers.Conv2D]:
-    for network in networks:
-        for layer in network.layers:
-            if isinstance(layer, keras.layers.Conv2D) and is_accelerated(layer):
-                yield layer
 
 
 def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -> Tensor:
@@ -98,21 +60,6 @@ def _predict(layer: keras.layers.Conv2D, x: Tensor, kernel: Tensor | Variable) -
         tf.shape(x)[0] * x.shape[1] ** 2 >= PREDICTED_PIXELS,
         lambda: winograd.convolve_transformed(x, weights),
         lambda: _plain(x, kernel, form),
-    )
-
-
-def is_accelerated(layer: keras.layers.Conv2D) -> bool:
-    """Tell whether a layer is of a kind that takes most of the time."""
-    height, width, channels = layer.input.shape[1:]
-    kernel, form = layer.kernel_size[0], Geometry.of(layer)
-    few = layer.filters < FEW_CHANNELS
-    return (
-        (kernel, *form) in (FEW_OUTPUTS if few else LARGE)
-        and layer.groups == 1
-        and layer.dilation_rate == (1, 1)
-        and height == width
-        and height % form.stride == 0
-        and channels >= FEW_CHANNELS
     )
 
 

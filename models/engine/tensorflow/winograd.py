@@ -7,38 +7,11 @@ positions, summed over the channels, is one matrix product. The weights are unch
 differ from those of a plain convolution by rounding, 1e-5 of the largest.
 """
 
-from functools import cache
-
 import numpy as np
 import tensorflow as tf
 
 from models.backend import Gradient, Tensor
-
-TILE, POINTS = 4, 6  # outputs and inputs of a tile, along a side
-BLOCK = 4  # tiles of a row whose outputs are transformed at once
-
-INPUT = np.array([
-    [4, 0, -5, 0, 1, 0],
-    [0, -4, -4, 1, 1, 0],
-    [0, 4, -4, -1, 1, 0],
-    [0, -2, -1, 2, 1, 0],
-    [0, 2, -1, -2, 1, 0],
-    [0, 4, 0, -5, 0, 1],
-])
-WEIGHTS = np.array([
-    [1 / 4, 0, 0],
-    [-1 / 6, -1 / 6, -1 / 6],
-    [-1 / 6, 1 / 6, -1 / 6],
-    [1 / 24, 1 / 12, 1 / 6],
-    [1 / 24, -1 / 12, 1 / 6],
-    [0, 0, 1],
-])
-OUTPUT = np.array([
-    [1, 1, 1, 1, 1, 0],
-    [0, 1, -1, 2, -2, 0],
-    [0, 1, 1, 4, 4, 0],
-    [0, 1, -1, 8, -8, 1],
-])
+from models.engine.winograd import POINTS, WEIGHTS, bands
 
 
 def transform(kernel: Tensor) -> Tensor:
@@ -48,13 +21,13 @@ def transform(kernel: Tensor) -> Tensor:
 
 def convolve_transformed(x: Tensor, u: Tensor) -> Tensor:
     """Convolve like `convolve`, but without gradients, with weights from `transform`."""
-    to_points, to_pixels, blocks = _bands(x.shape[1])
+    to_points, to_pixels, blocks = bands(x.shape[1])
     return _join(_split(x, to_points) @ u, to_pixels, blocks)
 
 
 def convolve(x: Tensor, kernel: Tensor, padding: str = "same") -> Tensor:
     """Convolve (N, S, S, C) with (3, 3, C, D), stride 1: (N, S, S, D), or S - 2 if "valid"."""
-    to_points, to_pixels, blocks = _bands(x.shape[1], padding)
+    to_points, to_pixels, blocks = bands(x.shape[1], padding)
 
     @tf.custom_gradient
     def apply(x: Tensor, kernel: Tensor) -> tuple[Tensor, Gradient]:
@@ -90,33 +63,6 @@ def convolve_stride_2(x: Tensor, kernel: Tensor, padding: str = "same") -> Tenso
 
 def _weights() -> Tensor:
     return tf.constant(np.kron(WEIGHTS, WEIGHTS), tf.float32)  # (36, 9)
-
-
-@cache
-def _bands(size: int, padding: str = "same") -> tuple[np.ndarray, np.ndarray, int]:
-    """Return INPUT and OUTPUT for many tiles, and to how many blocks of a side the second applies.
-
-    Their shapes are (6 * tiles, size) and (outputs, 6 * tiles). INPUT is for a whole side; outputs
-    do not overlap, so they are made block by block, of BLOCK tiles where that divides them. Rows
-    of the first and columns of the second are ordered as point * tiles + tile. Inputs outside the
-    image are 0 and outputs outside it are dropped, so any size works. The output is two smaller
-    than `size` if "valid".
-    """
-    before = 1 if padding == "same" else 0  # as much comes after
-    outputs = size + 2 * before - 2
-    tiles = -(-outputs // TILE)
-    blocks = 1 if outputs % (BLOCK * TILE) else outputs // (BLOCK * TILE)
-    points = np.zeros((POINTS, tiles, TILE * tiles + POINTS), np.float32)
-    for tile in range(tiles):
-        first = TILE * tile
-        points[:, tile, first : first + POINTS] = INPUT
-    pixels = np.einsum("kp,st->skpt", OUTPUT, np.eye(tiles // blocks, dtype=np.float32))
-    pixels = pixels.astype(np.float32).reshape(-1, POINTS * tiles // blocks)
-    return (
-        np.ascontiguousarray(points[..., before : before + size].reshape(-1, size)),
-        np.ascontiguousarray(pixels[: outputs // blocks]),
-        blocks,
-    )
 
 
 def _split(x: Tensor, band: np.ndarray, blocks: int = 1) -> Tensor:

@@ -9,8 +9,10 @@ import torch
 
 from models.backend import Strategy, Tensor, Variable
 from models.base import Batch
+from models.engine import convolution_memory
 from models.engine.base import Computed, Copies, Engine, Gpu
 from models.engine.step import Members, as_float
+from models.engine.torch import capability, fast_convolution
 from models.engine.torch.arrays import to_array, to_float, to_tensors
 from models.engine.torch.members import LocalMembers
 from models.engine.torch.recompute import recomputed
@@ -39,7 +41,13 @@ class Torch(Engine):
         A CPU has as many threads as cores: those that share a core compete for its multipliers.
         Numbers too small to be normal are taken for 0, as TensorFlow does; the moments of idle
         weights fade into them, where each operation would take a hundred times as long.
+
+        Raises
+        ------
+        UserError
+            If PyTorch was not compiled for the GPU.
         """
+        capability.check()
         if _kind() is not None:
             torch.set_float32_matmul_precision("high")  # TF32
             torch.backends.cudnn.benchmark = True
@@ -105,13 +113,13 @@ class Torch(Engine):
         return recomputed(function, inputs)
 
     def accelerate(self, networks: Iterable[keras.Model]) -> None:
-        pass
+        fast_convolution.accelerate(networks, on_cpu=_kind() is None)
 
     def accelerate_prediction(self, networks: Iterable[keras.Model]) -> None:
-        pass
+        fast_convolution.accelerate_prediction(networks, on_cpu=_kind() is None)
 
     def copies(self, operation: keras.Operation, count: int) -> Copies | None:
-        return None
+        return convolution_memory.copies(operation, count)
 
     def is_out_of_memory(self, problem: BaseException) -> bool:
         if isinstance(problem, torch.OutOfMemoryError):
