@@ -85,7 +85,7 @@ def close_to(found, name, tolerance):
 
 
 def test_the_first_step_is_the_same(tmp_path):
-    """Losses within 1e-5, each gradient tensor within 1e-4 of its norm; also of fast convolutions."""
+    """Losses within 1e-5, each gradient tensor within 1e-4 of its norm; by fast convolutions."""
     chosen = {name: jobs(accelerated=True)[name] for name in QUICK}
     found = both(chosen, tmp_path)
     for name in chosen:
@@ -106,7 +106,7 @@ def test_the_first_step_of_every_model_is_the_same(accelerated, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [{}, {"optimizer": "adam"}], ids=["descent", "adam"])
 def test_twenty_steps_in_float64_move_weights_alike(how, tmp_path):
-    """Rounding alone would move some weights another way: Adam divides by their gradients' size."""
+    """Rounding alone would move some weights another way: Adam divides by gradients' size."""
     chosen = {
         name: job for name, job in jobs(float64=True, steps=20, **how).items() if name in WIDE
     }
@@ -129,7 +129,7 @@ def test_curves_of_adam_in_float32_stay_together(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--optimizer", "adabelief", "--average-weights", "0.9")])
 def test_a_training_may_change_its_engine(more, tmp_path):
-    """What one saved the other continues: curve and optimizer state are as if it had not changed."""
+    """What one saved the other continues; curve and optimizer state are as if it had stayed."""
     make_people(tmp_path, 6)
 
     def train(engine, model_dir, target):
