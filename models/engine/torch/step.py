@@ -27,6 +27,13 @@ class TorchStep(TrainStep):
                 gradients, losses = _of_all(self.members, gradients, losses)
             return self._update(gradients, losses)
 
+    def _seed_draws(self) -> None:
+        """Do it for Keras's dropout, too, which draws from PyTorch's own generator."""
+        super()._seed_draws()
+        if draws := self.model.draws:
+            seed, step = draws[0].numpy().tolist()
+            torch.manual_seed((step << 32) + seed)
+
     def set_rate(self, learning_rate: float) -> None:
         """Take another learning rate from the next step on."""
         for optimizer in self.optimizers:
