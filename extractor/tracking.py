@@ -43,7 +43,7 @@ NO_MOVEMENT = Offset(0.0, 0.0, 1.0, 0.0)
 
 Search = list[Face] | Failure[Pending]
 """The faces of a frame, or what went wrong in it."""
-Look = Callable[[Pending, Callable[[Image], list[Face]]], Search]
+Inspect = Callable[[Pending, Callable[[Image], list[Face]]], Search]
 
 
 def gap_of(options: ExtractOptions, source: FrameSource) -> int:
@@ -66,7 +66,7 @@ class Tracker:
         Returns what a function finds in the image of a frame.
     """
 
-    def __init__(self, finder: FaceFinder, look: Look) -> None:
+    def __init__(self, finder: FaceFinder, look: Inspect) -> None:
         self._finder, self._look = finder, look
 
     def between(
