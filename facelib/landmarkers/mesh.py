@@ -18,7 +18,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from facelib.geometry import apply, invert, warp_face
-from facelib.landmarkers.region import Offset, Region, Trace, region_of, roll_of, turned
+from facelib.landmarkers.region import Offset, Region, FaceTrace, region_of, roll_of, turned
 from facelib.types import Detection, LocatedFace
 from facelib.weights import weight_file
 
@@ -148,9 +148,9 @@ class Mesh:
             region = trace.around
         return _located(points, quality, trace)
 
-    def _trace(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float, Trace]:
+    def _trace(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float, FaceTrace]:
         points, quality = self._measure(image, region)
-        return points, quality, Trace(region, _region_around(points, region))
+        return points, quality, FaceTrace(region, _region_around(points, region))
 
     def _measure(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
         """Return all (478, 2) points in frame pixels, and the logit."""
@@ -165,7 +165,7 @@ class Mesh:
         return found, float(self._net.get_tensor(self._logit).item())
 
 
-def _located(points: np.ndarray, quality: float, trace: Trace) -> LocatedFace:
+def _located(points: np.ndarray, quality: float, trace: FaceTrace) -> LocatedFace:
     """Return a face by all its points, (478, 2)."""
     landmarks = points[_FIRST] * (1 - _SHARE) + points[_SECOND] * _SHARE
     return LocatedFace(landmarks, quality, points[list(IRIS_CENTERS)], trace)
