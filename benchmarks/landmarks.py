@@ -139,8 +139,9 @@ def on_known_movement(tracker: Tracker, count: int) -> None:
     rows: dict[str, list[str]] = {name: [] for name in tracker.names}
     for movement, matrices in matrices_of.items():
         for name, track in tracker.track(frames_of(matrices)).items():
-            if movement == "still":
-                base[name] = apply(invert(matrices[0]), track.mean(axis=0))
+            if movement == "still":  # followed or not, a face has the same landmarks
+                own = apply(invert(matrices[0]), track.mean(axis=0))
+                base[name] = base.get(name.split()[0], own)
             truth = np.stack([apply(matrix, base[name]) for matrix in matrices])
             raw, smooth = deviation(track, truth), deviation(smoothed(track, name), truth)
             cells = [f"{a:.2f} | {b:.2f}" for a, b in zip(raw[:3], smooth[:3], strict=True)]

@@ -105,7 +105,7 @@ class FaceFinder:
         return self.wanted(image, self.search(image))
 
     def search(self, image: np.ndarray) -> list[Face]:
-        """Return the faces of an image, largest first, whoever they are."""
+        """Return the faces of an image, largest first, whose they are."""
         return self._all_faces(image, None if self._person_filter else self._most)
 
     @property

@@ -22,7 +22,7 @@ from extractor.face_finder import FaceFinder
 from extractor.frames import Pending
 from extractor.options import ExtractOptions
 from facelib.landmarkers import LANDMARKERS
-from facelib.landmarkers.region import Offset, Region, Trace
+from facelib.landmarkers.region import Offset, Region, FaceTrace
 from facelib.types import Face, Rect, overlap
 from utils.images import Image
 from utils.parallel import Failure
@@ -43,7 +43,7 @@ NO_MOVEMENT = Offset(0.0, 0.0, 1.0, 0.0)
 
 Search = list[Face] | Failure[Pending]
 """The faces of a frame, or what went wrong in it."""
-Look = Callable[[Pending, Callable[[Image], list[Face]]], Search]
+Inspect = Callable[[Pending, Callable[[Image], list[Face]]], Search]
 
 
 def gap_of(options: ExtractOptions, source: FrameSource) -> int:
@@ -66,7 +66,7 @@ class Tracker:
         Returns what a function finds in the image of a frame.
     """
 
-    def __init__(self, finder: FaceFinder, look: Look) -> None:
+    def __init__(self, finder: FaceFinder, look: Inspect) -> None:
         self._finder, self._look = finder, look
 
     def between(
@@ -87,7 +87,7 @@ class Tracker:
         self, frames: Sequence[Pending], first: Search | None, last: Search
     ) -> list[Search]:
         """Return the faces of the frames up to the first in doubt; none if they go elsewhere."""
-        tracks = [_Track(*pair) for pair in self._pairs(first, last)]
+        tracks = [_FollowedFace(*pair) for pair in self._pairs(first, last)]
         found: list[Search] = []
         for number, frame in enumerate(frames if tracks else (), 1):
             faces = self._look(frame, partial(self._follow, tracks, number, len(frames)))
@@ -96,7 +96,9 @@ class Tracker:
             found.append(faces)
         return found if all(track.has_arrived for track in tracks) else []
 
-    def _follow(self, tracks: "list[_Track]", number: int, count: int, image: Image) -> list[Face]:
+    def _follow(
+        self, tracks: "list[_FollowedFace]", number: int, count: int, image: Image
+    ) -> list[Face]:
         faces = [track.follow(self._finder, image, number, count) for track in tracks]
         return sorted(faces, key=lambda face: -face.rect.area)
 
@@ -116,7 +118,7 @@ class Tracker:
         return pairs if one_to_one and all(_are_alike(*pair) for pair in pairs) else []
 
 
-class _Track:
+class _FollowedFace:
     """A face on its way from one search to the next."""
 
     def __init__(self, first: Face, last: Face) -> None:
@@ -154,7 +156,7 @@ class _Aim(NamedTuple):
     The rectangle is told by center, width and height, relative to the region around the points.
     """
 
-    trace: Trace
+    trace: FaceTrace
     score: float
     box: np.ndarray
 

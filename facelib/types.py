@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:  # this file is imported by options modules, which must stay light
     import numpy as np
 
-    from facelib.landmarkers.region import Trace
+    from facelib.landmarkers.region import FaceTrace
 
 
 EXPRESSION = (
@@ -127,14 +127,14 @@ class LocatedFace(NamedTuple):
     iris : (2, 2) float32 or None
         Centers of the irises, frame pixels: the person's right eye (image-left) first, as among the
         landmarks. None if the landmarker does not measure them.
-    trace : Trace or None
+    trace : FaceTrace or None
         Where it was measured; None if the landmarker cannot follow a face.
     """
 
     landmarks: np.ndarray
     quality: float
     iris: np.ndarray | None = None
-    trace: Trace | None = None
+    trace: FaceTrace | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,7 @@ class Face:
         Whether the landmarks were smoothed over time.
     iris : (2, 2) float32 or None
         Centers of the irises, frame pixels, the person's right eye first; None if unknown.
-    trace : Trace or None
+    trace : FaceTrace or None
         Where the landmarker measured it; None if it cannot be followed from here.
     """
 
@@ -165,4 +165,4 @@ class Face:
     quality: float = 0.0
     smoothed: bool = False
     iris: np.ndarray | None = None
-    trace: Trace | None = None
+    trace: FaceTrace | None = None

@@ -106,7 +106,7 @@ def test_a_tilted_face(landmarkers, located, astronaut, yunet, name, degrees):
 def test_mesh_on_a_face_that_lies_or_hangs(landmarkers, located, astronaut, yunet, degrees):
     turned_over, matrix = turn(astronaut, degrees)
     (found,) = yunet.detect([turned_over])
-    points, quality, _ = landmarkers["mesh"].locate(turned_over, found[:1])[0]
+    points, quality = landmarkers["mesh"].locate(turned_over, found[:1])[0][:2]
     assert error(points, apply(matrix, located["mesh"])) < 0.03
     assert quality > 7
 
@@ -160,7 +160,7 @@ def test_answers_each_detection_in_turn(landmarkers, located, astronaut, face, n
 def test_odd_rectangles_give_finite_points(landmarkers, astronaut, name, rect):
     detection = Detection(rect, 1.0, None)
     for image in (astronaut, np.zeros((1, 1, 3), np.uint8), np.zeros((10, 10, 3), np.uint8)):
-        points, quality, _ = landmarkers[name].locate(image, [detection])[0]
+        points, quality = landmarkers[name].locate(image, [detection])[0][:2]
         assert points.shape == (68, 2)
         assert np.isfinite(points).all()
         assert np.isfinite(quality)
@@ -177,7 +177,7 @@ def darkest(image, corners):
 
 
 def test_mesh_measures_the_irises_right_eye_first(landmarkers, astronaut, face, yunet):
-    points, _, iris = landmarkers["mesh"].locate(astronaut, [face])[0]
+    points, _, iris, _ = landmarkers["mesh"].locate(astronaut, [face])[0]
     assert iris.shape == (2, 2)
     assert iris.dtype == np.float32
     zoomed = cv2.resize(astronaut, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)

@@ -226,7 +226,9 @@ def test_a_run_that_is_continued_gives_what_one_run_gives(seed):
     missing[rng.integers(LENGTH)] = True
     done = {f"{t}.png" for t in T if not missing[t]}
     pictures = {found.frame.name: found for found in frames}
-    again = _with_neighbors((found.frame for found in frames), done, REACH)
+    again = _with_neighbors(
+        (found.frame for found in frames), lambda frame: frame.name in done, REACH
+    )
     looked = [replace(pictures[each.name], frame=each) for each in again]
     assert len(looked) <= missing.sum() * (2 * REACH + 1)
     results = list(smoothed(looked, 1, NOISE))

@@ -18,7 +18,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from facelib.geometry import apply, invert, warp_face
-from facelib.landmarkers.region import Offset, Region, Trace, region_of, roll_of, turned
+from facelib.landmarkers.region import Offset, Region, FaceTrace, region_of, roll_of, turned
 from facelib.types import Detection, LocatedFace
 from facelib.weights import weight_file
 
@@ -37,9 +37,10 @@ SURE = 10.0  # below this quality, other directions are tried
 BETTER = 4.0  # by so much another direction's quality must be higher
 FACE = 5.0  # and above this
 TURNS = np.radians((90, 180, -90))
-STILL = (0.005, 0.01, np.radians(0.8))
+STILL = (0.003, 0.006, np.radians(0.5))
 """A followed face that is farther (sides, ratio, radians) from where it was expected is measured
-once more where it is."""
+again where it is."""
+MOST_FOLLOWING = 3
 
 # fmt: off
 _JAW_RIGHT = (  # 0..7: from the ear down, on the image's left
@@ -111,7 +112,7 @@ class Mesh:
         return [self._locate(image, region_of(detection, SCALE)) for detection in detections]
 
     def follow(self, image: np.ndarray, region: Region, offset: Offset) -> LocatedFace:
-        """Return a face that is in a region, in one pass if it lies there as expected.
+        """Return a face that is in a region; in one pass if it lies there as expected.
 
         Parameters
         ----------
@@ -122,10 +123,12 @@ class Mesh:
         offset : Offset
             Where a region is to lie, seen from the one around the points found in it.
         """
-        points, quality, trace = self._trace(image, region)
-        better = trace.around.moved(offset)
-        if not better.seen_from(region).is_within(*STILL):
-            points, quality, trace = self._trace(image, better)
+        for _ in range(MOST_FOLLOWING):
+            points, quality, trace = self._trace(image, region)
+            better = trace.around.moved(offset)
+            if better.seen_from(region).is_within(*STILL):
+                break
+            region = better
         return _located(points, quality, trace)
 
     def _locate(self, image: np.ndarray, region: Region) -> LocatedFace:
@@ -145,9 +148,9 @@ class Mesh:
             region = trace.around
         return _located(points, quality, trace)
 
-    def _trace(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float, Trace]:
+    def _trace(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float, FaceTrace]:
         points, quality = self._measure(image, region)
-        return points, quality, Trace(region, _region_around(points, region))
+        return points, quality, FaceTrace(region, _region_around(points, region))
 
     def _measure(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
         """Return all (478, 2) points in frame pixels, and the logit."""
@@ -162,7 +165,7 @@ class Mesh:
         return found, float(self._net.get_tensor(self._logit).item())
 
 
-def _located(points: np.ndarray, quality: float, trace: Trace) -> LocatedFace:
+def _located(points: np.ndarray, quality: float, trace: FaceTrace) -> LocatedFace:
     """Return a face by all its points, (478, 2)."""
     landmarks = points[_FIRST] * (1 - _SHARE) + points[_SECOND] * _SHARE
     return LocatedFace(landmarks, quality, points[list(IRIS_CENTERS)], trace)

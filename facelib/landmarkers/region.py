@@ -80,7 +80,7 @@ class Region(NamedTuple):
         )
 
 
-class Trace(NamedTuple):
+class FaceTrace(NamedTuple):
     """How a face was measured, from which it can be followed.
 
     Attributes
