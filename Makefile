@@ -75,7 +75,7 @@ test-lean: install
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(PYTHON) -m venv "$$folder"; \
 	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check -c requirements-common.txt $(LEAN); \
-	LEAN_PYTHON="$$folder/bin/python" $(PY) -m pytest -m "slow or not slow" tests/test_lean.py
+	LEAN_PYTHON="$$folder/bin/python" $(PY) -m pytest -m "slow or not slow" tests/test_lean.py tests/test_gpu_benchmark.py
 
 # Kills, crash points, full disks, closed pipes and signals in every stage; 20 minutes at most.
 faults: install weights

@@ -1,9 +1,10 @@
 """Error, jitter and lag of landmarks, raw and smoothed, on known movement and on the demo clips.
 
-    python -m benchmarks.landmarks [--workspace workspace] [--frames 100]
+    python -m benchmarks.landmarks [--workspace workspace] [--frames 100] [--track]
 
 Known movement: scikit-image's photograph of the astronaut in a frame of 640 x 480, moved by known
 matrices, with camera noise of 3 gray levels; detector and landmarker process every frame by itself.
+`--track` adds `mesh` as `extract` follows faces through a video.
 `error` is the distance from the mean landmarks of the still face mapped by the matrix, `noise` the
 same without its constant part, both root mean square in % of the eye distance; `jitter` is that of
 `evaluate` (docs/evaluation.md), from second differences; `lag` is how many frames the landmarks are
@@ -23,16 +24,25 @@ import cv2
 import numpy as np
 import skimage.data
 
+from extractor.extract import face_search
+from extractor.face_finder import FaceFinder
+from extractor.frames import Pending
+from extractor.in_flight import InFlight
+from extractor.options import ExtractOptions
+from extractor.stretches import FollowingSearch
+from extractor.tracking import GAP
 from facelib import landmarks as lm
 from facelib.detectors.yunet import YuNet
 from facelib.geometry import apply, invert
 from facelib.landmarkers import LANDMARKERS
 from facelib.smoothing import REACH, smooth_landmarks
 from tools.evaluate.metrics import jitter
+from utils.parallel import cores
 from utils.video.io import open_source
 
 FACE = np.array([222.0, 115.0])  # its position in the photograph
 CENTER = np.array([320.0, 230.0])
+FOLLOWED = "mesh followed"
 CLIPS = ("data_src.mp4", "data_dst.mp4")
 Track = dict[str, list[np.ndarray]]
 
@@ -75,25 +85,35 @@ def frames_of(matrices: list[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 class Tracker:
-    """A detector and every landmarker."""
+    """A detector and every landmarker; with `follow`, also `mesh` between searches."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, follow: bool) -> None:
         self._detector = YuNet()
         self._landmarkers = {name: LANDMARKERS.load(name)() for name in LANDMARKERS}
+        nowhere = Path("nowhere")
+        search = face_search(ExtractOptions(input_dir=nowhere, output_dir=nowhere))
+        finders = [FaceFinder(search) for _ in range(cores())] if follow else []
+        self._following = FollowingSearch(finders, InFlight(), GAP)
+        self.names = [*LANDMARKERS, *([FOLLOWED] if follow else [])]
 
     def track(self, frames: Iterator[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the landmarks (n, 68, 2) of each landmarker."""
-        tracks: Track = {name: [] for name in self._landmarkers}
-        for frame in frames:
+        tracks: Track = {name: [] for name in self.names}
+        kept = list(frames)
+        for frame in kept:
             face = self._detector.detect([frame])[0][:1]
             for name, landmarker in self._landmarkers.items():
                 tracks[name].append(landmarker.locate(frame, face)[0][0])
+        if FOLLOWED in self.names:
+            pending = (Pending(frame, i, str(i), None) for i, frame in enumerate(kept))
+            for each in self._following.found(pending, kept[0].shape[0] * kept[0].shape[1]):
+                tracks[FOLLOWED].append(each.faces[0].landmarks)
         return {name: np.stack(track) for name, track in tracks.items()}
 
 
 def smoothed(track: np.ndarray, landmarker: str) -> np.ndarray:
     """Smooth a track as `extract` does."""
-    noise = LANDMARKERS.load(landmarker).noise
+    noise = LANDMARKERS.load(landmarker.split()[0]).noise
     return np.stack([smooth_landmarks(track, here, noise) for here in range(len(track))])
 
 
@@ -116,7 +136,7 @@ def on_known_movement(tracker: Tracker, count: int) -> None:
     base = {}
     print("| landmarker, face | error | smoothed | noise | smoothed | jitter | smoothed | lag |")
     print(f"|{'---|' * 8}")
-    rows: dict[str, list[str]] = {name: [] for name in LANDMARKERS}
+    rows: dict[str, list[str]] = {name: [] for name in tracker.names}
     for movement, matrices in matrices_of.items():
         for name, track in tracker.track(frames_of(matrices)).items():
             if movement == "still":
@@ -155,8 +175,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workspace", type=Path, default=Path("workspace"))
     parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--track", action="store_true", help="also follow faces, as extract does")
     arguments = parser.parse_args()
-    tracker = Tracker()
+    tracker = Tracker(follow=arguments.track)
     on_known_movement(tracker, arguments.frames)
     on_clips(tracker, arguments.workspace)
 

@@ -17,6 +17,9 @@ from hashlib import blake2b
 from pathlib import Path
 from statistics import median
 
+import cv2
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 Case = Callable[[], object]
 SHRINKS = (2, 4, 5.5, 8, 16)
@@ -24,8 +27,6 @@ SHRINKS = (2, 4, 5.5, 8, 16)
 
 def cases() -> dict[str, Case]:
     """Return what is measured, by name, of the checkout that comes first on the path."""
-    import cv2
-    import numpy as np
     from support.blending import TINT, make_swap, scene
     from support.synthetic import make_landmarks
 
@@ -50,11 +51,20 @@ def cases() -> dict[str, Case]:
     layer = np.dstack([after, after[..., 0]])
     found["10 bits, all of it, alpha"] = partial(restore_16_bit, image16, before, layer)
 
+    try:
+        from converters.blending.compositing import composite
+    except ImportError:  # the other checkout is older
+        composite = plain_composite
+    for size in (330, 760):
+        foreground, mask = rng.random((size, size, 3), np.float32), rng.random((size, size), "f")
+        part = before[100 : 100 + size, 100 : 100 + size]
+        found[f"composite alone, {size} pixels"] = partial(composite, part, foreground, mask)
+
     picture = cv2.GaussianBlur(rng.integers(0, 256, (512, 512, 3), dtype=np.uint8), (0, 0), 1.5)
     points = make_landmarks(center=(222, 125), width=105)
     for size in (300, 700):
         frame, landmarks = scene(picture, points, size / 105, shape=(1080, 1920))
-        swap = make_swap(frame, landmarks, 128, tint=TINT)
+        swap = make_swap(frame, landmarks, 256, tint=TINT)
         looks = {mode: Look(mode=mode) for mode in BLENDS} | {"overlay, alpha": Look(alpha=True)}
         for name, look in looks.items():
             blend = partial(Blender(look, 20, 30), frame, [swap])
@@ -67,6 +77,13 @@ def cases() -> dict[str, Case]:
             matrix[:, 2] += 56 - 1000
             found[f"shrink {factor} times, {kind.dtype}"] = partial(warp_face, kind, matrix, 112)
     return found
+
+
+def plain_composite(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Composite as the program did before it worked a few rows at a time."""
+    levels = background.astype(np.float32)
+    blended = levels + (foreground * np.float32(255) - levels) * mask[..., None]
+    return np.rint(blended).astype(np.uint8)
 
 
 def serve(root: Path, only: str) -> None:

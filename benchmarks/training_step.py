@@ -24,22 +24,12 @@ engine().tune()
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.batches import samples
 from benchmarks.learning import option
 from benchmarks.original_step import OriginalStep
-from facelib.expression import NAMES
 from models import MODELS
 from models.base import Batch, ModelBase
 from models.engine.step import TrainStep
-
-
-def samples(batch_size: int, side: int) -> Batch:
-    """Return one side's uint8 samples."""
-    rng = np.random.default_rng(0)
-    faces = rng.integers(0, 256, (batch_size, side, side, 3), np.uint8)
-    mask = np.zeros((batch_size, side, side, 1), np.uint8)
-    mask[:, side // 8 : -side // 8, side // 8 : -side // 8] = 255
-    expression = rng.integers(0, 256, (batch_size, len(NAMES)), np.uint8)
-    return Batch(np.roll(faces, 1, 1), faces, mask, np.full_like(mask, 255), mask, expression)
 
 
 def ours(model: ModelBase, learning_rate: float) -> TrainStep:

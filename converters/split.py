@@ -11,7 +11,7 @@ from converters.output.journal import RunIdentity
 from converters.output.request import OutputRequest
 from converters.output.run_log import lock_file, log, output_lock, take_log
 from utils.console import Report
-from utils.shares import Identity, Share, Split, identity_of
+from utils.shares import Share, SharedFacts, Split, identity_of
 
 FRAMES, FACES, BEFORE = "frames", "converted faces", "frames finished before"
 
@@ -47,7 +47,7 @@ def join(job: Job) -> Report:
     plan, split = job.plan, job.split
     assert plan is not None  # there is no window
 
-    def own(run: Identity) -> RunIdentity:
+    def own(run: SharedFacts) -> RunIdentity:
         return job.identity(plan, run["journal"]["model"], run["journal"].get("mask model"))
 
     def lock_of(share: Share) -> Path:
@@ -96,7 +96,7 @@ def _tidy(part: OutputRequest, whole: OutputRequest) -> None:
         image.replace(whole.debug_dir / image.name)
 
 
-def _identity(job: Job, identity: RunIdentity) -> Identity:
+def _identity(job: Job, identity: RunIdentity) -> SharedFacts:
     footage, output = job.footage, job.output
     whole = footage.whole
     names = [file.name for file in footage.source.files]

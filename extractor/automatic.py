@@ -18,7 +18,8 @@ from extractor import journal
 from extractor.face_finder import FaceFinder
 from extractor.frames import Pending, SampledSource
 from extractor.in_flight import InFlight, WorkerDiedError
-from extractor.smoothing import Found, SmoothedFaces, smoothed
+from extractor.smoothing import Found, SmoothedFaces, frame_of, smoothed
+from extractor.stretches import FollowingSearch
 from extractor.writer import FaceWriter
 from facelib.review import FaceSummary
 from facelib.smoothing import REACH
@@ -43,6 +44,8 @@ class AutomaticExtraction:
         At least one per core.
     noise : float or None
         The landmarker's, by which landmarks are smoothed; None leaves them as measured.
+    gap : int
+        Frames from one search to the next (`tracking.py`); 1: all are searched.
     """
 
     footage: SampledSource
@@ -50,6 +53,7 @@ class AutomaticExtraction:
     noise: float | None
     writer: FaceWriter
     in_flight: InFlight
+    gap: int = 1
 
     def run(self, manifest: Manifest) -> list[str]:
         """Process all unfinished frames; return a sentence for everything that failed.
@@ -63,7 +67,7 @@ class AutomaticExtraction:
         if journal.complete(manifest):
             return failures
         neighbors = 0 if self.noise is None else REACH
-        frames = self.footage.pending(manifest.done, failures, self.in_flight, neighbors)
+        frames = self.footage.pending(manifest.done, failures, self.in_flight, neighbors, self.gap)
         count = self.footage.count
         left = None if count is None else max(0, count - len(manifest.done))
         with _one_opencv_thread():
@@ -74,6 +78,9 @@ class AutomaticExtraction:
         return failures
 
     def _found(self, frames: Iterable[Pending]) -> Iterator[SmoothedFaces]:
+        if self.gap > 1:
+            following = FollowingSearch(self.finders, self.in_flight, self.gap)
+            return following.found(frames, self.footage.decoded_pixels)
         workers = parallel.cores()
         idle: queue.SimpleQueue[FaceFinder] = queue.SimpleQueue()
         for finder in self.finders:
@@ -95,7 +102,7 @@ class AutomaticExtraction:
 
     def _smoothed(self, results: Iterator[SmoothedFaces]) -> Iterator[SmoothedFaces]:
         if self.noise is None:
-            return results
+            return (each for each in results if frame_of(each).wanted)
         return smoothed(results, self.footage.every, self.noise)
 
     def _written(self, results: Iterator[SmoothedFaces]) -> Iterator[Finished]:

@@ -57,6 +57,7 @@ def run(
     noise = LANDMARKERS.load(options.landmarker).noise if options.smooth and finders else None
     writer = face_writer(options, footage.path.name)
     header = journal.header(options, footage.source)
+    gap = journal.gap_in(header)
     report = Report(made=[writer.folder, *([debug_dir(writer.folder)] if options.debug else [])])
     with journal.opened(
         writer.folder, header, footage.path, overwrite=options.overwrite
@@ -67,7 +68,7 @@ def run(
         if done_before:
             console.say(f"continuing: {counted(done_before, 'frames')} finished already")
         if finders:
-            automatic = AutomaticExtraction(footage, finders, noise, writer, in_flight)
+            automatic = AutomaticExtraction(footage, finders, noise, writer, in_flight, gap)
             report.failures += automatic.run(manifest)
         if mode is not None:
             with in_flight.hold(WINDOW):

@@ -15,7 +15,8 @@ from facelib.detectors import DETECTORS
 from facelib.detectors.scale import grow, shrink
 from facelib.geometry import apply
 from facelib.landmarkers import LANDMARKERS
-from facelib.types import Detection, Face, Rect
+from facelib.landmarkers.region import Offset, Region
+from facelib.types import Detection, Face, LocatedFace, Rect
 from utils import device, parallel
 from utils.errors import UsageError
 
@@ -101,10 +102,33 @@ class FaceFinder:
 
     def find(self, image: np.ndarray) -> list[Face]:
         """Return the wanted faces of an image (H, W, 3) uint8 BGR, largest first."""
+        return self.wanted(image, self.search(image))
+
+    def search(self, image: np.ndarray) -> list[Face]:
+        """Return the faces of an image, largest first, whoever they are."""
+        return self._all_faces(image, None if self._person_filter else self._most)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some faces may not be wanted."""
+        return self._person_filter is not None
+
+    def wanted(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
+        """Return those of the faces of an image that are wanted."""
         if self._person_filter is None:
-            return self._all_faces(image, self._most)
+            return faces  # the largest, as they were searched
         keeps = self._person_filter.keeps
-        return [face for face in self._all_faces(image) if keeps(image, face)][: self._most]
+        return [face for face in faces if keeps(image, face)][: self._most]
+
+    def can_follow(self, face: Face) -> bool:
+        """Whether a face is clear enough to be found again without a search."""
+        above = self._landmarker.follow_above
+        return face.trace is not None and above is not None and face.quality >= above
+
+    def follow(self, image: np.ndarray, region: Region, offset: Offset) -> LocatedFace:
+        """Return a face that is in a region, see `facelib.landmarkers`."""
+        found: LocatedFace = self._landmarker.follow(image, region, offset)
+        return found
 
     def _all_faces(self, image: np.ndarray, most: int | None = None) -> list[Face]:
         """Return all faces, or the `most` largest ones, from the first rotation that shows any."""
@@ -124,7 +148,7 @@ class FaceFinder:
         found = sorted(found, key=lambda each: -each.rect.area)[:most]
         located = self._landmarker.locate(image, found)
         return [
-            Face(each.rect, face.landmarks, each.score, face.quality, iris=face.iris)
+            Face(each.rect, face.landmarks, each.score, face.quality, False, face.iris, face.trace)
             for each, face in zip(found, located, strict=True)
         ]
 
@@ -160,6 +184,6 @@ def _enlarged(face: Face, factor: float) -> Face:
 
 
 def _moved(face: Face, rect: Rect, move: Callable[[np.ndarray], np.ndarray]) -> Face:
-    """Return a face at another place; `move` maps its points (n, 2) there."""
+    """Return a face at another place, untraced; `move` maps its points (n, 2) there."""
     iris = None if face.iris is None else move(face.iris)
-    return replace(face, rect=rect, landmarks=move(face.landmarks), iris=iris)
+    return replace(face, rect=rect, landmarks=move(face.landmarks), iris=iris, trace=None)

@@ -96,7 +96,12 @@ class SampledSource:
         return prod(self.source.size or ()) if self.source.is_video else 1
 
     def pending(
-        self, done: Container[str], failures: list[str], in_flight: InFlight, neighbors: int = 0
+        self,
+        done: Container[str],
+        failures: list[str],
+        in_flight: InFlight,
+        neighbors: int = 0,
+        gap: int = 1,
     ) -> Iterator[Pending]:
         """Yield the unfinished frames in order.
 
@@ -113,8 +118,11 @@ class SampledSource:
             Learns that the decoder is at work.
         neighbors : int
             How many finished frames on each side of an unfinished one come along, `wanted=False`.
+        gap : int
+            And those as far as the multiples of this before and after them (`tracking.py`).
         """
-        wide = self.span.widened(neighbors * self.every)
+        reach = neighbors * self.every
+        wide = self.span.widened(reach + gap - 1)
         if isinstance(self.source, FolderSource):
             frames = _from_files(self.source.files, failures, self.source.stretch)
         else:
@@ -128,7 +136,7 @@ class SampledSource:
         def finished(frame: Pending) -> bool:
             return frame.name in done or not self.span.holds(frame.index, frame.time)
 
-        yield from _with_neighbors(sampled, finished, neighbors)
+        yield from _with_neighbors(sampled, finished, reach, gap)
         failures += self.source.failures
 
 
@@ -167,19 +175,22 @@ def _from_files(
 
 
 def _with_neighbors(
-    frames: Iterable[Pending], finished: Callable[[Pending], bool], reach: int
+    frames: Iterable[Pending], finished: Callable[[Pending], bool], reach: int, gap: int = 1
 ) -> Iterator[Pending]:
-    """Yield the unfinished frames, and as `wanted=False` finished ones within reach of them."""
-    before: deque[Pending] = deque(maxlen=reach)
-    after = 0
+    """Yield the unfinished frames, and as `wanted=False` finished ones that they depend on.
+
+    Those are the frames within reach, in indices, and as far as the next multiple of `gap`.
+    """
+    before: deque[Pending] = deque(maxlen=reach + gap - 1)
+    last = -1
     for frame in frames:
         if not finished(frame):
-            yield from before
+            first = (frame.index - reach) // gap * gap
+            yield from (each for each in before if each.index >= first)
             before.clear()
             yield frame
-            after = reach
-        elif after:
+            last = -(-(frame.index + reach) // gap) * gap
+        elif frame.index <= last:
             yield replace(frame, wanted=False)
-            after -= 1
         else:
             before.append(replace(frame, wanted=False))

@@ -20,6 +20,7 @@ from typing import Any
 from extractor import labels
 from extractor.checks import check_output_dir
 from extractor.options import ExtractOptions, debug_dir
+from extractor.tracking import gap_of
 from facelib.faceset import FaceInfo, Faceset
 from facelib.review import FaceSummary
 from facelib.types import Face, FaceType, Rect
@@ -32,7 +33,7 @@ from utils.records import read_lines
 from utils.video.source import FrameSource
 
 JOURNAL, LOCK = ".extract.jsonl", EXTRACT_LOCK
-HEAD = "head"
+HEAD, GAP = "head", "frames-per-search"
 END = "*"  # not a possible frame name
 DECISIVE = (
     "face_type",
@@ -65,7 +66,20 @@ def header(options: ExtractOptions, source: FrameSource) -> Header:
         decisive[HEAD] = "that of 2020"
     if source.stretch is not None:  # earlier versions searched such footage as it is
         decisive["pixel-aspect"] = str(source.stretch)
+    if not _was_searched_whole(options) and (gap := gap_of(options, source)) > 1:
+        decisive[GAP] = gap
     return {"version": 1, "source": source.path.name, "bytes": size, **decisive}
+
+
+def gap_in(header: Header) -> int:
+    """Return how many frames there are from one search to the next."""
+    return int(str(header.get(GAP, 1)))
+
+
+def _was_searched_whole(options: ExtractOptions) -> bool:
+    """Whether a run that searched every frame, as earlier versions did, is to be continued."""
+    old = None if options.overwrite else header_in(options.output_dir)
+    return old is not None and GAP not in old
 
 
 @contextmanager

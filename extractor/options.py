@@ -75,6 +75,11 @@ class ExtractOptions(DeviceOptions, ShareOptions, SideOptions):
         group=SEARCH,
     )
     smooth: bool = opt(True, help="smooth landmarks over neighboring frames", group=SEARCH)
+    track: bool = opt(
+        True,
+        help="search every 8th frame of a video, and follow the faces in between",
+        group=SEARCH,
+    )
     min_score: float | None = opt(
         None,
         help="lowest detection score to accept; none: the detector's own threshold",

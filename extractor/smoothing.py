@@ -38,6 +38,11 @@ class Found:
 SmoothedFaces = Found | Failure[Pending]
 
 
+def frame_of(result: SmoothedFaces) -> Pending:
+    """Return the frame of a result."""
+    return result.frame if isinstance(result, Found) else result.item
+
+
 def smoothed(results: Iterable[SmoothedFaces], every: int, noise: float) -> Iterator[SmoothedFaces]:
     """Yield the wanted results with the landmarks of their faces smoothed over time.
 

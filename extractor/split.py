@@ -15,7 +15,7 @@ from utils import shares, spreading
 from utils.console import Report
 from utils.errors import NothingToDo
 from utils.files import Manifest, is_image
-from utils.shares import Identity, Split, identity_of
+from utils.shares import SharedFacts, Split, identity_of
 from utils.video.ranges import numbers_in, part_of
 
 
@@ -110,7 +110,7 @@ def _check_output(options: ExtractOptions, footage: SampledSource) -> None:
         )
 
 
-def _identity(options: ExtractOptions, footage: SampledSource) -> Identity:
+def _identity(options: ExtractOptions, footage: SampledSource) -> SharedFacts:
     source = footage.source
     names = [file.name for file in source.files]
     return identity_of(source.path, names, dict(journal.header(options, source)))

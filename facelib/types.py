@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:  # this file is imported by options modules, which must stay light
     import numpy as np
 
+    from facelib.landmarkers.region import Trace
+
 
 EXPRESSION = (
     "right lids",
@@ -125,11 +127,14 @@ class LocatedFace(NamedTuple):
     iris : (2, 2) float32 or None
         Centers of the irises, frame pixels: the person's right eye (image-left) first, as among the
         landmarks. None if the landmarker does not measure them.
+    trace : Trace or None
+        Where it was measured; None if the landmarker cannot follow a face.
     """
 
     landmarks: np.ndarray
     quality: float
     iris: np.ndarray | None = None
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +155,8 @@ class Face:
         Whether the landmarks were smoothed over time.
     iris : (2, 2) float32 or None
         Centers of the irises, frame pixels, the person's right eye first; None if unknown.
+    trace : Trace or None
+        Where the landmarker measured it; None if it cannot be followed from here.
     """
 
     rect: Rect
@@ -158,3 +165,4 @@ class Face:
     quality: float = 0.0
     smoothed: bool = False
     iris: np.ndarray | None = None
+    trace: Trace | None = None

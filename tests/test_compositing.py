@@ -141,10 +141,13 @@ def test_compositing_is_the_plain_formula_bit_by_bit(size, channels):
     foreground = rng.random((*size, channels[1]), dtype=np.float32)
     mask = np.clip(rng.random(size, dtype=np.float32) * 1.4 - np.float32(0.2), 0, 1)
     mask[: size[0] // 2] *= np.float32(0.01)
-    before, wanted = canvas.copy(), plain(background, foreground, mask)
+    before = canvas.copy(), foreground.copy(), mask.copy()
 
-    np.testing.assert_array_equal(composite(background, foreground, mask), wanted)
-    np.testing.assert_array_equal(canvas, before)
+    composited = composite(background, foreground, mask)
+
+    np.testing.assert_array_equal(composited, plain(background, before[1], before[2]))
+    for image, copy in zip((canvas, foreground, mask), before, strict=True):
+        np.testing.assert_array_equal(image, copy)
 
 
 @pytest.mark.parametrize("size", [(257, 257), (33, 40)])

@@ -1,7 +1,7 @@
 """The machines of a Ray cluster as workers. Frames never travel: tasks run commands on files.
 
-Ray is the optional extra [cluster]. Whoever reaches a cluster can run programs on it, so tokens are
-asked for, and a cluster that is started here listens on the loopback device only.
+Ray is the optional extra [cluster]. A cluster runs what any program sends that reaches it, so there
+must be a token, and a cluster that is started here listens on the loopback device only.
 """
 
 import os

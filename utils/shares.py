@@ -31,7 +31,7 @@ AGAIN = "remove it, and run that part again"
 ENDS = 1 << 20
 """Bytes at both ends of a video that tell it from another one of the same size."""
 
-Identity = Mapping[str, Any]
+SharedFacts = Mapping[str, Any]
 """JSON values that all shares of a run have in common."""
 
 
@@ -139,7 +139,7 @@ class Split:
         """Return where a share puts its result: a folder, or a video like the whole one."""
         return self.folder / (share.name + self.output.suffix)
 
-    def begin(self, share: Share, identity: Identity, *, overwrite: bool = False) -> None:
+    def begin(self, share: Share, identity: SharedFacts, *, overwrite: bool = False) -> None:
         """Record that a share is in work.
 
         Raises
@@ -187,7 +187,7 @@ class Split:
 
     @contextmanager
     def joining(
-        self, identity: Callable[[Identity], Identity], lock_of: Callable[[Share], Path]
+        self, identity: Callable[[SharedFacts], SharedFacts], lock_of: Callable[[Share], Path]
     ) -> Iterator[list[Share]]:
         """Yield all shares, in order, while none of them can run; remove them in the end.
 
@@ -251,7 +251,7 @@ class Split:
             )
         return every
 
-    def _compare(self, which: object, run: Identity, other: Share, remedy: str) -> None:
+    def _compare(self, which: object, run: SharedFacts, other: Share, remedy: str) -> None:
         mine, theirs = dict(_flat(run)), dict(_flat(self.run_of(other)))
         changed = [
             one_line(f"{name} is {mine.get(name)}, there {theirs.get(name)}")
@@ -262,9 +262,9 @@ class Split:
             who = f"part {which}" if isinstance(which, Share) else which
             raise InputError(f"{who} differs from part {other}: {'; '.join(changed)}; {remedy}")
 
-    def run_of(self, share: Share) -> Identity:
+    def run_of(self, share: Share) -> SharedFacts:
         """Return what identifies the run of a share."""
-        run: Identity = self._read(share)["run"]
+        run: SharedFacts = self._read(share)["run"]
         return run
 
     def merged(self, shares: list[Share]) -> Report:

@@ -101,7 +101,7 @@ class Spread:
     _at_work: dict[str, Share] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _left: dict[Share, int] = field(default_factory=dict)
-    _alone: float = 0
+    _without_workers: float = 0
 
     def run(self) -> None:
         """Do all parts that are not finished.
@@ -142,8 +142,8 @@ class Spread:
                 self._tries[share] += 1
                 self._at_work[worker], self._names[worker] = share, name
                 self.workers.start(worker, self._words(share))
-        self._alone = 0 if self._at_work else self._alone + POLL
-        if self._alone > ALONE:
+        self._without_workers = 0 if self._at_work else self._without_workers + POLL
+        if self._without_workers > ALONE:
             raise UserError(
                 "no worker of the cluster is left; what is finished is kept: run this again when "
                 "there are some"

@@ -1,8 +1,7 @@
 """Compositing a face over a part of the canvas, rounded once at the end.
 
 The same operations in the same order as `background + (foreground - background) * mask` on whole
-images, so the same bits; but in place and a few rows at a time, which then stay in the processor's
-cache.
+images, so the same bits; but a few rows at a time, which stay in the processor's cache.
 """
 
 import cv2
@@ -20,10 +19,9 @@ def composite(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray) 
     Parameters
     ----------
     background : (h, w, C) uint8
-        A part of the canvas; not changed.
+        A part of the canvas.
     foreground : (h, w, C) float32 in 0..1
-        Three channels over four of the background are a layer with `mask` as its alpha. Changed:
-        its memory is used for the computation.
+        Three channels over four of the background are a layer with `mask` as its alpha.
     mask : (h, w) float32 in 0..1
         The share of the foreground.
 
@@ -36,18 +34,17 @@ def composite(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray) 
     result = np.empty_like(background)
     for top in range(0, len(background), ROWS):
         rows = slice(top, top + ROWS)
-        foreground[rows] *= LEVELS
-        result[rows] = over(background[rows], foreground[rows], mask[rows])
+        result[rows] = over(background[rows], foreground[rows] * LEVELS, mask[rows])
     return result
 
 
 def _over(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Composite over an opaque image; all but the mask in 0..255."""
+    """Composite over an opaque image; both images in 0..255."""
     levels = background.astype(np.float32)
-    foreground -= levels
-    foreground *= spread(mask, foreground.shape[2])
-    foreground += levels
-    return _rounded(foreground)
+    mixed = foreground - levels
+    mixed *= spread(mask, foreground.shape[2])
+    mixed += levels
+    return _rounded(mixed)
 
 
 def _over_layer(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -59,11 +56,11 @@ def _over_layer(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray
     rest = cv2.extractChannel(background, 3) / LEVELS
     rest *= 1 - mask
     alpha = mask + rest
-    foreground *= spread(mask)
-    foreground += color * spread(rest)
-    foreground /= spread(np.maximum(alpha, MIN_ALPHA))
-    cv2.copyTo(color, (alpha <= MIN_ALPHA).view(np.uint8), foreground)
-    return cv2.merge([*cv2.split(_rounded(foreground)), _rounded(alpha * LEVELS)])
+    mixed = foreground * spread(mask)
+    mixed += color * spread(rest)
+    mixed /= spread(np.maximum(alpha, MIN_ALPHA))
+    cv2.copyTo(color, (alpha <= MIN_ALPHA).view(np.uint8), mixed)
+    return cv2.merge([*cv2.split(_rounded(mixed)), _rounded(alpha * LEVELS)])
 
 
 def transparent(frame: np.ndarray) -> np.ndarray:
@@ -79,5 +76,5 @@ def spread(mask: np.ndarray, channels: int = 3) -> np.ndarray:
 
 
 def _rounded(image: np.ndarray) -> np.ndarray:
-    """Round an image within 0..255 to uint8, half to even, in place."""
-    return np.rint(image, out=image).astype(np.uint8)
+    """Round an image within 0..255 to uint8, half to even."""
+    return np.rint(image).astype(np.uint8)

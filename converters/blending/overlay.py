@@ -119,8 +119,8 @@ class Blend:
         Returns
         -------
         foreground : (box height, box width, C) float32 in 0..1
-            A new array with as many channels as the canvas. Three channels on a canvas of four are
-            a layer with the coverage as its alpha.
+            Has as many channels as the canvas. Three channels on a canvas of four are a layer with
+            the coverage as its alpha.
         """
         return face.crop.place(face.pixels, box)
 

@@ -53,11 +53,11 @@ def composite(face: FaceBlend, box: Box) -> np.ndarray:
 
 
 def _over(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return background + (foreground - background) * mask, computed in the foreground's memory."""
-    foreground -= background
-    foreground *= spread(mask)
-    foreground += background
-    return foreground
+    """Return background + (foreground - background) * mask."""
+    mixed = foreground - background
+    mixed *= spread(mask)
+    mixed += background
+    return mixed
 
 
 def place_correction(face: FaceBlend, box: Box) -> np.ndarray:
@@ -79,9 +79,9 @@ def place_correction(face: FaceBlend, box: Box) -> np.ndarray:
     pixels, mask = _fit(face.pixels), _fit(face.visible_masks[-1])
     core = _resize(certain, cv2.INTER_NEAREST_EXACT)
     # the core may reach beyond this frame's mask, so the source has no edge there
-    source = _over(target, pixels.copy(), np.maximum(mask, CORE_LEVEL))
+    source = _over(target, pixels, np.maximum(mask, CORE_LEVEL))
     correction = poisson_clone(source, target, core)
-    correction -= _over(target, pixels.copy(), mask)
+    correction -= _over(target, pixels, mask)
     correction /= 2  # `place` takes 0..1
     correction += np.float32(0.5)
     placed = face.crop.place(correction, box)

@@ -32,6 +32,7 @@ class Dlib68:
     """
 
     noise = 0.0036
+    follow_above = None
 
     def __init__(self) -> None:
         self._trees = dlib.shape_predictor(str(weight_file("dlib68")))

@@ -13,11 +13,12 @@ to import.
 import zipfile
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from facelib.geometry import apply, invert, warp_face
-from facelib.landmarkers.region import Region, region_of, roll_of, turned
+from facelib.landmarkers.region import Offset, Region, Trace, region_of, roll_of, turned
 from facelib.types import Detection, LocatedFace
 from facelib.weights import weight_file
 
@@ -36,6 +37,9 @@ SURE = 10.0  # below this quality, other directions are tried
 BETTER = 4.0  # by so much another direction's quality must be higher
 FACE = 5.0  # and above this
 TURNS = np.radians((90, 180, -90))
+STILL = (0.005, 0.01, np.radians(0.8))
+"""A followed face that is farther (sides, ratio, radians) from where it was expected is measured
+once more where it is."""
 
 # fmt: off
 _JAW_RIGHT = (  # 0..7: from the ear down, on the image's left
@@ -90,6 +94,7 @@ class Mesh:
     """
 
     noise = 0.0012
+    follow_above = 12.0
 
     def __init__(self, *, upright: bool = False) -> None:
         self._upright = upright
@@ -105,6 +110,24 @@ class Mesh:
         """Return the landmarks, the quality and the irises of each detection in a BGR image."""
         return [self._locate(image, region_of(detection, SCALE)) for detection in detections]
 
+    def follow(self, image: np.ndarray, region: Region, offset: Offset) -> LocatedFace:
+        """Return a face that is in a region, in one pass if it lies there as expected.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 BGR
+            The frame.
+        region : Region
+            Where the face should be.
+        offset : Offset
+            Where a region is to lie, seen from the one around the points found in it.
+        """
+        points, quality, trace = self._trace(image, region)
+        better = trace.around.moved(offset)
+        if not better.seen_from(region).is_within(*STILL):
+            points, quality, trace = self._trace(image, better)
+        return _located(points, quality, trace)
+
     def _locate(self, image: np.ndarray, region: Region) -> LocatedFace:
         found = self._converge(image, region)
         if self._upright or found.quality >= SURE:
@@ -116,18 +139,20 @@ class Mesh:
     def _converge(self, image: np.ndarray, region: Region) -> LocatedFace:
         """Measure, move the region to the result, and measure again, until it is level."""
         for done in range(1, MOST_PASSES + 1):
-            points, quality = self._measure(image, region)
-            better = _region_around(points, region)
-            if done >= PASSES and turned(better, region) < LEVEL:
+            points, quality, trace = self._trace(image, region)
+            if done >= PASSES and turned(trace.around, region) < LEVEL:
                 break
-            region = better
-        landmarks = points[_FIRST] * (1 - _SHARE) + points[_SECOND] * _SHARE
-        return LocatedFace(landmarks, quality, points[list(IRIS_CENTERS)])
+            region = trace.around
+        return _located(points, quality, trace)
+
+    def _trace(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float, Trace]:
+        points, quality = self._measure(image, region)
+        return points, quality, Trace(region, _region_around(points, region))
 
     def _measure(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
         """Return all (478, 2) points in frame pixels, and the logit."""
         matrix = region.matrix(SIZE)
-        face = warp_face(image, matrix, SIZE)[..., ::-1]
+        face = cv2.cvtColor(warp_face(image, matrix, SIZE), cv2.COLOR_BGR2RGB)
         self._net.set_tensor(self._input, face[None].astype(np.float32) / np.float32(255))
         self._net.invoke()
         points = self._net.get_tensor(self._points).reshape(-1, 3)[:, :2]
@@ -135,6 +160,12 @@ class Mesh:
         # gives points that add up to 256, where centers would add up to 255
         found = apply(invert(matrix), points - 0.5)
         return found, float(self._net.get_tensor(self._logit).item())
+
+
+def _located(points: np.ndarray, quality: float, trace: Trace) -> LocatedFace:
+    """Return a face by all its points, (478, 2)."""
+    landmarks = points[_FIRST] * (1 - _SHARE) + points[_SECOND] * _SHARE
+    return LocatedFace(landmarks, quality, points[list(IRIS_CENTERS)], trace)
 
 
 def _region_around(points: np.ndarray, region: Region) -> Region:

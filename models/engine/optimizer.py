@@ -61,7 +61,7 @@ class Optimizer(ABC):
         self.steps = keras.Variable(0, dtype="int64", trainable=False)
         self.moments = [
             tuple(
-                keras.Variable("zeros", v.shape, dtype="float32", trainable=False)
+                keras.Variable("zeros", v.shape, dtype=v.dtype, trainable=False)
                 for _ in NAMES[kind]
             )
             for v in self.variables

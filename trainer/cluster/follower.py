@@ -8,6 +8,7 @@ from typing import Any
 
 from facelib import held_out
 from facelib.faceset import Faceset
+from models.base import Batch
 from models.engine import engine
 from trainer import assembly
 from trainer.cluster import state
@@ -58,7 +59,7 @@ def follow(task: Task, sides: tuple[Faceset, Faceset], group: Group) -> Report:
         begun = group.hear()
         with TemporaryDirectory(prefix="faceswap-") as folder:
             own = _own(task.options, Path(folder), begun)
-            follower = _Follower(type(task)(own), sides, group, begun)
+            follower = _FollowingMember(type(task)(own), sides, group, begun)
             console.say(f"following {leader}, which shows, measures and saves; Ctrl-C stops all")
             follower.run()
     except Ended as end:
@@ -78,7 +79,7 @@ def _own(options: TrainOptions, folder: Path, begun: Mapping[str, Any]) -> Train
     return replace(options, model_dir=folder, load_weights=None, seed=int(begun["seed"]))
 
 
-class _Follower:
+class _FollowingMember:
     def __init__(
         self,
         task: Task,
@@ -134,6 +135,7 @@ class _Follower:
         session.step.set_rate(message["rate"])
         for name, power in message["powers"].items():
             session.model.powers[name].assign(power)
+        faults: tuple[type[Exception], ...] = (MemoryError, *engine().errors)
         try:
             with self._group.step():
                 src, dst = self._batch(message["batch"])
@@ -142,7 +144,7 @@ class _Follower:
         except StepFailed as problem:
             if not problem.failure.memory:
                 raise UserError(problem.failure.why) from None
-        except (MemoryError, *engine().errors) as problem:
+        except faults as problem:
             if not engine().is_out_of_memory(problem):
                 raise
             console.warn(
@@ -154,7 +156,7 @@ class _Follower:
                 session.iteration += 1
             self._line.show(loader.waited)
 
-    def _batch(self, number: int) -> Any:  # noqa: ANN401
+    def _batch(self, number: int) -> tuple[Batch, Batch]:
         """Return the share of a batch, by its number; rank 0 may have left one out."""
         batches = self._loader.next()
         while self._loader.last < number:

@@ -9,14 +9,14 @@ import numpy as np
 from models.engine.step import Members
 from trainer.cluster.addresses import Address
 from trainer.cluster.ring import Ring
-from trainer.cluster.wire import AGAIN, MemberLost, Peer
+from trainer.cluster.wire import AGAIN, LostMemberError, Peer
 from utils.errors import UserError
 
 DONE, STOPPED, FAILED = "done", "stopped", "failed"
 """How a training ends."""
 
 
-class Failure(NamedTuple):
+class StepFailure(NamedTuple):
     """Why a member could not do its part of a step.
 
     Attributes
@@ -34,7 +34,7 @@ class Failure(NamedTuple):
 class StepFailed(Exception):  # noqa: N818 - what is to be done depends on the reason
     """No member did this step, because one could not."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: StepFailure) -> None:
         super().__init__(failure.why)
         self.failure = failure
 
@@ -132,7 +132,7 @@ class Group:
     def leave(self, why: str) -> None:
         """Take no part in a step, because this member ends."""
         with suppress(StepFailed):
-            self._agree(Failure(f"rank {self.rank} ({self.addresses[self.rank]}) {why}"))
+            self._agree(StepFailure(f"rank {self.rank} ({self.addresses[self.rank]}) {why}"))
 
     def mean(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """Return the means of float32 arrays over all members.
@@ -141,7 +141,7 @@ class Group:
 
         Raises
         ------
-        StepFailed, MemberLost
+        StepFailed, LostMemberError
         """
         self.ready()
         with self._noted():
@@ -152,7 +152,7 @@ class Group:
 
         Raises
         ------
-        StepFailed, MemberLost
+        StepFailed, LostMemberError
         """
         with self._noted():
             self._agree(None)
@@ -174,14 +174,14 @@ class Group:
         try:
             self._ring.add(self._numbers)
         except OSError as problem:
-            raise MemberLost(
+            raise LostMemberError(
                 f"another member is lost in the middle of a step; {AGAIN}"
             ) from problem
         self._numbers /= self.count
         parts = np.split(self._numbers, ends[:-1])
         return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
 
-    def _agree(self, failure: Failure | None) -> None:
+    def _agree(self, failure: StepFailure | None) -> None:
         """Hear whether all can go on.
 
         Raises
@@ -206,19 +206,21 @@ class Group:
         """End the training of all, if this is rank 0, and the connections."""
         for peer in self.peers:
             if not self.rank:
-                with suppress(MemberLost):
+                with suppress(LostMemberError):
                     peer.send({"end": how, "why": why})
             peer.close()
         self._ring.close()
 
 
-def _read(message: Mapping[str, Any]) -> Failure | None:
+def _read(message: Mapping[str, Any]) -> StepFailure | None:
     found = message.get("failure")
-    return Failure(str(found[0]), bool(found[1])) if isinstance(found, list) else None
+    return StepFailure(str(found[0]), bool(found[1])) if isinstance(found, list) else None
 
 
-def _failure(problem: Exception) -> Failure:
+def _failure(problem: Exception) -> StepFailure:
+    if isinstance(problem, UserError):
+        return StepFailure(str(problem))
     from models.engine import engine  # not at the top: what connects members needs no engine
 
-    why = str(problem) if isinstance(problem, UserError) else f"{type(problem).__name__}: {problem}"
-    return Failure(why, engine().is_out_of_memory(problem))
+    memory = isinstance(problem, MemoryError) or engine().is_out_of_memory(problem)
+    return StepFailure(f"{type(problem).__name__}: {problem}", memory)

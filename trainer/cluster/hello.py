@@ -1,6 +1,5 @@
 """What members must have in common: the program, the engine, the options and the faces."""
 
-import os
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -12,7 +11,7 @@ from trainer.cluster.addresses import parse
 from trainer.cluster.group import FAILED, Group
 from trainer.options import TrainOptions, flag_of, to_save
 from trainer.sample_options import OutputOptions
-from utils import program
+from utils import engines, program
 from utils.errors import InputError
 from utils.options import options_of, to_json, to_text
 
@@ -26,7 +25,7 @@ def about(options: TrainOptions) -> dict[str, Any]:
     """Return what a member says of itself."""
     return {
         "program": program.version(),
-        "engine": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "engine": engines.current(),
         "cluster": [str(address) for address in parse(options.cluster or "")],
         "options": _compared(options),
     }

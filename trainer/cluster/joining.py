@@ -10,7 +10,7 @@ from typing import Any
 from trainer.cluster.addresses import Address
 from trainer.cluster.group import Group
 from trainer.cluster.ring import Ring
-from trainer.cluster.wire import MemberLost, Peer
+from trainer.cluster.wire import LostMemberError, Peer
 from utils import console
 from utils.errors import UsageError, UserError
 
@@ -51,7 +51,9 @@ def join(addresses: Sequence[Address], rank: int, about: Mapping[str, Any], chec
         try:
             ring = _ring(listener, addresses, rank)
         except OSError as problem:
-            raise MemberLost(
+            for peer in peers:
+                peer.close()
+            raise LostMemberError(
                 "the members cannot reach each other; check the addresses in --cluster and the "
                 f"firewalls ({problem})"
             ) from problem
@@ -66,16 +68,8 @@ def name_of(addresses: Sequence[Address], rank: int) -> str:
 def _listen(address: Address) -> socket.socket:
     """Listen on this address and no other."""
     try:
-        family, _, _, _, place = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
-        )[0]
-        listener = socket.socket(family)
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows: the other would share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
-        listener.listen()
+        family, *_ = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address, family=family)
     except socket.gaierror:
         raise UserError(
             f"--cluster: {address.host} is no name or address that this machine knows"
@@ -90,7 +84,6 @@ def _listen(address: Address) -> socket.socket:
             f"--rank: this machine cannot listen on {address} ({problem.strerror}); give each "
             "machine the rank at which its own address stands in --cluster"
         ) from None
-    return listener
 
 
 def _gather(
@@ -140,7 +133,7 @@ def _refused(found: Mapping[int, Peer], why: str) -> UsageError:
 
 
 def _say_no(peer: Peer, why: str) -> None:
-    with suppress(MemberLost):
+    with suppress(LostMemberError):
         peer.send({"refused": why})
     peer.close()
 
@@ -155,7 +148,7 @@ def _accept(listener: socket.socket, deadline: float) -> tuple[Peer, dict[str, A
             return None
         peer = Peer(connection, str(place[0]))
         connection.settimeout(HELLO)
-        with suppress(MemberLost):  # another program, which looks for open ports
+        with suppress(LostMemberError):  # another program, which looks for open ports
             hello = peer.receive()
             peer.restart_clock()
             return peer, hello
@@ -171,9 +164,13 @@ def _ask(
     if connection is None:
         raise UserError(_missing(addresses, [0]))
     peer = Peer(connection, name_of(addresses, 0))
-    peer.send({"rank": rank, **about})
-    peer.beat()
-    answer = peer.receive()
+    try:
+        peer.send({"rank": rank, **about})
+        peer.beat()
+        answer = peer.receive()
+    except LostMemberError:
+        peer.close()
+        raise
     if "welcome" not in answer:
         peer.close()
         raise UsageError(str(answer.get("refused")))

@@ -38,8 +38,8 @@ def started(options: TrainOptions) -> Iterator[TrainOptions]:
     check_count(count)
     for flag, size in ("--batch-size", options.batch_size), ("--grow-batch", options.grow_batch):
         check_batch(size, count, flag)
-    cluster = ",".join(map(str, _free(count)))
-    own = replace(options, multi_gpu=False, cluster=cluster, rank=0)
+    cluster = ",".join(map(str, free(count)))
+    own = replace(options, engine=engine().name, multi_gpu=False, cluster=cluster, rank=0)
     with ExitStack() as running:
         for rank in range(1, count):
             running.enter_context(_member(replace(own, rank=rank, force_gpu_idx=rank)))
@@ -51,7 +51,7 @@ def gpu_count() -> int:
     return len(engine().gpus())
 
 
-def _free(count: int) -> Sequence[Address]:
+def free(count: int) -> Sequence[Address]:
     """Return addresses of this machine on which nothing listens."""
     with ExitStack() as bound:
         sockets = [bound.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]

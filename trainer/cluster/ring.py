@@ -11,7 +11,7 @@ rendezvous listens on all of them, too.
 """
 
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -57,7 +57,7 @@ class Ring:
             read_into(self._before, as_bytes(parts[(self._rank - turn) % self._count]))
             sent.result()
 
-    def _send(self, part: np.ndarray):  # noqa: ANN202 - a future
+    def _send(self, part: np.ndarray) -> "Future[None]":
         return self._sender.submit(send, self._after, as_bytes(part))
 
     def _receive_sum(self, part: np.ndarray) -> None:

@@ -8,8 +8,8 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ FAREWELL = 2.0  # seconds for the other one to end, too
 AGAIN = "when all members are started again with the same flags, training goes on"
 
 
-class MemberLost(UserError):
+class LostMemberError(UserError):
     """A member has ended, or cannot be reached any more."""
 
 
@@ -71,17 +71,17 @@ class Peer:
 
         Raises
         ------
-        MemberLost
+        LostMemberError
             If the other one is gone.
         """
         with self._lost():
             while not (length := LENGTH.unpack(self._read(LENGTH.size))[0]):
                 pass  # it lives
             if length > LARGEST:
-                raise MemberLost(f"{self.name} does not answer as a member of a cluster")
+                raise LostMemberError(f"{self.name} does not answer as a member of a cluster")
             message = json.loads(self._read(length))
         if not isinstance(message, dict):
-            raise MemberLost(f"{self.name} does not answer as a member of a cluster")
+            raise LostMemberError(f"{self.name} does not answer as a member of a cluster")
         return message
 
     def receive_into(self, arrays: Iterable[np.ndarray]) -> None:
@@ -111,28 +111,19 @@ class Peer:
         read_into(self.connection, memoryview(data))
         return bytes(data)
 
-    def _lost(self) -> "_Lost":
-        return _Lost(self.name)
-
-
-class _Lost:
-    """Turns a broken connection into a sentence."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, problem: object, trace: object) -> None:
-        if isinstance(problem, (OSError, ValueError)):
+    @contextmanager
+    def _lost(self) -> Iterator[None]:
+        """Turn a broken connection into a sentence."""
+        try:
+            yield
+        except (OSError, ValueError) as problem:
             why = "no sign of life" if isinstance(problem, TimeoutError) else "it has ended"
-            raise MemberLost(f"{self._name} is lost ({why}); {AGAIN}") from problem
+            raise LostMemberError(f"{self.name} is lost ({why}); {AGAIN}") from problem
 
 
 def as_bytes(array: np.ndarray) -> memoryview:
     """Return the bytes of a contiguous array without copying them."""
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data
 
 
 def send(connection: socket.socket, data: "bytes | memoryview") -> None:

@@ -293,9 +293,8 @@ class FromBgr:
         return av.VideoFrame.from_ndarray(cv2.cvtColor(image16, order), format=self.pixels)
 
     def _to_yuv(self, image16: Image) -> VideoFrame:
-        yuv = cv2.transform(
-            np.ascontiguousarray(image16[..., :3]), yuv_of_bgr(self._matrix, self._depth)
-        )
+        bgr = cv2.cvtColor(image16, cv2.COLOR_BGRA2BGR) if image16.shape[2] == 4 else image16
+        yuv = cv2.transform(np.ascontiguousarray(bgr), yuv_of_bgr(self._matrix, self._depth))
         planes = list(cv2.split(yuv))
         pixels = f"yuv444p{self._depth}le"
         if image16.shape[2] == 4:

@@ -31,6 +31,7 @@ from models.engine.convolution import (
 )
 from models.engine.tensorflow import winograd
 
+
 def accelerate(networks: Iterable[keras.Model]) -> None:
     """Replace the convolutions of `networks` whose shape makes that faster; weights stay."""
     for layer in slow_layers(networks):

@@ -44,7 +44,8 @@ class FusedOptimizer(Optimizer):
         ):
             variable = weight.value
             before = variable.read_value() if self.dropout else None
-            update(variable, [moment.value for moment in moments], gradient, factors)
+            cast = StepFactors(*(tf.cast(factor, variable.dtype) for factor in factors))
+            update(variable, [moment.value for moment in moments], gradient, cast)
             if before is not None:
                 self._put_back(variable, before, number)
 

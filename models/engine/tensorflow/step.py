@@ -10,7 +10,7 @@ from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
 from models.engine.optimizer import Optimizer
-from models.engine.step import Gradients, StepResult, TrainStep, as_float
+from models.engine.step import Gradients, Members, StepResult, TrainStep, as_float
 from models.engine.tensorflow.optimizer import FusedOptimizer
 
 
@@ -51,7 +51,7 @@ class GraphStep(TrainStep):
             replica, mean = tf.distribute.get_replica_context(), tf.distribute.ReduceOp.MEAN
             gradients, values = replica.all_reduce(mean, [gradients, values])
         if self.members is not None:
-            gradients, values = self._of_all_members(gradients, values)
+            gradients, values = _of_all(self.members, gradients, values)
         total = tf.reduce_sum(values)
         # a norm is not finite when any element of any gradient is not
         norms = [tf.add_n([tf.nn.l2_loss(each) for each in part]) for part in gradients]
@@ -107,15 +107,6 @@ class GraphStep(TrainStep):
         means = [[gradient / count for gradient in part] for part in sums]
         return means, tf.reduce_mean(losses.stack(), axis=0)
 
-    def _of_all_members(self, gradients: Gradients, values: Tensor) -> tuple[Gradients, Tensor]:
-        """Return the means over all members."""
-        own = tf.nest.flatten([gradients, values])
-        means = tf.numpy_function(self.members.mean, own, [tensor.dtype for tensor in own])
-        for mean, tensor in zip(means, own, strict=True):
-            mean.set_shape(tensor.shape)
-        gradients, values = tf.nest.pack_sequence_as([gradients, values], means)
-        return gradients, values
-
     def _distribute(self, batch: Batch) -> Batch:
         """Split a batch evenly among the devices."""
 
@@ -139,6 +130,16 @@ class GraphStep(TrainStep):
         if self.average is not None:
             _update(self.average)
         return True
+
+
+def _of_all(members: Members, gradients: Gradients, values: Tensor) -> tuple[Gradients, Tensor]:
+    """Return the means over all members."""
+    own = tf.nest.flatten([gradients, values])
+    means = tf.numpy_function(members.mean, own, [tensor.dtype for tensor in own])
+    for mean, tensor in zip(means, own, strict=True):
+        mean.set_shape(tensor.shape)
+    gradients, values = tf.nest.pack_sequence_as([gradients, values], means)
+    return gradients, values
 
 
 def _values(optimizer: Optimizer) -> list[Tensor]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from models.backend import Gradient, Tensor
 from models.engine.winograd import POINTS, WEIGHTS, bands
 
+
 def transform(kernel: Tensor) -> Tensor:
     """Transform (3, 3, C, D) weights: (36, C, D)."""
     return tf.reshape(_weights() @ tf.reshape(kernel, [9, -1]), [POINTS**2, *kernel.shape[2:]])

@@ -7,7 +7,7 @@ import torch
 from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
-from models.engine.step import Gradients, StepResult, TrainStep, as_float
+from models.engine.step import Gradients, Members, StepResult, TrainStep, as_float
 from models.engine.torch.arrays import to_tensors
 from models.engine.torch.members import mean
 from models.engine.torch.optimizer import FusedOptimizer, values
@@ -24,7 +24,7 @@ class TorchStep(TrainStep):
         gradients, losses = self._gradients(to_tensors(src), to_tensors(dst))
         with torch.no_grad():
             if self.members is not None:
-                gradients, losses = self._of_all_members(gradients, losses)
+                gradients, losses = _of_all(self.members, gradients, losses)
             return self._update(gradients, losses)
 
     def set_rate(self, learning_rate: float) -> None:
@@ -73,15 +73,6 @@ class TorchStep(TrainStep):
             losses = {name: loss / self.accumulate for name, loss in losses.items()}
         return gradients, losses
 
-    def _of_all_members(
-        self, gradients: Gradients, losses: dict[str, Tensor]
-    ) -> tuple[Gradients, dict[str, Tensor]]:
-        """Return the means over all members."""
-        own = [*losses.values(), *chain.from_iterable(gradients)]
-        found = iter(mean(self.members, own))
-        losses = {name: next(found) for name in losses}
-        return [list(islice(found, len(part))) for part in gradients], losses
-
     def _gradients_of(self, src: Batch, dst: Batch) -> tuple[Gradients, dict[str, Tensor]]:
         """Return the gradients and losses of a part of the batch.
 
@@ -102,6 +93,15 @@ class TorchStep(TrainStep):
 
 def _gradient(loss: Tensor, optimizer: FusedOptimizer, *, keep: bool) -> list[Tensor]:
     return list(torch.autograd.grad(loss, values(optimizer.variables), retain_graph=keep))
+
+
+def _of_all(
+    members: Members, gradients: Gradients, losses: dict[str, Tensor]
+) -> tuple[Gradients, dict[str, Tensor]]:
+    """Return the means over all members."""
+    found = iter(mean(members, [*losses.values(), *chain.from_iterable(gradients)]))
+    losses = {name: next(found) for name in losses}
+    return [list(islice(found, len(part))) for part in gradients], losses
 
 
 def _split(batch: Batch, count: int) -> list[Batch]:
