@@ -6,7 +6,7 @@ from collections import deque
 from queue import SimpleQueue
 
 from models.base import Batch
-from trainer.data.sampler import WHOLE, Sampler, BatchShare
+from trainer.data.sampler import WHOLE, BatchShare, Sampler
 from utils import console
 from utils.errors import InputError, UserError
 from utils.parallel import cores
