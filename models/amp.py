@@ -19,6 +19,7 @@ from models.blocks import expression_head, from_code
 from models.hd_blocks import Archi
 from models.hd_options import FACE_TYPES, HdOptions, face_option, side_option
 from models.losses import mean_square
+from utils import lazy
 from utils.options import opt
 
 ARCHI = Archi(shared=True, normed=True, doubled=True, taller=True)

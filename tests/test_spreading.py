@@ -17,7 +17,7 @@ from extractor.options import ExtractOptions
 from utils import options, ray_workers, spreading
 from utils.errors import UsageError, UserError
 from utils.shares import Split
-from utils.spreading import Ended, Lost, Progress, Spread, parts_for
+from utils.spreading import Lost, PartEnded, Progress, Spread, parts_for
 
 ROOT = Path(__file__).parent.parent
 MAIN = str(ROOT / "main.py")
@@ -59,7 +59,7 @@ class Machines:
                 self.folder.mkdir(exist_ok=True)
                 record = self.folder / f"part_{number}_of_{of}.json"
                 record.write_text('{"version": 1, "run": {}, "report": {}}')
-            yield Ended(worker, 0 if plan == "done" else int(plan), "it is too dark")
+            yield PartEnded(worker, 0 if plan == "done" else int(plan), "it is too dark")
 
 
 @pytest.fixture
