@@ -53,8 +53,8 @@ class TorchStep(TrainStep):
             ]
         skip = (~finite).float()
         own = cast("list[TorchOptimizer]", self.optimizers)
-        for optimizer, part in zip(own, gradients, strict=True):
-            optimizer.apply(part, skip)
+        for each, part in zip(own, gradients, strict=True):
+            each.apply(part, skip)
         *numbers, done = torch.cat([found, finite[None]]).tolist()
         if not done:
             for optimizer in self.optimizers:
