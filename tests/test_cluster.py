@@ -224,7 +224,9 @@ def test_strangers_and_a_rank_that_is_taken_do_no_harm(monkeypatch):
 
     with ThreadPoolExecutor(2) as threads:
         lead = threads.submit(act, 0)
-        for said in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\x02{}", b"\xff" * 8, b""):
+        deep = b"[" * 100_000
+        hellos = (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\x02{}", b"\xff" * 8, b"")
+        for said in (*hellos, len(deep).to_bytes(4, "big") + deep):
             with joining._connect(addresses[0], time.monotonic() + 5) as stranger:
                 stranger.sendall(said)
                 stranger.settimeout(5)

@@ -15,7 +15,7 @@ from trainer.cluster import state
 from trainer.cluster.group import DONE, STOPPED, Ended, Group, StepFailed
 from trainer.cluster.joining import name_of
 from trainer.cluster.wire import AGAIN
-from trainer.data.loader import BatchLoader
+from trainer.data.loader import BatchLoader, worker_count
 from trainer.options import TrainOptions
 from trainer.progress import ProgressLine
 from trainer.session import TrainingSession
@@ -101,6 +101,7 @@ class _FollowingMember:
             samplers.dst,
             int(begun["samples"]),
             first=self._session.iteration,
+            workers=worker_count(has_gpu=has_gpu),
             share=(group.rank, group.count),
         )
         self._line = ProgressLine(self._session)

@@ -76,7 +76,7 @@ def fault(own: Mapping[str, Any], said: Mapping[str, Any], name: str) -> str:
     if others or theirs.keys() != own["options"].keys():
         return (
             f"{name} has other options: {', '.join(others) or 'of another model'}; start all "
-            "members with the same flags"
+            "members with the same flags, and with those that the model of rank 0 remembers"
         )
     return ""
 

@@ -116,7 +116,7 @@ class Peer:
         """Turn a broken connection into a sentence."""
         try:
             yield
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, RecursionError) as problem:
             why = "no sign of life" if isinstance(problem, TimeoutError) else "it has ended"
             raise LostMemberError(f"{self.name} is lost ({why}); {AGAIN}") from problem
 
