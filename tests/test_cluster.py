@@ -105,7 +105,7 @@ def test_a_member_that_leaves_is_named():
     lead, other = together(act)
     assert other is None
     assert str(lead).startswith("rank 1 (127.0.0.1:")
-    assert str(lead).endswith(") was stopped")
+    assert str(lead).endswith(f") was stopped; {wire.AGAIN}")
 
 
 @pytest.mark.parametrize("lost", [0, 1])
@@ -240,14 +240,24 @@ def test_strangers_and_a_rank_that_is_taken_do_no_harm(monkeypatch):
         assert lead.result() == [1, 1]
 
 
+def test_another_program_in_place_of_rank_0_is_recognized(monkeypatch):
+    monkeypatch.setattr(wire, "LOST", 0.3)
+    monkeypatch.setattr(wire, "FAREWELL", 0.1)
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        addresses = [Address(*silent.getsockname()), *free(1)]
+        with pytest.raises(LostMemberError, match=r"as a member of a cluster; .*choose another"):
+            joining.join(addresses, 1, {}, lambda said, name: "")
+
+
 def test_an_address_that_cannot_be_listened_on_is_refused():
     with socket.create_server((LOOPBACK, 0)) as taken:
         used = Address(*taken.getsockname())
         with pytest.raises(UserError, match="is in use"):
             joining.join([used, *free(1)], 0, {}, lambda said, name: "")
     foreign = Address("192.0.2.7", 7000)  # of documentation
-    with pytest.raises(UserError, match="the rank at which its own address stands"):
+    with pytest.raises(UserError, match="the rank at which its own address stands") as problem:
         joining.join([*free(1), foreign], 1, {}, lambda said, name: "")
+    assert f"{foreign} (Cannot assign requested address)" in str(problem.value)
     with pytest.raises(UserError, match="no name or address"):
         joining.join([Address("no.such.host.invalid", 7000)], 0, {}, lambda said, name: "")
 

@@ -146,7 +146,7 @@ def _train(
     session.start_clock()
     with stop_requests() as stop, signals.finishing(line.rest), monitor:
         console.say(f"training; Ctrl-C stops and saves; losses are {WORDS}")
-        console.announce("compiling: the first step takes longer")
+        console.announce("the first step takes longer")
         saver = save.Saver(session, line, runner, stop, options.save_minutes)
         live = LiveOptions(options, session, monitor, saver, line)
         with loader, saver.on_error():
