@@ -1,5 +1,6 @@
 """Training on several machines: how members find each other, what they refuse, and the mean."""
 
+import re
 import socket
 import threading
 import time
@@ -13,9 +14,9 @@ from support.training import make_people, quick_settings
 
 from facelib.faceset import Faceset
 from trainer import checks
-from trainer.cluster import hello, joining, state, wire
+from trainer.cluster import follower, hello, joining, state, wire
 from trainer.cluster.addresses import Address, parse
-from trainer.cluster.group import Ended, StepFailed
+from trainer.cluster.group import FAILED, Ended, StepFailed
 from trainer.cluster.leader import Leader
 from trainer.cluster.local import free
 from trainer.cluster.wire import LostMemberError
@@ -281,6 +282,7 @@ def settings(people, tmp_path, monkeypatch):
         ),
         ({"width": 4, "random_flip": False}, "--random-flip no instead of yes"),
         ({"mixed_precision": True}, "--mixed-precision yes instead of no"),
+        ({"model": "OTHER", "optimizer": "adabelief"}, "--model OTHER instead of TOY; start"),
         ({"cluster": "a:1,c:1"}, "another cluster: a:1,c:1 instead of a:1,b:1"),
         ({}, ""),
         # what rank 0 decides alone
@@ -331,6 +333,20 @@ def test_members_must_have_the_same_faces(people, tmp_path, change):
     assert [type(each) for each in results] == ([InputError, Ended] if change else [type(None)] * 2)
     expected = {"fewer": "faces of dst: 3 instead of 4", "drawn": "other versions of the 4 faces"}
     assert expected.get(change, "") in str(results[0])
+
+
+def test_a_member_with_other_faces_ends_with_the_reason(people):
+    src, dst = (Faceset.open(people / side) for side in ("src", "dst"))
+
+    def act(group):
+        if group.rank:
+            return follower.follow(None, (src, dst[1:]), group)
+        with pytest.raises(InputError) as problem:
+            hello.compare_faces(group, (src, dst))
+        group.end(FAILED, str(problem.value))
+
+    reason = str(together(act)[1])
+    assert re.match(r"rank 0 \(.*\) has ended the training: .*3 instead of 4", reason)
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,10 @@ def run(options: TrainOptions) -> Report:
         task = kind(options)
         src = Faceset.open(options.training_data_src_dir)
         dst = src if base else Faceset.open(options.training_data_dst_dir)
+        if group is not None and group.rank:
+            return follower.follow(task, (src, dst), group)
         if group is not None:
             compare_faces(group, (src, dst))
-            if group.rank:
-                return follower.follow(task, (src, dst), group)
         return _run(task, (src, dst), monitoring, group)
 
 
