@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable
 from functools import cache
 
+import numpy as np
+
 from models.backend import Tensor, keras
 
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
@@ -72,12 +74,13 @@ def pyramid(x: Tensor, count: int) -> list[Tensor]:
     return levels[::-1]
 
 
-def _filter(x: Tensor, rows: list[list[float]], columns: list[list[float]]) -> Tensor:
+def _filter(x: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
     """Apply a (H', H) matrix to the rows and a (W', W) one to the columns of (N, H, W, C)."""
     _, height, width, channels = x.shape
+    rows, columns = (keras.ops.convert_to_tensor(matrix, x.dtype) for matrix in (rows, columns))
     x = keras.ops.matmul(rows, keras.ops.reshape(x, (-1, height, width * channels)))
     x = keras.ops.matmul(columns, keras.ops.reshape(x, (-1, width, channels)))
-    return keras.ops.reshape(x, (-1, len(rows), len(columns), channels))
+    return keras.ops.reshape(x, (-1, rows.shape[0], columns.shape[0], channels))
 
 
 def _ssim_window(x: Tensor, side: int) -> Tensor:
@@ -95,16 +98,16 @@ def _ssim_window(x: Tensor, side: int) -> Tensor:
 
 
 @cache
-def _blur_matrix(size: int, sigma: float, radius: int) -> list[list[float]]:
+def _blur_matrix(size: int, sigma: float, radius: int) -> np.ndarray:
     """The (size, size) matrix that blurs; its rows are normalized, also at the border."""
     return _band(size, range(size), sigma, radius)
 
 
-def _band(size: int, centers: Iterable[float], sigma: float, radius: int) -> list[list[float]]:
-    """One row per center: a Gaussian around it, truncated at `radius`, with the sum 1."""
-    rows = []
-    for center in centers:
-        distances = [abs(place - center) for place in range(size)]
-        row = [math.exp(-((d / sigma) ** 2) / 2) if d <= radius else 0.0 for d in distances]
-        rows.append([weight / sum(row) for weight in row])
-    return rows
+def _band(size: int, centers: Iterable[float], sigma: float, radius: int) -> np.ndarray:
+    """One row per center: a Gaussian around it, truncated at `radius`, with the sum 1.
+
+    An array, because Keras looks at each number of a list, which takes seconds with PyTorch.
+    """
+    distances = np.abs(np.arange(size) - np.array([*centers])[:, None])
+    rows = np.where(distances <= radius, np.exp(-np.square(distances / sigma) / 2), 0)
+    return (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
