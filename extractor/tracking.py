@@ -22,7 +22,7 @@ from extractor.face_finder import FaceFinder
 from extractor.frames import Pending
 from extractor.options import ExtractOptions
 from facelib.landmarkers import LANDMARKERS
-from facelib.landmarkers.region import Offset, Region, FaceTrace
+from facelib.landmarkers.region import FaceTrace, Offset, Region
 from facelib.types import Face, Rect, overlap
 from utils.images import Image
 from utils.parallel import Failure

@@ -18,7 +18,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from facelib.geometry import apply, invert, warp_face
-from facelib.landmarkers.region import Offset, Region, FaceTrace, region_of, roll_of, turned
+from facelib.landmarkers.region import FaceTrace, Offset, Region, region_of, roll_of, turned
 from facelib.types import Detection, LocatedFace
 from facelib.weights import weight_file
 
