@@ -14,9 +14,12 @@ PY      := $(VENV)/bin/python
 TORCH   ?= 2.13.0+cpu
 SYSTEM  := Debian/Ubuntu: apt-get install python3-venv libgl1 libglib2.0-0
 
+TORCH_TESTS := $(addprefix tests/test_,$(addsuffix .py,\
+	trainer recovery saving critic_training save_memory recipe morph live_options))
+
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo workbench modes test check test-slow test-oldest test-lean faults fuzz bench install weights clean-workspace \
+.PHONY: help demo workbench modes test check test-slow test-torch test-oldest test-lean faults fuzz bench install weights clean-workspace \
 	bundle test-bundle container
 
 help:
@@ -26,6 +29,7 @@ help:
 	@echo "make test               lint, types and the whole test suite"
 	@echo "make check              lint and types only"
 	@echo "make test-slow          the tests that take minutes (50 kills of a training, ...)"
+	@echo "make test-torch         training with PyTorch as the engine, and both engines compared"
 	@echo "make test-oldest        the test suite with the oldest versions that the requirements allow"
 	@echo "make test-lean          train in an environment with PyTorch and little else, without TensorFlow"
 	@echo "make faults             break every stage in every way and look whether anything is lost"
@@ -58,6 +62,11 @@ check: install
 
 test-slow: install weights
 	$(PY) -m pytest -m slow
+
+test-torch: install weights
+	@$(PY) -c "import torch" || { echo "PyTorch is missing: $(PY) -m pip install -r requirements-torch.txt"; exit 1; }
+	KERAS_BACKEND=torch OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest $(TORCH_TESTS)
+	OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -m "slow or not slow" tests/test_engines.py
 
 # In an environment of its own, which is removed afterwards: 3 GB and about 10 minutes more than `make test`.
 test-oldest: weights

@@ -53,14 +53,15 @@ def rows() -> Iterator[str]:
         )
 
 
-def rate(kind: str, addresses: str, rank: int) -> float:
-    """Return the gigabytes a second at which the mean of two members is taken."""
+def rate(kind: str, addresses: str, rank: int) -> tuple[float, float]:
+    """Return the seconds, and those of the processor, that the mean takes for each gigabyte."""
     act = (_ring if kind == "ring" else _gloo)(addresses, rank)
     act()
-    begun = time.perf_counter()
+    gigabytes = 4e-9 * NUMBERS * TIMES
+    begun, used = time.perf_counter(), time.process_time()
     for _ in range(TIMES):
         act()
-    return 4e-9 * NUMBERS * TIMES / (time.perf_counter() - begun)
+    return (time.perf_counter() - begun) / gigabytes, (time.process_time() - used) / gigabytes
 
 
 def _ring(addresses: str, rank: int) -> Callable[[], object]:
@@ -85,8 +86,8 @@ def _gloo(addresses: str, rank: int) -> Callable[[], object]:
 def main() -> None:
     """Print the table, or the rates."""
     if sys.argv[1:2] == ["member"]:
-        found = rate(*sys.argv[2:4], int(sys.argv[4]))
-        console.say(f"{sys.argv[2]} {found:.2f} GB/s")
+        seconds, used = rate(*sys.argv[2:4], int(sys.argv[4]))
+        console.say(f"{sys.argv[2]}: {seconds:.2f} s and {used:.2f} CPU-s for each GB")
         return
     if "--rate" not in sys.argv:
         console.say("\n".join(rows()))

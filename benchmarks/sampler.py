@@ -39,6 +39,7 @@ from trainer.data.yaw_matching import YawMatcher
 from utils.images import to_float
 
 BATCH, FACES, ROUNDS = 16, 64, 3
+SLICE = 0.1  # seconds; the median of many bears other programs that come and go
 WARM_UP = 8  # rounds of all faces, since some variants pick at random
 KIND = FaceType.HALF
 BatchMaker = Callable[[], object]
@@ -93,13 +94,19 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     make = VARIANTS[options.variant][1](Faceset.open(options.folder), options.resolution)
     for _ in range(WARM_UP * FACES // BATCH):  # reads the images
         make()
+    slices = [rates(make) for _ in range(max(1, round(options.seconds / SLICE)))]
+    wall, core = (median(one[which] for one in slices) for which in (0, 1))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"wall": wall, "per_core": core, "peak": peak}
+
+
+def rates(make: BatchMaker) -> tuple[float, float]:
+    """Make batches for a moment: samples per second and per CPU second."""
     start, cpu, count = time.perf_counter(), time.process_time(), 0
-    while time.perf_counter() - start < options.seconds:
+    while time.perf_counter() - start < SLICE:
         make()
         count += BATCH
-    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"wall": count / wall, "per_core": count / cpu, "peak": peak}
+    return count / (time.perf_counter() - start), count / (time.process_time() - cpu)
 
 
 def write_faces(folder: Path, size: int) -> None:

@@ -19,7 +19,7 @@ from models.mask_predictor import MaskPredictor
 from utils import shares
 from utils.errors import UsageError
 from utils.provenance.c2pa import Marker
-from utils.shares import Share, Split
+from utils.shares import JOIN, Share, Split
 from utils.video.options import encoder_for, keeps_16_bit_images
 from utils.video.source import FrameSource
 from utils.video.timecode import exact_rate
@@ -108,9 +108,10 @@ class Job:
             mask_model_dir = None
         elif mask_model_dir is None:
             checks.check_mask_model(looks)
+        check = options.check_faces and options.part != JOIN  # the parts have done it
         return cls(
             footage=footage,
-            faces=FacesByFrame.open(options.aligned_dir, footage, check=options.check_faces),
+            faces=FacesByFrame.open(options.aligned_dir, footage, check=check),
             visibility=OcclusionMasks(options.mask_dir) if options.mask_dir else None,
             output=output,
             look=look,

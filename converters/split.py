@@ -11,7 +11,8 @@ from converters.output.journal import RunIdentity
 from converters.output.request import OutputRequest
 from converters.output.run_log import lock_file, log, output_lock, take_log
 from utils.console import Report
-from utils.shares import Share, SharedFacts, Split, identity_of
+from utils.shared_facts import SharedFacts, identity_of
+from utils.shares import Share, Split
 
 FRAMES, FACES, BEFORE = "frames", "converted faces", "frames finished before"
 

@@ -15,7 +15,8 @@ from utils import shares, spreading
 from utils.console import Report
 from utils.errors import NothingToDo
 from utils.files import Manifest, is_image
-from utils.shares import SharedFacts, Split, identity_of
+from utils.shared_facts import SharedFacts, identity_of
+from utils.shares import Split
 from utils.video.ranges import numbers_in, part_of
 
 

@@ -4,6 +4,8 @@ Layer sizes and activations are those of the classic face autoencoders (2018-201
 with stride 2 in the encoder, 3x3 convolutions with depth-to-space in the decoders, LeakyReLU 0.1.
 """
 
+from zlib import crc32
+
 from facelib.types import EXPRESSION
 from models.backend import Tensor, keras
 
@@ -84,7 +86,9 @@ def from_code(
 ) -> Tensor:
     """(N, code) -> (N, side, side, channels): the second half of `bottleneck`."""
     if numbers is not None:
-        x = keras.layers.Dropout(CODE_DROPOUT, name=f"{name}_drop")(x)
+        # without a seed Keras draws from PyTorch's own generator, whatever the number of the step
+        seed = crc32(name.encode()) >> 1
+        x = keras.layers.Dropout(CODE_DROPOUT, seed=seed, name=f"{name}_drop")(x)
         loud = keras.layers.Rescaling(LOUDNESS, name=f"{name}{LOUD}")(numbers)
         x = keras.layers.Concatenate(name=f"{name}_with_expression")([x, loud])
     x = keras.layers.Dense(side * side * channels, name=f"{name}_dense")(x)

@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from support.training import make_people, quick_settings
 
 from facelib.faceset import Faceset
 from trainer import checks
-from trainer.cluster import hello, joining, wire
+from trainer.cluster import hello, joining, state, wire
 from trainer.cluster.addresses import Address, parse
 from trainer.cluster.group import Ended, StepFailed
+from trainer.cluster.leader import Leader
 from trainer.cluster.local import free
 from trainer.cluster.wire import LostMemberError
 from utils.errors import InputError, UsageError, UserError
@@ -149,6 +151,30 @@ def test_a_member_that_computes_for_long_is_not_lost(monkeypatch):
             return group.mean(np.ones(5, np.float32))[0].sum()
 
     assert together(act) == [5, 5]
+
+
+def test_rank_0_sends_no_weights_to_a_member_that_does_not_read_yet(monkeypatch):
+    order = []
+    monkeypatch.setattr(state, "send", lambda group, step: order.append("sent"))
+    session = SimpleNamespace(
+        restored=0, step=None, iteration=0, sides_swapped=False, model=SimpleNamespace(powers={})
+    )
+
+    def act(group):
+        if group.rank:
+            time.sleep(0.2)
+            order.append("built")
+            group.tell({"built": True})
+            assert group.hear()["batch"] == 3
+            with group.step():
+                group.mean(np.zeros(2, np.float32))
+            return
+        leader = Leader(group, SimpleNamespace(last=3, size=4, warp=True))
+        with leader.step(session, 0.1):
+            group.mean(np.zeros(2, np.float32))
+
+    assert together(act) == [None, None]
+    assert order == ["built", "sent"]
 
 
 def test_what_rank_0_sends_arrives_as_it_was():

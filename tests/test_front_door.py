@@ -150,7 +150,6 @@ def requirements(name):
         ("cluster", ["requirements-cpu.txt", "requirements-cluster.txt"]),
         ("dev", ["requirements-cpu.txt", "requirements-dev.txt"]),
         ("torch", ["requirements-cpu.txt", "requirements-torch.txt"]),
-        ("cluster", ["requirements-cpu.txt", "requirements-cluster.txt"]),
     ],
 )
 def test_the_package_asks_for_what_the_requirements_files_say(extra, files, metadata):

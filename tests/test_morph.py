@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from scipy import ndimage
 from support import players
+from support.computing import arrays, only_tensorflow
 from support.conversion import (
     IDENTITY,
     SIZE,
@@ -83,13 +84,14 @@ def test_of_amp_the_first_channels_are_those_of_src(amp):
     """As many as the factor says, rounded down as DeepFaceLab does."""
     dst = np.random.default_rng(6).random((2, 64, 64, 3), np.float32)
     encoded = amp.networks["encoder"](dst)
-    src, own = (amp.networks[f"inter_{side}"](encoded).numpy() for side in ("src", "dst"))
+    src, own = arrays(amp.networks[f"inter_{side}"](encoded) for side in ("src", "dst"))
     for factor in (0.0, 0.3, 0.99, 1.0):
         cut = int(np.float32(32) * np.float32(factor))
         codes = np.concatenate([src[..., :cut], own[..., cut:]], axis=-1)
-        wanted = amp.networks["decoder"](codes)[0]
-        np.testing.assert_allclose(amp.swap(dst, factor).image, wanted, atol=1e-6)
-    assert np.abs(amp.swap(dst, 0.3).image - amp.swap(dst, 1.0).image).max() > 1e-3
+        wanted, found = arrays([amp.networks["decoder"](codes)[0], amp.swap(dst, factor).image])
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+    low, high = arrays(amp.swap(dst, each).image for each in (0.3, 1.0))
+    assert np.abs(low - high).max() > 1e-3
 
 
 def test_a_share_of_srcs_code_is_drawn_by_the_number_of_the_step(amp, monkeypatch):
@@ -114,6 +116,7 @@ def test_a_share_of_srcs_code_is_drawn_by_the_number_of_the_step(amp, monkeypatc
     assert np.array_equal(draw(0), first)
 
 
+@only_tensorflow
 def test_of_dst_the_background_is_learned_a_little_and_a_critic_judges_both(amp, monkeypatch):
     rng = np.random.default_rng(8)
     faces, mask = rng.random((2, 2, 64, 64, 3), np.float32), np.zeros((2, 64, 64, 1), np.float32)
@@ -278,6 +281,7 @@ class TestWindow:
         assert "--mask-model-dir" in edits.choose("mask_type", "trained")(state).message
 
 
+@only_tensorflow
 class TestExports:
     @pytest.fixture
     def folder(self, fading, tmp_path):

@@ -11,9 +11,10 @@ import sys
 import time
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from support.computing import set_all, without_gradients
 from support.toy_model import Toy
 from support.training import make_people, quick_settings
 
@@ -97,12 +98,12 @@ def black_masks(step):
 
 def no_numbers(step):  # behind a ReLU, which on some processors makes zeros of them
     variable = step.model.networks["encoder"].trainable_variables[0]
-    variable.assign(tf.fill(variable.shape, np.nan))
+    set_all(variable, np.nan)
 
 
 def wild(step):  # alive, but all that was learned is lost
     for variable in step.model.variables:
-        variable.assign(tf.random.stateless_normal(variable.shape, (1, 2), stddev=1.5))
+        variable.assign(np.random.default_rng(1).normal(0, 1.5, variable.shape))
 
 
 def outputs(folder, faces):
@@ -358,11 +359,11 @@ def test_every_error_saves_first(settings, after_step):
 class Fragile(Toy):
     """Adds a number to its loss: for some steps one that is none."""
 
-    extra = tf.Variable(0.0, trainable=False)
+    extra = keras.Variable(0.0, trainable=False)
 
     def losses(self, src, dst):
         losses = super().losses(src, dst)
-        return losses if tf.executing_eagerly() else losses | {"src": losses["src"] + self.extra}
+        return losses if without_gradients() else losses | {"src": losses["src"] + self.extra}
 
 
 @pytest.mark.parametrize(("count", "returns"), [(5, 0), (6, 1)])

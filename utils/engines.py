@@ -25,14 +25,14 @@ BUILDS = {"cuda": gpus.NVIDIA, "hip": gpus.AMD, "xpu": gpus.INTEL}
 """What PyTorch may be built for, and whose GPUs that means."""
 
 
-class Choice(NamedTuple):
+class EngineChoice(NamedTuple):
     """An engine, and what to say of the choice; nothing in most cases."""
 
     name: str
     note: str = ""
 
 
-def choose(options: EngineOptions) -> Choice:
+def choose(options: EngineOptions) -> EngineChoice:
     """Return the engine that options ask for, or the best one here.
 
     Raises
@@ -46,10 +46,10 @@ def choose(options: EngineOptions) -> Choice:
     if name == AUTO:
         name = os.environ.get(VARIABLE) or _best(cpu_only=options.cpu_only)
     if name not in TITLES:
-        raise UsageError(f"{VARIABLE}: Expected {' or '.join(TITLES)}. Received: {name}")
+        raise UsageError(f"KERAS_BACKEND: Expected {' or '.join(TITLES)}. Received: {name}")
     if not requirements.is_installed(name):
         raise UserError(f"{TITLES[name]} is not installed; {requirements.how_to_install(name)}")
-    return Choice(name, "" if options.cpu_only else _unused_gpu(name))
+    return EngineChoice(name, "" if options.cpu_only else _unused_gpu(name))
 
 
 def current() -> str:

@@ -33,7 +33,7 @@ VISIBLE: Mapping[str, str] = {
 def makers() -> set[str]:
     """Return the makers of the GPUs that this process may see."""
     hidden = {maker for maker, name in VISIBLE.items() if os.environ.get(name, "").startswith("-")}
-    return _installed() - hidden
+    return set(_installed() - hidden)
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any
 
 from utils import console, program, signals
 from utils.errors import UsageError, UserError
-from utils.spreading import Ended, Happening, Lost, Progress
+from utils.spreading import Happening, Lost, PartEnded, Progress
 
 LOCAL = "local"
 ANSWER, CONNECT = 5, 20
@@ -171,7 +171,7 @@ class RayWorkers:
         if kind == "left":
             return Progress(worker, number)
         del self._running[task]
-        return Ended(worker, number, text)
+        return PartEnded(worker, number, text)
 
 
 def _connect(address: str) -> Any:  # noqa: ANN401 - the module

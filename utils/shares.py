@@ -5,22 +5,20 @@
 and, once the share has come to its end, its report.
 """
 
-import hashlib
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from utils import program
-from utils.console import Report, one_line
+from utils.console import Report
 from utils.errors import InputError, NothingToDo, UsageError
 from utils.files import no_link, write_json
 from utils.lock import locked
 from utils.options import ShareOptions
 from utils.records import read_record
+from utils.shared_facts import SharedFacts, differences
 
 JOIN = "join"
 WRITTEN = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")
@@ -28,11 +26,6 @@ NAMED = re.compile(r"part_(\d+)_of_(\d+)\.json")
 JOINING, JOINED = "joining", "joined"
 """Files that are there once a join has begun to take the parts, and once it has taken them all."""
 AGAIN = "remove it, and run that part again"
-ENDS = 1 << 20
-"""Bytes at both ends of a video that tell it from another one of the same size."""
-
-SharedFacts = Mapping[str, Any]
-"""JSON values that all shares of a run have in common."""
 
 
 @dataclass(frozen=True, order=True)
@@ -252,15 +245,10 @@ class Split:
         return every
 
     def _compare(self, which: object, run: SharedFacts, other: Share, remedy: str) -> None:
-        mine, theirs = dict(_flat(run)), dict(_flat(self.run_of(other)))
-        changed = [
-            one_line(f"{name} is {mine.get(name)}, there {theirs.get(name)}")
-            for name in {**theirs, **mine}
-            if mine.get(name) != theirs.get(name)
-        ]
+        changed = differences(run, self.run_of(other))
         if changed:
             who = f"part {which}" if isinstance(which, Share) else which
-            raise InputError(f"{who} differs from part {other}: {'; '.join(changed)}; {remedy}")
+            raise InputError(f"{who} differs from part {other}: {changed}; {remedy}")
 
     def run_of(self, share: Share) -> SharedFacts:
         """Return what identifies the run of a share."""
@@ -313,42 +301,3 @@ class Split:
         if not isinstance(record.get("run"), dict):
             raise InputError(f'"{path}" is damaged; {AGAIN}')
         return record
-
-
-def identity_of(footage: Path, names: list[str], run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what all shares of a run have in common.
-
-    Parameters
-    ----------
-    footage : Path
-        The folder or video.
-    names : list of str
-        The frames of a folder.
-    run : mapping of str
-        What else determines the result, such as a journal's header.
-    """
-    found = {"program": program.version(), "footage": _digest(footage, names), **run}
-    return cast("dict[str, Any]", json.loads(json.dumps(found)))
-
-
-def _digest(footage: Path, names: list[str]) -> str:
-    """Return what tells footage from other footage, without reading all of it."""
-    digest = hashlib.blake2b(digest_size=8)
-    if footage.is_dir():
-        digest.update("\0".join(names).encode("utf-8", "surrogatepass"))
-        return f"{len(names)} images {digest.hexdigest()}"
-    size = footage.stat().st_size
-    with footage.open("rb") as file:
-        digest.update(file.read(ENDS))
-        file.seek(max(0, size - ENDS))
-        digest.update(file.read(ENDS))
-    return f"{size} bytes {digest.hexdigest()}"
-
-
-def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each value with its name, those within others as "look mode"."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{within}{name} ")
-        else:
-            yield within + name, value

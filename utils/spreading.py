@@ -16,7 +16,7 @@ from utils.errors import ExitStatus, UserError
 from utils.options import ShareOptions, to_words
 from utils.shares import Share, Split
 
-PER_WORKER, LEAST = 4, 500
+PER_WORKER, LEAST = 4, 2000
 """Parts for each worker, so that fast ones do more; frames of each, so that its start is cheap."""
 TRIES = 3
 """So often is a part begun before the run gives up."""
@@ -36,7 +36,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Ended:
+class PartEnded:
     """A worker's command has ended: with which status, and what its last error said."""
 
     worker: str
@@ -52,7 +52,7 @@ class Lost:
     cause: str
 
 
-Happening = Progress | Ended | Lost
+Happening = Progress | PartEnded | Lost
 
 
 class Workers(AbstractContextManager["Workers", None], Protocol):
@@ -165,7 +165,7 @@ class Spread:
         if self.split.finished(share):  # perhaps with failures, which the join reports
             self._left[share] = 0
             return
-        if isinstance(happening, Ended) and happening.status >= 0:
+        if isinstance(happening, PartEnded) and happening.status >= 0:
             why = happening.error or f"it ended with status {happening.status}"
             once = self._tries[share] > 1 or happening.status == ExitStatus.USAGE
         else:

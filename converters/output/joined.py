@@ -6,6 +6,7 @@ from pathlib import Path
 from converters.footage import Footage
 from converters.output.folder import FolderOutput
 from converters.output.journal import JOURNAL, RunIdentity
+from converters.output.parts import PartRecord
 from converters.output.request import OutputRequest
 from converters.output.video import VideoOutput
 from utils.errors import InputError
@@ -26,7 +27,7 @@ class JoinedVideo(VideoOutput):
     ) -> None:
         self._parts: dict[str, VideoOutput] = {}
         super().__init__(request, footage, identity)
-        records = {}
+        records: dict[str, PartRecord] = {}
         for share in shares:
             part = VideoOutput(request.of_share(share), footage, identity)
             if not part.is_complete:

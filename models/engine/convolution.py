@@ -1,4 +1,4 @@
-"""Which convolutions both engines replace on a CPU by faster forms, and when which form is faster."""
+"""Which convolutions both engines replace by faster forms on a CPU, and when which is faster."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -65,5 +65,3 @@ def is_accelerated(layer: "keras.layers.Conv2D") -> bool:
         and height % form.stride == 0
         and channels >= FEW_CHANNELS
     )
-
-

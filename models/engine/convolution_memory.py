@@ -14,7 +14,11 @@ def copies(operation: keras.Operation, count: int) -> Copies | None:
     if not isinstance(operation, keras.layers.Conv2D) or not convolution.is_accelerated(operation):
         return None
     _, size, _, channels = operation.input.shape
-    side, depth, form = operation.kernel_size[0], operation.filters, convolution.Geometry.of(operation)
+    side, depth, form = (
+        operation.kernel_size[0],
+        operation.filters,
+        convolution.Geometry.of(operation),
+    )
     if depth < convolution.FEW_CHANNELS:
         return None
     outputs = form.outputs(size, side)

@@ -71,6 +71,10 @@ class Optimizer(ABC):
     def apply(self, gradients: Sequence[Tensor]) -> None:
         """Update the variables by one step; used inside a training step."""
 
+    def set_rate(self, learning_rate: float) -> None:
+        """Take another learning rate from the next step on."""
+        self.rate.assign(learning_rate)
+
     def state(self) -> dict[str, np.ndarray]:
         """Return what a restart needs: the step count and both moments of each variable."""
         arrays = {"steps": np.asarray(self.steps.numpy())}

@@ -144,7 +144,7 @@ class TrainStep(ABC):
     def set_rate(self, learning_rate: float) -> None:
         """Take another learning rate from the next step on."""
         for optimizer in self.optimizers:
-            optimizer.rate.assign(learning_rate)
+            optimizer.set_rate(learning_rate)
 
     def _seed_draws(self) -> None:
         """Let what is drawn at random depend on the number of the step alone."""

@@ -60,5 +60,3 @@ def bands(size: int, padding: str = "same") -> tuple[np.ndarray, np.ndarray, int
         np.ascontiguousarray(pixels[: outputs // blocks]),
         blocks,
     )
-
-

@@ -83,15 +83,16 @@ def _in_float64(patch):
     keras.config.set_dtype_policy("float64")
     for name in IN_FLOAT32:
         layer = getattr(keras.layers, name)
-
-        def __init__(self, *args, dtype=None, layer=layer, **kwargs):
-            layer.__init__(self, *args, dtype="float64", **kwargs)
-
-        patch.setattr(keras.layers, name, type(name, (layer,), {"__init__": __init__}))
+        wider = type(name, (layer,), {"__init__": functools.partialmethod(_wider, layer)})
+        patch.setattr(keras.layers, name, wider)
     module = sys.modules[engine().Step.__module__]
     patch.setattr(
         module, "as_float", lambda batch: batch.map(lambda t: keras.ops.cast(t, "float64") / 255)
     )
+
+
+def _wider(self, layer, *args, dtype=None, **kwargs):
+    layer.__init__(self, *args, dtype="float64", **kwargs)
 
 
 def _plain_descent(rate):

@@ -103,7 +103,7 @@ def _check_size(network: "keras.Model") -> None:
 def _from_torch(network: "keras.Model") -> OnnxModel:
     """Return the graph of a network of PyTorch."""
 
-    class Flat(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Flat(torch.nn.Module):
         """The network as a function of tensors that gives a tuple of tensors."""
 
         def __init__(self) -> None:

@@ -113,6 +113,7 @@ class _FollowingMember:
         Ended
             When rank 0 ends.
         """
+        self._group.tell({"built": True})
         with stop_requests() as stop, self._loader:
             while not self._leaves(stop, message := self._group.hear()):
                 if message["do"] == "restore":

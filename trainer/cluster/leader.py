@@ -34,6 +34,9 @@ class Leader:
         UserError
             If one has failed, has left or is lost.
         """
+        if self._restored < 0:
+            for peer in self._group.peers:  # who builds a network reads nothing meanwhile
+                peer.receive()
         if session.restored != self._restored:
             state.send(self._group, session.step)
             self._restored = session.restored

@@ -6,7 +6,7 @@ from collections import deque
 from queue import SimpleQueue
 
 from models.base import Batch
-from trainer.data.sampler import WHOLE, Sampler, Share
+from trainer.data.sampler import WHOLE, BatchShare, Sampler
 from utils import console
 from utils.errors import InputError, UserError
 from utils.parallel import cores
@@ -48,7 +48,7 @@ class BatchLoader:
     ----------
     size : int
         Samples of each side in the whole batch, of all shares together.
-    share : Share
+    share : BatchShare
         Which part of each batch `next` returns; the slice that the whole batch would have there.
 
     Attributes
@@ -69,7 +69,7 @@ class BatchLoader:
         *,
         first: int = 0,
         workers: int = FEWEST,
-        share: Share = WHOLE,
+        share: BatchShare = WHOLE,
     ) -> None:
         self.src, self.dst, self.size = src, dst, size
         self.share = share

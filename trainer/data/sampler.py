@@ -27,12 +27,12 @@ ROUNDS = 4  # whose order is kept; workers may be in two at once
 # Purposes of a random stream; 2 is yaw_matching.py's, 5 uniform.py's and 6 mask_sampler.py's.
 ORDER, CHANGE, INPUT, COLOR = 0, 1, 3, 4
 
-Share = tuple[int, int]
+BatchShare = tuple[int, int]
 """(rank, count): the part of each batch that one of `count` machines or devices prepares."""
-WHOLE: Share = (0, 1)
+WHOLE: BatchShare = (0, 1)
 
 
-def part_of(size: int, share: Share) -> range:
+def part_of(size: int, share: BatchShare) -> range:
     """Return which of a batch's `size` samples a share has; all shares together have each once."""
     rank, count = share
     return range(size * rank // count, size * (rank + 1) // count)
@@ -110,14 +110,16 @@ class Sampler:
             weights = uniform.weights(self._expressions, pose=pose, expression=openings)
             self._weighted = WeightedRounds(weights, seed)
 
-    def batch(self, number: int, size: int, *, warp: bool = True, share: Share = WHOLE) -> Batch:
+    def batch(
+        self, number: int, size: int, *, warp: bool = True, share: BatchShare = WHOLE
+    ) -> Batch:
         """Return batch `number` of `size` samples as uint8 arrays; masks are 0..255.
 
         Parameters
         ----------
         warp : bool
             Whether the input is warped; if not, all else is as in the same warped sample.
-        share : Share
+        share : BatchShare
             Which part of the batch to return: the samples `part_of(size, share)`, and nothing of
             the others is computed or read.
         """

@@ -15,6 +15,7 @@ from utils.files import IMAGE_SUFFIXES
 from utils.images import to_8_bits
 from utils.video.aspect import to_square
 from utils.video.av_types import Container, Packet, Stream, VideoFrame
+from utils.video.clock import Clock
 from utils.video.color import ToBgr
 from utils.video.damage import Damage, FrameSizes
 from utils.video.demux import demux, open_input, runs_freely
@@ -124,7 +125,7 @@ class VideoSource(FrameSource):
         self.notes.clear()
         damage, sizes = Damage(), FrameSizes()
         with footage(self.path) as (container, stream):
-            clock = _Clock(stream.time_base, self.video_format.origin, self.rate)
+            clock = Clock(stream.time_base, self.video_format.origin, self.rate)
             stream.thread_type = "AUTO"
             try:
                 for index, av_frame in self._numbered(container, stream, damage, start):
@@ -265,28 +266,6 @@ def _attempt(decode: Callable[[], list[VideoFrame]], damage: Damage) -> list[Vid
     except av.FFmpegError:
         damage.lost += 1
         return []
-
-
-class _Clock:
-    """Turns the timestamps of a stream into strictly increasing seconds."""
-
-    def __init__(self, time_base: Fraction, origin: Fraction, rate: Fraction | None) -> None:
-        self._time_base, self._origin = time_base, origin
-        self._step = 1 / rate if rate else Fraction(1, 25)
-        self._last: Fraction | None = None
-
-    def time(self, pts: int | None) -> Fraction:
-        if pts is not None:
-            time = pts * self._time_base - self._origin
-        else:
-            time = Fraction(0) if self._last is None else self._last + self._step
-        if self._last is not None and time <= self._last:
-            time = self._last + self._time_base
-        self._last = time
-        return time
-
-    def duration(self, ticks: int | None) -> Fraction | None:
-        return ticks * self._time_base if ticks else None
 
 
 def _origin(container: Container) -> Fraction:

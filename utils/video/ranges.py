@@ -57,5 +57,5 @@ def _number(source: FrameSource, position: int | Fraction) -> int:
         raise UsageError(
             "--from and --to: the times of these frames are not known in advance; give numbers"
         )
-    base, origin = source.video_format.time_base, source.video_format.origin
+    base, origin = source.video_format.time_base or Fraction(1), source.video_format.origin
     return bisect_left(source.packet_times.all, position, key=lambda pts: pts * base - origin)

@@ -17,7 +17,7 @@ from models.backend import Tensor, Variable
 from models.engine.optimizer import BELIEF_EPSILON, BETA1, BETA2, EPSILON, Optimizer
 
 
-class FusedOptimizer(Optimizer):
+class TorchOptimizer(Optimizer):
     """Keeps the learning rate and the steps done in main memory, whatever computes the rest."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - those of Optimizer

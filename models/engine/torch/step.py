@@ -1,22 +1,25 @@
 """The training step in PyTorch: one forward and one backward pass for both sides."""
 
 from itertools import chain, islice
+from operator import itemgetter
+from typing import cast
 
 import torch
 
 from models.backend import Tensor
 from models.base import CRITIC, Batch
 from models.engine.average import WeightAverage
+from models.engine.optimizer import Optimizer
 from models.engine.step import Gradients, Members, StepResult, TrainStep, as_float
 from models.engine.torch.arrays import to_tensors
 from models.engine.torch.members import mean
-from models.engine.torch.optimizer import FusedOptimizer, values
+from models.engine.torch.optimizer import TorchOptimizer, values
 
 
 class TorchStep(TrainStep):
     """A step whose operations are queued one by one; nothing is compiled."""
 
-    optimizer_class = FusedOptimizer
+    optimizer_class = TorchOptimizer
 
     def __call__(self, src: Batch, dst: Batch) -> StepResult:
         """Train on two uint8 batches."""
@@ -27,10 +30,12 @@ class TorchStep(TrainStep):
                 gradients, losses = _of_all(self.members, gradients, losses)
             return self._update(gradients, losses)
 
-    def set_rate(self, learning_rate: float) -> None:
-        """Take another learning rate from the next step on."""
-        for optimizer in self.optimizers:
-            optimizer.set_rate(learning_rate)
+    def _seed_draws(self) -> None:
+        """Do it for Keras's dropout, too, which draws from PyTorch's own generator."""
+        super()._seed_draws()
+        if draws := self.model.draws:
+            seed, step = draws[0].numpy().tolist()
+            torch.manual_seed((step << 32) + seed)
 
     def _update(self, gradients: Gradients, losses: dict[str, Tensor]) -> StepResult:
         """Change the weights unless something is not finite, and return the losses.
@@ -47,8 +52,9 @@ class TorchStep(TrainStep):
                 for part, norm in zip(gradients, norms, strict=True)
             ]
         skip = (~finite).float()
-        for optimizer, part in zip(self.optimizers, gradients, strict=True):
-            optimizer.apply(part, skip)
+        own = cast("list[TorchOptimizer]", self.optimizers)
+        for each, part in zip(own, gradients, strict=True):
+            each.apply(part, skip)
         *numbers, done = torch.cat([found, finite[None]]).tolist()
         if not done:
             for optimizer in self.optimizers:
@@ -91,7 +97,7 @@ class TorchStep(TrainStep):
         return gradients, {name: loss.detach() for name, loss in losses.items()}
 
 
-def _gradient(loss: Tensor, optimizer: FusedOptimizer, *, keep: bool) -> list[Tensor]:
+def _gradient(loss: Tensor, optimizer: Optimizer, *, keep: bool) -> list[Tensor]:
     return list(torch.autograd.grad(loss, values(optimizer.variables), retain_graph=keep))
 
 
@@ -109,10 +115,8 @@ def _split(batch: Batch, count: int) -> list[Batch]:
     if count == 1:
         return [batch]
     size = len(batch.warped) // count
-    return [
-        batch.map(lambda tensor, start=start: tensor[start : start + size])
-        for start in range(0, count * size, size)
-    ]
+    parts = [slice(start, start + size) for start in range(0, count * size, size)]
+    return [batch.map(itemgetter(part)) for part in parts]
 
 
 def _update(average: WeightAverage) -> None:
