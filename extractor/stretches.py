@@ -8,7 +8,7 @@ import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain
 
 from extractor.face_finder import FaceFinder
 from extractor.frames import Pending
@@ -41,13 +41,32 @@ class Stretch:
 
 
 def stretches(frames: Iterable[Pending], gap: int) -> Iterator[Stretch]:
-    """Yield the frames in stretches, which end with the multiples of `gap`."""
+    """Yield the frames in stretches, which end with the multiples of `gap` or where no more come.
+
+    What goes wrong in `frames` is raised after the stretch before it.
+    """
     before: Future[Search] | None = None
-    next_index = -1
-    for _, group in groupby(frames, key=lambda frame: -(-frame.index // gap)):
-        each, end = list(group), Future[Search]()
-        yield Stretch(each, before if each[0].index == next_index else None, end)
-        before, next_index = end, each[-1].index + 1
+    waiting: list[Pending] = []
+
+    def stretch() -> Stretch:
+        nonlocal before
+        follows = before is not None and waiting[0].index % gap == 1
+        made = Stretch(tuple(waiting), before if follows else None, Future())
+        before = made.end
+        waiting.clear()
+        return made
+
+    try:
+        for frame in frames:
+            waiting.append(frame)
+            if frame.index % gap == 0:
+                yield stretch()
+    except Exception:
+        if waiting:
+            yield stretch()
+        raise
+    if waiting:
+        yield stretch()
 
 
 @dataclass(frozen=True, eq=False)
