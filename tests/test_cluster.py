@@ -1,5 +1,6 @@
 """Training on several machines: how members find each other, what they refuse, and the mean."""
 
+import re
 import socket
 import threading
 import time
@@ -13,9 +14,9 @@ from support.training import make_people, quick_settings
 
 from facelib.faceset import Faceset
 from trainer import checks
-from trainer.cluster import hello, joining, state, wire
+from trainer.cluster import follower, hello, joining, state, wire
 from trainer.cluster.addresses import Address, parse
-from trainer.cluster.group import Ended, StepFailed
+from trainer.cluster.group import FAILED, Ended, StepFailed
 from trainer.cluster.leader import Leader
 from trainer.cluster.local import free
 from trainer.cluster.wire import LostMemberError
@@ -105,7 +106,7 @@ def test_a_member_that_leaves_is_named():
     lead, other = together(act)
     assert other is None
     assert str(lead).startswith("rank 1 (127.0.0.1:")
-    assert str(lead).endswith(") was stopped")
+    assert str(lead).endswith(f") was stopped; {wire.AGAIN}")
 
 
 @pytest.mark.parametrize("lost", [0, 1])
@@ -224,7 +225,9 @@ def test_strangers_and_a_rank_that_is_taken_do_no_harm(monkeypatch):
 
     with ThreadPoolExecutor(2) as threads:
         lead = threads.submit(act, 0)
-        for said in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\x02{}", b"\xff" * 8, b""):
+        deep = b"[" * 100_000
+        hellos = (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\x02{}", b"\xff" * 8, b"")
+        for said in (*hellos, len(deep).to_bytes(4, "big") + deep):
             with joining._connect(addresses[0], time.monotonic() + 5) as stranger:
                 stranger.sendall(said)
                 stranger.settimeout(5)
@@ -238,14 +241,24 @@ def test_strangers_and_a_rank_that_is_taken_do_no_harm(monkeypatch):
         assert lead.result() == [1, 1]
 
 
+def test_another_program_in_place_of_rank_0_is_recognized(monkeypatch):
+    monkeypatch.setattr(wire, "LOST", 0.3)
+    monkeypatch.setattr(wire, "FAREWELL", 0.1)
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        addresses = [Address(*silent.getsockname()), *free(1)]
+        with pytest.raises(LostMemberError, match=r"as a member of a cluster; .*choose another"):
+            joining.join(addresses, 1, {}, lambda said, name: "")
+
+
 def test_an_address_that_cannot_be_listened_on_is_refused():
     with socket.create_server((LOOPBACK, 0)) as taken:
         used = Address(*taken.getsockname())
         with pytest.raises(UserError, match="is in use"):
             joining.join([used, *free(1)], 0, {}, lambda said, name: "")
     foreign = Address("192.0.2.7", 7000)  # of documentation
-    with pytest.raises(UserError, match="the rank at which its own address stands"):
+    with pytest.raises(UserError, match="the rank at which its own address stands") as problem:
         joining.join([*free(1), foreign], 1, {}, lambda said, name: "")
+    assert f"{foreign} (Cannot assign requested address)" in str(problem.value)
     with pytest.raises(UserError, match="no name or address"):
         joining.join([Address("no.such.host.invalid", 7000)], 0, {}, lambda said, name: "")
 
@@ -269,6 +282,7 @@ def settings(people, tmp_path, monkeypatch):
         ),
         ({"width": 4, "random_flip": False}, "--random-flip no instead of yes"),
         ({"mixed_precision": True}, "--mixed-precision yes instead of no"),
+        ({"model": "OTHER", "optimizer": "adabelief"}, "--model OTHER instead of TOY; start"),
         ({"cluster": "a:1,c:1"}, "another cluster: a:1,c:1 instead of a:1,b:1"),
         ({}, ""),
         # what rank 0 decides alone
@@ -319,6 +333,20 @@ def test_members_must_have_the_same_faces(people, tmp_path, change):
     assert [type(each) for each in results] == ([InputError, Ended] if change else [type(None)] * 2)
     expected = {"fewer": "faces of dst: 3 instead of 4", "drawn": "other versions of the 4 faces"}
     assert expected.get(change, "") in str(results[0])
+
+
+def test_a_member_with_other_faces_ends_with_the_reason(people):
+    src, dst = (Faceset.open(people / side) for side in ("src", "dst"))
+
+    def act(group):
+        if group.rank:
+            return follower.follow(None, (src, dst[1:]), group)
+        with pytest.raises(InputError) as problem:
+            hello.compare_faces(group, (src, dst))
+        group.end(FAILED, str(problem.value))
+
+    reason = str(together(act)[1])
+    assert re.match(r"rank 0 \(.*\) has ended the training: .*3 instead of 4", reason)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from support.toy_model import Toy, ToyOptions
 
 from models.base import Batch
 from models.engine import engine
+from models.engine.base import Gpu
 from trainer import devices
 from utils import machine
 from utils.errors import UsageError
@@ -171,6 +172,9 @@ def test_mixed_precision_is_refused_where_it_gains_nothing(monkeypatch):
         devices.check_precision(engine().gpus())
     details["compute_capability"] = (8, 6)
     devices.check_precision(engine().gpus())
+    apple = Gpu("mps", "Apple GPU", 8 << 30, None, bfloat16=False)
+    with pytest.raises(UsageError, match=r"Received: Apple GPU\. Leave"):
+        devices.check_precision([apple])
 
 
 def test_mixed_precision_learns_with_weights_of_full_precision():

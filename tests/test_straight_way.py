@@ -31,7 +31,7 @@ ANNOUNCED = {
         "loading TensorFlow",
         "building the network",
         "saving the new model",
-        "compiling: the first step takes longer",
+        "the first step takes longer",
         "stopping: finishing this step, then saving",
     ],
     "convert": [

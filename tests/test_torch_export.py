@@ -84,10 +84,15 @@ def test_files_written_by_pytorch_do_what_the_model_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("engine", "lacks"), [("tensorflow", "tf2onnx"), ("torch", "onnxscript"), ("torch", "onnx")]
+    ("engine", "lacks", "file"),
+    [
+        ("tensorflow", "tf2onnx", "requirements-cpu"),
+        ("torch", "onnxscript", "requirements-torch"),
+        ("torch", "onnx", "requirements-cpu"),
+    ],
 )
-def test_a_missing_package_is_named_at_the_start(monkeypatch, engine, lacks):
+def test_a_missing_package_is_named_at_the_start(monkeypatch, engine, lacks, file):
     monkeypatch.setattr(requirements, "is_installed", lambda name: name != lacks)
     monkeypatch.setenv(engines.VARIABLE, engine)
-    with pytest.raises(UserError, match=rf"{lacks} is not installed; run: .*as \.keras"):
+    with pytest.raises(UserError, match=rf"{lacks} is not installed; run: .*{file}.*as \.keras"):
         onnx_file.check(".dfm")

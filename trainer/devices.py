@@ -66,10 +66,10 @@ def check_precision(gpus: Sequence[Gpu]) -> None:
         )
     for gpu in gpus:
         if not gpu.bfloat16:
-            major, minor = gpu.capability or (0, 0)
+            known = "" if gpu.capability is None else ", {}.{}".format(*gpu.capability)
             raise UsageError(
-                f"--mixed-precision: Expected a GPU of compute capability 8.0 or more. "
-                f"Received: {gpu.name}, {major}.{minor}. Leave the flag out"
+                "--mixed-precision: Expected a GPU that is fast in bfloat16, such as NVIDIA's of "
+                f"compute capability 8.0 or more. Received: {gpu.name}{known}. Leave the flag out"
             )
 
 

@@ -58,10 +58,10 @@ def run(options: TrainOptions) -> Report:
         task = kind(options)
         src = Faceset.open(options.training_data_src_dir)
         dst = src if base else Faceset.open(options.training_data_dst_dir)
+        if group is not None and group.rank:
+            return follower.follow(task, (src, dst), group)
         if group is not None:
             compare_faces(group, (src, dst))
-            if group.rank:
-                return follower.follow(task, (src, dst), group)
         return _run(task, (src, dst), monitoring, group)
 
 
@@ -146,7 +146,7 @@ def _train(
     session.start_clock()
     with stop_requests() as stop, signals.finishing(line.rest), monitor:
         console.say(f"training; Ctrl-C stops and saves; losses are {WORDS}")
-        console.announce("compiling: the first step takes longer")
+        console.announce("the first step takes longer")
         saver = save.Saver(session, line, runner, stop, options.save_minutes)
         live = LiveOptions(options, session, monitor, saver, line)
         with loader, saver.on_error():

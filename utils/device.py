@@ -58,9 +58,10 @@ def _show_only(index: int, makers: set[str]) -> None:
 
 
 def _visible(index: int, variable: str) -> str:
-    listed = os.environ.get(variable, "").split(",")
-    if listed == [""]:
+    shown = os.environ.get(variable)
+    if shown is None:
         return str(index)
+    listed = [each for each in shown.split(",") if each.strip()]
     if index >= len(listed):
         raise UsageError(
             f"--force-gpu-idx: {variable} leaves {len(listed)} GPU(s). "

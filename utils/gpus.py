@@ -22,8 +22,9 @@ DRIVERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """What there is with a GPU, by system; the files of Windows are in its folder System32."""
 PCI_VENDORS = "/sys/class/drm/renderD*/device/vendor"
 PCI_INTEL = "0x8086"
+CUDA = "CUDA_VISIBLE_DEVICES"
 VISIBLE: Mapping[str, str] = {
-    NVIDIA: "CUDA_VISIBLE_DEVICES",
+    NVIDIA: CUDA,
     AMD: "HIP_VISIBLE_DEVICES",
     INTEL: "ZE_AFFINITY_MASK",
 }
@@ -32,8 +33,14 @@ VISIBLE: Mapping[str, str] = {
 
 def makers() -> set[str]:
     """Return the makers of the GPUs that this process may see."""
-    hidden = {maker for maker, name in VISIBLE.items() if os.environ.get(name, "").startswith("-")}
+    hidden = {maker for maker, name in VISIBLE.items() if _hides(name)}
     return set(_installed() - hidden)
+
+
+def _hides(name: str) -> bool:
+    """Whether an environment variable leaves no GPU; for CUDA an empty one does so, too."""
+    shown = os.environ.get(name)
+    return shown is not None and (shown.startswith("-") or (not shown and name == CUDA))
 
 
 @cache

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from utils import program
 from utils.errors import UserError
 
-FILES = {"tensorflow": "cpu", "torch": "torch", "ray": "cluster"}
+FILES = {"tensorflow": "cpu", "torch": "torch", "onnxscript": "torch", "ray": "cluster"}
 """Packages that only one requirements file brings -> its name, which is also that of an extra."""
 ALWAYS = "cpu"
 """The file that the package itself requires, without an extra."""

@@ -52,7 +52,7 @@ def check(suffix: str) -> None:
     for package in NEEDS[engines.current()]:
         if not requirements.is_installed(package):
             raise UserError(
-                f"a {suffix} file is written by the package {requirements.missing(package)}, "
+                f"a {suffix} file needs another package: {requirements.missing(package)}, "
                 "or export it as .keras"
             )
 

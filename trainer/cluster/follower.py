@@ -13,9 +13,10 @@ from models.engine import engine
 from trainer import assembly
 from trainer.cluster import state
 from trainer.cluster.group import DONE, STOPPED, Ended, Group, StepFailed
+from trainer.cluster.hello import compare_faces
 from trainer.cluster.joining import name_of
 from trainer.cluster.wire import AGAIN
-from trainer.data.loader import BatchLoader
+from trainer.data.loader import BatchLoader, worker_count
 from trainer.options import TrainOptions
 from trainer.progress import ProgressLine
 from trainer.session import TrainingSession
@@ -56,6 +57,7 @@ def follow(task: Task, sides: tuple[Faceset, Faceset], group: Group) -> Report:
     """
     leader = name_of(group.addresses, 0)
     try:
+        compare_faces(group, sides)
         begun = group.hear()
         with TemporaryDirectory(prefix="faceswap-") as folder:
             own = _own(task.options, Path(folder), begun)
@@ -101,6 +103,7 @@ class _FollowingMember:
             samplers.dst,
             int(begun["samples"]),
             first=self._session.iteration,
+            workers=worker_count(has_gpu=has_gpu),
             share=(group.rank, group.count),
         )
         self._line = ProgressLine(self._session)

@@ -131,8 +131,9 @@ class Group:
 
     def leave(self, why: str) -> None:
         """Take no part in a step, because this member ends."""
+        name = f"rank {self.rank} ({self.addresses[self.rank]})"
         with suppress(StepFailed):
-            self._agree(StepFailure(f"rank {self.rank} ({self.addresses[self.rank]}) {why}"))
+            self._agree(StepFailure(f"{name} {why}; {AGAIN}"))
 
     def mean(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """Return the means of float32 arrays over all members.

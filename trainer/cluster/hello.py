@@ -8,7 +8,7 @@ from facelib.faceset import FaceFiles, Faceset
 from facelib.held_out import SIDES
 from models.critics import is_power
 from trainer.cluster.addresses import parse
-from trainer.cluster.group import FAILED, Group
+from trainer.cluster.group import Group
 from trainer.options import TrainOptions, flag_of, to_save
 from trainer.sample_options import OutputOptions
 from utils import engines, program
@@ -68,15 +68,17 @@ def fault(own: Mapping[str, Any], said: Mapping[str, Any], name: str) -> str:
             )
     theirs = said.get("options")
     theirs = theirs if isinstance(theirs, dict) else {}
+    different = [name for name, value in own["options"].items() if theirs.get(name) != value]
+    if "model" in different:  # which has other defaults
+        different = ["model"]
     others = [
-        f"{flag_of(option)} {_shown(theirs.get(option))} instead of {_shown(value)}"
-        for option, value in own["options"].items()
-        if theirs.get(option) != value
+        f"{flag_of(name)} {_shown(theirs.get(name))} instead of {_shown(own['options'][name])}"
+        for name in different
     ]
     if others or theirs.keys() != own["options"].keys():
         return (
             f"{name} has other options: {', '.join(others) or 'of another model'}; start all "
-            "members with the same flags"
+            "members with the same flags, and with those that the model of rank 0 remembers"
         )
     return ""
 
@@ -93,8 +95,9 @@ def compare_faces(group: Group, sides: Sequence[Faceset]) -> None:
     Raises
     ------
     InputError
-        On rank 0, if one has not; the others hear of it.
+        On rank 0, if one has not.
     Ended
+        On the others.
     """
     own = {name: _fingerprint(faces) for name, faces in zip(SIDES, sides, strict=True)}
     if group.rank:
@@ -123,6 +126,3 @@ def _fingerprint(faces: FaceFiles) -> list[Any]:
         digest.update(f"{path.name}\0{size}\0{info.source}\0{info.frame_index}\0".encode())
         digest.update(info.landmarks.tobytes())
     return [len(faces), digest.hexdigest()]
-
-
-__all__ = ["FAILED", "about", "compare_faces", "fault"]

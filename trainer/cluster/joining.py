@@ -1,6 +1,7 @@
 """How the members of a cluster find each other and see that they belong together."""
 
 import errno
+import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from trainer.cluster.addresses import Address
 from trainer.cluster.group import Group
 from trainer.cluster.ring import Ring
-from trainer.cluster.wire import LostMemberError, Peer
+from trainer.cluster.wire import LostMemberError, Peer, stranger
 from utils import console
 from utils.errors import UsageError, UserError
 
@@ -81,8 +82,8 @@ def _listen(address: Address) -> socket.socket:
                 "member here has the same --rank"
             ) from None
         raise UserError(
-            f"--rank: this machine cannot listen on {address} ({problem.strerror}); give each "
-            "machine the rank at which its own address stands in --cluster"
+            f"--rank: this machine cannot listen on {address} ({os.strerror(problem.errno or 0)}); "
+            "give each machine the rank at which its own address stands in --cluster"
         ) from None
 
 
@@ -98,8 +99,9 @@ def _gather(
     while len(found) < len(addresses) - 1:
         accepted = _accept(listener, deadline)
         if accepted is None:
-            missing = [n for n in range(1, len(addresses)) if n not in found]
-            raise _refused(found, _missing(addresses, missing))
+            why = _missing(addresses, [n for n in range(1, len(addresses)) if n not in found])
+            _refuse(found, why)
+            raise UserError(why)
         peer, hello = accepted
         rank = hello.get("rank")
         if type(rank) is not int or not 0 < rank < len(addresses) or rank in found:
@@ -109,7 +111,8 @@ def _gather(
         peer.name = name_of(addresses, rank)
         peer.beat()
         if fault := check(hello, peer.name):
-            raise _refused(found, fault)
+            _refuse(found, fault)
+            raise UsageError(fault)
     peers = [found[rank] for rank in sorted(found)]
     for peer in peers:
         peer.send({"welcome": True})
@@ -125,11 +128,10 @@ def _missing(addresses: Sequence[Address], ranks: Sequence[int]) -> str:
     )
 
 
-def _refused(found: Mapping[int, Peer], why: str) -> UsageError:
-    """Tell all members that have come why training does not start; return the error for rank 0."""
+def _refuse(found: Mapping[int, Peer], why: str) -> None:
+    """Tell all members that have come why training does not start."""
     for peer in found.values():
         _say_no(peer, why)
-    return UsageError(why)
 
 
 def _say_no(peer: Peer, why: str) -> None:
@@ -168,8 +170,10 @@ def _ask(
         peer.send({"rank": rank, **about})
         peer.beat()
         answer = peer.receive()
-    except LostMemberError:
+    except LostMemberError as problem:
         peer.close()
+        if isinstance(problem.__cause__, TimeoutError):  # no member is silent for so long
+            raise stranger(peer.name) from problem
         raise
     if "welcome" not in answer:
         peer.close()

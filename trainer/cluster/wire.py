@@ -78,10 +78,10 @@ class Peer:
             while not (length := LENGTH.unpack(self._read(LENGTH.size))[0]):
                 pass  # it lives
             if length > LARGEST:
-                raise LostMemberError(f"{self.name} does not answer as a member of a cluster")
+                raise stranger(self.name)
             message = json.loads(self._read(length))
         if not isinstance(message, dict):
-            raise LostMemberError(f"{self.name} does not answer as a member of a cluster")
+            raise stranger(self.name)
         return message
 
     def receive_into(self, arrays: Iterable[np.ndarray]) -> None:
@@ -116,9 +116,17 @@ class Peer:
         """Turn a broken connection into a sentence."""
         try:
             yield
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, RecursionError) as problem:
             why = "no sign of life" if isinstance(problem, TimeoutError) else "it has ended"
             raise LostMemberError(f"{self.name} is lost ({why}); {AGAIN}") from problem
+
+
+def stranger(name: str) -> LostMemberError:
+    """Return the error for what answers as no member does, or not at all."""
+    return LostMemberError(
+        f"{name} does not answer as a member of a cluster; if another program has its port, choose "
+        "another one in --cluster"
+    )
 
 
 def as_bytes(array: np.ndarray) -> memoryview:
