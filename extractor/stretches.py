@@ -46,27 +46,28 @@ def stretches(frames: Iterable[Pending], gap: int) -> Iterator[Stretch]:
     What goes wrong in `frames` is raised after the stretch before it.
     """
     before: Future[Search] | None = None
-    waiting: list[Pending] = []
+    next_index = -1
+    for each in _groups(frames, gap):
+        end = Future[Search]()
+        yield Stretch(each, before if each[0].index == next_index else None, end)
+        before, next_index = end, each[-1].index + 1
 
-    def stretch() -> Stretch:
-        nonlocal before
-        follows = before is not None and waiting[0].index % gap == 1
-        made = Stretch(tuple(waiting), before if follows else None, Future())
-        before = made.end
-        waiting.clear()
-        return made
 
+def _groups(frames: Iterable[Pending], gap: int) -> Iterator[list[Pending]]:
+    """Yield the frames up to each multiple of `gap`; before an error, what came before it."""
+    group: list[Pending] = []
     try:
         for frame in frames:
-            waiting.append(frame)
-            if frame.index % gap == 0:
-                yield stretch()
+            if group and -(-frame.index // gap) != -(-group[0].index // gap):
+                yield group
+                group = []
+            group.append(frame)
     except Exception:
-        if waiting:
-            yield stretch()
+        if group:
+            yield group
         raise
-    if waiting:
-        yield stretch()
+    if group:
+        yield group
 
 
 @dataclass(frozen=True, eq=False)
