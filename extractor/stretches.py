@@ -8,7 +8,7 @@ import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain
 
 from extractor.face_finder import FaceFinder
 from extractor.frames import Pending
@@ -41,13 +41,33 @@ class Stretch:
 
 
 def stretches(frames: Iterable[Pending], gap: int) -> Iterator[Stretch]:
-    """Yield the frames in stretches, which end with the multiples of `gap`."""
+    """Yield the frames in stretches, which end with the multiples of `gap` or where no more come.
+
+    What goes wrong in `frames` is raised after the stretch before it.
+    """
     before: Future[Search] | None = None
     next_index = -1
-    for _, group in groupby(frames, key=lambda frame: -(-frame.index // gap)):
-        each, end = list(group), Future[Search]()
+    for each in _groups(frames, gap):
+        end = Future[Search]()
         yield Stretch(each, before if each[0].index == next_index else None, end)
         before, next_index = end, each[-1].index + 1
+
+
+def _groups(frames: Iterable[Pending], gap: int) -> Iterator[list[Pending]]:
+    """Yield the frames up to each multiple of `gap`; before an error, what came before it."""
+    group: list[Pending] = []
+    try:
+        for frame in frames:
+            if group and -(-frame.index // gap) != -(-group[0].index // gap):
+                yield group
+                group = []
+            group.append(frame)
+    except Exception:
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
 
 
 @dataclass(frozen=True, eq=False)

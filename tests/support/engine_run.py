@@ -35,6 +35,8 @@ def run(jobs):
         with pytest.MonkeyPatch.context() as patch:
             found |= {f"{name}/{key}": array for key, array in _train(job, patch).items()}
         keras.backend.clear_session()
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
     return found
 
 
@@ -79,8 +81,8 @@ def _without_chance(patch):
 
 
 def _in_float64(patch):
-    patch.setattr(keras.backend, "floatx", keras.backend.floatx)
     keras.config.set_dtype_policy("float64")
+    keras.config.set_floatx("float64")
     for name in IN_FLOAT32:
         layer = getattr(keras.layers, name)
         wider = type(name, (layer,), {"__init__": functools.partialmethod(_wider, layer)})
