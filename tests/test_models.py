@@ -700,6 +700,15 @@ def test_blur_is_scipys_away_from_the_border(sigma):
     assert np.allclose(made[inside], expected[inside], atol=1e-6)
 
 
+def test_blur_gives_keras_no_lists(monkeypatch):
+    """With PyTorch it looks at each of their numbers: a step took several times as long."""
+    given, multiply = [], losses.keras.ops.matmul
+    monkeypatch.setattr(losses.keras.ops, "matmul", lambda *x: given.extend(x) or multiply(*x))
+    losses.gaussian_blur(np.ones((1, 8, 8, 1), np.float32), 2)
+    assert len(given) == 4
+    assert not any(isinstance(each, list) for each in given)
+
+
 def test_blur_moves_nothing_and_gives_no_weight_to_borders():
     """Two defects of DeepFaceLab: its kernel was off-center, and empty borders became face."""
     mask = np.zeros((1, 33, 33, 1), np.float32)
