@@ -19,6 +19,7 @@ from support.small_models import small_class
 from facelib.expression import NAMES
 from models.base import Batch
 from models.engine import engine
+from utils import lazy
 
 IN_FLOAT32 = ("Activation", "Concatenate", "Conv2D", "Dense", "Permute", "Reshape")
 """Layers that are float32 in some models whatever the rest is."""
@@ -51,6 +52,8 @@ def _train(job, patch):
     _draw_weights(networks)
     if job.get("accelerated"):
         engine().accelerate(networks)
+    elif engine().name == "torch":  # Keras's own fail in float64: "grad_weight must be contiguous"
+        lazy.load("models.engine.torch.fast_convolution").accelerate(networks, on_cpu=False)
     rate = job.get("rate", 1e-3)
     if plain := "optimizer" not in job:
         patch.setattr(engine().Step, "optimizer_class", _plain_descent(rate))

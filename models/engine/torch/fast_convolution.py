@@ -100,7 +100,10 @@ def _plain(x: Tensor, kernel: Tensor, form: Geometry) -> Tensor:
     x, (before, after) = x.permute(0, 3, 1, 2), form.edges(kernel.shape[0])
     if before != after:
         x, before = functional.pad(x, (before, after, before, after)), 0
-    y = functional.conv2d(x, kernel.permute(3, 2, 0, 1), None, form.stride, before)
+    kernel = kernel.permute(3, 2, 0, 1)
+    if x.device.type == "cpu":  # where oneDNN is not used, the gradient needs it so
+        kernel = kernel.contiguous()
+    y = functional.conv2d(x, kernel, None, form.stride, before)
     return y.permute(0, 2, 3, 1)
 
 
