@@ -37,7 +37,7 @@ def run(options: ExtractOptions, in_flight: InFlight | None = None) -> Report:
     footage, whole = extract.open_footage(options), options.output_dir
     footage = replace(footage, span=part_of(numbers_in(footage.source), share))
     split = Split(whole)
-    if not options.overwrite and not split.has_begun(share):
+    if not split.has_begun(share):
         _check_output(options, footage)
     split.begin(share, _identity(options, footage), overwrite=options.overwrite)
     discarded = journal.faces_of(whole, {footage.path.name}) if options.overwrite else ()
@@ -61,8 +61,7 @@ def join(options: ExtractOptions) -> Report:
     footage, folder = extract.open_footage(options), options.output_dir
     split = Split(folder)
     overwrite = options.overwrite and not split.is_joining
-    head = journal.header(options, footage.source)
-    ours = _identity(options, footage)
+    head, ours = _header(options, footage), _identity(options, footage)
     with (
         split.joining(lambda _: ours, lambda share: split.output_of(share) / journal.LOCK) as found,
         journal.opened(folder, head, footage.path, overwrite=overwrite) as manifest,
@@ -101,12 +100,14 @@ def _move_all(folder: Path, target: Path) -> None:
 
 def _check_output(options: ExtractOptions, footage: SampledSource) -> None:
     """Refuse an output that holds another extraction, or all of this one."""
+    if options.overwrite:
+        return
     folder, head = options.output_dir, journal.header(options, footage.source)
     journal.check_header(folder, head)
     if not Split(folder).shares() and (folder / journal.JOURNAL).is_file():
         raise NothingToDo(
-            f'"{folder}" was extracted already; continue without --part, or start over with '
-            "--overwrite",
+            f'"{folder}" was extracted already; continue without --part and --ray, or start over '
+            "with --overwrite",
             folder,
         )
 
@@ -114,11 +115,17 @@ def _check_output(options: ExtractOptions, footage: SampledSource) -> None:
 def _identity(options: ExtractOptions, footage: SampledSource) -> SharedFacts:
     source = footage.source
     names = [file.name for file in source.files]
-    return identity_of(source.path, names, dict(journal.header(options, source)))
+    return identity_of(source.path, names, dict(_header(options, footage)))
+
+
+def _header(options: ExtractOptions, footage: SampledSource) -> journal.Header:
+    """Return what identifies the run, whatever is in the output: shares continue nothing there."""
+    return journal.header(replace(options, overwrite=True), footage.source)
 
 
 def spread(options: ExtractOptions) -> Report:
     """Let the machines of a Ray cluster do shares, and join them."""
     footage, folder = extract.open_footage(options), options.output_dir
+    _check_output(options, footage)
     spreading.spread("extract", options, folder, numbers_in(footage.source))
     return join(replace(options, ray=None, part=shares.JOIN))

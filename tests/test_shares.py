@@ -1,6 +1,7 @@
 """Several machines do parts of a run in a common folder; joined, they are what one run gives."""
 
 import json
+import pickle
 import shutil
 import subprocess
 from fractions import Fraction
@@ -17,11 +18,12 @@ import main
 from converters import checks, convert
 from extractor import extract as stage
 from extractor import split
+from extractor.journal import GAP, header_in
 from extractor.options import ExtractOptions
 from facelib.smoothing import REACH
 from facelib.types import Face, Rect
 from utils import program
-from utils.errors import InputError, NothingToDo, UsageError
+from utils.errors import InputError, NothingToDo, UsageError, portable
 from utils.images import read_image, write_image
 from utils.lock import locked
 from utils.shares import Share, Split
@@ -130,6 +132,7 @@ class Drifting:
     """Finds the face that is as bright as a frame's corner says, and trembles; counts its work."""
 
     seen: ClassVar[list[int]] = []
+    chooses = False
 
     def find(self, image):
         number = int(image[0, 0, 0])
@@ -137,6 +140,11 @@ class Drifting:
         rng = np.random.default_rng(number)
         points = np.float32(FRONTAL + rng.normal(0, 0.7, FRONTAL.shape) + (number, 0))
         return [Face(Rect(*points.min(axis=0), *points.max(axis=0)), points, 0.9, 0.9)]
+
+    search = find
+
+    def can_follow(self, face):
+        return False
 
 
 FRONTAL = make_landmarks(center=(60, 60), width=50)
@@ -186,9 +194,11 @@ def test_an_extraction_in_parts_is_that_of_one_run_in_every_byte(every, footage,
     assert len(Drifting.seen) - 2 * alone <= 2 * (PARTS - 1) * REACH
     with pytest.raises(NothingToDo, match="no parts to join"):
         extract(footage, tmp_path / "two", "join")
-    with pytest.raises(NothingToDo, match="extracted already"):
+    with pytest.raises(NothingToDo, match="extracted already") as told:
         extract(footage, tmp_path / "two", f"2/{PARTS}", every=every, debug=True)
     assert extract(footage, tmp_path / "two", every=every, debug=True).counts["faces"] == alone
+    sent = pickle.loads(pickle.dumps(portable(told.value)))  # as a worker process tells it
+    assert (str(sent), sent.made) == (str(told.value), tmp_path / "two")
 
 
 def test_a_part_that_was_killed_goes_on_and_so_does_the_join(footage, tmp_path, monkeypatch):
@@ -240,6 +250,21 @@ def test_an_earlier_extraction_is_discarded_by_the_join_only(footage, tmp_path):
     extract(footage, tmp_path / "one")
     assert contents(out) == contents(tmp_path / "one")
     assert len(contents(tmp_path / "two_trash")) == len(before)
+
+
+def test_parts_do_not_continue_a_run_in_which_every_frame_was_searched(
+    footage, tmp_path, monkeypatch
+):
+    out = tmp_path / "two"
+    extract(footage, out)
+    monkeypatch.setattr("extractor.journal.gap_of", lambda *given: 8)
+    extract(footage, out, "1/2", overwrite=True)
+    assert extract(footage, out, "1/2").counts["frames done by an earlier run"] == COUNT // 2
+    extract(footage, out, "2/2", overwrite=True)
+    with pytest.raises(InputError, match="frames-per-search is now 8, it was None"):
+        extract(footage, out, "join")
+    assert extract(footage, out, "join", overwrite=True).counts["frames"] == COUNT
+    assert header_in(out)[GAP] == 8
 
 
 def test_parts_that_do_not_belong_together_are_told_apart(footage, tmp_path, monkeypatch):

@@ -95,6 +95,9 @@ class NothingToDo(Exception):  # noqa: N818 - it is no error
         super().__init__(message)
         self.made = made
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.made), self.__dict__  # an error alone keeps the message
+
 
 def did_you_mean(word: str, meanings: Mapping[str, str]) -> str:
     """Return "; did you mean blur?" for a misspelled word, or one from a name's meaning.
