@@ -16,7 +16,7 @@ import numpy as np
 
 from utils.errors import UserError
 
-BEAT, LOST = 4.0, 20.0
+BEAT, LOST = 4.0, 15.0
 """Seconds between two signs of life; seconds without one after which a member is lost."""
 LENGTH = struct.Struct("!I")
 LARGEST = 16 << 20  # bytes of a message
