@@ -478,6 +478,8 @@ class Person:
 
 
 class FakeLandmarker:
+    follow_above = None
+
     def locate(self, _, detections):
         return [Locate()(detection.rect) for detection in detections]
 

@@ -133,7 +133,7 @@ def test_other_faces_stop_any_model_before_it_is_built(
     def stop(*_):
         raise AssertionError("TensorFlow is loaded before the faces are checked")
 
-    monkeypatch.setattr(train.device, "tune", stop)
+    monkeypatch.setattr(train, "engine", stop)
     before = sorted(trained.rglob("*")), (trained / people.FILE).read_bytes()
     options = options_class(model)(
         training_data_src_dir=folders[src], training_data_dst_dir=folders[dst], model_dir=trained,
