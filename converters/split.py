@@ -7,7 +7,7 @@ from converters.job import Job
 from converters.look import save_look, settings_file
 from converters.output.folder import FolderOutput
 from converters.output.joined import JoinedVideo, join_folder
-from converters.output.journal import RunIdentity
+from converters.output.journal import Journal, RunIdentity
 from converters.output.request import OutputRequest
 from converters.output.run_log import lock_file, log, output_lock, take_log
 from utils.console import Report
@@ -23,10 +23,14 @@ def begin(job: Job, identity: RunIdentity) -> None:
     Raises
     ------
     InputError
-        If the share does not fit to the others.
+        If the share does not fit to the others, or to images that are in the output.
     """
-    if job.share is not None:
-        job.split.begin(job.share, _identity(job, identity), overwrite=job.output.overwrite)
+    share, output, split = job.share, job.output, job.split
+    if share is None:
+        return
+    if not (output.is_video or output.overwrite or split.has_begun(share)):
+        Journal(split.output, identity)  # refuses what the join would refuse
+    split.begin(share, _identity(job, identity), overwrite=output.overwrite)
 
 
 def finish(job: Job, report: Report) -> None:
