@@ -13,13 +13,12 @@ from typing import Any, ClassVar
 
 from facelib.types import EXPRESSION
 from models import critics, hd_blocks, hd_losses, recipe, sharing
-from models.backend import Tensor, Variable, keras
+from models.backend import Tensor, Variable, keras, np
 from models.base import Batch, ModelBase, Prediction
 from models.blocks import expression_head, from_code
 from models.hd_blocks import Archi
 from models.hd_options import FACE_TYPES, HdOptions, face_option, side_option
 from models.losses import mean_square
-from utils import lazy
 from utils.options import opt
 
 ARCHI = Archi(shared=True, normed=True, doubled=True, taller=True)
@@ -182,7 +181,7 @@ class AMP(ModelBase):
         (encoded,) = sharing.through(self.networks["encoder"], dst)
         dims = self.options.inter_dims
         count = keras.ops.floor(float(dims) * keras.ops.cast(morph, "float32"))
-        of_src = keras.ops.clip(count - lazy.load("numpy").arange(dims, dtype="float32"), 0, 1)
+        of_src = keras.ops.clip(count - np.arange(dims, dtype="float32"), 0, 1)
         code = _mixed(of_src, self._code("src", encoded), self._code("dst", encoded))
         (outputs,) = sharing.through(self.networks["decoder"], code)
         return Prediction(*outputs)

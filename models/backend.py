@@ -1,4 +1,4 @@
-"""Keras, imported on first use so that `--help` does not wait for it, and names for its types."""
+"""Keras and NumPy, imported on first use, so that `--help` waits for neither; names of types."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,8 +6,10 @@ from utils import lazy
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 else:
     keras = lazy.load("keras")
+    np = lazy.load("numpy")
 
 # Keras has no type information, so these names are for people.
 Tensor = Any
@@ -19,4 +21,4 @@ Gradient = Any
 Strategy = Any
 """What lets several devices share a batch, see `Engine.mirror`."""
 
-__all__ = ["Gradient", "Strategy", "Tensor", "Variable", "keras"]
+__all__ = ["Gradient", "Strategy", "Tensor", "Variable", "keras", "np"]

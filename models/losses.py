@@ -4,9 +4,7 @@ import math
 from collections.abc import Iterable
 from functools import cache
 
-import numpy as np
-
-from models.backend import Tensor, keras
+from models.backend import Tensor, keras, np
 
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 VARIANCE_FLOOR = 2.5e-6  # keeps the root's gradient finite where a channel is flat
@@ -74,7 +72,7 @@ def pyramid(x: Tensor, count: int) -> list[Tensor]:
     return levels[::-1]
 
 
-def _filter(x: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+def _filter(x: Tensor, rows: "np.ndarray", columns: "np.ndarray") -> Tensor:
     """Apply a (H', H) matrix to the rows and a (W', W) one to the columns of (N, H, W, C)."""
     _, height, width, channels = x.shape
     rows, columns = (keras.ops.convert_to_tensor(matrix, x.dtype) for matrix in (rows, columns))
@@ -98,12 +96,12 @@ def _ssim_window(x: Tensor, side: int) -> Tensor:
 
 
 @cache
-def _blur_matrix(size: int, sigma: float, radius: int) -> np.ndarray:
+def _blur_matrix(size: int, sigma: float, radius: int) -> "np.ndarray":
     """The (size, size) matrix that blurs; its rows are normalized, also at the border."""
     return _band(size, range(size), sigma, radius)
 
 
-def _band(size: int, centers: Iterable[float], sigma: float, radius: int) -> np.ndarray:
+def _band(size: int, centers: Iterable[float], sigma: float, radius: int) -> "np.ndarray":
     """One row per center: a Gaussian around it, truncated at `radius`, with the sum 1.
 
     An array, because Keras looks at each number of a list, which takes seconds with PyTorch.
