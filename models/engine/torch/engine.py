@@ -38,7 +38,6 @@ class Torch(Engine):
     def tune(self) -> bool:
         """Configure PyTorch and return whether it has a GPU.
 
-        A CPU has as many threads as cores: those that share a core compete for its multipliers.
         Numbers too small to be normal are taken for 0, as TensorFlow does; the moments of idle
         weights fade into them, where each operation would take a hundred times as long.
 
