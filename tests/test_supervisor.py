@@ -163,9 +163,15 @@ def test_a_worker_that_is_killed_once_costs_nothing(frames, astronaut, tmp_path)
     assert sorted(recorded(out)) == names(frames)
 
 
-# SIGHUP and SIGTERM take the same way
+# SIGHUP and SIGTERM take the same way as Ctrl-C
 @pytest.mark.parametrize(
-    "how", ["Ctrl-C", pytest.param("SIGHUP", marks=pytest.mark.slow), "SIGTERM", "SIGKILL"]
+    "how",
+    [
+        "Ctrl-C",
+        pytest.param("SIGHUP", marks=pytest.mark.slow),
+        pytest.param("SIGTERM", marks=pytest.mark.slow),
+        "SIGKILL",
+    ],
 )
 def test_the_worker_ends_with_the_program(how, frames, tmp_path):
     put(frames, 8, WHITE)  # at the latest there it waits for the signal
