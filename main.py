@@ -22,6 +22,7 @@ from utils import (
     program,
     questions,
     signals,
+    stage_options,
     workspace,
 )
 from utils.console import Report
@@ -98,7 +99,7 @@ def _dispatch(argv: list[str]) -> Report:
     console.begin(name)
     stage = STAGES[name]
     chosen = _read_options(name, stage, argv[len(name.split()) :])
-    if isinstance(chosen, options.DeviceOptions):
+    if isinstance(chosen, stage_options.DeviceOptions):
         import_module("utils.device").select(chosen)
     native_output = import_module("utils.native_output")
     (native_output.hear if "--debug" in argv else native_output.silence)()
@@ -210,7 +211,7 @@ def _load(target: str) -> Any:  # noqa: ANN401 - a class or a function
     return getattr(import_module(module), attribute)
 
 
-def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOptions:
+def _read_options(name: str, stage: Stage, argv: list[str]) -> stage_options.StageOptions:
     """Merge defaults, an earlier run's settings, flags and answers into the stage's options."""
     cls, given = _parse(name, stage, argv)
     given = workspace.fill(cls, given)
@@ -231,7 +232,7 @@ def _read_options(name: str, stage: Stage, argv: list[str]) -> options.StageOpti
 
 def _parse(
     name: str, stage: Stage, argv: list[str]
-) -> tuple[type[options.StageOptions], dict[str, Any]]:
+) -> tuple[type[stage_options.StageOptions], dict[str, Any]]:
     """Return the stage's options class and what the flags say."""
     cls = _load(stage.options)
     if not isinstance(cls, type):
@@ -240,11 +241,11 @@ def _parse(
     return cls, command_line.parse(command, stage.help, cls, argv, stage.examples)
 
 
-def _check(stage: Stage, chosen: options.StageOptions) -> None:
+def _check(stage: Stage, chosen: stage_options.StageOptions) -> None:
     """Refuse what can be known to fail, before anything is asked and heavy libraries are loaded."""
-    if isinstance(chosen, options.DeviceOptions):
+    if isinstance(chosen, stage_options.DeviceOptions):
         import_module("utils.machine").check()
-    if isinstance(chosen, options.EngineOptions):
+    if isinstance(chosen, stage_options.EngineOptions):
         import_module("utils.engines").choose(chosen)
     for option in options.options_of(type(chosen)):
         kind, value = option.meta["kind"], getattr(chosen, option.name)

@@ -79,7 +79,7 @@ def take_turns(chosen: argparse.Namespace) -> None:
     model = cls(cls.Options(**{name: json.loads(value) for name, _, value in given}))
     model.add_critics()
     engine().accelerate(model.trained.values())
-    step = engine().step(model, 5e-5)
+    step = engine().Step(model, 5e-5)
 
     rng, side = np.random.default_rng(0), model.resolution
     faces = rng.integers(0, 256, (chosen.batch_size, side, side, 3), np.uint8)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from utils import device, engines, requirements
-from utils.options import EngineOptions
+from utils.stage_options import EngineOptions
 
 Options = dict[str, Any]
 MODELS: dict[str, Options] = {

@@ -49,7 +49,7 @@ def measure(name: str, chosen: dict[str, Any], batch_size: int, saving: bool) ->
     if saving:
         lazy.load("models.save_memory").save_memory(model.trained.values(), on_cpu=True)
     engine().accelerate(model.networks.values())
-    step = engine().step(model, 5e-5)
+    step = engine().Step(model, 5e-5)
     rng, side = np.random.default_rng(0), model.resolution
     shapes = [(batch_size, side, side, channels) for channels in (3, 3, 1, 1, 1)]
     batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))

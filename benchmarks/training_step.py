@@ -35,7 +35,7 @@ from models.engine.step import TrainStep
 def ours(model: ModelBase, learning_rate: float) -> TrainStep:
     """Return the step of `train` on a CPU."""
     engine().accelerate(model.networks.values())
-    return engine().step(model, learning_rate)
+    return engine().Step(model, learning_rate)
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from converters.look import Look, load_look, session_path, settings_file
 from models import MODELS
-from utils.options import EngineOptions, ShareOptions, WorkspaceOptions, opt
+from utils.options import opt
+from utils.stage_options import EngineOptions, ShareOptions, WorkspaceOptions
 from utils.video.options import EncoderOptions
 
 

@@ -103,8 +103,7 @@ def of_model(model: ModelBase, name: str) -> Predictor:
     """Return the predictor of a model whose weights are final."""
     side = model.resolution
     has_mask = model.swap(keras.Input((side, side, 3))).mask is not None
-    if not engine().gpus():
-        engine().accelerate_prediction(model.networks.values())
+    engine().accelerate_prediction(model.networks.values())
     factor: list[tuple[int, ...]] = [()] if model.morphs else []
     predict = engine().predictor(
         lambda *given: tuple(model.swap(*given)), (None, side, side, 3), *factor

@@ -6,7 +6,6 @@ Only a few frames are in memory at any time, whatever the length of the footage,
 once.
 """
 
-import queue
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import cv2
 
 from extractor import journal
-from extractor.face_finder import FaceFinder
+from extractor.face_finder import FaceFinder, FinderPool
 from extractor.frames import Pending, SampledSource
 from extractor.in_flight import InFlight, WorkerDiedError
 from extractor.smoothing import Found, SmoothedFaces, frame_of, smoothed
@@ -82,18 +81,12 @@ class AutomaticExtraction:
             following = FollowingSearch(self.finders, self.in_flight, self.gap)
             return following.found(frames, self.footage.decoded_pixels)
         workers = parallel.cores()
-        idle: queue.SimpleQueue[FaceFinder] = queue.SimpleQueue()
-        for finder in self.finders:
-            idle.put(finder)
+        pool = FinderPool(self.finders)
 
         def find(frame: Pending) -> Found:
-            with self.in_flight.hold(frame.name, frame.pixels()):
-                finder = idle.get()  # never waits: there is one for every worker
-                try:
-                    image = frame.image()
-                    faces = finder.find(image)
-                finally:
-                    idle.put(finder)
+            with self.in_flight.hold(frame.name, frame.pixels()), pool.lend() as finder:
+                image = frame.image()
+                faces = finder.find(image)
             return Found(frame, self.in_flight.keep(image), faces)
 
         ahead = self.in_flight.ahead(2 * workers, self.footage.decoded_pixels)

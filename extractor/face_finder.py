@@ -3,7 +3,9 @@
 Faces that a person marks instead of a detector are in `manual/`.
 """
 
-from collections.abc import Callable, Sequence
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
@@ -187,3 +189,27 @@ def _moved(face: Face, rect: Rect, move: Callable[[np.ndarray], np.ndarray]) -> 
     """Return a face at another place, untraced; `move` maps its points (n, 2) there."""
     iris = None if face.iris is None else move(face.iris)
     return replace(face, rect=rect, landmarks=move(face.landmarks), iris=iris, trace=None)
+
+
+class FinderPool:
+    """Lends finders to threads, each to one thread at a time.
+
+    Parameters
+    ----------
+    finders : sequence of FaceFinder
+        At least one per thread, so that none waits.
+    """
+
+    def __init__(self, finders: Sequence[FaceFinder]) -> None:
+        self._idle: queue.SimpleQueue[FaceFinder] = queue.SimpleQueue()
+        for finder in finders:
+            self._idle.put(finder)
+
+    @contextmanager
+    def lend(self) -> Iterator[FaceFinder]:
+        """Yield a finder that no other thread has."""
+        finder = self._idle.get()
+        try:
+            yield finder
+        finally:
+            self._idle.put(finder)

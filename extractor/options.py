@@ -8,7 +8,8 @@ from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.types import EXTRACTED, FaceType
 from utils.files import no_link
-from utils.options import DEVICE, GENERAL, DeviceOptions, ShareOptions, SideOptions, opt
+from utils.options import DEVICE, GENERAL, opt
+from utils.stage_options import DeviceOptions, ShareOptions, SideOptions
 
 SEARCH, FILTER, MANUAL_GROUP = "Face search", "Face filter", "Manual extraction"
 MANUAL = "manual"

@@ -4,13 +4,12 @@ A stretch begins where the one before it ended, so each but the first waits for 
 found. As every worker searches the end of its stretch first, that is there almost always.
 """
 
-import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain
 
-from extractor.face_finder import FaceFinder
+from extractor.face_finder import FaceFinder, FinderPool
 from extractor.frames import Pending
 from extractor.in_flight import InFlight
 from extractor.smoothing import Found, SmoothedFaces
@@ -89,16 +88,11 @@ class FollowingSearch:
     def found(self, frames: Iterable[Pending], pixels: int) -> Iterator[SmoothedFaces]:
         """Yield the faces of the frames, which have so many pixels, in order."""
         workers = parallel.cores()
-        idle: queue.SimpleQueue[FaceFinder] = queue.SimpleQueue()
-        for finder in self.finders:
-            idle.put(finder)
+        pool = FinderPool(self.finders)
 
         def find(stretch: Stretch) -> list[SmoothedFaces]:
-            finder = idle.get()  # never waits: there is one for every worker
-            try:
+            with pool.lend() as finder:
                 return self._found(stretch, finder)
-            finally:
-                idle.put(finder)
 
         ahead = self.in_flight.ahead(workers + 1, self.gap * pixels)
         groups = stretches(frames, self.gap)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sorter import GROUPINGS, METHODS
-from utils.options import SideOptions, opt
+from utils.options import opt
+from utils.stage_options import SideOptions
 
 UNGROUPED = "none"
 

@@ -69,7 +69,7 @@ def learn(session, count):
 def test_each_loss_moves_those_it_is_meant_for():
     """Against gradients by hand in float64: the model's of its losses, each critic's of its own."""
     model = judged(**BOTH)
-    step = engine().step(model, 0.001)
+    step = engine().Step(model, 0.001)
     src, dst = sides(0)
     before = {name: net.get_weights() for name, net in model.trained.items()}
     expected = gradients_by_hand(model, src, dst)
@@ -135,7 +135,7 @@ def gradients_by_hand(model, src, dst):
 def test_a_critic_without_power_learns_and_changes_nothing():
     alone, watched = judged(), judged(gan_power=0.5)
     watched.powers["gan"].assign(0.0)
-    steps = [engine().step(model, 0.01) for model in (alone, watched)]
+    steps = [engine().Step(model, 0.01) for model in (alone, watched)]
     losses = [[step(*sides(number % 3)).losses for number in range(60)] for step in steps]
     np.testing.assert_allclose(flat(alone.variables), flat(watched.variables), atol=1e-6)
     criticized = [row["critic_gan"] for row in losses[1]]
@@ -147,7 +147,7 @@ def test_a_critic_without_power_learns_and_changes_nothing():
 def test_parts_of_a_batch_count_like_the_whole():
     whole, parts = judged(**BOTH), judged(**BOTH)
     for model, count in ((whole, 1), (parts, 2)):
-        step = engine().step(model, 0.001, 0.5, update=UpdateSettings(accumulate=count))
+        step = engine().Step(model, 0.001, 0.5, update=UpdateSettings(accumulate=count))
         for number in range(3):
             assert step(*sides(number)).finite
     np.testing.assert_allclose(flat(whole.variables), flat(parts.variables), atol=2e-5)
@@ -160,7 +160,7 @@ def test_networks_that_keep_less_give_critics_and_model_the_same_gradients():
         model = judged(**BOTH)
         if save:
             save_memory.save_memory(model.trained.values(), on_cpu=True)
-        gradients, _ = engine().step(model, 0.001)._gradients(*sides(0))
+        gradients, _ = engine().Step(model, 0.001)._gradients(*sides(0))
         found.append(list(map(flat, gradients)))
     for plain, saved in zip(*found, strict=True):
         np.testing.assert_allclose(saved, plain, rtol=1e-4, atol=1e-7)

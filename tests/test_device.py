@@ -8,7 +8,7 @@ import pytest
 
 from utils import device
 from utils.errors import UsageError
-from utils.options import DeviceOptions
+from utils.stage_options import DeviceOptions
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_a_forced_gpu_is_counted_among_those_the_user_shows():
 
 def test_choosing_imports_nothing_heavy():
     code = (
-        "import sys; from utils import device; from utils.options import DeviceOptions; "
+        "import sys; from utils import device; from utils.stage_options import DeviceOptions; "
         "device.select(DeviceOptions()); "
         "assert not {'numpy', 'tensorflow', 'keras', 'cv2'} & set(sys.modules)"
     )
@@ -52,7 +52,7 @@ def test_choosing_imports_nothing_heavy():
 def test_loading_tensorflow_and_litert_prints_our_line_only():
     code = (
         "from utils import device, native_output; native_output.silence(); "
-        "from utils.options import DeviceOptions; "
+        "from utils.stage_options import DeviceOptions; "
         "from models.engine import engine; "
         "device.select(DeviceOptions(cpu_only=True)); engine().tune(); "
         "from facelib.landmarkers.mesh import Mesh; Mesh(); "

@@ -41,7 +41,7 @@ def begin(strategy):
     with strategy.scope() if strategy else nullcontext():
         keras.utils.set_random_seed(1)
         model = Toy(ToyOptions())
-        return model, engine().step(model, 0.01, 0.5, strategy)
+        return model, engine().Step(model, 0.01, 0.5, strategy)
 
 def train(step, rng, count):
     return [list(step(*batches(rng)).losses.values()) for _ in range(count)]
@@ -107,7 +107,7 @@ for strategy in (None, both):
         keras.utils.set_random_seed(1)
         model, copy = Toy(ToyOptions()), Toy(ToyOptions())
         average = WeightAverage(model, copy, 0.5)
-        step = engine().step(model, 0.01, 0.5, strategy, recipe, average)
+        step = engine().Step(model, 0.01, 0.5, strategy, recipe, average)
         rng = np.random.default_rng(3)
     for _ in range(4):
         assert step(*batches(rng)).finite
@@ -128,7 +128,7 @@ for strategy in (None, both):
         keras.utils.set_random_seed(1)
         model = JudgedToy(JudgedOptions(gan_power=0.3, true_face_power=0.2))
         model.add_critics()
-        step, rng = engine().step(model, 0.01, 0.5, strategy), np.random.default_rng(3)
+        step, rng = engine().Step(model, 0.01, 0.5, strategy), np.random.default_rng(3)
     for number in range(4):
         assert step(*batches(rng)).finite
         model.powers["gan"].assign(0.3 - 0.1 * number)
@@ -183,7 +183,7 @@ def test_mixed_precision_learns_with_weights_of_full_precision():
         model = Toy(ToyOptions())
     finally:
         devices.set_precision(mixed=False)
-    step, rng = engine().step(model, 0.01), np.random.default_rng(0)
+    step, rng = engine().Step(model, 0.01), np.random.default_rng(0)
     src, dst = (
         Batch(*(rng.integers(0, 256, (4, 16, 16, c), np.uint8) for c in (3, 3, 1, 1)))
         for _ in range(2)
@@ -206,5 +206,5 @@ def test_quick96_takes_a_step_in_mixed_precision(monkeypatch):
         devices.set_precision(mixed=False)
     shapes = [*((2, 96, 96, c) for c in (3, 3, 1, 1, 1)), (2, 10)]
     batch = Batch(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes))
-    assert engine().step(model, 1e-3)(batch, batch).finite
+    assert engine().Step(model, 1e-3)(batch, batch).finite
     assert model.swap(np.zeros((1, 96, 96, 3), np.float32)).image.dtype == "float32"

@@ -7,7 +7,7 @@ import pytest
 
 from utils import device, engines, gpus, requirements
 from utils.errors import UsageError, UserError
-from utils.options import EngineOptions
+from utils.stage_options import EngineOptions
 
 FILES = {
     "tensorflow": "python/platform/build_info.py",

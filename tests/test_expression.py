@@ -213,7 +213,7 @@ def test_what_is_dropped_goes_on_after_a_restart():
 
     def started():
         keras.utils.set_random_seed(5)
-        step = engine().step(cls(cls.Options(expression_head=True, eyes_mouth_priority=1.0)), 1e-3)
+        step = engine().Step(cls(cls.Options(expression_head=True, eyes_mouth_priority=1.0)), 1e-3)
         return step, step.model.networks.values()
 
     step, networks = started()

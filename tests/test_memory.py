@@ -178,7 +178,7 @@ cls = MODELS.load("SAE")
 model = cls(cls.Options(resolution=64, archi="liae", ae_dims=128, ed_ch_dims=21))
 engine().accelerate(model.networks.values())
 batch = Batch(*(np.zeros((16, 64, 64, c), np.uint8) for c in (3, 3, 1, 1)))
-engine().step(model, 5e-5)(batch, batch)
+engine().Step(model, 5e-5)(batch, batch)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
 print(int(peak) * 1024 / memory.estimate(model, 16).total)
 """

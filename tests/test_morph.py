@@ -98,7 +98,7 @@ def test_a_share_of_srcs_code_is_drawn_by_the_number_of_the_step(amp, monkeypatc
     """A training that goes on after a stop draws what it would have drawn."""
     made = []
     monkeypatch.setattr("models.amp._mixed", lambda chosen, *_: made.append(chosen.numpy()) or 0)
-    step = engine().step(amp, 1e-3)
+    step = engine().Step(amp, 1e-3)
     encoded = [np.zeros((2, 32), np.float32)]
 
     def draw(number):

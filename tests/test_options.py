@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import main
 from converters.look import Look
 from trainer.options import TrainOptions
-from utils import command_line, options, questions
+from utils import command_line, options, questions, stage_options
 from utils.errors import Interrupted, UsageError
 from utils.options import opt
 from utils.stages import STAGES
@@ -175,7 +175,7 @@ def test_fixed_options_are_not_asked_again(monkeypatch):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithSeldom(options.StageOptions):
+class WithSeldom(stage_options.StageOptions):
     often: int = opt(1, help="often", ask=True)
     seldom: int = opt(2, help="seldom", seldom=True)
 
@@ -200,7 +200,7 @@ ABOUT = {"small": "fits every machine", "large": "needs a GPU"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithWords(options.StageOptions):
+class WithWords(stage_options.StageOptions):
     size: str = opt("small", help="size; of all", choices=ABOUT, ask=True, decides=True)
     limit: int = opt(0, help="limit (0: none)", low=0, ask=True, zero="no limit")
 
@@ -316,7 +316,7 @@ def test_every_choice_is_corrected_and_explained(stage):
 
 def test_a_default_that_the_help_says_in_words_is_not_said_twice(capsys):
     @dataclass(frozen=True, kw_only=True)
-    class Worded(options.StageOptions):
+    class Worded(stage_options.StageOptions):
         output: Path | None = opt(None, help="file to write (default: beside the input)")
 
     with pytest.raises(SystemExit):

@@ -77,7 +77,7 @@ def test_the_average_is_that_of_the_weights_after_each_step_and_does_not_disturb
     average = WeightAverage(model, copy, 0.3)
     expected = flat(model).astype(np.float64)
     np.testing.assert_array_equal(flat(copy), expected)
-    step, alone = engine().step(model, 0.01, average=average), engine().step(plain, 0.01)
+    step, alone = engine().Step(model, 0.01, average=average), engine().Step(plain, 0.01)
     for done in range(6):
         step(*sides(done))
         alone(*sides(done))
@@ -236,7 +236,7 @@ def test_another_optimizer_starts_afresh_with_a_word(settings, capsys):
 def test_accumulated_batches_learn_as_one_large_batch_does():
     models, results = [toy(), toy()], []
     for model, parts in zip(models, (1, 3), strict=True):
-        step = engine().step(model, 0.01, 0.5, update=UpdateSettings(accumulate=parts))
+        step = engine().Step(model, 0.01, 0.5, update=UpdateSettings(accumulate=parts))
         results.append([list(step(*sides(number, size=6)).losses.values()) for number in range(5)])
     np.testing.assert_allclose(results[1], results[0], rtol=1e-5)
     np.testing.assert_allclose(flat(models[1]), flat(models[0]), atol=1e-5)

@@ -55,7 +55,7 @@ def test_losses_and_weights_are_those_without_it(name, chosen, monkeypatch):
     def trained():
         for key, network in model.trained.items():
             network.set_weights(start[key])
-        step = engine().step(model, 1e-3, update=UpdateSettings(accumulate=2))
+        step = engine().Step(model, 1e-3, update=UpdateSettings(accumulate=2))
         losses = [step(src, dst).losses for _ in range(2)]
         return losses, [m.numpy() for moments in step.optimizer.moments for m in moments]
 

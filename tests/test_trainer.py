@@ -143,7 +143,7 @@ def test_adam_refuses_the_state_of_another_model():
 def test_a_step_minimizes_the_sum_of_the_losses():
     rng = np.random.default_rng(2)
     model = Toy(ToyOptions())
-    step = engine().step(model, 0.01)
+    step = engine().Step(model, 0.01)
     src, dst = random_batch(rng), random_batch(rng)
     found = engine().evaluate(model.losses, src, dst)
     before = {name: float(loss) for name, loss in found.items()}
@@ -161,7 +161,7 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left_alone():
     received = {}
     for clip in (0.0, 1e-3, 1e3):
         keras.utils.set_random_seed(1)
-        step = engine().step(Toy(ToyOptions()), 0.01, clip)
+        step = engine().Step(Toy(ToyOptions()), 0.01, clip)
         step.optimizer.apply = lambda gradients, *_, clip=clip: received.update({clip: gradients})
         getattr(step, "_step", step)(src, dst)  # without a graph
     plain, short, same = (
@@ -188,7 +188,7 @@ def test_a_preset_says_how_weights_begin_and_how_long_steps_are(settings, preset
 def test_a_step_that_is_not_finite_changes_nothing():
     rng = np.random.default_rng(3)
     model = Toy(ToyOptions())
-    step = engine().step(model, 0.01)
+    step = engine().Step(model, 0.01)
     step(random_batch(rng), random_batch(rng))
     poisoned = model.networks["decoder_dst"].trainable_variables[0]
     set_all(poisoned, np.nan)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models import MODELS
-from utils.options import StageOptions, WorkspaceOptions, opt
+from utils.options import opt
+from utils.stage_options import StageOptions, WorkspaceOptions
 
 
 @dataclass(frozen=True, kw_only=True)

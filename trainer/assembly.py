@@ -65,7 +65,7 @@ def open_session(options: TrainOptions, members: Members | None = None) -> Train
         if options.save_memory:
             save_memory.save_memory(model.trained.values(), on_cpu=not _has_gpu())
         average = _average(model, options)
-        step = engine().step(
+        step = engine().Step(
             model,
             schedule.learning_rate,
             options.clip_gradients,

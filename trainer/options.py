@@ -13,17 +13,9 @@ from trainer.sample_options import OutputOptions, SampleOptions
 from trainer.schedule import Schedule
 from utils import workspace
 from utils.errors import InputError, UsageError
-from utils.options import (
-    EngineOptions,
-    WorkspaceOptions,
-    opt,
-    options_of,
-    to_json,
-    with_defaults,
-    with_place,
-    without,
-)
+from utils.options import opt, options_of, to_json, with_defaults, with_place, without
 from utils.records import read_record
+from utils.stage_options import EngineOptions, WorkspaceOptions
 from utils.workspace import Workspace
 
 DATA = "Files"

@@ -90,8 +90,7 @@ def _run(
         if options.debug:
             console.say(f"memory  {memory_taken(session, has_gpu, parts=True)}")
             return show_samples(samplers, options.model_dir, in_window=options.preview)
-        if not has_gpu:
-            engine().accelerate(session.networks)
+        engine().accelerate(session.networks)
         if options.phase:
             console.say(phase_in_words(options))
         task.begin(session, samplers)

@@ -8,7 +8,7 @@ import os
 from utils import console, engines, lazy
 from utils.errors import UsageError
 from utils.gpus import AMD, APPLE, NVIDIA, VISIBLE
-from utils.options import DeviceOptions, EngineOptions
+from utils.stage_options import DeviceOptions, EngineOptions
 
 
 def select(options: DeviceOptions) -> None:

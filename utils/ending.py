@@ -14,7 +14,8 @@ from utils import program, workspace
 from utils.console import Report, one_line
 from utils.errors import Interrupted, UserError
 from utils.files import is_image
-from utils.options import StageOptions, options_of
+from utils.options import options_of
+from utils.stage_options import StageOptions
 from utils.stages import STAGES, Stage
 from utils.wording import took
 from utils.workspace import TRAIN_ON, Workspace

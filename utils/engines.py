@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from utils import gpus, requirements
 from utils.errors import UsageError, UserError
-from utils.options import AUTO, EngineOptions
+from utils.stage_options import AUTO, EngineOptions
 
 VARIABLE = "KERAS_BACKEND"
 """The environment variable by which Keras, and `models.engine`, know the engine."""

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from utils import console
 from utils.errors import UsageError
-from utils.options import FALSE, TRUE, Option, StageOptions, Value, options_of
+from utils.options import FALSE, TRUE, Option, Value, options_of
+from utils.stage_options import StageOptions
 
 T = TypeVar("T")
 

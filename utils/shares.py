@@ -16,9 +16,9 @@ from utils.console import Report
 from utils.errors import InputError, NothingToDo, UsageError
 from utils.files import no_link, write_json
 from utils.lock import locked
-from utils.options import ShareOptions
 from utils.records import read_record
 from utils.shared_facts import SharedFacts, differences
+from utils.stage_options import ShareOptions
 
 JOIN = "join"
 WRITTEN = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from utils import console
 from utils.errors import ExitStatus, UserError
-from utils.options import ShareOptions, to_words
+from utils.options import to_words
 from utils.shares import Share, Split
+from utils.stage_options import ShareOptions
 
 PER_WORKER, LEAST = 4, 2000
 """Parts for each worker, so that fast ones do more; frames of each, so that its start is cheap."""

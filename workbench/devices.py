@@ -12,7 +12,7 @@ from functools import cache
 
 from utils import engines
 from utils.errors import UsageError
-from utils.options import DeviceOptions
+from utils.stage_options import DeviceOptions
 from workbench import forms
 
 DEFAULT, ALL, CPU = "default", "gpus", "cpu"

@@ -8,7 +8,8 @@ from typing import Any
 
 from utils import command_line, options, program, workspace
 from utils.errors import UsageError, UserError
-from utils.options import Option, StageOptions, WorkspaceOptions, options_of
+from utils.options import Option, options_of
+from utils.stage_options import StageOptions, WorkspaceOptions
 from utils.stages import ALIASES, STAGES
 from utils.workspace import Workspace
 from workbench.paths import inside

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.options import WorkspaceOptions, opt
+from utils.options import opt
+from utils.stage_options import WorkspaceOptions
 
 PORT = 8710
 

@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from models.backend import Strategy, Tensor, Variable
-from models.base import Batch, ModelBase
-from models.engine.average import WeightAverage
-from models.engine.step import PLAIN, Members, TrainStep, UpdateSettings
+from models.base import Batch
+from models.engine.step import Members, TrainStep
 
 if TYPE_CHECKING:
     import keras
@@ -71,7 +70,7 @@ class Engine(ABC):
     errors : tuple of exception classes
         What the library raises when a computation fails.
     Step : type
-        Its `TrainStep`.
+        Its training step, made like `models.engine.step.TrainStep`.
     """
 
     name: ClassVar[str]
@@ -117,18 +116,6 @@ class Engine(ABC):
         return members
 
     # computing
-
-    def step(
-        self,
-        model: ModelBase,
-        learning_rate: float,
-        clip: float = 0.0,
-        strategy: Strategy | None = None,
-        update: UpdateSettings = PLAIN,
-        average: WeightAverage | None = None,
-    ) -> TrainStep:
-        """Return the training step of a model, see `models.engine.step.TrainStep`."""
-        return self.Step(model, learning_rate, clip, strategy, update, average)
 
     @abstractmethod
     def predictor(
@@ -186,11 +173,11 @@ class Engine(ABC):
             What it reads besides.
         """
 
-    # speed on a CPU
+    # speed
 
     @abstractmethod
     def accelerate(self, networks: "Iterable[keras.Model]") -> None:
-        """Replace convolutions of a training where that is faster; weights stay."""
+        """Replace convolutions of a training where that is faster on this device; weights stay."""
 
     @abstractmethod
     def accelerate_prediction(self, networks: "Iterable[keras.Model]") -> None:

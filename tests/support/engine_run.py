@@ -58,7 +58,7 @@ def _train(job, patch):
     if plain := "optimizer" not in job:
         patch.setattr(engine().Step, "optimizer_class", _plain_descent(rate))
     before = [network.get_weights() for network in networks]
-    step = engine().step(model, rate)
+    step = engine().Step(model, rate)
     losses, gradients = [], {}
     for number in range(job.get("steps", 1)):
         result = step(*(_samples(model.resolution, (number, side)) for side in (0, 1)))

@@ -7,7 +7,8 @@ from facelib.detectors import DETECTORS
 from facelib.landmarkers import LANDMARKERS
 from facelib.recognizers import RECOGNIZERS
 from utils.errors import UsageError
-from utils.options import EngineOptions, WorkspaceOptions, opt
+from utils.options import opt
+from utils.stage_options import EngineOptions, WorkspaceOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from utils.options import EngineOptions, SideOptions, opt
+from utils.options import opt
+from utils.stage_options import EngineOptions, SideOptions
 
 
 class FaceFilter(Enum):

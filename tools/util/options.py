@@ -5,7 +5,8 @@ from enum import Enum
 from pathlib import Path
 
 from facelib.types import EXTRACTED, FaceType
-from utils.options import EngineOptions, SideOptions, StageOptions, WorkspaceOptions, opt
+from utils.options import opt
+from utils.stage_options import EngineOptions, SideOptions, StageOptions, WorkspaceOptions
 
 
 @dataclass(frozen=True, kw_only=True)

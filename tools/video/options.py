@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.options import SideOptions, StageOptions, opt
+from utils.options import opt
+from utils.stage_options import SideOptions, StageOptions
 from utils.video import timecode
 from utils.video.options import EncoderOptions
 

@@ -96,8 +96,7 @@ class _FollowingMember:
         self._session.step.members = group.of_step()
         self._session.begin_at(int(begun["iteration"]), float(begun["seconds"]))
         samplers = task.samplers(self._session, *sides)
-        if not has_gpu:
-            engine().accelerate(self._session.networks)
+        engine().accelerate(self._session.networks)
         self._loader = BatchLoader(
             samplers.src,
             samplers.dst,

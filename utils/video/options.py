@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from utils.options import StageOptions, opt
+from utils.options import opt
+from utils.stage_options import StageOptions
 from utils.video.codecs import AUDIO_CODECS, CODECS, DEPTHS, PRESETS, EncoderSettings
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ class TensorFlow(Engine):
         On a CPU operations run one at a time on all cores: those of our networks are large enough
         to be parallelized well, and concurrent ones compete for caches.
         """
-        if tf.config.list_physical_devices("GPU"):
+        if _has_gpu():
             return True
         allocator.keep_everything()
         # This graph rewriting fails on gradients, with a warning, and gains nothing here.
@@ -101,10 +101,12 @@ class TensorFlow(Engine):
         return recomputed(function, inputs, weights)
 
     def accelerate(self, networks: Iterable[keras.Model]) -> None:
-        fast_convolution.accelerate(networks)
+        if not _has_gpu():  # where cuDNN is faster
+            fast_convolution.accelerate(networks)
 
     def accelerate_prediction(self, networks: Iterable[keras.Model]) -> None:
-        fast_convolution.accelerate_prediction(networks)
+        if not _has_gpu():
+            fast_convolution.accelerate_prediction(networks)
 
     def copies(self, operation: keras.Operation, count: int) -> Copies | None:
         return convolution_memory.copies(operation, count)
@@ -113,6 +115,10 @@ class TensorFlow(Engine):
         return isinstance(problem, tf.errors.ResourceExhaustedError) or super().is_out_of_memory(
             problem
         )
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _to_float(array: np.ndarray | float) -> Tensor:
